@@ -1,0 +1,1 @@
+"""Entries reach the inventory: events, the relay of the outbox, and MQTT."""

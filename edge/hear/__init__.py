@@ -1,0 +1,1 @@
+"""Sound becomes utterances: sources, voice activity, endpointing."""

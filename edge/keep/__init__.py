@@ -1,0 +1,1 @@
+"""Everything durable: one SQLite journal, and the recordings beside it."""

@@ -1,0 +1,1 @@
+"""Utterances become readings: proposals of what was said, never more than proposals."""

@@ -1,0 +1,68 @@
+"""What every test stands on: no network beyond this machine, no settings of the developer's, ports nobody else uses."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - names to allow, nothing is bound here
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that would leave this machine: no test can reach a paid API by accident."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and str(address[0]) not in LOOPBACK and not str(address[0]).startswith("127."):
+            raise AssertionError(f"a test tried to reach {address[0]}: tests stay on this machine")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Hide the developer's settings and state, here and from every program a test starts.
+
+    DOCKVOICE_TEST_MODELS, set by the Makefile, is where the recogniser's weights were put before the tests began.
+    """
+    models = os.environ.get("DOCKVOICE_TEST_MODELS")
+    for name in [name for name in os.environ if name.startswith("DOCKVOICE_")]:
+        monkeypatch.delenv(name)
+    for name in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path_factory.getbasetemp() / "home"
+    home.mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    if models:
+        monkeypatch.setenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", models)
+
+
+@pytest.fixture
+def free_port() -> Iterator[Callable[[], int]]:
+    """A port of this machine that nobody listens on, a different one at each call of the fixture's value."""
+    with ExitStack() as held:
+
+        def choose() -> int:
+            # Held with SO_REUSEADDR until the test ends, without listening: the kernel gives it to nobody else by chance.
+            holder = held.enter_context(socket.socket())
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", 0))
+            return int(holder.getsockname()[1])
+
+        yield choose
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).parent.parent
