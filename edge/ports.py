@@ -24,6 +24,14 @@ class Source(Protocol):
         ...
 
 
+class StoppableSource(Source, Protocol):
+    """A live source: it ends only when it is told to."""
+
+    def close(self) -> None:
+        """End `frames`, from whichever thread."""
+        ...
+
+
 class SpeechScorer(Protocol):
     """Voice activity detection: is this frame speech?"""
 

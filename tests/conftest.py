@@ -36,7 +36,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     models = os.environ.get("DOCKVOICE_TEST_MODELS")
     for name in [name for name in os.environ if name.startswith("DOCKVOICE_")]:
         monkeypatch.delenv(name)
-    for name in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
+    for name in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path_factory.getbasetemp() / "home"
     home.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def free_port() -> Iterator[Callable[[], int]]:
     with ExitStack() as held:
 
         def choose() -> int:
-            # Held with SO_REUSEADDR until the test ends, without listening: the kernel gives it to nobody else by chance.
+            # Held until the test ends, without listening: the kernel gives it to nobody else by chance.
             holder = held.enter_context(socket.socket())
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind(("127.0.0.1", 0))

@@ -1,25 +1,51 @@
-"""Settings: a TOML file, the environment and systemd credentials become one frozen value, or every fault at once.
+"""What the agent can be told: one class per table of the settings file, one field per key.
 
-Precedence, highest first: environment (`DOCKVOICE_DELIVER__MQTT__HOST=…`), credentials (files in
-`$CREDENTIALS_DIRECTORY`), the TOML file, the defaults below. `config/edge.toml` lists every key with its unit and
-default; a test holds the two together.
+`config/edge.toml` lists every key with its unit, what is allowed and its default; a test holds the two together.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
+import re
 from enum import StrEnum
-from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictInt,
+    model_validator,
+)
+from pydantic_settings import SettingsConfigDict
 
-from edge.errors import Misconfigured
+from edge.config.layers import Layered
+from edge.config.places import shipped
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+
+def _topic_level(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
+        raise ValueError("letters, digits, - and _ are allowed, a letter or digit first, 63 at most")
+    return name
+
+
+def _topic_prefix(prefix: str) -> str:
+    # MQTT 5, 4.7: + and # are wildcards, and topics that begin with $ belong to the broker.
+    if not re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix):
+        raise ValueError("topic levels are allowed, joined by one /, without +, # or spaces, and no $ first")
+    return prefix
+
+
+def _numbered(device: object) -> object:
+    # Every variable is text, so "2" is the second device and not a device whose name holds a 2.
+    return int(device) if isinstance(device, str) and device.isdecimal() else device
+
+
+Name = Annotated[str, AfterValidator(_topic_level)]
 """A site, device or client name: it becomes an MQTT topic level, so neither `/`, `+` nor `#`."""
 
 
@@ -58,7 +84,7 @@ class Endpoint(Section):
 class Hear(Section):
     """The ear: the sound device and how speech is cut out."""
 
-    device: str | int | None = Field(
+    device: Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_numbered)] = Field(
         None, description="sounddevice's name or number of the microphone; unset: the default"
     )
     vad: Vad = Vad()
@@ -85,7 +111,9 @@ class Understand(Section):
 
     engine: Engine | Literal["auto"] = Field("auto", description="auto: vosk where its weights are, else pocketsphinx")
     model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
-    models_directory: Path | None = Field(None, description="where weights are kept; unset: ~/.cache/dockvoice/models")
+    models_directory: Path | None = Field(
+        None, description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in ~/.cache/dockvoice"
+    )
 
 
 class Agree(Section):
@@ -117,8 +145,10 @@ class Mqtt(Section):
     version: MqttVersion = Field(
         MqttVersion.AUTO, description="auto: MQTT 5, and 3.1.1 where the broker knows no better"
     )
-    username: str | None = Field(None, description="the broker's user name")
-    password: SecretStr | None = Field(None, description="better given as the credential or variable, not in the file")
+    username: str | None = Field(None, min_length=1, description="the broker's user name")
+    password: SecretStr | None = Field(
+        None, min_length=1, description="better given as the credential or variable, not in the file"
+    )
     tls: bool = Field(False, description="encrypt, and verify the broker's certificate")
     ca_file: Path | None = Field(
         None, description="authority that signed the broker's certificate; unset: the system's"
@@ -130,11 +160,24 @@ class Mqtt(Section):
         30, ge=1, le=600, description="longest wait between two tries to connect, seconds"
     )
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Settings that would do nothing without another one: better a fault than a connection in the clear."""
+        if not self.tls and (self.ca_file or self.certificate_file or self.key_file):
+            raise ValueError("a certificate file is given, but tls is false; set tls = true")
+        if self.key_file and not self.certificate_file:
+            raise ValueError("key_file is given without certificate_file; give both")
+        if self.password and not self.username:
+            raise ValueError("password is given without username; give both")
+        return self
+
 
 class Deliver(Section):
     """The way to the inventory."""
 
-    prefix: str = Field("dockvoice", pattern=r"^[^+#\s]+$", description="first level(s) of every topic")
+    prefix: Annotated[str, AfterValidator(_topic_prefix)] = Field(
+        "dockvoice", description="first level(s) of every topic"
+    )
     settle: Settle = Field(
         Settle.RECEIPT, description="what ends the debt: the inventory's receipt, or the broker's PUBACK"
     )
@@ -151,44 +194,16 @@ class Watch(Section):
     stall_s: float = Field(5, ge=1, le=60, description="a microphone silent for this long ends the agent, seconds")
 
 
-class _Layered(BaseSettings):
-    """The order in which sources win; the file's content arrives as init arguments."""
-
-    model_config = SettingsConfigDict(env_nested_delimiter="__", extra="forbid", frozen=True)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment, then credentials, then the file."""
-        return (env_settings, _Credentials(settings_cls), init_settings)
-
-
-class _Credentials(EnvSettingsSource):
-    """systemd's `LoadCredential=`: each file of $CREDENTIALS_DIRECTORY is named as the environment variable would be."""
-
-    def _load_env_vars(self) -> dict[str, str | None]:
-        directory = os.environ.get("CREDENTIALS_DIRECTORY")
-        if not directory or not Path(directory).is_dir():
-            return {}
-        prefix = self.env_prefix.lower()
-        files = (path for path in Path(directory).iterdir() if path.name.lower().startswith(prefix))
-        return {path.name.lower(): path.read_text(encoding="utf-8").rstrip("\n") for path in files}
-
-
-class Settings(_Layered):
+class Settings(Layered):
     """Everything the agent can be told."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_")
 
     site: Name = Field("site", description="the site's name, second level of every topic")
     device: Name = Field("device", description="this device's name, unique on the site: it owns a sequence of events")
-    operator: str | None = Field(None, description="who speaks, as it goes on record; unset: nobody is named")
+    operator: str | None = Field(
+        None, min_length=1, description="who speaks, as it goes on record; unset: nobody is named"
+    )
     state_directory: Path | None = Field(
         None, description="journal and recordings; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
     )
@@ -200,6 +215,8 @@ class Settings(_Layered):
     watch: Watch = Watch()
 
     repairs: ClassVar[str] = "every key is explained in config/edge.toml"
+    # The inventory may run on the same machine, and the tests tell themselves where the weights are.
+    foreign: ClassVar[tuple[str, ...]] = ("DOCKVOICE_INVENTORY_", "DOCKVOICE_TEST_")
 
     @property
     def state(self) -> Path:
@@ -216,6 +233,8 @@ class Settings(_Layered):
         """Where the weights of recognisers are kept."""
         if self.understand.models_directory is not None:
             return self.understand.models_directory
+        if given := os.environ.get("CACHE_DIRECTORY"):
+            return Path(given.split(":")[0]) / "models"
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dockvoice" / "models"
 
     @property
@@ -227,63 +246,3 @@ class Settings(_Layered):
     def catalogue_directory(self) -> Path:
         """Where the catalogue files are."""
         return self.forms.catalogue or shipped("config") / "catalogue"
-
-
-S = TypeVar("S", bound=_Layered)
-
-
-def load(model: type[S], path: Path | None, **overrides: Any) -> S:
-    """Read `path` (None: defaults only) into `model`; `overrides` from the command line win over the file.
-
-    Raises Misconfigured with one line naming the file and every key at fault.
-    """
-    content = _toml(path) if path is not None else {}
-    try:
-        return model(**_merged(content, overrides))
-    except ValidationError as fault:
-        faults = "; ".join(_told(error) for error in fault.errors(include_url=False))
-        where = str(path) if path is not None else "settings"
-        raise Misconfigured(f"{where}: {faults} ({getattr(model, 'repairs', 'see config/')})") from None
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Misconfigured(f"{path}: no such file; name another with --config") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise Misconfigured(f"{path}: cannot be read ({fault}); it must be a readable UTF-8 file") from None
-    except tomllib.TOMLDecodeError as fault:
-        raise Misconfigured(f"{path}: is not TOML: {fault}; mend that line") from None
-
-
-def _merged(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(low)
-    for key, value in high.items():
-        below = merged.get(key)
-        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
-
-
-def _told(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "file"
-    if error["type"] == "extra_forbidden":
-        return f"{key}: no such key"
-    found = error["input"]
-    secret = "password" in key or isinstance(found, dict)
-    return f"{key}: {error['msg']}" + ("" if secret else f", found {found!r}")
-
-
-def shipped(name: str) -> Path:
-    """The directory `name` (`schemas`, `config` or `recordings`) that came with the program.
-
-    Inside the wheel it lies in `edge/shipped`; in a checkout, at its own place in the tree.
-    """
-    package = Path(str(resources.files("edge")))
-    inside = package / "shipped" / name
-    if inside.is_dir():
-        return inside
-    tree = package.parent / {"recordings": "tests/data/speech/demo"}.get(name, name)
-    if tree.is_dir():
-        return tree
-    raise Misconfigured(f"{tree}: the shipped {name} are missing; install dockvoice again")

@@ -1,0 +1,48 @@
+"""Settings: a TOML file, the environment and systemd credentials become one frozen value, or every fault at once.
+
+`settings` says what may be set, `layers` how the sources are laid over each other, `faults` how what is wrong is told,
+`places` where the files lie that came with the program. The rooms import from here.
+"""
+
+from edge.config.layers import Layered, load
+from edge.config.places import shipped
+from edge.config.settings import (
+    Agree,
+    Deliver,
+    Endpoint,
+    Engine,
+    Forms,
+    Hear,
+    Mqtt,
+    MqttVersion,
+    Name,
+    Section,
+    Settings,
+    Settle,
+    Understand,
+    Vad,
+    VadKind,
+    Watch,
+)
+
+__all__ = [
+    "Agree",
+    "Deliver",
+    "Endpoint",
+    "Engine",
+    "Forms",
+    "Hear",
+    "Layered",
+    "Mqtt",
+    "MqttVersion",
+    "Name",
+    "Section",
+    "Settings",
+    "Settle",
+    "Understand",
+    "Vad",
+    "VadKind",
+    "Watch",
+    "load",
+    "shipped",
+]

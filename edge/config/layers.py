@@ -1,0 +1,165 @@
+"""How the sources of settings are laid over each other, and how they are read.
+
+Precedence, highest first: the command line, the environment (`DOCKVOICE_DELIVER__MQTT__HOST=…`), credentials (files in
+`$CREDENTIALS_DIRECTORY`, named as the variable is, in lower case), the TOML file, the defaults. A variable or a
+credential names one key; an empty variable counts as unset. A relative path in the file starts at the file's own
+directory, since the working directory of a service means nothing; in a variable or on the command line it starts at
+the working directory.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from edge.config.faults import Fault, Key, Origins, line, strays, told
+from edge.errors import Misconfigured
+
+BENEATH = "<file>"
+"""The constructor argument that carries the file's content; no key can be called so."""
+
+
+class Layered(BaseSettings):
+    """Settings from several sources. A subclass gives `env_prefix`, which begins the name of each of its variables."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True)
+
+    repairs: ClassVar[str] = "see config/"
+    """What ends a message about a fault: where to read on."""
+    foreign: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of variables that share the prefix and are meant for another program."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line, then the environment, then credentials, then the file."""
+        given = dict(init_settings())
+        beneath = InitSettingsSource(settings_cls, given.pop(BENEATH, {}))
+        return InitSettingsSource(settings_cls, given), env_settings, _Credentials(settings_cls), beneath
+
+
+class _Credentials(EnvSettingsSource):
+    """systemd's `LoadCredential=`: each file of $CREDENTIALS_DIRECTORY is named as the variable would be."""
+
+    def _load_env_vars(self) -> dict[str, str | None]:
+        return {name.lower(): _secret(path) for name, path in _credentials(self.env_prefix).items()}
+
+
+S = TypeVar("S", bound=Layered)
+
+
+def load(model: type[S], path: Path | None, **overrides: Any) -> S:
+    """Read `path` (None: no file) into `model`; `overrides` from the command line win over every other source.
+
+    Raises Misconfigured with one line naming every file, variable and key at fault.
+    """
+    content = _anchored(model, _toml(path), path.absolute().parent) if path is not None else {}
+    keys, origins = dict(_keys(model)), _origins(model, path, overrides)
+    faults = strays(keys, origins)
+    layers: dict[str, Any] = {**overrides, BENEATH: content}
+    try:
+        settings = model(**layers)
+    except ValidationError as fault:
+        faults += told(fault, keys, origins)
+    except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
+        faults = faults or [Fault("environment", str(fault))]
+    else:
+        if not faults:
+            return settings
+    raise Misconfigured(f"{line(faults)} ({model.repairs})") from None
+
+
+def _origins(model: type[Layered], path: Path | None, overrides: Mapping[str, Any]) -> Origins:
+    prefix = str(model.model_config["env_prefix"]).upper()
+    # DOCKVOICE_CONFIG names the settings file itself.
+    foreign = (f"{prefix}CONFIG", *model.foreign)
+    filled = {name.upper(): name for name, value in os.environ.items() if value}
+    variables = {
+        name: given for name, given in filled.items() if name.startswith(prefix) and not name.startswith(foreign)
+    }
+    credentials = {name: str(file) for name, file in _credentials(prefix).items() if not name.startswith(foreign)}
+    return Origins(str(path or "settings"), overrides, prefix, variables, credentials)
+
+
+def _credentials(prefix: str) -> dict[str, Path]:
+    """The credentials whose names begin with `prefix`, upper-case name to file."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory or not Path(directory).is_dir():
+        return {}
+    named = {path.name.upper(): path for path in Path(directory).iterdir()}
+    return {name: path for name, path in named.items() if name.startswith(prefix.upper())}
+
+
+def _secret(path: Path) -> str:
+    try:
+        # An editor ends a file with a line break, and some with a carriage return before it: neither is the secret's.
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as fault:
+        # The reason only: a decoding error carries the bytes it failed on.
+        reason = fault.strerror if isinstance(fault, OSError) else "not UTF-8 text"
+        raise Misconfigured(f"credential {path}: cannot be read ({reason}); write it again as UTF-8 text") from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        # utf-8-sig: some editors on Windows begin a file with a byte order mark.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise Misconfigured(f"{path}: no such file; name another with --config") from None
+    except OSError as fault:
+        raise Misconfigured(f"{path}: cannot be read ({fault.strerror}); it must be a readable file") from None
+    except UnicodeDecodeError as fault:
+        number = fault.object.count(b"\n", 0, fault.start) + 1
+        raise Misconfigured(f"{path}: is not UTF-8 (at line {number}); save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise Misconfigured(f"{path}: is not TOML: {fault}; mend that line") from None
+
+
+def _keys(model: type[BaseModel], above: Key = ()) -> Iterator[tuple[Key, bool]]:
+    """Every key of `model` as a way through its tables, with whether it is a secret."""
+    for name, field in model.model_fields.items():
+        if table := _table(field.annotation):
+            yield from _keys(table, (*above, name))
+        else:
+            yield (*above, name), _takes(field.annotation, SecretStr)
+
+
+def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """`content` with `~` told and its relative paths starting at `directory`."""
+    anchored = dict(content)
+    for name, field in model.model_fields.items():
+        value, table = content.get(name), _table(field.annotation)
+        if table and isinstance(value, dict):
+            anchored[name] = _anchored(table, value, directory)
+        elif isinstance(value, str) and _takes(field.annotation, Path):
+            # Not Path.expanduser, which raises for a home that does not exist: opening the file will tell that better.
+            anchored[name] = str(directory / os.path.expanduser(value))  # noqa: PTH111 - see above
+    return anchored
+
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _takes(annotation: Any, kind: type) -> bool:
+    """Whether `kind` is the annotation, or one of its alternatives."""
+    return annotation is kind or any(_takes(part, kind) for part in get_args(annotation))
