@@ -1,0 +1,59 @@
+# `make demo` and `make test` each do all their own set-up. `make help` lists the rest.
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+CACHE   := .cache
+MODELS  := $(CURDIR)/$(CACHE)/models
+PYTHON  ?= python3
+# Debian packages the tests start for real, and the sound library of the microphone.
+PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd
+
+export DOCKVOICE_TEST_MODELS := $(MODELS)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format system-demo system-test models clean
+
+help:  ## What can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inventory rows, end to end
+	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice demo
+
+test: $(CACHE)/test.stamp system-test models check  ## Every check and every test, with real servers
+	$(BIN)/pytest
+
+check: $(CACHE)/test.stamp  ## Style, types and the rules of who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(CACHE)/test.stamp  ## Lay out the code and mend what ruff can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+models: | $(BIN)/python  ## Fetch the recogniser's weights (checked by SHA-256); the demo does without where none are to be had
+	@$(BIN)/dockvoice models get small-en-us --directory $(MODELS) || echo "Going on with pocketsphinx, whose weights come inside its wheel."
+
+system-demo:
+	@.ci/system-packages --wish mosquitto
+
+system-test:
+	@.ci/system-packages --need $(PACKAGES)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || .ci/system-packages --need python3-venv && $(PYTHON) -m venv $(VENV)
+
+$(CACHE)/demo.stamp: pyproject.toml | $(BIN)/python
+	@mkdir -p $(CACHE)
+	$(BIN)/pip install --quiet --editable '.[inventory]'
+	@touch $@
+
+$(CACHE)/test.stamp: pyproject.toml | $(BIN)/python
+	@mkdir -p $(CACHE)
+	$(BIN)/pip install --quiet --editable '.[microphone,inventory,dev]'
+	@touch $@ $(CACHE)/demo.stamp
+
+clean:  ## Remove what was built, fetched and cached
+	rm -rf $(VENV) $(CACHE) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
