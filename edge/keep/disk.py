@@ -1,0 +1,85 @@
+"""What the disk refused, told so that whoever reads it can act."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.errors import StorageFailed
+
+_FREE = "free space on its disk and start again"
+_PERMIT = "give the user who runs this program the right to write there, or name another state_directory"
+_DEVICE = "check the disk and its cable, and replace it if it fails again"
+_RESTORE = (
+    "restore it from a copy; or, to begin anew, move its whole directory aside and keep it: "
+    "what it holds may not have reached the inventory"
+)
+
+_FILE_REMEDIES = {
+    errno.ENOSPC: _FREE,
+    errno.EDQUOT: _FREE,
+    errno.EFBIG: "raise the limit on file sizes (LimitFSIZE, ulimit -f)",
+    errno.EACCES: _PERMIT,
+    errno.EPERM: _PERMIT,
+    errno.EROFS: "mount its disk writable, or name another state_directory",
+    errno.ENOTDIR: "a file is where a directory should be: move it away",
+    errno.EEXIST: "a file is where a directory should be: move it away",
+    errno.ENOENT: "it was moved or deleted: put it back",
+    errno.EIO: _DEVICE,
+}
+
+_SQLITE_REMEDIES = {
+    "SQLITE_FULL": _FREE,
+    "SQLITE_READONLY": _PERMIT,
+    "SQLITE_CANTOPEN": _PERMIT,
+    "SQLITE_PERM": _PERMIT,
+    "SQLITE_IOERR": _DEVICE,
+    "SQLITE_CORRUPT": _RESTORE,
+    "SQLITE_NOTADB": _RESTORE,
+    "SQLITE_BUSY": "close the other program that holds it locked",
+}
+"""By primary result code (https://www.sqlite.org/rescode.html). Others are faults of this program, and stay errors."""
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn what the disk or SQLite refuses about `path` into StorageFailed: where, what, and what to do."""
+    try:
+        yield
+    except OSError as fault:
+        remedy = _FILE_REMEDIES.get(fault.errno or 0, _DEVICE)
+        raise StorageFailed(f"{fault.filename or path}: {fault.strerror or fault}; {remedy}") from fault
+    except sqlite3.Error as fault:
+        # Extended codes name their primary one: SQLITE_IOERR_FSYNC is an SQLITE_IOERR.
+        primary = "_".join(str(getattr(fault, "sqlite_errorname", None)).split("_")[:2])
+        if primary not in _SQLITE_REMEDIES:
+            raise
+        raise StorageFailed(f"{path}: {fault}; {_SQLITE_REMEDIES[primary]}") from fault
+
+
+def damaged(path: Path, found: str) -> StorageFailed:
+    """The error for a journal that SQLite's own check calls broken."""
+    return StorageFailed(f"{path}: is damaged ({found}); {_RESTORE}")
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in the directory `path` durable: a rename is safe from a power cut only after this (fsync(2))."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: Path) -> None:
+    """Create `path` and its parents durably, open to nobody but the owner: recordings of people's speech lie there."""
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_directory(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(path.parent)

@@ -1,0 +1,152 @@
+"""What the journal tells about what it keeps, and how the nouns of the house are written into its columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from edge.records import Because, FieldValue, Outcome, Reading, Reason, Receipt, Verdict
+
+Row = dict[str, Any]
+"""A row of a table, by column."""
+
+
+class OutboxState(StrEnum):
+    """What became of an event. There is no "in flight": until it is settled, it is owed."""
+
+    WAITING = "waiting"
+    SETTLED = "settled"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUtterance:
+    """An utterance as the journal knows it, without its sound."""
+
+    utterance_id: str
+    form: str
+    source: str
+    verdict: Verdict | None
+    """None while it is heard but not yet read."""
+    fields: Mapping[str, FieldValue]
+    """Those of the entry, where there is one; else those that stood at the verdict."""
+    event_id: str | None
+    """The event its entry became, where it was accepted."""
+    state: OutboxState | None
+    """What became of that event."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEntry:
+    """An entry and how far its event has come."""
+
+    sequence: int
+    event_id: str
+    form: str
+    fields: Mapping[str, FieldValue]
+    recorded_at: datetime
+    state: OutboxState
+    attempts: int
+    """How often the broker took it."""
+    reasons: tuple[str, ...]
+    """Those of the inventory's receipt, if it refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of each the journal holds."""
+
+    heard: int
+    """All utterances; those without a verdict are the difference to the next four."""
+    accepted: int
+    asked: int
+    repeat: int
+    ignored: int
+    unsettled: int
+    applied: int
+    duplicate: int
+    refused: int
+
+
+def to_json(value: object) -> str:
+    """Compact JSON, as it is stored."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def to_time(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds: as text it sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def verdict_columns(reading: Reading | None, verdict: Verdict) -> Row:
+    """The columns of `utterances` that a verdict fills."""
+    return {
+        "outcome": verdict.outcome.value,
+        "reasons": to_json([asdict(because) for because in verdict.reasons]),
+        "fields": to_json(dict(verdict.fields)),
+        "ask": verdict.ask,
+        "reading": None if reading is None else to_json(_reading(reading)),
+    }
+
+
+def receipt_json(receipt: Receipt | None) -> str | None:
+    """A receipt as it is stored; None stays None: the broker settled it."""
+    return None if receipt is None else to_json({"outcome": receipt.outcome.value, "reasons": list(receipt.reasons)})
+
+
+def kept_utterance(row: Row) -> KeptUtterance:
+    """From a row of `utterances` joined with its entry's `entry_fields`, `event_id` and `state`."""
+    verdict = _verdict(row)
+    if row["entry_fields"] is not None:
+        fields = json.loads(row["entry_fields"])
+    else:
+        fields = {} if verdict is None else verdict.fields
+    return KeptUtterance(
+        utterance_id=row["utterance_id"],
+        form=row["form"],
+        source=row["source"],
+        verdict=verdict,
+        fields=fields,
+        event_id=row["event_id"],
+        state=None if row["state"] is None else OutboxState(row["state"]),
+    )
+
+
+def kept_entry(row: Row) -> KeptEntry:
+    """From a row of `entries` joined with `state`, `attempts` and `receipt` of its outbox row."""
+    return KeptEntry(
+        sequence=row["sequence"],
+        event_id=row["event_id"],
+        form=row["form"],
+        fields=json.loads(row["fields"]),
+        recorded_at=datetime.fromisoformat(row["recorded_at"]),
+        state=OutboxState(row["state"]),
+        attempts=row["attempts"],
+        reasons=tuple(json.loads(row["receipt"])["reasons"]) if row["receipt"] else (),
+    )
+
+
+def _verdict(row: Row) -> Verdict | None:
+    if row["outcome"] is None:
+        return None
+    return Verdict(
+        outcome=Outcome(row["outcome"]),
+        reasons=tuple(Because(Reason(because["reason"]), because["field"]) for because in json.loads(row["reasons"])),
+        fields=json.loads(row["fields"]),
+        ask=row["ask"],
+    )
+
+
+def _reading(reading: Reading) -> Row:
+    # Not asdict of the whole: it cannot copy a Mapping that is no dict.
+    return {
+        "interpreter": reading.interpreter,
+        "form": reading.form,
+        "words": [asdict(word) for word in reading.words],
+        "fields": {name: asdict(field) for name, field in reading.fields.items()},
+        "not_understood": reading.not_understood,
+    }

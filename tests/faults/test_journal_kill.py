@@ -1,0 +1,129 @@
+"""SIGKILL at twenty random moments: what was acknowledged is there, in order, once. And a disk with no room left.
+
+Run as a program, this file is the process that is killed: it reads what a former life left unread, then begins and
+commits without end, and says on stdout what it was told is safe.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+from edge.errors import StorageFailed
+from edge.keep import audit
+from edge.keep.evidence import PARTIAL
+from edge.keep.journal import Journal
+from edge.records import OutboxRow
+from tests.sayings import ACCEPT, entry, render, sound, utterance
+
+KILLS = 20
+MOST_STEPS = 6
+"""A life ends after at most so many acknowledged steps: none is a kill while the journal is being opened."""
+LONGEST_STEP_S = 0.01
+"""About five times what one step takes: after the last step counted, the kill may fall anywhere on the way."""
+
+
+def live(directory: Path) -> None:
+    """Keep and commit until killed, acknowledging each step as soon as the journal does."""
+    acknowledge("awake", str(os.getpid()))
+    with Journal.open(directory) as journal:
+        for said in journal.unread():
+            acknowledge("committed", journal.commit(entry(said, journal.begin(said)), ACCEPT, render).body)
+        for number in count():
+            said = utterance(number)
+            kept = journal.begin(said)
+            acknowledge("begun", said.utterance_id)
+            acknowledge("committed", journal.commit(entry(said, kept), ACCEPT, render).body)
+
+
+def acknowledge(what: str, which: str) -> None:
+    os.write(1, f"{what} {which}\n".encode())
+
+
+def fill(directory: Path) -> None:
+    """Begin utterances of a size the disk has no room for, then one it has; say what became of each."""
+    with Journal.open(directory) as journal:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        try:
+            journal.begin(utterance(0, samples=200_000))
+        except StorageFailed as fault:
+            acknowledge("refused", str(fault))
+        said = utterance(1)
+        journal.begin(said)
+        acknowledge("begun", said.utterance_id)
+
+
+def start(life: str, directory: Path) -> subprocess.Popen[str]:
+    root = Path(__file__).parent.parent.parent
+    return subprocess.Popen(
+        [sys.executable, __file__, life, str(directory)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+
+
+def killed(child: subprocess.Popen[str], dice: random.Random) -> list[list[str]]:
+    """Everything the child acknowledged, each line in two words, until it was killed at a random moment."""
+    assert child.stdout is not None
+    told = [child.stdout.readline() for _ in range(1 + dice.randint(0, MOST_STEPS))]
+    time.sleep(dice.uniform(0, LONGEST_STEP_S))  # the random moment itself, not a wait for anything
+    child.kill()
+    rest, _ = child.communicate()
+    assert child.returncode == -signal.SIGKILL
+    assert told[0].startswith("awake")
+    # What follows the last newline was cut off by the kill: nobody was told that.
+    return [line.split(" ", 1) for line in "".join([*told[1:], rest]).split("\n")[:-1]]
+
+
+def test_nothing_acknowledged_is_lost_and_no_number_is_missing(tmp_path: Path) -> None:
+    begun: set[str] = set()
+    bodies: list[str] = []
+    due: list[OutboxRow] = []
+    for kill in range(KILLS):
+        for what, which in killed(start("live", tmp_path), random.Random(kill)):
+            if what == "begun":
+                begun.add(which)
+            else:
+                bodies.append(which)
+        if not begun:
+            continue  # killed while it opened its journal for the first time
+        with Journal.inspect(tmp_path) as seen:
+            assert all(seen.kept(utterance_id) for utterance_id in begun)
+            due = seen.due(1_000_000)
+        assert [row.sequence for row in due] == list(range(1, len(due) + 1))
+        assert bodies == [row.body for row in due if row.body in set(bodies)]
+    assert begun
+    assert bodies
+
+    with Journal.open(tmp_path) as journal:
+        assert audit.verify(journal.trail()) is None
+        for said in journal.unread():
+            assert said.segment.pcm == sound(said.utterance_id)
+        counts = journal.counts()
+        assert counts.heard == len(list(tmp_path.rglob("*.flac"))) == counts.accepted + len(list(journal.unread()))
+        assert counts.accepted == len(due)
+    assert not list(tmp_path.rglob(f"*{PARTIAL}"))
+
+
+def test_a_recording_the_disk_has_no_room_for_is_refused_and_its_space_given_back(tmp_path: Path) -> None:
+    child = start("fill", tmp_path)
+    told, _ = child.communicate(timeout=60)
+    assert child.returncode == 0
+    refused, begun = told.splitlines()
+    assert refused.startswith(f"refused {tmp_path / 'evidence'}")
+    assert begun.startswith("begun ")
+    assert [path.stem for path in (tmp_path / "evidence").glob("*/*")] == [begun.removeprefix("begun ")]
+    with Journal.open(tmp_path) as journal:
+        assert journal.counts().heard == 1
+
+
+if __name__ == "__main__":
+    {"live": live, "fill": fill}[sys.argv[1]](Path(sys.argv[2]))

@@ -1,0 +1,74 @@
+"""Utterances, readings and entries for tests that need some: what is said does not matter, that it is kept does."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uuid_utils
+
+from edge.keep.evidence import Evidence
+from edge.records import (
+    Because,
+    Closing,
+    Entry,
+    FieldReading,
+    FieldValue,
+    Minted,
+    NotUnderstood,
+    Outcome,
+    Reading,
+    Reason,
+    Segment,
+    Utterance,
+    Verdict,
+    Word,
+)
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+FIELDS: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
+ACCEPT = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), FIELDS)
+ASK = Verdict(Outcome.ASK, (Because(Reason.FIELD_MISSING, "dock"),), {"pallet_id": "007", "quantity": 12}, ask="dock")
+REPEAT = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
+IGNORE = Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
+MUMBLED = Reading("test", "pallet-move", (), {}, NotUnderstood.NO_WORDS)
+READ = Reading(
+    "test",
+    "pallet-move",
+    (Word("pallet", 0.1, 0.4, 1.0), Word("seven", 0.4, 0.7, 0.98)),
+    {
+        "pallet_id": FieldReading("007", ("oh", "oh", "seven"), 0.98),
+        "dock": FieldReading(None, ("b",), 0.5, ("B", "D")),
+    },
+)
+
+
+def sound(name: str, samples: int = 800) -> bytes:
+    """Noise that is the same each time for the same name."""
+    return hashlib.shake_256(name.encode()).digest(samples * 2)
+
+
+def utterance(number: int = 0, *, source: str = "microphone", samples: int = 800) -> Utterance:
+    """The utterance with this number: they follow one another without overlap, a second apart."""
+    utterance_id = str(uuid_utils.uuid7())
+    start = number * 16_000
+    segment = Segment(
+        start=start,
+        speech_start=start + 100,
+        speech_end=start + samples - 100,
+        closed=start + samples + 8_000,
+        closing=Closing.PAUSE,
+        pcm=sound(utterance_id, samples),
+    )
+    return Utterance(utterance_id, "pallet-move", source, NOON + timedelta(seconds=number), segment)
+
+
+def entry(said: Utterance, kept: Evidence) -> Entry:
+    """What the operator meant by `said`."""
+    return Entry(said.utterance_id, said.form, FIELDS, "ana", NOON, READ, kept.sha256, kept.seconds)
+
+
+def render(minted: Minted) -> dict[str, Any]:
+    """An event, as small as it may be."""
+    return {"id": minted.event_id, "sequence": minted.sequence, "data": {**FIELDS, "site": "Łódź"}}

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from edge.errors import StorageFailed
+from edge.keep import evidence
+from edge.records import Utterance
+from tests.sayings import NOON, utterance
+
+
+def with_sound(said: Utterance, pcm: bytes) -> Utterance:
+    return replace(said, segment=replace(said.segment, pcm=pcm))
+
+
+@pytest.mark.parametrize("pcm", [b"", b"\0", b"\0\0\0"])
+def test_what_is_no_sound(tmp_path: Path, pcm: bytes) -> None:
+    with pytest.raises(ValueError, match="not whole samples"):
+        evidence.write(tmp_path, with_sound(utterance(), pcm))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_the_day_should_be(tmp_path: Path) -> None:
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "2026-11-20").write_text("in the way")
+    with pytest.raises(StorageFailed, match=r"2026-11-20: .*move it away"):
+        evidence.write(tmp_path, utterance())
+
+
+def test_what_fails_half_way_leaves_no_file(tmp_path: Path) -> None:
+    said = utterance()
+    final = tmp_path / "evidence" / "2026-11-20" / f"{said.utterance_id}.flac"
+    (final / "in the way").mkdir(parents=True)
+    with pytest.raises(StorageFailed):
+        evidence.write(tmp_path, said)
+    assert list(final.parent.iterdir()) == [final]
+
+
+def test_a_recording_that_is_gone(tmp_path: Path) -> None:
+    kept = evidence.write(tmp_path, utterance())
+    kept.path.unlink()
+    with pytest.raises(StorageFailed, match=f"{kept.path}: No such file"):
+        evidence.read(kept.path, kept.sha256)
+    with pytest.raises(StorageFailed, match=f"{kept.path}: No such file"):
+        evidence.recover(kept.path)
+
+
+def test_one_changed_bit_is_noticed(tmp_path: Path) -> None:
+    kept = evidence.write(tmp_path, utterance())
+    content = bytearray(kept.path.read_bytes())
+    content[-100] ^= 1
+    kept.path.write_bytes(content)
+    with pytest.raises(StorageFailed, match="is not the recording that was written"):
+        evidence.read(kept.path, kept.sha256)
+
+
+def test_a_cut_off_file_does_not_pass_for_a_shorter_utterance(tmp_path: Path) -> None:
+    kept = evidence.write(tmp_path, utterance(samples=48_000))
+    kept.path.write_bytes(kept.path.read_bytes()[:50_000])
+    with pytest.raises(StorageFailed, match=str(kept.path)):
+        evidence.recover(kept.path)
+
+
+@pytest.mark.parametrize("comment", ["a nice song", "[]", "{}", '{"utterance_id": "x"}', "3"])
+def test_a_recording_of_somebody_else(tmp_path: Path, comment: str) -> None:
+    path = tmp_path / "foreign.flac"
+    with soundfile.SoundFile(path, "w", 16_000, 1, subtype="PCM_16", format="FLAC") as file:
+        file.comment = comment
+        file.write([0.0] * 100)
+    with pytest.raises(StorageFailed, match=r"foreign\.flac: does not say whose sound it is"):
+        evidence.recover(path)
+
+
+def test_only_what_is_on_the_disk_gets_the_name_and_the_name_is_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = utterance()
+    final = tmp_path / "evidence" / "2026-11-20" / f"{said.utterance_id}.flac"
+    synced: list[tuple[str, bool]] = []
+    inodes: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, final.exists()))
+        inodes.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    evidence.write(tmp_path, said)
+    assert synced == [
+        (tmp_path.name, False),  # knows `evidence`
+        ("evidence", False),  # knows the day
+        (f"{said.utterance_id}.flac.partial", False),
+        ("2026-11-20", True),
+    ]
+    assert final.stat().st_ino == inodes[2]
+
+
+def test_it_lies_in_the_directory_of_its_utc_day(tmp_path: Path) -> None:
+    late = NOON.replace(hour=23, minute=30).astimezone(timezone(timedelta(hours=5)))
+    assert late.day == 21
+    said = replace(utterance(), heard_at=late)
+    kept = evidence.write(tmp_path, said)
+    assert kept.path == tmp_path / "evidence" / "2026-11-20" / f"{said.utterance_id}.flac"
+    assert evidence.recordings(tmp_path) == [kept.path]
+
+
+def test_it_is_a_flac_file_any_program_can_play(tmp_path: Path) -> None:
+    kept = evidence.write(tmp_path, utterance(samples=16_000))
+    found = soundfile.info(kept.path)
+    assert (found.format, found.subtype, found.samplerate, found.channels) == ("FLAC", "PCM_16", 16_000, 1)
+    assert kept.seconds == found.duration == 1.0
+    assert kept.sha256 == hashlib.sha256(kept.path.read_bytes()).hexdigest()
+
+
+def test_only_the_owner_may_listen(tmp_path: Path) -> None:
+    kept = evidence.write(tmp_path, utterance())
+    assert kept.path.parent.stat().st_mode & 0o077 == 0
+    assert kept.path.parent.parent.stat().st_mode & 0o077 == 0
+
+
+def test_sweeping_removes_only_what_is_half_written(tmp_path: Path) -> None:
+    kept = evidence.write(tmp_path, utterance())
+    half = kept.path.with_name("half.flac.partial")
+    half.write_bytes(b"fLaC")
+    evidence.sweep(tmp_path)
+    assert list(kept.path.parent.iterdir()) == [kept.path]
+
+
+def test_sweeping_before_anything_was_heard(tmp_path: Path) -> None:
+    evidence.sweep(tmp_path)
+    assert evidence.recordings(tmp_path) == []
+
+
+def test_times_keep_their_microseconds(tmp_path: Path) -> None:
+    said = replace(utterance(), heard_at=datetime.fromisoformat("2026-11-20T12:00:00.000001+00:00"))
+    kept = evidence.write(tmp_path, said)
+    assert evidence.recover(kept.path) == (said, kept)

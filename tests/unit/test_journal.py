@@ -1,0 +1,514 @@
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from edge.keep import audit, evidence
+from edge.keep.journal import Counts, Journal
+from edge.keep.rows import OutboxState
+from edge.records import Entry, Minted, OutboxRow, Receipt, ReceiptOutcome, Segment, Utterance
+from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, MUMBLED, NOON, READ, REPEAT, entry, render, utterance
+
+RECORDING = "sha256:" + "a" * 64
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "state") as opened:
+        yield opened
+
+
+def committed(journal: Journal, said: Utterance) -> OutboxRow:
+    return journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+
+
+def pragma(directory: Path, name: str) -> Any:
+    with sqlite3.connect(directory / "journal.db") as db:
+        found = db.execute(f"PRAGMA {name}").fetchone()[0]
+    db.close()
+    return found
+
+
+class TestOpening:
+    def test_a_second_process_is_told_who_has_the_journal_and_where(self, journal: Journal, tmp_path: Path) -> None:
+        state = str(tmp_path / "state")
+        opening = f"from pathlib import Path; from edge.keep.journal import Journal; Journal.open(Path({state!r}))"
+        second = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True, check=False)
+        last = second.stderr.strip().splitlines()[-1]
+        assert last.startswith(f"edge.errors.AlreadyRunning: {state}: process {os.getpid()} has this journal open")
+
+    def test_a_closed_journal_can_be_opened_by_another(self, tmp_path: Path) -> None:
+        Journal.open(tmp_path).close()
+        with Journal.open(tmp_path), pytest.raises(AlreadyRunning):
+            Journal.open(tmp_path)
+        Journal.open(tmp_path).close()
+
+    def test_a_failed_opening_leaves_no_lock_behind(self, tmp_path: Path) -> None:
+        (tmp_path / "journal.db").write_bytes(b"no database at all, but long enough to be taken for one" * 20)
+        for _ in range(2):
+            with pytest.raises(StorageFailed):
+                Journal.open(tmp_path)
+
+    def test_a_file_that_is_no_database_is_named_and_kept(self, tmp_path: Path) -> None:
+        rubbish = b"no database at all, but long enough to be taken for one" * 20
+        (tmp_path / "journal.db").write_bytes(rubbish)
+        with pytest.raises(StorageFailed, match=r"journal\.db: .*restore it from a copy"):
+            Journal.open(tmp_path)
+        assert (tmp_path / "journal.db").read_bytes() == rubbish
+
+    def test_a_damaged_page_is_found_at_the_opening(self, tmp_path: Path) -> None:
+        with Journal.open(tmp_path) as journal:
+            for number in range(30):
+                committed(journal, utterance(number))
+        with (tmp_path / "journal.db").open("r+b") as file:
+            file.seek(3 * 4096)
+            file.write(b"\xff" * 4096 * 12)
+        with pytest.raises(StorageFailed, match=r"journal\.db: is damaged .*restore it from a copy"):
+            Journal.open(tmp_path)
+
+    def test_a_file_in_place_of_the_directory(self, tmp_path: Path) -> None:
+        (tmp_path / "state").write_text("in the way")
+        with pytest.raises(StorageFailed, match=r"state: .*move it away"):
+            Journal.open(tmp_path / "state")
+        with pytest.raises(StorageFailed, match="move it away"):
+            Journal.open(tmp_path / "state" / "below")
+
+    def test_a_directory_in_place_of_the_file(self, tmp_path: Path) -> None:
+        (tmp_path / "journal.db").mkdir()
+        (tmp_path / "journal.db" / "something").touch()
+        with pytest.raises(StorageFailed, match=r"journal\.db: unable to open"):
+            Journal.open(tmp_path)
+
+    def test_recordings_without_their_journal_are_not_taken_for_new(self, tmp_path: Path) -> None:
+        with Journal.open(tmp_path) as journal:
+            committed(journal, utterance())
+        (tmp_path / "journal.db").rename(tmp_path / "elsewhere.db")
+        with pytest.raises(StorageFailed, match=r"journal\.db: is missing, but the recordings"):
+            Journal.open(tmp_path)
+        assert not (tmp_path / "journal.db").exists()
+
+    def test_all_of_it_is_for_its_owner_only(self, journal: Journal, tmp_path: Path) -> None:
+        committed(journal, utterance())
+        made = [tmp_path / "state", *(tmp_path / "state").iterdir()]
+        assert {path.name for path in made} >= {"state", "evidence", "journal.db", "journal.db-wal", "journal.lock"}
+        assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+
+    def test_what_is_committed_is_synced_and_checked_by_sqlite(self, journal: Journal, tmp_path: Path) -> None:
+        assert pragma(tmp_path / "state", "journal_mode") == "wal"
+        assert journal._db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+        assert journal._db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+class TestInspecting:
+    def test_without_a_journal(self, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableInput, match=r"journal\.db: no such journal"):
+            Journal.inspect(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_beside_the_process_that_writes(self, journal: Journal, tmp_path: Path) -> None:
+        row = committed(journal, utterance())
+        with Journal.inspect(tmp_path / "state") as seen:
+            assert seen.due(10) == [row]
+            second = committed(journal, utterance(1))
+            assert seen.due(10) == [row, second]
+            assert seen.counts() == journal.counts()
+
+    def test_after_the_agent_has_stopped(self, tmp_path: Path) -> None:
+        with Journal.open(tmp_path) as journal:
+            row = committed(journal, utterance())
+        with Journal.inspect(tmp_path) as seen:
+            assert seen.due(10) == [row]
+
+    def test_it_cannot_write(self, journal: Journal, tmp_path: Path) -> None:
+        with Journal.inspect(tmp_path / "state") as seen, pytest.raises(sqlite3.OperationalError, match="readonly"):
+            seen._db.execute("DELETE FROM outbox")
+
+
+class TestHearing:
+    def test_what_cannot_be_written_is_not_acknowledged(self, journal: Journal, tmp_path: Path) -> None:
+        (tmp_path / "state" / "evidence").write_text("in the way")
+        said = utterance()
+        with pytest.raises(StorageFailed, match=r"evidence.*move it away"):
+            journal.begin(said)
+        assert journal.kept(said.utterance_id) is None
+
+    def test_a_recording_without_a_row_is_adopted_at_the_next_start(self, tmp_path: Path) -> None:
+        Journal.open(tmp_path).close()
+        said = utterance()
+        evidence.write(tmp_path, said)
+        with Journal.open(tmp_path) as journal:
+            assert list(journal.unread()) == [said]
+            assert journal.counts().heard == 1
+
+    def test_a_row_refused_by_a_full_disk_is_adopted_at_the_next_start(self, tmp_path: Path) -> None:
+        with Journal.open(tmp_path) as journal, full(journal):
+            refused = [said for said in map(utterance, range(100)) if not begun(journal, said)]
+        assert refused
+        with Journal.open(tmp_path) as journal:
+            assert {said.utterance_id for said in refused} <= {said.utterance_id for said in journal.unread()}
+
+    def test_a_copy_of_a_recording_is_not_a_second_utterance(self, tmp_path: Path) -> None:
+        with Journal.open(tmp_path) as journal:
+            kept = journal.begin(utterance())
+        kept.path.with_name("copy of it.flac").write_bytes(kept.path.read_bytes())
+        with Journal.open(tmp_path) as journal:
+            assert journal.counts().heard == 1
+
+    def test_a_recording_that_cannot_be_adopted_is_named_and_stops_nobody(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with Journal.open(tmp_path) as journal:
+            kept = journal.begin(utterance())
+        foreign = kept.path.with_name("foreign.flac")
+        soundfile.write(foreign, [0.0] * 100, 16_000)
+        broken = kept.path.with_name("broken.flac")
+        broken.write_bytes(b"fLaC")
+        with Journal.open(tmp_path) as journal:
+            assert len(list(journal.unread())) == 1
+        assert f"{foreign}: does not say whose sound it is" in caplog.text
+        assert f"{broken}: is not a FLAC file" in caplog.text
+        assert foreign.exists()
+        assert broken.exists()
+
+    def test_a_lost_recording_is_named_and_stops_nobody(
+        self, journal: Journal, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        lost, changed, good = utterance(0), utterance(1), utterance(2)
+        journal.begin(lost).path.unlink()
+        path = journal.begin(changed).path
+        path.write_bytes(path.read_bytes() + b"!")
+        journal.begin(good)
+        assert list(journal.unread()) == [good]
+        assert f"{lost.utterance_id}.flac: No such file" in caplog.text
+        assert f"{changed.utterance_id}.flac: is not the recording that was written" in caplog.text
+
+    def test_what_a_crash_left_half_written_is_removed(self, tmp_path: Path) -> None:
+        with Journal.open(tmp_path) as journal:
+            kept = journal.begin(utterance())
+        leftover = kept.path.with_name("half.flac.partial")
+        leftover.write_bytes(b"fLaC")
+        with Journal.open(tmp_path) as journal:
+            assert journal.counts().heard == 1
+        assert not leftover.exists()
+
+    def test_beginning_twice_changes_nothing(self, journal: Journal) -> None:
+        said = utterance()
+        assert journal.begin(said) == journal.begin(said)
+        assert journal.counts().heard == 1
+
+    def test_unread_is_oldest_first_with_its_sound(self, journal: Journal) -> None:
+        late, early = utterance(5), utterance(3)
+        journal.begin(late)
+        journal.begin(early)
+        assert list(journal.unread()) == [early, late]
+
+
+class TestKnowing:
+    @pytest.fixture
+    def said(self, journal: Journal) -> Utterance:
+        said = utterance(1, source=RECORDING)
+        journal.begin(said)
+        return said
+
+    @pytest.mark.parametrize(
+        ("speech", "known"),
+        [
+            ((16_100, 16_700), True),
+            ((16_699, 20_000), True),
+            ((0, 16_101), True),
+            ((16_200, 16_300), True),
+            ((0, 40_000), True),
+            ((16_700, 20_000), False),
+            ((0, 16_100), False),
+        ],
+    )
+    def test_the_same_recording_played_again(
+        self, journal: Journal, said: Utterance, speech: tuple[int, int], known: bool
+    ) -> None:
+        segment = Segment(0, *speech, 50_000, said.segment.closing, b"\0\0" * 40_000)
+        found = journal.known(RECORDING, segment)
+        assert (found is not None) is known
+        if found is not None:
+            assert (found.utterance_id, found.verdict, found.event_id) == (said.utterance_id, None, None)
+
+    def test_another_recording_and_a_microphone_are_new(self, journal: Journal, said: Utterance) -> None:
+        live = utterance(1)
+        journal.begin(live)
+        assert journal.known("sha256:" + "b" * 64, said.segment) is None
+        assert journal.known("microphone", live.segment) is None
+
+
+class TestConcluding:
+    def test_what_never_began(self, journal: Journal) -> None:
+        with pytest.raises(LookupError, match="nobody: no such utterance"):
+            journal.conclude("nobody", None, IGNORE)
+
+    def test_accepting_needs_a_commit(self, journal: Journal) -> None:
+        said = utterance()
+        journal.begin(said)
+        with pytest.raises(ValueError, match="committed, not concluded"):
+            journal.conclude(said.utterance_id, READ, ACCEPT)
+
+    def test_a_commit_is_not_taken_back(self, journal: Journal) -> None:
+        said = utterance()
+        committed(journal, said)
+        with pytest.raises(ValueError, match="cannot be taken back"):
+            journal.conclude(said.utterance_id, READ, REPEAT)
+        assert journal.counts().accepted == 1
+
+    def test_the_verdict_is_kept_whole(self, journal: Journal) -> None:
+        said = utterance()
+        journal.begin(said)
+        journal.conclude(said.utterance_id, MUMBLED, REPEAT)
+        journal.conclude(said.utterance_id, READ, ASK)
+        kept = journal.kept(said.utterance_id)
+        assert kept is not None
+        assert kept.verdict == ASK
+        assert kept.fields == ASK.fields
+        assert list(journal.unread()) == []
+
+    def test_the_reading_is_kept_with_its_words(self, journal: Journal) -> None:
+        said = utterance()
+        committed(journal, said)
+        (stored,) = journal._db.execute("SELECT reading FROM utterances").fetchone()
+        reading = json.loads(stored)
+        assert reading["fields"]["pallet_id"] == {
+            "value": "007",
+            "words": ["oh", "oh", "seven"],
+            "confidence": 0.98,
+            "rivals": [],
+        }
+        assert [word["text"] for word in reading["words"]] == ["pallet", "seven"]
+
+
+class full:  # noqa: N801 - reads as what it is: `with full(journal)`
+    """While inside, SQLite finds no room for another page, as on a full disk (SQLITE_FULL)."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._db = journal._db
+
+    def __enter__(self) -> None:
+        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+        self._db.execute(f"PRAGMA max_page_count = {pages}")
+
+    def __exit__(self, *fault: object) -> None:
+        self._db.execute("PRAGMA max_page_count = 1000000")
+
+
+def begun(journal: Journal, said: Utterance) -> bool:
+    try:
+        journal.begin(said)
+    except StorageFailed:
+        return False
+    return True
+
+
+class TestCommitting:
+    def test_a_full_disk_commits_nothing_and_uses_up_no_number(self, journal: Journal, tmp_path: Path) -> None:
+        sayings = [utterance(number) for number in range(60)]
+        kept = [journal.begin(said) for said in sayings]
+        done: list[OutboxRow] = []
+        refused: list[tuple[Utterance, evidence.Evidence]] = []
+        message = ""
+        with full(journal):
+            for said, recording in zip(sayings, kept, strict=True):
+                try:
+                    done.append(journal.commit(entry(said, recording), ACCEPT, render))
+                except StorageFailed as fault:
+                    refused.append((said, recording))
+                    message = str(fault)
+        assert refused
+        assert message.startswith(str(tmp_path / "state" / "journal.db"))
+        assert "free space" in message
+        assert journal.due(100) == done
+        assert all((found := journal.kept(said.utterance_id)) and found.verdict is None for said, _ in refused)
+        for said, recording in refused:
+            done.append(journal.commit(entry(said, recording), ACCEPT, render))
+        assert [row.sequence for row in journal.due(100)] == list(range(1, 61))
+        assert audit.verify(journal.trail()) is None
+
+    def test_a_disk_gone_read_only(self, journal: Journal) -> None:
+        said = utterance()
+        kept = journal.begin(said)
+        journal._db.execute("PRAGMA query_only = 1")
+        with pytest.raises(StorageFailed, match=r"readonly.*right to write"):
+            journal.commit(entry(said, kept), ACCEPT, render)
+
+    def test_an_event_that_cannot_be_rendered_leaves_no_trace(self, journal: Journal) -> None:
+        def broken(minted: Minted) -> dict[str, Any]:
+            raise KeyError("no such template")
+
+        def unwritable(minted: Minted) -> dict[str, Any]:
+            return {"when": NOON}
+
+        said = utterance()
+        kept = journal.begin(said)
+        for fault, rendering in ((KeyError, broken), (TypeError, unwritable)):
+            with pytest.raises(fault):
+                journal.commit(entry(said, kept), ACCEPT, rendering)
+        assert list(journal.unread()) == [said]
+        assert committed(journal, utterance(1)).sequence == 1
+
+    def test_what_never_began(self, journal: Journal, tmp_path: Path) -> None:
+        said = utterance()
+        elsewhere = evidence.write(tmp_path, said)
+        with pytest.raises(LookupError, match="no such utterance"):
+            journal.commit(entry(said, elsewhere), ACCEPT, render)
+
+    def test_the_recording_of_another_utterance_is_no_evidence(self, journal: Journal) -> None:
+        said, other = utterance(0), utterance(1)
+        journal.begin(said)
+        with pytest.raises(ValueError, match="another recording"):
+            journal.commit(entry(said, journal.begin(other)), ACCEPT, render)
+        assert len(list(journal.unread())) == 2
+
+    def test_what_is_not_accepted(self, journal: Journal) -> None:
+        said = utterance()
+        with pytest.raises(ValueError, match="must be accepted, not ask"):
+            journal.commit(entry(said, journal.begin(said)), ASK, render)
+
+    def test_twice_gives_the_first_event_and_renders_once(self, journal: Journal) -> None:
+        seen: list[Minted] = []
+
+        def counted(minted: Minted) -> dict[str, Any]:
+            seen.append(minted)
+            return render(minted)
+
+        said = utterance()
+        meant: Entry = entry(said, journal.begin(said))
+        first = journal.commit(meant, ACCEPT, counted)
+        assert journal.commit(meant, ACCEPT, counted) == first
+        assert len(seen) == 1
+
+    def test_after_a_question_was_answered(self, journal: Journal) -> None:
+        said = utterance()
+        kept = journal.begin(said)
+        journal.conclude(said.utterance_id, READ, ASK)
+        row = journal.commit(entry(said, kept), ACCEPT, render)
+        found = journal.kept(said.utterance_id)
+        assert found is not None
+        assert (found.verdict, found.fields, found.event_id, found.state) == (
+            ACCEPT,
+            FIELDS,
+            row.event_id,
+            OutboxState.WAITING,
+        )
+
+    def test_identity_sequence_and_chain(self, tmp_path: Path) -> None:
+        chains: list[str] = []
+
+        def noted(minted: Minted) -> dict[str, Any]:
+            chains.append(minted.chain)
+            return render(minted)
+
+        written: list[OutboxRow] = []
+        for number in range(4):
+            with Journal.open(tmp_path) as journal:
+                said = utterance(number)
+                written.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, noted))
+        assert [row.sequence for row in written] == [1, 2, 3, 4]
+        assert [row.event_id[14] for row in written] == ["7"] * 4
+        assert len({row.event_id for row in written}) == 4
+        assert chains == [audit.GENESIS, *(json.loads(row.body)["chain"] for row in written[:-1])]
+        with Journal.inspect(tmp_path) as seen:
+            assert seen.due(10) == written
+            assert audit.verify(seen.trail()) is None
+
+    def test_identifiers_stay_strings_and_letters_stay_letters(self, journal: Journal) -> None:
+        row = committed(journal, utterance())
+        assert '"pallet_id":"007","quantity":12' in row.body
+        assert "Łódź" in row.body
+
+    def test_a_changed_body_breaks_the_chain(self, journal: Journal) -> None:
+        rows = [committed(journal, utterance(number)) for number in range(3)]
+        journal._db.execute(
+            "UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = 2"
+        )
+        broken = audit.verify(journal.trail())
+        assert broken is not None
+        assert broken.event["id"] == rows[1].event_id
+
+
+class TestOwing:
+    def test_due_is_in_sequence_order_and_limited(self, journal: Journal) -> None:
+        rows = [committed(journal, utterance(number)) for number in range(5)]
+        journal.settle(rows[1].event_id, None)
+        assert journal.due(3) == [rows[0], rows[2], rows[3]]
+        assert journal.unsettled() == 4
+
+    def test_sent_leaves_it_owed(self, journal: Journal) -> None:
+        row = committed(journal, utterance())
+        journal.sent(row.event_id)
+        journal.sent(row.event_id)
+        assert journal.due(1) == [row]
+        assert journal.entries(1)[0].attempts == 2
+
+    def test_an_event_of_nobody(self, journal: Journal) -> None:
+        with pytest.raises(LookupError, match="stranger: no such event"):
+            journal.sent("stranger")
+        assert journal.settle("stranger", Receipt("stranger", ReceiptOutcome.APPLIED)) is False
+
+    def test_the_first_settlement_stands(self, journal: Journal) -> None:
+        row = committed(journal, utterance())
+        assert journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+        assert journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
+        assert journal.settle(row.event_id, None)
+        assert (journal.counts().applied, journal.counts().duplicate) == (1, 0)
+        assert journal.unsettled() == 0
+
+    def test_a_refusal_is_settled_and_says_why(self, journal: Journal) -> None:
+        row = committed(journal, utterance())
+        journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("unknown_dock", "too_many")))
+        assert journal.due(10) == []
+        (listed,) = journal.entries(10)
+        assert (listed.state, listed.reasons) == (OutboxState.REFUSED, ("unknown_dock", "too_many"))
+
+
+class TestTelling:
+    def test_counts(self, journal: Journal) -> None:
+        for number, verdict in enumerate([ASK, ASK, REPEAT, IGNORE]):
+            said = utterance(number)
+            journal.begin(said)
+            journal.conclude(said.utterance_id, None, verdict)
+        journal.begin(utterance(9))
+        rows = [committed(journal, utterance(number)) for number in range(10, 15)]
+        for row, outcome in zip(rows, [*ReceiptOutcome, None], strict=False):
+            journal.settle(row.event_id, outcome and Receipt(row.event_id, outcome))
+        assert journal.counts() == Counts(
+            heard=10, accepted=5, asked=2, repeat=1, ignored=1, unsettled=1, applied=1, duplicate=1, refused=1
+        )
+
+    def test_an_empty_journal(self, journal: Journal) -> None:
+        assert journal.counts() == Counts(0, 0, 0, 0, 0, 0, 0, 0, 0)
+        assert (journal.entries(5), journal.due(5), list(journal.unread())) == ([], [], [])
+        assert journal.kept("nobody") is None
+        assert audit.verify(journal.trail()) is None
+
+    def test_entries_are_newest_first(self, journal: Journal) -> None:
+        rows = [committed(journal, utterance(number)) for number in range(3)]
+        listed = journal.entries(2)
+        assert [one.event_id for one in listed] == [rows[2].event_id, rows[1].event_id]
+        assert (listed[0].sequence, listed[0].fields, listed[0].recorded_at) == (3, FIELDS, NOON)
+
+
+def test_another_thread_may_take_over(journal: Journal, run_elsewhere: Callable[[Callable[[], Any]], Any]) -> None:
+    row = run_elsewhere(lambda: committed(journal, utterance()))
+    assert journal.due(1) == [row]
+
+
+@pytest.fixture
+def run_elsewhere() -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda work: thread.submit(work).result()
