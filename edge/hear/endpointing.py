@@ -1,0 +1,180 @@
+"""Endpointing: which stretch of sound is one utterance. A pure machine: scored frames in, events out.
+
+    quiet ──speech──▶ starting ──speech for onset_ms──▶ speaking ──silence──▶ hangover ──hangover_ms──▶ quiet
+      ▲                  │                                 ▲                      │
+      └─────silence──────┘                                 └────────speech────────┘
+
+An utterance that reaches maximum_ms is closed, and another opens at once where speech goes on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from edge.config import Endpoint
+from edge.records import SAMPLE_RATE, Closing, Frame, Segment
+
+TAIL_MS = 200
+"""Silence kept after the last speech: a plosive or an "s" dies away below what a detector calls speech, and
+recognisers want a little silence to end their last word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Speech began. `pcm` is the pre-roll and the speech so far."""
+
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The open utterance goes on with `pcm`; silence of the hangover included."""
+
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The open utterance is finished."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The open utterance held too little speech to be any: a click, a cough."""
+
+
+EarEvent = Opened | Continued | Closed | Abandoned
+
+
+class State(Enum):
+    """Where the machine stands."""
+
+    QUIET = auto()
+    STARTING = auto()
+    SPEAKING = auto()
+    HANGOVER = auto()
+
+
+@dataclass(slots=True)
+class _Open:
+    """The utterance under way."""
+
+    frames: list[Frame]
+    speech_start: int
+    speech_end: int
+    speech_samples: int
+
+    @property
+    def end(self) -> int:
+        return self.frames[-1].end
+
+    @property
+    def samples(self) -> int:
+        return self.end - self.frames[0].start
+
+    def grow(self, frame: Frame, speech: bool) -> None:
+        self.frames.append(frame)
+        if speech:
+            self.speech_end = frame.end
+            self.speech_samples += frame.samples
+
+
+class Endpointing:
+    """Cuts utterances out of one source. Frames must come in order and without gaps."""
+
+    def __init__(self, settings: Endpoint) -> None:
+        self._onset = _samples(settings.onset_ms)
+        self._hangover = _samples(settings.hangover_ms)
+        self._minimum = _samples(settings.minimum_speech_ms)
+        self._maximum = _samples(settings.maximum_ms)
+        self._preroll = _samples(settings.preroll_ms)
+        self._state = State.QUIET
+        self._recent: deque[Frame] = deque()
+        self._speech_start = 0
+        self._open: _Open | None = None
+
+    def take(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+        """What this frame, scored as speech or not, makes happen."""
+        if self._open is None:
+            return self._wait(frame, speech)
+        if self._open.samples >= self._maximum:
+            return (*self._close(self._open, Closing.TOO_LONG), *self._go_on(frame, speech))
+        return self._follow(self._open, frame, speech)
+
+    def end(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
+        """No frame follows the last one: what is open closes, and what was heard before it is forgotten."""
+        events = () if self._open is None else self._close(self._open, closing)
+        self._state = State.QUIET
+        self._recent.clear()
+        return events
+
+    def _wait(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+        self._recent.append(frame)
+        if not speech:
+            self._state = State.QUIET
+        elif self._state is State.QUIET:
+            self._state, self._speech_start = State.STARTING, frame.start
+        if self._state is State.STARTING and frame.end - self._speech_start >= self._onset:
+            return self._begin(self._speech_start, frame.end - self._speech_start)
+        self._forget(self._speech_start if self._state is State.STARTING else frame.end)
+        return ()
+
+    def _forget(self, wanted: int) -> None:
+        """Keep no more than the pre-roll before the sample `wanted`."""
+        while self._recent and self._recent[0].end <= wanted - self._preroll:
+            self._recent.popleft()
+
+    def _begin(self, speech_start: int, speech_samples: int) -> tuple[EarEvent, ...]:
+        frames = list(self._recent)
+        self._recent.clear()
+        self._state = State.SPEAKING
+        self._open = _Open(frames, speech_start, frames[-1].end, speech_samples)
+        return (Opened(_pcm(frames)),)
+
+    def _go_on(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+        """The frame after a hard end. Speech that goes on is no click, however short: it needs no onset, no minimum."""
+        if not speech:
+            return self._wait(frame, speech)
+        self._recent.append(frame)
+        self._forget(frame.start)
+        return self._begin(frame.start, self._minimum)
+
+    def _follow(self, utterance: _Open, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+        utterance.grow(frame, speech)
+        self._state = State.SPEAKING if speech else State.HANGOVER
+        if frame.end - utterance.speech_end >= self._hangover:
+            return (Continued(frame.pcm), *self._close(utterance, Closing.PAUSE))
+        return (Continued(frame.pcm),)
+
+    def _close(self, utterance: _Open, closing: Closing) -> tuple[EarEvent, ...]:
+        kept_until = utterance.speech_end + _samples(TAIL_MS)
+        kept = [frame for frame in utterance.frames if frame.start < kept_until]
+        # The silence cut off here is the pre-roll of what may begin right after.
+        self._recent = deque(utterance.frames[len(kept) :])
+        self._open, self._state = None, State.QUIET
+        if utterance.speech_samples < self._minimum:
+            return (Abandoned(),)
+        return (
+            Closed(
+                Segment(
+                    start=kept[0].start,
+                    speech_start=utterance.speech_start,
+                    speech_end=utterance.speech_end,
+                    closed=utterance.end,
+                    closing=closing,
+                    pcm=_pcm(kept),
+                )
+            ),
+        )
+
+
+def _samples(milliseconds: int) -> int:
+    return milliseconds * SAMPLE_RATE // 1000
+
+
+def _pcm(frames: list[Frame]) -> bytes:
+    return b"".join(frame.pcm for frame in frames)

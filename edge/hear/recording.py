@@ -1,0 +1,102 @@
+"""A recording as a source: WAV, FLAC or anything else libsndfile reads, of any rate and channel count."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from edge.errors import UnreadableInput
+from edge.hear.framing import Block, Framing
+from edge.records import Frame
+
+RATES = range(4_000, 384_001)
+"""Samples per second that sound recorders use; anything else is a broken header, not sound."""
+
+BLOCK_SAMPLES = 16_384
+"""Samples read at a time: about a second, so that a recording of hours takes no more memory than one of seconds."""
+
+PROMISED = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be \d+\)", re.MULTILINE)
+"""What libsndfile notes in its log where the header of a WAV or AIFF promises other sound than the file holds: it
+reads what is there and raises nothing."""
+
+UNKNOWN_LENGTH = 0x7FFF_0000
+"""Promises from here on mean that the writer could not know the length: sox and ffmpeg do so into a pipe."""
+
+
+class Recording:
+    """A file of speech. Raises UnreadableInput where it is missing, broken, empty or no sound."""
+
+    live = False
+
+    def __init__(self, path: Path, *, block_samples: int = BLOCK_SAMPLES) -> None:
+        self.path = path
+        self._block_samples = block_samples
+        self.name = f"sha256:{_digest(path)}"
+        with _opened(path) as sound:
+            _refuse_implausible(path, sound)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the recording in frames of 20 ms, from its beginning at each call."""
+        with _opened(self.path) as sound:
+            framing = Framing(sound.samplerate)
+            for block in self._blocks(sound):
+                yield from framing.take(block)
+            yield from framing.end()
+
+    def _blocks(self, sound: Any) -> Iterator[Block]:
+        taken = 0
+        while len(block := _read(self.path, sound, self._block_samples)):
+            taken += len(block)
+            yield block
+        if taken < sound.frames:
+            raise UnreadableInput(_cut_off(self.path, f"{taken} of {sound.frames} samples"))
+
+
+def _digest(path: Path) -> str:
+    if path.is_dir():
+        raise UnreadableInput(f"{path}: is a directory; name a WAV or FLAC file")
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise UnreadableInput(f"{path}: no such file; name a WAV or FLAC file") from None
+    except OSError as fault:
+        raise UnreadableInput(f"{path}: cannot be read ({fault.strerror}); make it readable or name another") from None
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return soundfile.SoundFile(path)
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name in .raw, which says nothing about rate or width
+        raise UnreadableInput(f"{path}: is not sound that can be read; WAV and FLAC can be") from None
+
+
+def _refuse_implausible(path: Path, sound: Any) -> None:
+    if sound.samplerate not in RATES:
+        rates = f"{RATES.start} to {RATES.stop - 1}"
+        raise UnreadableInput(f"{path}: claims {sound.samplerate} samples per second, {rates} can be; record it again")
+    promised = PROMISED.search(sound.extra_info)
+    if promised and int(promised[1]) < UNKNOWN_LENGTH:
+        raise UnreadableInput(_cut_off(path, "other sound than its header promises"))
+    if not sound.frames:
+        raise UnreadableInput(f"{path}: holds no sound, or its recorder never finished it; record it again")
+
+
+def _read(path: Path, sound: Any, samples: int) -> Block:
+    try:
+        block: Block = sound.read(samples, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as fault:
+        raise UnreadableInput(_cut_off(path, f"broken sound ({fault.error_string})")) from None
+    if not np.isfinite(block).all():
+        raise UnreadableInput(f"{path}: holds samples that are no numbers; export it again, as 16-bit WAV or FLAC")
+    return block
+
+
+def _cut_off(path: Path, found: str) -> str:
+    return f"{path}: holds {found}: it is damaged or cut off; copy or record it again"

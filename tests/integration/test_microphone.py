@@ -1,0 +1,114 @@
+"""A real sound server and PortAudio: what is played into the virtual headset is heard, and its faults are noticed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pulseaudio import DEVICE, Headset, headset
+
+STALL_S = 3
+"""Longer than the up to 2 s after which a PulseAudio null sink that stood idle brings its first sound."""
+
+LISTEN = """
+import json, sys
+from edge.config import Endpoint, Vad
+from edge.errors import Unavailable
+from edge.hear.capture import Microphone
+from edge.hear.ear import listen
+from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.vad import scorer
+
+def say(**said):
+    print(json.dumps(said), flush=True)
+
+class Announced(Microphone):
+    def frames(self):
+        for frame in super().frames():
+            if frame.start == 0:
+                say(listening=True)
+            yield frame
+
+microphone = Announced(sys.argv[1], float(sys.argv[2]))
+try:
+    for event in listen(microphone, scorer(Vad()), Endpointing(Endpoint())):
+        if isinstance(event, Closed):
+            seconds = (event.segment.speech_end - event.segment.speech_start) / 16000
+            say(speech=seconds, closing=event.segment.closing, dropped=microphone.dropped)
+except Unavailable as fault:
+    say(unavailable=str(fault))
+"""
+
+
+@pytest.fixture
+def virtual(tmp_path: Path) -> Iterator[Headset]:
+    with headset(tmp_path) as worn:
+        yield worn
+
+
+@pytest.fixture
+def clip(repository: Path) -> Path:
+    return repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
+
+
+@contextmanager
+def listener(worn: Headset, device: str = DEVICE) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", LISTEN, device, str(STALL_S)]
+    child = subprocess.Popen(
+        command, env=worn.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def line(child: subprocess.Popen[str]) -> dict[str, Any]:
+    """The next thing the child says; pytest's own time limit ends a wait for nothing."""
+    assert child.stdout is not None
+    said: dict[str, Any] = json.loads(child.stdout.readline() or '{"ended": true}')
+    return said
+
+
+def test_a_device_there_is_not_is_refused_with_those_there_are(virtual: Headset) -> None:
+    with listener(virtual, "absent") as child:
+        assert f"{DEVICE}, " in line(child)["unavailable"]
+
+
+def test_what_is_said_is_heard_and_the_death_of_the_server_noticed(virtual: Headset, clip: Path) -> None:
+    with listener(virtual) as child:
+        assert line(child) == {"listening": True}
+        virtual.say(clip)
+        utterance = line(child)
+        assert utterance["closing"] == "pause"
+        assert utterance["dropped"] == 0
+        assert utterance["speech"] == pytest.approx(3.3, abs=0.3)  # as the recording itself gives
+        virtual.kill()
+        assert "stopped" in line(child)["unavailable"]
+
+
+def test_a_headset_that_falls_asleep_is_noticed(virtual: Headset) -> None:
+    with listener(virtual) as child:
+        assert line(child) == {"listening": True}
+        virtual.suspend()
+        assert f"gave no sound for {STALL_S:g} s" in line(child)["unavailable"]
+
+
+def test_a_process_that_was_stopped_hears_afterwards_what_was_said_meanwhile(virtual: Headset, clip: Path) -> None:
+    with listener(virtual) as child:
+        assert line(child) == {"listening": True}
+        child.send_signal(signal.SIGSTOP)
+        virtual.say(clip)  # 5.5 s, longer than the stall time
+        child.send_signal(signal.SIGCONT)
+        utterance = line(child)
+        assert utterance["dropped"] == 0
+        assert utterance["speech"] == pytest.approx(3.3, abs=0.3)

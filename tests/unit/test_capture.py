@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.errors import Unavailable
+from edge.hear import capture
+from edge.hear.capture import DIGITAL_SILENCE_S, HAND_OFF_PIECES, HandOff, LossWatch, Microphone, Piece, microphones
+from edge.records import Frame
+
+FINE = SimpleNamespace(input_overflow=False)
+OVERFLOW = SimpleNamespace(input_overflow=True)
+
+
+class PortAudioError(Exception):
+    """As sounddevice's: the error code comes after the words."""
+
+
+@dataclass
+class FakePortAudio:
+    """sounddevice with one input device. `play` is what its thread does, here within `start`."""
+
+    play: Callable[[FakeStream], None] = lambda _stream: None
+    rates: tuple[int, ...] = (16_000,)
+    channels: int = 1
+    closed: bool = False
+    opened: dict[str, Any] = field(default_factory=dict)
+    PortAudioError = PortAudioError
+
+    @property
+    def device(self) -> dict[str, Any]:
+        return {
+            "index": 1,
+            "name": "headset",
+            "max_input_channels": self.channels,
+            "default_samplerate": float(self.rates[0]),
+        }
+
+    def query_devices(self, device: str | int | None = None, kind: str | None = None) -> Any:
+        if kind is None:
+            return [{"index": 0, "name": "speakers", "max_input_channels": 0}, self.device]
+        if device not in (None, 1, "headset"):
+            raise ValueError(f"No input device matching {device!r}")
+        return self.device
+
+    def check_input_settings(self, _device: int, *, channels: int, dtype: str, samplerate: int) -> None:
+        if samplerate not in self.rates or (channels == 1 and self.channels > 1) or dtype != "int16":
+            raise PortAudioError("Invalid sample rate")
+
+    def RawInputStream(self, **options: Any) -> FakeStream:  # noqa: N802 - sounddevice's name
+        self.opened = options
+        return FakeStream(self, options["callback"], options["finished_callback"])
+
+
+@dataclass
+class FakeStream:
+    library: FakePortAudio
+    callback: Callable[[Any, int, Any, Any], None]
+    finish: Callable[[], None]
+
+    def start(self) -> None:
+        self.library.play(self)
+
+    def bring(self, sound: np.ndarray, status: Any = FINE) -> None:
+        self.callback(memoryview(sound.astype("<i2").tobytes()), len(sound), None, status)
+
+    def abort(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.library.closed = True
+
+
+@pytest.fixture
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
+    fake = FakePortAudio()
+    monkeypatch.setattr(capture, "_portaudio", lambda: fake)
+    return fake
+
+
+def piece(number: int, *, arrived: float | None = None) -> Piece:
+    """The numbered piece of 20 ms, which arrives on time unless it is said otherwise."""
+    on_time = (number + 1) * 0.02
+    return Piece(number * 320, 320, bytes(640), on_time if arrived is None else arrived, overflowed=False)
+
+
+def test_a_device_there_is_not_is_named_together_with_those_there_are(portaudio: FakePortAudio) -> None:
+    with pytest.raises(
+        Unavailable, match=r"microphone absent: cannot be opened \(No input device.*there are: 1 headset"
+    ):
+        next(Microphone("absent", 1).frames())
+
+
+def test_only_devices_that_can_be_listened_to_are_listed(portaudio: FakePortAudio) -> None:
+    assert microphones() == ["1 headset"]
+
+
+def test_a_device_that_cannot_be_opened_is_unavailable_in_one_line(portaudio: FakePortAudio) -> None:
+    def refuse(_stream: FakeStream) -> None:
+        raise PortAudioError("Error starting stream:\n device busy")
+
+    portaudio.play = refuse
+    with pytest.raises(Unavailable, match=r"cannot be opened \(Error starting stream: device busy\)"):
+        next(Microphone(None, 1).frames())
+
+
+def test_without_sounddevice_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(Unavailable, match=r"pip install 'dockvoice\[microphone\]'"):
+        next(Microphone(None, 1).frames())
+
+
+def test_without_portaudio_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(Unavailable, match="apt install libportaudio2"):
+        next(Microphone(None, 1).frames())
+
+
+def test_no_sound_for_the_stall_time_is_unavailable(portaudio: FakePortAudio) -> None:
+    portaudio.play = lambda stream: stream.bring(np.full(320, 5))
+    frames = Microphone("headset", 0.2).frames()
+    next(frames)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match=r"microphone headset: gave no sound for 0\.2 s"):
+        next(frames)
+    assert 0.15 < time.monotonic() - began < 2
+    assert portaudio.closed
+
+
+def test_a_stream_that_finishes_by_itself_is_unavailable(portaudio: FakePortAudio) -> None:
+    def play(stream: FakeStream) -> None:
+        stream.bring(np.full(320, 5))
+        stream.finish()
+
+    portaudio.play = play
+    frames = Microphone(None, 5).frames()
+    assert next(frames).start == 0
+    with pytest.raises(Unavailable, match=r"microphone \(default\): stopped"):
+        next(frames)
+    assert portaudio.closed
+
+
+def test_a_microphone_that_was_heard_and_then_gives_only_zeros_is_unavailable(portaudio: FakePortAudio) -> None:
+    microphone = Microphone("headset", 5)
+    silent = 16_000 * (DIGITAL_SILENCE_S + 1)
+
+    def play(stream: FakeStream) -> None:
+        stream.bring(np.zeros(silent))
+        stream.bring(np.full(320, 5))
+        for _ in range(DIGITAL_SILENCE_S + 1):
+            stream.bring(np.zeros(16_000))
+
+    portaudio.play = play
+    frames: list[Frame] = []
+    with pytest.raises(Unavailable, match="nothing but zeros for 60 s"):
+        frames.extend(microphone.frames())
+    assert frames[-1].start > silent  # zeros before anything was heard are a microphone nobody has switched on yet
+
+
+def test_closing_from_another_thread_ends_it_after_what_was_taken(portaudio: FakePortAudio) -> None:
+    portaudio.play = lambda stream: [stream.bring(np.full(320, 5)) for _ in range(3)] and None
+    microphone = Microphone(None, 30)
+    with ThreadPoolExecutor() as threads:
+        heard = threads.submit(lambda: list(microphone.frames()))
+        microphone.close()
+        assert len(heard.result(timeout=10)) in {0, 3}  # 0 where it was closed before it was opened
+    assert portaudio.closed
+
+
+def test_closing_gives_what_was_taken_first(portaudio: FakePortAudio) -> None:
+    portaudio.play = lambda stream: [stream.bring(np.full(320, 5)) for _ in range(3)] and None
+    microphone = Microphone(None, 30)
+    frames = microphone.frames()
+    first = next(frames)
+    microphone.close()
+    assert [frame.start for frame in (first, *frames)] == [0, 320, 640]
+
+
+def test_giving_up_the_iterator_closes_the_device(portaudio: FakePortAudio) -> None:
+    portaudio.play = lambda stream: stream.bring(np.full(320, 5))
+    frames = Microphone(None, 5).frames()
+    next(frames)
+    frames.close()
+    assert portaudio.closed
+
+
+def heard(
+    portaudio: FakePortAudio, play: Callable[[FakeStream], None], microphone: Microphone | None = None
+) -> list[Frame]:
+    def play_and_finish(stream: FakeStream) -> None:
+        play(stream)
+        stream.finish()
+
+    portaudio.play = play_and_finish
+    frames: list[Frame] = []
+    with pytest.raises(Unavailable, match="stopped"):
+        frames.extend((microphone or Microphone(None, 5)).frames())
+    return frames
+
+
+def test_16_khz_mono_is_taken_as_it_is(portaudio: FakePortAudio) -> None:
+    sound = np.arange(640)
+    frames = heard(portaudio, lambda stream: stream.bring(sound))
+    assert portaudio.opened["samplerate"] == 16_000
+    assert portaudio.opened["channels"] == 1
+    assert portaudio.opened["blocksize"] == 320
+    assert b"".join(frame.pcm for frame in frames) == sound.astype("<i2").tobytes()
+
+
+def test_a_device_of_another_rate_and_more_channels_is_resampled_and_mixed(portaudio: FakePortAudio) -> None:
+    portaudio.rates, portaudio.channels = (48_000,), 2
+    tone = 10_000 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)
+
+    def play(stream: FakeStream) -> None:
+        for begin in range(0, 48_000, 960):
+            both = np.stack([tone, np.zeros_like(tone)], axis=1)[begin : begin + 960]
+            stream.callback(memoryview(both.astype("<i2").tobytes()), len(both), None, FINE)
+
+    frames = heard(portaudio, play)
+    assert (portaudio.opened["samplerate"], portaudio.opened["channels"]) == (48_000, 2)
+    sound = np.frombuffer(b"".join(frame.pcm for frame in frames), "<i2")
+    assert len(sound) == pytest.approx(16_000, abs=1000)  # the resampler still holds a little when the stream breaks
+    assert np.abs(sound[2000:-2000]).max() == pytest.approx(5000, rel=0.02)
+    assert np.argmax(np.abs(np.fft.rfft(sound))) * 16_000 / len(sound) == pytest.approx(440, abs=2)
+
+
+def test_when_nobody_takes_the_sound_the_oldest_is_dropped_counted_and_leaves_a_gap(portaudio: FakePortAudio) -> None:
+    microphone = Microphone(None, 5)
+    late = 30
+    frames = heard(
+        portaudio,
+        lambda stream: [stream.bring(np.full(320, 1 + n)) for n in range(HAND_OFF_PIECES + late)] and None,
+        microphone,
+    )
+    lost = late + 1  # the word that the stream finished takes a place as well
+    assert frames[0].start == lost * 320
+    assert frames[0].pcm == np.full(320, 1 + lost).astype("<i2").tobytes()
+    assert microphone.dropped == lost * 320
+
+
+def test_an_overflow_that_portaudio_reports_leaves_a_gap(portaudio: FakePortAudio) -> None:
+    microphone = Microphone(None, 5)
+
+    def play(stream: FakeStream) -> None:
+        stream.bring(np.full(320, 1))
+        stream.bring(np.full(320, 2), OVERFLOW)
+
+    assert [frame.start for frame in heard(portaudio, play, microphone)] == [0, 640]
+    assert microphone.dropped == 320
+
+
+def test_sound_that_was_lost_without_a_word_leaves_a_gap(portaudio: FakePortAudio) -> None:
+    microphone = Microphone(None, 5)
+    for number in range(200):
+        microphone._hand_off.put(piece(number, arrived=(number + 1) * 0.02 + (1.0 if number >= 100 else 0)))
+    frames = heard(portaudio, lambda _stream: None, microphone)
+    gaps = [later.start - earlier.end for earlier, later in pairwise(frames) if later.start != earlier.end]
+    assert len(gaps) == 1
+    assert gaps[0] == microphone.dropped == pytest.approx(16_000, abs=640)
+
+
+def test_a_hand_off_that_stays_empty_says_so_in_time() -> None:
+    began = time.monotonic()
+    with pytest.raises(queue.Empty):
+        HandOff(3).take(0.1)
+    assert 0.08 < time.monotonic() - began < 1
+
+
+def test_a_hand_off_keeps_the_newest() -> None:
+    hand_off = HandOff(3)
+    for number in range(5):
+        hand_off.put(piece(number))
+    assert [taken.start // 320 for _ in range(3) if (taken := hand_off.take(1))] == [2, 3, 4]
+
+
+def lost(pieces: list[Piece]) -> list[tuple[int, int]]:
+    """Which pieces found something missing, and how much of it."""
+    watch = LossWatch(16_000)
+    return [(one.start // 320, missing) for one in pieces if (missing := watch.lost(one))]
+
+
+def test_sound_on_time_has_no_loss() -> None:
+    assert lost([piece(number) for number in range(500)]) == []
+
+
+def test_a_clock_that_drifts_is_no_loss() -> None:
+    assert lost([piece(number, arrived=number * 0.02 * 1.001) for number in range(50_000)]) == []
+
+
+def test_a_stall_after_which_everything_comes_in_a_burst_is_no_loss() -> None:
+    assert (
+        lost([piece(number, arrived=max(number * 0.02, 5.0) if number > 100 else None) for number in range(500)]) == []
+    )
+
+
+def test_sound_that_never_comes_is_found_within_a_second() -> None:
+    gap_s = 0.5
+    pieces = [piece(number, arrived=(number + 1) * 0.02 + (gap_s if number >= 100 else 0)) for number in range(500)]
+    ((found_at, missing),) = lost(pieces)
+    assert 100 < found_at < 150
+    assert missing == pytest.approx(gap_s * 16_000, abs=400)

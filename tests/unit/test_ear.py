@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.config import Endpoint, Vad
+from edge.errors import Unavailable
+from edge.hear.ear import listen
+from edge.hear.endpointing import Closed, EarEvent, Endpointing
+from edge.hear.recording import Recording
+from edge.hear.vad import scorer
+from edge.ports import Source, SpeechScorer
+from edge.records import Closing, Frame, Segment
+
+SPEECH = b"\x01\x00" * 320
+SILENCE = b"\x00\x00" * 320
+
+
+class Line(Source):
+    """A source written as a line: `#` speech, `.` silence, `_` a frame that is lost, `!` the sound stops coming."""
+
+    name = "line"
+    live = True
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+
+    def frames(self) -> Iterator[Frame]:
+        for number, sound in enumerate(self._line):
+            if sound == "!":
+                raise Unavailable("microphone: gave no sound")
+            if sound != "_":
+                yield Frame(number * 320, SPEECH if sound == "#" else SILENCE)
+
+
+class Listener(SpeechScorer):
+    """Takes what is not silent for speech, and notes where it was told to forget."""
+
+    def __init__(self) -> None:
+        self.scored: list[int] = []
+        self.forgot_before: list[int] = []
+
+    def is_speech(self, frame: Frame) -> bool:
+        self.scored.append(frame.start // 320)
+        return frame.pcm == SPEECH
+
+    def reset(self) -> None:
+        self.forgot_before.append(len(self.scored))
+
+
+def ear(line: str, listener: Listener | None = None) -> Iterator[EarEvent]:
+    return listen(Line(line), listener or Listener(), Endpointing(Endpoint(hangover_ms=100, minimum_speech_ms=60)))
+
+
+def closed(events: Iterator[EarEvent]) -> list[Segment]:
+    return [event.segment for event in events if isinstance(event, Closed)]
+
+
+def test_when_sound_stops_coming_the_open_utterance_closes_before_the_error() -> None:
+    events = ear("...#####!")
+    heard: list[EarEvent] = []
+    with pytest.raises(Unavailable, match="gave no sound"):
+        heard.extend(events)
+    assert isinstance(heard[-1], Closed)
+    assert heard[-1].segment.closing is Closing.SOURCE_ENDED
+
+
+def test_where_sound_was_lost_the_utterance_closes_as_not_heard_to_its_end() -> None:
+    listener = Listener()
+    first, second = closed(ear("...#####__#####.....", listener))
+    assert first.closing is Closing.TOO_LONG
+    assert first.closed == 8 * 320
+    assert second.start == 10 * 320
+    assert second.closing is Closing.PAUSE
+    assert listener.forgot_before == [0, 8]
+
+
+def test_every_frame_is_scored_in_order_and_the_scorer_starts_afresh() -> None:
+    listener = Listener()
+    list(ear("..#..", listener))
+    assert listener.scored == [0, 1, 2, 3, 4]
+    assert listener.forgot_before == [0]
+
+
+def test_the_end_of_the_source_closes_what_is_open() -> None:
+    (segment,) = closed(ear("...#####"))
+    assert segment.closing is Closing.SOURCE_ENDED
+
+
+def test_each_demo_sentence_is_one_utterance_and_silence_and_noise_are_none(repository: Path) -> None:
+    demo = repository / "tests/data/speech/demo"
+    detector = scorer(Vad())
+    for line in (demo / "manifest.jsonl").read_text().splitlines():
+        clip = json.loads(line)
+        found = closed(listen(Recording(demo / clip["audio"]), detector, Endpointing(Endpoint())))
+        if clip["speech_end"] is None:
+            assert found == [], clip["audio"]
+        else:
+            assert [segment.closing for segment in found] == [Closing.PAUSE], clip["audio"]
+            assert found[0].speech_end / 16_000 == pytest.approx(clip["speech_end"], abs=0.3), clip["audio"]

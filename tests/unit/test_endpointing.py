@@ -1,0 +1,176 @@
+"""Sound is written as a line: `.` is 20 ms of silence, `#` 20 ms of speech. Each frame's samples hold its number."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.config import Endpoint
+from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened
+from edge.records import Closing, Frame, Segment
+
+FRAME = 320
+
+QUICK = {"preroll_ms": 60, "onset_ms": 40, "hangover_ms": 100, "minimum_speech_ms": 60, "maximum_ms": 2000}
+
+
+def frame(number: int) -> Frame:
+    return Frame(number * FRAME, number.to_bytes(2, "little") * FRAME)
+
+
+def numbers(pcm: bytes) -> list[int]:
+    return [int.from_bytes(pcm[i : i + 2], "little") for i in range(0, len(pcm), 2 * FRAME)]
+
+
+def hear(line: str, *, end: bool = True, **settings: int) -> list[EarEvent]:
+    machine = Endpointing(Endpoint(**(QUICK | settings)))
+    events = [event for i, sound in enumerate(line) for event in machine.take(frame(i), sound == "#")]
+    return [*events, *machine.end()] if end else events
+
+
+def segments(events: list[EarEvent]) -> list[Segment]:
+    return [event.segment for event in events if isinstance(event, Closed)]
+
+
+def fed(events: list[EarEvent]) -> list[list[int]]:
+    """The frames that a streaming recogniser was given, by utterance."""
+    utterances: list[list[int]] = []
+    for event in events:
+        if isinstance(event, Opened):
+            utterances.append(numbers(event.pcm))
+        elif isinstance(event, Continued):
+            utterances[-1].extend(numbers(event.pcm))
+    return utterances
+
+
+def test_silence_is_no_utterance() -> None:
+    assert hear("." * 500) == []
+
+
+@pytest.mark.parametrize("line", ["#", "..#..#..#..#..", ".#" * 100])
+def test_speech_shorter_than_the_onset_opens_nothing(line: str) -> None:
+    assert hear(line) == []
+
+
+def test_a_click_is_abandoned() -> None:
+    events = hear("....##..........")
+    assert isinstance(events[0], Opened)
+    assert events[-1] == Abandoned()
+    assert segments(events) == []
+
+
+def test_minimum_speech_counts_speech_not_the_silence_between() -> None:
+    assert segments(hear("....##...#..........", minimum_speech_ms=80)) == []
+    assert len(segments(hear("....##...##.........", minimum_speech_ms=80))) == 1
+
+
+def test_a_click_at_the_very_end_is_abandoned() -> None:
+    assert hear("....##")[-1] == Abandoned()
+
+
+def test_the_first_word_is_not_clipped() -> None:
+    (segment,) = segments(hear(".....####......"))
+    assert segment.start == 2 * FRAME  # 60 ms before the speech
+    assert segment.speech_start == 5 * FRAME
+    assert numbers(segment.pcm)[:4] == [2, 3, 4, 5]
+
+
+def test_preroll_is_what_there_is_when_speech_begins_at_once() -> None:
+    (segment,) = segments(hear("####......"))
+    assert segment.start == segment.speech_start == 0
+
+
+def test_preroll_counts_from_the_speech_however_long_the_onset() -> None:
+    (segment,) = segments(hear("." * 10 + "#" * 20 + "." * 10, onset_ms=200))
+    assert segment.start == 7 * FRAME
+    assert segment.speech_start == 10 * FRAME
+
+
+def test_no_preroll_begins_at_the_speech() -> None:
+    (segment,) = segments(hear(".....####......", preroll_ms=0))
+    assert segment.start == segment.speech_start == 5 * FRAME
+
+
+def test_a_pause_closes_at_the_hangover_and_says_where_speech_ended() -> None:
+    (segment,) = segments(hear(".....####.....", end=False))
+    assert segment.speech_end == 9 * FRAME
+    assert segment.closed == 14 * FRAME
+    assert segment.closing is Closing.PAUSE
+
+
+def test_a_pause_shorter_than_the_hangover_belongs_to_the_utterance() -> None:
+    (segment,) = segments(hear("...####....####....."))
+    assert numbers(segment.pcm) == list(range(20))
+    assert segment.speech_end == 15 * FRAME
+
+
+def test_a_pause_as_long_as_the_hangover_makes_two() -> None:
+    first, second = segments(hear("...####.....####....."))
+    assert (first.speech_end, second.speech_start) == (7 * FRAME, 12 * FRAME)
+
+
+def test_the_hangover_is_trimmed_to_200_ms() -> None:
+    (segment,) = segments(hear("...####" + "." * 50, hangover_ms=500))
+    assert numbers(segment.pcm) == list(range(17))
+    assert segment.seconds == pytest.approx(0.34)
+
+
+def test_what_was_trimmed_is_the_preroll_of_what_comes_next() -> None:
+    first, second = segments(hear("...####" + "." * 25 + "####" + "." * 25, hangover_ms=500, preroll_ms=1000))
+    assert numbers(first.pcm)[-1] == 16
+    assert numbers(second.pcm)[0] == 17
+
+
+def test_the_recogniser_is_fed_everything_from_preroll_to_closing_once_and_in_order() -> None:
+    assert fed(hear(".....####..###.....")) == [list(range(2, 19))]
+
+
+def test_the_end_of_the_source_closes_what_is_open() -> None:
+    (segment,) = segments(hear("...####."))
+    assert segment.closing is Closing.SOURCE_ENDED
+    assert segment.closed == 8 * FRAME
+    assert numbers(segment.pcm)[-1] == 7
+
+
+@pytest.mark.parametrize("before", ["####", "####.", "####....", "...."])
+def test_after_the_end_nothing_is_left_even_where_sound_goes_on_soon_after(before: str) -> None:
+    machine = Endpointing(Endpoint(**QUICK))
+    for number, sound in enumerate(before):
+        machine.take(frame(number), sound == "#")
+    machine.end()
+    assert machine.end() == ()
+    first, second = frame(len(before) + 1), frame(len(before) + 2)
+    assert machine.take(first, speech=True) == ()
+    assert machine.take(second, speech=True) == (Opened(first.pcm + second.pcm),)
+
+
+def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between() -> None:
+    events = hear("." * 3 + "#" * 250 + "." * 5)
+    found = segments(events)
+    assert [segment.closing for segment in found] == [Closing.TOO_LONG, Closing.TOO_LONG, Closing.PAUSE]
+    assert [len(numbers(segment.pcm)) for segment in found] == [100, 100, 58]
+    assert [number for segment in found for number in numbers(segment.pcm)] == list(range(258))
+    assert [number for utterance in fed(events) for number in utterance] == list(range(258))
+
+
+def test_what_goes_on_after_the_maximum_is_kept_however_short() -> None:
+    *_, last = segments(hear("#" * 101 + "." * 5, minimum_speech_ms=200))
+    assert (last.speech_start, last.speech_end) == (100 * FRAME, 101 * FRAME)
+
+
+def test_speech_right_after_a_maximum_in_a_pause_has_its_preroll() -> None:
+    first, second = segments(hear("#" * 80 + "." * 20 + "#" * 5 + "." * 30, hangover_ms=600))
+    assert (first.closing, numbers(first.pcm)[-1]) == (Closing.TOO_LONG, 89)
+    assert (second.speech_start, numbers(second.pcm)[0]) == (100 * FRAME, 97)
+
+
+def test_the_maximum_in_a_pause_leaves_the_machine_quiet() -> None:
+    events = hear("#" * 98 + "." * 20, hangover_ms=300)
+    (segment,) = segments(events)
+    assert segment.closing is Closing.TOO_LONG
+    assert segment.closed == 100 * FRAME
+    assert not isinstance(events[-1], Opened)
+
+
+def test_an_event_never_shows_what_was_said() -> None:
+    for event in hear("...####....."):
+        assert "pcm" not in repr(event)

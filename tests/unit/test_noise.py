@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
+
+
+def rms(sound: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(sound**2)))
+
+
+def test_an_unknown_kind_is_refused_with_the_kinds_there_are(tmp_path: Path, repository: Path) -> None:
+    command = [sys.executable, "-m", "bench.noise", "rain", "1", str(tmp_path / "out.wav")]
+    ran = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "forklift_engine" in ran.stderr
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_the_command_writes_what_the_function_makes(tmp_path: Path, repository: Path) -> None:
+    out = tmp_path / "out.wav"
+    command = [sys.executable, "-m", "bench.noise", "clang", "1.5", str(out), "--seed", "7"]
+    subprocess.run(command, cwd=repository, capture_output=True, check=True)
+    written, rate = soundfile.read(out)
+    assert rate == 16_000
+    np.testing.assert_allclose(written, within_full_scale(noise("clang", 1.5, 7)), atol=1 / 32_768)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_seed_gives_the_same_noise_at_a_level_of_its_own_another_seed_another(kind: str) -> None:
+    once = noise(kind, 3, seed=1)
+    np.testing.assert_array_equal(once, noise(kind, 3, seed=1))
+    assert not np.allclose(once, noise(kind, 3, seed=2))
+    assert len(once) == 48_000
+    assert rms(once) == pytest.approx(LEVEL)
+
+
+def loudest_hertz(sound: np.ndarray) -> float:
+    return float(np.argmax(np.abs(np.fft.rfft(sound))) * 16_000 / len(sound))
+
+
+def test_each_noise_sounds_like_its_name() -> None:
+    assert loudest_hertz(noise("reversing_beeper", 4, 1)) == pytest.approx(1250, abs=3)
+    assert loudest_hertz(noise("forklift_engine", 4, 1)) == pytest.approx(50, abs=5)
+    assert loudest_hertz(noise("wind", 4, 1)) < 300
+    assert loudest_hertz(noise("clang", 4, 1)) > 400
+
+
+@pytest.mark.parametrize("snr_db", [20, 10, 5, 0, -5])
+def test_noise_lies_below_the_active_speech_by_the_ratio(snr_db: float) -> None:
+    tone = 0.05 * np.sin(np.arange(16_000) / 5)
+    speech = np.concatenate([tone, np.zeros(32_000)])  # pauses must not count
+    under = mix(speech, noise("pink", 3, 1), snr_db) - speech
+    assert 20 * np.log10(rms(tone) / rms(under)) == pytest.approx(snr_db, abs=0.1)
+
+
+def test_active_speech_leaves_pauses_out() -> None:
+    tone = np.full(16_000, 0.5)
+    assert active_rms(np.concatenate([np.zeros(16_000), tone])) == pytest.approx(0.5)
+
+
+def test_what_would_clip_is_scaled_down() -> None:
+    assert np.abs(mix(np.full(16_000, 0.9), noise("clang", 1, 1), -10)).max() <= 1
+
+
+def test_noise_shorter_than_the_speech_goes_on() -> None:
+    mixed = mix(np.zeros(1600) + 0.1, noise("pink", 0.05, 1), 10) - 0.1
+    np.testing.assert_allclose(mixed[:800], mixed[800:])
+
+
+IN_WIND = ("05-pallet-5245-thirty-units-dock-hotel-in-wind-20db", "086-clean", "wind", 20, 5)
+BY_FORKLIFT = (
+    "06-pallet-175-twenty-one-cartons-dock-foxtrot-by-forklift-10db",
+    "045-clean",
+    "forklift_engine",
+    10,
+    6,
+)
+
+
+@pytest.mark.parametrize("recipe", [IN_WIND, BY_FORKLIFT], ids=["wind", "forklift"])
+def test_the_noisy_demo_clips_can_be_made_again(repository: Path, recipe: tuple[str, str, str, float, int]) -> None:
+    made, clean, kind, snr_db, seed = recipe
+    speech = repository / "tests/data/speech"
+    sound, rate = soundfile.read(speech / "set" / f"{clean}.flac")
+    stored, _ = soundfile.read(speech / "demo" / f"{made}.flac")
+    np.testing.assert_allclose(stored, mix(sound, noise(kind, len(sound) / rate, seed), snr_db), atol=2 / 32_768)
+    truth = [json.loads(line) for line in (speech / "demo/manifest.jsonl").read_text().splitlines()]
+    assert any(clip["audio"] == f"{made}.flac" and clip["noise"] == kind for clip in truth)

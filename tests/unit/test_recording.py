@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import hashlib
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge.errors import UnreadableInput
+from edge.hear.recording import Recording
+
+
+def tone(seconds: float, rate: int = 16_000, hertz: float = 440) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+
+
+def written(path: Path, sound: np.ndarray, rate: int = 16_000, subtype: str | None = "PCM_16") -> Path:
+    soundfile.write(path, sound, rate, subtype=subtype)
+    return path
+
+
+def heard(recording: Recording) -> np.ndarray:
+    return np.frombuffer(b"".join(frame.pcm for frame in recording.frames()), "<i2")
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UnreadableInput) as refused:
+        list(Recording(path).frames())
+    message = str(refused.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "absent.wav")
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    assert "is a directory" in refusal(tmp_path)
+
+
+def test_a_name_that_leads_through_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    assert "cannot be read (Not a directory)" in refusal(tmp_path / "file" / "a.wav")
+
+
+@pytest.mark.parametrize("name", ["text.wav", "text.flac", "text.raw", "text.txt"])
+def test_what_is_not_sound_is_refused_whatever_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("pallet seven four two")
+    assert "is not sound" in refusal(tmp_path / name)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").write_bytes(b"")
+    assert "is not sound" in refusal(tmp_path / "empty.wav")
+
+
+def test_a_header_without_sound_is_refused(tmp_path: Path) -> None:
+    assert "holds no sound" in refusal(written(tmp_path / "none.wav", np.zeros(0)))
+
+
+@pytest.mark.parametrize("rate", [1_000, 3_999, 384_001, 1_000_000])
+def test_an_implausible_rate_is_refused_with_what_is_allowed(tmp_path: Path, rate: int) -> None:
+    message = refusal(written(tmp_path / "rate.wav", tone(0.1), rate))
+    assert f"{rate} samples per second, 4000 to 384000" in message
+
+
+@pytest.mark.parametrize("ending", ["wav", "aiff", "flac", "mp3"])
+def test_a_recording_that_was_cut_off_is_refused(tmp_path: Path, ending: str) -> None:
+    whole = written(tmp_path / f"cut.{ending}", tone(3), subtype=None).read_bytes()
+    (tmp_path / f"cut.{ending}").write_bytes(whole[: len(whole) // 2])
+    assert "damaged or cut off" in refusal(tmp_path / f"cut.{ending}")
+
+
+def test_a_recording_damaged_in_its_middle_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "hole.flac", tone(3))
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2 : len(damaged) // 2 + 2000] = bytes(2000)
+    path.write_bytes(damaged)
+    assert "damaged or cut off" in refusal(path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_are_refused(tmp_path: Path, bad: float) -> None:
+    sound = tone(0.5)
+    sound[4000] = bad
+    assert "no numbers" in refusal(written(tmp_path / "nan.wav", sound, subtype="FLOAT"))
+
+
+def test_a_file_of_unknown_length_as_pipes_leave_it_is_read_whole(tmp_path: Path) -> None:
+    path = written(tmp_path / "piped.wav", tone(1))
+    content = bytearray(path.read_bytes())
+    data = content.index(b"data")
+    content[4:8] = content[data + 4 : data + 8] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert len(heard(Recording(path))) == 16_000
+
+
+def test_sixteen_bit_mono_at_16_khz_passes_unchanged(tmp_path: Path) -> None:
+    every_value = np.arange(-32_768, 32_768, dtype=np.int16)
+    recording = Recording(written(tmp_path / "exact.wav", every_value))
+    np.testing.assert_array_equal(heard(recording)[: len(every_value)], every_value)
+
+
+def test_frames_are_20_ms_numbered_from_0_and_the_last_is_filled_with_silence(tmp_path: Path) -> None:
+    recording = Recording(written(tmp_path / "odd.wav", np.full(700, 1000, np.int16)))
+    frames = list(recording.frames())
+    assert [(frame.start, frame.samples) for frame in frames] == [(0, 320), (320, 320), (640, 320)]
+    assert frames[2].pcm == np.full(60, 1000, "<i2").tobytes() + bytes(2 * 260)
+
+
+def test_frames_can_be_asked_for_again(tmp_path: Path) -> None:
+    recording = Recording(written(tmp_path / "twice.wav", tone(0.2)))
+    assert list(recording.frames()) == list(recording.frames())
+
+
+def test_the_name_is_the_digest_of_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "named.wav", tone(0.2))
+    recording = Recording(path)
+    assert recording.name == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    assert recording.live is False
+
+
+def test_channels_are_mixed_to_one(tmp_path: Path) -> None:
+    channels = np.stack([np.full(3200, 3000), np.full(3200, 1000), np.full(3200, -1000)], axis=1).astype(np.int16)
+    assert set(heard(Recording(written(tmp_path / "three.wav", channels)))) == {1000}
+
+
+def test_sound_beyond_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
+    loud = np.array([2.0, -2.0] * 160)
+    assert set(heard(Recording(written(tmp_path / "loud.wav", loud, subtype="FLOAT")))) == {32_767, -32_768}
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize(("ending", "subtype"), [("wav", "PCM_24"), ("flac", "PCM_16")])
+def test_any_rate_becomes_16_khz_with_pitch_length_and_level_kept(
+    tmp_path: Path, rate: int, ending: str, subtype: str
+) -> None:
+    path = written(tmp_path / f"rate.{ending}", np.stack([tone(1, rate)] * 2, axis=1), rate, subtype)
+    sound = heard(Recording(path)) / 32_768
+    assert len(sound) == pytest.approx(16_000, abs=320)
+    loudest = np.argmax(np.abs(np.fft.rfft(sound[:16_000]))) * 16_000 / len(sound[:16_000])
+    assert loudest == pytest.approx(440, abs=2)
+    assert np.abs(sound[1000:-1000]).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_long_recording_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    recording = Recording(written(tmp_path / "long.wav", np.tile(tone(1, 48_000), 120), 48_000))
+    tracemalloc.start()
+    count = sum(1 for _ in recording.frames())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 120 * 50
+    assert peak < 2_000_000  # the whole is 3.8 MB at 16 kHz, 23 MB as read
