@@ -46,8 +46,10 @@ class Closing(StrEnum):
     """The operator fell silent for the hangover."""
     TOO_LONG = "too_long"
     """The hard maximum length was reached while speech went on."""
+    BROKEN_OFF = "broken_off"
+    """Sound was lost, or the microphone ended, while somebody spoke: the end was not heard."""
     SOURCE_ENDED = "source_ended"
-    """The recording ended, or the microphone stopped delivering frames."""
+    """The recording ended, and with it what was said in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class Reason(StrEnum):
     NOT_UNDERSTOOD = "not_understood"
     NO_SPEECH = "no_speech"
     CUT_SHORT = "cut_short"
-    """The utterance hit the maximum length, so its end was not heard."""
+    """The end of the utterance was not heard: it was too long, or broken off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ class Line(Source):
     """A source written as a line: `#` speech, `.` silence, `_` a frame that is lost, `!` the sound stops coming."""
 
     name = "line"
-    live = True
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, *, live: bool) -> None:
         self._line = line
+        self.live = live
 
     def frames(self) -> Iterator[Frame]:
         for number, sound in enumerate(self._line):
@@ -51,8 +51,8 @@ class Listener(SpeechScorer):
         self.forgot_before.append(len(self.scored))
 
 
-def ear(line: str, listener: Listener | None = None) -> Iterator[EarEvent]:
-    return listen(Line(line), listener or Listener(), Endpointing(Endpoint(hangover_ms=100, minimum_speech_ms=60)))
+def ear(line: str, listener: Listener | None = None, *, live: bool = True) -> Iterator[EarEvent]:
+    return listen(Line(line, live=live), listener or Listener(), Endpointing(Endpoint(hangover_ms=100, minimum_speech_ms=60)))
 
 
 def closed(events: Iterator[EarEvent]) -> list[Segment]:
@@ -65,13 +65,13 @@ def test_when_sound_stops_coming_the_open_utterance_closes_before_the_error() ->
     with pytest.raises(Unavailable, match="gave no sound"):
         heard.extend(events)
     assert isinstance(heard[-1], Closed)
-    assert heard[-1].segment.closing is Closing.SOURCE_ENDED
+    assert heard[-1].segment.closing is Closing.BROKEN_OFF
 
 
 def test_where_sound_was_lost_the_utterance_closes_as_not_heard_to_its_end() -> None:
     listener = Listener()
     first, second = closed(ear("...#####__#####.....", listener))
-    assert first.closing is Closing.TOO_LONG
+    assert first.closing is Closing.BROKEN_OFF
     assert first.closed == 8 * 320
     assert second.start == 10 * 320
     assert second.closing is Closing.PAUSE
@@ -85,8 +85,13 @@ def test_every_frame_is_scored_in_order_and_the_scorer_starts_afresh() -> None:
     assert listener.forgot_before == [0]
 
 
-def test_the_end_of_the_source_closes_what_is_open() -> None:
-    (segment,) = closed(ear("...#####"))
+def test_a_microphone_that_ends_breaks_off_what_is_being_said() -> None:
+    (segment,) = closed(ear("...#####", live=True))
+    assert segment.closing is Closing.BROKEN_OFF
+
+
+def test_the_end_of_a_recording_is_the_end_of_what_is_said_in_it() -> None:
+    (segment,) = closed(ear("...#####", live=False))
     assert segment.closing is Closing.SOURCE_ENDED
 
 

@@ -1,0 +1,149 @@
+"""How to get a connection: which version to speak, how long to wait between tries, TLS, and what a failure means."""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+import time
+
+from edge.config import Mqtt, MqttVersion
+from edge.errors import Misconfigured
+
+FIRST_WAIT_S = 0.5
+"""Wait before the second try to connect; it doubles from try to try."""
+
+MOST_DOUBLINGS = 16
+"""2**16 times the first wait is past every maximum, and no float overflows in a year without a broker."""
+
+STEADY_S = 5.0
+"""A connection that lasted this long was a good one: the waits begin anew. Less is a broker that throws us out."""
+
+DROPPED_TWICE = 2
+"""Connections closed without an answer, in a row, before the other version is tried: one may be a restart."""
+
+ANSWER_S = 10.0
+"""How long a CONNECT may go unanswered: slow links and brokers that ask a directory need a few seconds."""
+
+FIRST_ANSWER_S = 2.0
+"""The same while it is unknown whether the broker speaks MQTT 5: amqtt 0.12 misreads it and says nothing at all."""
+
+REMEDIES = {
+    132: '; version = "auto" finds the one it speaks',
+    134: "; check username and password",
+    135: "; check username and password",
+    138: "; its administrator has banned this client",
+}
+"""What to do about a refused connection, by reason code of MQTT 5; paho puts those of MQTT 3.1.1 in the same terms."""
+
+
+class Version:
+    """Which protocol version to try next, until a broker accepted one: from then on that one."""
+
+    def __init__(self, wanted: MqttVersion) -> None:
+        self.now = MqttVersion.V5 if wanted is MqttVersion.AUTO else wanted
+        self._settled = wanted is not MqttVersion.AUTO
+        self._drops = 0
+
+    @property
+    def patience_s(self) -> float:
+        """How long to wait for the answer to a CONNECT of this version."""
+        return ANSWER_S if self._settled or self.now is MqttVersion.V311 else FIRST_ANSWER_S
+
+    def accepted(self) -> None:
+        """A broker took the connection."""
+        self._settled = True
+
+    def unsupported(self) -> None:
+        """The broker said that it does not know this version, or said nothing for as long as we had patience."""
+        if not self._settled:
+            self._other()
+
+    def dropped(self) -> None:
+        """The broker closed the connection instead of answering: how some meet a version they do not know."""
+        self._drops += 1
+        if self._drops >= DROPPED_TWICE and not self._settled:
+            self._other()
+
+    def _other(self) -> None:
+        self.now = MqttVersion.V311 if self.now is MqttVersion.V5 else MqttVersion.V5
+        self._drops = 0
+
+
+class Waits:
+    """Growing waits between tries to connect, each shortened by chance so that a whole site does not knock at once."""
+
+    def __init__(self, maximum_s: float) -> None:
+        self._maximum_s = maximum_s
+        self._tries = 0
+        self._began = 0.0
+
+    def began(self) -> None:
+        """A connection stands."""
+        self._began = time.monotonic()
+
+    def ended(self) -> None:
+        """The connection that stood is gone."""
+        if time.monotonic() - self._began >= STEADY_S:
+            self._tries = 0
+
+    def next(self) -> float:
+        """How long to wait before the next try, seconds."""
+        full = min(self._maximum_s, FIRST_WAIT_S * 2.0**self._tries)
+        self._tries = min(self._tries + 1, MOST_DOUBLINGS)
+        return full * random.uniform(0.5, 1)  # noqa: S311 - spreads the tries, keeps no secret
+
+
+class _Closing(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho leaves that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def check_host(settings: Mqtt) -> None:
+    """Raise Misconfigured for a host that can be no name: resolving it would fail with an error nobody expects."""
+    try:
+        settings.host.encode("idna")
+    except UnicodeError:
+        raise Misconfigured(f"mqtt.host: {settings.host!r} can be no host name; give a name or an address") from None
+
+
+def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
+    """What TLS needs, verification of the broker included; None without TLS. Raises Misconfigured for bad files."""
+    if not settings.tls:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as fault:
+        raise Misconfigured(f"mqtt.ca_file: {settings.ca_file}: {explained(fault)}; it must hold PEM") from None
+    if settings.certificate_file is not None:
+        try:
+            # The empty password keeps OpenSSL from asking for one on a terminal nobody sits at.
+            context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
+        except OSError as fault:
+            where = (
+                f"mqtt.certificate_file: {settings.certificate_file} with key {settings.key_file or 'in the same file'}"
+            )
+            raise Misconfigured(f"{where}: {explained(fault)}; both must be PEM, the key without a password") from None
+    context.sslsocket_class = _Closing
+    return context
+
+
+def explained(fault: BaseException | None) -> str:
+    """A failure to connect in a few words, with what to do where that is known."""
+    match fault:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted: {fault.verify_message}; name the authority in mqtt.ca_file"
+        case ssl.SSLError():
+            return f"TLS failed: {(fault.reason or str(fault)).lower().replace('_', ' ')}"
+        case socket.gaierror():
+            return f"no such host: {fault.strerror}"
+        case OSError():
+            return fault.strerror or str(fault) or type(fault).__name__
+        case _:
+            return type(fault).__name__

@@ -1,0 +1,228 @@
+"""The words on the wire: events, receipts, status and their topics, as `schemas/` publishes them.
+
+Pure, and shared with the inventory. Events are CloudEvents 1.0 in structured JSON mode with the official `sequence`
+extension. A message from outside is read strictly: it is checked against its schema before anyone looks into it, and
+what is wrong is said by JSON pointer and rule, never by quoting the content, which may be an operator's speech.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal, NoReturn
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from edge.config import shipped
+from edge.records import Entry, Minted, Receipt, ReceiptOutcome
+
+MEDIA_TYPE = "application/cloudevents+json"
+"""Content type of a CloudEvents event in structured JSON mode."""
+
+RECORDED = "dockvoice.entry.recorded.v1"
+AMENDED = "dockvoice.entry.amended.v1"
+CANCELLED = "dockvoice.entry.cancelled.v1"
+
+SCHEMAS = {
+    RECORDED: "events/entry-recorded.schema.json",
+    AMENDED: "events/entry-amended.schema.json",
+    CANCELLED: "events/entry-cancelled.schema.json",
+}
+"""The file below `schemas/` that each type of event follows."""
+
+RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
+"""CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
+
+
+class MalformedMessage(ValueError):
+    """A message that breaks its schema: one line, a JSON pointer and the broken rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status`."""
+
+    prefix: str
+    site: str
+    device: str
+
+    @classmethod
+    def every(cls, prefix: str) -> Topics:
+        """Topic filters that match all devices of all sites."""
+        return cls(prefix, "+", "+")
+
+    @classmethod
+    def of(cls, prefix: str, topic: str) -> Topics:
+        """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
+        match topic.removeprefix(f"{prefix}/").split("/"):
+            case [site, device, "entries" | "receipts" | "status"] if topic.startswith(f"{prefix}/"):
+                return cls(prefix, site, device)
+            case _:
+                raise MalformedMessage(f"{topic!r}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
+
+    @property
+    def entries(self) -> str:
+        """Where the device publishes its events."""
+        return f"{self.prefix}/{self.site}/{self.device}/entries"
+
+    @property
+    def receipts(self) -> str:
+        """Where the inventory answers them."""
+        return f"{self.prefix}/{self.site}/{self.device}/receipts"
+
+    @property
+    def status(self) -> str:
+        """Where the device, or the broker in its place, says whether it is connected (retained)."""
+        return f"{self.prefix}/{self.site}/{self.device}/status"
+
+    @property
+    def source(self) -> str:
+        """CloudEvents' `source` of the device's events."""
+        return f"/sites/{self.site}/devices/{self.device}"
+
+
+def recorded(entry: Entry, minted: Minted, *, site: str, device: str) -> dict[str, Any]:
+    """The event that says `entry` was recorded. The same entry and identity always give the same event."""
+    reading = entry.reading
+    return {
+        "specversion": "1.0",
+        "id": minted.event_id,
+        "source": f"/sites/{site}/devices/{device}",
+        "type": RECORDED,
+        "subject": entry.form,
+        "time": timestamp(entry.recorded_at),
+        "datacontenttype": "application/json",
+        "dataschema": RECORDED_DATA,
+        "sequence": str(minted.sequence),
+        "sequencetype": "Integer",
+        "data": {
+            "form": entry.form,
+            "fields": dict(entry.fields),
+            "operator": entry.operator,
+            "utterance": {
+                "id": entry.utterance_id,
+                "audio_sha256": entry.audio_sha256,
+                "audio_seconds": round(entry.audio_seconds, 3),
+            },
+            "reading": {
+                "interpreter": reading.interpreter,
+                "heard": {name: " ".join(field.words) for name, field in reading.fields.items()},
+                "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
+            },
+        },
+    }
+
+
+def receipt(
+    event_id: str, outcome: ReceiptOutcome, reasons: Iterable[str], sequence: int, time: datetime
+) -> dict[str, Any]:
+    """The inventory's answer to one event. A refusal needs at least one reason."""
+    return {
+        "event_id": event_id,
+        "outcome": outcome.value,
+        "reasons": list(reasons),
+        "sequence": sequence,
+        "time": timestamp(time),
+    }
+
+
+def status(
+    state: Literal["online", "offline"], *, site: str, device: str, time: datetime | None = None
+) -> dict[str, Any]:
+    """The retained word on a device's connection; a last will carries no time, since nobody knows it beforehand."""
+    said = {"state": state, "site": site, "device": device}
+    return said if time is None else {**said, "time": timestamp(time)}
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, for example `2026-11-20T07:15:02.417Z`. Raises ValueError without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone: events carry UTC")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """The bytes to publish: UTF-8 JSON without blanks."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def check_event(payload: bytes) -> dict[str, Any]:
+    """The event in `payload`, which follows the schema of its type. Raises MalformedMessage.
+
+    `data.fields` is checked here only to be named strings and integers: the form's own schema says the rest.
+    """
+    event = _parse(payload)
+    kind = event.get("type")
+    if not isinstance(kind, str) or kind not in SCHEMAS:
+        raise MalformedMessage(f"/type: no known type of event; known are {', '.join(SCHEMAS)}")
+    _check(event, event_validator(kind))
+    return event
+
+
+def event_validator(kind: str = RECORDED) -> Draft202012Validator:
+    """The JSON Schema validator for one type of event."""
+    return _validator(SCHEMAS[kind])
+
+
+def read_receipt(payload: bytes) -> Receipt:
+    """The receipt in `payload`. Raises MalformedMessage."""
+    message = _parse(payload)
+    _check(message, _validator("receipt.schema.json"))
+    return Receipt(message["event_id"], ReceiptOutcome(message["outcome"]), tuple(message["reasons"]))
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    schema = json.loads((shipped("schemas") / name).read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def _parse(payload: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(payload.decode(), object_pairs_hook=_without_doubles, parse_constant=_refuse_constant)
+        # Written again at once: half a surrogate pair or 1e999 passes the parser, but no database could keep it.
+        json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
+    except MalformedMessage:
+        raise
+    except json.JSONDecodeError as fault:
+        raise MalformedMessage(f"message: is not JSON: {fault}") from None
+    except UnicodeError:
+        raise MalformedMessage("message: is not UTF-8 throughout") from None
+    except (ValueError, RecursionError):
+        raise MalformedMessage("message: holds a number too large, or is nested too deeply") from None
+    if not isinstance(message, dict):
+        raise MalformedMessage(f"message: must be an object, found {type(message).__name__}")
+    return message
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no name occurs twice: two quantities would leave it to chance which one counts."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise MalformedMessage("message: an object names a member twice")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedMessage(f"message: {name} is not JSON")
+
+
+def _check(message: dict[str, Any], validator: Draft202012Validator) -> None:
+    fault = best_match(validator.iter_errors(message))
+    if fault is not None:
+        raise MalformedMessage(_told(fault))
+
+
+def _told(fault: ValidationError) -> str:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
+    # Names of members come from the sender: escaped, so that the line stays one line.
+    pointer = "".join(f"/{step}" for step in steps).encode("unicode_escape").decode() or "message"
+    if fault.validator == "required":
+        return f"{pointer}: {fault.message}"
+    rule = json.dumps(fault.validator_value, ensure_ascii=False)
+    return f"{pointer}: found {type(fault.instance).__name__}, which breaks the rule {fault.validator}: {rule}"

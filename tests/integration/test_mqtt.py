@@ -1,0 +1,444 @@
+"""The MQTT session against a real mosquitto, and against amqtt where a broker that knows no MQTT 5 is needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from edge.config import Mqtt
+from edge.deliver.events import MEDIA_TYPE
+from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent, Will
+from tests.mosquitto import Certificates, Mosquitto
+
+DEADLINE_S = 15.0
+RIGHT = {"username": "dock", "password": "right"}
+WRONG = {"username": "dock", "password": "wrong"}
+BOTH = pytest.mark.parametrize("version", ["5", "3.1.1"])
+
+Event = TypeVar("Event", Connected, Disconnected, Acknowledged, Delivered)
+
+
+class Owner:
+    """Keeps what a session tells, and waits for more."""
+
+    def __init__(self) -> None:
+        self.heard: list[SessionEvent] = []
+        self._news = threading.Condition()
+
+    def __call__(self, event: SessionEvent) -> None:
+        with self._news:
+            self.heard.append(event)
+            self._news.notify_all()
+
+    def all(self, kind: type[Event]) -> list[Event]:
+        return [event for event in list(self.heard) if isinstance(event, kind)]
+
+    def next(self, kind: type[Event], number: int = 1) -> Event:
+        """The event of that kind with that number, counted from 1."""
+        with self._news:
+            came = self._news.wait_for(lambda: len(self.all(kind)) >= number, DEADLINE_S)
+        assert came, f"no {kind.__name__} number {number}; heard {self.heard}"
+        return self.all(kind)[number - 1]
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"never came true: {what}"
+        time.sleep(0.01)
+
+
+class Sessions:
+    """Opens sessions and sees to it that none outlives the test."""
+
+    def __init__(self) -> None:
+        self.opened: list[Session] = []
+
+    def __call__(
+        self, port: int, name: str = "device", *, receive: Any = None, start: bool = True, **options: Any
+    ) -> tuple[Session, Owner]:
+        owner = Owner()
+        kept = {key: options.pop(key) for key in ("subscriptions", "will", "manual_ack") if key in options}
+        settings = Mqtt(**{"host": "127.0.0.1", "port": port, "keepalive_s": 5, "reconnect_maximum_s": 1, **options})
+        session = Session(settings, client_id=name, receive=receive or owner, **kept)
+        self.opened.append(session)
+        if start:
+            session.start()
+        return session, owner
+
+
+@pytest.fixture
+def connect() -> Iterator[Sessions]:
+    sessions = Sessions()
+    yield sessions
+    for session in sessions.opened:
+        session.stop()
+
+
+@pytest.fixture
+def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
+        yield running
+
+
+@BOTH
+def test_what_one_publishes_another_receives_and_the_broker_acknowledges(
+    broker: Mosquitto, connect: Sessions, version: str
+) -> None:
+    session, sender = connect(broker.port, version=version)
+    _, reader = connect(broker.port, "reader", version=version, subscriptions=["north/+/entries"])
+    assert reader.next(Connected).protocol == version
+    assert sender.next(Connected).receive_maximum == (20 if version == "5" else 65_535)
+    assert session.connected
+    assert session.trouble is None
+    assert session.publish("north/dock-3/entries", b"{}", tag="one", content_type="application/cloudevents+json")
+    assert sender.next(Acknowledged).tag == "one"
+    delivered = reader.next(Delivered)
+    assert (delivered.topic, delivered.payload) == ("north/dock-3/entries", b"{}")
+
+
+def test_the_content_type_travels_as_a_property_of_mqtt_5(broker: Mosquitto, connect: Sessions) -> None:
+    session, owner = connect(broker.port)
+    owner.next(Connected)
+    arrived: SimpleQueue[tuple[bytes, str]] = SimpleQueue()
+    reader = Client(CallbackAPIVersion.VERSION2, "reader", protocol=MQTTProtocolVersion.MQTTv5)
+    reader.on_message = lambda _client, _userdata, message: arrived.put(
+        (message.payload, message.properties.ContentType)
+    )
+    reader.on_subscribe = lambda *_: session.publish("entries", b"{}", tag="one", content_type=MEDIA_TYPE)
+    reader.connect("127.0.0.1", broker.port)
+    reader.subscribe("entries", 1)
+    reader.loop_start()
+    try:
+        assert arrived.get(timeout=DEADLINE_S) == (b"{}", "application/cloudevents+json")
+    finally:
+        reader.disconnect()
+        reader.loop_stop()
+
+
+def test_an_absent_broker_is_waited_for(tmp_path: Path, free_port: Callable[[], int], connect: Sessions) -> None:
+    port = free_port()
+    session, owner = connect(port)
+    until(lambda: session.trouble is not None, "trouble is told")
+    assert session.trouble == f"broker 127.0.0.1:{port}: Connection refused"
+    assert not session.connected
+    assert not session.publish("entries", b"too early", tag="early")
+    with Mosquitto(tmp_path / "broker", port):
+        owner.next(Connected)
+        assert session.trouble is None
+
+
+@BOTH
+def test_after_a_restart_of_the_broker_it_goes_on_and_sends_nothing_of_its_own(
+    broker: Mosquitto, connect: Sessions, version: str
+) -> None:
+    session, owner = connect(broker.port, version=version, subscriptions=["echo"])
+    assert not owner.next(Connected).session_present
+    broker.stop()
+    owner.next(Disconnected)
+    assert session.trouble is not None
+    assert not session.publish("echo", b"while away", tag="away")
+    broker.start()
+    assert owner.next(Connected, 2).session_present
+    assert session.publish("echo", b"back again", tag="back")
+    assert owner.next(Acknowledged).tag == "back"
+    assert [delivered.payload for delivered in [owner.next(Delivered)]] == [b"back again"]
+
+
+def test_what_was_on_the_way_when_the_broker_died_is_not_repeated_behind_the_owners_back(
+    broker: Mosquitto, connect: Sessions
+) -> None:
+    session, owner = connect(broker.port, subscriptions=["echo"])
+    owner.next(Connected)
+    broker.freeze()
+    assert session.publish("echo", b"into the void", tag="lost")
+    broker.kill()
+    owner.next(Disconnected)
+    broker.start()
+    owner.next(Connected, 2)
+    assert session.publish("echo", b"after", tag="after")
+    assert owner.next(Acknowledged) == Acknowledged("after", 0)
+    assert owner.next(Delivered).payload == b"after"
+    assert len(owner.all(Acknowledged)) == 1
+
+
+def test_no_more_is_on_the_way_than_the_broker_takes(
+    tmp_path: Path, free_port: Callable[[], int], connect: Sessions
+) -> None:
+    with Mosquitto(tmp_path / "broker", free_port(), options=["max_inflight_messages 2"]) as broker:
+        session, owner = connect(broker.port)
+        assert owner.next(Connected).receive_maximum == 2
+        broker.freeze()
+        assert [session.publish("entries", b"", tag=tag) for tag in "abc"] == [True, True, False]
+        broker.thaw()
+        assert [owner.next(Acknowledged, 1).tag, owner.next(Acknowledged, 2).tag] == ["a", "b"]
+        assert session.publish("entries", b"", tag="c")
+
+
+def test_the_last_will_speaks_when_a_client_is_killed_and_only_then(broker: Mosquitto, connect: Sessions) -> None:
+    _, watcher = connect(broker.port, "watcher", subscriptions=["status"])
+    watcher.next(Connected)
+    leaver, owner = connect(broker.port, "leaver", will=Will("status", b"never said"))
+    owner.next(Connected)
+    leaver.stop()
+    program = (
+        "import sys, time; from edge.config import Mqtt; from edge.deliver.mqtt import Session, Will\n"
+        "s = Session(Mqtt(host='127.0.0.1', port=int(sys.argv[1])), client_id='victim',"
+        " receive=lambda event: print(type(event).__name__, flush=True), will=Will('status', b'offline'))\n"
+        "s.start(); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(broker.port)], stdout=subprocess.PIPE) as victim:
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == b"Connected\n"
+        os.kill(victim.pid, signal.SIGKILL)
+    assert watcher.next(Delivered).payload == b"offline"
+    _, later = connect(broker.port, "later", subscriptions=["status"])
+    assert later.next(Delivered).payload == b"offline", "the will was not retained"
+
+
+def test_a_publication_the_broker_does_not_allow_is_no_success(
+    tmp_path: Path, free_port: Callable[[], int], connect: Sessions
+) -> None:
+    with Mosquitto(tmp_path / "broker", free_port(), access="topic readwrite allowed\n") as broker:
+        session, owner = connect(broker.port)
+        owner.next(Connected)
+        session.publish("forbidden", b"", tag="no")
+        session.publish("allowed", b"", tag="nobody listens")
+        assert owner.next(Acknowledged, 1) == Acknowledged("no", 135)
+        assert owner.next(Acknowledged, 2) == Acknowledged("nobody listens", 16)
+
+
+@BOTH
+def test_a_wrong_password_is_told(
+    tmp_path: Path, free_port: Callable[[], int], connect: Sessions, version: str
+) -> None:
+    with Mosquitto(tmp_path / "broker", free_port(), users={RIGHT["username"]: RIGHT["password"]}) as broker:
+        session, owner = connect(broker.port, version=version, **WRONG)
+        until(lambda: session.trouble is not None, "trouble is told")
+        assert session.trouble == (
+            f"broker 127.0.0.1:{broker.port}: refuses the connection: not authorized; check username and password"
+        )
+        assert not owner.heard
+        _, welcome = connect(broker.port, "other", version=version, **RIGHT)
+        welcome.next(Connected)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates.make(tmp_path_factory.mktemp("strangers"))
+
+
+def test_tls_verifies_the_broker(
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    connect: Sessions,
+    certificates: Certificates,
+    strangers: Certificates,
+) -> None:
+    with Mosquitto(tmp_path / "broker", free_port(), tls=certificates) as broker:
+        session, owner = connect(broker.port, tls=True, ca_file=certificates.authority, subscriptions=["echo"])
+        owner.next(Connected)
+        session.publish("echo", b"secret", tag="one")
+        assert owner.next(Delivered).payload == b"secret"
+        doubtful, nothing = connect(broker.port, "doubtful", tls=True, ca_file=strangers.authority)
+        until(lambda: doubtful.trouble is not None, "trouble is told")
+        assert "certificate is not trusted" in str(doubtful.trouble)
+        plain, nothing_either = connect(broker.port, "plain")
+        until(lambda: plain.trouble is not None, "trouble is told")
+        assert "it may expect TLS" in str(plain.trouble)
+        assert nothing.heard == nothing_either.heard == []
+
+
+def test_mutual_tls(
+    tmp_path: Path, free_port: Callable[[], int], connect: Sessions, certificates: Certificates
+) -> None:
+    with Mosquitto(tmp_path / "broker", free_port(), tls=certificates, client_certificates=True) as broker:
+        given = {"certificate_file": certificates.client, "key_file": certificates.client_key}
+        _, owner = connect(broker.port, tls=True, ca_file=certificates.authority, **given)
+        owner.next(Connected)
+        nobody, nothing = connect(broker.port, "nobody", tls=True, ca_file=certificates.authority)
+        until(lambda: nobody.trouble is not None, "trouble is told")
+        assert "client certificate" in str(nobody.trouble) or "certificate required" in str(nobody.trouble)
+        assert nothing.heard == []
+
+
+@BOTH
+def test_a_message_comes_again_until_it_is_acknowledged(broker: Mosquitto, connect: Sessions, version: str) -> None:
+    session, owner = connect(broker.port, version=version, subscriptions=["entries"], manual_ack=True)
+    owner.next(Connected)
+    session.publish("entries", b"first", tag="first")
+    before_the_restart = owner.next(Delivered, 1)
+    restart(broker)
+    again = owner.next(Delivered, 2)
+    session.acknowledge(before_the_restart)  # of a connection that is gone: must not count for this one
+    restart(broker)
+    session.acknowledge(owner.next(Delivered, 3))
+    session.publish("entries", b"second", tag="second")
+    owner.next(Delivered, 4)  # the acknowledgement of the first was on the wire before
+    restart(broker)
+    owner.next(Delivered, 5)
+    assert again.payload == b"first"
+    payloads = [delivered.payload for delivered in owner.all(Delivered)]
+    assert payloads == [b"first", b"first", b"first", b"second", b"second"]
+
+
+def restart(broker: Mosquitto) -> None:
+    broker.stop()
+    broker.start()
+
+
+def test_a_broken_receiver_ends_the_session_and_loses_no_message(broker: Mosquitto, connect: Sessions) -> None:
+    def broken(event: SessionEvent) -> None:
+        if isinstance(event, Delivered):
+            raise LookupError("pallet seven four two")  # noqa: TRY004 - what a broken receiver raises is its own affair
+
+    session, _ = connect(broker.port, receive=broken, subscriptions=["entries"])
+    until(lambda: session.connected, "connected")
+    session.publish("entries", b"precious", tag="one")
+    until(lambda: session.failure is not None, "the failure is kept")
+    assert session.trouble == (
+        f"broker 127.0.0.1:{broker.port}: the receiver failed (LookupError), the session is over"
+    )
+    assert not session.connected
+    with pytest.raises(LookupError):
+        session.publish("entries", b"", tag="two")
+    _, owner = connect(broker.port, subscriptions=["entries"])
+    assert owner.next(Delivered).payload == b"precious"
+
+
+@BOTH
+def test_a_denied_subscription_is_no_connection(free_port: Callable[[], int], connect: Sessions, version: str) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as server:
+        session, owner = connect(port, version=version, subscriptions=["receipts"], keepalive_s=60)
+        connection = server.accept()[0]
+        with connection:
+            connection.recv(1024)
+            connection.sendall(bytes.fromhex("20 03 00 00 00" if version == "5" else "20 02 00 00"))  # CONNACK
+            packet = connection.recv(1024)
+            property_length = b"\x00" if version == "5" else b""
+            suback = packet[2:4] + property_length + (b"\x87" if version == "5" else b"\x80")
+            connection.sendall(b"\x90" + bytes([len(suback)]) + suback)
+            until(lambda: session.trouble is not None, "trouble is told")
+    assert "may not subscribe to receipts" in str(session.trouble)
+    assert owner.heard == []
+
+
+def test_a_stop_is_prompt_even_when_the_broker_is_frozen(broker: Mosquitto, connect: Sessions) -> None:
+    session, owner = connect(broker.port)
+    owner.next(Connected)
+    broker.freeze()
+    began = time.monotonic()
+    session.stop(1.0)
+    assert time.monotonic() - began < 2.0
+
+
+def test_a_session_that_never_connected_stops_and_leaves_no_thread(
+    free_port: Callable[[], int], connect: Sessions
+) -> None:
+    session, _ = connect(free_port(), "gone")
+    until(lambda: session.trouble is not None, "trouble is told")
+    session.stop()
+    until(lambda: not [thread for thread in threading.enumerate() if "gone" in thread.name], "the thread has ended")
+
+
+@pytest.fixture
+def old_broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[int]:
+    """The port of an amqtt, which knows MQTT 3.1.1 only, in a process of its own."""
+    port = free_port()
+    program = (
+        "import asyncio, sys; from amqtt.broker import Broker\n"
+        "async def main():\n"
+        "    listener = {'type': 'tcp', 'bind': f'127.0.0.1:{sys.argv[1]}'}\n"
+        "    plugin = {'amqtt.plugins.authentication.AnonymousAuthPlugin': {'allow_anonymous': True}}\n"
+        "    await Broker({'listeners': {'default': listener}, 'plugins': plugin}).start()\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())"
+    )
+    with (tmp_path / "amqtt.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", program, str(port)], stdout=log, stderr=log)
+    try:
+        until(lambda: _listens(port), "amqtt listens")
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_with_version_auto_an_old_broker_is_spoken_to_in_its_own_version(old_broker: int, connect: Sessions) -> None:
+    # amqtt 0.12 misreads a CONNECT of MQTT 5 and says nothing at all.
+    session, owner = connect(old_broker, will=Will("status", b"offline"), subscriptions=["echo"])
+    assert owner.next(Connected) == Connected("3.1.1", 65_535, session_present=False)
+    session.publish("echo", b"hello", tag="one")
+    assert owner.next(Acknowledged) == Acknowledged("one", 0)
+    assert owner.next(Delivered).payload == b"hello"
+
+
+UNSUPPORTED = bytes.fromhex("20 02 00 01")
+"""CONNACK of MQTT 3.1.1: unacceptable protocol version."""
+ACCEPTED = bytes.fromhex("20 02 00 00")
+CLOSED = b""
+
+
+def scripted(server: socket.socket, *answers: bytes) -> list[int]:
+    """Answer one CONNECT after another as told, and close after it; returns the protocol levels they asked for."""
+    levels = []
+    for answer in answers:
+        connection = server.accept()[0]
+        with connection:
+            levels.append(connection.recv(1024)[8])
+            connection.sendall(answer)
+    return levels
+
+
+@pytest.mark.parametrize(
+    ("version", "answers", "levels"),
+    [
+        pytest.param("auto", [UNSUPPORTED, ACCEPTED, CLOSED], [5, 4, 4], id="refused, and the version is kept"),
+        pytest.param("auto", [CLOSED, CLOSED, ACCEPTED], [5, 5, 4], id="closed twice without an answer"),
+        pytest.param("5", [CLOSED, CLOSED, CLOSED], [5, 5, 5], id="no other version allowed"),
+        pytest.param("5", [UNSUPPORTED, UNSUPPORTED], [5, 5], id="refused, no other version allowed"),
+    ],
+)
+def test_which_version_is_tried_next(
+    free_port: Callable[[], int], connect: Sessions, version: str, answers: list[bytes], levels: list[int]
+) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(DEADLINE_S)
+        session, _ = connect(port, version=version)
+        assert scripted(server, *answers) == levels
+        until(lambda: session.trouble is not None, "trouble is told")
+    if answers[-1] == UNSUPPORTED:
+        assert 'unsupported protocol version; version = "auto"' in str(session.trouble)
+
+
+def test_a_port_that_says_nothing_is_told(free_port: Callable[[], int], connect: Sessions) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        session, _ = connect(port, keepalive_s=60)
+        until(lambda: session.trouble is not None, "trouble is told")
+    assert "takes the connection but does not answer MQTT 5" in str(session.trouble)

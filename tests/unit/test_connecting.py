@@ -1,0 +1,116 @@
+"""Before and between connections: settings that cannot work, which version comes next, how long to wait."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import Mqtt, MqttVersion
+from edge.deliver.connecting import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained
+from edge.deliver.mqtt import Session
+from edge.errors import Misconfigured
+from tests.mosquitto import Certificates
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+def refusal(**settings: Any) -> str:
+    with pytest.raises(Misconfigured) as refused:
+        Session(Mqtt(**settings), client_id="device", receive=print)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"host": "a..b"}, "mqtt.host: 'a..b' can be no host name; give a name or an address"),
+        ({"tls": True, "ca_file": "gone"}, "mqtt.ca_file: gone: No such file or directory; it must hold PEM"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], told: str) -> None:
+    assert refusal(**settings) == told
+
+
+def test_a_file_that_holds_no_certificate_is_refused(tmp_path: Path, certificates: Certificates) -> None:
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("nothing")
+    assert refusal(tls=True, ca_file=rubbish).startswith(f"mqtt.ca_file: {rubbish}: TLS failed: no certificate")
+    other = certificates.server_key
+    told = refusal(tls=True, certificate_file=certificates.client, key_file=other)
+    assert told.startswith(
+        f"mqtt.certificate_file: {certificates.client} with key {other}: TLS failed: key values mism"
+    )
+
+
+def test_no_secret_shows() -> None:
+    session = Session(Mqtt(username="dock", password="hush"), client_id="device", receive=print)  # noqa: S106 - made up
+    assert "hush" not in f"{session!r} {vars(session)!r}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (TimeoutError("timed out"), "timed out"),
+        (OSError(), "OSError"),
+        (socket.gaierror(-2, "Name or service not known"), "no such host: Name or service not known"),
+        (None, "NoneType"),
+    ],
+)
+def test_failures_are_put_into_words(fault: BaseException | None, told: str) -> None:
+    assert explained(fault) == told
+
+
+def test_auto_goes_from_5_to_3_1_1_and_back_until_one_is_accepted() -> None:
+    version = Version(MqttVersion.AUTO)
+    tried = []
+    for happens in (version.unsupported, version.dropped, version.dropped, version.dropped, version.dropped):
+        tried.append(version.now.value)
+        happens()
+    assert tried == ["5", "3.1.1", "3.1.1", "5", "5"]
+    assert version.now is MqttVersion.V311
+    version.accepted()
+    for happens in (version.unsupported, version.dropped, version.dropped, version.dropped):
+        happens()
+    assert version.now is MqttVersion.V311
+
+
+@pytest.mark.parametrize("wanted", [MqttVersion.V5, MqttVersion.V311])
+def test_a_version_that_was_asked_for_stays(wanted: MqttVersion) -> None:
+    version = Version(wanted)
+    for happens in (version.unsupported, version.dropped, version.dropped, version.dropped):
+        happens()
+    assert version.now is wanted
+    assert version.patience_s == ANSWER_S
+
+
+def test_patience_is_short_only_while_mqtt_5_is_a_guess() -> None:
+    version = Version(MqttVersion.AUTO)
+    assert version.patience_s == FIRST_ANSWER_S
+    version.unsupported()
+    assert version.patience_s == ANSWER_S
+
+
+def test_waits_grow_to_the_maximum_and_differ() -> None:
+    waits = Waits(30)
+    taken = [waits.next() for _ in range(100)]
+    for number, wait in enumerate(taken):
+        full = min(30.0, 0.5 * 2**number)
+        assert full / 2 <= wait <= full
+    assert len(set(taken)) > 90
+
+
+def test_a_connection_that_did_not_last_does_not_shorten_the_waits() -> None:
+    waits = Waits(30)
+    for _ in range(10):
+        waits.next()
+    waits.began()
+    waits.ended()
+    assert waits.next() > 10

@@ -1,0 +1,255 @@
+"""Events, receipts, status and topics: what goes out, and what is refused when it comes in."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.deliver.events import (
+    MalformedMessage,
+    Topics,
+    check_event,
+    encode,
+    event_validator,
+    read_receipt,
+    receipt,
+    recorded,
+    status,
+    timestamp,
+)
+from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word
+
+EVENT_ID = "01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11"
+UTTERANCE_ID = "01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b"
+NOON = datetime(2026, 11, 20, 12, 0, 0, 417_900, tzinfo=UTC)
+
+
+def entry(**changes: Any) -> Entry:
+    reading = Reading(
+        interpreter="vosk/small-en-us",
+        form="pallet-move",
+        words=(Word("pallet", 0.3, 0.6, 1.0),),
+        fields={
+            "pallet_id": FieldReading("007", ("oh", "oh", "seven"), 0.912345),
+            "quantity": FieldReading(12, ("twelve",), 1.0),
+        },
+    )
+    whole: dict[str, Any] = {
+        "utterance_id": UTTERANCE_ID,
+        "form": "pallet-move",
+        "fields": {"pallet_id": "007", "quantity": 12},
+        "operator": None,
+        "recorded_at": NOON,
+        "reading": reading,
+        "audio_sha256": "ab" * 32,
+        "audio_seconds": 3.41999,
+    }
+    return Entry(**{**whole, **changes})
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    return {**recorded(entry(), Minted(EVENT_ID, 17, "0" * 64), site="north", device="dock-3"), **changes}
+
+
+NOT_MESSAGES = {
+    b"": "message: is not JSON",
+    b"{": "message: is not JSON",
+    b"\xff\xfe": "message: is not UTF-8",
+    '{"type": 1}'.encode("utf-16"): "message: is not UTF-8",
+    b"[]": "message: must be an object, found list",
+    b"null": "message: must be an object, found NoneType",
+    b'{"quantity": 1, "quantity": 12}': "message: an object names a member twice",
+    b'{"type": NaN}': "message: NaN is not JSON",
+    b'{"type": -Infinity}': "message: -Infinity is not JSON",
+    b'{"type": 1e999}': "message: holds a number too large",
+    b'{"type": ' + b"9" * 5000 + b"}": "message: holds a number too large",
+    b"[" * 100_000: "message: holds a number too large, or is nested too deeply",
+    rb'{"type": "\ud800"}': "message: is not UTF-8",
+}
+
+
+@pytest.mark.parametrize("payload", NOT_MESSAGES, ids=[str(payload[:24]) for payload in NOT_MESSAGES])
+@pytest.mark.parametrize("read", [check_event, read_receipt])
+def test_what_is_no_message_is_refused(read: Any, payload: bytes) -> None:
+    with pytest.raises(MalformedMessage) as refused:
+        read(payload)
+    assert str(refused.value).startswith(NOT_MESSAGES[payload])
+
+
+@pytest.mark.parametrize("kind", [None, 7, [], {}, "dockvoice.entry.recorded.v2", ""])
+def test_an_unknown_type_of_event_is_refused(kind: Any) -> None:
+    with pytest.raises(MalformedMessage, match="/type: no known type of event; known are dockvoice"):
+        check_event(encode(event(type=kind)))
+
+
+BROKEN = [
+    ("/specversion", "0.3"),
+    ("/id", "1"),
+    ("/id", EVENT_ID.upper()),
+    ("/source", "/sites/north"),
+    ("/time", "2026-11-20T12:00:00"),
+    ("/time", "2026-11-20T12:00:00+01:00"),
+    ("/sequence", 17),
+    ("/sequence", "0"),
+    ("/sequencetype", "integer"),
+    ("/chain", "0"),
+    ("/data", None),
+    ("/data/fields", {}),
+    ("/data/fields/quantity", 1.5),
+    ("/data/fields/quantity", True),
+    ("/data/fields/quantity", None),
+    ("/data/fields/quantity", 2**53),
+    ("/data/fields/pallet_id", "00\0"),
+    ("/data/fields/pallet_id", ["007"]),
+    ("/data/operator", ""),
+    ("/data/utterance/id", "1"),
+    ("/data/utterance/audio_sha256", "xyz"),
+    ("/data/utterance/audio_seconds", -1),
+    ("/data/reading/confidence/quantity", 1.01),
+    ("/data/reading/heard/quantity", 12),
+]
+
+
+@pytest.mark.parametrize(("pointer", "value"), BROKEN)
+def test_a_broken_event_is_refused_with_the_pointer_and_without_its_content(pointer: str, value: Any) -> None:
+    broken = deepcopy(event())
+    *steps, last = pointer.split("/")[1:]
+    node = broken
+    for step in steps:
+        node = node[step]
+    node[last] = value
+    with pytest.raises(MalformedMessage) as refused:
+        check_event(encode(broken))
+    assert str(refused.value).startswith(f"{pointer}: found {type(value).__name__}, which breaks the rule ")
+    assert "seven" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("member", list(event()))
+def test_no_member_of_an_event_may_be_missing(member: str) -> None:
+    rest = {name: value for name, value in event().items() if name != member}
+    with pytest.raises(MalformedMessage, match=rf"'{member}' is a required property|/type: no known type"):
+        check_event(encode(rest))
+
+
+def test_a_senders_names_cannot_break_the_line() -> None:
+    broken = event()
+    broken["data"]["fields"] = {"a\nb/c~d": 1.5}
+    with pytest.raises(MalformedMessage, match=r"^/data/fields/a\\nb~1c~0d: found float"):
+        check_event(encode(broken))
+
+
+def test_a_recorded_entry_is_a_cloudevent() -> None:
+    assert event() == {
+        "specversion": "1.0",
+        "id": EVENT_ID,
+        "source": "/sites/north/devices/dock-3",
+        "type": "dockvoice.entry.recorded.v1",
+        "subject": "pallet-move",
+        "time": "2026-11-20T12:00:00.417Z",
+        "datacontenttype": "application/json",
+        "dataschema": "urn:dockvoice:event:entry-recorded:1#data",
+        "sequence": "17",
+        "sequencetype": "Integer",
+        "data": {
+            "form": "pallet-move",
+            "fields": {"pallet_id": "007", "quantity": 12},
+            "operator": None,
+            "utterance": {"id": UTTERANCE_ID, "audio_sha256": "ab" * 32, "audio_seconds": 3.42},
+            "reading": {
+                "interpreter": "vosk/small-en-us",
+                "heard": {"pallet_id": "oh oh seven", "quantity": "twelve"},
+                "confidence": {"pallet_id": 0.9123, "quantity": 1.0},
+            },
+        },
+    }
+
+
+def test_what_is_written_can_be_read() -> None:
+    chained = event(chain="f" * 64)
+    assert check_event(encode(chained)) == chained
+    assert event_validator().is_valid(chained)
+
+
+def test_members_of_a_later_version_are_let_pass() -> None:
+    later = event(traceparent="00-ab")
+    later["data"]["evidence"] = []
+    assert check_event(encode(later))["data"]["evidence"] == []
+
+
+def test_the_examples_of_every_type_are_read(repository: Path) -> None:
+    for name in ("recorded", "amended", "cancelled"):
+        payload = (repository / "schemas" / "examples" / f"entry-{name}.json").read_bytes()
+        assert check_event(payload)["type"] == f"dockvoice.entry.{name}.v1"
+
+
+def test_text_stays_readable_on_the_wire() -> None:
+    assert encode({"operator": "Zoë"}) == '{"operator":"Zoë"}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"event_id": "1"}, "/event_id: found str"),
+        ({"outcome": "lost"}, "/outcome: found str"),
+        ({"outcome": "refused", "reasons": []}, "/reasons: found list"),
+        ({"reasons": "unknown_form"}, "/reasons: found str"),
+        ({"sequence": "17"}, "/sequence: found str"),
+        ({"sequence": 0}, "/sequence: found int"),
+        ({"time": "noon"}, "/time: found str"),
+    ],
+)
+def test_a_broken_receipt_is_refused(change: dict[str, Any], told: str) -> None:
+    whole = receipt(EVENT_ID, ReceiptOutcome.APPLIED, (), 17, NOON)
+    with pytest.raises(MalformedMessage, match=told):
+        read_receipt(encode({**whole, **change}))
+
+
+@pytest.mark.parametrize("outcome", ReceiptOutcome)
+def test_a_receipt_goes_and_comes(outcome: ReceiptOutcome) -> None:
+    answer = receipt(EVENT_ID, outcome, ["field_invalid:dock"], 17, NOON)
+    assert read_receipt(encode(answer)) == Receipt(EVENT_ID, outcome, ("field_invalid:dock",))
+
+
+def test_a_status_has_a_time_only_where_one_is_known() -> None:
+    assert status("offline", site="north", device="dock-3") == {"state": "offline", "site": "north", "device": "dock-3"}
+    assert status("online", site="north", device="dock-3", time=NOON)["time"] == "2026-11-20T12:00:00.417Z"
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no time zone"):
+        timestamp(datetime(2026, 11, 20, 12))  # noqa: DTZ001 - the fault under test
+
+
+def test_times_are_utc() -> None:
+    assert timestamp(datetime(2026, 11, 20, 13, tzinfo=timezone(timedelta(hours=1)))) == "2026-11-20T12:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "dockvoice",
+        "dockvoice/north/dock-3",
+        "dockvoice/north/dock-3/other",
+        "dockvoice/a/b/c/entries",
+        "other/north/dock-3/entries",
+        "north/dock-3/entries",
+    ],
+)
+def test_a_topic_of_no_device_is_refused(topic: str) -> None:
+    with pytest.raises(MalformedMessage, match="no topic of a device"):
+        Topics.of("dockvoice", topic)
+
+
+def test_topics_are_read_back() -> None:
+    topics = Topics("site/dockvoice", "north", "dock-3")
+    assert topics.entries == "site/dockvoice/north/dock-3/entries"
+    assert topics.source == "/sites/north/devices/dock-3"
+    for topic in (topics.entries, topics.receipts, topics.status):
+        assert Topics.of("site/dockvoice", topic) == topics
+    assert Topics.every("dockvoice").receipts == "dockvoice/+/+/receipts"

@@ -1,0 +1,130 @@
+"""The published schemas: each valid, with an example that passes and one that fails; asyncapi.yaml is true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from edge.deliver.events import MEDIA_TYPE, RECORDED_DATA, SCHEMAS, Topics
+from edge.deliver.mqtt import SESSION_EXPIRY_S
+
+MESSAGES = {
+    "entry-recorded": "events/entry-recorded.schema.json",
+    "entry-amended": "events/entry-amended.schema.json",
+    "entry-cancelled": "events/entry-cancelled.schema.json",
+    "receipt": "receipt.schema.json",
+    "status": "status.schema.json",
+}
+
+
+@pytest.fixture(scope="session")
+def schemas(repository: Path) -> Path:
+    return repository / "schemas"
+
+
+@pytest.fixture(scope="session")
+def wire(schemas: Path) -> dict[str, Any]:
+    """asyncapi.yaml."""
+    document: dict[str, Any] = yaml.safe_load((schemas / "asyncapi.yaml").read_text(encoding="utf-8"))
+    return document
+
+
+def load(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_the_invalid_example_fails(schemas: Path, name: str) -> None:
+    validator = Draft202012Validator(load(schemas / MESSAGES[name]))
+    assert not validator.is_valid(load(schemas / "examples" / f"{name}.invalid.json"))
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_the_schema_is_valid_and_its_example_passes(schemas: Path, name: str) -> None:
+    schema = load(schemas / MESSAGES[name])
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(load(schemas / "examples" / f"{name}.json"))
+
+
+def test_no_example_and_no_event_schema_is_left_out(schemas: Path) -> None:
+    examples = {path.name for path in (schemas / "examples").glob("*.json")}
+    ours = {f"{name}{suffix}.json" for name in MESSAGES for suffix in ("", ".invalid")}
+    assert ours <= examples
+    events = {f"events/{path.name}" for path in (schemas / "events").iterdir()}
+    assert events == set(SCHEMAS.values()) == {path for path in MESSAGES.values() if path.startswith("events/")}
+
+
+def test_the_three_events_share_one_envelope_word_for_word(schemas: Path) -> None:
+    own = ("type", "dataschema", "data")
+    envelopes = []
+    for kind, path in SCHEMAS.items():
+        schema = load(schemas / path)
+        assert schema["properties"]["type"]["const"] == kind
+        assert schema["properties"]["dataschema"]["const"] == f"{schema['$id']}#{schema['$defs']['data']['$anchor']}"
+        properties = {name: rule for name, rule in schema["properties"].items() if name not in own}
+        shared = {name: schema["$defs"][name] for name in ("id", "form", "text", "utterance")}
+        envelopes.append((properties, schema["required"], schema["propertyNames"], shared))
+    assert all(envelope == envelopes[0] for envelope in envelopes)
+
+
+def test_the_recorded_event_names_its_own_schema(schemas: Path) -> None:
+    schema = load(schemas / "events" / "entry-recorded.schema.json")
+    assert schema["properties"]["dataschema"]["const"] == RECORDED_DATA
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from references(child)
+
+
+def resolved(document: Any, pointer: str) -> Any:
+    for step in pointer.removeprefix("#/").split("/"):
+        document = document[step]
+    return document
+
+
+def test_every_reference_of_the_wire_leads_somewhere(schemas: Path, wire: dict[str, Any]) -> None:
+    found = set(references(wire))
+    files = {reference for reference in found if not reference.startswith("#")}
+    assert {reference.removeprefix("./") for reference in files} == set(MESSAGES.values())
+    assert all((schemas / reference).is_file() for reference in files)
+    for reference in found - files:
+        assert resolved(wire, reference), reference
+
+
+def test_the_wire_has_the_channels_of_the_code(wire: dict[str, Any]) -> None:
+    topics = Topics("{prefix}", "{site}", "{device}")
+    addresses = {name: channel["address"] for name, channel in wire["channels"].items()}
+    assert addresses == {"entries": topics.entries, "receipts": topics.receipts, "status": topics.status}
+    assert all(set(channel["parameters"]) == {"prefix", "site", "device"} for channel in wire["channels"].values())
+
+
+def test_the_wire_has_the_qualities_of_the_code(wire: dict[str, Any]) -> None:
+    assert wire["asyncapi"] == "3.0.0"
+    qualities = {name: operation["bindings"]["mqtt"] for name, operation in wire["operations"].items()}
+    assert {name for name, quality in qualities.items() if quality["retain"]} == {"publishStatus"}
+    assert all(quality["qos"] == 1 and quality["bindingVersion"] == "0.2.0" for quality in qualities.values())
+    broker = wire["servers"]["broker"]["bindings"]["mqtt"]
+    assert broker["sessionExpiryInterval"] == SESSION_EXPIRY_S
+    assert broker["cleanSession"] is False
+    assert broker["lastWill"]["retain"] is True
+    assert broker["lastWill"]["topic"] == wire["channels"]["status"]["address"]
+    for name in ("recorded", "amended", "cancelled"):
+        assert wire["components"]["messages"][name]["contentType"] == MEDIA_TYPE
+
+
+def test_the_last_will_of_the_wire_is_a_status(schemas: Path, wire: dict[str, Any]) -> None:
+    will = wire["servers"]["broker"]["bindings"]["mqtt"]["lastWill"]["message"]
+    said = will.replace("{site}", "north").replace("{device}", "dock-3")
+    Draft202012Validator(load(schemas / "status.schema.json")).validate(json.loads(said))
