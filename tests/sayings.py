@@ -66,7 +66,7 @@ def utterance(number: int = 0, *, source: str = "microphone", samples: int = 800
 
 def entry(said: Utterance, kept: Evidence) -> Entry:
     """What the operator meant by `said`."""
-    return Entry(said.utterance_id, said.form, FIELDS, "ana", NOON, READ, kept.sha256, kept.seconds)
+    return Entry(said.utterance_id, said.form, FIELDS, "op-17", NOON, READ, kept.sha256, kept.seconds)
 
 
 def render(minted: Minted) -> dict[str, Any]:

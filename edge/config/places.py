@@ -1,9 +1,10 @@
-"""Where the files lie that came with the program."""
+"""Where things are: the files that came with the program, and a broker named on the command line."""
 
 from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edge.errors import Misconfigured
 
@@ -21,3 +22,18 @@ def shipped(name: str) -> Path:
     if tree.is_dir():
         return tree
     raise Misconfigured(f"{tree}: the shipped {name} are missing; install dockvoice again")
+
+
+def broker_address(given: str) -> dict[str, str]:
+    """The settings `host` and, if given, `port` in HOST, HOST:PORT, or an IPv6 address in brackets before the colon.
+
+    Raises Misconfigured for anything else.
+    """
+    parts = urlsplit(f"//{given}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.netloc != given or parts.username is not None:
+        raise Misconfigured(f"--broker: found {given!r}, allowed is HOST or HOST:PORT, for example localhost:1883")
+    return {"host": host} if port is None else {"host": host, "port": str(port)}

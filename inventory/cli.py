@@ -1,0 +1,183 @@
+"""`dockvoice inventory`: the receiving side's commands. Importing this needs nothing of the `inventory` extra."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge.config import broker_address, load
+from edge.deliver.events import timestamp
+from edge.errors import Misconfigured
+from inventory.settings import InventorySettings
+
+if TYPE_CHECKING:
+    from inventory.records import Row
+    from inventory.store import Store
+
+EXTRA = {"sqlalchemy", "psycopg"}
+"""The packages that only the receiving side needs."""
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="Settings file; every key is explained in config/inventory.toml."
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="SQLAlchemy URL: sqlite:////path/inventory.db or postgresql+psycopg://user@host/name. "
+        "A password in it can be seen by every user of the machine: better in DOCKVOICE_INVENTORY_DATABASE.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table for people.")]
+
+commands = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options before the subcommand; those behind it win."""
+
+    config: Path | None = None
+    database: str | None = None
+
+
+@commands.callback(invoke_without_command=True)
+def inventory(
+    context: typer.Context,
+    config: Config = None,
+    broker: Annotated[
+        str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker, for example localhost:1883.")
+    ] = None,
+    database: Database = None,
+) -> None:
+    """Receive entries from the broker, apply each one once, and answer with a receipt.
+
+    Without a subcommand it runs until it is told to stop (Ctrl-C, or SIGTERM), and can be stopped at any moment: what
+    it had not committed comes again. With no --database the entries go to an SQLite file, inventory.db in the state
+    directory. `rows` and `count` look into the table, also while it runs.
+
+    Options win over the environment (DOCKVOICE_INVENTORY_MQTT__HOST and so on), which wins over the file.
+    """
+    context.obj = Given(config, database)
+    if context.invoked_subcommand is None:
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        _consume(_settings(config, broker=broker, database=database))
+
+
+@commands.command()
+def rows(
+    context: typer.Context,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the latest N.")] = None,
+) -> None:
+    """Show the entries in the order in which they came, amended and cancelled ones included.
+
+    With --json one object a line: event_id, site, device, sequence, form, fields, operator, recorded_at, received_at,
+    state (current, amended or cancelled) and replaces.
+    """
+    with _looking(context, config, database) as store:
+        found = store.rows(limit)
+    if json_lines:
+        for row in found:
+            typer.echo(json.dumps(_plain(row), ensure_ascii=False))
+    else:
+        Console().print(_table(found))
+
+
+@commands.command()
+def count(context: typer.Context, config: Config = None, database: Database = None, as_json: Json = False) -> None:
+    """Count what is in the tables.
+
+    rows: entries that stand. amended, cancelled: entries that no longer do. events: events applied. repeated: entries
+    beyond the first of one utterance, which must be 0. rejected: messages kept aside because they are not events.
+    """
+    with _looking(context, config, database) as store:
+        counts = asdict(store.count())
+    if as_json:
+        typer.echo(json.dumps(counts))
+        return
+    for name, number in counts.items():
+        typer.echo(f"{name:<10}{number:>8}")
+
+
+@contextmanager
+def _looking(context: typer.Context, config: Path | None, database: str | None) -> Iterator[Store]:
+    given = context.find_object(Given) or Given()
+    settings = _settings(config or given.config, database=database or given.database)
+    with _extra():
+        from inventory.store import Store  # noqa: PLC0415 - `dockvoice --help` must work without SQLAlchemy
+
+        with closing(Store.open(settings.database_url, create=False)) as store:
+            yield store
+
+
+def _settings(config: Path | None, *, broker: str | None = None, database: str | None = None) -> InventorySettings:
+    overrides: dict[str, Any] = {}
+    if broker is not None:
+        overrides["mqtt"] = broker_address(broker)
+    if database is not None:
+        overrides["database"] = database
+    return load(InventorySettings, config, **overrides)
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Say which packages to install, where they are missing."""
+    try:
+        yield
+    except ModuleNotFoundError as fault:
+        if fault.name is None or fault.name.partition(".")[0] not in EXTRA:
+            raise
+        raise Misconfigured(
+            f"the receiving side needs {fault.name}, which is not installed; pip install 'dockvoice[inventory]'"
+        ) from None
+
+
+def _consume(settings: InventorySettings) -> None:
+    with _extra():
+        from inventory.service import serve  # noqa: PLC0415 - `dockvoice --help` must work without SQLAlchemy
+
+        serve(settings)
+
+
+def _plain(row: Row) -> dict[str, object]:
+    moments = {"recorded_at": timestamp(row.recorded_at), "received_at": timestamp(row.received_at)}
+    return {**asdict(row), **moments}
+
+
+def _table(found: list[Row]) -> Table:
+    table = Table(box=SIMPLE_HEAD, title=f"{len(found)} entries")
+    for heading in ("device", "number", "recorded, UTC"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("entry", "operator"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("state", no_wrap=True)
+    for row in found:
+        values = " ".join(f"{name}={value}" for name, value in row.fields.items())
+        table.add_row(
+            f"{row.site}/{row.device}",
+            str(row.sequence),
+            f"{row.recorded_at:%Y-%m-%d %H:%M:%S}",
+            Text(f"{row.form} {values}"),  # as it is: what was dictated is no markup
+            Text(row.operator or ""),
+            row.state,
+        )
+    return table

@@ -1,0 +1,221 @@
+"""The loop of the receiving side: commit, then the receipt, then the acknowledgement to the broker, in that order.
+
+Whatever is interrupted comes again: unacknowledged messages from the broker, unanswered events from the device. The
+store makes sure that coming again changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+
+from edge.deliver.events import Topics, encode, receipt
+from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from edge.errors import Unavailable
+from edge.records import ReceiptOutcome
+from inventory.forms import Forms
+from inventory.judge import Sound, Unanswerable, Unsound, judge
+from inventory.notify import tell
+from inventory.ports import Broker, Shelf
+from inventory.pulse import Pulse
+from inventory.records import Applied, Applying, Duplicate, Refused
+
+log = logging.getLogger("inventory")
+
+TURN_S = 1.0
+"""The loop turns at least this often, so that the watchdog is fed and a broker that never came is noticed."""
+
+FIRST_CONNECTION_S = 20.0
+"""A broker that starts together with us has answered by then; after that a person, or systemd, should know."""
+
+RETRY_S = (0.5, 30.0)
+"""First and longest wait before a database that did not answer is asked again; doubled each time."""
+
+STOP_S = 5.0
+"""How long the last receipts and acknowledgements may take on the way out."""
+
+DENIED = 0x80
+"""MQTT 5 reason codes from here on are failures."""
+
+
+class Wake:
+    """In the queue: look whether to stop."""
+
+
+Inbox = SimpleQueue[SessionEvent | Wake]
+"""From the threads of the broker's session, and from signals, to the loop. Its `put` is safe in both."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A receipt that may be sent: what it speaks of is committed."""
+
+    to: Delivered
+    topic: str
+    payload: bytes
+    event_id: str
+
+
+class Consumer:
+    """Takes one message after another until it is told to stop. All of it but `stop` belongs to one thread."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        shelf: Shelf,
+        forms: Forms,
+        inbox: Inbox,
+        *,
+        prefix: str,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._broker = broker
+        self._shelf = shelf
+        self._forms = forms
+        self._inbox = inbox
+        self._prefix = prefix
+        self._clock = clock
+        self._now = now
+        self._waiting: deque[Delivered] = deque()
+        self._unsent: deque[_Answer] = deque()
+        self._stopping = False
+        self._was_connected = False
+        self._started = clock()
+        self._retry_at = self._started
+        self._retry_s = RETRY_S[0]
+        self._pulse = Pulse(broker, shelf, clock)
+
+    def run(self) -> None:
+        """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at all, Misconfigured."""
+        self._broker.start()
+        try:
+            while not self._stopping:
+                self._listen()
+                self._work()
+                self._look_after()
+        finally:
+            tell("STOPPING=1")
+            self._broker.stop(STOP_S)
+
+    def stop(self) -> None:
+        """Finish the message in hand, then leave `run`. May be called from a signal handler or another thread."""
+        self._stopping = True
+        self._inbox.put(Wake())
+
+    def _listen(self) -> None:
+        """Wait for the next news, then take all there is."""
+        try:
+            self._take(self._inbox.get(timeout=self._leisure_s()))
+            while True:
+                self._take(self._inbox.get_nowait())
+        except Empty:
+            return
+
+    def _leisure_s(self) -> float:
+        if self._unsent or not self._waiting:
+            return TURN_S
+        return min(TURN_S, max(0.0, self._retry_at - self._clock()))
+
+    def _take(self, news: SessionEvent | Wake) -> None:
+        match news:
+            case Delivered():
+                self._waiting.append(news)
+            case Connected():
+                self._was_connected = True
+                log.info(
+                    "connected to the broker (%s), listening to %s", news.protocol, Topics.every(self._prefix).entries
+                )
+                tell("READY=1", "STATUS=connected")
+            case Disconnected():
+                # They come again with the next connection, under other numbers: these can no longer be acknowledged.
+                self._waiting.clear()
+                self._unsent.clear()
+                log.warning("broker lost: %s; trying again", news.why)
+                tell(f"STATUS=broker lost: {news.why}")
+            case Acknowledged() if news.reason_code >= DENIED:
+                log.error(
+                    "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
+                    *(news.tag, news.reason_code, Topics.every(self._prefix).receipts),
+                )
+            case Acknowledged() | Wake():
+                return
+
+    def _work(self) -> None:
+        """Bring one message to its end, or put it off while the broker or the database cannot take it."""
+        self._send()
+        if self._stopping or self._unsent or not self._waiting or self._clock() < self._retry_at:
+            return
+        try:
+            self._settle(self._waiting[0])
+        except Unavailable as fault:
+            self._retry_at = self._clock() + self._retry_s
+            log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
+            tell(f"STATUS={fault}")
+            self._retry_s = min(self._retry_s * 2, RETRY_S[1])
+            return
+        self._waiting.popleft()
+        self._retry_s = RETRY_S[0]
+        self._send()
+
+    def _settle(self, message: Delivered) -> None:
+        judged = judge(message.payload, message.topic, self._prefix, self._forms)
+        match judged:
+            case Unanswerable():
+                self._shelf.keep_rejected(message.payload, message.topic, judged.reason)
+                log.warning("kept aside from %s: %s", message.topic, judged.reason)
+                self._broker.acknowledge(message)
+            case Unsound():
+                self._answer(message, judged, Refused(judged.reasons))
+            case Sound():
+                self._answer(message, judged, self._shelf.apply(judged.event))
+
+    def _answer(self, message: Delivered, judged: Sound | Unsound, applying: Applying) -> None:
+        outcome, reasons = _told(applying)
+        sender = judged.sender
+        level = logging.WARNING if outcome is ReceiptOutcome.REFUSED else logging.INFO
+        why = f": {', '.join(reasons)}" if reasons else ""
+        log.log(
+            level,
+            "%s %s, number %d of %s/%s%s",
+            outcome,
+            judged.event_id,
+            judged.sequence,
+            sender.site,
+            sender.device,
+            why,
+        )
+        answer = encode(receipt(judged.event_id, outcome, reasons, judged.sequence, self._now()))
+        self._unsent.append(_Answer(message, sender.receipts, answer, judged.event_id))
+
+    def _send(self) -> None:
+        """Send what is committed and not answered yet: as much as the broker takes, the rest at its next PUBACK."""
+        while self._unsent:
+            answer = self._unsent[0]
+            if not self._broker.publish(answer.topic, answer.payload, tag=answer.event_id):
+                return
+            self._broker.acknowledge(answer.to)
+            self._unsent.popleft()
+
+    def _look_after(self) -> None:
+        if not self._was_connected and self._clock() - self._started > FIRST_CONNECTION_S:
+            raise Unavailable(
+                f"{self._broker.trouble or 'the broker does not answer'}; given up after {FIRST_CONNECTION_S:g} s: "
+                "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"
+            )
+        self._pulse.beat()
+
+
+def _told(applying: Applying) -> tuple[ReceiptOutcome, tuple[str, ...]]:
+    match applying:
+        case Applied():
+            return ReceiptOutcome.APPLIED, ()
+        case Duplicate():
+            return ReceiptOutcome.DUPLICATE, ()
+        case Refused():
+            return ReceiptOutcome.REFUSED, applying.reasons

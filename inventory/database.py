@@ -1,0 +1,168 @@
+"""The way to the database, SQLite or PostgreSQL: what was committed stays, and an error says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from inventory.tables import VERSION, metadata, versions
+
+ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
+
+POSTGRESQL = {
+    "application_name": "dockvoice-inventory",
+    "client_encoding": "utf8",  # a server of encoding SQL_ASCII would hand out bytes otherwise
+    "connect_timeout": "5",  # seconds
+    # A server that vanished without a word is noticed after 10 s (the unit is ms), not after the kernel's quarter hour.
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "10",
+}
+"""libpq's parameters where the URL does not give its own."""
+
+BUSY_S = 10
+"""How long a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
+
+CREATING = 0x646F636B
+"""PostgreSQL advisory lock ("dock" in ASCII) under which tables are made: two consumers may start at once."""
+
+
+def parse(url: str) -> URL:
+    """`url` as SQLAlchemy reads it. Raises Misconfigured, without repeating the URL: it may hold a password."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise Misconfigured(f"database: is not a database URL; it must be {ALLOWED}") from None
+    kind = parsed.get_backend_name()
+    if kind in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise Misconfigured(f"database: found {kind}, allowed are SQLite and PostgreSQL: {ALLOWED}")
+    if parsed.database in {None, "", ":memory:"}:
+        raise Misconfigured("database: SQLite in memory forgets everything; name a file: sqlite:////path/inventory.db")
+    return parsed
+
+
+def shown(url: URL) -> str:
+    """The URL for a person: no password, neither at its usual place nor among the parameters."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def connect(url: URL) -> Engine:
+    """An engine whose commits are durable. Nothing is contacted yet."""
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+
+
+def _sqlite(url: URL) -> Engine:
+    # One connection per process: two that checkpoint at once can damage the file in SQLite before 3.51.3.
+    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # so that sqlite3 leaves BEGIN to us
+        for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _immediate(connection: Connection) -> None:
+        # A deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    own = {name: value for name, value in POSTGRESQL.items() if name not in url.query}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=own)
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _record: Any) -> None:
+        # A receipt says "safe": not even a server set to answer before its disk did may make that untrue.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
+
+    return engine
+
+
+def prepare(engine: Engine, *, create: bool) -> None:
+    """Make the tables if there are none and `create`; otherwise see that they are ours and of this version.
+
+    Raises UnreadableInput for a file that is not there, Misconfigured for tables that are missing, foreign or of
+    another version, StorageFailed where the file's directory cannot be made, Unavailable.
+    """
+    if engine.dialect.name == "sqlite":
+        _see_file(Path(str(engine.url.database)), create=create)
+    with reported(engine.url), engine.begin() as transaction:
+        if engine.dialect.name == "postgresql":
+            transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATING})
+        if inspect(transaction).has_table(versions.name):
+            _see_version(transaction, engine.url)
+        else:
+            _create(transaction, engine.url, create=create)
+
+
+def _see_file(path: Path, *, create: bool) -> None:
+    if not create and not path.exists():
+        raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise StorageFailed(
+            f"{path.parent}: cannot be made ({fault.strerror}); make it, or give another database"
+        ) from None
+
+
+def _see_version(transaction: Connection, url: URL) -> None:
+    version = transaction.execute(select(versions.c.version)).scalar()
+    if version != VERSION:
+        raise Misconfigured(
+            f"{shown(url)}: its tables are of version {version}, this program's of {VERSION}; "
+            "run the dockvoice that made them, or give another database"
+        )
+
+
+def _create(transaction: Connection, url: URL, *, create: bool) -> None:
+    present = inspect(transaction)
+    if taken := [name for name in metadata.tables if present.has_table(name)]:
+        raise Misconfigured(
+            f"{shown(url)}: the tables {', '.join(sorted(taken))} there are not Dockvoice's; give another database"
+        )
+    if not create:
+        raise Misconfigured(f"{shown(url)}: holds no tables of Dockvoice; `dockvoice inventory` makes them")
+    metadata.create_all(transaction)
+    transaction.execute(insert(versions).values(version=VERSION))
+
+
+@contextmanager
+def reported(url: URL) -> Iterator[None]:
+    """Turn the driver's errors into ours. The statement and its values stay out of the line."""
+    try:
+        yield
+    except ProgrammingError as fault:
+        raise Misconfigured(f"{shown(url)}: {_first_line(fault)}; mend the tables or the user's rights") from None
+    except (OperationalError, PoolTimeout) as fault:
+        raise Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}") from None
+    except DBAPIError as fault:
+        if "not a database" in str(fault.orig):
+            raise Misconfigured(f"{shown(url)}: is not an SQLite database; give another file") from None
+        raise Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}") from None
+
+
+def _first_line(fault: DBAPIError | PoolTimeout) -> str:
+    lines = str(fault.orig if isinstance(fault, DBAPIError) else fault).strip().splitlines()
+    return lines[0] if lines else type(fault).__name__
+
+
+def _repair(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return "see that the disk has room and the file can be written"
+    return "see that the server runs and lets this user in, or give another database"

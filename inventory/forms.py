@@ -1,0 +1,60 @@
+"""The forms as the inventory reads them: plain JSON Schema, to which every entry is held once more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+
+from edge.errors import Misconfigured
+
+SUFFIX = ".schema.json"
+
+Forms = Mapping[str, Draft202012Validator]
+"""By the form's name, which is the file's name before `.schema.json`."""
+
+
+def load_forms(directory: Path) -> Forms:
+    """Every form of `directory`. How its fields are spoken (`x-voice`) does not matter here and is passed over.
+
+    Raises Misconfigured where there is none, or where a file is not a JSON Schema.
+    """
+    files = sorted(directory.glob(f"*{SUFFIX}"))
+    if not files:
+        raise Misconfigured(
+            f"{directory}: holds no form (*{SUFFIX}); set forms_directory to where the devices' forms are"
+        )
+    return {path.name.removesuffix(SUFFIX): _validator(path) for path in files}
+
+
+def _validator(path: Path) -> Draft202012Validator:
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        Draft202012Validator.check_schema(schema)
+    except OSError as fault:
+        raise Misconfigured(f"{path}: cannot be read ({fault.strerror}); mend its permissions") from None
+    except ValueError as fault:
+        raise Misconfigured(f"{path}: is not JSON in UTF-8: {fault}") from None
+    except SchemaError as fault:
+        raise Misconfigured(f"{path}: is not a JSON Schema 2020-12: {fault.json_path}: {fault.message}") from None
+    return Draft202012Validator(schema)
+
+
+def faults(form: Draft202012Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """What breaks the form, as `/quantity: breaks maximum 9999`. Names the rule, never the value that was said."""
+    found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])
+    return tuple(_told(fault) for fault in found)
+
+
+def _told(fault: ValidationError) -> str:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
+    pointer = "/" + "/".join(steps)
+    if fault.validator == "required":
+        return f"{pointer}: {fault.message}"
+    # A rule that is a list or a table, such as an enum, may be long: its name and place say enough.
+    value = fault.validator_value
+    return f"{pointer}: breaks {fault.validator}" + (f" {value}" if isinstance(value, str | int | float) else "")

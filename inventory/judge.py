@@ -1,0 +1,129 @@
+"""What is to be done with a message, decided from its bytes and its topic alone: no clock, no database, no broker."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from edge.deliver.events import MalformedMessage, Topics, check_event
+from inventory.forms import Forms, faults
+from inventory.records import Event
+
+EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What a receipt may name: the `event_id` of schemas/receipt.schema.json."""
+
+SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")
+"""The `sequence` of schemas/events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A whole event of the device that sent it, its values within its form: it may be applied."""
+
+    sender: Topics
+    event: Event
+
+    @property
+    def event_id(self) -> str:
+        """Its id."""
+        return self.event.event_id
+
+    @property
+    def sequence(self) -> int:
+        """Its number on the device."""
+        return self.event.sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Unsound:
+    """Breaks a rule; its sender is to be told which."""
+
+    sender: Topics
+    event_id: str
+    sequence: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswerable:
+    """Not an event, or nobody's: there is no id to answer to, so it is kept aside."""
+
+    reason: str
+
+
+Judged = Sound | Unsound | Unanswerable
+
+
+def judge(payload: bytes, topic: str, prefix: str, forms: Forms) -> Judged:
+    """Read the message that came on `topic`."""
+    try:
+        sender = Topics.of(prefix, topic)
+    except MalformedMessage as fault:
+        return Unanswerable(str(fault))
+    try:
+        message = check_event(payload)
+        event = _event(message, payload, sender)
+    except (MalformedMessage, ValueError) as fault:
+        return _malformed(payload, sender, str(fault))
+    if reasons := _reasons(message, sender, forms):
+        return Unsound(sender, event.event_id, event.sequence, reasons)
+    return Sound(sender, event)
+
+
+def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
+    data = message["data"]
+    return Event(
+        event_id=message["id"],
+        site=sender.site,
+        device=sender.device,
+        sequence=int(message["sequence"]),
+        type=message["type"],
+        form=data["form"],
+        utterance_id=data["utterance"]["id"],
+        recorded_at=_moment(message["time"]),
+        operator=data["operator"],
+        body=payload.decode(json.detect_encoding(payload)),
+        fields=_values(data["fields"]) if "fields" in data else None,
+        replaces=data.get("amends") or data.get("cancels"),
+    )
+
+
+def _moment(time: str) -> datetime:
+    # The schema knows the shape only; the thirtieth of February is found here.
+    try:
+        return datetime.fromisoformat(time)
+    except ValueError:
+        raise MalformedMessage("/time: is no moment of the calendar") from None
+
+
+def _values(fields: dict[str, Any]) -> dict[str, Any]:
+    # To JSON Schema 12.0 is an integer; to the table it is one only as 12.
+    return {name: int(value) if isinstance(value, float) else value for name, value in fields.items()}
+
+
+def _reasons(message: dict[str, Any], sender: Topics, forms: Forms) -> tuple[str, ...]:
+    data = message["data"]
+    if message["source"] != sender.source:
+        return ("wrong_source",)
+    if data["form"] not in forms:
+        return (f"unknown_form:{data['form']}",)
+    if "fields" not in data:
+        return ()
+    return tuple(f"invalid:{fault}" for fault in faults(forms[data["form"]], data["fields"]))
+
+
+def _malformed(payload: bytes, sender: Topics, fault: str) -> Unsound | Unanswerable:
+    """Answer where an id and a sequence can be made out all the same, so that the device need not send for ever."""
+    try:
+        message = json.loads(payload)
+        event_id, sequence = message["id"], message["sequence"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Unanswerable(fault)
+    if not (isinstance(event_id, str) and EVENT_ID.fullmatch(event_id)):
+        return Unanswerable(fault)
+    if not (isinstance(sequence, str) and SEQUENCE.fullmatch(sequence)):
+        return Unanswerable(fault)
+    return Unsound(sender, event_id, int(sequence), (f"malformed:{fault}",))

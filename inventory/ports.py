@@ -1,0 +1,54 @@
+"""What the consumer asks of the world outside, as Protocols; the fakes of the tests implement them too."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edge.deliver.mqtt import Delivered
+from inventory.records import Applying, Event
+
+
+class Broker(Protocol):
+    """The part of `edge.deliver.mqtt.Session` that a consumer needs."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be sent now."""
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last try to connect failed."""
+        ...
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, tag: str) -> bool:
+        """Send at QoS 1; False where there is no connection."""
+        ...
+
+    def acknowledge(self, delivered: Delivered) -> None:
+        """Tell the broker that the message need not come again."""
+        ...
+
+    def stop(self, timeout_s: float) -> None:
+        """Send what is waiting, and disconnect."""
+        ...
+
+
+class Shelf(Protocol):
+    """The part of `inventory.store.Store` that a consumer needs."""
+
+    def apply(self, event: Event) -> Applying:
+        """Take the event in once; raises Unavailable."""
+        ...
+
+    def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
+        """Keep what cannot be answered; raises Unavailable."""
+        ...
+
+    def answers(self) -> None:
+        """Raises Unavailable where the database is away."""
+        ...

@@ -1,0 +1,39 @@
+"""The receiving side put together: broker, forms, database and the loop between them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from contextlib import closing
+
+from edge.deliver.events import Topics
+from edge.deliver.mqtt import Session
+from inventory.consumer import Consumer, Inbox
+from inventory.forms import load_forms
+from inventory.settings import InventorySettings
+from inventory.store import Store
+
+log = logging.getLogger("inventory")
+
+
+def serve(settings: InventorySettings) -> None:
+    """Apply events until SIGTERM or SIGINT. Must run in the main thread, where signals arrive.
+
+    Raises Misconfigured, Unavailable or StorageFailed where it cannot begin, or go on.
+    """
+    forms = load_forms(settings.forms)
+    with closing(Store.open(settings.database_url)) as store:
+        inbox: Inbox = Inbox()
+        session = Session(
+            settings.mqtt,
+            client_id=settings.client_id,
+            receive=inbox.put,
+            subscriptions=(Topics.every(settings.prefix).entries,),
+            manual_ack=True,
+        )
+        consumer = Consumer(session, store, forms, inbox, prefix=settings.prefix)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: consumer.stop())
+        log.info("entries of %s go to %s", ", ".join(forms), store.where)
+        consumer.run()
+        log.info("stopped")

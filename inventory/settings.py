@@ -1,0 +1,61 @@
+"""What the inventory can be told: the broker, the database and the forms.
+
+Loaded with `edge.config.load`. Precedence, highest first: the command line, the environment
+(`DOCKVOICE_INVENTORY_DATABASE=…`, `DOCKVOICE_INVENTORY_MQTT__HOST=…`), credentials (files of the same names in
+`$CREDENTIALS_DIRECTORY`), the TOML file, the defaults below. `config/inventory.toml` lists every key; a test holds
+the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from edge.config import Layered, Mqtt, Name, shipped
+
+
+class InventorySettings(Layered):
+    """Everything the receiving side can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="DOCKVOICE_INVENTORY_")
+
+    prefix: str = Field("dockvoice", pattern=r"^[^+#\s]+$", description="first level(s) of every topic")
+    client_id: Name = Field(
+        "dockvoice-inventory", description="this consumer's name at the broker, which keeps its messages under it"
+    )
+    database: SecretStr | None = Field(
+        None, min_length=1, description="SQLAlchemy URL; unset: the file inventory.db in the state directory"
+    )
+    state_directory: Path | None = Field(
+        None, description="where inventory.db is; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
+    )
+    forms_directory: Path | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
+    mqtt: Mqtt = Mqtt()
+
+    repairs: ClassVar[str] = "every key is explained in config/inventory.toml"
+
+    @property
+    def state(self) -> Path:
+        """Where the embedded database lies."""
+        if self.state_directory is not None:
+            return self.state_directory
+        # systemd gives a colon-separated list when a unit names several; the first is ours.
+        if given := os.environ.get("STATE_DIRECTORY"):
+            return Path(given.split(":")[0])
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dockvoice"
+
+    @property
+    def database_url(self) -> str:
+        """The database as SQLAlchemy names it. May hold a password: never for a log."""
+        if self.database is not None:
+            return self.database.get_secret_value()
+        return f"sqlite:///{self.state.absolute() / 'inventory.db'}"
+
+    @property
+    def forms(self) -> Path:
+        """Where the form files are."""
+        return self.forms_directory or shipped("schemas") / "forms"

@@ -1,0 +1,93 @@
+"""The tables of the receiving side, for SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+VERSION = 1
+"""Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, in UTC. SQLite has no zones: there it is stored without one and comes back with one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        if value is None:
+            return None
+        found: datetime = value
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+metadata = MetaData()
+
+versions = Table("dockvoice_inventory", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+events = Table(
+    "events",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    # As it was received, byte for byte: what the device's audit chain is computed over.
+    Column("body", Text, nullable=False),
+    Column("received_at", Moment, nullable=False, index=True),
+    # A device counts its events: the same number on another event means a copied or an emptied journal.
+    UniqueConstraint("site", "device", "sequence", name="one_event_per_sequence"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("event_id", Text, ForeignKey("events.event_id"), primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("fields", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("operator", Text),
+    Column("utterance_id", Text, nullable=False, index=True),
+    Column("recorded_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("replaces", Text, ForeignKey("entries.event_id")),
+    CheckConstraint("state IN ('current', 'amended', 'cancelled')", name="known_state"),
+)
+
+rejected = Table(
+    "rejected",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("payload", LargeBinary, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+)

@@ -1,0 +1,363 @@
+"""What every store of the inventory keeps to, on SQLite and on PostgreSQL alike: applied once, whole, or not at all."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from edge.deliver.events import Topics
+from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from inventory.forms import load_forms
+from inventory.judge import Sound, judge
+from inventory.records import Applied, Counts, Duplicate, Event, Refused
+from inventory.store import Store
+from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.postgresql import PostgreSQL, postgresql
+
+__all__ = ["postgresql"]  # a fixture: pytest finds it by being imported
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'inventory.db'}"
+    else:
+        cluster: PostgreSQL = request.getfixturevalue("postgresql")
+        with cluster.database() as url:
+            yield url
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    with closing(Store.open(url)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def event(repository: Path) -> Callable[[dict[str, Any]], Event]:
+    """What the consumer makes of a message."""
+    forms = load_forms(repository / "schemas" / "forms")
+
+    def read(message: dict[str, Any]) -> Event:
+        site, device = message["source"].split("/")[2::2]
+        judged = judge(payload(message), Topics("dockvoice", site, device).entries, "dockvoice", forms)
+        assert isinstance(judged, Sound), judged
+        return judged.event
+
+    return read
+
+
+Read = Callable[[dict[str, Any]], Event]
+
+
+def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Read) -> None:
+    assert store.apply(event(recorded(1))) == Applied()
+
+    (row,) = store.rows()
+    assert (row.event_id, row.site, row.device, row.sequence) == (identity(1, 1), "north", "dock-3", 1)
+    assert row.fields == {"pallet_id": "0742", "quantity": 12, "dock": "B"}
+    assert row.recorded_at == datetime(2026, 11, 20, 7, 15, 2, 417_000, UTC)
+    assert (row.operator, row.state, row.replaces) == ("op-17", "current", None)
+
+
+def test_the_same_event_again_changes_nothing(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    assert store.apply(event(recorded(1))) == Duplicate()
+    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, rejected=0)
+
+
+def test_other_blanks_make_no_other_event(store: Store, event: Read) -> None:
+    first = event(recorded(1))
+    store.apply(first)
+    assert store.apply(replace(first, body=first.body.replace(',"', ', "'))) == Duplicate()
+
+
+def test_other_content_under_a_known_id_is_refused(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    assert store.apply(event(recorded(1, quantity=13))) == Refused(("conflicting_event",))
+    assert [row.fields["quantity"] for row in store.rows()] == [12]
+
+
+def test_a_number_that_a_device_used_before_is_refused(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    assert store.apply(event(recorded(2) | {"sequence": "1"})) == Refused(("sequence_reused",))
+    assert store.count().events == 1
+
+
+def test_each_device_counts_for_itself(store: Store, event: Read) -> None:
+    assert store.apply(event(recorded(1))) == Applied()
+    assert store.apply(event(recorded(1, at=("north", "dock-4")))) == Applied()
+
+
+def test_an_amendment_takes_the_place_of_the_entry(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    assert store.apply(event(amended(2, 1, quantity=15))) == Applied()
+
+    old, new = store.rows()
+    assert (old.state, old.fields["quantity"]) == ("amended", 12)
+    assert (new.state, new.fields["quantity"], new.replaces) == ("current", 15, old.event_id)
+
+
+def test_a_cancellation_leaves_the_entry_on_record_but_not_standing(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    assert store.apply(event(cancelled(2, 1))) == Applied()
+    assert store.count() == Counts(rows=0, amended=0, cancelled=1, events=2, repeated=0, rejected=0)
+
+
+def test_an_amendment_can_itself_be_amended_and_cancelled(store: Store, event: Read) -> None:
+    for message in (recorded(1), amended(2, 1), amended(3, 2), cancelled(4, 3)):
+        assert store.apply(event(message)) == Applied()
+    assert [row.state for row in store.rows()] == ["amended", "amended", "cancelled"]
+
+
+@pytest.mark.parametrize("change", [amended, cancelled])
+def test_a_change_sent_again_is_a_duplicate(store: Store, event: Read, change: Any) -> None:
+    store.apply(event(recorded(1)))
+    store.apply(event(change(2, 1)))
+    assert store.apply(event(change(2, 1))) == Duplicate()
+
+
+@pytest.mark.parametrize("change", [amended, cancelled])
+def test_a_change_of_what_is_not_there_is_refused_and_leaves_no_trace(store: Store, event: Read, change: Any) -> None:
+    assert store.apply(event(change(2, 1))) == Refused(("unknown_event",))
+    assert store.count().events == 0
+
+    store.apply(event(recorded(1)))
+    assert store.apply(event(change(2, 1))) == Applied()
+
+
+def test_no_device_changes_what_another_recorded(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    theirs = cancelled(2, 1, at=("north", "dock-4"))
+    theirs["data"]["cancels"] = identity(1, 1)
+    assert store.apply(event(theirs)) == Refused(("unknown_event",))
+    assert [row.state for row in store.rows()] == ["current"]
+
+
+@pytest.mark.parametrize(("first", "reason"), [(amended, "already_amended"), (cancelled, "already_cancelled")])
+def test_what_no_longer_stands_cannot_be_changed(store: Store, event: Read, first: Any, reason: str) -> None:
+    store.apply(event(recorded(1)))
+    store.apply(event(first(2, 1)))
+    assert store.apply(event(amended(3, 1))) == Refused((reason,))
+
+
+@pytest.mark.parametrize("change", [{"operator": "\ud800"}, {"sequence": 2**63}])
+def test_what_no_database_can_hold_is_refused_rather_than_tried_for_ever(
+    store: Store, event: Read, change: dict[str, Any]
+) -> None:
+    assert store.apply(replace(event(recorded(1)), **change)) == Refused(("unstorable",))
+    assert store.count().events == 0
+
+
+def test_what_cannot_be_answered_is_kept_byte_for_byte(store: Store) -> None:
+    store.keep_rejected(b"\x00\xff{", "dockvoice/north/dock-3/entries", "is not JSON")
+    assert store.count().rejected == 1
+    with store._engine.begin() as transaction:
+        assert transaction.execute(text("SELECT payload FROM rejected")).scalar_one() == b"\x00\xff{"
+
+
+def test_rows_are_the_latest_in_the_order_in_which_they_came(store: Store, event: Read) -> None:
+    for number in range(1, 6):
+        store.apply(event(recorded(number)))
+    assert [row.sequence for row in store.rows(limit=3)] == [3, 4, 5]
+    assert [row.sequence for row in store.rows()] == [1, 2, 3, 4, 5]
+
+
+def test_two_entries_of_one_utterance_are_counted_as_repeated(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    store.apply(replace(event(recorded(2)), utterance_id=identity(2, 1)))
+    assert store.count().repeated == 1
+
+
+def test_eight_threads_in_two_consumers_apply_the_same_events_once(url: str, store: Store, event: Read) -> None:
+    events = [event(recorded(number)) for number in range(1, 201)]
+
+    def apply_all(number: int) -> Counter[str]:
+        # Each begins elsewhere, so that they meet at every event from both sides.
+        mine = events[number * 25 :] + events[: number * 25]
+        return Counter(type((other if number % 2 else store).apply(one)).__name__ for one in mine)
+
+    with closing(Store.open(url)) as other, ThreadPoolExecutor(8) as threads:
+        outcomes = sum(threads.map(apply_all, range(8)), Counter[str]())
+
+    assert outcomes == {"Applied": 200, "Duplicate": 7 * 200}
+    assert sorted(row.sequence for row in store.rows()) == list(range(1, 201))
+
+
+def test_of_two_changes_at_once_one_is_applied(url: str, store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    changes = [event(amended(number, 1)) for number in range(2, 10)]
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = Counter(threads.map(store.apply, changes))
+    assert outcomes == {Applied(): 1, Refused(("already_amended",)): 7}
+    assert store.count() == Counts(rows=1, amended=1, cancelled=0, events=2, repeated=0, rejected=0)
+
+
+def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        for opened in threads.map(lambda _: Store.open(url), range(6)):
+            opened.close()
+    with closing(Store.open(url, create=False)) as store:
+        assert store.count().events == 0
+
+
+PAUSED_IN_A_TRANSACTION = """
+import pickle, sys, time
+from inventory.store import Store
+
+class Paused(Store):
+    def _take(self, transaction, event):
+        super()._take(transaction, event)
+        print("taken", flush=True)
+        time.sleep(60)
+
+Paused.open(sys.argv[1]).apply(pickle.load(sys.stdin.buffer))
+"""
+
+
+def test_killed_in_a_transaction_nothing_is_half_applied(url: str, store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    change = event(amended(2, 1))
+    command = [sys.executable, "-c", PAUSED_IN_A_TRANSACTION, url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        pickle.dump(change, child.stdin)
+        child.stdin.close()
+        assert child.stdout.readline() == b"taken\n"
+        child.kill()
+
+    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, rejected=0)
+    assert store.apply(change) == Applied()
+
+
+class Interrupted(Store):
+    """Loses its connection when everything is written but not committed."""
+
+    terminate: Callable[[int], object]
+
+    def _take(self, transaction: Connection, event: Event) -> None:
+        super()._take(transaction, event)
+        self.terminate(transaction.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def test_a_connection_lost_in_a_transaction_applies_nothing(postgresql: PostgreSQL, event: Read) -> None:
+    with (
+        postgresql.database() as url,
+        closing(Interrupted.open(url)) as interrupted,
+        closing(Store.open(url)) as store,
+    ):
+        interrupted.terminate = lambda pid: postgresql.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        with pytest.raises(Unavailable, match="see that the server runs"):
+            interrupted.apply(event(recorded(1)))
+        assert store.count().events == 0
+        assert store.apply(event(recorded(1))) == Applied()
+
+
+def test_after_an_outage_the_same_store_goes_on(event: Read) -> None:
+    with PostgreSQL() as own, closing(Store.open(own.url)) as store:
+        store.apply(event(recorded(1)))
+        own.stop()
+        with pytest.raises(Unavailable, match=f"127.0.0.1:{own.port}"):
+            store.apply(event(recorded(2)))
+        with pytest.raises(Unavailable):
+            store.answers()
+        own.start()
+        store.answers()
+        assert store.apply(event(recorded(2))) == Applied()
+        assert store.apply(event(recorded(1))) == Duplicate()
+
+
+def test_a_server_that_answers_before_its_disk_did_is_told_not_to(postgresql: PostgreSQL) -> None:
+    with postgresql.database() as url:
+        postgresql.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = off")
+        with closing(Store.open(url)) as store, store._engine.begin() as transaction:
+            assert transaction.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
+
+
+def test_sqlite_waits_for_the_disk_at_every_commit(tmp_path: Path) -> None:
+    with closing(Store.open(f"sqlite:///{tmp_path / 'i.db'}")) as store, store._engine.begin() as transaction:
+        assert transaction.execute(text("PRAGMA synchronous")).scalar_one() == 2
+        assert transaction.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert transaction.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+
+
+def test_a_full_disk_applies_nothing_and_is_tried_again(tmp_path: Path, event: Read) -> None:
+    with closing(Store.open(f"sqlite:///{tmp_path / 'i.db'}")) as store:
+        long = replace(event(recorded(1)), body='"' + "x" * 100_000 + '"')
+        with store._engine.begin() as transaction:
+            room = transaction.execute(text("PRAGMA page_count")).scalar_one()
+            transaction.execute(text(f"PRAGMA max_page_count = {room + 1}"))
+        with pytest.raises(Unavailable, match="full; see that the disk has room"):
+            store.apply(long)
+        assert store.count().events == 0
+        with store._engine.begin() as transaction:
+            transaction.execute(text("PRAGMA max_page_count = 100000"))
+        assert store.apply(long) == Applied()
+
+
+def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
+    with store._engine.begin() as transaction:
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 2"))
+    with pytest.raises(Misconfigured, match="of version 2, this program's of 1"):
+        Store.open(url)
+
+
+def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
+    with store._engine.begin() as transaction:
+        transaction.execute(text("DROP TABLE dockvoice_inventory"))
+    with pytest.raises(Misconfigured, match="events, rejected there are not Dockvoice's"):
+        Store.open(url)
+
+
+def test_looking_makes_no_tables(url: str) -> None:
+    for _ in range(2):
+        with pytest.raises((Misconfigured, UnreadableInput), match="`dockvoice inventory` makes"):
+            Store.open(url, create=False)
+
+
+def test_an_absent_server_is_named_without_the_password() -> None:
+    with PostgreSQL() as gone:
+        url = gone.url.replace("tester@", "tester:secret@")
+    with pytest.raises(Unavailable, match=r"tester:\*+@127\.0\.0\.1") as caught:
+        Store.open(f"{url}?password=secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("not a url secret", "is not a database URL"),
+        ("mysql://root:secret@localhost/x", "found mysql"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+    ],
+)
+def test_an_impossible_url_is_refused_without_repeating_it(url: str, said: str) -> None:
+    with pytest.raises(Misconfigured, match=said) as caught:
+        Store.open(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, only some notes\n" * 100)
+    with pytest.raises(Misconfigured, match=r"notes\.txt: is not an SQLite database"):
+        Store.open(f"sqlite:///{tmp_path / 'notes.txt'}")
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailed, match="file: cannot be made"):
+        Store.open(f"sqlite:///{tmp_path / 'file' / 'inventory.db'}")

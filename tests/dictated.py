@@ -1,0 +1,66 @@
+"""Events as a device publishes them, for the tests of the receiving side."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+AT_DOCK_3 = ("north", "dock-3")
+"""A site and a device."""
+
+
+def identity(kind: int, number: int, device: str = "dock-3") -> str:
+    """A UUID that is the same for the same arguments."""
+    place = sum(device.encode())
+    return f"01919f3e-{kind:04x}-7{place % 0xFFF:03x}-8000-{number:012x}"
+
+
+def recorded(number: int = 1, *, at: tuple[str, str] = AT_DOCK_3, **fields: Any) -> dict[str, Any]:
+    """Entry `number` of a device: "pallet seven four two, twelve units, dock B", with other `fields` where given."""
+    return _event("recorded", number, at) | {
+        "data": {
+            "form": "pallet-move",
+            "fields": {"pallet_id": "0742", "quantity": 12, "dock": "B"} | fields,
+            "operator": "op-17",
+            "utterance": _utterance(number, at[1]),
+            "reading": {"interpreter": "scripted", "heard": {}, "confidence": {}},
+        }
+    }
+
+
+def amended(number: int, named: int, *, at: tuple[str, str] = AT_DOCK_3, **fields: Any) -> dict[str, Any]:
+    """Entry `named` of the device again, with other `fields`."""
+    data = recorded(number, at=at, **fields)["data"]
+    return _event("amended", number, at) | {"data": data | {"amends": identity(1, named, at[1])}}
+
+
+def cancelled(number: int, named: int, *, at: tuple[str, str] = AT_DOCK_3) -> dict[str, Any]:
+    """Entry `named` of the device taken back."""
+    data = recorded(number, at=at)["data"]
+    kept = {name: data[name] for name in ("form", "operator", "utterance")}
+    return _event("cancelled", number, at) | {"data": kept | {"cancels": identity(1, named, at[1])}}
+
+
+def payload(event: dict[str, Any]) -> bytes:
+    """`event` as it goes over the wire."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _event(kind: str, number: int, at: tuple[str, str]) -> dict[str, Any]:
+    site, device = at
+    return {
+        "specversion": "1.0",
+        "id": identity(1, number, device),
+        "source": f"/sites/{site}/devices/{device}",
+        "type": f"dockvoice.entry.{kind}.v1",
+        "subject": "pallet-move",
+        "time": "2026-11-20T07:15:02.417Z",
+        "datacontenttype": "application/json",
+        "dataschema": f"urn:dockvoice:event:entry-{kind}:1#data",
+        "sequence": str(number),
+        "sequencetype": "Integer",
+    }
+
+
+def _utterance(number: int, device: str) -> dict[str, Any]:
+    return {"id": identity(2, number, device), "audio_sha256": "0" * 64, "audio_seconds": 3.2}

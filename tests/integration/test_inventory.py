@@ -1,0 +1,282 @@
+"""The receiving side as a service: a real broker, a real database, devices that send, and what goes wrong between."""
+
+from __future__ import annotations
+
+import os
+import queue
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from edge.config import Mqtt
+from edge.deliver.events import Topics, read_receipt
+from edge.deliver.mqtt import Delivered, Session, SessionEvent
+from inventory.records import Counts
+from inventory.store import Store
+from tests.command import DOCKVOICE
+from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.mosquitto import Mosquitto
+from tests.postgresql import PostgreSQL, postgresql
+
+__all__ = ["postgresql"]  # a fixture: pytest finds it by being imported
+
+WITHIN_S = 30
+"""Everything here happens in a second or two; a busy machine may need longer."""
+
+
+class Inventory:
+    """A running `dockvoice inventory`; `told` is what it says to systemd."""
+
+    def __init__(self, broker: Mosquitto, url: str, directory: Path, *, wait: bool = True) -> None:
+        self._wait = wait
+        self.log = directory / "inventory.log"
+        self._command = [*DOCKVOICE, "inventory", "--broker", f"127.0.0.1:{broker.port}"]
+        self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._systemd.bind(str(directory / "notify"))
+        self._systemd.settimeout(WITHIN_S)
+        self._environment = os.environ | {
+            "DOCKVOICE_INVENTORY_DATABASE": url,
+            "NOTIFY_SOCKET": str(directory / "notify"),
+            "WATCHDOG_USEC": "3000000",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        if self._wait:
+            self.hear(b"READY=1")
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        self._systemd.close()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stderr=log, env=self._environment)
+
+    def hear(self, word: bytes) -> None:
+        """Wait until it says `word` to systemd."""
+        deadline = time.monotonic() + WITHIN_S
+        while word not in self._systemd.recv(4096).split(b"\n"):
+            assert time.monotonic() < deadline, self.log.read_text()
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(WITHIN_S)
+
+
+class Device:
+    """Sends events, and keeps the outcomes of their receipts by event id."""
+
+    def __init__(self, broker: Mosquitto, site: str = "north", device: str = "dock-3") -> None:
+        self.topics = Topics("dockvoice", site, device)
+        self.outcomes: defaultdict[str, list[str]] = defaultdict(list)
+        self._news: queue.SimpleQueue[SessionEvent] = queue.SimpleQueue()
+        self._session = Session(
+            Mqtt(host="127.0.0.1", port=broker.port, reconnect_maximum_s=1),
+            client_id=device,
+            receive=self._news.put,
+            subscriptions=(self.topics.receipts,),
+        )
+
+    def __enter__(self) -> Self:
+        self._session.start()
+        self.wait_for(lambda: self._session.connected)
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self._session.stop()
+
+    def send(self, *messages: dict[str, Any] | bytes) -> None:
+        for message in messages:
+            body = message if isinstance(message, bytes) else payload(message)
+            self.wait_for(lambda body=body: self._session.publish(self.topics.entries, body, tag="event"))
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Take the news until `condition` holds."""
+        deadline = time.monotonic() + WITHIN_S
+        while not condition():
+            assert time.monotonic() < deadline, dict(self.outcomes)
+            try:
+                self._take(self._news.get(timeout=0.05))
+            except queue.Empty:
+                continue
+
+    def settle(self, messages: list[dict[str, Any]]) -> None:
+        """Send what has no receipt again and again, as a device does, until all have one."""
+        deadline = time.monotonic() + WITHIN_S
+        while owed := [message for message in messages if message["id"] not in self.outcomes]:
+            assert time.monotonic() < deadline, f"{len(owed)} of {len(messages)} without a receipt"
+            self.send(*owed)
+            self.wait_a_moment_for(lambda: all(message["id"] in self.outcomes for message in owed))
+
+    def wait_a_moment_for(self, condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + 2
+        self.wait_for(lambda: condition() or time.monotonic() > until)
+
+    def _take(self, news: SessionEvent) -> None:
+        if isinstance(news, Delivered):
+            receipt = read_receipt(news.payload)
+            self.outcomes[receipt.event_id].append(receipt.outcome)
+
+
+@pytest.fixture
+def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'inventory.db'}"
+    else:
+        cluster: PostgreSQL = request.getfixturevalue("postgresql")
+        with cluster.database() as url:
+            yield url
+
+
+@contextmanager
+def looking(url: str) -> Iterator[Store]:
+    with closing(Store.open(url, create=False)) as store:
+        yield store
+
+
+def count(url: str) -> Counts:
+    with looking(url) as store:
+        return store.count()
+
+
+def test_entries_become_rows_and_the_device_gets_receipts(broker: Mosquitto, url: str, tmp_path: Path) -> None:
+    sent = [recorded(1), recorded(2, quantity=0), amended(3, 1, quantity=15), cancelled(4, 3), recorded(5), recorded(5)]
+    with Inventory(broker, url, tmp_path), Device(broker) as device, Device(broker, device="dock-4") as other:
+        device.send(*sent)
+        other.send(recorded(1), recorded(1, at=("north", "dock-4")))
+        device.wait_for(lambda: sum(map(len, device.outcomes.values())) == len(sent))
+        other.wait_for(lambda: sum(map(len, other.outcomes.values())) == 2)
+
+    assert device.outcomes == {
+        identity(1, 1): ["applied"],
+        identity(1, 2): ["refused"],
+        identity(1, 3): ["applied"],
+        identity(1, 4): ["applied"],
+        identity(1, 5): ["applied", "duplicate"],
+    }
+    assert other.outcomes == {identity(1, 1): ["refused"], identity(1, 1, "dock-4"): ["applied"]}
+    assert count(url) == Counts(rows=2, amended=1, cancelled=1, events=5, repeated=0, rejected=0)
+
+
+def test_a_message_that_is_no_event_is_kept_and_holds_nothing_up(broker: Mosquitto, url: str, tmp_path: Path) -> None:
+    with Inventory(broker, url, tmp_path) as inventory, Device(broker) as device:
+        device.send(b"hello", recorded(1))
+        device.wait_for(lambda: device.outcomes == {identity(1, 1): ["applied"]})
+        assert inventory.terminate() == 0
+    assert (count(url).rejected, count(url).rows) == (1, 1)
+    assert "kept aside from dockvoice/north/dock-3/entries" in inventory.log.read_text()
+
+
+def test_killed_again_and_again_every_event_is_applied_once(broker: Mosquitto, url: str, tmp_path: Path) -> None:
+    chance = random.Random(2026)
+    sent = [recorded(number) for number in range(1, 301)]
+    with Inventory(broker, url, tmp_path) as inventory, Device(broker) as device:
+        for begin in range(0, 300, 60):
+            device.send(*sent[begin : begin + 60])
+            answered = begin + chance.randrange(60)
+            device.wait_for(lambda answered=answered: len(device.outcomes) >= answered)
+            inventory.kill()
+            inventory.start()
+        device.settle(sent)
+        assert inventory.terminate() == 0
+
+    with looking(url) as store:
+        assert sorted(row.sequence for row in store.rows()) == list(range(1, 301))
+    applied = [outcomes.count("applied") for outcomes in device.outcomes.values()]
+    assert max(applied) == 1
+
+
+def test_while_it_is_stopped_the_broker_keeps_what_is_sent(broker: Mosquitto, url: str, tmp_path: Path) -> None:
+    with Inventory(broker, url, tmp_path) as inventory, Device(broker) as device:
+        device.send(recorded(1))
+        device.wait_for(lambda: len(device.outcomes) == 1)
+        assert inventory.terminate() == 0
+        device.send(recorded(2), recorded(3))
+        inventory.start()
+        device.wait_for(lambda: len(device.outcomes) == 3)
+    assert count(url).rows == 3
+
+
+def test_while_the_database_is_away_nothing_is_answered_and_afterwards_all_is(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    with PostgreSQL() as database, Inventory(broker, database.url, tmp_path) as inventory, Device(broker) as device:
+        device.send(recorded(1))
+        device.wait_for(lambda: len(device.outcomes) == 1)
+        database.stop()
+        device.send(recorded(2), recorded(3))
+        device.wait_for(lambda: "kept for later" in inventory.log.read_text())
+        assert len(device.outcomes) == 1
+        database.start()
+        device.wait_for(lambda: len(device.outcomes) == 3)
+        assert inventory.terminate() == 0
+        assert device.outcomes == {identity(1, number): ["applied"] for number in (1, 2, 3)}
+        assert count(database.url).rows == 3
+    assert inventory.log.read_text().count("connected to the broker") == 1, "the session stayed up"
+
+
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing(broker: Mosquitto, url: str, tmp_path: Path) -> None:
+    sent = [recorded(number) for number in range(1, 101)]
+    with Inventory(broker, url, tmp_path) as inventory, Device(broker) as device:
+        device.send(*sent[:50])
+        broker.kill()
+        broker.start()
+        device.settle(sent)
+        assert inventory.terminate() == 0
+    assert (count(url).rows, count(url).events) == (100, 100)
+
+
+def test_a_broker_that_comes_late_is_waited_for(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    broker = Mosquitto(tmp_path / "broker", free_port())
+    with Inventory(broker, f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path, wait=False) as inventory:
+        inventory.hear(b"WATCHDOG=1")
+        with broker:
+            inventory.hear(b"READY=1")
+            assert inventory.terminate() == 0
+
+
+def test_it_tells_systemd_that_it_lives_and_that_it_stops(broker: Mosquitto, tmp_path: Path) -> None:
+    with Inventory(broker, f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path) as inventory:
+        inventory.hear(b"WATCHDOG=1")
+        assert inventory.terminate() == 0
+        inventory.hear(b"STOPPING=1")
+    assert inventory.log.read_text().rstrip().endswith("stopped")
+
+
+def test_two_consumers_under_two_names_apply_each_event_once(broker: Mosquitto, url: str, tmp_path: Path) -> None:
+    sent = [recorded(number) for number in range(1, 101)]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    second = Inventory(broker, url, tmp_path / "b")
+    second._environment["DOCKVOICE_INVENTORY_CLIENT_ID"] = "second"
+    with Inventory(broker, url, tmp_path / "a"), second, Device(broker) as device:
+        device.send(*sent)
+        device.wait_for(lambda: sum(map(len, device.outcomes.values())) == 200)
+    assert all(sorted(outcomes) == ["applied", "duplicate"] for outcomes in device.outcomes.values())
+    assert count(url).rows == 100

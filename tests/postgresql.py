@@ -1,0 +1,156 @@
+"""A real PostgreSQL cluster of the tests' own: made in a directory that nobody else uses, gone afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+STARTED_IN_S = 30
+"""A cluster starts in under a second; much more on a machine busy with other tests."""
+
+OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",  # the tests kill processes, never the machine: what the kernel has is kept
+    "max_connections": "60",
+    "shared_buffers": "16MB",
+    "log_min_messages": "fatal",
+}
+
+
+def _programs() -> Path:
+    """Where initdb and postgres are: on the PATH, or where Debian keeps them, the newest version first."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    assert versions, "no PostgreSQL: apt install postgresql"
+    return versions[-1].parent
+
+
+def _owner() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root: there it runs as the user that its package made."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam("postgres")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return int(chosen.getsockname()[1])
+
+
+class PostgreSQL:
+    """A cluster with an empty database `inventory`, from entering until leaving the context."""
+
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or _free_port()
+        self._programs = _programs()
+        self._owner = _owner()
+        # Not below pytest's tmp_path, whose parents only the tests' own user may enter.
+        self._directory = Path(tempfile.mkdtemp(prefix="dockvoice-postgresql-"))
+        self._server: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
+
+    @property
+    def url(self) -> str:
+        """The database, as SQLAlchemy names it."""
+        return self._url("inventory")
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of another empty database beside it, dropped afterwards: each takes 7 MB."""
+        name = f"inventory_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        try:
+            yield self._url(name)
+        finally:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def __enter__(self) -> Self:
+        if self._owner:
+            os.chown(self._directory, self._owner["user"], self._owner["group"])
+        try:
+            made = ["--username=tester", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]
+            self._run("initdb", "--pgdata", self._data, *made)
+            self.start()
+            self._run("createdb", *self._server_at, "inventory")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = [part for name, value in OPTIONS.items() for part in ("-c", f"{name}={value}")]
+        command = [self._programs / "postgres", "-D", self._data, "-p", str(self.port), "-k", self._directory, *options]
+        with (self._directory / "log").open("ab") as log:
+            self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory, **self._owner)
+        deadline = time.monotonic() + STARTED_IN_S
+        while not self._answers():
+            assert self._server.poll() is None, (self._directory / "log").read_text()
+            assert time.monotonic() < deadline, f"PostgreSQL did not answer in {STARTED_IN_S} s"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the server as in an outage: sessions are cut off in the middle of what they do."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGQUIT)  # its immediate shutdown
+            self._server.wait(STARTED_IN_S)
+            self._server = None
+
+    def close(self) -> None:
+        """Stop, and remove every trace."""
+        self.stop()
+        shutil.rmtree(self._directory)
+
+    def execute(self, statement: str, database: str = "inventory") -> str:
+        """What `psql` prints for `statement`, one row a line."""
+        found = self._run("psql", *self._server_at, "--no-psqlrc", "-Atqc", statement, database)
+        return found.strip()
+
+    def _url(self, database: str) -> str:
+        return f"postgresql+psycopg://tester@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def _data(self) -> Path:
+        return self._directory / "data"
+
+    @property
+    def _server_at(self) -> list[str]:
+        return ["--host=127.0.0.1", f"--port={self.port}", "--username=tester"]
+
+    def _answers(self) -> bool:
+        ready = [self._programs / "pg_isready", "--quiet", *self._server_at]
+        return subprocess.run(ready, check=False, cwd=self._directory, **self._owner).returncode == 0
+
+    def _run(self, program: str, *arguments: str | Path) -> str:
+        command = [self._programs / program, *arguments]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=self._directory, timeout=60, **self._owner
+        )
+        assert done.returncode == 0, f"{program}: {done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One cluster for all tests that need one; each makes its own database in it."""
+    with PostgreSQL() as cluster:
+        yield cluster

@@ -1,0 +1,321 @@
+"""The loop over a scripted broker and a scripted store: what is done, in which order, and what is left undone."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import pytest
+
+from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from edge.errors import Misconfigured, Unavailable
+from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
+from inventory.forms import load_forms
+from inventory.ports import Broker, Shelf
+from inventory.records import Applied, Applying, Duplicate, Event, Refused
+from tests.dictated import identity, payload, recorded
+
+TOPIC = "dockvoice/north/dock-3/entries"
+CONNECTED = Connected("5", receive_maximum=20, session_present=True)
+AWAY = Unavailable("postgresql://localhost: connection refused; see that the server runs")
+
+
+@dataclass
+class Pass:
+    """A step of a script: so many seconds in which nothing comes."""
+
+    seconds: float
+
+
+Step = SessionEvent | Pass | Callable[[], object]
+
+
+@dataclass
+class World:
+    """Everything around the consumer. `deeds` is what it did, in order."""
+
+    deeds: list[tuple[Any, ...]] = field(default_factory=list)
+    s: float = 1000.0
+    stop: Callable[[], None] = lambda: None
+
+    def clock(self) -> float:
+        return self.s
+
+    @property
+    def outcomes(self) -> list[str]:
+        """What the receipts say, in order."""
+        return [deed[2]["outcome"] for deed in self.deeds if deed[0] == "receipt"]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [deed[0] for deed in self.deeds]
+
+
+class ScriptedInbox(Inbox):
+    """One step at each turn; where nothing comes, time passes; the end of the script stops the consumer."""
+
+    def __init__(self, world: World, script: list[Step]) -> None:
+        self._world = world
+        self._script = script
+
+    def get(self, block: bool = True, timeout: float | None = None) -> SessionEvent | Wake:
+        assert timeout is not None
+        # A message in hand is worked on before the next one comes, as with a slow device.
+        if timeout == 0:
+            raise Empty
+        if not self._script:
+            self._world.stop()
+            return Wake()
+        match self._script[0]:
+            case Pass() as quiet:
+                waited = min(quiet.seconds, timeout)
+                quiet.seconds -= waited
+                self._world.s += waited
+                if quiet.seconds <= 0:
+                    self._script.pop(0)
+                raise Empty
+            case Connected() | Disconnected() | Acknowledged() | Delivered() as news:
+                self._script.pop(0)
+                return news
+            case deed:
+                self._script.pop(0)
+                deed()
+                raise Empty
+
+    def get_nowait(self) -> SessionEvent | Wake:
+        raise Empty
+
+
+class ScriptedBroker(Broker):
+    """Takes `room` receipts, then none until there is room again."""
+
+    connected = True
+    trouble = None
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.room = 1000
+
+    def start(self) -> None:
+        self._world.deeds.append(("start",))
+
+    def publish(self, topic: str, payload: bytes, *, tag: str) -> bool:
+        if self.room == 0:
+            return False
+        self.room -= 1
+        receipt = json.loads(payload)
+        assert receipt["event_id"] == tag
+        self._world.deeds.append(("receipt", topic, receipt))
+        return True
+
+    def acknowledge(self, delivered: Delivered) -> None:
+        self._world.deeds.append(("acknowledge", delivered.token))
+
+    def stop(self, timeout_s: float) -> None:
+        self._world.deeds.append(("stop",))
+
+
+class ScriptedShelf(Shelf):
+    """Answers as the script says; Applied when it has ended."""
+
+    def __init__(self, world: World, answers: list[Applying | Exception]) -> None:
+        self._world = world
+        self._answers = answers
+
+    def apply(self, event: Event) -> Applying:
+        return self._answer("apply", event.event_id) or Applied()
+
+    def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
+        self._answer("keep", payload, topic)
+
+    def answers(self) -> None:
+        self._answer("ask")
+
+    def _answer(self, *deed: Any) -> Applying | None:
+        answer = self._answers.pop(0) if self._answers else None
+        self._world.deeds.append(deed)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def broker(world: World) -> ScriptedBroker:
+    return ScriptedBroker(world)
+
+
+@pytest.fixture
+def run(world: World, broker: ScriptedBroker, repository: Path) -> Callable[..., None]:
+    def run(*script: Step, answers: list[Applying | Exception] | None = None, connected: bool = True) -> None:
+        inbox = ScriptedInbox(world, [CONNECTED, *script] if connected else list(script))
+        consumer = Consumer(
+            broker,
+            ScriptedShelf(world, answers or []),
+            load_forms(repository / "schemas" / "forms"),
+            inbox,
+            prefix="dockvoice",
+            clock=world.clock,
+            now=lambda: datetime(2026, 11, 20, 7, 15, 3, tzinfo=UTC),
+        )
+        world.stop = consumer.stop
+        consumer.run()
+
+    return run
+
+
+Run = Callable[..., None]
+
+
+def delivered(number: int, **fields: Any) -> Delivered:
+    return Delivered(TOPIC, payload(recorded(number, **fields)), token=number)
+
+
+def test_commit_then_receipt_then_acknowledgement(run: Run, world: World) -> None:
+    run(delivered(1))
+    assert world.deeds == [
+        ("start",),
+        ("apply", identity(1, 1)),
+        (
+            "receipt",
+            "dockvoice/north/dock-3/receipts",
+            {
+                "event_id": identity(1, 1),
+                "outcome": "applied",
+                "reasons": [],
+                "sequence": 1,
+                "time": "2026-11-20T07:15:03.000Z",
+            },
+        ),
+        ("acknowledge", 1),
+        ("stop",),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "reasons"),
+    [(Duplicate(), "duplicate", []), (Refused(("sequence_reused",)), "refused", ["sequence_reused"])],
+)
+def test_the_receipt_says_what_the_store_said(
+    run: Run, world: World, answer: Applying, outcome: str, reasons: list[str]
+) -> None:
+    run(delivered(1), answers=[answer])
+    (receipt,) = [deed[2] for deed in world.deeds if deed[0] == "receipt"]
+    assert (receipt["outcome"], receipt["reasons"]) == (outcome, reasons)
+    assert ("acknowledge", 1) in world.deeds
+
+
+def test_what_breaks_its_form_is_refused_and_never_reaches_the_store(run: Run, world: World) -> None:
+    run(delivered(1, quantity=0))
+    assert world.kinds == ["start", "receipt", "acknowledge", "stop"]
+    assert world.outcomes == ["refused"]
+
+
+def test_what_cannot_be_answered_is_kept_and_acknowledged(run: Run, world: World) -> None:
+    run(Delivered(TOPIC, b"hello", token=1))
+    assert world.deeds[1:-1] == [("keep", b"hello", TOPIC), ("acknowledge", 1)]
+
+
+def test_while_the_database_is_away_nothing_is_answered_and_the_order_stays(run: Run, world: World) -> None:
+    run(delivered(1), delivered(2), Pass(100), answers=[AWAY, AWAY, AWAY])
+    assert world.kinds[1:5] == ["apply"] * 4
+    assert [deed for deed in world.deeds if deed[0] == "acknowledge"] == [("acknowledge", 1), ("acknowledge", 2)]
+    assert world.outcomes == ["applied", "applied"]
+
+
+def test_a_rejected_message_too_waits_for_the_database(run: Run, world: World) -> None:
+    run(Delivered(TOPIC, b"hello", token=1), Pass(10), answers=[AWAY])
+    assert world.kinds == ["start", "keep", "keep", "acknowledge", "stop"]
+
+
+def test_the_waits_for_the_database_grow_to_half_a_minute(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    run(delivered(1), Pass(600), answers=[AWAY] * 9)
+    waits = [record.args[0] for record in caplog.records if record.args and "next try" in record.msg]
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_after_the_database_came_back_the_waits_begin_anew(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    run(delivered(1), Pass(100), delivered(2), Pass(100), answers=[AWAY, AWAY, Applied(), AWAY])
+    waits = [record.args[0] for record in caplog.records if record.args and "next try" in record.msg]
+    assert waits == [0.5, 1, 0.5]
+
+
+def test_when_the_broker_is_lost_what_waits_is_left_to_come_again(run: Run, world: World) -> None:
+    run(delivered(1), Disconnected("connection reset"), Pass(100), CONNECTED, Pass(100), answers=[AWAY])
+    assert world.kinds == ["start", "apply", "stop"]
+
+
+def test_a_receipt_the_broker_has_no_room_for_goes_when_it_has(run: Run, world: World, broker: ScriptedBroker) -> None:
+    broker.room = 1
+
+    def make_room() -> None:
+        assert world.outcomes == ["applied"]
+        assert [deed[0] for deed in world.deeds].count("apply") == 2, "no third one is taken while the second waits"
+        broker.room = 10
+
+    run(delivered(1), delivered(2), delivered(3), make_room)
+    assert [deed[2]["sequence"] for deed in world.deeds if deed[0] == "receipt"] == [1, 2, 3]
+    assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [1, 2, 3]
+    assert world.kinds.count("apply") == 3
+
+
+def test_a_receipt_that_could_not_go_before_the_broker_was_lost_is_dropped(
+    run: Run, world: World, broker: ScriptedBroker
+) -> None:
+    broker.room = 0
+
+    def make_room() -> None:
+        broker.room = 10
+
+    run(delivered(1), Disconnected("reset"), make_room, CONNECTED, delivered(1), answers=[Applied(), Duplicate()])
+    assert world.outcomes == ["duplicate"]
+
+
+def test_told_to_stop_it_finishes_the_message_in_hand_and_leaves_the_rest(run: Run, world: World) -> None:
+    class Stopping(list[Any]):
+        def pop(self, _index: Any = -1) -> None:
+            world.stop()
+
+    run(delivered(1), delivered(2), answers=Stopping([None]))
+    assert world.kinds == ["start", "apply", "receipt", "acknowledge", "stop"]
+
+
+def test_a_broker_that_never_answers_ends_it_with_a_clear_line(run: Run, world: World, broker: ScriptedBroker) -> None:
+    broker.trouble = "broker localhost:1883: connection refused"
+    with pytest.raises(Unavailable, match="localhost:1883: connection refused; given up after 20 s"):
+        run(Pass(FIRST_CONNECTION_S + 2), connected=False)
+    assert world.kinds == ["start", "stop"]
+
+
+def test_a_broker_that_went_away_later_is_waited_for(run: Run, world: World) -> None:
+    run(Disconnected("reset"), Pass(FIRST_CONNECTION_S * 10), CONNECTED, delivered(1))
+    assert world.outcomes == ["applied"]
+
+
+def test_a_fault_that_waiting_cannot_mend_ends_it(run: Run, world: World) -> None:
+    with pytest.raises(Misconfigured):
+        run(delivered(1), answers=[Misconfigured("permission denied for table events")])
+    assert world.kinds == ["start", "apply", "stop"]
+
+
+def test_a_receipt_the_broker_denies_is_told(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    run(delivered(1), Acknowledged(identity(1, 1), 0x87))
+    assert f"receipt for {identity(1, 1)} denied by the broker (0x87)" in caplog.text
+
+
+def test_the_log_names_events_and_never_what_was_said(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        run(delivered(1, pallet_id="4815162342"), delivered(2, dock="4815162342"))
+    assert f"applied {identity(1, 1)}, number 1 of north/dock-3" in caplog.text
+    assert f"refused {identity(1, 2)}, number 2 of north/dock-3: invalid:/dock: breaks pattern" in caplog.text
+    assert "4815162342" not in caplog.text

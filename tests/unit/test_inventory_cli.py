@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from edge.errors import Misconfigured, UnreadableInput
+from inventory.cli import commands
+from inventory.forms import load_forms
+from inventory.judge import Sound, judge
+from inventory.store import Store
+from tests.dictated import amended, identity, payload, recorded
+
+
+@pytest.fixture
+def database(tmp_path: Path, repository: Path) -> str:
+    """Three entries, the second one amended."""
+    url = f"sqlite:///{tmp_path / 'inventory.db'}"
+    forms = load_forms(repository / "schemas" / "forms")
+    with closing(Store.open(url)) as store:
+        for message in (recorded(1), recorded(2), amended(3, 2, quantity=15)):
+            judged = judge(payload(message), "dockvoice/north/dock-3/entries", "dockvoice", forms)
+            assert isinstance(judged, Sound)
+            store.apply(judged.event)
+    return url
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(commands, arguments)
+
+
+def test_rows_as_json_lines(database: str) -> None:
+    rows = [json.loads(line) for line in run("rows", "--json", "--database", database).stdout.splitlines()]
+    assert [(row["sequence"], row["state"]) for row in rows] == [(1, "current"), (2, "amended"), (3, "current")]
+    assert rows[2].pop("received_at").endswith("Z")
+    assert rows[2] == {
+        "event_id": identity(1, 3),
+        "site": "north",
+        "device": "dock-3",
+        "sequence": 3,
+        "form": "pallet-move",
+        "fields": {"pallet_id": "0742", "quantity": 15, "dock": "B"},
+        "operator": "op-17",
+        "recorded_at": "2026-11-20T07:15:02.417Z",
+        "state": "current",
+        "replaces": identity(1, 2),
+    }
+
+
+def test_the_limit_keeps_the_latest(database: str) -> None:
+    lines = run("rows", "--json", "--limit", "1", "--database", database).stdout.splitlines()
+    assert [json.loads(line)["sequence"] for line in lines] == [3]
+
+
+def test_rows_for_people(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = run("rows", "--database", database).stdout
+    assert "3 entries" in shown
+    assert "north/dock-3" in shown
+    assert "pallet_id=0742 quantity=15 dock=B" in shown
+
+
+def test_options_may_stand_before_the_subcommand(database: str) -> None:
+    assert json.loads(run("--database", database, "count", "--json").stdout)["rows"] == 2
+
+
+def test_count(database: str) -> None:
+    counts = {"rows": 2, "amended": 1, "cancelled": 0, "events": 3, "repeated": 0, "rejected": 0}
+    assert json.loads(run("count", "--json", "--database", database).stdout) == counts
+    assert [line.split() for line in run("count", "--database", database).stdout.splitlines()] == [
+        [name, str(number)] for name, number in counts.items()
+    ]
+
+
+def test_the_database_may_come_from_the_file(database: str, tmp_path: Path) -> None:
+    (tmp_path / "inventory.toml").write_text(f"database = '{database}'")
+    assert run("count", "--config", str(tmp_path / "inventory.toml")).exit_code == 0
+
+
+def test_a_database_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
+    looked = run("rows", "--database", f"sqlite:///{tmp_path / 'none.db'}")
+    assert isinstance(looked.exception, UnreadableInput)
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize("broker", ["localhost:port", "localhost:99999", ":1883", "", "mqtt://localhost", "ana@host"])
+def test_an_impossible_broker_is_named(broker: str, tmp_path: Path) -> None:
+    begun = run("--broker", broker, "--database", f"sqlite:///{tmp_path / 'none.db'}")
+    assert isinstance(begun.exception, Misconfigured)
+    assert "--broker" in str(begun.exception)
+    assert "HOST:PORT" in str(begun.exception)
+
+
+def test_without_the_extra_the_help_works_and_a_command_says_what_to_install(database: str) -> None:
+    without = "import sys; sys.modules['sqlalchemy'] = None; from inventory.cli import commands; commands()"
+    helped = subprocess.run([sys.executable, "-c", without, "--help"], capture_output=True, text=True, check=False)
+    assert helped.returncode == 0, helped.stderr
+    looked = subprocess.run(
+        [sys.executable, "-c", without, "rows", "--database", database], capture_output=True, text=True, check=False
+    )
+    assert "pip install 'dockvoice[inventory]'" in " ".join(looked.stderr.split())

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.errors import Unavailable
+from inventory.notify import tell
+from inventory.pulse import PATIENCE_S, Pulse
+
+ALIVE = b"WATCHDOG=1"
+
+
+class Systemd:
+    """The other end of the notification socket."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(str(path))
+
+    def forget(self) -> None:
+        """Let go of what was heard."""
+        assert self.heard
+
+    def close(self) -> None:
+        self._socket.close()
+
+    @property
+    def heard(self) -> list[bytes]:
+        words = []
+        try:
+            while True:
+                words.append(self._socket.recv(4096))
+        except BlockingIOError:
+            return words
+
+
+class World:
+    """Broker, database and clock in one."""
+
+    connected = True
+    database = True
+    s = 0.0
+
+    def answers(self) -> None:
+        if not self.database:
+            raise Unavailable("database: gone")
+
+    def clock(self) -> float:
+        return self.s
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
+    listening = Systemd(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    yield listening
+    listening.close()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def pulse(systemd: Systemd, world: World) -> Pulse:
+    return Pulse(world, world, world.clock)  # type: ignore[arg-type] # only what a pulse looks at
+
+
+def live(pulse: Pulse, world: World, seconds: int) -> None:
+    for _ in range(seconds):
+        world.s += 1
+        pulse.beat()
+
+
+def test_it_beats_three_times_in_the_time_allowed(pulse: Pulse, world: World, systemd: Systemd) -> None:
+    live(pulse, world, 60)
+    assert systemd.heard == [ALIVE] * 6
+
+
+def test_a_systemd_that_does_not_listen_does_not_hold_it_up(pulse: Pulse, world: World, systemd: Systemd) -> None:
+    live(pulse, world, 290)
+    assert 0 < len(systemd.heard) < 29
+
+
+@pytest.mark.parametrize("away", ["connected", "database"])
+def test_an_outage_is_borne_for_a_while_and_then_no_longer(
+    pulse: Pulse, world: World, systemd: Systemd, away: str
+) -> None:
+    setattr(world, away, False)
+    live(pulse, world, 60)
+    systemd.forget()
+    live(pulse, world, int(PATIENCE_S) - 61)
+    systemd.forget()
+    live(pulse, world, 60)
+    assert systemd.heard == []
+
+
+def test_after_an_outage_it_beats_again(pulse: Pulse, world: World, systemd: Systemd) -> None:
+    world.database = False
+    live(pulse, world, int(PATIENCE_S) + 60)
+    systemd.forget()
+    assert systemd.heard == []
+    world.database = True
+    live(pulse, world, 20)
+    assert systemd.heard == [ALIVE] * 2
+
+
+def test_nobody_is_told_where_nobody_watches(systemd: Systemd, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WATCHDOG_USEC")
+    live(Pulse(world, world, world.clock), world, 60)  # type: ignore[arg-type] # only what a pulse looks at
+    assert systemd.heard == []
+
+
+def test_words_to_a_systemd_that_went_away_do_no_harm(
+    systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    tell("READY=1")
+    assert systemd.heard == []

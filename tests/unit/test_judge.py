@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.errors import Misconfigured
+from inventory.forms import Forms, load_forms
+from inventory.judge import Judged, Sound, Unanswerable, Unsound, judge
+from tests.dictated import amended, cancelled, identity, payload, recorded
+
+TOPIC = "dockvoice/north/dock-3/entries"
+
+
+@pytest.fixture(scope="module")
+def forms(repository: Path) -> Forms:
+    return load_forms(repository / "schemas" / "forms")
+
+
+@pytest.fixture
+def judged(forms: Forms) -> Callable[..., Judged]:
+    return lambda message, topic=TOPIC: judge(
+        message if isinstance(message, bytes) else payload(message), topic, "dockvoice", forms
+    )
+
+
+Ask = Callable[..., Judged]
+
+
+def test_a_recorded_entry_is_sound(judged: Ask) -> None:
+    found = judged(recorded(17))
+    assert isinstance(found, Sound)
+    assert (found.event.event_id, found.event.site, found.event.device) == (identity(1, 17), "north", "dock-3")
+    assert (found.event.sequence, found.event.utterance_id) == (17, identity(2, 17))
+    assert found.event.fields == {"pallet_id": "0742", "quantity": 12, "dock": "B"}
+    assert found.event.body.encode() == payload(recorded(17))
+
+
+def test_an_amendment_names_the_event_it_replaces(judged: Ask) -> None:
+    found = judged(amended(2, 1))
+    assert isinstance(found, Sound)
+    assert found.event.replaces == identity(1, 1)
+
+
+def test_a_cancellation_has_no_fields(judged: Ask) -> None:
+    found = judged(cancelled(2, 1))
+    assert isinstance(found, Sound)
+    assert (found.event.replaces, found.event.fields) == (identity(1, 1), None)
+
+
+def test_an_integer_written_with_a_point_is_an_integer(judged: Ask) -> None:
+    found = judged(recorded(1, quantity=12.0))
+    assert isinstance(found, Sound)
+    assert found.event.fields is not None
+    assert str(found.event.fields["quantity"]) == "12"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"quantity": 0}, "invalid:/quantity: breaks minimum 1"),
+        ({"quantity": "12"}, "invalid:/quantity: breaks type integer"),
+        ({"pallet_id": 742}, "invalid:/pallet_id: breaks type string"),
+        ({"pallet_id": "74Z"}, "invalid:/pallet_id: breaks pattern ^[0-9]{2,18}$"),
+        ({"colour": "red"}, "invalid:/: breaks additionalProperties False"),
+    ],
+)
+def test_a_value_outside_the_form_is_refused_by_pointer_and_rule(judged: Ask, fields: Any, reason: str) -> None:
+    found = judged(recorded(1, **fields))
+    assert isinstance(found, Unsound)
+    assert found.reasons == (reason,)
+
+
+def test_a_missing_field_is_refused(judged: Ask) -> None:
+    message = recorded(1)
+    del message["data"]["fields"]["dock"]
+    found = judged(message)
+    assert isinstance(found, Unsound)
+    assert found.reasons == ("invalid:/: 'dock' is a required property",)
+
+
+def test_every_fault_is_told_and_no_value_is(judged: Ask) -> None:
+    found = judged(recorded(1, quantity=-5, dock="the secret dock"))
+    assert isinstance(found, Unsound)
+    assert len(found.reasons) == 2
+    assert "secret" not in str(found)
+
+
+def test_an_unknown_form_is_refused(judged: Ask) -> None:
+    message = recorded(1)
+    message["data"]["form"] = message["subject"] = "goods-in"
+    found = judged(message)
+    assert isinstance(found, Unsound)
+    assert found.reasons == ("unknown_form:goods-in",)
+
+
+def test_the_event_of_another_device_is_refused_to_the_one_that_sent_it(judged: Ask) -> None:
+    found = judged(recorded(1), "dockvoice/north/dock-4/entries")
+    assert isinstance(found, Unsound)
+    assert found.reasons == ("wrong_source",)
+    assert found.sender.receipts == "dockvoice/north/dock-4/receipts"
+
+
+def test_a_day_that_does_not_exist_is_refused(judged: Ask) -> None:
+    found = judged(recorded(1) | {"time": "2026-02-30T00:00:00Z"})
+    assert isinstance(found, Unsound)
+    assert found.reasons == ("malformed:/time: is no moment of the calendar",)
+
+
+def test_a_broken_event_is_refused_while_its_id_and_number_can_be_read(judged: Ask) -> None:
+    message = recorded(9)
+    del message["data"]["utterance"]
+    found = judged(message)
+    assert isinstance(found, Unsound)
+    assert (found.event_id, found.sequence) == (identity(1, 9), 9)
+    assert found.reasons == ("malformed:/data: 'utterance' is a required property",)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"hello",
+        b"\xff\xfe\x00",
+        b"[]",
+        b"17",
+        b"{}",
+        b"[" * 100_000,
+        json.dumps({"id": identity(1, 1)}).encode(),
+        json.dumps({"id": 17, "sequence": "1"}).encode(),
+        json.dumps({"id": "no uuid", "sequence": "1"}).encode(),
+        json.dumps({"id": identity(1, 1), "sequence": "0"}).encode(),
+        json.dumps({"id": identity(1, 1), "sequence": 1}).encode(),
+    ],
+    ids=lambda message: message[:30].decode(errors="replace"),
+)
+def test_what_names_no_event_cannot_be_answered(judged: Ask, message: bytes) -> None:
+    assert isinstance(judged(message), Unanswerable)
+
+
+@pytest.mark.parametrize("topic", ["elsewhere/north/dock-3/entries", "dockvoice/entries", "dockvoice/a/b/c/entries"])
+def test_what_comes_from_no_device_cannot_be_answered(judged: Ask, topic: str) -> None:
+    assert isinstance(judged(recorded(1), topic), Unanswerable)
+
+
+def test_a_file_that_is_no_schema_is_named(tmp_path: Path) -> None:
+    (tmp_path / "goods-in.schema.json").write_text('{"type": "thing"}')
+    with pytest.raises(Misconfigured, match=r"goods-in\.schema\.json: is not a JSON Schema 2020-12"):
+        load_forms(tmp_path)
+
+
+def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "goods-in.schema.json").write_text("{")
+    with pytest.raises(Misconfigured, match=r"goods-in\.schema\.json: is not JSON"):
+        load_forms(tmp_path)
+
+
+def test_a_directory_without_forms_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="holds no form"):
+        load_forms(tmp_path)
+
+
+def test_a_new_form_needs_only_its_file(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"dock": {"type": "string"}}, "required": ["dock"], "x-voice": {}}
+    (tmp_path / "gate-check.schema.json").write_text(json.dumps(schema))
+    message = recorded(1)
+    message["data"] |= {"form": "gate-check", "fields": {"dock": "B"}}
+    assert isinstance(judge(payload(message), TOPIC, "dockvoice", load_forms(tmp_path)), Sound)
