@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.postgresql import postgresql
+
+__all__ = ["postgresql"]  # a fixture for all: one cluster serves every test that needs one
+
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - names to allow, nothing is bound here
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
-import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tests.command import DOCKVOICE, dockvoice
-
-READY_WITHIN_S = 30
+from tests.waiting import Notices
 
 
 class RunningInventory:
@@ -36,21 +32,15 @@ class RunningInventory:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it; with `wait`, return when it has subscribed."""
-        with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
-            address = f"{directory}/notify"
-            notices.bind(address)
-            notices.settimeout(READY_WITHIN_S)
-            broker = f"127.0.0.1:{self.broker_port}"
-            with self.log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    [*DOCKVOICE, "inventory", *self._database, "--broker", broker],
-                    stdout=log,
-                    stderr=log,
-                    env={**os.environ, "NOTIFY_SOCKET": address},
-                )
-            deadline = time.monotonic() + READY_WITHIN_S
-            while wait and b"READY=1" not in notices.recv(4096):
-                assert time.monotonic() < deadline, self.log.read_text()
+        with Notices() as notices, self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*DOCKVOICE, "inventory", *self._database, "--broker", f"127.0.0.1:{self.broker_port}"],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "NOTIFY_SOCKET": notices.address},
+            )
+            if wait:
+                notices.wait_until_ready(self.log.read_text)
 
     def stop(self) -> None:
         """End it as systemd would."""

@@ -71,7 +71,7 @@ def headset(directory: Path) -> Iterator[Headset]:
 
 def _environment(directory: Path) -> dict[str, str]:
     runtime = directory / "pulse"
-    runtime.mkdir(mode=0o700)
+    runtime.mkdir(mode=0o700, parents=True)
     (directory / ".asoundrc").write_text(ASOUNDRC)
     return {
         **os.environ,

@@ -24,9 +24,7 @@ from inventory.judge import Sound, judge
 from inventory.records import Applied, Counts, Duplicate, Event, Refused
 from inventory.store import Store
 from tests.dictated import amended, cancelled, identity, payload, recorded
-from tests.postgresql import PostgreSQL, postgresql
-
-__all__ = ["postgresql"]  # a fixture: pytest finds it by being imported
+from tests.postgresql import PostgreSQL
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

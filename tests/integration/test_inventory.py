@@ -25,9 +25,7 @@ from inventory.store import Store
 from tests.command import DOCKVOICE
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.mosquitto import Mosquitto
-from tests.postgresql import PostgreSQL, postgresql
-
-__all__ = ["postgresql"]  # a fixture: pytest finds it by being imported
+from tests.postgresql import PostgreSQL
 
 WITHIN_S = 30
 """Everything here happens in a second or two; a busy machine may need longer."""

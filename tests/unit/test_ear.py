@@ -52,7 +52,9 @@ class Listener(SpeechScorer):
 
 
 def ear(line: str, listener: Listener | None = None, *, live: bool = True) -> Iterator[EarEvent]:
-    return listen(Line(line, live=live), listener or Listener(), Endpointing(Endpoint(hangover_ms=100, minimum_speech_ms=60)))
+    return listen(
+        Line(line, live=live), listener or Listener(), Endpointing(Endpoint(hangover_ms=100, minimum_speech_ms=60))
+    )
 
 
 def closed(events: Iterator[EarEvent]) -> list[Segment]:

@@ -1,0 +1,186 @@
+"""The agent, wired. Read it top to bottom: it is the way of a sound to the inventory.
+
+    source ─▶ Dictation (hear ─▶ understand ─▶ agree ─▶ keep) ─▶ journal ─▶ Delivery (relay ─▶ broker ─▶ receipt)
+
+Dictation and delivery meet only in the journal, so either can stand still while the other works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from edge.agree.decide import Rules
+from edge.config import Settings
+from edge.deliver.events import recorded
+from edge.delivery import Delivery, LinkChanged
+from edge.dictation import Decided, Dictation, Told
+from edge.errors import Misconfigured, Unfinished
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, forms_in
+from edge.hear.vad import scorer
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from edge.ports import Interpreter, Source, StoppableSource
+from edge.understand.on_device import interpreter
+from edge.watch.health import Health
+from edge.watch.notify import Notifier
+
+logger = logging.getLogger(__name__)
+
+WATCH_EVERY_S = 1.0
+"""How often the agent looks at its own health: a small part of any watchdog's period."""
+
+LATE_S = 10.0
+"""A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What settings turn into before any sound comes: everything that can be wrong with them shows here."""
+
+    settings: Settings
+    form: Form
+    catalogue: Catalogue
+    interpreter: Interpreter
+
+
+def assemble(settings: Settings, form: str | None = None) -> Parts:
+    """Load the form (the active one, unless another is named), the catalogues and the interpreter.
+
+    Raises Misconfigured naming what is wrong.
+    """
+    chosen = form_named(settings, form or settings.forms.active)
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    return Parts(settings, chosen, catalogue, interpreter(settings, chosen, catalogue))
+
+
+def form_named(settings: Settings, name: str) -> Form:
+    """The form of that name; raises Misconfigured telling which there are."""
+    forms = forms_in(settings.forms_directory)
+    if name not in forms:
+        known = ", ".join(sorted(forms)) or "none"
+        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({known})")
+    return forms[name]
+
+
+def dictation(
+    parts: Parts, desk: Desk, tell: Callable[[Told], None], beat: Callable[[], None] = lambda: None
+) -> Dictation:
+    """Sound to entry, without delivery."""
+    settings = parts.settings
+    return Dictation(
+        rules=Rules(parts.form, parts.catalogue, settings.agree.minimum_confidence),
+        endpoint=settings.hear.endpoint,
+        scorer=scorer(settings.hear.vad),
+        interpreter=parts.interpreter,
+        desk=desk,
+        operator=settings.operator,
+        render=partial(recorded, site=settings.site, device=settings.device),
+        tell=tell,
+        beat=beat,
+    )
+
+
+async def take(taking: Dictation, sources: Iterable[Source]) -> None:
+    """Hear `sources` to their end and conclude all that was heard in them."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(taking.hear(sources))
+        group.create_task(taking.conclude())
+
+
+class Agent:
+    """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
+
+    def __init__(self, parts: Parts, desk: Desk, tell: Callable[[Told | LinkChanged], None], *, live: bool) -> None:
+        """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
+        self._desk = desk
+        self._tell = tell
+        limits = {"loop": LATE_S, "journal": LATE_S, "relay": LATE_S}
+        if live:
+            limits["ear"] = parts.settings.watch.stall_s
+        self._live = live
+        self._hearing = False
+        self._health = Health(limits)
+        self._dictation = dictation(parts, desk, self._told, self._heard_frame)
+        self._delivery = Delivery(parts.settings, desk, tell, partial(self._beat, "relay"))
+        self._notifier = Notifier.from_environment()
+
+    def stop(self) -> None:
+        """Hear no more; what was heard is concluded, and delivery gets its last chance."""
+        self._dictation.stop()
+
+    async def run(self, sources: Iterable[Source], *, settle_within_s: float) -> int:
+        """Work until the sources have ended, then wait up to `settle_within_s` for what is owed to be settled.
+
+        Returns how many events are still owed: they are safe in the journal and go out at the next start.
+        """
+        async with asyncio.TaskGroup() as group:
+            delivering = group.create_task(self._delivery.run())
+            watching = group.create_task(self._watch())
+            await self._dictation.resume()
+            await take(self._dictation, sources)
+            self._hearing = False
+            self._notifier.stopping()
+            await self._delivery.drain(settle_within_s)
+            delivering.cancel()
+            watching.cancel()
+        return await self._desk(Journal.unsettled)
+
+    async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
+        """Listen until SIGTERM or SIGINT, then `run` to its orderly end. What is still owed then is no failure."""
+
+        def stop() -> None:
+            self.stop()
+            microphone.close()
+
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signal_number, stop)
+        return await self.run([microphone], settle_within_s=settle_within_s)
+
+    def unfinished(self, owed: int, waited_s: float) -> Unfinished:
+        """What to say when `owed` events were not settled within `waited_s` seconds, and why they were not."""
+        trouble = self._delivery.trouble or f"no receipt within {waited_s:g} s; is `dockvoice inventory` running?"
+        return Unfinished(
+            f"{owed} recorded but not yet confirmed by the inventory: {trouble}. "
+            "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
+        )
+
+    def _told(self, told: Told) -> None:
+        if isinstance(told, Decided) and told.row is not None:
+            self._delivery.written()
+        self._tell(told)
+
+    def _heard_frame(self) -> None:
+        """Called in the ear's thread for every frame. Ready means that sound comes, not that the program runs."""
+        if not self._hearing:
+            self._hearing = True
+            self._notifier.ready("listening")
+        if self._live:
+            self._beat("ear")
+
+    def _beat(self, part: str) -> None:
+        self._health.beat(part, time.monotonic())
+
+    async def _watch(self) -> None:
+        """Ping systemd's watchdog only while every part is well: never a service that is active and deaf."""
+        due = 0.0
+        while True:
+            self._beat("loop")
+            await self._desk(Journal.unsettled)
+            self._beat("journal")
+            if self._live and not self._hearing:
+                self._beat("ear")  # before the first frame the microphone itself watches; after the last nobody need
+            now = time.monotonic()
+            if stalled := self._health.stalled(now):
+                logger.error("stalled: %s; the watchdog is not told that all is well", ", ".join(stalled))
+                self._notifier.status(f"stalled: {', '.join(stalled)}")
+            elif now >= due:
+                self._notifier.alive()
+                due = now + (self._notifier.period_s or 0.0)
+            await asyncio.sleep(WATCH_EVERY_S)

@@ -1,0 +1,237 @@
+"""From sound to an entry on disk: hear, understand, agree, keep, for one source after another.
+
+The ear works in a thread of its own. It feeds the recogniser while the operator is still speaking, and puts each
+utterance on disk *before* it hands it over to the loop: a kill at any later moment loses nothing, because what was
+kept without a verdict is read again at the next start (`resume`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event
+from typing import Any
+
+import uuid_utils
+
+from edge.agree.decide import Rules, decide
+from edge.config import Endpoint
+from edge.hear.ear import listen
+from edge.hear.endpointing import Abandoned, Closed, Continued, Endpointing, Opened
+from edge.keep.desk import Desk
+from edge.keep.evidence import Evidence
+from edge.keep.journal import Journal, KeptUtterance
+from edge.ports import Attention, Interpreter, Source, SpeechScorer
+from edge.records import Entry, Frame, Minted, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
+
+STOP_NOTICED_S = 0.1
+"""How often a waiting ear looks whether it is to stop: short for a person, nothing for the processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An utterance was read, decided and put on record."""
+
+    utterance: Utterance
+    reading: Reading
+    verdict: Verdict
+    row: OutboxRow | None
+    """The event owed to the inventory, when the verdict is ACCEPT."""
+    compute_s: float
+    """Seconds from the closing of the utterance until the record was on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyKept:
+    """A recording was played again: this stretch of it is on record and was not recorded a second time."""
+
+    source: str
+    segment: Segment
+    kept: KeptUtterance
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnded:
+    """A source was heard to its end."""
+
+    source: str
+    samples: int
+    """How much sound it gave, at 16 kHz."""
+    wall_s: float
+    """Seconds it took to hear it and to conclude, for a recording, all that was heard in it."""
+
+
+Told = Decided | AlreadyKept | SourceEnded
+"""What dictation tells whoever watches it, in the order in which it happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What the ear hands over: an utterance that is on disk, and the ear that was lent to it while it was spoken."""
+
+    utterance: Utterance
+    evidence: Evidence
+    attention: Attention
+    closed_at: float
+    concluded: Future[None]
+
+
+class Dictation:
+    """The way of a sound to an entry. Made once; `hear` and `conclude` run side by side in the app's TaskGroup."""
+
+    def __init__(
+        self,
+        *,
+        rules: Rules,
+        endpoint: Endpoint,
+        scorer: SpeechScorer,
+        interpreter: Interpreter,
+        desk: Desk,
+        operator: str | None,
+        render: Callable[[Entry, Minted], dict[str, Any]],
+        tell: Callable[[Told], None],
+        beat: Callable[[], None],
+    ) -> None:
+        """`render` makes the event of an entry, `tell` hears what happens, `beat` is called for every frame heard."""
+        self._rules = rules
+        self._endpoint = endpoint
+        self._scorer = scorer
+        self._interpreter = interpreter
+        self._desk = desk
+        self._operator = operator
+        self._render = render
+        self._tell = tell
+        self._beat = beat
+        self._stopping = Event()
+        self._handed: asyncio.Queue[_Heard | AlreadyKept | SourceEnded | None] = asyncio.Queue()
+
+    def stop(self) -> None:
+        """Hear no more; what was heard is still concluded. A blocked microphone must be closed besides."""
+        self._stopping.set()
+
+    async def resume(self) -> int:
+        """Read and decide what an earlier run heard and kept but did not decide; returns how many utterances."""
+        # To begin what has begun changes nothing, and tells where its recording is.
+        unread = await self._desk(lambda journal: [(one, journal.begin(one)) for one in journal.unread()])
+        for utterance, evidence in unread:
+            await self._conclude(_Heard(utterance, evidence, self._interpreter.attend(), time.perf_counter(), Future()))
+        return len(unread)
+
+    async def hear(self, sources: Iterable[Source]) -> None:
+        """Listen to each source to its end, in a thread; then `conclude` returns too."""
+        loop = asyncio.get_running_loop()
+
+        def hand_over(what: _Heard | AlreadyKept | SourceEnded | None) -> None:
+            loop.call_soon_threadsafe(self._handed.put_nowait, what)
+
+        await asyncio.to_thread(self._hear, sources, hand_over)
+
+    async def conclude(self) -> None:
+        """Read, decide and record what is handed over, in order, until the last source has ended."""
+        try:
+            while (heard := await self._handed.get()) is not None:
+                if isinstance(heard, _Heard):
+                    await self._conclude(heard)
+                    heard.concluded.set_result(None)
+                else:
+                    self._tell(heard)
+        finally:
+            self._stopping.set()  # however this ends, the ear must not wait for an answer that will never come
+
+    def _hear(self, sources: Iterable[Source], hand_over: Callable[..., None]) -> None:
+        try:
+            for source in sources:
+                hand_over(self._hear_one(source, hand_over))
+                if self._stopping.is_set():
+                    break
+        finally:
+            hand_over(None)
+
+    def _hear_one(self, source: Source, hand_over: Callable[..., None]) -> SourceEnded:
+        began = time.perf_counter()
+        attention = self._interpreter.attend()
+        watched = _Watched(source, self._stopping, self._beat)
+        for event in listen(watched, self._scorer, Endpointing(self._endpoint)):
+            match event:
+                case Opened(pcm) | Continued(pcm):
+                    attention.hear(pcm)
+                case Closed(segment):
+                    self._keep(source, segment, attention, hand_over)
+                    attention = self._interpreter.attend()
+                case Abandoned():
+                    attention = self._interpreter.attend()
+        return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
+
+    def _keep(self, source: Source, segment: Segment, attention: Attention, hand_over: Callable[..., None]) -> None:
+        kept = self._desk.now(lambda journal: journal.known(source.name, segment))
+        if kept is not None:
+            hand_over(AlreadyKept(source.name, segment, kept))
+            return
+        closed_at = time.perf_counter()
+        utterance = self._identified(source, segment)
+        evidence = self._desk.now(lambda journal: journal.begin(utterance))
+        heard = _Heard(utterance, evidence, attention, closed_at, Future())
+        hand_over(heard)
+        if not source.live:
+            self._wait_for(heard.concluded)
+
+    def _wait_for(self, concluded: Future[None]) -> None:
+        """A recording can wait: one utterance at a time keeps its timings true."""
+        while not concluded.done() and not self._stopping.is_set():
+            wait((concluded,), timeout=STOP_NOTICED_S)
+
+    def _identified(self, source: Source, segment: Segment) -> Utterance:
+        return Utterance(
+            utterance_id=str(uuid_utils.uuid7()),
+            form=self._rules.form.name,
+            source=source.name,
+            heard_at=datetime.now(UTC),
+            segment=segment,
+        )
+
+    async def _conclude(self, heard: _Heard) -> None:
+        reading = await heard.attention.finish(heard.utterance)
+        verdict = decide(reading, heard.utterance.segment.closing, self._rules)
+        row = await self._desk(lambda journal: self._record(journal, heard, reading, verdict))
+        self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+
+    def _record(self, journal: Journal, heard: _Heard, reading: Reading, verdict: Verdict) -> OutboxRow | None:
+        utterance = heard.utterance
+        if verdict.outcome is not Outcome.ACCEPT:
+            journal.conclude(utterance.utterance_id, reading, verdict)
+            return None
+        entry = Entry(
+            utterance_id=utterance.utterance_id,
+            form=utterance.form,
+            fields=verdict.fields,
+            operator=self._operator,
+            recorded_at=datetime.now(UTC),
+            reading=reading,
+            audio_sha256=heard.evidence.sha256,
+            audio_seconds=heard.evidence.seconds,
+        )
+        return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
+
+
+class _Watched:
+    """A source that can be told to stop, and that shows at every frame that sound is still coming."""
+
+    def __init__(self, source: Source, stopping: Event, beat: Callable[[], None]) -> None:
+        self.name = source.name
+        self.live = source.live
+        self._source = source
+        self._stopping = stopping
+        self._beat = beat
+        self.samples = 0
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in self._source.frames():
+            if self._stopping.is_set():
+                return
+            self._beat()
+            self.samples = frame.end
+            yield frame

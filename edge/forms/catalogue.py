@@ -1,0 +1,105 @@
+"""Catalogues: the values that exist (docks, locations), read from one CSV file each.
+
+A file `docks.csv` is the catalogue `docks`. Its header is `value` or `value,spoken`; `spoken` holds further ways to say
+the value, separated by `|` ("blue door|the cold one"), where the field's usual spoken form is not enough.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from edge.errors import Misconfigured
+
+HEADERS = (["value"], ["value", "spoken"])
+SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")
+"""Words in small letters, as a recogniser writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The known values, by catalogue name, each with the further ways to say it."""
+
+    entries: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @classmethod
+    def load(cls, directory: Path) -> Catalogue:
+        """Read every *.csv of a directory. Raises Misconfigured naming file, line and column of every fault."""
+        if not directory.is_dir():
+            raise Misconfigured(f"{directory}: no such directory; catalogues are files NAME.csv in it")
+        entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        faults: list[str] = []
+        for path in sorted(directory.glob("*.csv")):
+            rows = _rows(path)
+            faults += _faults(rows, path)
+            entries[path.stem] = MappingProxyType({row[0]: _alternatives(row) for _, row in rows[1:] if row})
+        if faults:
+            raise Misconfigured("; ".join(faults))
+        return cls(MappingProxyType(entries))
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of one catalogue, in the order of its file. Raises Misconfigured where there is none."""
+        return tuple(self._named(name))
+
+    def spoken(self, name: str) -> Mapping[str, str]:
+        """The further ways to say the values of one catalogue: spoken words to value."""
+        return {words: value for value, alternatives in self._named(name).items() for words in alternatives}
+
+    def _named(self, name: str) -> Mapping[str, tuple[str, ...]]:
+        if name not in self.entries:
+            known = ", ".join(self.entries) or "none"
+            raise Misconfigured(f"catalogue {name!r} does not exist; known: {known}; add {name}.csv to the directory")
+        return self.entries[name]
+
+
+Row = tuple[int, list[str]]
+"""Line number and cells."""
+
+
+def _rows(path: Path) -> list[Row]:
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark before the header.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise Misconfigured(f"{path}: cannot be read ({fault}); it must be CSV in UTF-8") from None
+
+
+def _alternatives(row: list[str]) -> tuple[str, ...]:
+    return tuple(words.strip() for words in "".join(row[1:2]).split("|") if words.strip())
+
+
+def _faults(rows: list[Row], path: Path) -> Iterator[str]:
+    header = rows[0][1] if rows else []
+    if header not in HEADERS:
+        yield f"{path}:1: header is {','.join(header)!r}, must be 'value' or 'value,spoken'"
+        return
+    if len(rows) == 1:
+        yield f"{path}:1: holds no value; give one in each line after the header"
+    values: set[str] = set()
+    spoken: dict[str, int] = {}
+    for line, row in rows[1:]:
+        if not row:
+            continue
+        yield from _row_faults(row, len(header), f"{path}:{line}")
+        if row[0] in values:
+            yield f"{path}:{line}: column value: {row[0]!r} stands here a second time"
+        values.add(row[0])
+        for words in _alternatives(row):
+            if spoken.setdefault(words, line) != line:
+                yield f"{path}:{line}: column spoken: {words!r} already means the value of line {spoken[words]}"
+
+
+def _row_faults(row: list[str], columns: int, where: str) -> Iterator[str]:
+    if len(row) != columns:
+        yield f"{where}: has {len(row)} columns, the header {columns}"
+    if not row[0]:
+        yield f"{where}: column value: is empty"
+    for words in _alternatives(row):
+        if not SPOKEN.fullmatch(words):
+            yield f"{where}: column spoken: {words!r} must be words in small letters, alternatives separated by |"

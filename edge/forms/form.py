@@ -1,0 +1,274 @@
+"""A form: which fields an entry has, what they may hold, and how they are spoken, all read from one JSON Schema file.
+
+A form's file is JSON Schema 2020-12 in a stated subset (`subset.py`, told to authors in `schemas/README.md`):
+
+- the form: `$schema`, `$id`, `title`, `description`, `$comment`, `type: object`, `properties`, `required`,
+  `additionalProperties: false`, `x-voice` (`name`, `spoken_name`, `readback`);
+- a string field: `type`, `title`, `description`, `$comment`, `pattern` (`shape.py`), `minLength`, `maxLength`, `enum`,
+  `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`);
+- an integer field: `type`, `title`, `description`, `$comment`, `minimum`, `maximum`, `x-voice` (`labels`, `spoken`,
+  `ask`, `readback`, `units`).
+
+Any other keyword is refused by name and JSON pointer, and all faults of a file are told at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from string import Formatter
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from edge.errors import Misconfigured
+from edge.forms import subset
+from edge.forms.shape import Shape
+from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.words import RESERVED
+from edge.records import FieldValue
+
+SUFFIX = ".schema.json"
+"""How the name of a form's file ends; what stands before it is the form's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One field of a form."""
+
+    name: str
+    title: str
+    description: str
+    kind: Literal["string", "integer"]
+    labels: tuple[str, ...]
+    """The words that open the field: "pallet", "pallet number"."""
+    spoken: Spoken
+    units: Mapping[str, str]
+    """Unit words, plural to singular; a number before one is this field's, label or not."""
+    identifier: bool
+    """Names a thing rather than counting it."""
+    catalogue: str | None
+    """The catalogue whose values alone are known for this field."""
+    ask: str
+    """The question when the field is missing or unsure."""
+    readback: str
+    """How the value is read back: text around `{value}` and `{unit}`."""
+    required: bool
+    pattern: str | None
+    choices: tuple[str, ...]
+    """The only values the form allows, from `enum`; empty: not limited so."""
+    least: int | None
+    """The least length of a string, the least value of an integer."""
+    most: int | None
+    """The greatest length of a string, the greatest value of an integer."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """What the pattern describes, part by part."""
+        return None if self.pattern is None else Shape.read(self.pattern)
+
+    def allows(self, value: FieldValue) -> bool:
+        """Does a value of the field's own type keep the form's rules?"""
+        size = value if isinstance(value, int) else len(value)
+        long_enough = self.least is None or size >= self.least
+        short_enough = self.most is None or size <= self.most
+        fits = self.pattern is None or re.fullmatch(self.pattern, str(value)) is not None
+        return long_enough and short_enough and fits and (not self.choices or value in self.choices)
+
+    def told(self, value: FieldValue) -> str:
+        """The value as it is read back: `pallet 7 4 2`, `12 units`, `dock B`."""
+        spelt = self.spoken in {Spoken.DIGITS, Spoken.ALPHANUMERIC}
+        unit = next(iter(self.units.items()), ("", ""))[value == 1]
+        return self.readback.format(value=" ".join(str(value)) if spelt else value, unit=unit)
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What may be said, field by field. Compared by identity: a form is loaded once."""
+
+    name: str
+    title: str
+    description: str
+    spoken_name: str
+    fields: tuple[FormField, ...]
+    template: str
+    """How a whole entry is read back: text around each field's own readback."""
+    schema: Mapping[str, Any]
+    """The JSON Schema as it stands in the file."""
+
+    @classmethod
+    def load(cls, path: Path) -> Form:
+        """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
+        schema = _json(path)
+        faults = list(subset.faults(schema)) or list(_contradictions(schema, path))
+        if faults:
+            raise Misconfigured(f"{path}: {'; '.join(faults)} (how to write a form: schemas/README.md)")
+        voice = schema["x-voice"]
+        return cls(
+            name=voice["name"],
+            title=schema["title"],
+            description=schema.get("description", schema["title"]),
+            spoken_name=voice["spoken_name"],
+            fields=tuple(_field(name, keywords, schema) for name, keywords in schema["properties"].items()),
+            template=voice["readback"],
+            schema=MappingProxyType(schema),
+        )
+
+    def __getitem__(self, name: str) -> FormField:
+        return next(field for field in self.fields if field.name == name)
+
+    @cached_property
+    def model(self) -> type[BaseModel]:
+        """A pydantic model of an entry. Strict: "12" and 12.0 are no integers, 7 is no string."""
+        fields: dict[str, Any] = {field.name: _annotated(field) for field in self.fields}
+        config = ConfigDict(strict=True, extra="forbid", frozen=True)
+        return create_model(self.title.title().replace(" ", ""), __config__=config, **fields)
+
+    def faults(self, fields: Mapping[str, object]) -> Mapping[str, str]:
+        """What is wrong, by field name; empty when the fields make a valid entry of this form."""
+        try:
+            self.model.model_validate(dict(fields))
+        except ValidationError as fault:
+            return {str(error["loc"][0]): error["msg"] for error in fault.errors(include_url=False)}
+        return {}
+
+    def readback(self, fields: Mapping[str, FieldValue]) -> str:
+        """The entry, or what is there of one, as it is read back to the operator."""
+        told = {field.name: field.told(fields[field.name]) for field in self.fields if field.name in fields}
+        whole = all(name in told for name in _placeholders(self.template))
+        return self.template.format(**told) if whole else ", ".join(told.values())
+
+
+def forms_in(directory: Path) -> Mapping[str, Form]:
+    """Every form of a directory by name. Raises Misconfigured with the faults of all files at once."""
+    paths = sorted(directory.glob(f"*{SUFFIX}"))
+    if not paths:
+        raise Misconfigured(f"{directory}: no form here; expected files named NAME{SUFFIX}")
+    forms: dict[str, Form] = {}
+    faults: list[str] = []
+    for path in paths:
+        try:
+            form = Form.load(path)
+            forms[form.name] = form
+        except Misconfigured as fault:
+            faults.append(str(fault))
+    if faults:
+        raise Misconfigured("; ".join(faults))
+    return MappingProxyType(forms)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise Misconfigured(f"{path}: {key!r} stands twice in one object; keep one of them")
+        return dict(pairs)
+
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unrepeated)
+    except FileNotFoundError:
+        raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Misconfigured(f"{path}: cannot be read ({fault}); it must be a readable UTF-8 file") from None
+    except json.JSONDecodeError as fault:
+        where = f"line {fault.lineno}, column {fault.colno}"
+        raise Misconfigured(f"{path}: is not JSON at {where}: {fault.msg}; mend that line") from None
+    return document
+
+
+def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) -> FormField:
+    voice = keywords["x-voice"]
+    return FormField(
+        name=name,
+        title=keywords.get("title", name),
+        description=keywords.get("description", keywords.get("title", name)),
+        kind=keywords["type"],
+        labels=tuple(voice["labels"]),
+        spoken=Spoken(voice["spoken"]),
+        units=MappingProxyType(voice.get("units", {})),
+        identifier=voice.get("identifier", False),
+        catalogue=voice.get("catalogue"),
+        ask=voice["ask"],
+        readback=voice["readback"],
+        required=name in schema["required"],
+        pattern=keywords.get("pattern"),
+        choices=tuple(keywords.get("enum", ())),
+        least=keywords.get("minLength", keywords.get("minimum")),
+        most=keywords.get("maxLength", keywords.get("maximum")),
+    )
+
+
+def _annotated(field: FormField) -> tuple[Any, Any]:
+    kind: Any = Literal[field.choices] if field.choices else {"string": str, "integer": int}[field.kind]
+    lower, upper = ("min_length", "max_length") if field.kind == "string" else ("ge", "le")
+    limits: dict[str, Any] = {lower: field.least, upper: field.most, "pattern": field.pattern}
+    given = {keyword: limit for keyword, limit in limits.items() if limit is not None}
+    return kind, Field(**given) if field.required else Field(None, **given)
+
+
+def _contradictions(schema: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """Faults between parts of a file that is in the subset."""
+    name, expected = schema["x-voice"]["name"], path.name.removesuffix(SUFFIX)
+    if path.name != f"{name}{SUFFIX}":
+        yield f"#/x-voice/name: found {name!r}, but the file is named for {expected!r}; make them the same"
+    fields = schema["properties"]
+    for missing in [field for field in schema["required"] if field not in fields]:
+        yield f"#/required: {missing!r} is no field; fields: {', '.join(fields)}"
+    yield from _unreadable(schema["x-voice"]["readback"], set(fields), "#/x-voice/readback")
+    yield from _words_shared(fields)
+    for field, keywords in fields.items():
+        yield from _field_contradictions(keywords, subset.pointer("properties", field))
+
+
+def _words_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Words that open two fields, or that the language needs for numbers, letters or fillers."""
+    owner: dict[str, str] = {}
+    for field, keywords in fields.items():
+        units = keywords["x-voice"].get("units", {})
+        for words in dict.fromkeys([*keywords["x-voice"]["labels"], *units.keys(), *units.values()]):
+            if words in owner:
+                yield f"{subset.pointer('properties', field, 'x-voice')}: {words!r} already belongs to {owner[words]!r}"
+            owner.setdefault(words, field)
+            for word in RESERVED.intersection(words.split()):
+                where = subset.pointer("properties", field, "x-voice")
+                yield f"{where}: {words!r} cannot open a field: {word!r} is a number, a letter or a filler"
+
+
+def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+    voice = keywords["x-voice"]
+    units = {"unit"} if voice.get("units") else set()
+    yield from _unreadable(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
+    for lower, upper in (("minLength", "maxLength"), ("minimum", "maximum")):
+        if lower in keywords and upper in keywords and keywords[lower] > keywords[upper]:
+            yield f"{where}/{lower}: {keywords[lower]} is above {upper} {keywords[upper]}: nothing would be valid"
+    for limit in {"pattern", "minLength", "maxLength"} & keywords.keys() if "enum" in keywords else ():
+        yield f"{where}/{limit}: stands beside 'enum', which says already which values there are; remove one"
+    if voice["spoken"] == Spoken.ENUM and "enum" not in keywords and "catalogue" not in voice:
+        yield f"{where}: has no way to be spoken: give its values in 'enum' or name a 'catalogue'"
+    if "pattern" in keywords:
+        try:
+            Shape.read(keywords["pattern"])
+        except ValueError as fault:
+            yield f"{where}/pattern: {fault}"
+
+
+def _placeholders(template: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+
+
+def _unreadable(template: str, known: set[str], where: str) -> Iterator[str]:
+    """Placeholders nobody can fill; a placeholder is a bare name, so that no template can reach into a value."""
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as fault:
+        yield f"{where}: {fault}"
+        return
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in known or form or conversion):
+            yield f"{where}: {{{name}}} stands for nothing; allowed: {', '.join(f'{{{n}}}' for n in sorted(known))}"

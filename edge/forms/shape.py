@@ -1,0 +1,93 @@
+"""The subset of regular expressions that a form's `pattern` may use, read into a shape.
+
+A pattern is `^`, parts, `$`. A part is one character (`A`), or a class of characters (`[A-F]`, `[A-Z0-9]`), with or
+without a count: `{3}`, `{2,18}` or `?`. Python, JSON Schema and pydantic's Rust engine read such a pattern alike,
+which they do not for all others, and sentences that fit it can be made from it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from random import Random
+
+_PART = re.compile(
+    r"(?P<characters>\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_-])+\]|[A-Za-z0-9_-])"
+    r"(?P<count>\?|\{(?P<least>\d{1,3})(?:,(?P<most>\d{1,3}))?\})?"
+)
+
+ALLOWED = "^, then characters or classes like [A-F] with counts like {3}, {2,18} or ?, then $; as in ^[A-Z][0-9]{3,5}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """So many of these characters in a row."""
+
+    characters: str
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a string must look like, part by part."""
+
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def read(cls, pattern: str) -> Shape:
+        """The shape that a pattern describes; raises ValueError for a pattern outside the subset."""
+        if not (pattern.startswith("^") and pattern.endswith("$")):
+            raise ValueError(f"pattern {pattern!r} is outside the subset; allowed: {ALLOWED}")
+        inside, at, parts = pattern[1:-1], 0, []
+        while at < len(inside):
+            match = _PART.match(inside, at)
+            if match is None:
+                raise ValueError(f"pattern {pattern!r} is outside the subset at {inside[at:]!r}; allowed: {ALLOWED}")
+            parts.append(_part(match))
+            at = match.end()
+        return cls(tuple(parts))
+
+    @property
+    def characters(self) -> frozenset[str]:
+        """Every character that may occur."""
+        return frozenset(character for part in self.parts for character in part.characters)
+
+    @property
+    def most(self) -> int:
+        """The greatest length."""
+        return sum(part.most for part in self.parts)
+
+    @property
+    def least(self) -> int:
+        """The least length."""
+        return sum(part.least for part in self.parts)
+
+    def sample(self, random: Random, longest: int) -> str:
+        """A string of this shape, no part longer than `longest` unless it must be."""
+        return "".join(
+            random.choice(part.characters)
+            for part in self.parts
+            for _ in range(random.randint(part.least, max(part.least, min(part.most, longest))))
+        )
+
+
+def _part(match: re.Match[str]) -> Part:
+    characters = "".join(_expanded(match["characters"].strip("[]")))
+    if match["count"] is None:
+        return Part(characters, 1, 1)
+    if match["count"] == "?":
+        return Part(characters, 0, 1)
+    least = int(match["least"])
+    most = int(match["most"] or least)
+    if not characters or most < least:
+        raise ValueError(f"{match[0]!r} matches nothing: the lower end of a range comes first")
+    return Part(characters, least, most)
+
+
+def _expanded(inside: str) -> list[str]:
+    ranges = re.findall(r"([A-Za-z0-9])-([A-Za-z0-9])|([A-Za-z0-9_-])", inside)
+    return [
+        "".join(chr(code) for code in range(ord(first), ord(last) + 1)) if first else single
+        for first, last, single in ranges
+    ]

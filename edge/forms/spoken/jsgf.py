@@ -1,0 +1,84 @@
+"""The language of a form as a JSGF grammar, for recognisers that take one (pocketsphinx).
+
+The grammar is looser than the reader: it may let words pass that make no value, and the reader then asks. It is
+written in the JSpeech Grammar Format 1.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from edge.forms.spoken import letters, numbers
+from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.sentences import BEFORE_COUNT, BEFORE_PLACE, CLOSINGS, CUES, OPENINGS
+from edge.forms.spoken.values import phrases
+
+if TYPE_CHECKING:
+    from edge.forms.catalogue import Catalogue
+    from edge.forms.form import Form, FormField
+
+NUMBERS = {
+    "digit": " | ".join(word for word in numbers.DIGITS if word not in {"o", "niner"}),
+    "one": " | ".join(numbers.ONES),
+    "teen": " | ".join(numbers.TEENS),
+    "ten": " | ".join(numbers.TENS),
+    "pair": "<teen> | <ten> [<one>]",
+    "group": "/0.8/ <digit> | /0.1/ (double | triple) <digit> | /0.1/ <pair>",
+    "below": "<one> | <pair>",
+    "hundreds": "(a | <below>) hundred [[and] <below>]",
+    "count": "<below> | <hundreds> | <below> thousand [[and] (<below> | <hundreds>)]",
+}
+"""Rules that hold for every form; a pair of digits said as a number is rarer than digits said singly."""
+
+USUAL = {
+    Spoken.DIGITS: ["<group>+", "<hundreds>"],
+    Spoken.ALPHANUMERIC: ["(<{field}_letter> | <group>)+"],
+    Spoken.CARDINAL: ["<count>"],
+    Spoken.LETTER: ["<{field}_letter>"],
+    Spoken.ENUM: [],
+}
+"""How a value is said, besides the phrases listed for it."""
+
+
+def jsgf(form: Form, catalogue: Catalogue) -> str:
+    """The grammar of one form, ready to be given to a decoder."""
+    name = form.name.replace("-", "_")
+    rules = {**NUMBERS, "cue": _either(CUES)}
+    for field in form.fields:
+        rules |= _field_rules(field, catalogue)
+    rules["mention"] = " | ".join(f"<{field.name}>" for field in form.fields)
+    # One loop rather than so many mentions: each copy of the number rules would cost a decoder as much again.
+    sentence = f"public <utterance> = [{_either(OPENINGS)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}];"
+    lines = [f"<{rule}> = {expansion};" for rule, expansion in rules.items()]
+    return "\n".join(["#JSGF V1.0;", f"grammar {name};", *lines, sentence, ""])
+
+
+def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
+    value = f"<{field.name}_value>"
+    labelled, link = f"{_either(field.labels)} {value}", f"[{_either(BEFORE_PLACE)}] "
+    mention = labelled if field.identifier else link + labelled
+    if field.units:
+        units = _either([*field.units.keys(), *field.units.values()])
+        mention = f"{labelled} | [{_either(BEFORE_COUNT)}] {value} {units}"
+    rules = {f"{field.name}_value": _value(field, catalogue), field.name: mention}
+    if field.spoken in {Spoken.ALPHANUMERIC, Spoken.LETTER}:
+        rules[f"{field.name}_letter"] = _letters(field, catalogue)
+    return rules
+
+
+def _value(field: FormField, catalogue: Catalogue) -> str:
+    usual = (rule.format(field=field.name) for rule in USUAL[field.spoken])
+    return " | ".join([*sorted(phrases(field, catalogue)), *usual])
+
+
+def _letters(field: FormField, catalogue: Catalogue) -> str:
+    """The letters that occur in the field's known values, each with its NATO word."""
+    known = catalogue.values(field.catalogue) if field.catalogue else field.choices
+    characters = {character for value in known for character in value.lower()} or letters.LETTERS
+    possible = {letter: code for letter, code in letters.NATO.items() if letter in characters}
+    return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items())
+
+
+def _either(words: Iterable[str]) -> str:
+    return f"({' | '.join(word for word in words if word)})"

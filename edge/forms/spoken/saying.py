@@ -1,0 +1,152 @@
+"""Values to words: the ways in which a value of a field may be said, chosen at random as people choose them."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+from string import ascii_uppercase, digits
+from typing import TYPE_CHECKING
+
+from edge.forms.shape import Part, Shape
+from edge.forms.spoken import letters, numbers
+from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.values import phrases
+from edge.records import FieldValue
+
+if TYPE_CHECKING:
+    from edge.forms.catalogue import Catalogue
+    from edge.forms.form import FormField
+
+BELOW_HUNDRED = {value: word for word, value in {**numbers.ONES, **numbers.TEENS, **numbers.TENS}.items()} | {
+    tens + ones: f"{ten} {one}" for ten, tens in numbers.TENS.items() for one, ones in numbers.ONES.items()
+}
+"""1 to 99 in words."""
+ONE_HUNDREDS = range(100, 200)
+SCORES = range(1100, 10_000)
+"""Where a number of whole hundreds may be said as such: "twelve hundred"."""
+
+COMMON_LENGTH = 6
+"""Ids of up to six digits are sampled: what is printed on labels to be read out. Longer ones are still read."""
+COMMON_COUNT = 250
+"""Counts up to here are sampled evenly, so that no number of a full pallet is likelier than another."""
+
+# How people say things, in shares of all the times they do: estimates, since no field recordings exist yet.
+ROUND_HUNDREDS = 0.1
+SCORE_OF_HUNDREDS = 0.5
+"""Of the numbers like 1,200: said "twelve hundred"."""
+A_HUNDRED = 0.15
+"""Of the numbers from 100 to 199: said "a hundred"."""
+AND = 0.7
+"""Of the numbers like 110: said "one hundred and ten"."""
+OH = 0.4
+"""Of the zeros in a string of digits."""
+LISTED = 0.5
+"""Of the values that a catalogue gives words of their own."""
+LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
+
+CAPITALS = ascii_uppercase
+ALPHABETS = {Spoken.DIGITS: digits, Spoken.LETTER: CAPITALS}
+
+
+def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
+    """A value that the form allows and the catalogue knows."""
+    if field.spoken is Spoken.CARDINAL:
+        return _count(field, random)
+    if field.catalogue is not None:
+        return random.choice(catalogue.values(field.catalogue))
+    if field.choices:
+        return random.choice(field.choices)
+    return _shape(field).sample(random, COMMON_LENGTH)
+
+
+def said(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
+    """The value in words, in one of the ways that `values.value` reads back as the same value."""
+    listed = [words for words, meant in phrases(field, catalogue).items() if meant == value]
+    if listed and (field.spoken is Spoken.ENUM or random.random() < LISTED):
+        return random.choice(listed)
+    if isinstance(value, int):
+        return cardinal(value, random)
+    return letter(value.lower(), random) if field.spoken is Spoken.LETTER else spelt(value, random)
+
+
+def _count(field: FormField, random: Random) -> int:
+    least, most = field.least or 0, numbers.LARGEST if field.most is None else field.most
+    hundreds = random.randint(1, 99) * 100
+    if random.random() < ROUND_HUNDREDS and least <= hundreds <= most:
+        return hundreds
+    # Nobody counts none in a sentence; a form whose greatest count is 0 still gets what it allows.
+    lowest = min(max(least, 1), most)
+    return random.randint(lowest, max(lowest, min(most, COMMON_COUNT)))
+
+
+def _shape(field: FormField) -> Shape:
+    """The shape of a string field; where its pattern does not say, any characters of its spoken form."""
+    if field.shape is not None:
+        return field.shape
+    if field.spoken is Spoken.LETTER:
+        return Shape((Part(CAPITALS, 1, 1),))
+    least = max(field.least or 0, 2)
+    most = max(least, COMMON_LENGTH if field.most is None else field.most)
+    return Shape((Part(ALPHABETS.get(field.spoken, CAPITALS + digits), least, most),))
+
+
+def cardinal(value: int, random: Random) -> str:
+    """A count in words: "one hundred and ten", "a hundred ten", "twelve hundred"."""
+    thousands, below = divmod(value, 1000)
+    hundreds, rest = divmod(below, 100)
+    if thousands and hundreds and not rest and value in SCORES and random.random() < SCORE_OF_HUNDREDS:
+        return f"{BELOW_HUNDRED[value // 100]} hundred"
+    words = [f"{BELOW_HUNDRED[thousands]} thousand"] if thousands else []
+    if hundreds:
+        one = "a" if value in ONE_HUNDREDS and random.random() < A_HUNDRED else BELOW_HUNDRED[hundreds]
+        words.append(f"{one} hundred")
+    if rest:
+        words += ["and"] if words and random.random() < AND else []
+        words.append(BELOW_HUNDRED[rest])
+    return " ".join(words) or "zero"
+
+
+def letter(plain: str, random: Random) -> str:
+    """A small letter as it is spoken: plain, by its NATO word, or both."""
+    form = random.choices(list(LETTER_FORMS), weights=list(LETTER_FORMS.values()))[0]
+    return form.format(plain=plain, code=letters.NATO[plain])
+
+
+def spelt(value: str, random: Random) -> str:
+    """A string of digits and capital letters: one by one for the most part, else with doubles or in pairs."""
+    manner = random.choices([_singly, _doubled, _paired], weights=[75, 10, 15])[0]
+    words: list[str] = []
+    at = 0
+    while at < len(value):
+        run = re.match(r"[0-9]*", value[at:])
+        digits_ahead = run[0] if run else ""
+        word, length = manner(digits_ahead, random) if digits_ahead else (letter(value[at].lower(), random), 1)
+        words.append(word)
+        at += length
+    return " ".join(words)
+
+
+def _singly(ahead: str, random: Random) -> tuple[str, int]:
+    """The first of the digits ahead in words, and how many digits that were."""
+    if ahead[0] == "0":
+        return "oh" if random.random() < OH else "zero", 1
+    return BELOW_HUNDRED[int(ahead[0])], 1
+
+
+def _doubled(ahead: str, random: Random) -> tuple[str, int]:
+    word, _ = _singly(ahead, random)
+    for times, same in (("triple", 3), ("double", 2)):
+        if ahead.startswith(ahead[0] * same):
+            return f"{times} {word}", same
+    return word, 1
+
+
+def _paired(ahead: str, random: Random) -> tuple[str, int]:
+    """Two digits as one number: "forty-two", "seven forty-two", where the digits around let it be told apart."""
+    pair, after = ahead[:2], ahead[2:3]
+    odd = len(ahead) % 2 == 1
+    # "twenty" before "five" would be 25.
+    misleading = pair.endswith("0") and after not in {"", "0"}
+    if odd or misleading or pair.startswith("0"):
+        return _singly(ahead, random)
+    return BELOW_HUNDRED[int(pair)], 2

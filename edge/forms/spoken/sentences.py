@@ -1,0 +1,91 @@
+"""Sentences an operator might say for a form, sampled with a seed, each with the truth of what it says.
+
+They are what the on-device recogniser is told to expect: an n-gram model is counted from them, so how often a word
+stands after another matters as much as that it occurs. Shares below are of sentences or of mentions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from edge.forms.spoken import saying
+from edge.forms.spoken.kinds import Spoken
+from edge.records import FieldValue
+
+if TYPE_CHECKING:
+    from edge.forms.catalogue import Catalogue
+    from edge.forms.form import Form, FormField
+
+COUNT = 6000
+"""Sentences for one grammar: a recogniser with so many is made in 24 ms, and more measured no better."""
+SEED = 2026
+"""Any fixed number: the same form must give the same grammar at every start."""
+
+IN_ORDER = 0.6
+"""The share of sentences that name the fields in the form's own order."""
+INCOMPLETE = 0.12
+CORRECTED = 0.1
+BY_UNIT = 0.85
+"""The share of counts said with a unit ("twelve cases"); the others come with a label ("quantity twelve")."""
+
+OPENINGS = {"": 68, "um": 8, "okay": 8, "moving": 8, "i have": 8}
+BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
+BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
+CLOSINGS = {"": 90, "please": 10}
+CUES = {"no": 55, "sorry": 20, "correction": 20, "i mean": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Words, and the fields they say."""
+
+    text: str
+    fields: Mapping[str, FieldValue]
+    complete: bool
+
+
+def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sentence]:
+    """Sentences without end: fields in any order, with fillers, units, corrections, some fields left out."""
+    while True:
+        fields = list(form.fields)
+        if random.random() >= IN_ORDER:
+            random.shuffle(fields)
+        if len(fields) > 1 and random.random() < INCOMPLETE:
+            fields.remove(random.choice(fields))
+        yield _sentence(fields, catalogue, random, complete=len(fields) == len(form.fields))
+
+
+def phrases(form: Form, catalogue: Catalogue, count: int = COUNT, seed: int = SEED) -> tuple[str, ...]:
+    """`count` sentences, the same for the same form, catalogue and seed; repetitions are kept, they carry weight."""
+    endless = sentences(form, catalogue, Random(seed))  # noqa: S311 - sampling, not secrecy
+    return tuple(next(endless).text for _ in range(count))
+
+
+def _sentence(fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool) -> Sentence:
+    truth = {field.name: saying.value(field, catalogue, random) for field in fields}
+    corrected = random.choice(fields).name if random.random() < CORRECTED else None
+    parts = [_chosen(OPENINGS, random)]
+    for field in fields:
+        if field.name == corrected:
+            slip = saying.value(field, catalogue, random)
+            parts += [_mention(field, slip, catalogue, random), _chosen(CUES, random)]
+        parts.append(_mention(field, truth[field.name], catalogue, random))
+    parts.append(_chosen(CLOSINGS, random))
+    return Sentence(" ".join(part for part in parts if part), truth, complete)
+
+
+def _mention(field: FormField, value: FieldValue, catalogue: Catalogue, random: Random) -> str:
+    words = saying.said(value, field, catalogue, random)
+    if field.units and random.random() < BY_UNIT:
+        plural, singular = random.choice(list(field.units.items()))
+        return f"{_chosen(BEFORE_COUNT, random)} {words} {singular if value == 1 else plural}".strip()
+    label = random.choice(field.labels)
+    link = "" if field.identifier or field.spoken is Spoken.CARDINAL else _chosen(BEFORE_PLACE, random)
+    return f"{link} {label} {words}".strip()
+
+
+def _chosen(weights: Mapping[str, int], random: Random) -> str:
+    return random.choices(list(weights), weights=list(weights.values()))[0]

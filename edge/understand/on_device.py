@@ -1,0 +1,39 @@
+"""The on-device recogniser that the settings ask for: offline, on this machine's processor alone."""
+
+from __future__ import annotations
+
+from edge.config import Engine, Settings
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.ports import Interpreter
+from edge.understand.models import Model, located, named
+from edge.understand.pocketsphinx_interpreter import PocketsphinxInterpreter
+from edge.understand.vosk_interpreter import VoskInterpreter
+
+
+def interpreter(settings: Settings, form: Form, catalogue: Catalogue) -> Interpreter:
+    """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
+
+    Raises Misconfigured where the weights asked for are unknown or not here, or a word of the form cannot be heard.
+    """
+    wanted = settings.understand
+    if wanted.engine is Engine.POCKETSPHINX:
+        return PocketsphinxInterpreter(form, catalogue)
+    model = _vosk(wanted.model)
+    weights = located(model, settings.models)
+    if weights is not None:
+        return VoskInterpreter(weights, form, catalogue, settings.hear.endpoint.hangover_ms)
+    if wanted.engine == "auto":
+        return PocketsphinxInterpreter(form, catalogue)
+    raise Misconfigured(
+        f"understand.model = {model.name!r}: its weights are not in {settings.models}; "
+        f"run `dockvoice models get {model.name}`, or set understand.engine to 'auto' or 'pocketsphinx'"
+    )
+
+
+def _vosk(name: str) -> Model:
+    model = named(name)
+    if model.engine is not Engine.VOSK:
+        raise Misconfigured(f"understand.model = {name!r}: is for {model.engine}; name one for vosk, or set the engine")
+    return model

@@ -1,0 +1,38 @@
+"""What every on-device recogniser shares: the words it must know, and how words heard become a reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import read
+from edge.records import NotUnderstood, Reading, Word
+
+UNKNOWN = "[unk]"
+"""What a recogniser writes for speech that is none of the words it listens for."""
+
+
+def proposal(interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue) -> Reading:
+    """What the words propose. Those outside the grammar stay among them: a field they touch is not sure."""
+    if all(word.text == UNKNOWN for word in words):
+        return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
+    fields = read(words, form, catalogue)
+    reason = None if fields else NotUnderstood.NOT_DICTATION
+    return Reading(interpreter, form.name, tuple(words), fields, reason)
+
+
+def refuse_unhearable(interpreter: str, form: Form, sentences: Sequence[str], knows: Callable[[str], bool]) -> None:
+    """Raise Misconfigured for words that the form needs and the recogniser does not know.
+
+    `sentences` are what an operator may say. Recognisers leave unknown words out in silence, and then nobody could
+    ever say what they stand for.
+    """
+    said = [*sentences, *(label for field in form.fields for label in (*field.labels, *field.units))]
+    unheard = sorted(word for word in {word for phrase in said for word in phrase.split()} if not knows(word))
+    if unheard:
+        raise Misconfigured(
+            f"form {form.name!r}: {interpreter} does not know the words {', '.join(unheard)} and could never hear them; "
+            "in the form and its catalogues, use words of everyday English, or say parts apart (`tote bin`)"
+        )

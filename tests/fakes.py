@@ -1,0 +1,83 @@
+"""One fake per port, each with a mind of its own only where a test gives it one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from edge.errors import DockvoiceError
+from edge.ports import Attention, Interpreter, Source, SpeechScorer
+from edge.records import FieldReading, FieldValue, Frame, NotUnderstood, Reading, Utterance
+
+SPEECH, SILENCE = b"\x00\x10" * 320, b"\x00\x00" * 320
+
+
+class ScriptedSource(Source):
+    """Sound written as a line, a sign per 20 ms: `#` speech, `.` silence; at its end it stops, or raises `fault`."""
+
+    def __init__(
+        self, line: str, *, name: str = "sha256:f00d", live: bool = False, fault: DockvoiceError | None = None
+    ):
+        self.name = name
+        self.live = live
+        self._line = line
+        self._fault = fault
+
+    def frames(self) -> Iterator[Frame]:
+        for number, sign in enumerate(self._line):
+            yield Frame(number * 320, SPEECH if sign == "#" else SILENCE)
+        if self._fault is not None:
+            raise self._fault
+
+
+class LoudnessScorer(SpeechScorer):
+    """Takes what is not silent for speech."""
+
+    def is_speech(self, frame: Frame) -> bool:
+        return frame.pcm == SPEECH
+
+    def reset(self) -> None:
+        pass
+
+
+class ScriptedInterpreter(Interpreter):
+    """Reads utterances as it was told, in order; `before` is called with each utterance before it is read."""
+
+    name = "scripted"
+
+    def __init__(self, *readings: Reading, before: Callable[[Utterance], None] = lambda _: None) -> None:
+        self.readings = list(readings)
+        self.fed: list[bytes] = []
+        self.read: list[str] = []
+        self._before = before
+
+    def attend(self) -> Attention:
+        return _ScriptedAttention(self)
+
+    def next(self, utterance: Utterance) -> Reading:
+        self._before(utterance)
+        self.read.append(utterance.utterance_id)
+        return self.readings.pop(0)
+
+
+class _ScriptedAttention(Attention):
+    def __init__(self, interpreter: ScriptedInterpreter) -> None:
+        self._interpreter = interpreter
+        self._heard = b""
+
+    def hear(self, pcm: bytes) -> None:
+        self._heard += pcm
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        self._interpreter.fed.append(self._heard)
+        return self._interpreter.next(utterance)
+
+
+def reading(
+    fields: Mapping[str, FieldValue] | None = None,
+    *,
+    not_understood: NotUnderstood | None = None,
+    words: Sequence[str] = (),
+) -> Reading:
+    """A reading that proposes `fields`, each sure."""
+    said = {name: FieldReading(value, tuple(words), 1.0) for name, value in (fields or {}).items()}
+    return Reading("scripted", "pallet-move", (), said, not_understood)

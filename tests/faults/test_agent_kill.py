@@ -1,0 +1,120 @@
+"""kill -9 of the agent in the middle of a replay, then the same command again: what was heard is applied exactly once.
+
+The ledger is outside the system: an uninterrupted run tells what the recordings say; the journal as the kill left it
+tells what had been heard.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.keep.journal import Journal
+from tests.command import dockvoice, started
+from tests.inventory import RunningInventory
+from tests.mosquitto import Mosquitto
+
+KILLS = 20
+SEED = 20261120
+
+Said = Counter[str]
+"""Entries by their content, as a multiset: the same saying twice would count twice."""
+
+
+@pytest.fixture
+def recordings(repository: Path) -> list[Path]:
+    return sorted((repository / "tests" / "data" / "speech" / "demo").glob("*.flac"))[:7]
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[RunningInventory]:
+    with (
+        Mosquitto(tmp_path / "broker", free_port()) as broker,
+        RunningInventory(broker.port, tmp_path / "inventory") as running,
+    ):
+        yield running
+
+
+class Device:
+    """An agent of its own on the common inventory: its name, its state, and the command that replays."""
+
+    def __init__(self, name: str, directory: Path, inventory: RunningInventory, recordings: list[Path]) -> None:
+        self.name = name
+        self.state = directory / name
+        self.inventory = inventory
+        settings = directory / f"{name}.toml"
+        settings.write_text(f'device = "{name}"\nstate_directory = "{self.state}"\n')
+        broker = f"127.0.0.1:{inventory.broker_port}"
+        self.command = ["replay", *recordings, "--config", settings, "--broker", broker, "--json"]
+        self.log = directory / f"{name}.log"
+
+    def replay(self) -> None:
+        ended = dockvoice(*self.command, timeout_s=120)
+        assert ended.returncode == 0, ended.stderr
+
+    def killed_replay(self, lines: int, then_s: float) -> None:
+        """Replay, and kill when `lines` utterances were told and `then_s` seconds more have passed."""
+        process = started(self.command, self.log)
+        deadline = time.monotonic() + 60
+        while self.log.read_text().count("\n") < lines:
+            assert process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, "the replay told nothing"
+            time.sleep(0.001)
+        time.sleep(then_s)
+        process.kill()
+        process.wait()
+
+    def heard(self) -> int:
+        if not (self.state / "journal.db").exists():
+            return 0  # killed before it could hear anything
+        with Journal.inspect(self.state) as journal:
+            return journal.counts().heard
+
+    def applied(self) -> Said:
+        return said([row for row in self.inventory.rows() if row["device"] == self.name])
+
+
+def said(rows: list[dict[str, object]]) -> Said:
+    return Counter(json.dumps(row["fields"], sort_keys=True) for row in rows)
+
+
+@pytest.mark.timeout(900)
+def test_every_utterance_heard_before_a_kill_is_applied_exactly_once(
+    inventory: RunningInventory, recordings: list[Path], tmp_path: Path
+) -> None:
+    whole = Device("whole", tmp_path, inventory, recordings)
+    whole.replay()
+    truth, utterances = whole.applied(), whole.heard()
+    assert truth.total() >= 5, "the recordings must hold entries to lose"
+
+    chance = random.Random(SEED)
+    heard_at_kill = []
+    for number in range(KILLS):
+        device = Device(f"killed-{number:02}", tmp_path, inventory, recordings)
+        device.killed_replay(lines=chance.randrange(utterances), then_s=chance.uniform(0, 0.15))
+        heard_at_kill.append(device.heard())
+        device.replay()
+        assert device.applied() == truth, f"{device.name}, killed after {heard_at_kill[-1]} utterances"
+        assert device.heard() == utterances
+        with Journal.inspect(device.state) as journal:
+            entries = journal.entries(limit=100)
+            assert journal.unsettled() == 0
+        assert sorted(entry.sequence for entry in entries) == list(range(1, len(entries) + 1))
+    print(f"{KILLS} kills, with {sorted(heard_at_kill)} of {utterances} utterances heard; lost 0, doubled 0")
+    assert any(0 < heard < utterances for heard in heard_at_kill), "no kill fell in the middle"
+
+
+def test_a_recording_played_again_is_not_recorded_again(
+    inventory: RunningInventory, recordings: list[Path], tmp_path: Path
+) -> None:
+    device = Device("again", tmp_path, inventory, recordings)
+    device.replay()
+    once = device.applied()
+    device.replay()
+    assert device.applied() == once

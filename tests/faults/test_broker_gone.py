@@ -1,0 +1,52 @@
+"""The broker absent at the start, gone for 30 seconds in the middle, back again: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.command import started
+from tests.inventory import RunningInventory
+from tests.mosquitto import Mosquitto
+from tests.waiting import until
+
+ABSENT_S = 30
+
+
+@pytest.mark.timeout(300)
+def test_entries_made_while_the_broker_is_away_arrive_once(
+    repository: Path, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    recordings = sorted((repository / "tests" / "data" / "speech" / "set").glob("*.flac"))[:60]
+    broker = Mosquitto(tmp_path / "broker", free_port())
+    state = tmp_path / "state"
+    address = f"127.0.0.1:{broker.port}"
+    log = tmp_path / "replay.log"
+    process = started(["replay", *recordings, "--broker", address, "--state", state, "--json", "--wait", "120"], log)
+    try:
+        told_until(log, 10)
+        with broker, RunningInventory(broker.port, tmp_path / "inventory") as inventory:
+            told_until(log, 30)
+            until(lambda: len(inventory.rows()) > 0, "nothing arrived while the broker was there")
+            broker.kill()
+            before = len(inventory.rows())
+            time.sleep(ABSENT_S)  # the length of the outage is what is tested, not a wait for luck
+            assert process.poll() is None, log.read_text()
+            broker.start()
+            assert process.wait(timeout=150) == 0, log.read_text()
+            rows = inventory.rows()
+        accepted = [line for line in map(json.loads, log.read_text().splitlines()) if line["verdict"] == "accept"]
+        print(f"accepted {len(accepted)}, of them applied before the outage {before}, at the end {len(rows)}")
+        assert before < len(accepted), "the outage must have had something to lose"
+        assert sorted(row["event_id"] for row in rows) == sorted(line["event_id"] for line in accepted)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def told_until(log: Path, lines: int) -> None:
+    until(lambda: log.read_text().count("\n") >= lines, f"fewer than {lines} utterances told")

@@ -1,0 +1,133 @@
+"""What every command says when something is wrong: one clear line, an exit code, no traceback, nothing lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.command import dockvoice
+
+BAD_DATA, NO_INPUT, UNAVAILABLE, DISK, AGAIN, CONFIG = 65, 66, 69, 74, 75, 78
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command line that must fail; {tmp} is a directory prepared by the fixture below."""
+
+    arguments: str
+    exit_code: int
+    told: str
+
+
+CASES = [
+    # A file that is not there
+    Case("replay {tmp}/none.wav", NO_INPUT, "none.wav: no such file"),
+    Case("replay {tmp}/good.wav --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
+    Case("run --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
+    Case("evaluate {tmp}/none.jsonl", NO_INPUT, "none.jsonl"),
+    Case("forms check {tmp}/none.schema.json", CONFIG, "none.schema.json: no such file"),
+    Case("models get small-en-us --directory {tmp}/m --from {tmp}/none.zip", NO_INPUT, "none.zip"),
+    Case("queue list --state {tmp}/none", NO_INPUT, "none"),
+    Case("queue unsettled --state {tmp}/none", NO_INPUT, "none"),
+    Case("inventory --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
+    Case("inventory rows --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
+    # Settings that are wrong
+    Case("run --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),
+    Case("replay {tmp}/good.wav --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),
+    Case("evaluate {tmp}/manifest.jsonl --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),
+    Case("models list --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),
+    Case("queue list --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),
+    Case("forms list --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),
+    Case("inventory --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),
+    Case("run --config {tmp}/unknown-key.toml", CONFIG, "colour"),
+    Case("replay {tmp}/good.wav --broker localhost:99999", CONFIG, "--broker: found 'localhost:99999'"),
+    # A form that is not there, or broken
+    Case("replay {tmp}/good.wav --form nonsense", CONFIG, "'nonsense': not among the forms"),
+    Case("run --form nonsense", CONFIG, "'nonsense': not among the forms"),
+    Case("forms tool nonsense", CONFIG, "'nonsense': not among the forms"),
+    Case("forms check {tmp}/odd.schema.json", CONFIG, "patternProperties"),
+    Case("evaluate {tmp}/other-form.jsonl", CONFIG, "'nonsense': not among the forms"),
+    # A model that is not there
+    Case("models get nonsense", CONFIG, "'nonsense': no such model"),
+    Case("models path small-en-us --directory {tmp}/none", CONFIG, "dockvoice models get small-en-us"),
+    # Sound that is none
+    Case("replay {tmp}/text.wav", NO_INPUT, "text.wav: is not sound"),
+    Case("replay {tmp}/empty.wav", NO_INPUT, "empty.wav"),
+    Case("replay {tmp}/slow.wav", NO_INPUT, "slow.wav: claims 100 samples per second"),
+    Case("replay {tmp}", NO_INPUT, "is a directory"),
+    Case("evaluate {tmp}/bad-audio.jsonl", NO_INPUT, "text.wav: is not sound"),
+    # A state directory that cannot be written
+    Case("replay {tmp}/good.wav --state {tmp}/good.wav/state", DISK, "good.wav: "),
+    Case("run --state {tmp}/good.wav/state", DISK, "good.wav: "),
+    Case("run --state {tmp}/state", UNAVAILABLE, "microphone"),
+    # Nobody there
+    Case("replay {tmp}/good.wav --wait 1 --broker 127.0.0.1:{port} --state {tmp}/state", AGAIN, "127.0.0.1:{port}"),
+    Case("inventory rows --database postgresql+psycopg://nobody@127.0.0.1:{port}/none", UNAVAILABLE, "127.0.0.1"),
+]
+
+
+@pytest.fixture
+def tmp(tmp_path: Path, repository: Path) -> Path:
+    clip = repository / "tests" / "data" / "speech" / "demo" / "01-pallet-5451-four-cases-dock-alpha.flac"
+    samples, rate = soundfile.read(clip)
+    soundfile.write(tmp_path / "good.wav", samples, rate)
+    (tmp_path / "text.wav").write_text("this is no sound")
+    (tmp_path / "empty.wav").touch()
+    soundfile.write(tmp_path / "slow.wav", np.zeros(1000), 100)
+    (tmp_path / "broken.toml").write_text("site = \n")
+    (tmp_path / "unknown-key.toml").write_text('colour = "red"\n')
+    (tmp_path / "odd.schema.json").write_text(json.dumps({"type": "object", "patternProperties": {}}))
+    for name, audio, form in (
+        ("manifest", "good.wav", "pallet-move"),
+        ("other-form", "good.wav", "nonsense"),
+        ("bad-audio", "text.wav", "pallet-move"),
+    ):
+        line = json.dumps({"audio": audio, "form": form, "fields": None, "condition": "clean"})
+        (tmp_path / f"{name}.jsonl").write_text(line + "\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.arguments)
+def test_a_fault_is_one_line_with_an_exit_code(case: Case, tmp: Path, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    ended = dockvoice(*case.arguments.format(tmp=tmp, port=port).split(" "))
+    assert ended.returncode == case.exit_code, ended.stderr
+    lines = ended.stderr.strip().splitlines()
+    assert len(lines) == 1, ended.stderr
+    assert lines[0].startswith("dockvoice: ")
+    assert case.told.format(port=port) in lines[0]
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def test_without_a_broker_what_was_said_is_kept(tmp: Path, free_port: Callable[[], int]) -> None:
+    state = tmp / "state"
+    replayed = dockvoice(
+        "replay", tmp / "good.wav", "--wait", "0", "--broker", f"127.0.0.1:{free_port()}", "--state", state
+    )
+    assert replayed.returncode == AGAIN
+    listed = dockvoice("queue", "list", "--state", state, "--json")
+    (entry,) = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert (entry["fields"], entry["state"]) == ({"pallet_id": "5451", "quantity": 4, "dock": "A"}, "waiting")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "run", "replay", "evaluate", "demo", "inventory", "inventory rows", "models get", "queue list", "forms check"],
+)
+def test_help_teaches(command: str) -> None:
+    told = dockvoice(*command.split(), "--help")
+    assert told.returncode == 0
+    assert "Usage" in told.stdout
+    assert len(told.stdout.splitlines()) > 5
+
+
+def test_no_colour_and_no_bars_where_there_is_no_terminal(tmp: Path) -> None:
+    ended = dockvoice("evaluate", tmp / "manifest.jsonl")
+    assert ended.returncode == 0, ended.stderr
+    assert "\x1b" not in ended.stdout + ended.stderr

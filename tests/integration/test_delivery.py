@@ -1,0 +1,214 @@
+"""Delivery on a real broker, the test at the other end of the line: what settles an event, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import Deliver, Mqtt, Settings, Settle
+from edge.deliver.events import Topics, encode, receipt, recorded
+from edge.deliver.mqtt import Delivered, Session, SessionEvent
+from edge.delivery import Delivery
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from edge.records import OutboxRow, ReceiptOutcome
+from tests.mosquitto import Mosquitto
+from tests.sayings import ACCEPT, entry, utterance
+from tests.waiting import until
+
+PATIENCE_S = 20.0
+RESEND_S = 1.0
+TOPICS = Topics("dockvoice", "hall", "dock-1")
+render = partial(recorded, site="hall", device="dock-1")
+
+
+@pytest.fixture
+def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker", free_port()) as running:
+        yield running
+
+
+class FarEnd:
+    """The other end: hears entries and status, and says on the receipts topic what the test wants said."""
+
+    def __init__(self, broker: Mosquitto) -> None:
+        self.entries: list[str] = []
+        self.status: list[bytes] = []
+        topics = [TOPICS.entries, TOPICS.status]
+        settings = Mqtt(host="127.0.0.1", port=broker.port)
+        self._session = Session(settings, client_id="far-end", receive=self._hear, subscriptions=topics)
+        self._session.start()
+        until(lambda: self._session.connected, "the far end never connected")
+
+    def _hear(self, event: SessionEvent) -> None:
+        match event:
+            case Delivered(TOPICS.entries, payload):
+                self.entries.append(payload.decode())
+            case Delivered(TOPICS.status, payload):
+                self.status.append(payload)
+            case _:
+                pass
+
+    def say(self, payload: bytes) -> None:
+        assert self._session.publish(TOPICS.receipts, payload, tag="receipt")
+
+    def close(self) -> None:
+        self._session.stop()
+
+
+@pytest.fixture
+def far_end(broker: Mosquitto) -> Iterator[FarEnd]:
+    end = FarEnd(broker)
+    yield end
+    end.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Desk(tmp_path / "state") as opened:
+        yield opened
+
+
+def committed(desk: Desk, number: int = 0) -> OutboxRow:
+    said = utterance(number)
+
+    def work(journal: Journal) -> OutboxRow:
+        meant = entry(said, journal.begin(said))
+        return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
+
+    return desk.now(work)
+
+
+def delivery(desk: Desk, broker: Mosquitto, settle: Settle = Settle.RECEIPT) -> Delivery:
+    mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+    deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, mqtt=mqtt)
+    settings = Settings(site="hall", device="dock-1", deliver=deliver)
+    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+
+
+def delivering(delivery: Delivery, meanwhile: Callable[[], Any]) -> None:
+    """Deliver while `meanwhile` runs in a thread."""
+
+    async def both() -> None:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(delivery.run())
+            await asyncio.to_thread(meanwhile)
+            await drained(delivery)
+            running.cancel()
+
+    def drained(delivery: Delivery) -> Coroutine[Any, Any, None]:
+        return delivery.drain(PATIENCE_S)
+
+    asyncio.run(both())
+
+
+def answer(row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED, reasons: tuple[str, ...] = ()) -> bytes:
+    return encode(receipt(row.event_id, outcome, reasons, row.sequence, datetime.now(UTC)))
+
+
+def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
+    desk: Desk, broker: Mosquitto, far_end: FarEnd
+) -> None:
+    row = committed(desk)
+
+    def meanwhile() -> None:
+        until(lambda: len(far_end.entries) >= 2, "an event without a receipt was not sent again")
+        assert desk.now(Journal.unsettled) == 1
+        far_end.say(answer(row, ReceiptOutcome.DUPLICATE))
+
+    delivering(delivery(desk, broker), meanwhile)
+    assert set(far_end.entries) == {row.body}
+    assert desk.now(Journal.counts).duplicate == 1
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [b"", b"{", b"null", b'{"event_id": "x"}', "é".encode("latin-1")],
+    ids=["empty", "half", "null", "short", "latin"],
+)
+def test_what_is_no_receipt_settles_nothing_and_does_no_harm(
+    desk: Desk, broker: Mosquitto, far_end: FarEnd, noise: bytes
+) -> None:
+    row = committed(desk)
+
+    def meanwhile() -> None:
+        until(lambda: bool(far_end.entries), "nothing was sent")
+        far_end.say(noise)
+        far_end.say(answer(row))
+
+    delivering(delivery(desk, broker), meanwhile)
+    assert desk.now(Journal.counts).applied == 1
+
+
+def test_a_receipt_for_a_strangers_event_does_no_harm(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+    row = committed(desk)
+    stranger = OutboxRow("00000000-0000-7000-8000-000000000000", 7, "")
+
+    def meanwhile() -> None:
+        until(lambda: bool(far_end.entries), "nothing was sent")
+        far_end.say(answer(stranger))
+        far_end.say(answer(row))
+
+    delivering(delivery(desk, broker), meanwhile)
+    assert desk.now(Journal.unsettled) == 0
+
+
+def test_a_refusal_settles_and_its_reason_is_kept(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+    row = committed(desk)
+
+    def meanwhile() -> None:
+        until(lambda: bool(far_end.entries), "nothing was sent")
+        far_end.say(answer(row, ReceiptOutcome.REFUSED, ("unknown_pallet",)))
+
+    delivering(delivery(desk, broker), meanwhile)
+    (kept,) = desk.now(lambda journal: journal.entries(1))
+    assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet",))
+
+
+def test_a_site_without_receipts_settles_by_the_broker(desk: Desk, broker: Mosquitto) -> None:
+    for number in range(40):
+        committed(desk, number)
+    delivering(delivery(desk, broker, Settle.BROKER), lambda: None)
+    assert desk.now(Journal.unsettled) == 0
+
+
+def test_more_than_a_window_goes_out_in_order(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+    rows = [committed(desk, number) for number in range(40)]
+
+    def meanwhile() -> None:
+        for number, row in enumerate(rows):
+            until(lambda number=number: len(far_end.entries) > number, f"only {number} were sent")
+            far_end.say(answer(row))
+
+    delivering(delivery(desk, broker), meanwhile)
+    assert list(dict.fromkeys(far_end.entries)) == [row.body for row in rows]
+
+
+def test_what_is_written_while_it_runs_goes_out_at_once(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+    one = delivery(desk, broker)
+
+    async def both() -> None:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(one.run())
+            await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
+            row = await asyncio.to_thread(committed, desk)
+            one.written()
+            await asyncio.to_thread(until, lambda: bool(far_end.entries), "nothing was sent")
+            far_end.say(answer(row))
+            await one.drain(PATIENCE_S)
+            running.cancel()
+
+    asyncio.run(both())
+    assert desk.now(Journal.unsettled) == 0
+
+
+def test_the_device_says_that_it_is_there_and_that_it_goes(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+    delivering(delivery(desk, broker), lambda: until(lambda: bool(far_end.status), "no status"))
+    until(lambda: len(far_end.status) >= 2, "it went without a word")
+    assert [b'"online"' in far_end.status[0], b'"offline"' in far_end.status[1]] == [True, True]

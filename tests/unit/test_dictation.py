@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.agree.decide import Rules
+from edge.app import take
+from edge.config import Endpoint
+from edge.dictation import AlreadyKept, Decided, Dictation, SourceEnded, Told
+from edge.errors import Unavailable
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from edge.records import Entry, FieldValue, Minted, NotUnderstood, Outcome, Reading, Utterance
+from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
+
+WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+UTTERANCE = "." * 20 + "#" * 30 + "." * 40
+"""0.4 s of silence, 0.6 s of speech, 0.8 s of silence."""
+
+
+def render(entry: Entry, minted: Minted) -> dict[str, Any]:
+    return {"id": minted.event_id, "fields": dict(entry.fields), "audio": entry.audio_sha256}
+
+
+class Bench:
+    """Dictation over a real journal, with scripted ears and mind, and all that it told."""
+
+    def __init__(self, directory: Path, rules: Rules) -> None:
+        self.directory = directory
+        self.rules = rules
+        self.told: list[Told] = []
+        self.beats = 0
+        self.tell: Callable[[Told], None] = self.told.append
+
+    def dictation(self, interpreter: ScriptedInterpreter, desk: Desk) -> Dictation:
+        def beat() -> None:
+            self.beats += 1
+
+        return Dictation(
+            rules=self.rules,
+            endpoint=Endpoint(),
+            scorer=LoudnessScorer(),
+            interpreter=interpreter,
+            desk=desk,
+            operator="op-17",
+            render=render,
+            tell=self.tell,
+            beat=beat,
+        )
+
+    def hear(self, *sources: ScriptedSource, reads: ScriptedInterpreter) -> None:
+        with Desk(self.directory) as desk:
+            asyncio.run(take(self.dictation(reads, desk), sources))
+
+    def resume(self, reads: ScriptedInterpreter) -> int:
+        with Desk(self.directory) as desk:
+            return asyncio.run(self.dictation(reads, desk).resume())
+
+    @property
+    def decided(self) -> list[Decided]:
+        return [one for one in self.told if isinstance(one, Decided)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, repository: Path) -> Bench:
+    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    return Bench(tmp_path, Rules(form, Catalogue.load(repository / "config" / "catalogue"), 0.9))
+
+
+@pytest.fixture
+def unread(bench: Bench) -> Callable[[], list[Utterance]]:
+    def look() -> list[Utterance]:
+        with Journal.inspect(bench.directory) as journal:
+            return list(journal.unread())
+
+    return look
+
+
+def test_what_is_said_is_on_disk_before_anything_reads_it(bench: Bench, unread: Callable[[], list[Utterance]]) -> None:
+    on_disk: list[str] = []
+    reads = ScriptedInterpreter(reading(WHOLE), before=lambda _: on_disk.extend(one.utterance_id for one in unread()))
+    bench.hear(ScriptedSource(UTTERANCE), reads=reads)
+    assert on_disk == reads.read
+
+
+def test_an_interpreter_that_fails_loses_nothing(bench: Bench, unread: Callable[[], list[Utterance]]) -> None:
+    def fail(_: Utterance) -> None:
+        raise Unavailable("the model is gone")
+
+    with pytest.raises(ExceptionGroup) as fault:
+        bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter(before=fail))
+    assert fault.group_contains(Unavailable, match="the model is gone")
+    assert len(unread()) == 1
+
+    assert bench.resume(ScriptedInterpreter(reading(WHOLE))) == 1
+    assert [one.verdict.outcome for one in bench.decided] == [Outcome.ACCEPT]
+    assert unread() == []
+
+
+def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_heard(
+    bench: Bench, unread: Callable[[], list[Utterance]]
+) -> None:
+    dying = ScriptedSource("." * 20 + "#" * 30, name="microphone", live=True, fault=Unavailable("microphone: gone"))
+    with pytest.raises(ExceptionGroup) as fault:
+        bench.hear(dying, reads=ScriptedInterpreter(reading(WHOLE)))
+    assert fault.group_contains(Unavailable, match="microphone: gone")
+    bench.resume(ScriptedInterpreter(*[reading(WHOLE)] * len(unread())))
+    (one,) = bench.decided
+    assert (one.verdict.outcome, [str(reason) for reason in one.verdict.reasons]) == (Outcome.REPEAT, ["cut_short"])
+
+
+def test_a_recording_played_again_is_told_as_kept_and_not_read(bench: Bench) -> None:
+    bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter(reading(WHOLE)))
+    nothing_to_read = ScriptedInterpreter()
+    bench.hear(ScriptedSource(UTTERANCE), reads=nothing_to_read)
+    assert nothing_to_read.read == []
+    first, second = bench.decided[0], next(one for one in bench.told if isinstance(one, AlreadyKept))
+    assert first.row is not None
+    assert second.kept.event_id == first.row.event_id
+
+
+def test_the_microphone_may_hear_the_same_thing_twice(bench: Bench) -> None:
+    for _ in range(2):
+        spoken = ScriptedSource(UTTERANCE, name="microphone", live=True)
+        bench.hear(spoken, reads=ScriptedInterpreter(reading(WHOLE)))
+    assert [one.row.sequence for one in bench.decided if one.row] == [1, 2]
+
+
+def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Bench) -> None:
+    reads = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
+    with Desk(bench.directory) as desk:
+        bench.tell = lambda _: dictation.stop()
+        dictation = bench.dictation(reads, desk)
+        asyncio.run(take(dictation, [ScriptedSource(UTTERANCE * 2)]))
+    assert len(reads.read) == 1
+
+
+@pytest.mark.parametrize(
+    ("read", "outcome"),
+    [
+        (reading(not_understood=NotUnderstood.NO_WORDS), Outcome.IGNORE),
+        (reading(not_understood=NotUnderstood.NOT_DICTATION), Outcome.REPEAT),
+        (reading({"dock": "B"}), Outcome.ASK),
+    ],
+)
+def test_what_is_not_accepted_owes_nothing(bench: Bench, read: Reading, outcome: Outcome) -> None:
+    bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter(read))
+    (one,) = bench.decided
+    assert (one.verdict.outcome, one.row) == (outcome, None)
+    with Journal.inspect(bench.directory) as journal:
+        assert journal.unsettled() == 0
+
+
+def test_an_accepted_reading_owes_one_event_with_the_proof_of_its_sound(bench: Bench) -> None:
+    bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter(reading(WHOLE)))
+    with Journal.inspect(bench.directory) as journal:
+        (row,) = journal.due(10)
+        (entry,) = journal.entries(10)
+    assert entry.fields == WHOLE
+    assert '"audio":"' in row.body
+
+
+def test_the_recogniser_is_fed_while_the_operator_speaks_pre_roll_first(bench: Bench) -> None:
+    reads = ScriptedInterpreter(reading(WHOLE))
+    bench.hear(ScriptedSource(UTTERANCE), reads=reads)
+    (fed,) = reads.fed
+    (one,) = bench.decided
+    assert fed.startswith(one.utterance.segment.pcm)
+
+
+def test_everything_is_told_in_order_and_every_frame_beats(bench: Bench) -> None:
+    bench.hear(ScriptedSource(UTTERANCE * 2), reads=ScriptedInterpreter(reading(WHOLE), reading({"dock": "B"})))
+    assert [type(one) for one in bench.told] == [Decided, Decided, SourceEnded]
+    assert bench.beats == len(UTTERANCE) * 2
+    ended = bench.told[-1]
+    assert isinstance(ended, SourceEnded)
+    assert ended.samples == len(UTTERANCE) * 2 * 320

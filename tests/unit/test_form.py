@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edge.errors import Misconfigured
+from edge.forms.form import Form, forms_in
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def schema(repository: Path) -> dict[str, Any]:
+    text = (repository / "schemas" / "forms" / "pallet-move.schema.json").read_text()
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+@pytest.fixture
+def form(repository: Path) -> Form:
+    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+
+
+def written(document: object, directory: Path, name: str = "pallet-move.schema.json") -> Path:
+    path = directory / name
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def fault(path: Path) -> str:
+    with pytest.raises(Misconfigured) as caught:
+        Form.load(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def voice(document: dict[str, Any], field: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["properties"][field]["x-voice"]
+    return found
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "no such file" in fault(tmp_path / "absent.schema.json")
+
+
+def test_text_that_is_not_json_is_told_by_line_and_column(tmp_path: Path) -> None:
+    assert "line 2, column 11" in fault(written('{\n "title": ,\n}', tmp_path))
+
+
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "pallet-move.schema.json"
+    path.write_bytes(b"\xff\xfe{}")
+    assert "readable UTF-8" in fault(path)
+
+
+def test_a_key_that_stands_twice_is_told(tmp_path: Path) -> None:
+    assert "'title' stands twice" in fault(written('{"title": "a", "title": "b"}', tmp_path))
+
+
+def test_a_document_that_is_no_object_is_told(tmp_path: Path) -> None:
+    assert "is not of type 'object'" in fault(written([], tmp_path))
+
+
+FAULTS: dict[str, tuple[Change, list[str]]] = {
+    "a keyword of a field outside the subset": (
+        lambda s: s["properties"]["dock"].update(format="uuid"),
+        ["#/properties/dock/format", "'format' is not supported", "allowed: ", "maxLength"],
+    ),
+    "a default, which would invent a value": (
+        lambda s: s["properties"]["quantity"].update(default=1),
+        ["#/properties/quantity/default", "'default' is not supported"],
+    ),
+    "a keyword of the form outside the subset": (lambda s: s.update(allOf=[]), ["#/allOf", "'allOf' is not supported"]),
+    "a pointer with characters that need escaping": (
+        lambda s: s["properties"]["dock"].update({"a/b~c": 1}),
+        ["#/properties/dock/a~1b~0c"],
+    ),
+    "a string's keyword on an integer": (
+        lambda s: s["properties"]["quantity"].update(maxLength=3),
+        ["#/properties/quantity/maxLength"],
+    ),
+    "an unknown key of x-voice": (
+        lambda s: voice(s, "dock").update(lables=["dock"]),
+        ["#/properties/dock/x-voice/lables", "labels"],
+    ),
+    "an unknown key of the form's x-voice": (lambda s: s["x-voice"].update(hotkey="F1"), ["#/x-voice/hotkey"]),
+    "a type that no field has": (
+        lambda s: s["properties"]["quantity"].update(type="number"),
+        ["#/properties/quantity/type", '"number"', "string, integer"],
+    ),
+    "labels of the wrong type": (
+        lambda s: voice(s, "dock").update(labels="dock"),
+        ["#/properties/dock/x-voice/labels", "not of type 'array'"],
+    ),
+    "a label that no recogniser writes": (
+        lambda s: voice(s, "dock").update(labels=["Dock No."]),
+        ["#/properties/dock/x-voice/labels/0"],
+    ),
+    "an unknown way to speak": (
+        lambda s: voice(s, "dock").update(spoken="morse"),
+        ["#/properties/dock/x-voice/spoken", '"morse"', "digits, alphanumeric, letter, enum"],
+    ),
+    "a number spoken as letters": (
+        lambda s: voice(s, "quantity").update(spoken="letter"),
+        ["#/properties/quantity/x-voice/spoken", "cardinal"],
+    ),
+    "no way to be spoken at all": (
+        lambda s: s["properties"]["dock"].pop("x-voice"),
+        ["#/properties/dock", "'x-voice' is a required property"],
+    ),
+    "an enum without values": (
+        lambda s: (voice(s, "dock").update(spoken="enum"), voice(s, "dock").pop("catalogue")),
+        ["#/properties/dock", "no way to be spoken", "'enum'", "'catalogue'"],
+    ),
+    "extra properties allowed": (
+        lambda s: s.update(additionalProperties=True),
+        ["#/additionalProperties", "found true, must be false"],
+    ),
+    "another draft of JSON Schema": (
+        lambda s: s.update({"$schema": "http://json-schema.org/draft-07/schema#"}),
+        ["#/$schema", "2020-12"],
+    ),
+    "a name that is not the file's": (
+        lambda s: s["x-voice"].update(name="pallet-moves"),
+        ["#/x-voice/name", "'pallet-moves'", "'pallet-move'"],
+    ),
+    "a required field that does not exist": (
+        lambda s: s["required"].append("weight"),
+        ["#/required", "'weight' is no field", "pallet_id, quantity, dock"],
+    ),
+    "a label of two fields": (
+        lambda s: voice(s, "dock").update(labels=["pallet"]),
+        ["#/properties/dock/x-voice", "'pallet' already belongs to 'pallet_id'"],
+    ),
+    "a unit that is another field's label": (
+        lambda s: voice(s, "quantity").update(units={"pallet": "pallet"}),
+        ["#/properties/quantity/x-voice", "'pallet' already belongs to 'pallet_id'"],
+    ),
+    "a label that is a number": (
+        lambda s: voice(s, "dock").update(labels=["gate two"]),
+        ["'gate two' cannot open a field", "'two' is a number"],
+    ),
+    "a label that is a letter of the NATO alphabet": (
+        lambda s: voice(s, "dock").update(labels=["hotel"]),
+        ["'hotel' cannot open a field"],
+    ),
+    "limits that leave nothing": (
+        lambda s: s["properties"]["quantity"].update(minimum=5, maximum=4),
+        ["#/properties/quantity/minimum", "5 is above maximum 4"],
+    ),
+    "a pattern outside the subset": (
+        lambda s: s["properties"]["dock"].update(pattern=r"^(?!X)\w$"),
+        ["#/properties/dock/pattern", "outside the subset"],
+    ),
+    "a pattern that is not anchored": (
+        lambda s: s["properties"]["dock"].update(pattern="[A-Z]"),
+        ["#/properties/dock/pattern", "outside the subset"],
+    ),
+    "a pattern beside an enum": (
+        lambda s: s["properties"]["dock"].update(enum=["A"]),
+        ["#/properties/dock/pattern", "stands beside 'enum'"],
+    ),
+    "a readback with a placeholder nobody fills": (
+        lambda s: voice(s, "dock").update(readback="dock {vaule}"),
+        ["#/properties/dock/x-voice/readback", "{vaule}", "{value}"],
+    ),
+    "a readback that reaches into a value": (
+        lambda s: voice(s, "dock").update(readback="{value.__class__}"),
+        ["#/properties/dock/x-voice/readback", "stands for nothing"],
+    ),
+    "a readback of a field that does not exist": (
+        lambda s: s["x-voice"].update(readback="{pallet_id} to {door}"),
+        ["#/x-voice/readback", "{door}"],
+    ),
+    "a readback with an open brace": (
+        lambda s: s["x-voice"].update(readback="{pallet_id"),
+        ["#/x-voice/readback"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_told_with_file_place_and_what_is_allowed(
+    change: Change, told: list[str], schema: dict[str, Any], tmp_path: Path
+) -> None:
+    change(schema)
+    path = written(schema, tmp_path)
+    message = fault(path)
+    assert message.startswith(f"{path}: ")
+    for part in told:
+        assert part in message
+
+
+def test_all_faults_of_a_file_are_told_at_once(schema: dict[str, Any], tmp_path: Path) -> None:
+    schema["properties"]["dock"]["format"] = "x"
+    schema["properties"]["quantity"]["multipleOf"] = 2
+    voice(schema, "pallet_id")["speak"] = "digits"
+    message = fault(written(schema, tmp_path))
+    for place in ("#/properties/dock/format", "#/properties/quantity/multipleOf", "#/properties/pallet_id/x-voice/speak"):
+        assert place in message
+
+
+def test_the_faults_of_all_files_are_told_at_once(schema: dict[str, Any], tmp_path: Path) -> None:
+    written("{", tmp_path, "a.schema.json")
+    written("[]", tmp_path, "b.schema.json")
+    with pytest.raises(Misconfigured, match=r"a\.schema\.json.*b\.schema\.json"):
+        forms_in(tmp_path)
+
+
+def test_a_directory_without_forms_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="no form here"):
+        forms_in(tmp_path)
+
+
+def test_a_directory_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="no form here"):
+        forms_in(tmp_path / "absent")
+
+
+def test_the_shipped_forms_load_by_name(repository: Path) -> None:
+    assert list(forms_in(repository / "schemas" / "forms")) == ["pallet-move", "stock-count"]
+
+
+VALID: Mapping[str, object] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("pallet_id", 7),
+        ("pallet_id", "7"),
+        ("pallet_id", "7x2"),
+        ("pallet_id", "742\n"),
+        ("pallet_id", "1" * 19),
+        ("pallet_id", None),
+        ("quantity", "12"),
+        ("quantity", 12.0),
+        ("quantity", True),
+        ("quantity", 0),
+        ("quantity", 100_000),
+        ("dock", "b"),
+        ("dock", "AB"),
+        ("colour", "red"),
+    ],
+)
+def test_a_value_that_breaks_a_rule_is_a_fault_of_its_field(field: str, value: object, form: Form) -> None:
+    assert list(form.faults({**VALID, field: value})) == [field]
+
+
+def test_each_missing_field_is_a_fault(form: Form) -> None:
+    assert set(form.faults({})) == {"pallet_id", "quantity", "dock"}
+
+
+def test_a_valid_entry_has_no_fault_and_keeps_its_leading_zeros(form: Form) -> None:
+    assert form.faults(VALID) == {}
+    assert form.model.model_validate(dict(VALID)).model_dump() == VALID
+
+
+@pytest.mark.parametrize("name", ["pallet-move", "stock-count"])
+def test_a_shipped_form_is_a_json_schema_that_any_validator_takes(name: str, repository: Path) -> None:
+    schema = dict(forms_in(repository / "schemas" / "forms")[name].schema)
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("entry", "valid"),
+    [(VALID, True), ({**VALID, "note": "x"}, False), ({**VALID, "pallet_id": 7}, False), ({"dock": "B"}, False)],
+)
+def test_the_form_and_a_json_schema_validator_agree(entry: Mapping[str, object], valid: bool, form: Form) -> None:
+    assert jsonschema.Draft202012Validator(dict(form.schema)).is_valid(entry) is valid
+    assert (form.faults(entry) == {}) is valid
+
+
+def test_optional_fields_may_be_left_out(schema: dict[str, Any], tmp_path: Path) -> None:
+    schema["required"].remove("dock")
+    form = Form.load(written(schema, tmp_path))
+    assert form.faults({"pallet_id": "742", "quantity": 1}) == {}
+    assert not form["dock"].required
+
+
+def test_values_listed_in_the_form_are_the_only_ones(schema: dict[str, Any], tmp_path: Path) -> None:
+    dock = schema["properties"]["dock"]
+    del dock["pattern"]
+    dock["enum"] = ["A", "B"]
+    form = Form.load(written(schema, tmp_path))
+    assert form.faults(VALID) == {}
+    assert list(form.faults({**VALID, "dock": "C"})) == ["dock"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"pallet_id": "007", "quantity": 12, "dock": "B"}, "pallet 0 0 7, 12 units, dock B"),
+        ({"pallet_id": "007", "quantity": 1, "dock": "B"}, "pallet 0 0 7, 1 unit, dock B"),
+        ({"dock": "B", "pallet_id": "742"}, "pallet 7 4 2, dock B"),
+        ({}, ""),
+    ],
+)
+def test_an_entry_is_read_back_as_far_as_it_goes(entry: dict[str, Any], told: str, form: Form) -> None:
+    assert form.readback(entry) == told
+
+
+def test_a_field_tells_what_the_file_says_of_it(form: Form) -> None:
+    quantity, dock = form["quantity"], form["dock"]
+    assert [field.name for field in form.fields] == ["pallet_id", "quantity", "dock"]
+    assert form["pallet_id"].labels == ("pallet", "pallet number")
+    assert form["pallet_id"].identifier
+    assert quantity.units["boxes"] == "box"
+    assert (quantity.least, quantity.most) == (1, 99_999)
+    assert (dock.catalogue, dock.ask, dock.required) == ("docks", "Which dock?", True)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("pallet_id", "7", False),
+        ("pallet_id", "07", True),
+        ("quantity", 0, False),
+        ("quantity", 99_999, True),
+        ("quantity", 100_000, False),
+        ("dock", "B", True),
+        ("dock", "b", False),
+    ],
+)
+def test_a_field_knows_which_values_keep_its_rules(field: str, value: str | int, allowed: bool, form: Form) -> None:
+    assert form[field].allows(value) is allowed

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.dictation import Decided
+from edge.errors import UnreadableInput
+from edge.records import (
+    Closing,
+    FieldReading,
+    FieldValue,
+    Outcome,
+    Reading,
+    Segment,
+    Utterance,
+    Verdict,
+)
+from edge.scoring import Clip, Mark, Result, mark, read_manifest, tallies
+
+TRUTH: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
+
+
+def decided(outcome: Outcome, fields: dict[str, FieldValue] | None = None, *, closed: int = 0) -> Decided:
+    segment = Segment(0, 0, closed, closed, Closing.PAUSE, b"")
+    utterance = Utterance("u", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment)
+    said = {name: FieldReading(value, (), 1.0) for name, value in (fields or {}).items()}
+    return Decided(utterance, Reading("r", "pallet-move", (), said), Verdict(outcome, (), fields or {}), None, 0.010)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Callable[[str], Path]:
+    (tmp_path / "a.flac").touch()
+
+    def write(text: str) -> Path:
+        file = tmp_path / "manifest.jsonl"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no clip"),
+        ("{", "line 1"),
+        ('\n{"audio": "a.flac", "condition": "clean"}', "line 2: fields"),
+        ('{"audio": "a.flac", "fields": {"q": 1.5}, "condition": "clean"}', "line 1: fields.q"),
+        ('{"audio": "b.flac", "fields": null, "condition": "clean"}', "line 1: audio: no such file"),
+    ],
+)
+def test_a_broken_manifest_is_told_by_file_line_and_key(manifest: Callable[[str], Path], text: str, told: str) -> None:
+    file = manifest(text)
+    with pytest.raises(UnreadableInput) as fault:
+        read_manifest(file)
+    assert str(file) in str(fault.value)
+    assert told in str(fault.value)
+
+
+def test_a_missing_manifest_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableInput, match="cannot be read"):
+        read_manifest(tmp_path / "none.jsonl")
+
+
+def test_a_manifest_keeps_leading_zeros_and_finds_audio_beside_itself(
+    manifest: Callable[[str], Path], tmp_path: Path
+) -> None:
+    line = json.dumps({"audio": "a.flac", "fields": TRUTH, "condition": "clean", "text": "kept by the maker"})
+    (clip,) = read_manifest(manifest(line + "\n\n"))
+    assert clip.fields == TRUTH
+    assert clip.audio == tmp_path / "a.flac"
+
+
+@pytest.mark.parametrize(
+    ("truth", "heard", "expected"),
+    [
+        (TRUTH, [decided(Outcome.ACCEPT, {**TRUTH, "dock": "D"})], Mark.WRONG),
+        (TRUTH, [decided(Outcome.ACCEPT, {**TRUTH, "pallet_id": "7"})], Mark.WRONG),
+        (TRUTH, [decided(Outcome.ACCEPT, {**TRUTH, "quantity": "12"})], Mark.WRONG),
+        (TRUTH, [decided(Outcome.ACCEPT, TRUTH), decided(Outcome.ACCEPT, TRUTH)], Mark.WRONG),
+        (None, [decided(Outcome.ACCEPT, TRUTH)], Mark.INVENTED),
+        (None, [decided(Outcome.ASK, {"dock": "B"}), decided(Outcome.ACCEPT, TRUTH)], Mark.INVENTED),
+        (TRUTH, [], Mark.MISSED),
+        (TRUTH, [decided(Outcome.IGNORE)], Mark.MISSED),
+        (TRUTH, [decided(Outcome.ASK, {"dock": "B"})], Mark.ASKED),
+        (None, [decided(Outcome.REPEAT)], Mark.ASKED),
+        (None, [decided(Outcome.IGNORE)], Mark.SILENT),
+        (None, [], Mark.SILENT),
+        (TRUTH, [decided(Outcome.ACCEPT, TRUTH)], Mark.RIGHT),
+    ],
+)
+def test_every_clip_has_exactly_one_mark(
+    truth: dict[str, FieldValue] | None, heard: list[Decided], expected: Mark
+) -> None:
+    assert mark(truth, heard) is expected
+
+
+def result(heard: list[Decided], *, condition: str = "clean", speech_end: float | None = 1.0) -> Result:
+    clip = Clip(audio=Path("a.flac"), fields=TRUTH, condition=condition, speech_end=speech_end)
+    return Result(clip, mark(TRUTH, heard), tuple(heard), audio_s=4.0, wall_s=0.2)
+
+
+def test_the_decision_time_is_sound_until_the_closing_plus_computing() -> None:
+    assert result([decided(Outcome.ACCEPT, TRUTH, closed=24_000)]).decision_ms == pytest.approx(510)
+
+
+def test_no_decision_time_without_speech_or_decision() -> None:
+    assert result([]).decision_ms is None
+    assert result([decided(Outcome.IGNORE)], speech_end=None).decision_ms is None
+
+
+def test_tallies_count_by_condition_and_overall() -> None:
+    right = result([decided(Outcome.ACCEPT, TRUTH, closed=24_000)])
+    wrong = result([decided(Outcome.ACCEPT, {**TRUTH, "dock": "D"}, closed=32_000)], condition="10dB")
+    by_condition, overall = tallies([right, wrong])
+    assert list(by_condition) == ["clean", "10dB"]
+    figures = overall.as_json()
+    assert (figures["n"], figures["right"], figures["wrong"], figures["invented"]) == (2, 1, 1, 0)
+    assert figures["field_accuracy"] == {"dock": 0.5, "pallet_id": 1.0, "quantity": 1.0}
+    assert figures["real_time_factor"] == 0.05
+    assert figures["decision_ms_p50"] == pytest.approx(760, abs=1)
+
+
+def test_a_condition_where_nothing_was_decided_has_figures_too() -> None:
+    by_condition, _ = tallies([result([])])
+    assert by_condition["clean"].as_json()["decision_ms_p95"] is None

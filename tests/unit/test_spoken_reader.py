@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import read
+from edge.records import FieldReading, Word
+
+TABLES = Path(__file__).parent / "tables"
+BRIEF_WORDS = {"to", "for"}
+
+
+def words(say: str) -> list[Word]:
+    """A line of a table as a recogniser would give it."""
+    heard, now = [], 0.0
+    for text in say.split():
+        if text == "|":
+            now += 0.3
+            continue
+        length = 0.1 if text in BRIEF_WORDS else 0.3
+        heard.append(Word(text.rstrip("="), now, now + length, 0.95))
+        now += length
+    return heard
+
+
+def told(readings: Mapping[str, FieldReading]) -> dict[str, Any]:
+    """Readings as a table writes them."""
+    return {name: _told(reading) for name, reading in readings.items()}
+
+
+def _told(reading: FieldReading) -> Any:
+    if reading.value is None:
+        return "?"
+    return [reading.value, *reading.rivals] if reading.rivals else reading.value
+
+
+def rows(name: str) -> Iterator[Any]:
+    table = tomllib.loads((TABLES / f"spoken_{name.replace('-', '_')}.toml").read_text())
+    for row in table["row"]:
+        yield pytest.param(name, row["say"], row["fields"], id=row["say"] or "nothing")
+
+
+@pytest.fixture(scope="module")
+def catalogue(repository: Path) -> Catalogue:
+    return Catalogue.load(repository / "config" / "catalogue")
+
+
+@pytest.fixture(scope="module")
+def form(repository: Path) -> Form:
+    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+
+
+@pytest.mark.parametrize(("name", "say", "fields"), [*rows("pallet-move"), *rows("stock-count")])
+def test_what_is_said_becomes_these_fields(
+    name: str, say: str, fields: Mapping[str, Any], repository: Path, catalogue: Catalogue
+) -> None:
+    form = Form.load(repository / "schemas" / "forms" / f"{name}.schema.json")
+    assert told(read(words(say), form, catalogue)) == fields
+
+
+def test_a_value_carries_its_label_words_and_unit_but_no_filler(form: Form, catalogue: Catalogue) -> None:
+    said = read(words("um pallet number seven uh four two that is one hundred and ten cases"), form, catalogue)
+    assert said["pallet_id"].words == ("pallet", "number", "seven", "four", "two")
+    assert said["quantity"].words == ("one", "hundred", "and", "ten", "cases")
+
+
+def test_words_that_make_no_value_are_kept(form: Form, catalogue: Catalogue) -> None:
+    said = read(words("pallet seven [unk] two"), form, catalogue)
+    assert said["pallet_id"].words == ("pallet", "seven", "[unk]", "two")
+
+
+def sure_of(say: str, unsure: str) -> list[Word]:
+    return [Word(word.text, word.start, word.end, 0.4 if word.text == unsure else 1.0) for word in words(say)]
+
+
+@pytest.mark.parametrize(
+    ("unsure", "field", "confidence"),
+    [
+        ("two", "pallet_id", 0.4),
+        ("units", "quantity", 0.4),
+        ("no", "dock", 0.4),
+        ("d", "dock", 0.4),
+        ("pallet", "pallet_id", 1.0),
+        ("c", "dock", 1.0),
+        ("um", "quantity", 1.0),
+    ],
+)
+def test_a_value_is_as_sure_as_the_least_sure_word_it_rests_on(
+    unsure: str, field: str, confidence: float, form: Form, catalogue: Catalogue
+) -> None:
+    heard = sure_of("um pallet seven four two twelve units dock c no dock d", unsure)
+    assert read(heard, form, catalogue)[field].confidence == confidence
+
+
+def test_where_two_readings_are_possible_each_is_given_the_words_it_may_rest_on(
+    form: Form, catalogue: Catalogue
+) -> None:
+    said = read(words("pallet seven seven twenty two units"), form, catalogue)
+    assert said["pallet_id"].words == ("pallet", "seven", "seven", "twenty")
+    assert said["quantity"].words == ("twenty", "two", "units")

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edge.forms.form import Form, forms_in
+from edge.understand.tool import not_understood_tool, tool_definition
+
+
+@pytest.fixture(params=["pallet-move", "stock-count"])
+def form(request: pytest.FixtureRequest, repository: Path) -> Form:
+    return forms_in(repository / "schemas" / "forms")[request.param]
+
+
+@pytest.fixture
+def parameters(repository: Path) -> dict[str, Any]:
+    found: dict[str, Any] = tool_definition(forms_in(repository / "schemas" / "forms")["pallet-move"])["function"]
+    schema: dict[str, Any] = found["parameters"]
+    return schema
+
+
+NOTHING = {"value": None, "heard": None}
+HEARD = {
+    "pallet_id": {"value": "742", "heard": "pallet seven four two"},
+    "quantity": {"value": 12, "heard": "twelve units"},
+    "dock": {"value": "B", "heard": "dock b"},
+}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {**HEARD, "dock": "B"},
+        {**HEARD, "dock": {"value": "B"}},
+        {**HEARD, "dock": {"value": "BB", "heard": "dock b b"}},
+        {**HEARD, "quantity": {"value": "12", "heard": "twelve units"}},
+        {**HEARD, "quantity": {"value": 0, "heard": "zero units"}},
+        {**HEARD, "colour": NOTHING},
+        {**HEARD, "dock": {"value": "B", "heard": "dock b", "sure": True}},
+    ],
+)
+def test_an_answer_that_breaks_the_form_is_invalid(answer: dict[str, Any], parameters: dict[str, Any]) -> None:
+    assert not jsonschema.Draft202012Validator(parameters).is_valid(answer)
+
+
+@pytest.mark.parametrize("answer", [HEARD, {**HEARD, "dock": NOTHING}, dict.fromkeys(HEARD, NOTHING)])
+def test_any_field_may_be_null(answer: dict[str, Any], parameters: dict[str, Any]) -> None:
+    assert jsonschema.Draft202012Validator(parameters).is_valid(answer)
+
+
+def test_each_tool_is_a_function_whose_parameters_are_a_json_schema(form: Form) -> None:
+    for tool in (tool_definition(form), not_understood_tool()):
+        assert tool["type"] == "function"
+        jsonschema.Draft202012Validator.check_schema(tool["function"]["parameters"])
+
+
+def test_names_are_what_models_take(form: Form) -> None:
+    for tool in (tool_definition(form), not_understood_tool()):
+        assert tool["function"]["name"].replace("_", "").isalnum()
+
+
+def test_no_text_holds_a_value_that_could_come_back_as_a_record(form: Form) -> None:
+    texts = [text for text in _texts(tool_definition(form)) if not text.startswith("^")]
+    assert texts
+    assert not [text for text in texts if any(character.isdigit() for character in text)]
+    assert "example" not in json.dumps(tool_definition(form))
+
+
+def _texts(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        return [text for value in node.values() for text in _texts(value)]
+    if isinstance(node, list):
+        return [text for value in node for text in _texts(value)]
+    return [node] if isinstance(node, str) else []
+
+
+def test_a_model_can_decline_for_two_reasons() -> None:
+    validator = jsonschema.Draft202012Validator(not_understood_tool()["function"]["parameters"])
+    assert validator.is_valid({"reason": "no_words"})
+    assert validator.is_valid({"reason": "not_dictation"})
+    assert not validator.is_valid({"reason": "bored"})
+
+
+def test_values_listed_in_a_form_are_listed_beside_null(tmp_path: Path, repository: Path) -> None:
+    schema = json.loads((repository / "schemas" / "forms" / "pallet-move.schema.json").read_text())
+    del schema["properties"]["dock"]["pattern"]
+    schema["properties"]["dock"]["enum"] = ["A", "B"]
+    (tmp_path / "pallet-move.schema.json").write_text(json.dumps(schema))
+    parameters = tool_definition(Form.load(tmp_path / "pallet-move.schema.json"))["function"]["parameters"]
+    assert parameters["properties"]["dock"]["properties"]["value"]["enum"] == ["A", "B", None]
