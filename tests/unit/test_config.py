@@ -279,7 +279,7 @@ def test_a_relative_path_in_the_file_starts_at_the_file(written: Written, tmp_pa
 
 
 def test_home_is_told_in_a_path_of_the_file(written: Written) -> None:
-    assert load(Settings, written("[understand]\nmodels_directory = '~/m'")).models == Path.home() / "m"
+    assert load(Settings, written("state_directory = '~/kept'")).state == Path.home() / "kept"
 
 
 def test_a_relative_path_in_a_variable_starts_at_the_working_directory(
