@@ -74,7 +74,8 @@ class _Open:
 
     @property
     def samples(self) -> int:
-        return self.end - self.frames[0].start
+        """How long it lasts, without the pre-roll: a long one would else use up the maximum before anybody spoke."""
+        return self.end - self.speech_start
 
     def grow(self, frame: Frame, speech: bool) -> None:
         self.frames.append(frame)
