@@ -18,9 +18,9 @@ from edge.deliver.events import Topics, encode, receipt
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Unavailable
 from edge.records import ReceiptOutcome
+from edge.watch.notify import Notifier
 from inventory.forms import Forms
 from inventory.judge import Sound, Unanswerable, Unsound, judge
-from inventory.notify import tell
 from inventory.ports import Broker, Shelf
 from inventory.pulse import Pulse
 from inventory.records import Applied, Applying, Duplicate, Refused
@@ -89,7 +89,8 @@ class Consumer:
         self._started = clock()
         self._retry_at = self._started
         self._retry_s = RETRY_S[0]
-        self._pulse = Pulse(broker, shelf, clock)
+        self._systemd = Notifier.from_environment()
+        self._pulse = Pulse(broker, shelf, clock, self._systemd)
 
     def run(self) -> None:
         """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at all, Misconfigured."""
@@ -100,7 +101,7 @@ class Consumer:
                 self._work()
                 self._look_after()
         finally:
-            tell("STOPPING=1")
+            self._systemd.stopping()
             self._broker.stop(STOP_S)
 
     def stop(self) -> None:
@@ -131,13 +132,13 @@ class Consumer:
                 log.info(
                     "connected to the broker (%s), listening to %s", news.protocol, Topics.every(self._prefix).entries
                 )
-                tell("READY=1", "STATUS=connected")
+                self._systemd.ready("connected")
             case Disconnected():
                 # They come again with the next connection, under other numbers: these can no longer be acknowledged.
                 self._waiting.clear()
                 self._unsent.clear()
                 log.warning("broker lost: %s; trying again", news.why)
-                tell(f"STATUS=broker lost: {news.why}")
+                self._systemd.status(f"broker lost: {news.why}")
             case Acknowledged() if news.reason_code >= DENIED:
                 log.error(
                     "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
@@ -156,7 +157,7 @@ class Consumer:
         except Unavailable as fault:
             self._retry_at = self._clock() + self._retry_s
             log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
-            tell(f"STATUS={fault}")
+            self._systemd.status(str(fault))
             self._retry_s = min(self._retry_s * 2, RETRY_S[1])
             return
         self._waiting.popleft()

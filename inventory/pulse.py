@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from edge.errors import Unavailable
-from inventory.notify import tell, watchdog_s
+from edge.watch.notify import Notifier
 from inventory.ports import Broker, Shelf
 
 log = logging.getLogger("inventory")
@@ -18,23 +18,21 @@ PATIENCE_S = 300.0
 class Pulse:
     """Feeds systemd's watchdog while the loop turns and neither broker nor database has been away for too long."""
 
-    def __init__(self, broker: Broker, shelf: Shelf, clock: Callable[[], float]) -> None:
+    def __init__(self, broker: Broker, shelf: Shelf, clock: Callable[[], float], systemd: Notifier) -> None:
         self._broker = broker
         self._shelf = shelf
         self._clock = clock
-        watched = watchdog_s()
-        # A third of the time allowed, so that one late turn does no harm.
-        self._interval_s = watched / 3 if watched else None
+        self._systemd = systemd
         self._next = self._broker_seen = self._shelf_seen = clock()
 
     def beat(self) -> None:
         """To be called at every turn."""
-        if self._interval_s is None or self._clock() < self._next:
+        if self._systemd.period_s is None or self._clock() < self._next:
             return
-        self._next = self._clock() + self._interval_s
+        self._next = self._clock() + self._systemd.period_s
         self._look()
         if self._clock() - min(self._broker_seen, self._shelf_seen) < PATIENCE_S:
-            tell("WATCHDOG=1")
+            self._systemd.alive()
 
     def _look(self) -> None:
         if self._broker.connected:
