@@ -26,7 +26,9 @@ from edge.app import Agent, assemble, form_named
 from edge.config import Settings, broker_address, load, shipped
 from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
 from edge.evaluate import evaluate as evaluated
+from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
+from edge.forms.spoken import check as check_sayable
 from edge.hear.capture import Microphone
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
@@ -320,9 +322,13 @@ def forms_list(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @forms.command("check")
-def forms_check(file: Annotated[Path, typer.Argument(help="A *.schema.json file.")]) -> None:
-    """Check a form file: every keyword, label and spoken form. Silence would be no answer, so it says what it found."""
+def forms_check(file: Annotated[Path, typer.Argument(help="A *.schema.json file.")], config: Config = None) -> None:
+    """Check a form file: every keyword, label and spoken form.
+
+    Its catalogues are taken from the settings' forms.catalogue: every value of theirs must be sayable and valid.
+    """
     form = Form.load(file)
+    check_sayable(form, Catalogue.load(_settings(config).catalogue_directory))
     _out(f"{file}: form {form.name!r} can be dictated, with {', '.join(field.name for field in form.fields)}")
 
 

@@ -79,7 +79,7 @@ def _faults(rows: list[Row], path: Path) -> Iterator[str]:
     if header not in HEADERS:
         yield f"{path}:1: header is {','.join(header)!r}, must be 'value' or 'value,spoken'"
         return
-    if len(rows) == 1:
+    if not any(row for _, row in rows[1:]):
         yield f"{path}:1: holds no value; give one in each line after the header"
     values: set[str] = set()
     spoken: dict[str, int] = {}

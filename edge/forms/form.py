@@ -30,6 +30,7 @@ from edge.errors import Misconfigured
 from edge.forms import subset
 from edge.forms.shape import Shape
 from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.sayable import CHARACTERS
 from edge.forms.spoken.words import RESERVED
 from edge.records import FieldValue
 
@@ -252,10 +253,20 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
     if voice["spoken"] == Spoken.ENUM and "enum" not in keywords and "catalogue" not in voice:
         yield f"{where}: has no way to be spoken: give its values in 'enum' or name a 'catalogue'"
     if "pattern" in keywords:
-        try:
-            Shape.read(keywords["pattern"])
-        except ValueError as fault:
-            yield f"{where}/pattern: {fault}"
+        yield from _pattern_faults(keywords["pattern"], voice["spoken"], f"{where}/pattern")
+
+
+def _pattern_faults(pattern: str, spoken: str, where: str) -> Iterator[str]:
+    try:
+        shape = Shape.read(pattern)
+    except ValueError as fault:
+        yield f"{where}: {fault}"
+        return
+    possible = CHARACTERS.get(Spoken(spoken), shape.characters)
+    if unsaid := "".join(sorted(shape.characters - possible)):
+        yield f"{where}: allows {unsaid!r}, which cannot be said as {spoken}"
+    if spoken == Spoken.LETTER and (shape.least, shape.most) != (1, 1):
+        yield f"{where}: a field spoken as letter holds exactly one"
 
 
 def _placeholders(template: str) -> list[str]:

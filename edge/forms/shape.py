@@ -80,14 +80,17 @@ def _part(match: re.Match[str]) -> Part:
         return Part(characters, 0, 1)
     least = int(match["least"])
     most = int(match["most"] or least)
-    if not characters or most < least:
+    if most < least:
         raise ValueError(f"{match[0]!r} matches nothing: the lower end of a range comes first")
     return Part(characters, least, most)
 
 
 def _expanded(inside: str) -> list[str]:
     ranges = re.findall(r"([A-Za-z0-9])-([A-Za-z0-9])|([A-Za-z0-9_-])", inside)
-    return [
+    expanded = [
         "".join(chr(code) for code in range(ord(first), ord(last) + 1)) if first else single
         for first, last, single in ranges
     ]
+    if "" in expanded:
+        raise ValueError(f"[{inside}] matches nothing: the lower end of a range comes first")
+    return expanded

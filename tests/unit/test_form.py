@@ -161,6 +161,14 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         lambda s: s["properties"]["dock"].update(pattern="[A-Z]"),
         ["#/properties/dock/pattern", "outside the subset"],
     ),
+    "a pattern with characters that its spoken form has not": (
+        lambda s: s["properties"]["pallet_id"].update(pattern="^[A-B0-9]{4}$"),
+        ["#/properties/pallet_id/pattern", "allows 'AB', which cannot be said as digits"],
+    ),
+    "a pattern of several letters for a letter": (
+        lambda s: s["properties"]["dock"].update(pattern="^[A-Z]{2}$"),
+        ["#/properties/dock/pattern", "exactly one"],
+    ),
     "a pattern beside an enum": (
         lambda s: s["properties"]["dock"].update(enum=["A"]),
         ["#/properties/dock/pattern", "stands beside 'enum'"],
@@ -201,7 +209,11 @@ def test_all_faults_of_a_file_are_told_at_once(schema: dict[str, Any], tmp_path:
     schema["properties"]["quantity"]["multipleOf"] = 2
     voice(schema, "pallet_id")["speak"] = "digits"
     message = fault(written(schema, tmp_path))
-    for place in ("#/properties/dock/format", "#/properties/quantity/multipleOf", "#/properties/pallet_id/x-voice/speak"):
+    for place in (
+        "#/properties/dock/format",
+        "#/properties/quantity/multipleOf",
+        "#/properties/pallet_id/x-voice/speak",
+    ):
         assert place in message
 
 

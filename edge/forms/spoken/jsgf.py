@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge.forms.spoken import letters, numbers
 from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.sayable import check
 from edge.forms.spoken.sentences import BEFORE_COUNT, BEFORE_PLACE, CLOSINGS, CUES, OPENINGS
 from edge.forms.spoken.values import phrases
 
@@ -42,7 +43,11 @@ USUAL = {
 
 
 def jsgf(form: Form, catalogue: Catalogue) -> str:
-    """The grammar of one form, ready to be given to a decoder."""
+    """The grammar of one form, ready to be given to a decoder.
+
+    Raises Misconfigured where the form or its catalogue holds a value that cannot be said.
+    """
+    check(form, catalogue)
     name = form.name.replace("-", "_")
     rules = {**NUMBERS, "cue": _either(CUES)}
     for field in form.fields:

@@ -94,7 +94,7 @@ class _Reader:
     def _shared(self, stretch: Stretch, unit: Mark) -> Iterator[Mention]:
         """A label, words for its field, words for the unit's field, the unit: all in one stretch."""
         content = stretch.runs()[0]
-        ways, *sounding = (self._splits(stretch.field, unit.field, run) for run in stretch.runs())
+        ways, *sounding = (self._splits(stretch, unit.field, run) for run in stretch.runs())
         others = [way for other in sounding for way in other]
         first, last = (ways[0].at, ways[-1].at) if ways else (0, len(content))
         said, counted = unlinked(content[:last]), content[first:]
@@ -103,9 +103,10 @@ class _Reader:
         yield Mention(stretch.field, heads, stretch.label + said, said, stretch.cue)
         yield Mention(unit.field, tails, counted + unit.tokens, counted + unit.tokens)
 
-    def _splits(self, head: str | None, tail: str | None, run: Sequence[Token]) -> tuple[Split, ...]:
-        allowed = self._fields[str(head)].allows
-        return splits(run, partial(self._meaning, head), partial(self._meaning, tail), allowed)
+    def _splits(self, stretch: Stretch, tail: str | None, run: Sequence[Token]) -> tuple[Split, ...]:
+        allowed = self._fields[str(stretch.field)].allows
+        head = partial(self._meaning, stretch.field)
+        return splits(run, head, partial(self._meaning, tail), allowed, stretch.joined)
 
     def _meaning(self, name: str | None, said: Sequence[Token]) -> FieldValue | None:
         return None if name is None else value(_texts(unlinked(said)), self._fields[name], self._catalogue)

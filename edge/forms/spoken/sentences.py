@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from edge.forms.spoken import saying
 from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.sayable import check
 from edge.records import FieldValue
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sent
 
 
 def phrases(form: Form, catalogue: Catalogue, count: int = COUNT, seed: int = SEED) -> tuple[str, ...]:
-    """`count` sentences, the same for the same form, catalogue and seed; repetitions are kept, they carry weight."""
+    """`count` sentences, the same for the same form, catalogue and seed; repetitions are kept, they carry weight.
+
+    Raises Misconfigured where the form or its catalogue holds a value that cannot be said.
+    """
+    check(form, catalogue)
     endless = sentences(form, catalogue, Random(seed))  # noqa: S311 - sampling, not secrecy
     return tuple(next(endless).text for _ in range(count))
 

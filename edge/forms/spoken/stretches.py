@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,8 @@ class Stretch:
     cue: tuple[Token, ...] = ()
     """The correction cue that went before it."""
     unit: Mark | None = None
+    joined: bool = True
+    """Does the unit follow its number at once, with neither a pause nor another word between?"""
     said: list[Token] = dataclasses.field(default_factory=list)
     """What was said in it, without hesitations."""
 
@@ -39,6 +42,20 @@ class Stretch:
     def fresh(self) -> bool:
         """Nothing but a cue or links so far."""
         return self.field is None and all(token.link for token in self.said)
+
+    def take(self, mark: Mark, apart: bool) -> None:
+        """Add the next part of the sentence, which a pause or a hesitation may set off from what went before."""
+        match mark.part:
+            case Part.LABEL:
+                self.field, self.label, self.said = mark.field, mark.tokens, []
+            case Part.UNIT:
+                self.unit = mark
+                self.joined = not (apart or (self.said and self.said[-1].link))
+            case Part.CUE:
+                self.cue += mark.tokens
+            case Part.LINK | Part.CONTENT | Part.HESITATION:
+                first, *more = (replace(token, link=mark.part is Part.LINK) for token in mark.tokens)
+                self.said += [replace(first, apart=apart), *more]
 
     def runs(self) -> tuple[tuple[Token, ...], ...]:
         """The words to be explained; once more with "to" as "two" or "oh" as "uh", where it may have been that."""
@@ -72,33 +89,21 @@ def unlinked(said: Sequence[Token]) -> tuple[Token, ...]:
 def stretches(parts: Iterable[Mark]) -> Iterator[Stretch]:
     """Cut a sentence, given as its parts."""
     current = Stretch(None)
-    last: Token | None = None
-    hesitated = False
-    for mark in parts:
-        match mark.part:
-            case Part.LABEL if current.fresh:
-                current = Stretch(mark.field, mark.tokens, current.cue)
-            case Part.LABEL:
-                yield current
-                current = Stretch(mark.field, mark.tokens)
-            case Part.UNIT:
-                current.unit = mark
-                yield current
-                current = Stretch(None)
-            case Part.CUE if current.fresh:
-                current.cue += mark.tokens
-            case Part.CUE:
-                yield current
-                current = Stretch(None, cue=mark.tokens)
-            case Part.LINK | Part.CONTENT:
-                apart = hesitated or (last is not None and mark.tokens[0].start - last.end >= PAUSE)
-                current.said += _flagged(mark, apart)
-            case Part.HESITATION:
-                pass  # marks what follows as set off, below
-        hesitated, last = mark.part is Part.HESITATION, mark.tokens[-1]
+    for mark, apart in _set_apart(parts):
+        if mark.part in {Part.LABEL, Part.CUE} and not current.fresh:
+            yield current
+            current = Stretch(None)
+        current.take(mark, apart)
+        if mark.part is Part.UNIT:
+            yield current
+            current = Stretch(None)
     yield current
 
 
-def _flagged(mark: Mark, apart: bool) -> Iterator[Token]:
-    for at, token in enumerate(mark.tokens):
-        yield replace(token, link=mark.part is Part.LINK, apart=apart and at == 0)
+def _set_apart(parts: Iterable[Mark]) -> Iterator[tuple[Mark, bool]]:
+    """The parts without hesitations, and whether a hesitation or a pause goes before each."""
+    end, hesitated = math.inf, False
+    for mark in parts:
+        if mark.part is not Part.HESITATION:
+            yield mark, hesitated or mark.tokens[0].start - end >= PAUSE
+        end, hesitated = mark.tokens[-1].end, mark.part is Part.HESITATION

@@ -1,0 +1,136 @@
+"""What a recogniser is told to expect: sentences, a JSGF grammar, a vocabulary."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from pocketsphinx import Decoder
+
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, forms_in
+from edge.forms.spoken import check, jsgf, phrases, vocabulary
+from edge.forms.spoken.numbers import ONES
+
+
+@pytest.fixture(scope="module")
+def catalogue(repository: Path) -> Catalogue:
+    return Catalogue.load(repository / "config" / "catalogue")
+
+
+@pytest.fixture(scope="module", params=["pallet-move", "stock-count"])
+def form(request: pytest.FixtureRequest, repository: Path) -> Form:
+    return forms_in(repository / "schemas" / "forms")[request.param]
+
+
+@pytest.fixture(scope="module")
+def pallet_move(repository: Path) -> Form:
+    return forms_in(repository / "schemas" / "forms")["pallet-move"]
+
+
+def docks(values: Mapping[str, tuple[str, ...]]) -> Catalogue:
+    return Catalogue(MappingProxyType({"docks": MappingProxyType(dict(values))}))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"AB": ()}, "'AB' breaks the rules of field 'dock'"),
+        ({"A": (), "7": ()}, "'7' breaks the rules of field 'dock'"),
+    ],
+)
+@pytest.mark.parametrize("make", [phrases, jsgf, check])
+def test_a_known_value_that_breaks_the_form_is_told(
+    make: Any, values: Mapping[str, tuple[str, ...]], told: str, pallet_move: Form
+) -> None:
+    with pytest.raises(Misconfigured, match=re.escape(told)):
+        make(pallet_move, docks(values))
+
+
+def test_a_catalogue_that_is_not_there_is_told(pallet_move: Form) -> None:
+    with pytest.raises(Misconfigured, match="catalogue 'docks' does not exist"):
+        phrases(pallet_move, Catalogue(MappingProxyType({})))
+
+
+def unpatterned(repository: Path, directory: Path, spoken: str) -> Form:
+    """The pallet move with docks of any look."""
+    schema = json.loads((repository / "schemas" / "forms" / "pallet-move.schema.json").read_text())
+    del schema["properties"]["dock"]["pattern"]
+    schema["properties"]["dock"]["x-voice"]["spoken"] = spoken
+    path = directory / "pallet-move.schema.json"
+    path.write_text(json.dumps(schema))
+    return Form.load(path)
+
+
+@pytest.mark.parametrize("spoken", ["letter", "digits", "alphanumeric"])
+def test_a_value_without_words_is_told(spoken: str, repository: Path, tmp_path: Path) -> None:
+    form = unpatterned(repository, tmp_path, spoken)
+    with pytest.raises(Misconfigured, match=f"'East-1' cannot be said as {spoken}; give it words"):
+        phrases(form, docks({"East-1": ()}))
+
+
+def test_a_value_with_words_of_its_own_is_expected_and_needs_no_letters(repository: Path, tmp_path: Path) -> None:
+    form = unpatterned(repository, tmp_path, "enum")
+    catalogue = docks({"East-1": ("east gate",), "West": ()})
+    said = " ".join(phrases(form, catalogue, count=200))
+    assert "dock east gate" in said
+    assert "dock west" in said
+    assert "east gate" in jsgf(form, catalogue)
+
+
+def test_the_same_seed_gives_the_same_sentences_and_another_seed_others(form: Form, catalogue: Catalogue) -> None:
+    assert phrases(form, catalogue, count=50) == phrases(form, catalogue, count=50)
+    assert phrases(form, catalogue, count=50) != phrases(form, catalogue, count=50, seed=7)
+
+
+def test_every_word_of_the_sentences_is_in_the_vocabulary(form: Form, catalogue: Catalogue) -> None:
+    words = {word for phrase in phrases(form, catalogue) for word in phrase.split()}
+    assert words <= vocabulary(form, catalogue)
+
+
+def test_sentences_are_small_letters_as_recognisers_write_them(form: Form, catalogue: Catalogue) -> None:
+    assert all(re.fullmatch("[a-z]+( [a-z]+)*", phrase) for phrase in phrases(form, catalogue))
+
+
+def test_single_digits_are_by_far_the_commonest_way_to_say_an_id(pallet_move: Form, catalogue: Catalogue) -> None:
+    said = [re.search("pallet (?:number )?([a-z]+ [a-z]+)", phrase) for phrase in phrases(pallet_move, catalogue)]
+    first = Counter(match[1].split()[0] in {*ONES, "zero", "oh"} for match in said if match)
+    assert first[True] > 4 * first[False]
+
+
+def test_what_people_say_besides_the_fields_occurs(pallet_move: Form, catalogue: Catalogue) -> None:
+    text = "\n".join(phrases(pallet_move, catalogue))
+    fillers = ["um", "uh", "okay", "please", "moving", "that is", "going to", "i have", "with", "at", "to"]
+    numbers = ["double", "triple", "oh", "hundred and", "forty two", "quantity"]
+    for words in [*fillers, "no", "sorry", "correction", *numbers, "b as in bravo", "dock b", "dock bravo"]:
+        assert re.search(rf"\b{words}\b", text), words
+
+
+def test_some_sentences_leave_a_field_out_and_some_change_the_order(pallet_move: Form, catalogue: Catalogue) -> None:
+    said = phrases(pallet_move, catalogue)
+    assert 0.02 < sum("dock" not in phrase for phrase in said) / len(said) < 0.2
+    assert 0.05 < sum(phrase.startswith("dock") for phrase in said) / len(said) < 0.4
+
+
+def test_pocketsphinx_takes_the_grammar_and_every_word_of_it_is_in_its_dictionary(
+    form: Form, catalogue: Catalogue
+) -> None:
+    decoder = Decoder(lm=None, loglevel="FATAL")
+    decoder.add_jsgf_string("form", jsgf(form, catalogue))
+    unknown = {word for word in vocabulary(form, catalogue) if decoder.lookup_word(word) is None}
+    # Spellings that only transcripts of other recognisers carry; the grammar does not use them.
+    grammar = set(re.findall("[a-z]+", jsgf(form, catalogue)))
+    assert not unknown & grammar
+
+
+def test_the_grammar_expects_only_the_docks_there_are(pallet_move: Form, catalogue: Catalogue) -> None:
+    (letters,) = re.findall("<dock_letter> = (.*);", jsgf(pallet_move, catalogue))
+    assert "h [as in hotel] | hotel" in letters
+    assert "india" not in letters
