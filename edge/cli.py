@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
@@ -234,7 +235,7 @@ def demo(
 def models_list(config: Config = None, as_json: AsJson = False) -> None:
     """Which weights are known, under which licence, and whether they are here."""
     directory = _settings(config).models
-    table = Table("name", "engine", "languages", "size", "licence", "here")
+    table = Table("name", "engine", "languages", "size", "licence", "here", box=SIMPLE_HEAD)
     for model in weights.catalogue():
         place = weights.located(model, directory)
         if as_json:
@@ -311,7 +312,7 @@ def queue_unsettled(config: Config = None, state: State = None, as_json: AsJson 
 def forms_list(config: Config = None, as_json: AsJson = False) -> None:
     """The forms that can be dictated, and their fields."""
     found = forms_in(_settings(config).forms_directory)
-    table = Table("form", "title", "fields")
+    table = Table("form", "title", "fields", box=SIMPLE_HEAD)
     for form in found.values():
         fields = [field.name for field in form.fields]
         if as_json:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -132,7 +133,7 @@ def evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Table:
     )
     table.add_column("condition")
     for name in ("n", *Mark, *overall.fields_said, "p50 ms", "p95 ms", "x real time"):
-        table.add_column(str(name), justify="right")
+        table.add_column(str(name), justify="right", no_wrap=True)
     for condition, tally in by_condition.items():
         table.add_row(condition, *_cells(tally, list(overall.fields_said)))
     table.add_section()
@@ -159,7 +160,7 @@ def _counted(kind: Mark, count: int) -> Text:
 
 def entries(kept: Sequence[KeptEntry]) -> Table:
     """Entries of the journal, newest first, and how far each has come."""
-    table = Table("sequence", "recorded at", "form", "fields", "state", "sent", "reasons")
+    table = Table("sequence", "recorded at", "form", "fields", "state", "sent", "reasons", box=SIMPLE_HEAD)
     for entry in kept:
         table.add_row(
             str(entry.sequence),
@@ -198,7 +199,7 @@ def counted(counts: Counts) -> str:
 
 def inventory_rows(form: Form, rows: Sequence[Mapping[str, Any]]) -> Table:
     """The inventory's table, a column per field of the form."""
-    table = Table(title="The inventory's table", title_justify="left", title_style="dim")
+    table = Table(title="The inventory's table", title_justify="left", title_style="dim", box=SIMPLE_HEAD)
     for name in ("sequence", *(field.name for field in form.fields), "event"):
         table.add_column(name)
     for row in rows:
