@@ -17,12 +17,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from edge import demo as trial
-from edge import display
+from edge import display, tables
 from edge.app import Agent, assemble, form_named
 from edge.config import Settings, broker_address, load, shipped
 from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
@@ -186,7 +186,7 @@ def evaluate(
         figures = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
         _out(json.dumps({**figures, "overall": overall.as_json()}, indent=2))
     else:
-        _show(display.evaluation(by_condition, overall))
+        _show(tables.evaluation(by_condition, overall))
 
 
 def _write_lines(file: Path, results: tuple[Result, ...]) -> None:
@@ -224,7 +224,7 @@ def demo(
                 ledger = asyncio.run(trial.play(parts, recordings, display.teller(parts.form, said, as_json=False)))
                 rows = inventory.rows()
     console.print()
-    console.print(display.inventory_rows(parts.form, rows))
+    console.print(tables.inventory_rows(parts.form, rows))
     counted = trial.count(ledger, rows)
     console.print(str(counted))
     if not counted.whole:
@@ -294,10 +294,10 @@ def queue_list(
         entries, counts = journal.entries(limit), journal.counts()
     if as_json:
         for entry in entries:
-            _out(json.dumps(display.entry_json(entry)))
+            _out(json.dumps(tables.entry_json(entry)))
     else:
-        _show(display.entries(entries))
-        _out(display.counted(counts))
+        _show(tables.entries(entries))
+        _out(tables.counted(counts))
 
 
 @queue.command("unsettled")
@@ -341,7 +341,7 @@ def forms_tool(
     _out(json.dumps(tool_definition(form_named(_settings(config), name)), indent=2))
 
 
-def _show(table: Table) -> None:
+def _show(table: RenderableType) -> None:
     Console(highlight=False).print(table)
 
 
