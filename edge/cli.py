@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 from importlib.metadata import entry_points
@@ -125,12 +126,16 @@ def run(
 ) -> None:
     """Listen to the microphone until stopped (SIGTERM or Ctrl-C).
 
-    What is dictated is kept, and delivered when the broker answers: it works without a network.
+    What is dictated is kept, and delivered when the broker answers: it works without a network. On a terminal it shows
+    what was heard; into a log it writes only what became of it, unless --json asks for all.
     """
+    _log_warnings()
     parts = assemble(_settings(config, broker, state, form))
     microphone = Microphone(parts.settings.hear.device, parts.settings.watch.stall_s)
     with Desk(parts.settings.state) as desk:
-        agent = Agent(parts, desk, display.teller(parts.form, {}, as_json=as_json), live=True)
+        discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
+        tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)
+        agent = Agent(parts, desk, tell, live=True)
         asyncio.run(agent.run_until_stopped(microphone, settle_within_s=DRAIN_ON_STOP_S))
 
 
@@ -150,6 +155,7 @@ def replay(
     recorded a second time, so a replay that was cut off is simply started again. With --json: one line per utterance
     with verdict, fields, reasons and timings.
     """
+    _log_warnings()
     parts = assemble(_settings(config, broker, state, form))
     recordings = [Recording(file) for file in files]
     names = {recording.name: str(recording.path) for recording in recordings}
@@ -339,6 +345,10 @@ def forms_tool(
 ) -> None:
     """The form as the tool definition that a language model is given."""
     _out(json.dumps(tool_definition(form_named(_settings(config), name)), indent=2))
+
+
+def _log_warnings() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
 
 
 def _show(table: RenderableType) -> None:

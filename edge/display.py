@@ -30,6 +30,28 @@ def teller(form: Form, names: Mapping[str, str], *, as_json: bool) -> Show:
     return _json_teller(names) if as_json else _text_teller(form, names)
 
 
+def discreet_teller() -> Show:
+    """What a service writes to its log: what became of each utterance, and never a word of what was said."""
+    out = Console(highlight=False, soft_wrap=True)
+
+    def show(told: Told | LinkChanged) -> None:
+        match told:
+            case Decided(utterance, _, verdict, row):
+                why = ", ".join(str(reason) for reason in verdict.reasons)
+                event = "" if row is None else f", event {row.event_id}, number {row.sequence}"
+                out.print(f"{verdict.outcome}: utterance {utterance.utterance_id} ({why}){event}")
+            case LinkChanged():
+                out.print(_link(told))
+            case AlreadyKept() | SourceEnded():
+                pass
+
+    return show
+
+
+def _link(changed: LinkChanged) -> str:
+    return f"{'connected to' if changed.up else 'lost'} the broker: {changed.what}"
+
+
 def _json_teller(names: Mapping[str, str]) -> Show:
     def show(told: Told | LinkChanged) -> None:
         line = _as_json(told, names)
@@ -93,8 +115,8 @@ def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
                 if quiet_since_last:
                     console.print(_lines(names.get(source, source), ignored="no speech"), style="dim")
                 quiet_since_last = True
-            case LinkChanged(up, what):
-                console.print(Text(f"{'connected to' if up else 'lost'} the broker: {what}", style="dim"))
+            case LinkChanged():
+                console.print(Text(_link(told), style="dim"))
 
     return show
 

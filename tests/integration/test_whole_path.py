@@ -95,7 +95,7 @@ def test_what_is_spoken_into_the_microphone_becomes_a_row(
     settings.write_text(f'[hear]\ndevice = "{DEVICE}"\n')
     log = tmp_path / "run.log"
     broker = f"127.0.0.1:{inventory.broker_port}"
-    options = ["--config", settings, "--broker", broker, "--state", tmp_path / "state", "--json"]
+    options = ["--config", settings, "--broker", broker, "--state", tmp_path / "state"]
     with headset(tmp_path / "sound") as worn, Notices() as notices:
         for name, value in {**worn.environment, "NOTIFY_SOCKET": notices.address}.items():
             monkeypatch.setenv(name, value)
@@ -111,3 +111,5 @@ def test_what_is_spoken_into_the_microphone_becomes_a_row(
             process.wait()
     (row,) = inventory.rows()
     assert row["fields"] == demo[0]["fields"]
+    assert row["event_id"] in log.read_text()
+    assert "pallet" not in log.read_text(), "a log is no place for what operators say"
