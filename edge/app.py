@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from edge.agree.decide import Rules
-from edge.config import Settings
+from edge.config import Engine, Settings
 from edge.deliver.events import recorded
 from edge.delivery import Delivery, LinkChanged
 from edge.dictation import Decided, Dictation, Told
@@ -57,7 +57,13 @@ def assemble(settings: Settings, form: str | None = None) -> Parts:
     """
     chosen = form_named(settings, form or settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    return Parts(settings, chosen, catalogue, interpreter(settings, chosen, catalogue))
+    reader = interpreter(settings, chosen, catalogue)
+    if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
+        logger.warning(
+            "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
+            *(reader.name, settings.understand.model, settings.models, settings.understand.model),
+        )
+    return Parts(settings, chosen, catalogue, reader)
 
 
 def form_named(settings: Settings, name: str) -> Form:

