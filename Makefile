@@ -3,6 +3,7 @@
 VENV    := .venv
 BIN     := $(VENV)/bin
 CACHE   := .cache
+PIP     := $(BIN)/pip install --quiet --quiet --use-pep517
 MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
@@ -33,7 +34,7 @@ format: $(CACHE)/test.stamp  ## Lay out the code and mend what ruff can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-models: | $(BIN)/python  ## Fetch the recogniser's weights (checked by SHA-256); the demo does without where none are to be had
+models: | $(CACHE)/demo.stamp  ## Fetch the recogniser's weights (checked by SHA-256); the demo does without where none are to be had
 	@$(BIN)/dockvoice models get small-en-us --directory $(MODELS) || echo "Going on with pocketsphinx, whose weights come inside its wheel."
 
 system-demo:
@@ -43,16 +44,18 @@ system-test:
 	@.ci/system-packages --need $(PACKAGES)
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV) || .ci/system-packages --need python3-venv && $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { .ci/system-packages --need python3-venv && $(PYTHON) -m venv $(VENV); }
 
 $(CACHE)/demo.stamp: pyproject.toml | $(BIN)/python
 	@mkdir -p $(CACHE)
-	$(BIN)/pip install --quiet --editable '.[inventory]'
+	@echo "Installing Python packages into $(VENV) …"
+	@$(PIP) --editable '.[inventory]'
 	@touch $@
 
 $(CACHE)/test.stamp: pyproject.toml | $(BIN)/python
 	@mkdir -p $(CACHE)
-	$(BIN)/pip install --quiet --editable '.[microphone,inventory,dev]'
+	@echo "Installing Python packages into $(VENV) …"
+	@$(PIP) --editable '.[microphone,inventory,dev]'
 	@touch $@ $(CACHE)/demo.stamp
 
 clean:  ## Remove what was built, fetched and cached
