@@ -1,0 +1,151 @@
+"""The commands that hear: `run`, `replay`, `evaluate`, `demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from edge import demo as trial
+from edge import display, tables
+from edge.app import Agent, assemble
+from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, FormName, State, Wait, settings
+from edge.cli.output import line, log_warnings, show
+from edge.config import Settings, load, shipped
+from edge.errors import UnreadableInput
+from edge.evaluate import evaluate as evaluated
+from edge.hear.capture import Microphone
+from edge.hear.recording import Recording
+from edge.keep.desk import Desk
+from edge.replay import replay as replayed
+from edge.scoring import Result, read_manifest, tallies
+
+DRAIN_ON_STOP_S = 5.0
+"""How long a stopping agent waits for receipts; what is still owed then goes out at the next start."""
+
+commands = typer.Typer()
+
+
+@commands.command(epilog=EXIT_CODES)
+def run(
+    config: Config = None, broker: Broker = None, state: State = None, form: FormName = None, as_json: AsJson = False
+) -> None:
+    """Listen to the microphone until stopped (SIGTERM or Ctrl-C).
+
+    What is dictated is kept, and delivered when the broker answers: it works without a network. On a terminal it shows
+    what was heard; into a log it writes only what became of it, unless --json asks for all.
+    """
+    log_warnings()
+    parts = assemble(settings(config, broker, state, form))
+    microphone = Microphone(parts.settings.hear.device, parts.settings.watch.stall_s)
+    with Desk(parts.settings.state) as desk:
+        discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
+        tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)
+        agent = Agent(parts, desk, tell, live=True)
+        asyncio.run(agent.run_until_stopped(microphone, settle_within_s=DRAIN_ON_STOP_S))
+
+
+@commands.command(epilog=EXIT_CODES)
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Recordings: WAV or FLAC, any rate, any number of channels.")],
+    config: Config = None,
+    broker: Broker = None,
+    state: State = None,
+    form: FormName = None,
+    wait: Wait = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Send recordings the whole way, as if they were spoken now.
+
+    They go through the very same wiring as the microphone. A stretch of a recording that is on record already is not
+    recorded a second time, so a replay that was cut off is simply started again. With --json: one line per utterance
+    with verdict, fields, reasons and timings.
+    """
+    log_warnings()
+    parts = assemble(settings(config, broker, state, form))
+    recordings = [Recording(file) for file in files]
+    names = {recording.name: str(recording.path) for recording in recordings}
+    tell = display.teller(parts.form, names, as_json=as_json)
+    asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))
+
+
+@commands.command(epilog=EXIT_CODES)
+def evaluate(
+    manifest: Annotated[Path, typer.Argument(help="JSON lines, one clip each; see above.")],
+    config: Config = None,
+    as_json: AsJson = False,
+    details: Annotated[Path | None, typer.Option(help="Write one JSON line per clip to this file.")] = None,
+) -> None:
+    """Hear recordings whose truth is known, and count.
+
+    Each line of the manifest: {"audio": "clip.flac", "form": "pallet-move", "fields": {"pallet_id": "742", …} or null,
+    "condition": "clean", "speaker": "…", "speech_end": 2.31}. Paths are relative to the manifest; "fields": null means
+    that nothing may be recorded; "speech_end" is in seconds, null without speech.
+
+    right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
+    asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
+    """
+    log_warnings()
+    clips = read_manifest(manifest)
+    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("hearing", total=len(clips))
+        results = asyncio.run(evaluated(settings(config), clips, lambda _: progress.advance(task)))
+    if details is not None:
+        _write_lines(details, results)
+    by_condition, overall = tallies(results)
+    if as_json:
+        figures = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
+        line(json.dumps({**figures, "overall": overall.as_json()}, indent=2))
+    else:
+        show(tables.evaluation(by_condition, overall))
+
+
+def _write_lines(file: Path, results: tuple[Result, ...]) -> None:
+    try:
+        file.write_text("".join(json.dumps(result.as_json()) + "\n" for result in results), encoding="utf-8")
+    except OSError as fault:
+        raise UnreadableInput(f"--details {file}: cannot be written ({fault.strerror}); name another file") from None
+
+
+@commands.command(epilog=EXIT_CODES)
+def demo(
+    using: Annotated[
+        trial.BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
+    ] = trial.BrokerKind.AUTO,
+    engine: Annotated[str | None, typer.Option(help="vosk or pocketsphinx; unset: vosk where its weights are.")] = None,
+) -> None:
+    """Recorded sentences become inventory rows, counted.
+
+    Starts a broker and an inventory of its own, plays the recordings that came with the program the whole way, and
+    compares what the inventory's table holds with what was recorded. Exit code 1 if they differ.
+    """
+    log_warnings()
+    console = Console(highlight=False)
+    clips = read_manifest(shipped("recordings") / "manifest.jsonl")
+    recordings = [Recording(clip.audio) for clip in clips]
+    said = {
+        one.name: f"{clip.audio.stem[:2]} {display.said(clip)}" for one, clip in zip(recordings, clips, strict=True)
+    }
+    with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
+        scratch = Path(directory)
+        with trial.broker(using, scratch) as broker:
+            parts = assemble(load(Settings, None, **trial.settings(scratch, broker, engine)))
+            console.print(f"Broker: {broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
+            inventory = trial.Inventory(scratch, broker)
+            with inventory.running():
+                ledger = asyncio.run(trial.play(parts, recordings, display.teller(parts.form, said, as_json=False)))
+                rows = inventory.rows()
+    console.print()
+    console.print(tables.inventory_rows(parts.form, rows))
+    counted = trial.count(ledger, rows)
+    console.print(str(counted))
+    if not counted.whole:
+        raise typer.Exit(1)

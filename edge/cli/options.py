@@ -1,0 +1,42 @@
+"""Options that several commands share, and the settings they make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge.config import Settings, broker_address, load
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
+    "is not there now; 74 the disk refused; 75 not finished or already running: try again; 78 a setting, form or "
+    "catalogue must be corrected; 130 interrupted."
+)
+"""Told at the end of every command's help that can fail in these ways."""
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", envvar="DOCKVOICE_CONFIG", help="Settings file; none: the defaults.")
+]
+Broker = Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="MQTT broker, over the settings file's.")]
+State = Annotated[Path | None, typer.Option(help="Directory of the journal and recordings, over the settings file's.")]
+FormName = Annotated[str | None, typer.Option("--form", help="The form to fill, over the settings file's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs instead of text for people.")]
+ModelName = Annotated[str, typer.Argument(help="A name from `dockvoice models list`.")]
+Models = Annotated[Path | None, typer.Option("--directory", help="Where weights are kept, over the settings file's.")]
+Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait at the end for the inventory's receipts.")]
+
+
+def settings(
+    config: Path | None, broker: str | None = None, state: Path | None = None, form: str | None = None
+) -> Settings:
+    """The settings of the file `config`, with what the command line gives laid over them. Raises Misconfigured."""
+    given: dict[str, Any] = {}
+    if broker is not None:
+        given["deliver"] = {"mqtt": broker_address(broker)}
+    if state is not None:
+        given["state_directory"] = state
+    if form is not None:
+        given["forms"] = {"active": form}
+    return load(Settings, config, **given)
