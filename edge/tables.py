@@ -34,7 +34,7 @@ def evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
 
 
 def _figures(*names: str) -> Table:
-    table = Table("condition", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption_justify="left")
+    table = Table("condition", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, caption_justify="left")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     return table
