@@ -30,11 +30,13 @@ def evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
         style = "bold" if tally is overall else ""
         marks.add_row(condition, *_marks(tally.as_json()), style=style)
         details.add_row(condition, *_details(tally.as_json(), fields), style=style)
-    return Group(marks, details)
+    return Group(marks, "", details)
 
 
 def _figures(*names: str) -> Table:
-    table = Table("condition", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, caption_justify="left")
+    # Without edges, and with one blank between columns: the widest condition must fit a terminal of 80 columns.
+    table = Table("condition", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.caption_justify = "left"
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     return table
