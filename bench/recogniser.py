@@ -63,13 +63,15 @@ def main() -> None:
     settings = load(Settings, None, understand={"engine": options.engine})
     form = forms_in(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
-    vosk_interpreter.phrases = partial(phrases, count=options.phrases)  # the one figure that is not a setting
+    # The one figure that is not a setting.
+    vosk_interpreter.phrases = partial(phrases, count=options.phrases)  # type: ignore[attr-defined] # it only imports it
     before = _memory()
     reader, seconds = _timed(lambda: interpreter(settings, form, catalogue))
     print(f"{reader.name}: made in {seconds * 1000:.0f} ms, {_memory() - before:.0f} MB, {options.phrases} phrases")
     _, seconds = _timed(reader.attend)
     print(f"one attention made in {seconds * 1000:.1f} ms")
-    tallies, waits, work, sound = defaultdict(Tally), [], 0.0, 0.0
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+    waits, work, sound = [], 0.0, 0.0
     for clip in _clips(options.manifest, options.kinds, options.conditions):
         pcm = _pcm(options.manifest.parent / clip["audio"])
         reading, wait, all_of_it = asyncio.run(_read(reader, form, pcm))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,52 +15,88 @@ from typing import Any, Self
 from tests.command import DOCKVOICE, dockvoice
 from tests.waiting import Notices
 
+ENDED_IN_S = 30
+"""It ends in well under a second; a busy machine may need longer."""
+
 
 class RunningInventory:
-    """`dockvoice inventory` on a broker, with SQLite in a directory of its own unless a database is named."""
+    """`dockvoice inventory` on a broker, with SQLite in a directory of its own unless a database is named.
 
-    def __init__(self, broker_port: int, directory: Path, database: str | None = None) -> None:
+    Entering waits until it has subscribed, unless told otherwise. `environment` is what it is given besides.
+    """
+
+    def __init__(
+        self,
+        broker_port: int,
+        directory: Path,
+        database: str | None = None,
+        *,
+        wait: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.broker_port = broker_port
         self.log = directory / "inventory.log"
-        self._database = ["--database", database or f"sqlite:///{directory / 'inventory.db'}"]
+        self._database = database or f"sqlite:///{directory / 'inventory.db'}"
+        self._wait = wait
+        self._environment = environment or {}
+        self._held = ExitStack()
+        self._notices: Notices | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start(wait=self._wait)
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
+        self._close()
 
     def start(self, *, wait: bool = True) -> None:
         """Start it; with `wait`, return when it has subscribed."""
-        with Notices() as notices, self.log.open("ab") as log:
+        # Each run has a socket of its own: a word of the one before is never taken for this one's.
+        self._notices = self._held.enter_context(Notices())
+        environment = {"DOCKVOICE_INVENTORY_DATABASE": self._database, "NOTIFY_SOCKET": self._notices.address}
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*DOCKVOICE, "inventory", *self._database, "--broker", f"127.0.0.1:{self.broker_port}"],
+                [*DOCKVOICE, "inventory", "--broker", f"127.0.0.1:{self.broker_port}"],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "NOTIFY_SOCKET": notices.address},
+                env={**os.environ, **environment, **self._environment},
             )
-            if wait:
-                notices.wait_until_ready(self.log.read_text)
+        if wait:
+            self.hear("READY=1")
 
-    def stop(self) -> None:
-        """End it as systemd would."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=30)
-            self._process = None
+    def hear(self, word: str) -> None:
+        """Return when the latest run said `word` to systemd, for example READY=1."""
+        assert self._notices is not None
+        self._notices.hear(word, self.log.read_text)
+
+    def stop(self) -> int:
+        """End it as systemd would; its exit code."""
+        return self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-        self._process = None
+        self._end(signal.SIGKILL)
 
     def rows(self) -> list[dict[str, Any]]:
         """What stands in its table, told by its own command."""
-        told = dockvoice("inventory", "rows", *self._database, "--json", "--limit", "100000")
+        told = dockvoice("inventory", "rows", "--database", self._database, "--json", "--limit", "100000")
         assert told.returncode == 0, told.stderr
         return [json.loads(line) for line in told.stdout.splitlines()]
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        code = self._process.wait(ENDED_IN_S)
+        self._process = None
+        return code
+
+    def _close(self) -> None:
+        with self._held:
+            if self._process is not None:
+                self.stop()

@@ -7,12 +7,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.waiting import until
 
 PATIENCE_S = 10.0
 """How long mosquitto may take to start or to stop; it takes some milliseconds."""
@@ -96,11 +97,7 @@ class Mosquitto:
         assert program is not None, "mosquitto is not installed: apt install mosquitto"
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen([program, "-v", "-c", str(self._configuration)], stdout=log, stderr=log)
-        deadline = time.monotonic() + PATIENCE_S
-        while not self._accepts():
-            assert self._process.poll() is None, f"mosquitto ended at once:\n{self.log}"
-            assert time.monotonic() < deadline, f"mosquitto takes no connections:\n{self.log}"
-            time.sleep(0.01)
+        until(self._accepts, lambda: f"mosquitto takes no connections:\n{self.log}", PATIENCE_S)
 
     def stop(self) -> None:
         """Stop as an administrator would: mosquitto says farewell to its clients and saves."""
@@ -129,6 +126,8 @@ class Mosquitto:
         self._process = None
 
     def _accepts(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"mosquitto ended at once:\n{self.log}"
         with socket.socket() as probe:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", self.port)) == 0

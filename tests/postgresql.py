@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypedDict
 
 import pytest
+
+from tests.waiting import until
 
 STARTED_IN_S = 30
 """A cluster starts in under a second; much more on a machine busy with other tests."""
@@ -39,7 +40,15 @@ def _programs() -> Path:
     return versions[-1].parent
 
 
-def _owner() -> dict[str, Any]:
+class Owner(TypedDict, total=False):
+    """As whom a program is started, in the words of `subprocess`."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _owner() -> Owner:
     """PostgreSQL refuses to run as root: there it runs as the user that its package made."""
     if os.geteuid() != 0:
         return {}
@@ -99,14 +108,11 @@ class PostgreSQL:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         options = [part for name, value in OPTIONS.items() for part in ("-c", f"{name}={value}")]
-        command = [self._programs / "postgres", "-D", self._data, "-p", str(self.port), "-k", self._directory, *options]
+        places = ["-D", str(self._data), "-p", str(self.port), "-k", str(self._directory)]
+        command = [str(self._programs / "postgres"), *places, *options]
         with (self._directory / "log").open("ab") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory, **self._owner)
-        deadline = time.monotonic() + STARTED_IN_S
-        while not self._answers():
-            assert self._server.poll() is None, (self._directory / "log").read_text()
-            assert time.monotonic() < deadline, f"PostgreSQL did not answer in {STARTED_IN_S} s"
-            time.sleep(0.02)
+        until(self._answers, f"PostgreSQL did not answer in {STARTED_IN_S} s", STARTED_IN_S)
 
     def stop(self) -> None:
         """Stop the server as in an outage: sessions are cut off in the middle of what they do."""
@@ -137,11 +143,13 @@ class PostgreSQL:
         return ["--host=127.0.0.1", f"--port={self.port}", "--username=tester"]
 
     def _answers(self) -> bool:
-        ready = [self._programs / "pg_isready", "--quiet", *self._server_at]
+        assert self._server is not None
+        assert self._server.poll() is None, (self._directory / "log").read_text()
+        ready = [str(self._programs / "pg_isready"), "--quiet", *self._server_at]
         return subprocess.run(ready, check=False, cwd=self._directory, **self._owner).returncode == 0
 
     def _run(self, program: str, *arguments: str | Path) -> str:
-        command = [self._programs / program, *arguments]
+        command = [str(self._programs / program), *map(str, arguments)]
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, cwd=self._directory, timeout=60, **self._owner
         )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.waiting import until
 
 DEVICE = "headset"
 """The microphone's name for PortAudio, and the server's name for the source."""
@@ -94,12 +95,12 @@ def _command(socket: Path) -> list[str]:
 
 
 def _wait_for_source(server: subprocess.Popen[bytes], environment: dict[str, str], log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and server.poll() is None:
-        listed = subprocess.run(
-            ["pactl", "list", "short", "sources"], env=environment, capture_output=True, text=True, check=False
-        )
-        if DEVICE in listed.stdout:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"the virtual headset did not start: {log.read_text()[-2000:]}")
+    def complaint() -> str:
+        return f"the virtual headset did not start: {log.read_text()[-2000:]}"
+
+    def listed() -> bool:
+        assert server.poll() is None, complaint()
+        listing = ["pactl", "list", "short", "sources"]
+        return DEVICE in subprocess.run(listing, env=environment, capture_output=True, text=True, check=False).stdout
+
+    until(listed, complaint, START_S)

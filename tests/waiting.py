@@ -13,11 +13,15 @@ PATIENCE_S = 60.0
 """Everything waited for comes within a second or two; this is for a machine that is busy with something else."""
 
 
-def until(condition: Callable[[], bool], complaint: str, seconds: float = PATIENCE_S) -> None:
+Complaint = str | Callable[[], str]
+"""What a test fails with: a callable where it can only be told then, as from a log."""
+
+
+def until(condition: Callable[[], bool], complaint: Complaint, seconds: float = PATIENCE_S) -> None:
     """Return when the condition holds; fail with the complaint if it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, complaint
+        assert time.monotonic() < deadline, _told(complaint)
         time.sleep(0.02)
 
 
@@ -37,12 +41,16 @@ class Notices:
         self._socket.close()
         self._directory.cleanup()
 
-    def wait_until_ready(self, complaint: Callable[[], str]) -> None:
-        """Return when READY=1 came."""
+    def hear(self, word: str, complaint: Complaint) -> None:
+        """Return when the program said `word`, for example READY=1; what it said before that is gone."""
         deadline = time.monotonic() + PATIENCE_S
         self._socket.settimeout(PATIENCE_S)
         try:
-            while b"READY=1" not in self._socket.recv(4096):
-                assert time.monotonic() < deadline, complaint()
+            while word not in self._socket.recv(4096).decode().split("\n"):
+                assert time.monotonic() < deadline, _told(complaint)
         except TimeoutError:
-            raise AssertionError(complaint()) from None
+            raise AssertionError(_told(complaint)) from None
+
+
+def _told(complaint: Complaint) -> str:
+    return complaint if isinstance(complaint, str) else complaint()

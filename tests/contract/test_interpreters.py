@@ -11,7 +11,7 @@ import os
 import random
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +88,17 @@ def scripted() -> Interpreter:
     return Scripted({sound(CLEAR): Reading("scripted", "pallet-move", (Word("pallet", 0.4, 0.6, 1.0),), fields)})
 
 
+def vosk(weights: Path) -> Interpreter:
+    return VoskInterpreter(weights, form(), catalogue(), HANGOVER_MS)
+
+
 MODELS = Path(os.environ.get("DOCKVOICE_TEST_MODELS", ""))
 HERE: dict[str, Callable[[], Interpreter]] = {
     "scripted": scripted,
     "pocketsphinx": lambda: PocketsphinxInterpreter(form(), catalogue(), HANGOVER_MS),
 }
 if weights := located(named("small-en-us"), MODELS):
-    HERE["vosk"] = lambda: VoskInterpreter(weights, form(), catalogue(), HANGOVER_MS)
+    HERE["vosk"] = partial(vosk, weights)
 else:
     HERE["pocketsphinx, vosk's weights are not here"] = HERE.pop("pocketsphinx")
 

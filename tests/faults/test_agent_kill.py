@@ -19,6 +19,7 @@ from edge.keep.journal import Journal
 from tests.command import dockvoice, started
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
+from tests.waiting import until
 
 KILLS = 20
 SEED = 20261120
@@ -51,7 +52,7 @@ class Device:
         settings = directory / f"{name}.toml"
         settings.write_text(f'device = "{name}"\nstate_directory = "{self.state}"\n')
         broker = f"127.0.0.1:{inventory.broker_port}"
-        self.command = ["replay", *recordings, "--config", settings, "--broker", broker, "--json"]
+        self.command: list[str | Path] = ["replay", *recordings, "--config", settings, "--broker", broker, "--json"]
         self.log = directory / f"{name}.log"
 
     def replay(self) -> None:
@@ -61,14 +62,14 @@ class Device:
     def killed_replay(self, lines: int, then_s: float) -> None:
         """Replay, and kill when `lines` utterances were told and `then_s` seconds more have passed."""
         process = started(self.command, self.log)
-        deadline = time.monotonic() + 60
-        while self.log.read_text().count("\n") < lines:
-            assert process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, "the replay told nothing"
-            time.sleep(0.001)
-        time.sleep(then_s)
+        until(lambda: self._told() >= lines or process.poll() is not None, "the replay told nothing")
+        assert self._told() >= lines, self.log.read_text()
+        time.sleep(then_s)  # the random moment itself, not a wait for anything
         process.kill()
         process.wait()
+
+    def _told(self) -> int:
+        return self.log.read_text().count("\n")
 
     def heard(self) -> int:
         if not (self.state / "journal.db").exists():

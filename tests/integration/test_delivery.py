@@ -55,6 +55,9 @@ class FarEnd:
             case _:
                 pass
 
+    def wait_for_entries(self, number: int) -> None:
+        until(lambda: len(self.entries) >= number, f"fewer than {number} were sent")
+
     def say(self, payload: bytes) -> None:
         assert self._session.publish(TOPICS.receipts, payload, tag="receipt")
 
@@ -138,7 +141,7 @@ def test_what_is_no_receipt_settles_nothing_and_does_no_harm(
     row = committed(desk)
 
     def meanwhile() -> None:
-        until(lambda: bool(far_end.entries), "nothing was sent")
+        far_end.wait_for_entries(1)
         far_end.say(noise)
         far_end.say(answer(row))
 
@@ -151,7 +154,7 @@ def test_a_receipt_for_a_strangers_event_does_no_harm(desk: Desk, broker: Mosqui
     stranger = OutboxRow("00000000-0000-7000-8000-000000000000", 7, "")
 
     def meanwhile() -> None:
-        until(lambda: bool(far_end.entries), "nothing was sent")
+        far_end.wait_for_entries(1)
         far_end.say(answer(stranger))
         far_end.say(answer(row))
 
@@ -163,7 +166,7 @@ def test_a_refusal_settles_and_its_reason_is_kept(desk: Desk, broker: Mosquitto,
     row = committed(desk)
 
     def meanwhile() -> None:
-        until(lambda: bool(far_end.entries), "nothing was sent")
+        far_end.wait_for_entries(1)
         far_end.say(answer(row, ReceiptOutcome.REFUSED, ("unknown_pallet",)))
 
     delivering(delivery(desk, broker), meanwhile)
@@ -182,8 +185,8 @@ def test_more_than_a_window_goes_out_in_order(desk: Desk, broker: Mosquitto, far
     rows = [committed(desk, number) for number in range(40)]
 
     def meanwhile() -> None:
-        for number, row in enumerate(rows):
-            until(lambda number=number: len(far_end.entries) > number, f"only {number} were sent")
+        for number, row in enumerate(rows, 1):
+            far_end.wait_for_entries(number)
             far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)

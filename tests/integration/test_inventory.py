@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import random
-import signal
-import socket
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,8 +19,8 @@ from edge.deliver.events import Topics, read_receipt
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
 from inventory.store import Store
-from tests.command import DOCKVOICE
 from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.postgresql import PostgreSQL
 
@@ -31,54 +28,8 @@ WITHIN_S = 30
 """Everything here happens in a second or two; a busy machine may need longer."""
 
 
-class Inventory:
-    """A running `dockvoice inventory`; `told` is what it says to systemd."""
-
-    def __init__(self, broker: Mosquitto, url: str, directory: Path, *, wait: bool = True) -> None:
-        self._wait = wait
-        self.log = directory / "inventory.log"
-        self._command = [*DOCKVOICE, "inventory", "--broker", f"127.0.0.1:{broker.port}"]
-        self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._systemd.bind(str(directory / "notify"))
-        self._systemd.settimeout(WITHIN_S)
-        self._environment = os.environ | {
-            "DOCKVOICE_INVENTORY_DATABASE": url,
-            "NOTIFY_SOCKET": str(directory / "notify"),
-            "WATCHDOG_USEC": "3000000",
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        if self._wait:
-            self.hear(b"READY=1")
-        return self
-
-    def __exit__(self, *_fault: object) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self.kill()
-        self._systemd.close()
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stderr=log, env=self._environment)
-
-    def hear(self, word: bytes) -> None:
-        """Wait until it says `word` to systemd."""
-        deadline = time.monotonic() + WITHIN_S
-        while word not in self._systemd.recv(4096).split(b"\n"):
-            assert time.monotonic() < deadline, self.log.read_text()
-
-    def kill(self) -> None:
-        self._end(signal.SIGKILL)
-
-    def terminate(self) -> int:
-        return self._end(signal.SIGTERM)
-
-    def _end(self, how: signal.Signals) -> int:
-        assert self._process is not None
-        self._process.send_signal(how)
-        return self._process.wait(WITHIN_S)
+WATCHED = {"WATCHDOG_USEC": "3000000"}
+"""As systemd tells a program that it must give a sign of life every three seconds."""
 
 
 class Device:
@@ -106,7 +57,10 @@ class Device:
     def send(self, *messages: dict[str, Any] | bytes) -> None:
         for message in messages:
             body = message if isinstance(message, bytes) else payload(message)
-            self.wait_for(lambda body=body: self._session.publish(self.topics.entries, body, tag="event"))
+            self.wait_for(partial(self._session.publish, self.topics.entries, body, tag="event"))
+
+    def has_receipts_for(self, number: int) -> bool:
+        return len(self.outcomes) >= number
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Take the news until `condition` holds."""
@@ -165,7 +119,11 @@ def count(url: str) -> Counts:
 
 def test_entries_become_rows_and_the_device_gets_receipts(broker: Mosquitto, url: str, tmp_path: Path) -> None:
     sent = [recorded(1), recorded(2, quantity=0), amended(3, 1, quantity=15), cancelled(4, 3), recorded(5), recorded(5)]
-    with Inventory(broker, url, tmp_path), Device(broker) as device, Device(broker, device="dock-4") as other:
+    with (
+        RunningInventory(broker.port, tmp_path, url),
+        Device(broker) as device,
+        Device(broker, device="dock-4") as other,
+    ):
         device.send(*sent)
         other.send(recorded(1), recorded(1, at=("north", "dock-4")))
         device.wait_for(lambda: sum(map(len, device.outcomes.values())) == len(sent))
@@ -183,10 +141,10 @@ def test_entries_become_rows_and_the_device_gets_receipts(broker: Mosquitto, url
 
 
 def test_a_message_that_is_no_event_is_kept_and_holds_nothing_up(broker: Mosquitto, url: str, tmp_path: Path) -> None:
-    with Inventory(broker, url, tmp_path) as inventory, Device(broker) as device:
+    with RunningInventory(broker.port, tmp_path, url) as inventory, Device(broker) as device:
         device.send(b"hello", recorded(1))
         device.wait_for(lambda: device.outcomes == {identity(1, 1): ["applied"]})
-        assert inventory.terminate() == 0
+        assert inventory.stop() == 0
     assert (count(url).rejected, count(url).rows) == (1, 1)
     assert "kept aside from dockvoice/north/dock-3/entries" in inventory.log.read_text()
 
@@ -194,15 +152,14 @@ def test_a_message_that_is_no_event_is_kept_and_holds_nothing_up(broker: Mosquit
 def test_killed_again_and_again_every_event_is_applied_once(broker: Mosquitto, url: str, tmp_path: Path) -> None:
     chance = random.Random(2026)
     sent = [recorded(number) for number in range(1, 301)]
-    with Inventory(broker, url, tmp_path) as inventory, Device(broker) as device:
+    with RunningInventory(broker.port, tmp_path, url) as inventory, Device(broker) as device:
         for begin in range(0, 300, 60):
             device.send(*sent[begin : begin + 60])
-            answered = begin + chance.randrange(60)
-            device.wait_for(lambda answered=answered: len(device.outcomes) >= answered)
+            device.wait_for(partial(device.has_receipts_for, begin + chance.randrange(60)))
             inventory.kill()
-            inventory.start()
+            inventory.start(wait=False)
         device.settle(sent)
-        assert inventory.terminate() == 0
+        assert inventory.stop() == 0
 
     with looking(url) as store:
         assert sorted(row.sequence for row in store.rows()) == list(range(1, 301))
@@ -211,12 +168,12 @@ def test_killed_again_and_again_every_event_is_applied_once(broker: Mosquitto, u
 
 
 def test_while_it_is_stopped_the_broker_keeps_what_is_sent(broker: Mosquitto, url: str, tmp_path: Path) -> None:
-    with Inventory(broker, url, tmp_path) as inventory, Device(broker) as device:
+    with RunningInventory(broker.port, tmp_path, url) as inventory, Device(broker) as device:
         device.send(recorded(1))
         device.wait_for(lambda: len(device.outcomes) == 1)
-        assert inventory.terminate() == 0
+        assert inventory.stop() == 0
         device.send(recorded(2), recorded(3))
-        inventory.start()
+        inventory.start(wait=False)
         device.wait_for(lambda: len(device.outcomes) == 3)
     assert count(url).rows == 3
 
@@ -224,7 +181,11 @@ def test_while_it_is_stopped_the_broker_keeps_what_is_sent(broker: Mosquitto, ur
 def test_while_the_database_is_away_nothing_is_answered_and_afterwards_all_is(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
-    with PostgreSQL() as database, Inventory(broker, database.url, tmp_path) as inventory, Device(broker) as device:
+    with (
+        PostgreSQL() as database,
+        RunningInventory(broker.port, tmp_path, database.url) as inventory,
+        Device(broker) as device,
+    ):
         device.send(recorded(1))
         device.wait_for(lambda: len(device.outcomes) == 1)
         database.stop()
@@ -233,7 +194,7 @@ def test_while_the_database_is_away_nothing_is_answered_and_afterwards_all_is(
         assert len(device.outcomes) == 1
         database.start()
         device.wait_for(lambda: len(device.outcomes) == 3)
-        assert inventory.terminate() == 0
+        assert inventory.stop() == 0
         assert device.outcomes == {identity(1, number): ["applied"] for number in (1, 2, 3)}
         assert count(database.url).rows == 3
     assert inventory.log.read_text().count("connected to the broker") == 1, "the session stayed up"
@@ -241,39 +202,36 @@ def test_while_the_database_is_away_nothing_is_answered_and_afterwards_all_is(
 
 def test_a_broker_that_is_killed_and_comes_back_loses_nothing(broker: Mosquitto, url: str, tmp_path: Path) -> None:
     sent = [recorded(number) for number in range(1, 101)]
-    with Inventory(broker, url, tmp_path) as inventory, Device(broker) as device:
+    with RunningInventory(broker.port, tmp_path, url) as inventory, Device(broker) as device:
         device.send(*sent[:50])
         broker.kill()
         broker.start()
         device.settle(sent)
-        assert inventory.terminate() == 0
+        assert inventory.stop() == 0
     assert (count(url).rows, count(url).events) == (100, 100)
 
 
 def test_a_broker_that_comes_late_is_waited_for(tmp_path: Path, free_port: Callable[[], int]) -> None:
     broker = Mosquitto(tmp_path / "broker", free_port())
-    with Inventory(broker, f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path, wait=False) as inventory:
-        inventory.hear(b"WATCHDOG=1")
+    with RunningInventory(broker.port, tmp_path, wait=False, environment=WATCHED) as inventory:
+        inventory.hear("WATCHDOG=1")
         with broker:
-            inventory.hear(b"READY=1")
-            assert inventory.terminate() == 0
+            inventory.hear("READY=1")
+            assert inventory.stop() == 0
 
 
 def test_it_tells_systemd_that_it_lives_and_that_it_stops(broker: Mosquitto, tmp_path: Path) -> None:
-    with Inventory(broker, f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path) as inventory:
-        inventory.hear(b"WATCHDOG=1")
-        assert inventory.terminate() == 0
-        inventory.hear(b"STOPPING=1")
+    with RunningInventory(broker.port, tmp_path, environment=WATCHED) as inventory:
+        inventory.hear("WATCHDOG=1")
+        assert inventory.stop() == 0
+        inventory.hear("STOPPING=1")
     assert inventory.log.read_text().rstrip().endswith("stopped")
 
 
 def test_two_consumers_under_two_names_apply_each_event_once(broker: Mosquitto, url: str, tmp_path: Path) -> None:
     sent = [recorded(number) for number in range(1, 101)]
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    second = Inventory(broker, url, tmp_path / "b")
-    second._environment["DOCKVOICE_INVENTORY_CLIENT_ID"] = "second"
-    with Inventory(broker, url, tmp_path / "a"), second, Device(broker) as device:
+    second = RunningInventory(broker.port, tmp_path / "b", url, environment={"DOCKVOICE_INVENTORY_CLIENT_ID": "second"})
+    with RunningInventory(broker.port, tmp_path / "a", url), second, Device(broker) as device:
         device.send(*sent)
         device.wait_for(lambda: sum(map(len, device.outcomes.values())) == 200)
     assert all(sorted(outcomes) == ["applied", "duplicate"] for outcomes in device.outcomes.values())

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import pytest
 from paho.mqtt.client import Client
@@ -22,10 +22,20 @@ from edge.config import Mqtt
 from edge.deliver.events import MEDIA_TYPE
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent, Will
 from tests.mosquitto import Certificates, Mosquitto
+from tests.waiting import until
 
 DEADLINE_S = 15.0
-RIGHT = {"username": "dock", "password": "right"}
-WRONG = {"username": "dock", "password": "wrong"}
+
+
+class Login(TypedDict):
+    """Settings of `Mqtt`."""
+
+    username: str
+    password: str
+
+
+RIGHT: Login = {"username": "dock", "password": "right"}
+WRONG: Login = {"username": "dock", "password": "wrong"}
 BOTH = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
 Event = TypeVar("Event", Connected, Disconnected, Acknowledged, Delivered)
@@ -54,13 +64,6 @@ class Owner:
         return self.all(kind)[number - 1]
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"never came true: {what}"
-        time.sleep(0.01)
-
-
 class Sessions:
     """Opens sessions and sees to it that none outlives the test."""
 
@@ -68,15 +71,14 @@ class Sessions:
         self.opened: list[Session] = []
 
     def __call__(
-        self, port: int, name: str = "device", *, receive: Any = None, start: bool = True, **options: Any
+        self, port: int, name: str = "device", *, receive: Callable[[SessionEvent], None] | None = None, **options: Any
     ) -> tuple[Session, Owner]:
         owner = Owner()
         kept = {key: options.pop(key) for key in ("subscriptions", "will", "manual_ack") if key in options}
         settings = Mqtt(**{"host": "127.0.0.1", "port": port, "keepalive_s": 5, "reconnect_maximum_s": 1, **options})
         session = Session(settings, client_id=name, receive=receive or owner, **kept)
         self.opened.append(session)
-        if start:
-            session.start()
+        session.start()
         return session, owner
 
 
@@ -113,12 +115,16 @@ def test_what_one_publishes_another_receives_and_the_broker_acknowledges(
 def test_the_content_type_travels_as_a_property_of_mqtt_5(broker: Mosquitto, connect: Sessions) -> None:
     session, owner = connect(broker.port)
     owner.next(Connected)
-    arrived: SimpleQueue[tuple[bytes, str]] = SimpleQueue()
+
+    def publish(*_subscribed: object) -> None:
+        session.publish("entries", b"{}", tag="one", content_type=MEDIA_TYPE)
+
+    arrived: SimpleQueue[tuple[bytes | bytearray, str | None]] = SimpleQueue()
     reader = Client(CallbackAPIVersion.VERSION2, "reader", protocol=MQTTProtocolVersion.MQTTv5)
     reader.on_message = lambda _client, _userdata, message: arrived.put(
-        (message.payload, message.properties.ContentType)
+        (message.payload, getattr(message.properties, "ContentType", None))
     )
-    reader.on_subscribe = lambda *_: session.publish("entries", b"{}", tag="one", content_type=MEDIA_TYPE)
+    reader.on_subscribe = publish
     reader.connect("127.0.0.1", broker.port)
     reader.subscribe("entries", 1)
     reader.loop_start()
@@ -132,7 +138,7 @@ def test_the_content_type_travels_as_a_property_of_mqtt_5(broker: Mosquitto, con
 def test_an_absent_broker_is_waited_for(tmp_path: Path, free_port: Callable[[], int], connect: Sessions) -> None:
     port = free_port()
     session, owner = connect(port)
-    until(lambda: session.trouble is not None, "trouble is told")
+    until(lambda: session.trouble is not None, "no trouble was told")
     assert session.trouble == f"broker 127.0.0.1:{port}: Connection refused"
     assert not session.connected
     assert not session.publish("entries", b"too early", tag="early")
@@ -227,7 +233,7 @@ def test_a_wrong_password_is_told(
 ) -> None:
     with Mosquitto(tmp_path / "broker", free_port(), users={RIGHT["username"]: RIGHT["password"]}) as broker:
         session, owner = connect(broker.port, version=version, **WRONG)
-        until(lambda: session.trouble is not None, "trouble is told")
+        until(lambda: session.trouble is not None, "no trouble was told")
         assert session.trouble == (
             f"broker 127.0.0.1:{broker.port}: refuses the connection: not authorized; check username and password"
         )
@@ -259,10 +265,10 @@ def test_tls_verifies_the_broker(
         session.publish("echo", b"secret", tag="one")
         assert owner.next(Delivered).payload == b"secret"
         doubtful, nothing = connect(broker.port, "doubtful", tls=True, ca_file=strangers.authority)
-        until(lambda: doubtful.trouble is not None, "trouble is told")
+        until(lambda: doubtful.trouble is not None, "no trouble was told")
         assert "certificate is not trusted" in str(doubtful.trouble)
         plain, nothing_either = connect(broker.port, "plain")
-        until(lambda: plain.trouble is not None, "trouble is told")
+        until(lambda: plain.trouble is not None, "no trouble was told")
         assert "it may expect TLS" in str(plain.trouble)
         assert nothing.heard == nothing_either.heard == []
 
@@ -271,11 +277,16 @@ def test_mutual_tls(
     tmp_path: Path, free_port: Callable[[], int], connect: Sessions, certificates: Certificates
 ) -> None:
     with Mosquitto(tmp_path / "broker", free_port(), tls=certificates, client_certificates=True) as broker:
-        given = {"certificate_file": certificates.client, "key_file": certificates.client_key}
-        _, owner = connect(broker.port, tls=True, ca_file=certificates.authority, **given)
+        _, owner = connect(
+            broker.port,
+            tls=True,
+            ca_file=certificates.authority,
+            certificate_file=certificates.client,
+            key_file=certificates.client_key,
+        )
         owner.next(Connected)
         nobody, nothing = connect(broker.port, "nobody", tls=True, ca_file=certificates.authority)
-        until(lambda: nobody.trouble is not None, "trouble is told")
+        until(lambda: nobody.trouble is not None, "no trouble was told")
         assert "client certificate" in str(nobody.trouble) or "certificate required" in str(nobody.trouble)
         assert nothing.heard == []
 
@@ -311,9 +322,9 @@ def test_a_broken_receiver_ends_the_session_and_loses_no_message(broker: Mosquit
             raise LookupError("pallet seven four two")  # noqa: TRY004 - what a broken receiver raises is its own affair
 
     session, _ = connect(broker.port, receive=broken, subscriptions=["entries"])
-    until(lambda: session.connected, "connected")
+    until(lambda: session.connected, "it never connected")
     session.publish("entries", b"precious", tag="one")
-    until(lambda: session.failure is not None, "the failure is kept")
+    until(lambda: session.failure is not None, "the failure was not kept")
     assert session.trouble == (
         f"broker 127.0.0.1:{broker.port}: the receiver failed (LookupError), the session is over"
     )
@@ -337,7 +348,7 @@ def test_a_denied_subscription_is_no_connection(free_port: Callable[[], int], co
             property_length = b"\x00" if version == "5" else b""
             suback = packet[2:4] + property_length + (b"\x87" if version == "5" else b"\x80")
             connection.sendall(b"\x90" + bytes([len(suback)]) + suback)
-            until(lambda: session.trouble is not None, "trouble is told")
+            until(lambda: session.trouble is not None, "no trouble was told")
     assert "may not subscribe to receipts" in str(session.trouble)
     assert owner.heard == []
 
@@ -355,9 +366,9 @@ def test_a_session_that_never_connected_stops_and_leaves_no_thread(
     free_port: Callable[[], int], connect: Sessions
 ) -> None:
     session, _ = connect(free_port(), "gone")
-    until(lambda: session.trouble is not None, "trouble is told")
+    until(lambda: session.trouble is not None, "no trouble was told")
     session.stop()
-    until(lambda: not [thread for thread in threading.enumerate() if "gone" in thread.name], "the thread has ended")
+    until(lambda: not [thread for thread in threading.enumerate() if "gone" in thread.name], "the thread did not end")
 
 
 @pytest.fixture
@@ -376,7 +387,7 @@ def old_broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[int]:
     with (tmp_path / "amqtt.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-c", program, str(port)], stdout=log, stderr=log)
     try:
-        until(lambda: _listens(port), "amqtt listens")
+        until(lambda: _listens(port), "amqtt does not listen")
         yield port
     finally:
         process.kill()
@@ -431,7 +442,7 @@ def test_which_version_is_tried_next(
         server.settimeout(DEADLINE_S)
         session, _ = connect(port, version=version)
         assert scripted(server, *answers) == levels
-        until(lambda: session.trouble is not None, "trouble is told")
+        until(lambda: session.trouble is not None, "no trouble was told")
     if answers[-1] == UNSUPPORTED:
         assert 'unsupported protocol version; version = "auto"' in str(session.trouble)
 
@@ -440,5 +451,5 @@ def test_a_port_that_says_nothing_is_told(free_port: Callable[[], int], connect:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
         session, _ = connect(port, keepalive_s=60)
-        until(lambda: session.trouble is not None, "trouble is told")
+        until(lambda: session.trouble is not None, "no trouble was told")
     assert "takes the connection but does not answer MQTT 5" in str(session.trouble)

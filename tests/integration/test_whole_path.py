@@ -70,7 +70,7 @@ def test_a_second_form_is_dictated_without_any_python_for_it(
     inventory: RunningInventory, repository: Path, tmp_path: Path
 ) -> None:
     counted = clips_with_truth(repository / "tests" / "data" / "speech" / "stock-count")
-    options = ["--broker", f"127.0.0.1:{inventory.broker_port}", "--state", tmp_path / "state"]
+    options: list[str | Path] = ["--broker", f"127.0.0.1:{inventory.broker_port}", "--state", tmp_path / "state"]
     ended = dockvoice("replay", *(clip["audio"] for clip in counted), *options, "--form", "stock-count")
     assert ended.returncode == 0, ended.stderr
     rows = inventory.rows()
@@ -82,7 +82,7 @@ def test_a_second_form_is_dictated_without_any_python_for_it(
 def test_a_sentence_for_another_form_records_nothing(
     inventory: RunningInventory, demo: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    options = ["--broker", f"127.0.0.1:{inventory.broker_port}", "--state", tmp_path / "state"]
+    options: list[str | Path] = ["--broker", f"127.0.0.1:{inventory.broker_port}", "--state", tmp_path / "state"]
     ended = dockvoice("replay", demo[0]["audio"], *options, "--form", "stock-count")
     assert ended.returncode == 0, ended.stderr
     assert inventory.rows() == []
@@ -95,13 +95,13 @@ def test_what_is_spoken_into_the_microphone_becomes_a_row(
     settings.write_text(f'[hear]\ndevice = "{DEVICE}"\n')
     log = tmp_path / "run.log"
     broker = f"127.0.0.1:{inventory.broker_port}"
-    options = ["--config", settings, "--broker", broker, "--state", tmp_path / "state"]
+    options: list[str | Path] = ["--config", settings, "--broker", broker, "--state", tmp_path / "state"]
     with headset(tmp_path / "sound") as worn, Notices() as notices:
         for name, value in {**worn.environment, "NOTIFY_SOCKET": notices.address}.items():
             monkeypatch.setenv(name, value)
         process = started(["run", *options], log)
         try:
-            notices.wait_until_ready(log.read_text)
+            notices.hear("READY=1", log.read_text)
             worn.say(demo[0]["audio"])
             until(lambda: len(inventory.rows()) == 1, "no row came")
             process.send_signal(signal.SIGTERM)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import queue
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -82,6 +82,16 @@ class FakeStream:
         self.library.closed = True
 
 
+def bringing(*sounds: np.ndarray) -> Callable[[FakeStream], None]:
+    """What the thread of a device does that has these sounds to give, one callback each."""
+
+    def play(stream: FakeStream) -> None:
+        for sound in sounds:
+            stream.bring(sound)
+
+    return play
+
+
 @pytest.fixture
 def portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
     fake = FakePortAudio()
@@ -130,7 +140,7 @@ def test_without_portaudio_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_sound_for_the_stall_time_is_unavailable(portaudio: FakePortAudio) -> None:
-    portaudio.play = lambda stream: stream.bring(np.full(320, 5))
+    portaudio.play = bringing(np.full(320, 5))
     frames = Microphone("headset", 0.2).frames()
     next(frames)
     began = time.monotonic()
@@ -171,7 +181,7 @@ def test_a_microphone_that_was_heard_and_then_gives_only_zeros_is_unavailable(po
 
 
 def test_closing_from_another_thread_ends_it_after_what_was_taken(portaudio: FakePortAudio) -> None:
-    portaudio.play = lambda stream: [stream.bring(np.full(320, 5)) for _ in range(3)] and None
+    portaudio.play = bringing(*[np.full(320, 5)] * 3)
     microphone = Microphone(None, 30)
     with ThreadPoolExecutor() as threads:
         heard = threads.submit(lambda: list(microphone.frames()))
@@ -181,7 +191,7 @@ def test_closing_from_another_thread_ends_it_after_what_was_taken(portaudio: Fak
 
 
 def test_closing_gives_what_was_taken_first(portaudio: FakePortAudio) -> None:
-    portaudio.play = lambda stream: [stream.bring(np.full(320, 5)) for _ in range(3)] and None
+    portaudio.play = bringing(*[np.full(320, 5)] * 3)
     microphone = Microphone(None, 30)
     frames = microphone.frames()
     first = next(frames)
@@ -190,9 +200,10 @@ def test_closing_gives_what_was_taken_first(portaudio: FakePortAudio) -> None:
 
 
 def test_giving_up_the_iterator_closes_the_device(portaudio: FakePortAudio) -> None:
-    portaudio.play = lambda stream: stream.bring(np.full(320, 5))
+    portaudio.play = bringing(np.full(320, 5))
     frames = Microphone(None, 5).frames()
     next(frames)
+    assert isinstance(frames, Generator)
     frames.close()
     assert portaudio.closed
 
@@ -213,7 +224,7 @@ def heard(
 
 def test_16_khz_mono_is_taken_as_it_is(portaudio: FakePortAudio) -> None:
     sound = np.arange(640)
-    frames = heard(portaudio, lambda stream: stream.bring(sound))
+    frames = heard(portaudio, bringing(sound))
     assert portaudio.opened["samplerate"] == 16_000
     assert portaudio.opened["channels"] == 1
     assert portaudio.opened["blocksize"] == 320
@@ -240,11 +251,7 @@ def test_a_device_of_another_rate_and_more_channels_is_resampled_and_mixed(porta
 def test_when_nobody_takes_the_sound_the_oldest_is_dropped_counted_and_leaves_a_gap(portaudio: FakePortAudio) -> None:
     microphone = Microphone(None, 5)
     late = 30
-    frames = heard(
-        portaudio,
-        lambda stream: [stream.bring(np.full(320, 1 + n)) for n in range(HAND_OFF_PIECES + late)] and None,
-        microphone,
-    )
+    frames = heard(portaudio, bringing(*(np.full(320, 1 + n) for n in range(HAND_OFF_PIECES + late))), microphone)
     lost = late + 1  # the word that the stream finished takes a place as well
     assert frames[0].start == lost * 320
     assert frames[0].pcm == np.full(320, 1 + lost).astype("<i2").tobytes()

@@ -31,7 +31,7 @@ def said(value: FieldValue | None, confidence: float = 1.0, rivals: tuple[FieldV
     return FieldReading(value, ("some", "words"), confidence, rivals)
 
 
-def reading(not_understood: NotUnderstood | None = None, **fields: FieldReading) -> Reading:
+def reading(not_understood: NotUnderstood | None = None, /, **fields: FieldReading) -> Reading:
     return Reading("scripted", "pallet-move", (), fields, not_understood)
 
 

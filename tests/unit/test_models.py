@@ -347,6 +347,8 @@ def damaged(place: Path, how: str) -> Iterator[None]:
             (place / models.NOTE).write_text(
                 json.dumps(note | {"tuned": {"conf/mfcc.conf": ["--x"]}}), encoding="utf-8"
             )
+        case _:
+            raise AssertionError(f"no such damage: {how}")
     yield
 
 
