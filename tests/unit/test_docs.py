@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+STEP = re.compile(r"`((?:\w+/)*\w+\.py)`((?: `[\w.]+`)*)")
+ROOT = Path(__file__).parent.parent.parent
+
+
+def pages() -> list[Path]:
+    ours = ("*.md", "docs/*.md", "schemas/*.md", "tests/data/*/*.md")
+    return [page for pattern in ours for page in ROOT.glob(pattern)]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    links = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_way_of_a_sound_names_files_and_functions_that_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    way = text[text.index("## Follow a sound") : text.index("## The house")]
+    steps = STEP.findall(way)
+    assert len(steps) >= 15
+    for file, names in steps:
+        path = ROOT / file if file.startswith("inventory/") else ROOT / "edge" / file.removeprefix("edge/")
+        code = path.read_text(encoding="utf-8")
+        for name in re.findall(r"`[\w.]*?(\w+)`", names):
+            assert re.search(rf"(def|class) {name}\b", code), f"{file}: {name}"
