@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.delivery import LinkChanged
+from edge.dictation import Decided, SourceEnded
+from edge.display import discreet_teller, teller
+from edge.forms.form import Form
+from edge.records import (
+    Because,
+    Closing,
+    FieldReading,
+    FieldValue,
+    OutboxRow,
+    Outcome,
+    Reading,
+    Reason,
+    Segment,
+    Utterance,
+    Verdict,
+    Word,
+)
+
+SAID = ("seven", "four", "two")
+
+
+@pytest.fixture(scope="module")
+def form(repository: Path) -> Form:
+    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+
+
+def decided(outcome: Outcome, reason: Because, ask: str | None = None) -> Decided:
+    segment = Segment(0, 1600, 16_000, 24_000, Closing.PAUSE, b"")
+    utterance = Utterance("0199", "pallet-move", "sha256:f00d", datetime(2026, 11, 20, tzinfo=UTC), segment)
+    words = tuple(Word(word, 0.0, 0.1, 1.0) for word in SAID)
+    reading = Reading("vosk/x", "pallet-move", words, {"pallet_id": FieldReading("742", SAID, 1.0)})
+    row = OutboxRow("event-1", 7, "{}") if outcome is Outcome.ACCEPT else None
+    fields: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"} if row else {}
+    return Decided(utterance, reading, Verdict(outcome, (reason,), fields, ask), row, 0.025)
+
+
+ACCEPTED = decided(Outcome.ACCEPT, Because(Reason.COMPLETE))
+ASKED = decided(Outcome.ASK, Because(Reason.FIELD_MISSING, "dock"), ask="dock")
+
+
+def test_a_log_never_holds_a_word_of_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show = discreet_teller()
+    for told in (ACCEPTED, ASKED, SourceEnded("microphone", 1, 1.0), LinkChanged(False, "broker x: gone")):
+        show(told)
+    told_all = capsys.readouterr().out
+    assert not [word for word in (*SAID, "742", "f00d") if word in told_all]
+    assert "event event-1, number 7" in told_all
+    assert "field_missing:dock" in told_all
+    assert "lost the broker: broker x: gone" in told_all
+
+
+def test_a_json_line_per_utterance_with_verdict_fields_reasons_and_timings(
+    form: Form, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show = teller(form, {"sha256:f00d": "clip.wav"}, as_json=True)
+    for told in (ACCEPTED, ASKED, SourceEnded("sha256:f00d", 1, 1.0)):
+        show(told)
+    accepted, asked = map(json.loads, capsys.readouterr().out.splitlines())
+    assert accepted["source"] == "clip.wav"
+    assert accepted["fields"] == {"pallet_id": "742", "quantity": 12, "dock": "B"}
+    assert accepted["timings"] == {"speech_start_s": 0.1, "speech_end_s": 1.0, "closed_s": 1.5, "compute_ms": 25.0}
+    assert (asked["verdict"], asked["ask"], asked["reasons"]) == ("ask", "dock", ["field_missing:dock"])
+
+
+def test_people_are_shown_what_was_heard_recorded_and_asked(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
+    show = teller(form, {"sha256:f00d": "clip.wav"}, as_json=False)
+    for told in (ACCEPTED, ASKED, SourceEnded("sha256:f00d", 1, 1.0), SourceEnded("sha256:f00d", 1, 1.0)):
+        show(told)
+    shown = capsys.readouterr().out
+    assert "heard     seven four two" in shown
+    assert "recorded  pallet 7 4 2, 12 units, dock B" in shown
+    assert "asked     Which dock?" in shown
+    assert shown.count("no speech") == 1
+    assert "\x1b" not in shown
