@@ -8,11 +8,13 @@ kept without a verdict is read again at the next start (`resume`).
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -27,6 +29,8 @@ from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal, KeptUtterance
 from edge.ports import Attention, Interpreter, Source, SpeechScorer
 from edge.records import Entry, Frame, Minted, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
+
+logger = logging.getLogger(__name__)
 
 STOP_NOTICED_S = 0.1
 """How often a waiting ear looks whether it is to stop: short for a person, nothing for the processor."""
@@ -114,12 +118,22 @@ class Dictation:
         self._stopping.set()
 
     async def resume(self) -> int:
-        """Read and decide what an earlier run heard and kept but did not decide; returns how many utterances."""
-        # To begin what has begun changes nothing, and tells where its recording is.
-        unread = await self._desk(lambda journal: [(one, journal.begin(one)) for one in journal.unread()])
-        for utterance, evidence in unread:
+        """Read and decide what an earlier run heard and kept but did not decide; returns how many utterances.
+
+        What was dictated for another form waits until an agent fills that form: read as this one, it could only be
+        misunderstood.
+        """
+        unread = await self._desk(lambda journal: list(journal.unread()))
+        ours = [utterance for utterance in unread if utterance.form == self._rules.form.name]
+        for form in sorted({utterance.form for utterance in unread} - {self._rules.form.name}):
+            logger.warning(
+                "kept and not read yet: utterances for the form %r; run with --form %s to read them", form, form
+            )
+        for utterance in ours:
+            # To begin what has begun changes nothing, and tells where its recording is.
+            evidence = await self._desk(partial(Journal.begin, utterance=utterance))
             await self._conclude(_Heard(utterance, evidence, self._interpreter.attend(), time.perf_counter(), Future()))
-        return len(unread)
+        return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
         """Listen to each source to its end, in a thread; then `conclude` returns too."""

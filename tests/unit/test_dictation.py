@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.records import Entry, FieldValue, Minted, NotUnderstood, Outcome, Reading, Utterance
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
+from tests.sayings import utterance
 
 WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
@@ -101,6 +103,16 @@ def test_an_interpreter_that_fails_loses_nothing(bench: Bench, unread: Callable[
     assert bench.resume(ScriptedInterpreter(reading(WHOLE))) == 1
     assert [one.verdict.outcome for one in bench.decided] == [Outcome.ACCEPT]
     assert unread() == []
+
+
+def test_what_was_kept_for_another_form_waits_for_that_form(
+    bench: Bench, unread: Callable[[], list[Utterance]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with Journal.open(bench.directory) as journal:
+        journal.begin(replace(utterance(), form="stock-count"))
+    assert bench.resume(ScriptedInterpreter()) == 0
+    assert len(unread()) == 1
+    assert "--form stock-count" in caplog.text
 
 
 def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_heard(
