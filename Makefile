@@ -7,13 +7,13 @@ PIP     := $(BIN)/pip install --quiet --quiet --use-pep517
 MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
-PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd
+PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace
 
 export DOCKVOICE_TEST_MODELS := $(MODELS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format system-demo system-test models clean
+.PHONY: help demo test oracle check format system-demo system-test models clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inven
 
 test: $(CACHE)/test.stamp system-test models check  ## Every check and every test, with real servers
 	$(BIN)/pytest
+
+oracle: $(CACHE)/test.stamp system-test  ## Every fault, staged in full: nothing lost, nothing twice, a line for each
+	$(BIN)/python -m tests.faults.oracle
 
 check: $(CACHE)/test.stamp  ## Style, types and the rules of who may import whom
 	$(BIN)/ruff check

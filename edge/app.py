@@ -26,8 +26,10 @@ from edge.forms.form import Form, forms_in
 from edge.hear.vad import scorer
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.room import MB
 from edge.ports import Interpreter, Source, StoppableSource
 from edge.understand.on_device import interpreter
+from edge.watch.disk import DiskWatch, Level
 from edge.watch.health import Health
 from edge.watch.notify import Notifier
 
@@ -35,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 WATCH_EVERY_S = 1.0
 """How often the agent looks at its own health: a small part of any watchdog's period."""
+
+DISK_EVERY_S = 2.0
+"""How often it looks at the disk: what fills one in less time is met by the reserve."""
 
 LATE_S = 10.0
 """A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
@@ -110,12 +115,15 @@ class Agent:
         limits = {"loop": LATE_S, "journal": LATE_S, "relay": LATE_S}
         if live:
             limits["ear"] = parts.settings.watch.stall_s
+        self._settings = parts.settings
         self._live = live
         self._hearing = False
         self._health = Health(limits)
         self._dictation = dictation(parts, desk, self._told, self._heard_frame)
         self._delivery = Delivery(parts.settings, desk, tell, partial(self._beat, "relay"))
         self._notifier = Notifier.from_environment()
+        keep = parts.settings.keep
+        self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
 
     def stop(self) -> None:
         """Hear no more; what was heard is concluded, and delivery gets its last chance."""
@@ -128,14 +136,15 @@ class Agent:
         """
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._delivery.run())
-            watching = group.create_task(self._watch())
+            watching = [group.create_task(watch) for watch in (self._watch(), self._watch_disk(), self._check())]
             await self._dictation.resume()
             await take(self._dictation, sources)
             self._hearing = False
             self._notifier.stopping()
             await self._delivery.drain(settle_within_s)
             delivering.cancel()
-            watching.cancel()
+            for watch in watching:
+                watch.cancel()
         return await self._desk(Journal.unsettled)
 
     async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
@@ -190,3 +199,34 @@ class Agent:
                 self._notifier.alive()
                 due = now + (self._notifier.period_s or 0.0)
             await asyncio.sleep(WATCH_EVERY_S)
+
+    async def _watch_disk(self) -> None:
+        """Make room in time, and stop recording before the disk is full; go on by itself when there is room."""
+        while True:
+            free = await self._desk.tidy()
+            if self._disk.look(free):
+                self._disk_changed(free)
+            if self._disk.level is not Level.OUT:
+                self._dictation.resume_capture()
+            await asyncio.sleep(DISK_EVERY_S)
+
+    def _disk_changed(self, free: int) -> None:
+        keep = self._settings.keep
+        left = f"{self._settings.state}: {free / MB:,.1f} MB left"
+        match self._disk.level:
+            case Level.OUT:
+                lacking = f"{left}, less than the {keep.stop_free_mb:g} of keep.stop_free_mb; free space on its disk"
+                logger.error("nothing is recorded any more: %s", lacking)
+                self._notifier.status("not recording: the disk is full")
+                self._dictation.stop_capture(lacking)
+            case Level.LOW:
+                logger.warning(
+                    "%s, less than keep.alarm_free_mb = %g; free space on its disk", left, keep.alarm_free_mb
+                )
+            case Level.AMPLE:
+                logger.warning("%s: enough again", left)
+
+    async def _check(self) -> None:
+        """Check a journal so large that it would have held up the start."""
+        if not await self._desk(lambda journal: journal.is_checked):
+            await asyncio.to_thread(Journal.check, self._settings.state)

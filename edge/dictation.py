@@ -25,6 +25,7 @@ from edge.config import Endpoint
 from edge.hear.ear import listen
 from edge.hear.endpointing import Abandoned, Closed, Continued, Endpointing, Opened
 from edge.keep.desk import Desk
+from edge.keep.disk import DiskFull
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal, KeptUtterance
 from edge.ports import Attention, Interpreter, Source, SpeechScorer
@@ -69,7 +70,19 @@ class SourceEnded:
     """Seconds it took to hear it and to conclude, for a recording, all that was heard in it."""
 
 
-Told = Decided | AlreadyKept | SourceEnded
+@dataclass(frozen=True, slots=True)
+class CaptureStopped:
+    """The disk is full: nothing that is said is recorded now. Told again for each utterance that was said in vain."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureResumed:
+    """There is room again: what is said from now on is recorded."""
+
+
+Told = Decided | AlreadyKept | SourceEnded | CaptureStopped | CaptureResumed
 """What dictation tells whoever watches it, in the order in which it happened."""
 
 
@@ -82,6 +95,11 @@ class _Heard:
     attention: Attention
     closed_at: float
     concluded: Future[None]
+    live: bool
+    """What was said cannot be said to us again as a recording can: it waits for room on the disk."""
+
+
+_Handed = _Heard | AlreadyKept | SourceEnded | CaptureStopped
 
 
 class Dictation:
@@ -111,11 +129,28 @@ class Dictation:
         self._tell = tell
         self._beat = beat
         self._stopping = Event()
-        self._handed: asyncio.Queue[_Heard | AlreadyKept | SourceEnded | None] = asyncio.Queue()
+        self._handed: asyncio.Queue[_Handed | None] = asyncio.Queue()
+        self._lacking: str | None = None
+        self._room = asyncio.Event()
+        self._room.set()
 
     def stop(self) -> None:
         """Hear no more; what was heard is still concluded. A blocked microphone must be closed besides."""
         self._stopping.set()
+        self._room.set()  # whoever waits for it looks once more, and gives up
+
+    def stop_capture(self, reason: str) -> None:
+        """Record nothing that is said from now on: there is no room for it. What was recorded is still concluded."""
+        self._lacking = reason
+        self._room.clear()
+        self._tell(CaptureStopped(reason))
+
+    def resume_capture(self) -> None:
+        """There is room, as far as is known: record again, where that was stopped."""
+        if self._lacking is not None:
+            self._lacking = None
+            self._room.set()
+            self._tell(CaptureResumed())
 
     async def resume(self) -> int:
         """Read and decide what an earlier run heard and kept but did not decide; returns how many utterances.
@@ -132,14 +167,15 @@ class Dictation:
         for utterance in ours:
             # To begin what has begun changes nothing, and tells where its recording is.
             evidence = await self._desk(partial(Journal.begin, utterance=utterance))
-            await self._conclude(_Heard(utterance, evidence, self._interpreter.attend(), time.perf_counter(), Future()))
+            began = time.perf_counter()
+            await self._conclude(_Heard(utterance, evidence, self._interpreter.attend(), began, Future(), live=False))
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
         """Listen to each source to its end, in a thread; then `conclude` returns too."""
         loop = asyncio.get_running_loop()
 
-        def hand_over(what: _Heard | AlreadyKept | SourceEnded | None) -> None:
+        def hand_over(what: _Handed | None) -> None:
             loop.call_soon_threadsafe(self._handed.put_nowait, what)
 
         await asyncio.to_thread(self._hear, sources, hand_over)
@@ -151,6 +187,8 @@ class Dictation:
                 if isinstance(heard, _Heard):
                     await self._conclude(heard)
                     heard.concluded.set_result(None)
+                elif isinstance(heard, CaptureStopped):
+                    self.stop_capture(heard.reason)
                 else:
                     self._tell(heard)
         finally:
@@ -169,10 +207,16 @@ class Dictation:
         began = time.perf_counter()
         attention = self._interpreter.attend()
         watched = _Watched(source, self._stopping, self._beat)
+        lacking = None
         for event in listen(watched, self._scorer, Endpointing(self._endpoint)):
+            if isinstance(event, Opened):
+                lacking = self._lacking if source.live else None
             match event:
                 case Opened(pcm) | Continued(pcm):
                     attention.hear(pcm)
+                case Closed() if lacking is not None:
+                    hand_over(CaptureStopped(lacking))
+                    attention = self._interpreter.attend()
                 case Closed(segment):
                     self._keep(source, segment, attention, hand_over)
                     attention = self._interpreter.attend()
@@ -187,8 +231,14 @@ class Dictation:
             return
         closed_at = time.perf_counter()
         utterance = self._identified(source, segment)
-        evidence = self._desk.now(lambda journal: journal.begin(utterance))
-        heard = _Heard(utterance, evidence, attention, closed_at, Future())
+        try:
+            evidence = self._desk.now(lambda journal: journal.begin(utterance))
+        except DiskFull as fault:
+            if not source.live:
+                raise
+            hand_over(CaptureStopped(str(fault)))
+            return
+        heard = _Heard(utterance, evidence, attention, closed_at, Future(), source.live)
         hand_over(heard)
         if not source.live:
             self._wait_for(heard.concluded)
@@ -210,8 +260,19 @@ class Dictation:
     async def _conclude(self, heard: _Heard) -> None:
         reading = await heard.attention.finish(heard.utterance)
         verdict = decide(reading, heard.utterance.segment.closing, self._rules)
-        row = await self._desk(lambda journal: self._record(journal, heard, reading, verdict))
+        row = await self._recorded(heard, reading, verdict)
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+
+    async def _recorded(self, heard: _Heard, reading: Reading, verdict: Verdict) -> OutboxRow | None:
+        """Put the verdict on record; on a full disk, once there is room. Until then the utterance is kept, unread."""
+        while True:
+            try:
+                return await self._desk(lambda journal: self._record(journal, heard, reading, verdict))
+            except DiskFull as fault:
+                if self._stopping.is_set() or not heard.live:
+                    raise
+                self.stop_capture(str(fault))
+            await self._room.wait()
 
     def _record(self, journal: Journal, heard: _Heard, reading: Reading, verdict: Verdict) -> OutboxRow | None:
         utterance = heard.utterance

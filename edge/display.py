@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from edge.delivery import LinkChanged
-from edge.dictation import AlreadyKept, Decided, SourceEnded, Told
+from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.forms.form import Form
 from edge.records import SAMPLE_RATE, Outcome, Verdict
 from edge.scoring import Clip
@@ -42,6 +42,8 @@ def discreet_teller() -> Show:
                 out.print(f"{verdict.outcome}: utterance {utterance.utterance_id} ({why}){event}")
             case LinkChanged():
                 out.print(_link(told))
+            case CaptureStopped() | CaptureResumed():
+                out.print(_capture(told))
             case AlreadyKept() | SourceEnded():
                 pass
 
@@ -50,6 +52,10 @@ def discreet_teller() -> Show:
 
 def _link(changed: LinkChanged) -> str:
     return f"{'connected to' if changed.up else 'lost'} the broker: {changed.what}"
+
+
+def _capture(told: CaptureStopped | CaptureResumed) -> str:
+    return f"NOT RECORDED: {told.reason}" if isinstance(told, CaptureStopped) else "recording again: there is room"
 
 
 def _json_teller(names: Mapping[str, str]) -> Show:
@@ -93,6 +99,10 @@ def _as_json(told: Told | LinkChanged, names: Mapping[str, str]) -> dict[str, An
                 "event_id": kept.event_id,
                 "timings": {"speech_start_s": segment.speech_start / SAMPLE_RATE},
             }
+        case CaptureStopped(reason):
+            return {"capture": "stopped", "reason": reason}
+        case CaptureResumed():
+            return {"capture": "resumed"}
         case SourceEnded() | LinkChanged():
             return None
 
@@ -117,6 +127,8 @@ def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
                 quiet_since_last = True
             case LinkChanged():
                 console.print(Text(_link(told), style="dim"))
+            case CaptureStopped() | CaptureResumed():
+                console.print(Text(_capture(told), style="bold"))
 
     return show
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from edge.app import Parts, assemble, dictation, take
 from edge.config import Settings
-from edge.dictation import AlreadyKept, Decided, SourceEnded, Told
+from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.errors import UnreadableInput
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
@@ -63,6 +63,8 @@ class _Watch:
                 raise UnreadableInput(f"a clip stands in the manifest twice (sound {told.source}); remove one of them")
             case SourceEnded():
                 self._conclude(told)
+            case CaptureStopped() | CaptureResumed():
+                pass  # told of microphones only
 
     def _conclude(self, ended: SourceEnded) -> None:
         clip = next(self._waiting)

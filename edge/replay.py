@@ -19,7 +19,7 @@ async def replay(parts: Parts, recordings: Sequence[Recording], tell: Tell, *, s
     Starting it again after a kill goes on where it stopped: what was heard is decided, what is on record already is
     not recorded again, what is owed is sent. Raises Unfinished when something is still owed after `settle_within_s`.
     """
-    with Desk(parts.settings.state) as desk:
+    with Desk(parts.settings.state, parts.settings.keep) as desk:
         agent = Agent(parts, desk, tell, live=False)
         owed = await agent.run(recordings, settle_within_s=settle_within_s)
     if owed:

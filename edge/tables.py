@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -11,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.forms.form import Form
-from edge.keep.rows import Counts, KeptEntry
+from edge.keep.dossier import Dossier
+from edge.keep.rows import Counts, KeptEntry, KeptUtterance
 from edge.records import FieldValue
 from edge.scoring import Mark, Tally
 
@@ -85,6 +88,27 @@ def entry_json(entry: KeptEntry) -> dict[str, Any]:
         "attempts": entry.attempts,
         "reasons": list(entry.reasons),
     }
+
+
+def review_json(utterance: KeptUtterance) -> dict[str, Any]:
+    """An utterance under review as a JSON line."""
+    return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "review"}
+
+
+def dossier_json(found: Dossier) -> dict[str, Any]:
+    """All that is kept about an utterance, as a JSON line."""
+    return asdict(found)
+
+
+def dossier(told: Mapping[str, Any]) -> Table:
+    """The same for people, a line for each thing that there is to tell."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in told.items():
+        if value not in (None, (), {}):
+            table.add_row(name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
+    return table
 
 
 def counted(counts: Counts) -> str:

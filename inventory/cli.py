@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 from edge.config import broker_address, load
 from edge.deliver.events import timestamp
 from edge.errors import Misconfigured
+from inventory import audit
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
-    from inventory.records import Row
+    from edge.chain import PublicKey
+    from inventory.records import Progress, Row
     from inventory.store import Store
 
 EXTRA = {"sqlalchemy", "psycopg"}
@@ -47,6 +50,8 @@ Database = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table for people.")]
 
 commands = typer.Typer()
+audits = typer.Typer(help="Show that what the devices wrote was not changed afterwards.", no_args_is_help=True)
+commands.add_typer(audits, name="audit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def inventory(
 
     Without a subcommand it runs until it is told to stop (Ctrl-C, or SIGTERM), and can be stopped at any moment: what
     it had not committed comes again. With no --database the entries go to an SQLite file, inventory.db in the state
-    directory. `rows` and `count` look into the table, also while it runs.
+    directory. `rows`, `count` and `gaps` look into the tables, also while it runs.
 
     Options win over the environment (DOCKVOICE_INVENTORY_MQTT__HOST and so on), which wins over the file.
     """
@@ -107,7 +112,8 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     """Count what is in the tables.
 
     rows: entries that stand. amended, cancelled: entries that no longer do. events: events applied. repeated: entries
-    beyond the first of one utterance, which must be 0. rejected: messages kept aside because they are not events.
+    beyond the first of one utterance, which must be 0. refused: events that broke a rule. rejected: messages kept aside
+    because they are not events.
     """
     with _looking(context, config, database) as store:
         counts = asdict(store.count())
@@ -116,6 +122,63 @@ def count(context: typer.Context, config: Config = None, database: Database = No
         return
     for name, number in counts.items():
         typer.echo(f"{name:<10}{number:>8}")
+
+
+@audits.command("verify")
+def audit_verify(
+    context: typer.Context,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="SITE/DEVICE", help="Only this one; without: all of them.")
+    ] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", metavar="FILE", help="A device's public key; may be given repeatedly."),
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there.")
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Follow the events of each device as they came: links, signatures, gaps, and the entries made of them.
+
+    Names the first event with which something is wrong: exit code 1. `dockvoice audit key` on a device prints its
+    public key. Where keys are given, none but they may have signed; without any, signatures are not checked.
+    """
+    known = audit.read_keys(key or (), keys)
+    with _looking(context, config, database) as store:
+        reports = [_audited(store, of, known) for of in audit.devices(store, device)]
+    for report in reports:
+        typer.echo(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
+    if any(report.broken for report in reports):
+        raise typer.Exit(1)
+
+
+def _audited(store: Store, of: Progress, keys: Mapping[str, PublicKey] | None) -> audit.Report:
+    """The audit of one device, with a bar on a terminal."""
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
+        return audit.verify(store, of, keys, lambda done: bar.update(task, completed=done))
+
+
+@commands.command()
+def gaps(context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False) -> None:
+    """Show how far the events of each device have come, and which are missing.
+
+    A device sends again what is missing, by itself, as soon as it can reach the broker. With --json one object a line:
+    site, device, handled (applied or refused, without a gap), highest (ever seen), missing ([from, to] or null) and
+    heard_at.
+    """
+    with _looking(context, config, database) as store:
+        found = store.progress()
+    if json_lines:
+        for progress in found:
+            told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
+            typer.echo(json.dumps(told))
+    else:
+        Console().print(_gaps(found))
 
 
 @contextmanager
@@ -179,5 +242,21 @@ def _table(found: list[Row]) -> Table:
             Text(f"{row.form} {values}"),  # as it is: what was dictated is no markup
             Text(row.operator or ""),
             row.state,
+        )
+    return table
+
+
+def _gaps(found: list[Progress]) -> Table:
+    lacking = sum(progress.missing is not None for progress in found)
+    table = Table(box=SIMPLE_HEAD, title=f"{len(found)} devices, {lacking} with a gap")
+    for heading in ("device", "handled up to", "missing", "last heard, UTC"):
+        table.add_column(heading, no_wrap=True)
+    for progress in found:
+        missing = "" if progress.missing is None else "{} to {}".format(*progress.missing)
+        table.add_row(
+            f"{progress.site}/{progress.device}",
+            str(progress.handled),
+            missing,
+            f"{progress.heard_at:%Y-%m-%d %H:%M:%S}",
         )
     return table

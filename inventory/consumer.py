@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
+from typing import Any
 
-from edge.deliver.events import Topics, encode, receipt
+from edge.deliver.events import Topics, early, encode, receipt
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Unavailable
 from edge.records import ReceiptOutcome
@@ -23,7 +24,7 @@ from inventory.forms import Forms
 from inventory.judge import Sound, Unanswerable, Unsound, judge
 from inventory.ports import Broker, Shelf
 from inventory.pulse import Pulse
-from inventory.records import Applied, Applying, Duplicate, Refused
+from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 
 log = logging.getLogger("inventory")
 
@@ -171,28 +172,16 @@ class Consumer:
                 self._shelf.keep_rejected(message.payload, message.topic, judged.reason)
                 log.warning("kept aside from %s: %s", message.topic, judged.reason)
                 self._broker.acknowledge(message)
-            case Unsound():
-                self._answer(message, judged, Refused(judged.reasons))
-            case Sound():
+            case Sound() | Unsound():
                 self._answer(message, judged, self._shelf.apply(judged.event))
 
-    def _answer(self, message: Delivered, judged: Sound | Unsound, applying: Applying) -> None:
-        outcome, reasons = _told(applying)
-        sender = judged.sender
-        level = logging.WARNING if outcome is ReceiptOutcome.REFUSED else logging.INFO
-        why = f": {', '.join(reasons)}" if reasons else ""
-        log.log(
-            level,
-            "%s %s, number %d of %s/%s%s",
-            outcome,
-            judged.event_id,
-            judged.sequence,
-            sender.site,
-            sender.device,
-            why,
-        )
-        answer = encode(receipt(judged.event_id, outcome, reasons, judged.sequence, self._now()))
-        self._unsent.append(_Answer(message, sender.receipts, answer, judged.event_id))
+    def _answer(self, message: Delivered, judged: Sound | Unsound, became: Applying) -> None:
+        event = judged.event
+        level = logging.WARNING if isinstance(became, Refused) else logging.INFO
+        what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
+        log.log(level, "%s: %s", what, _told(became))
+        answer = encode(_receipt(event, became, self._now()))
+        self._unsent.append(_Answer(message, judged.sender.receipts, answer, event.event_id))
 
     def _send(self) -> None:
         """Send what is committed and not answered yet: as much as the broker takes, the rest at its next PUBACK."""
@@ -212,11 +201,23 @@ class Consumer:
         self._pulse.beat()
 
 
-def _told(applying: Applying) -> tuple[ReceiptOutcome, tuple[str, ...]]:
-    match applying:
+def _receipt(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
+    match became:
         case Applied():
-            return ReceiptOutcome.APPLIED, ()
+            return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now)
         case Duplicate():
-            return ReceiptOutcome.DUPLICATE, ()
-        case Refused():
-            return ReceiptOutcome.REFUSED, applying.reasons
+            return receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now)
+        case Refused(reasons):
+            return receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now)
+        case Early(expected):
+            return early(event.event_id, expected, event.sequence, now)
+
+
+def _told(became: Applying) -> str:
+    match became:
+        case Refused(reasons):
+            return f"refused: {', '.join(reasons)}"
+        case Early(expected):
+            return f"early, number {expected} is expected"
+        case _:
+            return type(became).__name__.lower()

@@ -13,7 +13,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, Programm
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from inventory.tables import VERSION, metadata, versions
+from inventory.tables import FIRST, VERSION, metadata, versions
+from inventory.upgrade import upgrade
 
 ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
 
@@ -94,7 +95,7 @@ def _postgresql(url: URL) -> Engine:
 
 
 def prepare(engine: Engine, *, create: bool) -> None:
-    """Make the tables if there are none and `create`; otherwise see that they are ours and of this version.
+    """Make the tables if there are none, or bring older ones up to date, if `create`; else see that they are ours.
 
     Raises UnreadableInput for a file that is not there, Misconfigured for tables that are missing, foreign or of
     another version, StorageFailed where the file's directory cannot be made, Unavailable.
@@ -105,7 +106,7 @@ def prepare(engine: Engine, *, create: bool) -> None:
         if engine.dialect.name == "postgresql":
             transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATING})
         if inspect(transaction).has_table(versions.name):
-            _see_version(transaction, engine.url)
+            _see_version(transaction, engine.url, create=create)
         else:
             _create(transaction, engine.url, create=create)
 
@@ -121,9 +122,15 @@ def _see_file(path: Path, *, create: bool) -> None:
         ) from None
 
 
-def _see_version(transaction: Connection, url: URL) -> None:
+def _see_version(transaction: Connection, url: URL, *, create: bool) -> None:
     version = transaction.execute(select(versions.c.version)).scalar()
-    if version != VERSION:
+    if version == FIRST and create:
+        upgrade(transaction)
+    elif version == FIRST:
+        raise Misconfigured(
+            f"{shown(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
+        )
+    elif version != VERSION:
         raise Misconfigured(
             f"{shown(url)}: its tables are of version {version}, this program's of {VERSION}; "
             "run the dockvoice that made them, or give another database"

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge.deliver.events import MalformedMessage, Topics, check_event
 from inventory.forms import Forms, faults
-from inventory.records import Event
+from inventory.records import Event, Unfit
 
 EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What a receipt may name: the `event_id` of schemas/receipt.schema.json."""
@@ -26,25 +26,13 @@ class Sound:
     sender: Topics
     event: Event
 
-    @property
-    def event_id(self) -> str:
-        """Its id."""
-        return self.event.event_id
-
-    @property
-    def sequence(self) -> int:
-        """Its number on the device."""
-        return self.event.sequence
-
 
 @dataclass(frozen=True, slots=True)
 class Unsound:
     """Breaks a rule; its sender is to be told which."""
 
     sender: Topics
-    event_id: str
-    sequence: int
-    reasons: tuple[str, ...]
+    event: Unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +57,7 @@ def judge(payload: bytes, topic: str, prefix: str, forms: Forms) -> Judged:
     except (MalformedMessage, ValueError) as fault:
         return _malformed(payload, sender, str(fault))
     if reasons := _reasons(message, sender, forms):
-        return Unsound(sender, event.event_id, event.sequence, reasons)
+        return _unsound(sender, event.event_id, event.sequence, payload, reasons)
     return Sound(sender, event)
 
 
@@ -84,8 +72,8 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         form=data["form"],
         utterance_id=data["utterance"]["id"],
         recorded_at=_moment(message["time"]),
-        operator=data["operator"],
-        body=payload.decode(json.detect_encoding(payload)),
+        operator=data.get("operator"),
+        body=payload,
         fields=_values(data["fields"]) if "fields" in data else None,
         replaces=data.get("amends") or data.get("cancels"),
     )
@@ -126,4 +114,8 @@ def _malformed(payload: bytes, sender: Topics, fault: str) -> Unsound | Unanswer
         return Unanswerable(fault)
     if not (isinstance(sequence, str) and SEQUENCE.fullmatch(sequence)):
         return Unanswerable(fault)
-    return Unsound(sender, event_id, int(sequence), (f"malformed:{fault}",))
+    return _unsound(sender, event_id, int(sequence), payload, (f"malformed:{fault}",))
+
+
+def _unsound(sender: Topics, event_id: str, sequence: int, payload: bytes, reasons: tuple[str, ...]) -> Unsound:
+    return Unsound(sender, Unfit(event_id, sender.site, sender.device, sequence, payload, reasons))

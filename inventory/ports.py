@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge.deliver.mqtt import Delivered
-from inventory.records import Applying, Event
+from inventory.records import Applying, Event, Unfit
 
 
 class Broker(Protocol):
@@ -41,8 +41,8 @@ class Broker(Protocol):
 class Shelf(Protocol):
     """The part of `inventory.store.Store` that a consumer needs."""
 
-    def apply(self, event: Event) -> Applying:
-        """Take the event in once; raises Unavailable."""
+    def apply(self, event: Event | Unfit) -> Applying:
+        """Apply the event once, in its turn, or refuse it; raises Unavailable."""
         ...
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:

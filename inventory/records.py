@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from edge.records import FieldValue
@@ -22,12 +22,26 @@ class Event:
     utterance_id: str
     recorded_at: datetime
     operator: str | None
-    body: str
+    body: bytes = field(repr=False)
     """The event as it came: the same event has the same JSON at every sending."""
     fields: Mapping[str, FieldValue] | None
-    """The values of the entry; None where the event cancels one."""
+    """The values of the entry; None where the event cancels one, or withholds its own."""
     replaces: str | None = None
     """The event whose entry this one amends or cancels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """An event that breaks a rule. It has its place among those of its device all the same."""
+
+    event_id: str
+    site: str
+    device: str
+    sequence: int
+    body: bytes = field(repr=False)
+    """As it came."""
+    reasons: tuple[str, ...]
+    """The rules it breaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +61,35 @@ class Refused:
     reasons: tuple[str, ...]
 
 
-Applying = Applied | Duplicate | Refused
+@dataclass(frozen=True, slots=True)
+class Early:
+    """Not this event's turn: nothing was kept of it, and it must come again after the one that is expected."""
+
+    expected: int
+    """The first number of the device that is lacking here."""
+
+
+Applying = Applied | Duplicate | Refused | Early
 """What became of an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the events of one device have come."""
+
+    site: str
+    device: str
+    handled: int
+    """Every event up to this number was applied or refused."""
+    highest: int
+    """The highest number that ever came from the device."""
+    heard_at: datetime
+    """When anything last came from it."""
+
+    @property
+    def missing(self) -> tuple[int, int] | None:
+        """The first and the last number that the device has sent or passed over, and that must come (again)."""
+        return (self.handled + 1, self.highest) if self.highest > self.handled else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +121,7 @@ class Counts:
     """Events applied: entries, amendments and cancellations."""
     repeated: int
     """Recorded entries beyond the first of one and the same utterance: what must never be made."""
+    refused: int
+    """Events refused when it was their turn."""
     rejected: int
     """Messages kept aside because nobody could be answered."""

@@ -1,20 +1,18 @@
-"""Each event is applied once, in one transaction, whoever sends it again and however often."""
+"""The inventory's database: what is done to it, each deed one transaction, and what it tells."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, distinct, func, insert, select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy import Connection, Engine, RowMapping, distinct, func, insert, select
 
-from edge.errors import Unavailable
-from edge.records import FieldValue
+from inventory.applying import handle
 from inventory.database import connect, parse, prepare, reported, shown
-from inventory.records import Applied, Applying, Counts, Duplicate, Event, Refused, Row
-from inventory.tables import entries, events, rejected
+from inventory.records import Applying, Counts, Event, Progress, Row, Unfit
+from inventory.tables import devices, entries, events, refused, rejected
+from inventory.trail import Came, trail
 
 
 class Store:
@@ -53,55 +51,13 @@ class Store:
         with reported(self._engine.url), self._engine.begin() as transaction:
             transaction.execute(select(1))
 
-    def apply(self, event: Event) -> Applying:
-        """Take `event` in, in one transaction. Raises Unavailable: then nothing was done, and it may be tried again.
+    def apply(self, event: Event | Unfit) -> Applying:
+        """Apply `event` or refuse it, in one transaction, if it is its turn among those of its device.
 
-        The unique keys decide, not a look beforehand: of two consumers with the same event, one applies it.
+        Raises Unavailable: then nothing was done, and it may be tried again.
         """
-        with reported(self._engine.url):
-            try:
-                with self._engine.begin() as transaction:
-                    self._take(transaction, event)
-            except IntegrityError:
-                return self._already_there(event)
-            except _NotApplicable as fault:
-                return Refused((fault.reason,))
-            except (DataError, OverflowError, UnicodeEncodeError):
-                # A value that this database cannot hold would come back for ever and hold up all that follows.
-                return Refused(("unstorable",))
-            return Applied()
-
-    def _take(self, transaction: Connection, event: Event) -> None:
-        transaction.execute(
-            insert(events).values(
-                event_id=event.event_id,
-                site=event.site,
-                device=event.device,
-                sequence=event.sequence,
-                type=event.type,
-                body=event.body,
-                received_at=self._now(),
-            )
-        )
-        if event.replaces is not None:
-            _end(transaction, event, event.replaces)
-        if event.fields is not None:
-            _add(transaction, event, event.fields)
-
-    def _already_there(self, event: Event) -> Duplicate | Refused:
-        with self._engine.begin() as transaction:
-            bodies = select(events.c.body).where(events.c.event_id == event.event_id)
-            body = transaction.execute(bodies).scalar()
-            numbers = select(events.c.event_id).where(
-                events.c.site == event.site, events.c.device == event.device, events.c.sequence == event.sequence
-            )
-            taken = transaction.execute(numbers).scalar()
-        if body is not None:
-            same = body == event.body or json.loads(body) == json.loads(event.body)
-            return Duplicate() if same else Refused(("conflicting_event",))
-        if taken is not None:
-            return Refused(("sequence_reused",))
-        raise Unavailable(f"{self.where}: a conflicting event was removed while it was looked at; try again")
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return handle(transaction, event, self._now)
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         """Keep a message that cannot be answered, so that it is not lost. Raises Unavailable."""
@@ -122,6 +78,16 @@ class Store:
             found = transaction.execute(latest).mappings().all()
         return [_row(mapping) for mapping in reversed(found)]
 
+    def progress(self) -> list[Progress]:
+        """How far the events of each device have come, by site and name."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
+        return [Progress(**mapping) for mapping in found]
+
+    def trail(self, site: str, device: str, upto: int) -> Iterator[Came]:
+        """The events of a device as they came, in the order of their number, to number `upto`. Raises Unavailable."""
+        return trail(self._engine, site, device, upto)
+
     def count(self) -> Counts:
         """What is in the tables, at one moment."""
         states = select(entries.c.state, func.count().label("number")).group_by(entries.c.state)
@@ -135,44 +101,9 @@ class Store:
                 cancelled=by_state.get("cancelled", 0),
                 events=_one(transaction, select(func.count()).select_from(events)),
                 repeated=_one(transaction, select(beyond_first).where(entries.c.replaces.is_(None))),
+                refused=_one(transaction, select(func.count()).select_from(refused)),
                 rejected=_one(transaction, select(func.count()).select_from(rejected)),
             )
-
-
-class _NotApplicable(Exception):
-    """Rolls the transaction back."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def _end(transaction: Connection, event: Event, named: str) -> None:
-    """Mark the named entry amended or cancelled. Only its own device may, and only while it stands."""
-    state = "cancelled" if event.fields is None else "amended"
-    of_device = (entries.c.event_id == named, entries.c.site == event.site, entries.c.device == event.device)
-    ended = update(entries).where(*of_device, entries.c.state == "current").values(state=state)
-    if transaction.execute(ended).rowcount == 1:
-        return
-    known = transaction.execute(select(entries.c.state).where(*of_device)).scalar()
-    raise _NotApplicable("unknown_event" if known is None else f"already_{known}")
-
-
-def _add(transaction: Connection, event: Event, fields: Mapping[str, FieldValue]) -> None:
-    transaction.execute(
-        insert(entries).values(
-            event_id=event.event_id,
-            site=event.site,
-            device=event.device,
-            form=event.form,
-            fields=dict(fields),
-            operator=event.operator,
-            utterance_id=event.utterance_id,
-            recorded_at=event.recorded_at,
-            state="current",
-            replaces=event.replaces,
-        )
-    )
 
 
 def _row(found: RowMapping) -> Row:

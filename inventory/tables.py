@@ -23,7 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-VERSION = 1
+FIRST = 1
+"""The version that applied events as they came, in any order."""
+
+VERSION = 2
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
 
 
@@ -64,6 +67,30 @@ events = Table(
     Column("received_at", Moment, nullable=False, index=True),
     # A device counts its events: the same number on another event means a copied or an emptied journal.
     UniqueConstraint("site", "device", "sequence", name="one_event_per_sequence"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    # Its row is locked while an event of the device is handled: that makes "the next one" true for all consumers.
+    Column("handled", BigInteger, nullable=False),
+    Column("highest", BigInteger, nullable=False),
+    Column("heard_at", Moment, nullable=False),
+)
+
+refused = Table(
+    "refused",
+    metadata,
+    # The id is the sender's claim: one device must not be able to refuse in advance what another will send.
+    Column("site", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("reasons", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", Moment, nullable=False),
 )
 
 entries = Table(

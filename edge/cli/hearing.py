@@ -45,7 +45,7 @@ def run(
     log_warnings()
     parts = assemble(settings(config, broker, state, form))
     microphone = Microphone(parts.settings.hear.device, parts.settings.watch.stall_s)
-    with Desk(parts.settings.state) as desk:
+    with Desk(parts.settings.state, parts.settings.keep) as desk:
         discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
         tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)
         agent = Agent(parts, desk, tell, live=True)

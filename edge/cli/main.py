@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from edge.cli import forms, hearing, models, queue
+from edge.cli import audit, forms, hearing, models, queue
 from edge.cli.options import EXIT_CODES
 from edge.errors import DockvoiceError
 
@@ -48,6 +48,7 @@ def _commands() -> typer.Typer:
     )
     app.add_typer(hearing.commands)  # without a name: its commands stand at the top
     app.add_typer(queue.commands, name="queue")
+    app.add_typer(audit.commands, name="audit")
     app.add_typer(forms.commands, name="forms")
     app.add_typer(models.commands, name="models")
     for command in entry_points(group="dockvoice.commands"):

@@ -8,7 +8,7 @@ what is wrong is said by JSON pointer and rule, never by quoting the content, wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -17,6 +17,7 @@ from typing import Any, Literal, NoReturn
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from edge.chain import PublicKey
 from edge.config import shipped
 from edge.records import Entry, Minted, Receipt, ReceiptOutcome
 
@@ -26,20 +27,38 @@ MEDIA_TYPE = "application/cloudevents+json"
 RECORDED = "dockvoice.entry.recorded.v1"
 AMENDED = "dockvoice.entry.amended.v1"
 CANCELLED = "dockvoice.entry.cancelled.v1"
+WITHHELD = "dockvoice.entry.withheld.v1"
 
 SCHEMAS = {
     RECORDED: "events/entry-recorded.schema.json",
     AMENDED: "events/entry-amended.schema.json",
     CANCELLED: "events/entry-cancelled.schema.json",
+    WITHHELD: "events/entry-withheld.schema.json",
 }
 """The file below `schemas/` that each type of event follows."""
 
 RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 """CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
 
+WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"
+"""The same of a withheld one."""
+
+EARLY = "early"
+"""The outcome in an answer that settles nothing."""
+
 
 class MalformedMessage(ValueError):
     """A message that breaks its schema: one line, a JSON pointer and the broken rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """The inventory's answer to an event whose turn has not come. No receipt: the event is owed as before."""
+
+    event_id: str
+    sequence: int
+    expected: int
+    """The first number of the device that the inventory lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +136,17 @@ def recorded(entry: Entry, minted: Minted, *, site: str, device: str) -> dict[st
     }
 
 
+def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """What goes in the place of an event that no broker will take: its number must not be lacking for ever.
+
+    Id, number and seal are those of `event`, so that it counts as that event and the chain has no hole. `reason` is a
+    code of the device.
+    """
+    data = event["data"]
+    said = {"form": data["form"], "utterance": data["utterance"], "reason": reason}
+    return {**event, "type": WITHHELD, "dataschema": WITHHELD_DATA, "data": said}
+
+
 def receipt(
     event_id: str, outcome: ReceiptOutcome, reasons: Iterable[str], sequence: int, time: datetime
 ) -> dict[str, Any]:
@@ -130,11 +160,26 @@ def receipt(
     }
 
 
+def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
+    """The inventory's answer to an event that came before its turn: `expected` is the number it waits for."""
+    return {
+        "event_id": event_id,
+        "outcome": EARLY,
+        "reasons": [],
+        "expected": expected,
+        "sequence": sequence,
+        "time": timestamp(time),
+    }
+
+
 def status(
-    state: Literal["online", "offline"], *, site: str, device: str, time: datetime | None = None
+    state: Literal["online", "offline"], *, site: str, device: str, key: PublicKey, time: datetime | None = None
 ) -> dict[str, Any]:
-    """The retained word on a device's connection; a last will carries no time, since nobody knows it beforehand."""
-    said = {"state": state, "site": site, "device": device}
+    """The retained word on a device's connection, and the key it signs with.
+
+    A last will carries no time, since nobody knows it beforehand.
+    """
+    said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     return said if time is None else {**said, "time": timestamp(time)}
 
 
@@ -168,10 +213,12 @@ def event_validator(kind: str = RECORDED) -> Draft202012Validator:
     return _validator(SCHEMAS[kind])
 
 
-def read_receipt(payload: bytes) -> Receipt:
-    """The receipt in `payload`. Raises MalformedMessage."""
+def read_answer(payload: bytes) -> Receipt | Early:
+    """What the inventory says to one event. Raises MalformedMessage."""
     message = _parse(payload)
     _check(message, _validator("receipt.schema.json"))
+    if message["outcome"] == EARLY:
+        return Early(message["event_id"], message["sequence"], message["expected"])
     return Receipt(message["event_id"], ReceiptOutcome(message["outcome"]), tuple(message["reasons"]))
 
 

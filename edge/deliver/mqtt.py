@@ -39,6 +39,12 @@ RECEIVE_MAXIMUM = 65_535
 UNSUPPORTED_VERSION = 132
 """CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too."""
 
+PACKET_TOO_LARGE = 149
+"""mosquitto's PUBACK to a message beyond its message_size_limit; the standard has it only end connections. To paho it
+would be a protocol error: it would hang up, and again after each reconnect, for as long as the message is sent."""
+
+ReasonCode.names[PACKET_TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
+
 
 @dataclass(frozen=True)
 class Will:

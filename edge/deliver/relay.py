@@ -3,85 +3,66 @@
 It holds the oldest unsettled rows, at most as many as the window, and of each only when it is due to be sent. A row
 leaves when it is settled, and everything is forgotten at a disconnect: the journal offers it again. So there is no
 "in flight" state to get stuck in, and the worst a mistake can do is to send an event twice, which the inventory knows
-by its id.
+by its id. Rows go in the order of their sequence, but what is lost goes again behind later ones: the inventory applies
+them in order all the same, and says which one it waits for.
+
+When nothing is owed at a new connection, the last row goes once more as a question: by its answer the two sides learn
+whether they agree.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge import config
+from edge.deliver.answers import ANSWERS, FAILURE, Consequence, Meaning, Silence, meaning
+from edge.deliver.catching_up import CatchingUp, Step
+from edge.deliver.commands import (
+    Alarm,
+    Command,
+    DeadLetter,
+    Publish,
+    Reopen,
+    Sent,
+    Settle,
+    WantLast,
+    WantRows,
+)
+from edge.deliver.events import Early
 from edge.records import OutboxRow, Receipt
+
+__all__ = [
+    "ANSWERS",
+    "Alarm",
+    "Command",
+    "DeadLetter",
+    "Meaning",
+    "Publish",
+    "Relay",
+    "Reopen",
+    "Sent",
+    "Settle",
+    "Silence",
+    "WantLast",
+    "WantRows",
+]
 
 MOST_DOUBLINGS = 3
 """The wait before sending again grows to 2**3 times the receipt's timeout: an inventory that is away for a night
 finds few copies of each event in the broker's queue, and one that comes back is served within minutes."""
 
-FIRST_REFUSAL = 0x80
-"""PUBACK reason codes from here on mean that the broker did not take the message (MQTT 5, 3.4.2.1)."""
+MOST_REFUSALS = 4
+"""So often an event's own content is refused before it is set aside: with growing waits more than two minutes, so that
+whoever is just changing the broker's settings can finish."""
 
+TAKEN_IN_VAIN = 8
+"""So often the broker takes the event that the inventory waits for, while later ones get there, before it is set aside
+too: with growing waits a quarter of an hour. mosquitto drops what is too large for it in silence with MQTT 3.1.1."""
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """A PUBACK reason code in words, and what a person can do about it."""
-
-    name: str
-    remedy: str = ""
-
-
-PUBACK = {
-    0x00: Meaning("success"),
-    0x10: Meaning("no matching subscribers", "start the inventory if it is not running"),
-    0x80: Meaning("unspecified error", "see the broker's log"),
-    0x83: Meaning("implementation specific error", "see the broker's log"),
-    0x87: Meaning("not authorized", "let the broker's access rules allow this device to publish its entries"),
-    0x90: Meaning("topic name invalid", "correct deliver.prefix, site or device, or what the broker allows"),
-    0x97: Meaning("quota exceeded", "raise the broker's limit on messages kept"),
-    0x99: Meaning("payload format invalid", "let the broker accept application/cloudevents+json"),
-}
-"""The reason codes a PUBACK may carry that concern us (MQTT 5, table 3-4). 0x10 is optional, and wrong in some
-brokers: a hint, never a proof that somebody listens or nobody does."""
-
-
-@dataclass(frozen=True, slots=True)
-class WantRows:
-    """Read the oldest unsettled rows from the journal, this many at most, and call `offered` with them."""
-
-    at_most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """Publish the row, tagged with its event id. Where that fails, nothing need be said: it is due again later."""
-
-    row: OutboxRow
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """The broker has the event. Worth noting, proves nothing: brokers lose what they acknowledged."""
-
-    event_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """The debt is paid: by this receipt, or by the broker's PUBACK where there are no receipts (None)."""
-
-    event_id: str
-    receipt: Receipt | None
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """The broker refuses events for this reason. Raised once, and again only after it took one in between."""
-
-    reason_code: int
-    meaning: Meaning
-
-
-Command = WantRows | Publish | Sent | Settle | Alarm
+NEVER_ARRIVES = "taken by the broker, but it never arrives"
+"""Why, in that case."""
 
 
 @dataclass(slots=True)
@@ -89,6 +70,11 @@ class _Debt:
     row: OutboxRow
     due: float
     sendings: int = 0
+    taken: int = 0
+    """How often the broker took it since the inventory said that it lacks it."""
+    refusals: int = 0
+    taken_before: int = 0
+    """How many events the broker had taken in all when it began to refuse this one."""
 
 
 class Relay:
@@ -99,19 +85,34 @@ class Relay:
         self._limit = 0
         """How many rows may be on the way: 0 without a connection."""
         self._debts: dict[str, _Debt] = {}
+        self._question: _Debt | None = None
+        """The last row, settled already, to whose answer we listen while nothing is owed."""
+        self._asked = False
+        """Whether this connection needs no question any more."""
         self._drained = False
         """Whether the journal held no more rows than it offered."""
+        self._catching_up = CatchingUp(settings.receipt_timeout_s)
+        self._taken = 0
+        """How many events the broker took on this connection."""
         self._alarmed: set[int] = set()
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the inventory has answered, on this connection, for all that the journal holds."""
+        return self._limit > 0 and self._asked and self._drained and not self._waiting
 
     def connected(self, receive_maximum: int) -> list[Command]:
         """The broker can be reached, and takes `receive_maximum` unacknowledged messages: all unsettled rows go."""
-        self._debts.clear()
+        self._forget()
         self._limit = min(self._settings.window, receive_maximum)
+        self._taken = 0
+        self._asked = self._settings.settle is config.Settle.BROKER
+        self._catching_up.connected()
         return [WantRows(self._limit)]
 
     def disconnected(self) -> list[Command]:
         """The broker is gone. What was on the way is forgotten: only the journal knows what is owed."""
-        self._debts.clear()
+        self._forget()
         self._limit = 0
         return []
 
@@ -123,52 +124,129 @@ class Relay:
     def offered(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
         """The oldest unsettled rows of the journal, as WantRows asked for them."""
         oldest = sorted(rows, key=lambda row: row.sequence)
-        self._drained = len(oldest) < self._limit
+        self._drained = len(oldest) < self._window
+        if not oldest and self._limit and not self._asked:
+            return [WantLast()]
         new = [row for row in oldest if row.event_id not in self._debts]
         for row in new[: self._room]:
             self._debts[row.event_id] = _Debt(row, due=now)
+        if self._debts:
+            self._asked, self._question = True, None
+        return self.tick(now)
+
+    def asked(self, last: OutboxRow | None, now: float) -> list[Command]:
+        """The last row of the journal, as WantLast asked for it; None while there is none."""
+        self._asked = True
+        if last is not None and self._limit and not self._debts:
+            self._question = _Debt(last, due=now)
         return self.tick(now)
 
     def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
-        """The broker's PUBACK. A refusal leaves the row as it is: it is due again after its growing wait."""
-        if reason_code >= FIRST_REFUSAL:
-            return self._alarm(reason_code)
+        """The broker's PUBACK; `answers` tells what each code means."""
+        if reason_code >= FAILURE:
+            return self._refused(event_id, reason_code)
+        self._taken += 1
         self._alarmed.clear()
         if self._settings.settle is config.Settle.BROKER:
             return self._settle(event_id, None)
+        if (debt := self._debts.get(event_id)) is not None:
+            debt.taken, debt.refusals = debt.taken + 1, 0
         return [Sent(event_id)]
 
     def receipt(self, receipt: Receipt) -> list[Command]:
         """The inventory's answer, be it applied, duplicate or refused; also to a row we no longer think of."""
+        for debt in self._waiting:
+            if debt.row.event_id == receipt.event_id:
+                self._catching_up.settled(debt.row.sequence)
         return self._settle(receipt.event_id, receipt)
+
+    def early(self, answer: Early, now: float) -> list[Command]:
+        """The inventory lacks an earlier event than the one it got. Nothing is settled by that."""
+        owed = {debt.row.sequence: debt for debt in self._waiting}
+        match self._catching_up.early(answer, owed, now):
+            case Step.SEND_AGAIN:
+                for sequence, debt in owed.items():
+                    if sequence >= answer.expected:
+                        debt.due, debt.sendings, debt.taken = now, 0, 0
+                return self.tick(now)
+            case Step.ASK:
+                oldest = owed[min(owed)]
+                oldest.due = min(oldest.due, now + self._catching_up.wait_s)
+                return []
+            case Step.REOPEN:
+                self._forget()
+                return [Reopen(answer.expected), WantRows(self._limit)]
+            case Step.NOTHING:
+                return self._swallowed(owed.get(answer.expected))
 
     def tick(self, now: float) -> list[Command]:
         """Time has passed: publish what is due, in the order of its sequence."""
-        due = sorted((debt for debt in self._debts.values() if debt.due <= now), key=lambda debt: debt.row.sequence)
+        due = sorted((debt for debt in self._waiting if debt.due <= now), key=lambda debt: debt.row.sequence)
         for debt in due:
-            debt.due = now + self._settings.receipt_timeout_s * 2.0 ** min(debt.sendings, MOST_DOUBLINGS)
+            debt.due = now + self._wait_s(debt)
             debt.sendings += 1
         return [Publish(debt.row) for debt in due]
 
     def next_due(self, now: float) -> float | None:
         """Seconds until `tick` has something to do; None while nothing is on the way."""
-        if not self._debts:
-            return None
-        return max(0.0, min(debt.due for debt in self._debts.values()) - now)
+        due = min((debt.due for debt in self._waiting), default=math.inf)
+        return None if due == math.inf else max(0.0, due - now)
+
+    @property
+    def _waiting(self) -> list[_Debt]:
+        return list(self._debts.values()) or ([] if self._question is None else [self._question])
+
+    @property
+    def _window(self) -> int:
+        # One that is refused for its content stands aside: the fate of the next tells whose fault it is.
+        return self._limit + any(debt.refusals for debt in self._debts.values())
 
     @property
     def _room(self) -> int:
-        return self._limit - len(self._debts)
+        return max(0, self._window - len(self._debts))
+
+    def _wait_s(self, debt: _Debt) -> float:
+        if debt is self._question:
+            return math.inf  # nothing is owed: once on a connection is enough
+        return self._settings.receipt_timeout_s * 2.0 ** min(debt.sendings, MOST_DOUBLINGS)
+
+    def _forget(self) -> None:
+        self._debts.clear()
+        self._question = None
 
     def _ask(self) -> list[Command]:
-        return [WantRows(self._limit)] if self._room > 0 and not self._drained else []
+        return [WantRows(self._window)] if self._room and not self._drained else []
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
         self._debts.pop(event_id, None)
+        if self._question is not None and self._question.row.event_id == event_id:
+            self._question = None
         return [Settle(event_id, receipt), *self._ask()]
 
-    def _alarm(self, reason_code: int) -> list[Command]:
-        if reason_code in self._alarmed:
+    def _refused(self, event_id: str, reason_code: int) -> list[Command]:
+        meant = meaning(reason_code)
+        alarm = self._alarm(reason_code, meant)
+        debt = self._debts.get(event_id)
+        if debt is None or meant.consequence is not Consequence.DEAD_LETTER:
+            return alarm
+        if not debt.refusals:
+            debt.taken_before = self._taken
+        debt.refusals += 1
+        if debt.refusals < MOST_REFUSALS or debt.taken_before == self._taken:
+            return [*alarm, *self._ask()]
+        return [*alarm, *self._set_aside(debt, meant.name)]
+
+    def _swallowed(self, lacking: _Debt | None) -> list[Command]:
+        if lacking is None or lacking.taken < TAKEN_IN_VAIN:
+            return []
+        return self._set_aside(lacking, NEVER_ARRIVES)
+
+    def _set_aside(self, debt: _Debt, reason: str) -> list[Command]:
+        del self._debts[debt.row.event_id]
+        return [DeadLetter(debt.row.event_id, reason), WantRows(self._window)]
+
+    def _alarm(self, reason_code: int, meant: Meaning) -> list[Command]:
+        if reason_code in self._alarmed or not meant.alarm:
             return []
         self._alarmed.add(reason_code)
-        return [Alarm(reason_code, PUBACK.get(reason_code, Meaning(f"reason code {reason_code}")))]
+        return [Alarm(reason_code, meant)]

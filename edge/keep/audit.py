@@ -1,59 +1,62 @@
-"""The audit chain: each event is tied to the one before it and to its recording, so that nothing can be changed unseen.
-
-A link is SHA-256 over three hashes in hex, one per line: the previous link, the event, and the recording. All three
-have a fixed length, so no two different triples give the same text.
-
-The event is hashed as canonical JSON: keys sorted, no spaces, UTF-8, as in RFC 8785 (JSON Canonicalization Scheme). Two
-things differ from it, both harmless while one program writes and checks the chain: keys are sorted by code point
-instead of by UTF-16 unit, and numbers are written as Python does (`1.0`, not `1`; `1e-07`, not `1e-7`).
-"""
+"""The audit of a journal: does the chain of its events hold, and are the recordings and readings under it the same?"""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-GENESIS = "0" * 64
-"""What stands in the place of the previous link before the first event."""
-
-CHAIN = "chain"
-"""The member of an event that carries its own link, and is left out when the event is hashed."""
+from edge import chain
+from edge.chain import Broken, Chain, Span, Wrong
+from edge.keep.disk import refusals
+from edge.keep.rows import Trailed
+from edge.keep.view import JournalView
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
-    """One event as the journal keeps it, with all that its link depends on."""
+class Report:
+    """What an audit found."""
 
-    sequence: int
-    previous: str
-    link: str
-    event: Mapping[str, Any]
-    audio_sha256: str
-
-
-def canonical(event: Mapping[str, Any]) -> bytes:
-    """The event without its `chain`, in the one spelling that is hashed. Raises ValueError for NaN, lone surrogates."""
-    unlinked = {name: value for name, value in event.items() if name != CHAIN}
-    return json.dumps(unlinked, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
-        "utf-8"
-    )
+    events: int
+    """How many hold, from the first one on."""
+    removed: int
+    """Of how many of them the recording was removed to make room."""
+    broken: Broken | None
+    """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
+    spans: tuple[Span, ...]
+    """Who signed what."""
 
 
-def link(previous: str, event: Mapping[str, Any], audio_sha256: str) -> str:
-    """The link, 64 hex digits, of an event that follows `previous` and rests on the recording with this hash."""
-    event_sha256 = hashlib.sha256(canonical(event)).hexdigest()
-    return hashlib.sha256(f"{previous}\n{event_sha256}\n{audio_sha256}\n".encode("ascii")).hexdigest()
+def verify(journal: JournalView, tell: Callable[[int], None] = lambda _: None) -> Report:
+    """Follow the journal's events from the first one until something is wrong.
+
+    `tell` hears after each event how many hold. Works beside the process that writes: what is committed meanwhile may
+    be looked at or not. Raises StorageFailed where the disk does not give back what is there.
+    """
+    links = Chain(journal.keys())
+    newest, removed, wrong = journal.last_sequence(), 0, None
+    for trailed in journal.trail():
+        recording = journal.directory / trailed.audio_path
+        if wrong := links.wrong_with(trailed) or _reading_wrong(trailed) or _recording_wrong(trailed, recording):
+            break
+        links.grow(trailed)
+        removed += not recording.exists()
+        tell(links.last)
+    if wrong is None and links.last < newest:
+        wrong = Wrong.MISSING
+    return Report(links.last, removed, None if wrong is None else Broken(links.last + 1, wrong), tuple(links.spans))
 
 
-def verify(rows: Iterable[Audited]) -> Audited | None:
-    """The first row, in sequence order from 1, where the chain is broken; None when all of it holds."""
-    previous, sequence = GENESIS, 1
-    for row in rows:
-        expected = link(previous, row.event, row.audio_sha256)
-        if (row.sequence, row.previous) != (sequence, previous) or {row.link, row.event.get(CHAIN)} != {expected}:
-            return row
-        previous, sequence = row.link, sequence + 1
-    return None
+def _reading_wrong(trailed: Trailed) -> Wrong | None:
+    tied = trailed.event.get(chain.READING)  # none, from before events were signed
+    return Wrong.READING_ALTERED if tied not in {None, chain.sha256(trailed.reading or "")} else None
+
+
+def _recording_wrong(trailed: Trailed, path: Path) -> Wrong | None:
+    with refusals(path):
+        if not path.exists():
+            return Wrong.RECORDING_MISSING if trailed.audio_removed_at is None else None
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    return None if found == trailed.audio_sha256 else Wrong.RECORDING_ALTERED

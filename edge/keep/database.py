@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from edge.errors import StorageFailed, UnreadableInput
-from edge.keep import schema
-from edge.keep.disk import damaged, refusals
+from edge.keep import backup, schema
+from edge.keep.disk import Damaged, damaged, refusals, sync_directory
+
+JOURNAL = "journal.db"
+"""The journal's file in the state directory."""
+
+FOUND_DAMAGED = "journal.damaged"
+"""Is there when damage was found in a journal at work: the next opening must not trust it."""
 
 _BUSY_MS = 5000
 """How long a write waits for another program's read lock. Only a person with an SQLite shell open can cause that."""
+
+CHECKED_AT_ONCE = 256_000_000
+"""Up to so many bytes a journal is checked before it is used: a second or two on a slow card. A larger one holds up
+the start no longer, and is checked while the agent works (`check`)."""
 
 
 def open_for_writing(path: Path) -> Database:
     """The database at `path`, made if there is none, durable, checked, with the tables this program knows.
 
     WAL with synchronous=FULL: what is committed survives a power cut, at one fsync per commit
-    (https://www.sqlite.org/pragma.html#pragma_synchronous). One connection writes. Raises StorageFailed, Misconfigured.
+    (https://www.sqlite.org/pragma.html#pragma_synchronous). One connection writes. Older tables are copied before they
+    are changed. Raises Damaged, other StorageFailed, Misconfigured.
     """
     with refusals(path):
         # For the owner only, like the recordings; SQLite gives the files beside it the same mode.
@@ -31,10 +42,13 @@ def open_for_writing(path: Path) -> Database:
             if (mode := _pragma(db, "journal_mode=WAL")) != "wal":
                 raise StorageFailed(f"{path}: its disk allows no write-ahead log (got {mode}); use a local disk")
             db.execute("PRAGMA synchronous=FULL")
-            _check(db, path)
+            if path.stat().st_size <= CHECKED_AT_ONCE:
+                check(db, path)
             schema.refuse_newer(db, path)
-            with writing(db, path):
-                schema.migrations.apply(db)
+            _migrate(db, path)
+            # All that the log (WAL) holds is written once more: after a sync that failed, what is read back of it need
+            # not be on the disk (https://lwn.net/Articles/752063/).
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except BaseException:
             db.close()
             raise
@@ -53,12 +67,35 @@ def open_for_reading(path: Path) -> Database:
         db = _connected(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
         try:
             schema.refuse_newer(db, path)
-            if not schema.is_current(db):
+            if schema.pending(db):
                 raise UnreadableInput(f"{path}: was written by an older dockvoice; start the agent once to bring it up")
         except BaseException:
             db.close()
             raise
     return db
+
+
+def check(db: Database, path: Path) -> None:
+    """SQLite's structural check, which skips only the comparison of indexes with their tables. Raises Damaged."""
+    with refusals(path):
+        found = str(_pragma(db, "quick_check(1)"))
+    if found != "ok":
+        raise damaged(path, found.replace("\n", " "))
+
+
+def check_at_work(path: Path) -> None:
+    """Check the journal at `path` beside the process that writes it.
+
+    Raises Damaged, once it is seen to that the next opening knows; StorageFailed where it cannot be read.
+    """
+    try:
+        with closing(open_for_reading(path)) as db:
+            check(db, path)
+    except Damaged:
+        with refusals(path):
+            path.with_name(FOUND_DAMAGED).touch()
+            sync_directory(path.parent)
+        raise
 
 
 @contextmanager
@@ -85,10 +122,13 @@ def _connected(connection: sqlite3.Connection) -> Database:
     return db
 
 
-def _check(db: Database, path: Path) -> None:
-    """SQLite's structural check; `quick_check` skips only the comparison of indexes with their tables."""
-    if (found := _pragma(db, "quick_check(1)")) != "ok":
-        raise damaged(path, str(found).replace("\n", " "))
+def _migrate(db: Database, path: Path) -> None:
+    if not (changes := schema.pending(db)):
+        return
+    if schema.has_tables(db):
+        backup.copy_before(changes[0], db, path)
+    with writing(db, path):
+        schema.migrations.apply(db)
 
 
 def _pragma(db: Database, pragma: str) -> object:

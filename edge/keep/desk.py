@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from edge.config import Keep
+from edge.keep import room
+from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
+from edge.keep.reserve import Reserve
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 
 class Desk:
-    """Runs work on the journal, one piece at a time, in the order in which it was given."""
+    """Runs work on the journal, one piece at a time, in the order in which it was given.
 
-    def __init__(self, directory: Path) -> None:
-        """Open the journal in `directory`; raises what Journal.open raises."""
+    On a full disk the reserve is given back and the work done again: it must be a transaction, or one that changes
+    nothing when it is repeated. Raises DiskFull where even that does not help.
+    """
+
+    def __init__(self, directory: Path, keep: Keep | None = None) -> None:
+        """Open the journal in `directory`, with the reserve that `keep` wants; raises what Journal.open raises."""
+        self._keep = keep or Keep(reserve_mb=0)
+        self._reserve = Reserve(directory, int(self._keep.reserve_mb * room.MB))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
-            self._journal = self._thread.submit(Journal.open, directory).result()
+            self._journal = self._thread.submit(self._done, lambda: Journal.open(directory)).result()
         except BaseException:
             self._thread.shutdown()
             raise
 
     async def __call__(self, work: Callable[[Journal], T]) -> T:
         """Do `work` from the loop, without holding it up."""
-        return await asyncio.wrap_future(self._thread.submit(work, self._journal))
+        return await asyncio.wrap_future(self._thread.submit(self._done, lambda: work(self._journal)))
 
     def now(self, work: Callable[[Journal], T]) -> T:
         """Do `work` from another thread than the loop's, and wait for it."""
-        return self._thread.submit(work, self._journal).result()
+        return self._thread.submit(self._done, lambda: work(self._journal)).result()
+
+    async def tidy(self) -> int:
+        """Make room on the disk where it is wanting; returns the bytes that are free afterwards."""
+        return await self(lambda journal: room.tidy(journal, self._keep, self._reserve, datetime.now(UTC)))
 
     def __enter__(self) -> Self:
         return self
@@ -46,3 +64,12 @@ class Desk:
         """Finish what was given, then close the journal."""
         self._thread.submit(self._journal.close).result()
         self._thread.shutdown()
+
+    def _done(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except DiskFull as fault:
+            if not self._reserve.give_back():
+                raise
+            log.warning("%s; the reserve is given back, for what was said last", fault)
+            return work()

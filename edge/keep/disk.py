@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge.errors import StorageFailed
 
-_FREE = "free space on its disk and start again"
+_FREE = "free space on its disk"
 _PERMIT = "give the user who runs this program the right to write there, or name another state_directory"
 _DEVICE = "check the disk and its cable, and replace it if it fails again"
 _RESTORE = (
@@ -33,7 +33,6 @@ _FILE_REMEDIES = {
 }
 
 _SQLITE_REMEDIES = {
-    "SQLITE_FULL": _FREE,
     "SQLITE_READONLY": _PERMIT,
     "SQLITE_CANTOPEN": _PERMIT,
     "SQLITE_PERM": _PERMIT,
@@ -44,6 +43,19 @@ _SQLITE_REMEDIES = {
 }
 """By primary result code (https://www.sqlite.org/rescode.html). Others are faults of this program, and stay errors."""
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, "SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
+"""The last one: no room for the index of the write-ahead log, which every opening makes."""
+
+_DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+
+
+class DiskFull(StorageFailed):
+    """There is no room. Nothing was written; it may be tried again as soon as there is some."""
+
+
+class Damaged(StorageFailed):
+    """The journal's file is not what SQLite wrote: it is set aside and rebuilt at the next opening."""
+
 
 @contextmanager
 def refusals(path: Path) -> Iterator[None]:
@@ -52,18 +64,39 @@ def refusals(path: Path) -> Iterator[None]:
         yield
     except OSError as fault:
         remedy = _FILE_REMEDIES.get(fault.errno or 0, _DEVICE)
-        raise StorageFailed(f"{fault.filename or path}: {fault.strerror or fault}; {remedy}") from fault
+        kind = DiskFull if fault.errno in _FULL else StorageFailed
+        raise kind(f"{fault.filename or path}: {fault.strerror or fault}; {remedy}") from fault
     except sqlite3.Error as fault:
+        code = str(getattr(fault, "sqlite_errorname", None))
+        if code in _FULL:
+            raise DiskFull(f"{path}: {fault}; {_FREE}") from fault
         # Extended codes name their primary one: SQLITE_IOERR_FSYNC is an SQLITE_IOERR.
-        primary = "_".join(str(getattr(fault, "sqlite_errorname", None)).split("_")[:2])
+        primary = "_".join(code.split("_")[:2])
         if primary not in _SQLITE_REMEDIES:
             raise
-        raise StorageFailed(f"{path}: {fault}; {_SQLITE_REMEDIES[primary]}") from fault
+        kind = Damaged if primary in _DAMAGED else StorageFailed
+        raise kind(f"{path}: {fault}; {_SQLITE_REMEDIES[primary]}") from fault
 
 
-def damaged(path: Path, found: str) -> StorageFailed:
+def damaged(path: Path, found: str) -> Damaged:
     """The error for a journal that SQLite's own check calls broken."""
-    return StorageFailed(f"{path}: is damaged ({found}); {_RESTORE}")
+    return Damaged(f"{path}: is damaged ({found}); {_RESTORE}")
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of the file `path` durable, whoever wrote it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_bytes(path: Path) -> int:
+    """How many bytes the disk that holds `path` has left for this program."""
+    with refusals(path):
+        disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize
 
 
 def sync_directory(path: Path) -> None:

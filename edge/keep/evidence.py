@@ -1,7 +1,8 @@
 """The recordings that prove what was said: one FLAC file per utterance, lossless, beside the journal.
 
 A file has its final name only when its content is on the disk, and it says itself whose sound it is (a Vorbis comment):
-a crash between the file and its row in the journal loses nothing.
+a crash between the file and its row in the journal loses nothing. Until it has its row, it lies among the new ones: so
+a start need not look through years of recordings for what a crash left.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,9 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
 EVIDENCE = "evidence"
 """The directory of recordings inside the state directory; in it, one directory per UTC day."""
+
+NEW = "new"
+"""The directory, beside the days, of recordings that have no row in the journal yet."""
 
 PARTIAL = ".partial"
 """Ends the name of a file that is still being written. Found at a start it is a crash's leftover, not acknowledged."""
@@ -55,6 +60,19 @@ def describe(utterance: Utterance) -> dict[str, str | int]:
     }
 
 
+def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[str, str | int]:
+    """The row of `utterances` for what was heard, before it has a verdict."""
+    is_new = recording.path.parent.name == NEW
+    path = place(utterance) if is_new else recording.path.relative_to(directory)
+    return {
+        **describe(utterance),
+        "samples": len(utterance.segment.pcm) // SAMPLE_BYTES,
+        "audio_path": path.as_posix(),
+        "audio_sha256": recording.sha256,
+        "audio_bytes": recording.path.stat().st_size,
+    }
+
+
 def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
     """The utterance that `describe` described. Raises KeyError, TypeError or ValueError if it did not."""
     return Utterance(
@@ -74,16 +92,30 @@ def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
 
 
 def write(directory: Path, utterance: Utterance) -> Evidence:
-    """Put the sound of `utterance` on the disk below the state directory `directory`; it is safe when this returns.
+    """Put the sound of `utterance` on the disk, among the new recordings; it is safe when this returns.
 
     Raises StorageFailed when the disk refuses, ValueError when there is no sound.
     """
     flac = _encode(utterance)
-    path = directory / EVIDENCE / f"{utterance.heard_at.astimezone(UTC):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
+    path = directory / EVIDENCE / NEW / f"{utterance.utterance_id}.flac"
     with refusals(path):
         make_directory(path.parent)
+        make_directory((directory / place(utterance)).parent)
         _write_durably(path, flac)
     return Evidence(path, hashlib.sha256(flac).hexdigest(), utterance.segment.seconds)
+
+
+def place(utterance: Utterance) -> Path:
+    """Where its recording belongs, relative to the state directory."""
+    return Path(EVIDENCE) / f"{utterance.heard_at.astimezone(UTC):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
+
+
+def put_in_place(recording: Path, final: Path) -> None:
+    """Move a recording to where its row says it is, if it is not there yet. Either name survives a power cut."""
+    with refusals(final):
+        if recording.exists():
+            make_directory(final.parent)
+            recording.replace(final)
 
 
 def read(path: Path, sha256: str) -> bytes:
@@ -108,13 +140,26 @@ def recover(path: Path) -> tuple[Utterance, Evidence]:
 
 
 def recordings(directory: Path) -> list[Path]:
-    """The recordings below the state directory `directory`, oldest day first."""
+    """All recordings below the state directory `directory`, oldest day first."""
     return sorted((directory / EVIDENCE).glob("*/*.flac"))
+
+
+def new(directory: Path) -> list[Path]:
+    """The recordings that a crash may have left without a row, in the order in which they were made."""
+    return sorted((directory / EVIDENCE / NEW).glob("*.flac"))
+
+
+def remove(path: Path) -> None:
+    """Delete a recording, and the directory of its day with the last one. One that is gone already is no fault."""
+    with refusals(path):
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # others are left of that day
+            path.parent.rmdir()
 
 
 def sweep(directory: Path) -> None:
     """Remove what a crash left half written: nobody was told that it had been heard."""
-    for leftover in (directory / EVIDENCE).glob(f"*/*{PARTIAL}"):
+    for leftover in (directory / EVIDENCE / NEW).glob(f"*{PARTIAL}"):
         leftover.unlink()
 
 

@@ -3,6 +3,7 @@
     state directory/
         journal.db                               the tables (see schema.py)
         journal.lock                             held by the one process that writes
+        entries.log                              each entry once more (see entrylog.py)
         evidence/2026-11-20/<utterance_id>.flac  the recordings
 
 Each method that writes is one transaction, and what it wrote is on the disk when it returns. Used by one thread at a
@@ -12,24 +13,31 @@ time; which one may change.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import uuid_utils
 
+from edge import chain
+from edge.chain import PublicKey
 from edge.errors import StorageFailed
-from edge.keep import audit, evidence, rows
-from edge.keep.database import open_for_reading, open_for_writing, writing
-from edge.keep.disk import make_directory, refusals
+from edge.keep import committed, evidence, rows
+from edge.keep.database import JOURNAL, check_at_work, open_for_reading
+from edge.keep.deadletters import DeadLetters
+from edge.keep.disk import DiskFull, make_directory, refusals
+from edge.keep.entrylog import EntryLog
 from edge.keep.evidence import Evidence
+from edge.keep.identity import KEY, DeviceKey
 from edge.keep.lock import Lock
-from edge.keep.rows import Counts, KeptEntry, KeptUtterance, OutboxState, Row
-from edge.keep.view import JOURNAL, JournalView
+from edge.keep.mending import open_whole
+from edge.keep.rows import Counts, KeptEntry, KeptUtterance, OutboxState, Row, Spare
+from edge.keep.view import JournalView
 from edge.records import (
-    SAMPLE_BYTES,
     SAMPLE_RATE,
     Entry,
     Minted,
@@ -47,27 +55,41 @@ __all__ = ["Counts", "Journal", "JournalView", "KeptEntry", "KeptUtterance"]
 log = logging.getLogger(__name__)
 
 
-class Journal(JournalView):
+class Journal(DeadLetters):
     """A device's journal, open to be written by this process alone."""
+
+    _key: DeviceKey
+    _entry_log: EntryLog
 
     @classmethod
     def open(cls, directory: Path) -> Self:
         """The journal in `directory`: made if there is none, brought up to date, checked and complete.
 
-        Recordings that a crash left without a row become unread utterances. Raises AlreadyRunning, StorageFailed, and
-        Misconfigured for a journal of a newer version.
+        Recordings that a crash left without a row become unread utterances; a broken journal is set aside and rebuilt
+        (see mending.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version.
         """
         with ExitStack() as opened:
             with refusals(directory):
                 make_directory(directory)
             opened.callback(Lock(directory).release)
-            _refuse_recordings_alone(directory)
-            db = open_for_writing(directory / JOURNAL)
+            db, entry_log = open_whole(directory)
+            opened.callback(entry_log.close)
             opened.callback(db.close)
             journal = cls(directory, db, opened)
+            journal._entry_log = entry_log
+            journal._key = DeviceKey.of(directory)
+            journal._notice_new_key()
             journal._adopt()
             journal._held = opened.pop_all()
         return journal
+
+    @classmethod
+    def check(cls, directory: Path) -> None:
+        """Check the journal in `directory` as an opening does, also while a process writes it.
+
+        Raises StorageFailed: where it is damaged, the next opening rebuilds it.
+        """
+        check_at_work(directory / JOURNAL)
 
     @classmethod
     def inspect(cls, directory: Path) -> JournalView:
@@ -80,17 +102,27 @@ class Journal(JournalView):
         held.callback(db.close)
         return JournalView(directory, db, held)
 
+    @property
+    def public_key(self) -> PublicKey:
+        """What others check this device's signatures with."""
+        return self._key.public
+
     def begin(self, utterance: Utterance) -> Evidence:
         """Keep what was heard, before anything reads it: the recording first, then the row that names it.
 
         Beginning the same utterance again changes nothing. Raises StorageFailed: then it is not safe; but if the disk
-        took the recording and refused only the row, the next `open` finds it.
+        took the recording and failed at the row, the next `open` finds it. Raises DiskFull: then nothing is left of it,
+        since whoever is told so says it again.
         """
         if found := self._rows("SELECT * FROM utterances WHERE utterance_id = ?", utterance.utterance_id):
             return self._recording(found[0])
         recording = evidence.write(self._directory, utterance)
-        self._keep(utterance, recording)
-        return recording
+        try:
+            self._keep(utterance, recording)
+        except DiskFull:
+            recording.path.unlink(missing_ok=True)
+            raise
+        return self._in_place(utterance, recording)
 
     def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
         """Keep a verdict that makes no entry: ask, repeat, ignore. The last one stands, and a commit may follow it.
@@ -107,8 +139,8 @@ class Journal(JournalView):
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
         """Keep an entry and owe its event, in one transaction. From here it cannot be lost or doubled.
 
-        `render` makes the event from the identity minted for it; its audit link is added as `chain`. Committing the
-        same utterance again returns the first event, unchanged. Raises StorageFailed: then nothing was committed and no
+        `render` makes the event from the identity minted for it; `chain.sealed` ties and signs it. Committing the same
+        utterance again returns the first event, unchanged. Raises StorageFailed: then nothing was committed and no
         number is used up; ValueError or LookupError where the entry does not rest on what was heard.
         """
         if verdict.outcome is not Outcome.ACCEPT:
@@ -119,10 +151,11 @@ class Journal(JournalView):
             self._decide(entry.utterance_id, entry.reading, verdict)
             self._demand_evidence(entry)
             minted = self._mint()
-            event = render(minted)
-            link = audit.link(minted.chain, event, entry.audio_sha256)
-            owed = OutboxRow(minted.event_id, minted.sequence, rows.to_json({**event, audit.CHAIN: link}))
-            self._enter(entry, minted, link, owed)
+            reading = rows.reading_json(entry.reading)
+            event = chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
+            owed = OutboxRow(minted.event_id, minted.sequence, rows.to_json(event))
+            self._enter(entry, event, owed)
+            self._entry_log.append(committed.rows_of(self._db, owed.sequence))
         return owed
 
     def sent(self, event_id: str) -> None:
@@ -143,23 +176,48 @@ class Journal(JournalView):
         state = OutboxState.REFUSED if refused else OutboxState.SETTLED
         with self._writing():
             self._db.execute(
-                "UPDATE outbox SET state = ?, settled_at = ?, receipt = ? WHERE event_id = ? AND state = 'waiting'",
+                "UPDATE outbox SET state = iif(state = 'waiting', ?, state), settled_at = ?, receipt = ? "
+                "WHERE event_id = ? AND settled_at IS NULL",
                 [state.value, _now(), rows.receipt_json(receipt), event_id],
             )
             return bool(self._rows("SELECT 1 FROM outbox WHERE event_id = ?", event_id))
 
-    def _writing(self) -> AbstractContextManager[None]:
-        return writing(self._db, self._path)
+    def reopen(self, first: int, last: int = sys.maxsize) -> int:
+        """Owe the events of these numbers again, because the inventory lost them; how many were settled before."""
+        with self._writing():
+            changed = self._db.execute(
+                "UPDATE outbox SET state = iif(state IN ('settled', 'refused'), 'waiting', state), "
+                "settled_at = NULL, receipt = NULL WHERE sequence BETWEEN ? AND ? AND settled_at IS NOT NULL",
+                [first, last],
+            )
+            return changed.rowcount
+
+    def remove_evidence(self, outlived: Iterable[Spare]) -> None:
+        """Delete recordings that nothing rests on any more. Their rows stay, and say that they were removed, and when.
+
+        Raises StorageFailed: then some are gone and still called spare, and removing them again is harmless.
+        """
+        removed_at = _now()
+        with self._writing():
+            for spare in outlived:
+                evidence.remove(self._directory / spare.path)
+                self._db.execute(
+                    "UPDATE utterances SET evidence = 'removed', audio_removed_at = ? "
+                    "WHERE utterance_id = ? AND evidence = 'spare'",
+                    [removed_at, spare.utterance_id],
+                )
+
+    def _notice_new_key(self) -> None:
+        last = self._rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
+        if last and last[0]["public_key"] not in {None, self.public_key.raw.hex()}:
+            log.warning("%s: is not the key that signed until now; the chain goes on with it", self._directory / KEY)
 
     def _adopt(self) -> None:
         """Give a row to each recording that a crash left without one."""
         with refusals(self._directory):
             evidence.sweep(self._directory)
-            found = evidence.recordings(self._directory)
-        named = {row["audio_path"] for row in self._rows("SELECT audio_path FROM utterances")}
+            found = evidence.new(self._directory)
         for path in found:
-            if path.relative_to(self._directory).as_posix() in named:
-                continue
             try:
                 utterance, recording = evidence.recover(path)
             except StorageFailed as fault:
@@ -168,18 +226,16 @@ class Journal(JournalView):
             # A second copy of a recording is not a second saying.
             if self.kept(utterance.utterance_id) is None:
                 self._keep(utterance, recording)
+            self._in_place(utterance, recording)
 
     def _keep(self, utterance: Utterance, recording: Evidence) -> None:
         with self._writing():
-            self._insert(
-                "utterances",
-                {
-                    **evidence.describe(utterance),
-                    "samples": len(utterance.segment.pcm) // SAMPLE_BYTES,
-                    "audio_path": recording.path.relative_to(self._directory).as_posix(),
-                    "audio_sha256": recording.sha256,
-                },
-            )
+            self._insert("utterances", evidence.columns(self._directory, utterance, recording))
+
+    def _in_place(self, utterance: Utterance, recording: Evidence) -> Evidence:
+        path = self._directory / evidence.place(utterance)
+        evidence.put_in_place(recording.path, path)
+        return replace(recording, path=path)
 
     def _recording(self, row: Row) -> Evidence:
         return Evidence(self._directory / row["audio_path"], row["audio_sha256"], row["samples"] / SAMPLE_RATE)
@@ -208,11 +264,11 @@ class Journal(JournalView):
 
     def _mint(self) -> Minted:
         last = self._rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
-        sequence, chain = (last[0]["sequence"], last[0]["link"]) if last else (0, audit.GENESIS)
-        return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=chain)
+        sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, chain.GENESIS)
+        return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link)
 
-    def _enter(self, entry: Entry, minted: Minted, link: str, owed: OutboxRow) -> None:
-        identity = {"event_id": minted.event_id, "sequence": minted.sequence}
+    def _enter(self, entry: Entry, event: dict[str, Any], owed: OutboxRow) -> None:
+        identity = {"event_id": owed.event_id, "sequence": owed.sequence}
         self._insert(
             "entries",
             {
@@ -224,24 +280,11 @@ class Journal(JournalView):
                 "recorded_at": rows.to_time(entry.recorded_at),
             },
         )
-        self._insert("audit", {**identity, "link": link, "previous": minted.chain})
+        self._insert("audit", {**identity, **rows.audit_columns(event, self._key.public)})
         self._insert("outbox", {**identity, "body": owed.body})
 
     def _insert(self, table: str, row: Row) -> None:
         self._db.table(table).insert(row)
-
-
-def _refuse_recordings_alone(directory: Path) -> None:
-    """Recordings whose journal is gone may long be in the inventory: to read them as new would apply them twice."""
-    path = directory / JOURNAL
-    with refusals(path):
-        if path.exists() and path.stat().st_size:
-            return
-        if evidence.recordings(directory):
-            raise StorageFailed(
-                f"{path}: is missing, but the recordings it names are there; restore it from a copy, "
-                f"or, to begin anew, move {directory} aside and keep it"
-            )
 
 
 def _now() -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from edge import chain
+from edge.chain import Chained, PublicKey
 from edge.records import Because, FieldValue, Outcome, Reading, Reason, Receipt, Verdict
 
 Row = dict[str, Any]
@@ -21,6 +24,10 @@ class OutboxState(StrEnum):
     WAITING = "waiting"
     SETTLED = "settled"
     REFUSED = "refused"
+    DEAD = "dead"
+    """It could not be delivered as it is: a person must look at it. Its tombstone goes in its place."""
+    DISCARDED = "discarded"
+    """A person gave it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,34 @@ class KeptEntry:
     attempts: int
     """How often the broker took it."""
     reasons: tuple[str, ...]
-    """Those of the inventory's receipt, if it refused."""
+    """Those of the inventory's receipt, if it refused; that of a dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trailed(Chained):
+    """One event of the audit trail, with what else an audit looks at."""
+
+    event_id: str
+    body: str
+    """The event as published, byte for byte."""
+    audio_path: str
+    """Relative to the state directory."""
+    audio_removed_at: str | None
+    """When the recording was removed to make room; None while it must be there."""
+    reading: str | None
+    """The JSON text of the reading that the entry was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A recording that nothing rests on any more."""
+
+    utterance_id: str
+    path: str
+    """Relative to the state directory."""
+    bytes: int
+    heard_at: str
+    """ISO 8601 in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +123,31 @@ def verdict_columns(reading: Reading | None, verdict: Verdict) -> Row:
         "reasons": to_json([asdict(because) for because in verdict.reasons]),
         "fields": to_json(dict(verdict.fields)),
         "ask": verdict.ask,
-        "reading": None if reading is None else to_json(_reading(reading)),
+        "reading": None if reading is None else reading_json(reading),
+    }
+
+
+def reading_json(reading: Reading) -> str:
+    """A reading as it is stored."""
+    # Not asdict of the whole: it cannot copy a Mapping that is no dict.
+    return to_json(
+        {
+            "interpreter": reading.interpreter,
+            "form": reading.form,
+            "words": [asdict(word) for word in reading.words],
+            "fields": {name: asdict(field) for name, field in reading.fields.items()},
+            "not_understood": reading.not_understood,
+        }
+    )
+
+
+def audit_columns(event: Mapping[str, Any], key: PublicKey) -> Row:
+    """The columns of `audit` besides its identity, from a sealed event and the key that checks its signature."""
+    return {
+        "link": event[chain.CHAIN],
+        "previous": event[chain.PREVIOUS],
+        "public_key": key.raw.hex(),
+        "signature": event[chain.SIGNATURE],
     }
 
 
@@ -117,7 +175,8 @@ def kept_utterance(row: Row) -> KeptUtterance:
 
 
 def kept_entry(row: Row) -> KeptEntry:
-    """From a row of `entries` joined with `state`, `attempts` and `receipt` of its outbox row."""
+    """From a row of `entries` joined with `state`, `attempts`, `receipt` and `reason` of its outbox row."""
+    reasons = json.loads(row["receipt"])["reasons"] if row["receipt"] else []
     return KeptEntry(
         sequence=row["sequence"],
         event_id=row["event_id"],
@@ -126,8 +185,23 @@ def kept_entry(row: Row) -> KeptEntry:
         recorded_at=datetime.fromisoformat(row["recorded_at"]),
         state=OutboxState(row["state"]),
         attempts=row["attempts"],
-        reasons=tuple(json.loads(row["receipt"])["reasons"]) if row["receipt"] else (),
+        reasons=tuple([row["reason"], *reasons] if row["reason"] else reasons),
     )
+
+
+def trailed(row: Row) -> Trailed:
+    """From a row of `audit` joined with the event's `body` and what its utterance's row says of the recording."""
+    return Trailed(event=chain.parsed(row["body"]), withheld=False, **row)
+
+
+def keys(found: Iterable[Row]) -> dict[str, PublicKey]:
+    """The public keys in rows of `audit`, by key id. What is no key any more has signed nothing."""
+    known = {}
+    for row in found:
+        with suppress(ValueError):
+            key = PublicKey(bytes.fromhex(row["public_key"]))
+            known[key.keyid] = key
+    return known
 
 
 def _verdict(row: Row) -> Verdict | None:
@@ -139,14 +213,3 @@ def _verdict(row: Row) -> Verdict | None:
         fields=json.loads(row["fields"]),
         ask=row["ask"],
     )
-
-
-def _reading(reading: Reading) -> Row:
-    # Not asdict of the whole: it cannot copy a Mapping that is no dict.
-    return {
-        "interpreter": reading.interpreter,
-        "form": reading.form,
-        "words": [asdict(word) for word in reading.words],
-        "fields": {name: asdict(field) for name, field in reading.fields.items()},
-        "not_understood": reading.not_understood,
-    }

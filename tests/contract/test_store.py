@@ -11,18 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import delete, text
+from sqlalchemy.exc import OperationalError
 
-from edge.deliver.events import Topics
+from edge.deliver.events import Topics, withheld
 from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from inventory.applying import handle
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
-from inventory.records import Applied, Counts, Duplicate, Event, Refused
+from inventory.records import Applied, Counts, Duplicate, Early, Event, Refused, Unfit
 from inventory.store import Store
+from inventory.tables import entries, events
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.postgresql import PostgreSQL
 
@@ -73,13 +77,13 @@ def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Re
 def test_the_same_event_again_changes_nothing(store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
     assert store.apply(event(recorded(1))) == Duplicate()
-    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, rejected=0)
+    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, refused=0, rejected=0)
 
 
 def test_other_blanks_make_no_other_event(store: Store, event: Read) -> None:
     first = event(recorded(1))
     store.apply(first)
-    assert store.apply(replace(first, body=first.body.replace(',"', ', "'))) == Duplicate()
+    assert store.apply(replace(first, body=first.body.replace(b',"', b', "'))) == Duplicate()
 
 
 def test_other_content_under_a_known_id_is_refused(store: Store, event: Read) -> None:
@@ -111,7 +115,7 @@ def test_an_amendment_takes_the_place_of_the_entry(store: Store, event: Read) ->
 def test_a_cancellation_leaves_the_entry_on_record_but_not_standing(store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
     assert store.apply(event(cancelled(2, 1))) == Applied()
-    assert store.count() == Counts(rows=0, amended=0, cancelled=1, events=2, repeated=0, rejected=0)
+    assert store.count() == Counts(rows=0, amended=0, cancelled=1, events=2, repeated=0, refused=0, rejected=0)
 
 
 def test_an_amendment_can_itself_be_amended_and_cancelled(store: Store, event: Read) -> None:
@@ -128,17 +132,14 @@ def test_a_change_sent_again_is_a_duplicate(store: Store, event: Read, change: A
 
 
 @pytest.mark.parametrize("change", [amended, cancelled])
-def test_a_change_of_what_is_not_there_is_refused_and_leaves_no_trace(store: Store, event: Read, change: Any) -> None:
-    assert store.apply(event(change(2, 1))) == Refused(("unknown_event",))
-    assert store.count().events == 0
-
-    store.apply(event(recorded(1)))
-    assert store.apply(event(change(2, 1))) == Applied()
+def test_a_change_of_what_is_not_there_is_refused_and_changes_nothing(store: Store, event: Read, change: Any) -> None:
+    assert store.apply(event(change(1, 9))) == Refused(("unknown_event",))
+    assert store.count() == Counts(rows=0, amended=0, cancelled=0, events=0, repeated=0, refused=1, rejected=0)
 
 
 def test_no_device_changes_what_another_recorded(store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
-    theirs = cancelled(2, 1, at=("north", "dock-4"))
+    theirs = cancelled(1, 1, at=("north", "dock-4"))
     theirs["data"]["cancels"] = identity(1, 1)
     assert store.apply(event(theirs)) == Refused(("unknown_event",))
     assert [row.state for row in store.rows()] == ["current"]
@@ -151,12 +152,10 @@ def test_what_no_longer_stands_cannot_be_changed(store: Store, event: Read, firs
     assert store.apply(event(amended(3, 1))) == Refused((reason,))
 
 
-@pytest.mark.parametrize("change", [{"operator": "\ud800"}, {"sequence": 2**63}])
-def test_what_no_database_can_hold_is_refused_rather_than_tried_for_ever(
-    store: Store, event: Read, change: dict[str, Any]
-) -> None:
-    assert store.apply(replace(event(recorded(1)), **change)) == Refused(("unstorable",))
-    assert store.count().events == 0
+def test_what_no_database_can_hold_is_refused_rather_than_tried_for_ever(store: Store, event: Read) -> None:
+    assert store.apply(replace(event(recorded(1)), operator="\ud800")) == Refused(("unstorable",))
+    assert store.apply(event(recorded(2))) == Applied()
+    assert (store.count().events, store.count().refused) == (1, 1)
 
 
 def test_what_cannot_be_answered_is_kept_byte_for_byte(store: Store) -> None:
@@ -179,28 +178,125 @@ def test_two_entries_of_one_utterance_are_counted_as_repeated(store: Store, even
     assert store.count().repeated == 1
 
 
-def test_eight_threads_in_two_consumers_apply_the_same_events_once(url: str, store: Store, event: Read) -> None:
-    events = [event(recorded(number)) for number in range(1, 201)]
+def in_turn(store: Store, messages: list[Event]) -> Counter[str]:
+    """Send all again and again, as a device does, until none is early; what became of them."""
+    outcomes: Counter[str] = Counter()
+    while messages:
+        became = {one.event_id: store.apply(one) for one in messages}
+        messages = [one for one in messages if isinstance(became[one.event_id], Early)]
+        outcomes.update(type(one).__name__ for one in became.values())
+    del outcomes["Early"]
+    return outcomes
+
+
+def test_eight_threads_in_two_consumers_apply_the_same_events_once_and_in_order(
+    url: str, store: Store, event: Read
+) -> None:
+    sent = [event(recorded(number)) for number in range(1, 201)]
 
     def apply_all(number: int) -> Counter[str]:
         # Each begins elsewhere, so that they meet at every event from both sides.
-        mine = events[number * 25 :] + events[: number * 25]
-        return Counter(type((other if number % 2 else store).apply(one)).__name__ for one in mine)
+        return in_turn(other if number % 2 else store, sent[number * 25 :] + sent[: number * 25])
 
     with closing(Store.open(url)) as other, ThreadPoolExecutor(8) as threads:
         outcomes = sum(threads.map(apply_all, range(8)), Counter[str]())
 
     assert outcomes == {"Applied": 200, "Duplicate": 7 * 200}
-    assert sorted(row.sequence for row in store.rows()) == list(range(1, 201))
+    assert [row.sequence for row in store.rows()] == list(range(1, 201))
 
 
-def test_of_two_changes_at_once_one_is_applied(url: str, store: Store, event: Read) -> None:
+def test_of_two_changes_at_once_the_first_is_applied(store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
-    changes = [event(amended(number, 1)) for number in range(2, 10)]
+    changes = [[event(amended(number, 1))] for number in range(2, 10)]
     with ThreadPoolExecutor(8) as threads:
-        outcomes = Counter(threads.map(store.apply, changes))
-    assert outcomes == {Applied(): 1, Refused(("already_amended",)): 7}
-    assert store.count() == Counts(rows=1, amended=1, cancelled=0, events=2, repeated=0, rejected=0)
+        outcomes = sum(threads.map(partial(in_turn, store), changes), Counter[str]())
+    assert outcomes == {"Applied": 1, "Refused": 7}
+    assert [row.sequence for row in store.rows()] == [1, 2]
+    assert store.count() == Counts(rows=1, amended=1, cancelled=0, events=2, repeated=0, refused=7, rejected=0)
+
+
+def test_events_are_applied_in_the_order_of_their_number_or_not_yet(store: Store, event: Read) -> None:
+    assert store.apply(event(recorded(3))) == Early(expected=1)
+    assert store.count().events == 0
+    outcomes = [store.apply(event(recorded(number))) for number in (1, 3, 2, 5, 3)]
+    assert outcomes == [Applied(), Early(expected=2), Applied(), Early(expected=3), Applied()]
+    assert [row.sequence for row in store.rows()] == [1, 2, 3]
+
+
+def test_a_refusal_takes_its_turn_and_is_the_same_for_ever(store: Store, event: Read) -> None:
+    unfit = Unfit(identity(1, 2), "north", "dock-3", 2, b"{}", ("unknown_form:goods-in",))
+    assert store.apply(unfit) == Early(expected=1)
+    store.apply(event(recorded(1)))
+    assert store.apply(unfit) == Refused(("unknown_form:goods-in",))
+    assert store.apply(event(recorded(3))) == Applied()
+    assert store.apply(event(recorded(2))) == Refused(("unknown_form:goods-in",)), "no second look"
+    assert store.count() == Counts(rows=2, amended=0, cancelled=0, events=2, repeated=0, refused=1, rejected=0)
+
+
+def test_what_was_applied_stays_so_when_its_form_has_become_narrower(store: Store, event: Read) -> None:
+    whole = event(recorded(1))
+    store.apply(whole)
+    narrower = Unfit(whole.event_id, "north", "dock-3", 1, whole.body, ("invalid:/quantity: breaks maximum 9",))
+    assert store.apply(narrower) == Duplicate()
+
+
+def test_a_device_that_begins_anew_under_its_old_name_is_refused_until_a_person_steps_in(
+    store: Store, event: Read
+) -> None:
+    for number in (1, 2):
+        store.apply(event(recorded(number)))
+    again = [event(recorded(number + 100) | {"sequence": str(number)}) for number in (1, 2)]
+    assert [store.apply(one) for one in again] == [Refused(("sequence_reused",))] * 2
+    assert store.count().refused == 0, "their numbers are taken: there is nothing to remember"
+
+
+def test_an_id_of_another_device_is_refused_and_holds_nothing_up(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    theirs = event(recorded(1, at=("north", "dock-4")) | {"id": identity(1, 1)})
+    assert store.apply(theirs) == Refused(("conflicting_event",))
+    assert store.apply(event(recorded(2, at=("north", "dock-4")))) == Applied()
+
+
+def test_no_device_can_refuse_in_advance_what_another_will_send(store: Store, event: Read) -> None:
+    store.apply(Unfit(identity(1, 1), "north", "dock-4", 1, b"{}", ("wrong_source",)))
+    assert store.apply(event(recorded(1))) == Applied()
+
+
+def test_a_withheld_entry_takes_its_turn_and_makes_no_row(store: Store, event: Read) -> None:
+    assert store.apply(event(withheld(recorded(1), "packet too large"))) == Applied()
+    assert store.apply(event(withheld(recorded(1), "packet too large"))) == Duplicate()
+    assert store.apply(event(recorded(2))) == Applied()
+    assert [row.sequence for row in store.rows()] == [2]
+
+
+def test_a_withheld_entry_that_follows_after_all_is_applied_late(store: Store, event: Read) -> None:
+    for message in (recorded(1), withheld(amended(2, 1, quantity=15), "packet too large"), recorded(3)):
+        store.apply(event(message))
+    assert store.apply(event(amended(2, 1, quantity=15))) == Applied()
+    assert store.apply(event(amended(2, 1, quantity=15))) == Duplicate()
+    assert [(row.sequence, row.state) for row in store.rows()] == [(1, "amended"), (2, "current"), (3, "current")]
+
+
+def test_a_withheld_entry_that_follows_too_late_changes_nothing(store: Store, event: Read) -> None:
+    for message in (recorded(1), withheld(amended(2, 1), "packet too large"), cancelled(3, 1)):
+        store.apply(event(message))
+    assert store.apply(event(amended(2, 1))) == Refused(("already_cancelled",))
+    assert store.count().cancelled == 1
+
+
+def test_what_was_said_in_full_outweighs_that_it_is_withheld(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    assert store.apply(event(withheld(recorded(1), "packet too large"))) == Duplicate()
+    assert len(store.rows()) == 1
+
+
+def test_how_far_each_device_has_come(store: Store, event: Read) -> None:
+    for message in (recorded(1), recorded(2), recorded(7), recorded(4), recorded(1, at=("south", "dock-1"))):
+        store.apply(event(message))
+    ours, theirs = store.progress()
+    assert (ours.site, ours.device, ours.handled, ours.highest, ours.missing) == ("north", "dock-3", 2, 7, (3, 7))
+    assert (theirs.site, theirs.device, theirs.handled, theirs.missing) == ("south", "dock-1", 1, None)
+    assert ours.heard_at.tzinfo is UTC
 
 
 def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
@@ -213,15 +309,14 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 
 PAUSED_IN_A_TRANSACTION = """
 import pickle, sys, time
+from inventory.applying import handle
 from inventory.store import Store
 
-class Paused(Store):
-    def _take(self, transaction, event):
-        super()._take(transaction, event)
-        print("taken", flush=True)
-        time.sleep(60)
-
-Paused.open(sys.argv[1]).apply(pickle.load(sys.stdin.buffer))
+store = Store.open(sys.argv[1])
+with store._engine.begin() as transaction:
+    handle(transaction, pickle.load(sys.stdin.buffer), store._now)
+    print("handled", flush=True)
+    time.sleep(60)
 """
 
 
@@ -234,32 +329,22 @@ def test_killed_in_a_transaction_nothing_is_half_applied(url: str, store: Store,
         assert child.stdout is not None
         pickle.dump(change, child.stdin)
         child.stdin.close()
-        assert child.stdout.readline() == b"taken\n"
+        assert child.stdout.readline() == b"handled\n"
         child.kill()
 
-    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, rejected=0)
+    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, refused=0, rejected=0)
     assert store.apply(change) == Applied()
 
 
-class Interrupted(Store):
-    """Loses its connection when everything is written but not committed."""
-
-    terminate: Callable[[int], object]
-
-    def _take(self, transaction: Connection, event: Event) -> None:
-        super()._take(transaction, event)
-        self.terminate(transaction.execute(text("SELECT pg_backend_pid()")).scalar_one())
-
-
 def test_a_connection_lost_in_a_transaction_applies_nothing(postgresql: PostgreSQL, event: Read) -> None:
-    with (
-        postgresql.database() as url,
-        closing(Interrupted.open(url)) as interrupted,
-        closing(Store.open(url)) as store,
-    ):
-        interrupted.terminate = lambda pid: postgresql.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
-        with pytest.raises(Unavailable, match="see that the server runs"):
-            interrupted.apply(event(recorded(1)))
+    with postgresql.database() as url, closing(Store.open(url)) as store:
+        transaction = store._engine.connect()
+        assert handle(transaction, event(recorded(1)), store._now) == Applied()
+        pid = transaction.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        postgresql.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        with pytest.raises(OperationalError):
+            transaction.commit()
+        transaction.close()
         assert store.count().events == 0
         assert store.apply(event(recorded(1))) == Applied()
 
@@ -294,7 +379,7 @@ def test_sqlite_waits_for_the_disk_at_every_commit(tmp_path: Path) -> None:
 
 def test_a_full_disk_applies_nothing_and_is_tried_again(tmp_path: Path, event: Read) -> None:
     with closing(Store.open(f"sqlite:///{tmp_path / 'i.db'}")) as store:
-        long = replace(event(recorded(1)), body='"' + "x" * 100_000 + '"')
+        long = replace(event(recorded(1)), body=b'"' + b"x" * 100_000 + b'"')
         with store._engine.begin() as transaction:
             room = transaction.execute(text("PRAGMA page_count")).scalar_one()
             transaction.execute(text(f"PRAGMA max_page_count = {room + 1}"))
@@ -308,15 +393,49 @@ def test_a_full_disk_applies_nothing_and_is_tried_again(tmp_path: Path, event: R
 
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
-        transaction.execute(text("UPDATE dockvoice_inventory SET version = 2"))
-    with pytest.raises(Misconfigured, match="of version 2, this program's of 1"):
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 3"))
+    with pytest.raises(Misconfigured, match="of version 3, this program's of 2"):
         Store.open(url)
+
+
+def make_first_version(store: Store) -> None:
+    """Back to the tables of version 1, which had no place for order and refusals."""
+    with store._engine.begin() as transaction:
+        for change in ("DROP TABLE devices", "DROP TABLE refused", "UPDATE dockvoice_inventory SET version = 1"):
+            transaction.execute(text(change))
+
+
+def test_tables_of_the_first_version_are_brought_up_to_date(url: str, store: Store, event: Read) -> None:
+    for number in range(1, 7):
+        store.apply(event(recorded(number)))
+    store.apply(event(recorded(1, at=("south", "dock-1"))))
+    with store._engine.begin() as transaction:
+        for table in (entries, events):
+            transaction.execute(delete(table).where(table.c.event_id == identity(1, 3)))
+    make_first_version(store)
+
+    with pytest.raises(Misconfigured, match="of version 1; `dockvoice inventory` brings them up to date"):
+        Store.open(url, create=False)
+    with closing(Store.open(url)) as upgraded:
+        ours, theirs = upgraded.progress()
+        assert (ours.handled, ours.highest, ours.missing) == (2, 6, (3, 6))
+        assert (theirs.handled, theirs.highest) == (1, 1)
+        outcomes = [upgraded.apply(event(recorded(number))) for number in (7, 3, 4, 5, 6, 7)]
+        assert outcomes == [Early(expected=3), Applied(), Duplicate(), Duplicate(), Duplicate(), Applied()]
+    with closing(Store.open(url, create=False)) as again:
+        assert again.count().rows == 8
+
+
+def test_tables_of_the_first_version_without_events_are_brought_up_to_date(url: str, store: Store) -> None:
+    make_first_version(store)
+    with closing(Store.open(url)) as upgraded:
+        assert upgraded.progress() == []
 
 
 def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
         transaction.execute(text("DROP TABLE dockvoice_inventory"))
-    with pytest.raises(Misconfigured, match="events, rejected there are not Dockvoice's"):
+    with pytest.raises(Misconfigured, match="entries, events, refused, rejected there are not Dockvoice's"):
         Store.open(url)
 
 

@@ -43,6 +43,7 @@ def test_entries_made_while_the_broker_is_away_arrive_once(
         print(f"accepted {len(accepted)}, of them applied before the outage {before}, at the end {len(rows)}")
         assert before < len(accepted), "the outage must have had something to lose"
         assert sorted(row["event_id"] for row in rows) == sorted(line["event_id"] for line in accepted)
+        assert [row["sequence"] for row in rows] == sorted(row["sequence"] for row in rows), "in the order of speech"
     finally:
         process.kill()
         process.wait()

@@ -15,7 +15,7 @@ from typing import Any, Self
 import pytest
 
 from edge.config import Mqtt
-from edge.deliver.events import Topics, read_receipt
+from edge.deliver.events import Early, Topics, read_answer
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
 from inventory.store import Store
@@ -33,11 +33,12 @@ WATCHED = {"WATCHDOG_USEC": "3000000"}
 
 
 class Device:
-    """Sends events, and keeps the outcomes of their receipts by event id."""
+    """Sends events, and keeps the outcomes of their receipts by event id; `expected` as it was last told."""
 
     def __init__(self, broker: Mosquitto, site: str = "north", device: str = "dock-3") -> None:
         self.topics = Topics("dockvoice", site, device)
         self.outcomes: defaultdict[str, list[str]] = defaultdict(list)
+        self.expected: int | None = None
         self._news: queue.SimpleQueue[SessionEvent] = queue.SimpleQueue()
         self._session = Session(
             Mqtt(host="127.0.0.1", port=broker.port, reconnect_maximum_s=1),
@@ -86,8 +87,11 @@ class Device:
 
     def _take(self, news: SessionEvent) -> None:
         if isinstance(news, Delivered):
-            receipt = read_receipt(news.payload)
-            self.outcomes[receipt.event_id].append(receipt.outcome)
+            answer = read_answer(news.payload)
+            if isinstance(answer, Early):
+                self.expected = answer.expected
+            else:
+                self.outcomes[answer.event_id].append(answer.outcome)
 
 
 @pytest.fixture
@@ -125,7 +129,7 @@ def test_entries_become_rows_and_the_device_gets_receipts(broker: Mosquitto, url
         Device(broker, device="dock-4") as other,
     ):
         device.send(*sent)
-        other.send(recorded(1), recorded(1, at=("north", "dock-4")))
+        other.send(recorded(1), recorded(2, at=("north", "dock-4")))
         device.wait_for(lambda: sum(map(len, device.outcomes.values())) == len(sent))
         other.wait_for(lambda: sum(map(len, other.outcomes.values())) == 2)
 
@@ -136,8 +140,19 @@ def test_entries_become_rows_and_the_device_gets_receipts(broker: Mosquitto, url
         identity(1, 4): ["applied"],
         identity(1, 5): ["applied", "duplicate"],
     }
-    assert other.outcomes == {identity(1, 1): ["refused"], identity(1, 1, "dock-4"): ["applied"]}
-    assert count(url) == Counts(rows=2, amended=1, cancelled=1, events=5, repeated=0, rejected=0)
+    assert other.outcomes == {identity(1, 1): ["refused"], identity(1, 2, "dock-4"): ["applied"]}
+    assert count(url) == Counts(rows=2, amended=1, cancelled=1, events=5, repeated=0, refused=2, rejected=0)
+
+
+def test_what_was_lost_on_the_way_is_waited_for(broker: Mosquitto, url: str, tmp_path: Path) -> None:
+    with RunningInventory(broker.port, tmp_path, url), Device(broker) as device:
+        device.send(recorded(1), recorded(4), recorded(3), recorded(5))
+        device.wait_for(lambda: device.expected == 2)
+        assert count(url).rows == 1
+        device.send(*(recorded(number) for number in (2, 3, 4, 5)))
+        device.wait_for(lambda: len(device.outcomes) == 5)
+    with looking(url) as store:
+        assert [row.sequence for row in store.rows()] == [1, 2, 3, 4, 5]
 
 
 def test_a_message_that_is_no_event_is_kept_and_holds_nothing_up(broker: Mosquitto, url: str, tmp_path: Path) -> None:

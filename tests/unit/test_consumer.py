@@ -18,7 +18,7 @@ from edge.errors import Misconfigured, Unavailable
 from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.forms import load_forms
 from inventory.ports import Broker, Shelf
-from inventory.records import Applied, Applying, Duplicate, Event, Refused
+from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from tests.dictated import identity, payload, recorded
 
 TOPIC = "dockvoice/north/dock-3/entries"
@@ -122,14 +122,15 @@ class ScriptedBroker(Broker):
 
 
 class ScriptedShelf(Shelf):
-    """Answers as the script says; Applied when it has ended."""
+    """Answers as the script says; when it has ended, what is sound is applied and what is not is refused."""
 
-    def __init__(self, world: World, answers: list[Applying | Exception]) -> None:
+    def __init__(self, world: World, answers: list[Applying | Exception | None]) -> None:
         self._world = world
         self._answers = answers
 
-    def apply(self, event: Event) -> Applying:
-        return self._answer("apply", event.event_id) or Applied()
+    def apply(self, event: Event | Unfit) -> Applying:
+        otherwise = Applied() if isinstance(event, Event) else Refused(event.reasons)
+        return self._answer("apply", event.event_id) or otherwise
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         self._answer("keep", payload, topic)
@@ -157,7 +158,7 @@ def broker(world: World) -> ScriptedBroker:
 
 @pytest.fixture
 def run(world: World, broker: ScriptedBroker, repository: Path) -> Callable[..., None]:
-    def run(*script: Step, answers: list[Applying | Exception] | None = None, connected: bool = True) -> None:
+    def run(*script: Step, answers: list[Applying | Exception | None] | None = None, connected: bool = True) -> None:
         inbox = ScriptedInbox(world, [CONNECTED, *script] if connected else list(script))
         consumer = Consumer(
             broker,
@@ -215,10 +216,17 @@ def test_the_receipt_says_what_the_store_said(
     assert ("acknowledge", 1) in world.deeds
 
 
-def test_what_breaks_its_form_is_refused_and_never_reaches_the_store(run: Run, world: World) -> None:
+def test_what_breaks_its_form_is_refused_when_the_store_has_taken_note_of_it(run: Run, world: World) -> None:
     run(delivered(1, quantity=0))
-    assert world.kinds == ["start", "receipt", "acknowledge", "stop"]
+    assert world.kinds == ["start", "apply", "receipt", "acknowledge", "stop"]
     assert world.outcomes == ["refused"]
+
+
+def test_what_comes_before_its_turn_is_answered_with_the_number_expected(run: Run, world: World) -> None:
+    run(delivered(7), answers=[Early(expected=5)])
+    (receipt,) = [deed[2] for deed in world.deeds if deed[0] == "receipt"]
+    assert (receipt["outcome"], receipt["expected"], receipt["sequence"]) == ("early", 5, 7)
+    assert ("acknowledge", 7) in world.deeds
 
 
 def test_what_cannot_be_answered_is_kept_and_acknowledged(run: Run, world: World) -> None:
@@ -319,7 +327,11 @@ def test_a_receipt_the_broker_denies_is_told(run: Run, caplog: pytest.LogCapture
 
 def test_the_log_names_events_and_never_what_was_said(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        run(delivered(1, pallet_id="4815162342"), delivered(2, dock="4815162342"))
-    assert f"applied {identity(1, 1)}, number 1 of north/dock-3" in caplog.text
-    assert f"refused {identity(1, 2)}, number 2 of north/dock-3: invalid:/dock: breaks pattern" in caplog.text
+        run(
+            *(delivered(1, pallet_id="4815162342"), delivered(2, dock="4815162342"), delivered(4)),
+            answers=[Applied(), None, Early(3)],
+        )
+    assert f"{identity(1, 1)}, number 1 of north/dock-3: applied" in caplog.text
+    assert f"{identity(1, 2)}, number 2 of north/dock-3: refused: invalid:/dock: breaks pattern" in caplog.text
+    assert f"{identity(1, 4)}, number 4 of north/dock-3: early, number 3 is expected" in caplog.text
     assert "4815162342" not in caplog.text

@@ -11,11 +11,12 @@ import pytest
 from edge.agree.decide import Rules
 from edge.app import take
 from edge.config import Endpoint
-from edge.dictation import AlreadyKept, Decided, Dictation, SourceEnded, Told
+from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, Dictation, SourceEnded, Told
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.keep.desk import Desk
+from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
 from edge.records import Entry, FieldValue, Minted, NotUnderstood, Outcome, Reading, Utterance
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
@@ -123,8 +124,76 @@ def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_h
         bench.hear(dying, reads=ScriptedInterpreter(reading(WHOLE)))
     assert fault.group_contains(Unavailable, match="microphone: gone")
     bench.resume(ScriptedInterpreter(*[reading(WHOLE)] * len(unread())))
-    (one,) = bench.decided
-    assert (one.verdict.outcome, [str(reason) for reason in one.verdict.reasons]) == (Outcome.REPEAT, ["cut_short"])
+    # Its verdict may be on record without having been told: the fault may fall between the two.
+    with Journal.inspect(bench.directory) as journal:
+        assert (journal.counts().heard, journal.counts().repeat) == (1, 1)
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise DiskFull("journal.db: database or disk is full; free space on its disk")
+
+
+def test_a_recording_that_the_disk_has_no_room_for_ends_the_replay(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "begin", refuse)
+    with pytest.raises(ExceptionGroup) as fault:
+        bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter())
+    assert fault.group_contains(DiskFull, match="free space")
+
+
+def test_what_a_microphone_hears_without_room_is_told_each_time_and_it_listens_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "begin", refuse)
+    bench.hear(ScriptedSource(UTTERANCE * 3, name="microphone", live=True), reads=ScriptedInterpreter())
+    stopped = [one for one in bench.told if isinstance(one, CaptureStopped)]
+    assert len(stopped) == 3
+    assert all("free space" in one.reason for one in stopped)
+
+
+def test_while_capture_is_stopped_nothing_is_written(bench: Bench) -> None:
+    with Desk(bench.directory) as desk:
+        dictation = bench.dictation(ScriptedInterpreter(), desk)
+
+        async def hear() -> None:
+            dictation.stop_capture("too little space")
+            await take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
+
+        asyncio.run(hear())
+    assert bench.told[:2] == [CaptureStopped("too little space")] * 2
+    assert not list(bench.directory.rglob("*.flac"))
+
+
+def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Desk(bench.directory) as desk:
+
+        def make_room(told: Told) -> None:
+            bench.told.append(told)
+            if isinstance(told, CaptureStopped):
+                monkeypatch.undo()
+                asyncio.get_running_loop().call_soon(dictation.resume_capture)
+
+        bench.tell = make_room
+        dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
+        monkeypatch.setattr(Journal, "commit", refuse)
+        asyncio.run(take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
+    kinds = [type(one) for one in bench.told if not isinstance(one, SourceEnded)]
+    assert kinds == [CaptureStopped, CaptureResumed, Decided]
+    assert [one.row.sequence for one in bench.decided if one.row] == [1]
+
+
+def test_one_who_is_stopped_does_not_wait_for_room(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, unread: Callable[[], list[Utterance]]
+) -> None:
+    monkeypatch.setattr(Journal, "commit", refuse)
+    with Desk(bench.directory) as desk:
+        bench.tell = lambda told: dictation.stop() if isinstance(told, CaptureStopped) else None
+        dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
+        with pytest.raises(ExceptionGroup) as fault:
+            asyncio.run(take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
+    assert fault.group_contains(DiskFull)
+    assert len(unread()) == 1
 
 
 def test_a_recording_played_again_is_told_as_kept_and_not_read(bench: Bench) -> None:

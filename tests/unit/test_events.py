@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from edge.chain import PublicKey
 from edge.deliver.events import (
+    WITHHELD,
+    WITHHELD_DATA,
+    Early,
     MalformedMessage,
     Topics,
     check_event,
+    early,
     encode,
     event_validator,
-    read_receipt,
+    read_answer,
     receipt,
     recorded,
     status,
     timestamp,
+    withheld,
 )
 from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word
 
 EVENT_ID = "01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11"
 UTTERANCE_ID = "01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b"
+KEY = PublicKey(bytes(range(32)))
 NOON = datetime(2026, 11, 20, 12, 0, 0, 417_900, tzinfo=UTC)
 
 
@@ -73,7 +82,7 @@ NOT_MESSAGES = {
 
 
 @pytest.mark.parametrize("payload", NOT_MESSAGES, ids=[str(payload[:24]) for payload in NOT_MESSAGES])
-@pytest.mark.parametrize("read", [check_event, read_receipt])
+@pytest.mark.parametrize("read", [check_event, read_answer])
 def test_what_is_no_message_is_refused(read: Any, payload: bytes) -> None:
     with pytest.raises(MalformedMessage) as refused:
         read(payload)
@@ -97,6 +106,9 @@ BROKEN = [
     ("/sequence", "0"),
     ("/sequencetype", "integer"),
     ("/chain", "0"),
+    ("/signature", "f" * 127),
+    ("/keyid", "F" * 16),
+    ("/previous", None),
     ("/data", None),
     ("/data/fields", {}),
     ("/data/fields/quantity", 1.5),
@@ -182,7 +194,7 @@ def test_members_of_a_later_version_are_let_pass() -> None:
 
 
 def test_the_examples_of_every_type_are_read(repository: Path) -> None:
-    for name in ("recorded", "amended", "cancelled"):
+    for name in ("recorded", "amended", "cancelled", "withheld"):
         payload = (repository / "schemas" / "examples" / f"entry-{name}.json").read_bytes()
         assert check_event(payload)["type"] == f"dockvoice.entry.{name}.v1"
 
@@ -206,18 +218,50 @@ def test_text_stays_readable_on_the_wire() -> None:
 def test_a_broken_receipt_is_refused(change: dict[str, Any], told: str) -> None:
     whole = receipt(EVENT_ID, ReceiptOutcome.APPLIED, (), 17, NOON)
     with pytest.raises(MalformedMessage, match=told):
-        read_receipt(encode({**whole, **change}))
+        read_answer(encode({**whole, **change}))
 
 
 @pytest.mark.parametrize("outcome", ReceiptOutcome)
 def test_a_receipt_goes_and_comes(outcome: ReceiptOutcome) -> None:
     answer = receipt(EVENT_ID, outcome, ["field_invalid:dock"], 17, NOON)
-    assert read_receipt(encode(answer)) == Receipt(EVENT_ID, outcome, ("field_invalid:dock",))
+    assert read_answer(encode(answer)) == Receipt(EVENT_ID, outcome, ("field_invalid:dock",))
+
+
+def test_an_answer_that_settles_nothing_goes_and_comes() -> None:
+    assert read_answer(encode(early(EVENT_ID, 14, 17, NOON))) == Early(EVENT_ID, sequence=17, expected=14)
+
+
+@pytest.mark.parametrize("expected", [None, 0, "14"])
+def test_an_early_answer_without_a_number_to_expect_is_refused(expected: object) -> None:
+    broken = {**early(EVENT_ID, 14, 17, NOON), "expected": expected}
+    with pytest.raises(MalformedMessage, match="/expected"):
+        read_answer(encode(broken))
+
+
+def test_what_is_withheld_keeps_its_identity_and_seal_and_says_nothing_of_the_entry() -> None:
+    whole = event(chain="f" * 64)
+    instead = withheld(whole, "packet too large")
+    assert check_event(encode(instead)) == instead
+    changed = {"type": WITHHELD, "dataschema": WITHHELD_DATA, "data": instead["data"]}
+    assert instead == {**whole, **changed}
+    assert instead["data"] == {
+        "form": "pallet-move",
+        "utterance": whole["data"]["utterance"],
+        "reason": "packet too large",
+    }
 
 
 def test_a_status_has_a_time_only_where_one_is_known() -> None:
-    assert status("offline", site="north", device="dock-3") == {"state": "offline", "site": "north", "device": "dock-3"}
-    assert status("online", site="north", device="dock-3", time=NOON)["time"] == "2026-11-20T12:00:00.417Z"
+    assert "time" not in status("offline", site="north", device="dock-3", key=KEY)
+    assert status("online", site="north", device="dock-3", key=KEY, time=NOON)["time"] == "2026-11-20T12:00:00.417Z"
+
+
+def test_a_status_carries_the_key_and_follows_its_schema(repository: Path) -> None:
+    said = status("online", site="north", device="dock-3", key=KEY, time=NOON)
+    schema = json.loads((repository / "schemas" / "status.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(said)
+    assert PublicKey.from_pem(said["public_key"].encode()) == KEY
+    assert said["keyid"] == KEY.keyid
 
 
 def test_a_time_without_a_zone_is_refused() -> None:

@@ -35,7 +35,7 @@ def test_a_file_where_the_day_should_be(tmp_path: Path) -> None:
 
 def test_what_fails_half_way_leaves_no_file(tmp_path: Path) -> None:
     said = utterance()
-    final = tmp_path / "evidence" / "2026-11-20" / f"{said.utterance_id}.flac"
+    final = tmp_path / "evidence" / "new" / f"{said.utterance_id}.flac"
     (final / "in the way").mkdir(parents=True)
     with pytest.raises(StorageFailed):
         evidence.write(tmp_path, said)
@@ -81,7 +81,7 @@ def test_only_what_is_on_the_disk_gets_the_name_and_the_name_is_made_durable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = utterance()
-    final = tmp_path / "evidence" / "2026-11-20" / f"{said.utterance_id}.flac"
+    final = tmp_path / "evidence" / "new" / f"{said.utterance_id}.flac"
     synced: list[tuple[str, bool]] = []
     inodes: list[int] = []
 
@@ -93,11 +93,12 @@ def test_only_what_is_on_the_disk_gets_the_name_and_the_name_is_made_durable(
     evidence.write(tmp_path, said)
     assert synced == [
         (tmp_path.name, False),  # knows `evidence`
+        ("evidence", False),  # knows the directory of new ones
         ("evidence", False),  # knows the day
         (f"{said.utterance_id}.flac.partial", False),
-        ("2026-11-20", True),
+        ("new", True),
     ]
-    assert final.stat().st_ino == inodes[2]
+    assert final.stat().st_ino == inodes[3]
 
 
 def test_it_lies_in_the_directory_of_its_utc_day(tmp_path: Path) -> None:
@@ -105,8 +106,12 @@ def test_it_lies_in_the_directory_of_its_utc_day(tmp_path: Path) -> None:
     assert late.day == 21
     said = replace(utterance(), heard_at=late)
     kept = evidence.write(tmp_path, said)
-    assert kept.path == tmp_path / "evidence" / "2026-11-20" / f"{said.utterance_id}.flac"
-    assert evidence.recordings(tmp_path) == [kept.path]
+    assert evidence.new(tmp_path) == [kept.path]
+    final = tmp_path / evidence.place(said)
+    for _ in range(2):  # a crash may come between the moving and the word that it was done
+        evidence.put_in_place(kept.path, final)
+        assert final == tmp_path / "evidence" / "2026-11-20" / f"{said.utterance_id}.flac"
+        assert evidence.recordings(tmp_path) == [final]
 
 
 def test_it_is_a_flac_file_any_program_can_play(tmp_path: Path) -> None:

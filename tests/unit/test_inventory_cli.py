@@ -19,11 +19,11 @@ from tests.dictated import amended, identity, payload, recorded
 
 @pytest.fixture
 def database(tmp_path: Path, repository: Path) -> str:
-    """Three entries, the second one amended."""
+    """Three entries, the second one amended, and the sixth event before its turn."""
     url = f"sqlite:///{tmp_path / 'inventory.db'}"
     forms = load_forms(repository / "schemas" / "forms")
     with closing(Store.open(url)) as store:
-        for message in (recorded(1), recorded(2), amended(3, 2, quantity=15)):
+        for message in (recorded(1), recorded(2), amended(3, 2, quantity=15), recorded(6)):
             judged = judge(payload(message), "dockvoice/north/dock-3/entries", "dockvoice", forms)
             assert isinstance(judged, Sound)
             store.apply(judged.event)
@@ -70,11 +70,23 @@ def test_options_may_stand_before_the_subcommand(database: str) -> None:
 
 
 def test_count(database: str) -> None:
-    counts = {"rows": 2, "amended": 1, "cancelled": 0, "events": 3, "repeated": 0, "rejected": 0}
+    counts = {"rows": 2, "amended": 1, "cancelled": 0, "events": 3, "repeated": 0, "refused": 0, "rejected": 0}
     assert json.loads(run("count", "--json", "--database", database).stdout) == counts
     assert [line.split() for line in run("count", "--database", database).stdout.splitlines()] == [
         [name, str(number)] for name, number in counts.items()
     ]
+
+
+def test_gaps_as_json_lines(database: str) -> None:
+    (told,) = [json.loads(line) for line in run("gaps", "--json", "--database", database).stdout.splitlines()]
+    assert told.pop("heard_at").endswith("Z")
+    assert told == {"site": "north", "device": "dock-3", "handled": 3, "highest": 6, "missing": [4, 6]}
+
+
+def test_gaps_for_people(database: str) -> None:
+    shown = run("gaps", "--database", database).stdout
+    assert "1 devices, 1 with a gap" in shown
+    assert "4 to 6" in shown
 
 
 def test_the_database_may_come_from_the_file(database: str, tmp_path: Path) -> None:

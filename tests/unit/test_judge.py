@@ -36,7 +36,7 @@ def test_a_recorded_entry_is_sound(judged: Ask) -> None:
     assert (found.event.event_id, found.event.site, found.event.device) == (identity(1, 17), "north", "dock-3")
     assert (found.event.sequence, found.event.utterance_id) == (17, identity(2, 17))
     assert found.event.fields == {"pallet_id": "0742", "quantity": 12, "dock": "B"}
-    assert found.event.body.encode() == payload(recorded(17))
+    assert found.event.body == payload(recorded(17))
 
 
 def test_an_amendment_names_the_event_it_replaces(judged: Ask) -> None:
@@ -71,7 +71,7 @@ def test_an_integer_written_with_a_point_is_an_integer(judged: Ask) -> None:
 def test_a_value_outside_the_form_is_refused_by_pointer_and_rule(judged: Ask, fields: Any, reason: str) -> None:
     found = judged(recorded(1, **fields))
     assert isinstance(found, Unsound)
-    assert found.reasons == (reason,)
+    assert found.event.reasons == (reason,)
 
 
 def test_a_missing_field_is_refused(judged: Ask) -> None:
@@ -79,13 +79,13 @@ def test_a_missing_field_is_refused(judged: Ask) -> None:
     del message["data"]["fields"]["dock"]
     found = judged(message)
     assert isinstance(found, Unsound)
-    assert found.reasons == ("invalid:/: 'dock' is a required property",)
+    assert found.event.reasons == ("invalid:/: 'dock' is a required property",)
 
 
 def test_every_fault_is_told_and_no_value_is(judged: Ask) -> None:
     found = judged(recorded(1, quantity=-5, dock="the secret dock"))
     assert isinstance(found, Unsound)
-    assert len(found.reasons) == 2
+    assert len(found.event.reasons) == 2
     assert "secret" not in str(found)
 
 
@@ -94,20 +94,20 @@ def test_an_unknown_form_is_refused(judged: Ask) -> None:
     message["data"]["form"] = message["subject"] = "goods-in"
     found = judged(message)
     assert isinstance(found, Unsound)
-    assert found.reasons == ("unknown_form:goods-in",)
+    assert found.event.reasons == ("unknown_form:goods-in",)
 
 
 def test_the_event_of_another_device_is_refused_to_the_one_that_sent_it(judged: Ask) -> None:
     found = judged(recorded(1), "dockvoice/north/dock-4/entries")
     assert isinstance(found, Unsound)
-    assert found.reasons == ("wrong_source",)
+    assert found.event.reasons == ("wrong_source",)
     assert found.sender.receipts == "dockvoice/north/dock-4/receipts"
 
 
 def test_a_day_that_does_not_exist_is_refused(judged: Ask) -> None:
     found = judged(recorded(1) | {"time": "2026-02-30T00:00:00Z"})
     assert isinstance(found, Unsound)
-    assert found.reasons == ("malformed:/time: is no moment of the calendar",)
+    assert found.event.reasons == ("malformed:/time: is no moment of the calendar",)
 
 
 def test_a_broken_event_is_refused_while_its_id_and_number_can_be_read(judged: Ask) -> None:
@@ -115,8 +115,8 @@ def test_a_broken_event_is_refused_while_its_id_and_number_can_be_read(judged: A
     del message["data"]["utterance"]
     found = judged(message)
     assert isinstance(found, Unsound)
-    assert (found.event_id, found.sequence) == (identity(1, 9), 9)
-    assert found.reasons == ("malformed:/data: 'utterance' is a required property",)
+    assert (found.event.event_id, found.event.sequence) == (identity(1, 9), 9)
+    assert found.event.reasons == ("malformed:/data: 'utterance' is a required property",)
 
 
 @pytest.mark.parametrize(

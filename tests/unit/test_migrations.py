@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from edge.errors import Misconfigured, UnreadableInput
-from edge.keep.journal import Journal
+from edge.errors import Misconfigured, StorageFailed, UnreadableInput
+from edge.keep import backup
+from edge.keep.journal import Counts, Journal
 from edge.keep.schema import migrations
 
-TABLES = {"utterances", "entries", "audit", "outbox"}
+TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "tally"}
 
 
 @pytest.fixture
@@ -52,6 +54,74 @@ def test_a_kill_within_the_first_start_is_made_good_by_the_second(tmp_path: Path
     Journal.inspect(tmp_path).close()
 
 
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A journal from before signatures: an entry owed, one settled, a question and something not read yet."""
+    path = tmp_path / "journal.db"
+    with closing(Database(path, strict=True)) as db:
+        db.conn.isolation_level = None
+        migrations.apply(db, stop_before="signatures")
+        heard = ["pallet-move", "microphone", "2026-11-20T12:00:00.000000+00:00", 0, 1, 2, 3, "pause", 800]
+        for name, outcome in (("a", "accept"), ("b", "accept"), ("c", "ask"), ("d", None)):
+            row = [name, *heard, name, "", outcome, "[]", "{}", None, None]
+            db.execute("INSERT INTO utterances VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
+        for number, name in ((1, "a"), (2, "b")):
+            db.execute("INSERT INTO entries VALUES (?, ?, ?, 'pallet-move', '{}', NULL, '')", [name, number, name])
+            db.execute("INSERT INTO audit VALUES (?, ?, '', '')", [number, name])
+            db.execute("INSERT INTO outbox (event_id, sequence, body) VALUES (?, ?, '{}')", [name, number])
+        db.execute("UPDATE outbox SET state = 'settled', settled_at = 'then' WHERE event_id = 'a'")
+    return path
+
+
+def test_what_an_older_journal_knows_is_brought_along(older: Path) -> None:
+    with Journal.open(older.parent) as journal:
+        assert journal.counts() == Counts(
+            heard=4, accepted=2, asked=1, repeat=0, ignored=0, unsettled=1, applied=0, duplicate=0, refused=0
+        )
+        assert [row.sequence for row in journal.due(10)] == [2]
+    with closing(sqlite3.connect(older)) as db:
+        evidence = dict(db.execute("SELECT utterance_id, evidence FROM utterances"))
+    assert evidence == {"a": "spare", "b": "needed", "c": "spare", "d": "needed"}
+
+
+def test_an_older_journal_is_copied_before_it_is_changed(older: Path) -> None:
+    Journal.open(older.parent).close()
+    copy = older.with_name("journal.before-signatures.db")
+    assert copy.stat().st_mode & 0o077 == 0
+    with closing(sqlite3.connect(copy)) as db:
+        assert [name for (name,) in db.execute("SELECT name FROM _sqlite_migrations")] == ["first_tables"]
+        assert db.execute("SELECT count(*) FROM outbox").fetchone() == (2,)
+    with closing(sqlite3.connect(older)) as db:
+        assert db.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0] > 1
+
+
+def test_the_copy_is_kept_until_the_next_one(older: Path) -> None:
+    earlier = older.with_name("journal.before-something.db")
+    earlier.touch()
+    Journal.open(older.parent).close()
+    Journal.open(older.parent).close()
+    assert [path.name for path in older.parent.glob("journal.before*")] == ["journal.before-signatures.db"]
+
+
+def test_without_room_for_the_copy_nothing_is_changed(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = older.read_bytes()
+
+    def no_room(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(backup, "sync_file", no_room)
+    with pytest.raises(StorageFailed, match="No space left on device; free space on its disk"):
+        Journal.open(older.parent)
+    with closing(sqlite3.connect(older)) as db:
+        assert [name for (name,) in db.execute("SELECT name FROM _sqlite_migrations")] == ["first_tables"]
+    assert len(before) == older.stat().st_size
+    assert not list(older.parent.glob("journal.before*"))
+
+
+def test_a_new_journal_has_nothing_to_copy(made: Path) -> None:
+    assert not list(made.parent.glob("journal.before*"))
+
+
 def test_opening_again_applies_nothing_twice(made: Path) -> None:
     Journal.open(made.parent).close()
     with closing(sqlite3.connect(made)) as db:
@@ -72,7 +142,7 @@ def test_tables_refuse_what_does_not_belong(made: Path) -> None:
         with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT value in INTEGER column"):
             db.execute("INSERT INTO outbox (event_id, sequence, body) VALUES ('e', 'first', '{}')")
         with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-            db.execute("INSERT INTO audit VALUES (1, 'e', 'l', 'p')")
+            db.execute("INSERT INTO audit (sequence, event_id, link, previous) VALUES (1, 'e', 'l', 'p')")
         with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: state"):
             db.execute("INSERT INTO outbox (event_id, sequence, body, state) VALUES ('e', 1, '{}', 'in flight')")
         with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: json_valid"):

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from edge.config import Deliver
 from edge.config import Settle as SettleOn
-from edge.deliver.relay import PUBACK, Alarm, Command, Meaning, Publish, Relay, Sent, Settle, WantRows
+from edge.deliver.answers import ANSWERS, FAILURE, Consequence, Silence, meaning
+from edge.deliver.events import Early
+from edge.deliver.relay import (
+    MOST_REFUSALS,
+    NEVER_ARRIVES,
+    TAKEN_IN_VAIN,
+    Alarm,
+    Command,
+    DeadLetter,
+    Publish,
+    Relay,
+    Reopen,
+    Sent,
+    Settle,
+    WantLast,
+    WantRows,
+)
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
 
 TIMEOUT_S = 20.0
@@ -36,13 +54,41 @@ def answer(sequence: int, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> R
     return Receipt(f"event-{sequence}", outcome)
 
 
-@pytest.mark.parametrize("code", [128, 131, 135, 144, 151, 153, 200])
+def early(sequence: int, expected: int) -> Early:
+    return Early(f"event-{sequence}", sequence, expected)
+
+
+CODES = [code for code in ANSWERS if isinstance(code, int)]
+UNKNOWN = 200
+SOMEBODYS_FAULT = [code for code in [*CODES, UNKNOWN] if meaning(code).alarm]
+ITS_OWN_FAULT = [code for code in CODES if meaning(code).consequence is Consequence.DEAD_LETTER]
+
+
+def test_every_answer_is_known_with_its_consequence() -> None:
+    assert {answer: meant.consequence for answer, meant in ANSWERS.items()} == {
+        0: Consequence.SENT,
+        16: Consequence.SENT,
+        128: Consequence.LATER,
+        131: Consequence.LATER,
+        135: Consequence.LATER,
+        144: Consequence.LATER,
+        149: Consequence.DEAD_LETTER,
+        151: Consequence.LATER,
+        153: Consequence.DEAD_LETTER,
+        Silence.TIMEOUT: Consequence.LATER,
+        Silence.LINK_LOST: Consequence.AT_RECONNECT,
+    }
+    assert all(meant.remedy for meant in ANSWERS.values() if meant.alarm)
+    assert [code for code in CODES if meaning(code).alarm] == [code for code in CODES if code >= FAILURE]
+
+
+@pytest.mark.parametrize("code", SOMEBODYS_FAULT)
 @pytest.mark.parametrize("settle", SettleOn)
 def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_waits(settle: SettleOn, code: int) -> None:
     machine = relay(settle=settle)
     machine.offered(rows(1), now=0)
     alarm = machine.acknowledged("event-1", code)
-    assert alarm == [Alarm(code, PUBACK.get(code, Meaning(f"reason code {code}")))]
+    assert alarm[0] == Alarm(code, meaning(code))
     waits, now = [], 0.0
     for _ in range(6):
         wait = machine.next_due(now)
@@ -51,7 +97,7 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
         assert machine.tick(now + wait - 0.001) == []
         now += wait
         assert published(machine.tick(now)) == [1]
-        assert machine.acknowledged("event-1", code) == []
+        assert Alarm(code, meaning(code)) not in machine.acknowledged("event-1", code)
     assert waits == [20, 40, 80, 160, 160, 160]
 
 
@@ -148,3 +194,213 @@ def test_a_puback_settles_only_where_there_are_no_receipts(code: int) -> None:
         machine.offered(rows(1), now=0)
         assert machine.acknowledged("event-1", code) == [command]
         assert (machine.next_due(0) is None) == (settle is SettleOn.BROKER)
+
+
+def refused_until_it_is_enough(machine: Relay, code: int) -> list[Command]:
+    """Row 1, refused once, is refused as often as it may be; what the relay wants at the last time."""
+    for _ in range(MOST_REFUSALS - 2):
+        assert DeadLetter not in map(type, machine.acknowledged("event-1", code))
+    return machine.acknowledged("event-1", code)
+
+
+@pytest.mark.parametrize("code", ITS_OWN_FAULT)
+def test_what_is_refused_for_its_content_while_others_are_taken_is_set_aside(code: int) -> None:
+    machine = relay()
+    machine.offered(rows(1, 2), now=0)
+    machine.acknowledged("event-1", code)
+    machine.acknowledged("event-2", 0)
+    assert refused_until_it_is_enough(machine, code)[-2:] == [DeadLetter("event-1", meaning(code).name), WantRows(3)]
+    assert published(machine.offered(rows(1, 2), now=0)) == [1], "what goes in its place has the same number"
+
+
+@pytest.mark.parametrize("code", ITS_OWN_FAULT)
+def test_a_broker_that_refuses_everything_makes_no_dead_letters(code: int) -> None:
+    machine = relay()
+    machine.offered(rows(1, 2), now=0)
+    machine.acknowledged("event-1", code)
+    machine.acknowledged("event-2", code)
+    assert DeadLetter not in map(type, refused_until_it_is_enough(machine, code))
+
+
+def test_a_refusal_that_concerns_all_events_makes_no_dead_letters() -> None:
+    machine = relay()
+    machine.offered(rows(1, 2), now=0)
+    machine.acknowledged("event-1", 151)
+    machine.acknowledged("event-2", 0)
+    assert DeadLetter not in map(type, refused_until_it_is_enough(machine, 151))
+
+
+def test_what_is_taken_at_last_is_no_dead_letter() -> None:
+    machine = relay()
+    machine.offered(rows(1, 2), now=0)
+    for code in [153] * (MOST_REFUSALS - 1) + [0, 153]:
+        assert DeadLetter not in map(type, machine.acknowledged("event-1", code))
+        machine.acknowledged("event-2", 0)
+
+
+def test_in_a_window_of_one_the_next_shows_whose_fault_it_is() -> None:
+    machine = relay(window=1)
+    machine.offered(rows(1), now=0)
+    assert machine.acknowledged("event-1", 153)[-1] == WantRows(2)
+    assert published(machine.offered(rows(1, 2), now=0)) == [2]
+
+
+def test_what_was_lost_on_the_way_goes_again_at_once_with_all_that_follow() -> None:
+    machine = relay(window=5)
+    machine.offered(rows(1, 2, 3, 4, 5), now=0)
+    machine.receipt(answer(1))
+    assert published(machine.early(early(3, expected=2), now=1)) == [2, 3, 4, 5]
+
+
+def test_sixteen_answers_that_lack_the_same_make_one_run() -> None:
+    machine = relay(window=16)
+    machine.offered(rows(*range(1, 17)), now=0)
+    runs = [machine.early(early(sequence, expected=1), now=1) for sequence in range(2, 17)]
+    assert published(runs[0]) == list(range(1, 17))
+    assert runs[1:] == [[]] * 14
+    assert machine.tick(1 + TIMEOUT_S - 0.1) == []
+    assert published(machine.tick(1 + TIMEOUT_S)) == list(range(1, 17)), "lost again: after the usual wait"
+
+
+def test_a_second_loss_makes_a_second_run() -> None:
+    machine = relay(window=5)
+    machine.offered(rows(1, 2, 3, 4, 5), now=0)
+    machine.early(early(3, expected=2), now=1)
+    for sequence in (1, 2, 3):
+        machine.receipt(answer(sequence))
+    assert published(machine.early(early(5, expected=4), now=2)) == [4, 5]
+
+
+def test_an_inventory_that_contradicts_itself_starts_no_storm() -> None:
+    machine = relay(window=5)
+    machine.offered(rows(1, 2, 3, 4, 5), now=0)
+    answers = [early(5, expected) for expected in (4, 2, 4, 1, 3, 4, 2, 1)]
+    assert sum(len(machine.early(one, now=1)) for one in answers) == 2
+
+
+@pytest.mark.parametrize("expected", [3, 4, 9])
+def test_an_answer_that_makes_no_sense_changes_nothing(expected: int) -> None:
+    machine = relay()
+    machine.offered(rows(1, 2, 3), now=0)
+    assert machine.early(early(3, expected), now=1) == []
+
+
+def test_an_answer_to_what_is_settled_by_now_changes_nothing() -> None:
+    machine = relay()
+    machine.offered(rows(6), now=0)
+    machine.receipt(answer(6))
+    assert machine.early(early(6, expected=5), now=100) == []
+
+
+def test_an_inventory_that_lost_what_it_had_confirmed_gets_it_again_when_it_says_so_twice() -> None:
+    machine = relay()
+    machine.offered(rows(7, 8), now=0)
+    assert machine.early(early(7, expected=3), now=1) == []
+    assert machine.early(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
+    assert published(machine.tick(TIMEOUT_S)) == [7, 8]
+    assert machine.early(early(7, expected=3), now=TIMEOUT_S) == []
+    assert machine.early(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), WantRows(3)]
+    assert published(machine.offered(rows(3, 4, 5), now=TIMEOUT_S + 1)) == [3, 4, 5]
+
+
+def test_a_receipt_in_between_shows_that_the_answer_was_old() -> None:
+    machine = relay()
+    machine.offered(rows(7, 8, 9), now=0)
+    machine.early(early(7, expected=3), now=1)
+    machine.receipt(answer(7))
+    assert machine.early(early(8, expected=3), now=100) == []
+
+
+def test_a_new_connection_doubts_anew() -> None:
+    machine = relay()
+    machine.offered(rows(7), now=0)
+    machine.early(early(7, expected=3), now=1)
+    machine.disconnected()
+    machine.connected(20)
+    machine.offered(rows(7), now=90)
+    assert machine.early(early(7, expected=3), now=100) == []
+
+
+def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely() -> None:
+    machine, now, reopened = relay(), 0.0, []
+    machine.offered(rows(1, 2), now=now)
+    while now < 24 * 3600:
+        machine.receipt(answer(1))
+        machine.offered(rows(2), now=now)
+        if Reopen(1) in machine.early(early(2, expected=1), now=now):
+            reopened.append(now)
+            machine.offered(rows(1, 2), now=now)
+        now += 10
+        machine.tick(now)
+    gaps = [later - sooner for sooner, later in pairwise(reopened)]
+    assert len(reopened) < 30, "in a whole day"
+    assert gaps == sorted(gaps)
+
+
+def test_what_helped_is_done_as_quickly_the_next_time() -> None:
+    machine = relay()
+    for start in (0.0, 1000.0):
+        machine.connected(20)
+        machine.offered(rows(3), now=start)
+        machine.early(early(3, expected=1), now=start)
+        assert machine.early(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+        machine.offered(rows(1, 2, 3), now=start)
+        for sequence in (1, 2, 3):
+            machine.receipt(answer(sequence))
+
+
+def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
+    machine = relay()
+    assert machine.offered([], now=0) == [WantLast()]
+    assert not machine.agreed
+    assert published(machine.asked(row(9), now=0)) == [9]
+    assert machine.next_due(0) is None, "once on a connection is enough"
+    assert not machine.agreed
+    assert machine.receipt(answer(9, ReceiptOutcome.DUPLICATE))[0] == Settle(
+        "event-9", answer(9, ReceiptOutcome.DUPLICATE)
+    )
+    assert machine.agreed
+    assert machine.offered([], now=1) == []
+
+
+def test_a_journal_without_events_agrees_with_every_inventory() -> None:
+    machine = relay()
+    machine.offered([], now=0)
+    assert machine.asked(None, now=0) == []
+    assert machine.agreed
+
+
+def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
+    machine = relay()
+    machine.offered([], now=0)
+    machine.asked(row(9), now=0)
+    assert machine.early(early(9, expected=4), now=1) == []
+    assert machine.next_due(1) == TIMEOUT_S
+    assert published(machine.tick(1 + TIMEOUT_S)) == [9]
+    assert machine.early(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
+    assert published(machine.offered(rows(4, 5, 6), now=30)) == [4, 5, 6]
+
+
+def test_the_question_gives_way_to_what_is_owed() -> None:
+    machine = relay(window=1)
+    machine.offered([], now=0)
+    machine.asked(row(9), now=0)
+    assert machine.written() == [WantRows(1)]
+    assert published(machine.offered(rows(10), now=1)) == [10]
+
+
+def test_where_there_are_no_receipts_nothing_is_asked() -> None:
+    machine = relay(settle=SettleOn.BROKER)
+    assert machine.offered([], now=0) == []
+
+
+def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> None:
+    machine = relay()
+    machine.offered(rows(1, 2), now=0)
+    machine.acknowledged("event-1", 0)
+    machine.early(early(2, expected=1), now=0)
+    for _ in range(TAKEN_IN_VAIN - 1):
+        machine.acknowledged("event-1", 0)
+        assert machine.early(early(2, expected=1), now=0) == []
+    machine.acknowledged("event-1", 0)
+    assert machine.early(early(2, expected=1), now=0) == [DeadLetter("event-1", NEVER_ARRIVES), WantRows(3)]

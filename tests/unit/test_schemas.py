@@ -11,6 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from edge.chain import Chain, Chained, PublicKey, Span
 from edge.deliver.events import MEDIA_TYPE, RECORDED_DATA, SCHEMAS, Topics
 from edge.deliver.mqtt import SESSION_EXPIRY_S
 
@@ -18,7 +19,9 @@ MESSAGES = {
     "entry-recorded": "events/entry-recorded.schema.json",
     "entry-amended": "events/entry-amended.schema.json",
     "entry-cancelled": "events/entry-cancelled.schema.json",
+    "entry-withheld": "events/entry-withheld.schema.json",
     "receipt": "receipt.schema.json",
+    "receipt-early": "receipt.schema.json",
     "status": "status.schema.json",
 }
 
@@ -60,7 +63,7 @@ def test_no_example_and_no_event_schema_is_left_out(schemas: Path) -> None:
     assert events == set(SCHEMAS.values()) == {path for path in MESSAGES.values() if path.startswith("events/")}
 
 
-def test_the_three_events_share_one_envelope_word_for_word(schemas: Path) -> None:
+def test_the_events_share_one_envelope_word_for_word(schemas: Path) -> None:
     own = ("type", "dataschema", "data")
     envelopes = []
     for kind, path in SCHEMAS.items():
@@ -120,7 +123,7 @@ def test_the_wire_has_the_qualities_of_the_code(wire: dict[str, Any]) -> None:
     assert broker["cleanSession"] is False
     assert broker["lastWill"]["retain"] is True
     assert broker["lastWill"]["topic"] == wire["channels"]["status"]["address"]
-    for name in ("recorded", "amended", "cancelled"):
+    for name in ("recorded", "amended", "cancelled", "withheld"):
         assert wire["components"]["messages"][name]["contentType"] == MEDIA_TYPE
 
 
@@ -128,3 +131,16 @@ def test_the_last_will_of_the_wire_is_a_status(schemas: Path, wire: dict[str, An
     will = wire["servers"]["broker"]["bindings"]["mqtt"]["lastWill"]["message"]
     said = will.replace("{site}", "north").replace("{device}", "dock-3")
     Draft202012Validator(load(schemas / "status.schema.json")).validate(json.loads(said))
+
+
+def test_the_examples_of_events_are_a_chain_signed_with_the_key_of_the_status(schemas: Path) -> None:
+    examples = {name: load(schemas / "examples" / f"{name}.json") for name in MESSAGES}
+    key = PublicKey.from_pem(examples["status"]["public_key"].encode())
+    links = Chain({key.keyid: key})
+    for name in ("entry-recorded", "entry-amended", "entry-cancelled"):
+        event = examples[name]
+        recording = event["data"]["utterance"]["audio_sha256"]
+        chained = Chained(int(event["sequence"]), event["previous"], event["chain"], event, recording, withheld=False)
+        assert links.wrong_with(chained) is None
+        links.grow(chained)
+    assert links.spans == [Span(key.keyid, 1, 3)]

@@ -1,0 +1,56 @@
+"""Check a bundle that `dockvoice audit export` made: python verify_bundle.py BUNDLE.zip KEYID [KEYID ...].
+
+Needs `pip install cryptography`, nothing of Dockvoice. KEYID is the id of the device's key, as the owner of the device
+tells it to you: what other keys signed is not believed. Prints a line for each event; exit code 0 if all of them hold.
+"""
+
+import hashlib
+import json
+import sys
+import zipfile
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def fault(event: dict, key: bytes, reading: bytes, recording: bytes | None, believed: list[str]) -> str | None:
+    """What is wrong with an event, its reading or its recording; None where nothing is."""
+    hashed = {name: value for name, value in event.items() if name not in ("chain", "signature")}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    audio = event["data"]["utterance"]["audio_sha256"]
+    if sha256(f"{event['previous']}\n{sha256(text.encode())}\n{audio}\n".encode()) != event["chain"]:
+        return "the event was altered"
+    if event["keyid"] != sha256(key)[:16] or event["keyid"] not in believed:
+        return f"it is signed with a key that is not believed, {event['keyid']}"
+    try:
+        signature = bytes.fromhex(event["signature"])
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, event["chain"].encode())
+    except (InvalidSignature, ValueError):
+        return "the signature is not the device's"
+    if event["readingsha256"] != sha256(reading) or event["signature"] != signature.hex():
+        return "the reading or the signature was altered"
+    return None if recording is None or sha256(recording) == audio else "the recording was altered"
+
+
+def check(bundle: zipfile.ZipFile, believed: list[str]) -> bool:
+    """Tell of each event of the bundle; whether all of them hold."""
+    names, links, good = bundle.namelist(), {}, True
+    for folder in sorted(name.removesuffix("event.json") for name in names if name.endswith("/event.json")):
+        event = json.loads(bundle.read(folder + "event.json"))
+        recording = bundle.read(folder + "audio.flac") if folder + "audio.flac" in names else None
+        key = bundle.read(f"keys/{event['keyid']}.pub")
+        wrong = fault(event, key, bundle.read(folder + "reading.json"), recording, believed)
+        if not wrong and links.get(int(event["sequence"]) - 1, event["previous"]) != event["previous"]:
+            wrong = "it does not continue the event before it"
+        links[int(event["sequence"])], good = event["chain"], good and not wrong
+        print(event["sequence"], wrong or ("holds" if recording else "holds, without its recording"))  # noqa: T201
+    return good and bool(links)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if check(zipfile.ZipFile(sys.argv[1]), sys.argv[2:]) else 1)

@@ -1,0 +1,75 @@
+"""All that is kept about one utterance: what was heard, what was meant, what became of it, who decided what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge.keep.rows import OutboxState, Row
+from edge.records import FieldValue
+
+SELECT = """
+    SELECT u.utterance_id, u.form, u.heard_at, u.outcome, u.review, u.audio_path, u.audio_sha256, u.audio_removed_at,
+        coalesce(e.fields, u.fields) AS fields, e.event_id, e.sequence, e.operator, e.recorded_at,
+        o.state, o.attempts, o.settled_at, o.reason, o.receipt, o.body
+    FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided."""
+
+    decision: str
+    """`retry` or `discard`."""
+    who: str
+    reason: str | None
+    decided_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One utterance and, where it was accepted, its entry and event. Times are ISO 8601 in UTC."""
+
+    utterance_id: str
+    form: str
+    heard_at: str
+    outcome: str | None
+    review: str | None
+    """Why a person must look at it before anything is made of it."""
+    fields: Mapping[str, FieldValue]
+    audio_path: str
+    """Relative to the state directory."""
+    audio_sha256: str
+    audio_removed_at: str | None
+    event_id: str | None
+    sequence: int | None
+    operator: str | None
+    recorded_at: str | None
+    state: OutboxState | None
+    attempts: int | None
+    settled_at: str | None
+    reason: str | None
+    """Why its event is a dead letter."""
+    receipt: Mapping[str, Any] | None
+    event: Mapping[str, Any] | None
+    """As it was made, also where its tombstone was published."""
+    decisions: tuple[Decision, ...]
+
+
+def dossier(row: Row, decisions: Iterable[Row]) -> Dossier:
+    """From a row of `SELECT`, and the rows of `decisions` on it."""
+    row = dict(row)
+    receipt, body = row.pop("receipt"), row.pop("body")
+    return Dossier(
+        **{
+            **row,
+            "fields": json.loads(row["fields"] or "{}"),
+            "state": None if row["state"] is None else OutboxState(row["state"]),
+        },
+        receipt=None if receipt is None else json.loads(receipt),
+        event=None if body is None else json.loads(body),
+        decisions=tuple(Decision(**decision) for decision in decisions),
+    )

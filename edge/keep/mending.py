@@ -1,0 +1,195 @@
+"""A journal that is broken, missing or out of date is made whole again, without anything being applied twice.
+
+What is known, from the surest source to the least sure:
+
+1. `entries.log` has every entry ever committed, with the event as published (see entrylog.py).
+2. The broken file, as far as it can be read, has the verdicts that made no entry, and what became of the events.
+3. Each recording says whose sound it is.
+
+So an entry keeps its event id and number. An event whose settlement is not known any more is sent again under its own
+id, and the inventory answers that it is a duplicate. An utterance without a verdict is *not* read as if it were new:
+what it once led to may be lost, and the operator may have said it again. It waits, under review, for a person.
+
+The broken file is set aside with the time in its name, and never deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from edge.errors import StorageFailed
+from edge.keep import committed, entrylog, evidence, salvage
+from edge.keep.database import FOUND_DAMAGED, JOURNAL, open_for_writing, writing
+from edge.keep.disk import Damaged, refusals, sync_directory
+from edge.keep.entrylog import EntryLog
+
+JOURNAL_LOST = "journal_lost"
+"""Why an utterance is under review: the journal that knew what became of it is lost."""
+
+_REBUILT = "journal.rebuilt.db"
+_WITH_LOG = ("-wal", "-shm", "")
+"""A database and the files beside it, in the order in which they are moved: a log (WAL) left behind would be taken for
+that of the next file of the name."""
+
+log = logging.getLogger(__name__)
+
+
+def open_whole(directory: Path) -> tuple[Database, EntryLog]:
+    """The database and the log of the journal in `directory`, both whole and of one mind.
+
+    Raises StorageFailed where there are recordings, but neither a sound journal nor a log to rebuild it from.
+    """
+    path = directory / JOURNAL
+    has_log = (directory / entrylog.ENTRIES).exists()
+    try:
+        _refuse_lost(directory)
+        db = open_for_writing(path)
+    except Damaged as fault:
+        if not has_log:
+            raise
+        _rebuild(directory, fault)
+        db = open_for_writing(path)
+    try:
+        return db, _reconciled(directory, db)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _refuse_lost(directory: Path) -> None:
+    """Raises Damaged for a journal that is gone, or known to be broken.
+
+    Recordings whose journal is gone may long be in the inventory: to read them as new would apply them twice.
+    """
+    path = directory / JOURNAL
+    with refusals(path):
+        if (directory / FOUND_DAMAGED).exists():
+            raise Damaged(f"{path}: was found damaged while the agent worked")
+        if path.exists() and path.stat().st_size:
+            return
+        if evidence.recordings(directory) or (directory / entrylog.ENTRIES).exists():
+            raise Damaged(
+                f"{path}: is missing, but the recordings it names are there; restore it from a copy, "
+                f"or, to begin anew, move {directory} aside and keep it"
+            )
+
+
+def _rebuild(directory: Path, fault: Damaged) -> None:
+    """Make a new journal of all that is known, and set the broken one aside."""
+    path, rebuilt = directory / JOURNAL, directory / _REBUILT
+    with refusals(rebuilt):
+        for leftover in _files(rebuilt):
+            leftover.unlink()
+    db = open_for_writing(rebuilt)
+    entries = EntryLog(directory)
+    try:
+        with writing(db, rebuilt):
+            committed.enter(db, entries.entries())
+            salvage.bring_over(path, db)
+            reviewed = _review(directory, db)
+        db.execute("PRAGMA journal_mode=DELETE")  # all in one file, which can be moved
+    finally:
+        entries.close()
+        db.close()
+    aside = _set_aside(path)
+    with refusals(path):
+        rebuilt.replace(path)
+        (directory / FOUND_DAMAGED).unlink(missing_ok=True)
+        sync_directory(directory)
+    found, _, _ = str(fault).partition(";")  # without the remedy: there is nothing to be done
+    log.error("%s. It is kept as %s; a new one was made of what is known. %s", found, aside.name, _told(reviewed))
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(f"journal.broken-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db")
+    with refusals(path):
+        for file in _files(path):
+            file.rename(aside.with_name(aside.name + file.name.removeprefix(path.name)))
+    return aside
+
+
+def _files(path: Path) -> list[Path]:
+    return [file for end in _WITH_LOG if (file := path.with_name(path.name + end)).exists()]
+
+
+def _reconciled(directory: Path, db: Database) -> EntryLog:
+    """The log, after whichever of the two is behind was brought up to the other."""
+    path = directory / JOURNAL
+    entries = EntryLog(directory)
+    try:
+        with refusals(path):
+            last = committed.last(db)
+            _demand_one_mind(directory, db, entries)
+            entries.write_last_again()
+            entries.extend(committed.since(db, entries.last))
+            if entries.last > last:
+                _bring_up(directory, db, entries, last)
+    except BaseException:
+        entries.close()
+        raise
+    return entries
+
+
+def _demand_one_mind(directory: Path, db: Database, entries: EntryLog) -> None:
+    if (newest := entries.newest) is None:
+        return
+    known = list(db.query("SELECT event_id FROM entries WHERE sequence = ?", [entries.last]))
+    if known and known[0]["event_id"] != newest["entries"]["event_id"]:
+        raise StorageFailed(
+            f"{directory / JOURNAL}: entry {entries.last} is another one than in {entries.path}; they are of two "
+            "devices: put back the one that was there, from a copy"
+        )
+
+
+def _bring_up(directory: Path, db: Database, entries: EntryLog, last: int) -> None:
+    """Enter what the log has and the journal has not.
+
+    One entry: a crash fell between the two. More: the journal is an old one, and what else it lost nobody knows.
+    """
+    path = directory / JOURNAL
+    with writing(db, path):
+        committed.enter(db, entries.since(last))
+        if entries.last == last + 1:
+            return
+        reviewed = _review(directory, db)
+    log.error(
+        "%s: is older than %s; it was brought up from %d to %d entries. %s",
+        *(path, entries.path.name, last, entries.last, _told(reviewed)),
+    )
+
+
+def _review(directory: Path, db: Database) -> int:
+    """Put under review what no entry rests on and no verdict fell for; returns how many utterances."""
+    for path in evidence.recordings(directory):
+        if not _known(db, path.stem):
+            _keep_for_review(directory, db, path)
+    marked = db.execute(
+        "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
+        "WHERE outcome IS NULL OR outcome = 'accept' AND utterance_id NOT IN (SELECT utterance_id FROM entries)",
+        [JOURNAL_LOST],
+    )
+    return marked.rowcount
+
+
+def _keep_for_review(directory: Path, db: Database, path: Path) -> None:
+    try:
+        utterance, recording = evidence.recover(path)
+    except StorageFailed as fault:
+        log.warning("not known to the journal, and cannot be read: %s", fault)
+    else:
+        if not _known(db, utterance.utterance_id):
+            db.table("utterances").insert(evidence.columns(directory, utterance, recording))
+
+
+def _known(db: Database, utterance_id: str) -> bool:
+    return bool(list(db.query("SELECT 1 FROM utterances WHERE utterance_id = ?", [utterance_id])))
+
+
+def _told(reviewed: int) -> str:
+    if not reviewed:
+        return "Nothing is lost"
+    return f"No entry is lost; {reviewed} utterances wait for a person: `dockvoice queue list --held` shows them"

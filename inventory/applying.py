@@ -1,0 +1,202 @@
+"""What becomes of an event, in one transaction: each is handled once, those of a device in the order of their number.
+
+To handle is to apply or to refuse; both are remembered and both advance the device, so that the same event gets the
+same answer however often it comes, and one that can never be applied holds nothing up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import ColumnElement, Connection, Table, case, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, IntegrityError
+
+from edge.deliver.events import WITHHELD
+from edge.records import FieldValue
+from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.tables import devices, entries, events, refused
+
+INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+"""The dialects' own INSERT, which can pass over a row that is there."""
+
+UNACCEPTABLE = (IntegrityError, DataError, OverflowError, UnicodeEncodeError)
+"""What a database says of a value that it can never hold: tried again, it would come back and hold up all that follows.
+Nothing else may be caught here: after a full disk there is no savepoint to return to."""
+
+
+class _NotApplicable(Exception):
+    """Takes back what was begun of the event."""
+
+
+def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> Applying:
+    """Apply `event` or refuse it if it is its turn; else say what became of it before, or which number is expected."""
+    handled = _wait_for_turn(transaction, event, clock)
+    now = clock()  # only here: what was handled later was received later
+    became = _known(transaction, event) or _new(transaction, event, handled, now)
+    # True of what was known, too: tables of the first version hold events beyond a refused one.
+    if event.sequence == handled + 1:
+        handled += 1
+    _note(transaction, event, handled, now)
+    return became
+
+
+def _wait_for_turn(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> int:
+    """The device's last handled number. Until the transaction ends, nobody else handles an event of the device."""
+    # SQLite has no row locks and needs none: a writing transaction is alone there from its beginning.
+    locked = select(devices.c.handled).where(*_of_device(devices, event)).with_for_update()
+    handled = transaction.execute(locked).scalar()
+    if handled is None:
+        begun = {"site": event.site, "device": event.device, "handled": 0, "highest": 0, "heard_at": clock()}
+        transaction.execute(INSERT[transaction.dialect.name](devices).values(begun).on_conflict_do_nothing())
+        handled = transaction.execute(locked).scalar_one()
+    return int(handled)
+
+
+def _note(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
+    highest = case((devices.c.highest < event.sequence, event.sequence), else_=devices.c.highest)
+    noted = update(devices).where(*_of_device(devices, event))
+    transaction.execute(noted.values(handled=handled, highest=highest, heard_at=now))
+
+
+def _known(transaction: Connection, event: Event | Unfit) -> Applying | None:
+    """What is to be said of an event that came before; None of one that never did."""
+    applied = select(events.c.type, events.c.body).where(*_itself(events, event))
+    if (found := transaction.execute(applied).one_or_none()) is not None:
+        return _again(transaction, event, found.type, found.body)
+    reasons = transaction.execute(select(refused.c.reasons).where(*_itself(refused, event))).scalar()
+    return None if reasons is None else Refused(tuple(reasons))
+
+
+def _again(transaction: Connection, event: Event | Unfit, kind: str, body: str) -> Applying:
+    if body.encode() == event.body:
+        return Duplicate()
+    if isinstance(event, Unfit):
+        return Refused(event.reasons)
+    # What a device says in full outweighs that it withheld it, whichever comes first.
+    if event.type == WITHHELD or json.loads(body) == json.loads(event.body):
+        return Duplicate()
+    if kind == WITHHELD:
+        return _attempt(transaction, event, _fill_in)
+    return Refused(("conflicting_event",))
+
+
+def _new(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> Applying:
+    if event.sequence <= handled:
+        return Refused(("sequence_reused",))
+    if event.sequence > handled + 1:
+        return Early(expected=handled + 1)
+    became = _attempt(transaction, event, partial(_record, now=now))
+    if isinstance(became, Refused):
+        _remember(transaction, event, became, now)
+    return became
+
+
+def _attempt(
+    transaction: Connection, event: Event | Unfit, change: Callable[[Connection, Event], None]
+) -> Applied | Refused:
+    """Make the change whole or not at all."""
+    if isinstance(event, Unfit):
+        return Refused(event.reasons)
+    savepoint = transaction.begin_nested()
+    try:
+        change(transaction, event)
+    except (_NotApplicable, *UNACCEPTABLE) as fault:
+        savepoint.rollback()
+        return Refused((_reason(fault),))
+    savepoint.commit()
+    return Applied()
+
+
+def _reason(fault: Exception) -> str:
+    match fault:
+        case _NotApplicable():
+            return str(fault)
+        case IntegrityError():
+            return "conflicting_event"  # its id is that of another device's event
+        case _:
+            return "unstorable"
+
+
+def _record(transaction: Connection, event: Event, now: datetime) -> None:
+    transaction.execute(
+        insert(events).values(
+            event_id=event.event_id,
+            site=event.site,
+            device=event.device,
+            sequence=event.sequence,
+            type=event.type,
+            body=event.body.decode(),
+            received_at=now,
+        )
+    )
+    _change(transaction, event)
+
+
+def _fill_in(transaction: Connection, event: Event) -> None:
+    """The entry that was withheld at first takes its place."""
+    transaction.execute(update(events).where(*_itself(events, event)).values(type=event.type, body=event.body.decode()))
+    _change(transaction, event)
+
+
+def _change(transaction: Connection, event: Event) -> None:
+    if event.replaces is not None:
+        _end(transaction, event, event.replaces)
+    if event.fields is not None:
+        _add(transaction, event, event.fields)
+
+
+def _end(transaction: Connection, event: Event, named: str) -> None:
+    """Mark the named entry amended or cancelled. Only its own device may, and only while it stands."""
+    state = "cancelled" if event.fields is None else "amended"
+    its = (*_of_device(entries, event), entries.c.event_id == named)
+    ended = update(entries).where(*its, entries.c.state == "current").values(state=state)
+    if transaction.execute(ended).rowcount == 1:
+        return
+    known = transaction.execute(select(entries.c.state).where(*its)).scalar()
+    raise _NotApplicable("unknown_event" if known is None else f"already_{known}")
+
+
+def _add(transaction: Connection, event: Event, fields: Mapping[str, FieldValue]) -> None:
+    transaction.execute(
+        insert(entries).values(
+            event_id=event.event_id,
+            site=event.site,
+            device=event.device,
+            form=event.form,
+            fields=dict(fields),
+            operator=event.operator,
+            utterance_id=event.utterance_id,
+            recorded_at=event.recorded_at,
+            state="current",
+            replaces=event.replaces,
+        )
+    )
+
+
+def _remember(transaction: Connection, event: Event | Unfit, refusal: Refused, now: datetime) -> None:
+    transaction.execute(
+        insert(refused).values(
+            event_id=event.event_id,
+            site=event.site,
+            device=event.device,
+            sequence=event.sequence,
+            reasons=list(refusal.reasons),
+            body=event.body,
+            received_at=now,
+        )
+    )
+
+
+def _of_device(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:
+    return table.c.site == event.site, table.c.device == event.device
+
+
+def _itself(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:
+    return *_of_device(table, event), table.c.event_id == event.event_id

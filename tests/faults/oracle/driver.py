@@ -1,0 +1,82 @@
+"""The process that is killed: the product's own agent, with somebody in front of its microphone who needs no voice.
+
+Everything but the microphone and the recogniser is the product: ear, decision, journal, relay, MQTT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import Self, TypeVar
+
+from edge.app import Agent, Parts, form_named
+from edge.config import Settings, load
+from edge.errors import Unfinished
+from edge.forms.catalogue import Catalogue
+from edge.keep.desk import Desk
+from edge.keep.evidence import Evidence
+from edge.keep.journal import Journal
+from tests.faults.oracle.ledger import Ledger
+from tests.faults.oracle.speaker import NumberReader, Speaker
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Life:
+    """What one run of the agent is to do. Travels as JSON on the command line."""
+
+    settings: str
+    ledger: str
+    first: int
+    """The number of its first utterance."""
+    utterances: int | None
+    """How many to hand in before it falls silent and waits for receipts; None: until it is stopped."""
+    pace_s: float
+    settle_s: float
+    """How long it may wait for receipts when it has fallen silent or was told to stop."""
+
+    @classmethod
+    def read(cls, line: str) -> Self:
+        return cls(**json.loads(line))
+
+    def written(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class WitnessedDesk(Desk):
+    """The product's desk, at which somebody counts the utterances that it said are safe."""
+
+    begun = 0
+
+    def now(self, work: Callable[[Journal], T]) -> T:
+        done = super().now(work)
+        if isinstance(done, Evidence):
+            self.begun += 1
+        return done
+
+
+def live(life: Life) -> None:
+    """Run the agent to the end of this life. Raises Unfinished where something is still owed then."""
+    settings = load(Settings, Path(life.settings))
+    form = form_named(settings, settings.forms.active)
+    parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), NumberReader())
+    with closing(Ledger(Path(life.ledger))) as ledger, WitnessedDesk(settings.state, settings.keep) as desk:
+        numbers = islice(count(life.first), life.utterances)
+        speaker = Speaker(numbers, life.pace_s, ledger, lambda: desk.begun)
+        agent = Agent(parts, desk, lambda _: None, live=True)
+        owed = asyncio.run(agent.run_until_stopped(speaker, settle_within_s=life.settle_s))
+    if owed:
+        raise Unfinished(f"{owed} are still owed")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
+    live(Life.read(sys.argv[1]))

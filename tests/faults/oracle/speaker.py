@@ -1,0 +1,87 @@
+"""Speech that carries its number in the sound itself, and the interpreter that reads it there.
+
+So an utterance that a crash left on the disk unread says the same to the process that finds it.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator
+
+from edge.ports import StoppableSource
+from edge.records import Frame, Reading, Utterance
+from tests.fakes import SILENCE, ScriptedInterpreter, reading
+from tests.faults.oracle.ledger import Ledger, fields
+
+MARK = b"number:\x00"
+NUMBERED = struct.Struct("<8sq")
+SAMPLES = 320
+"""Per frame, 20 ms."""
+
+SPOKEN = 5
+"""Frames of speech: 100 ms, which webrtcvad takes for speech and, if so configured, endpointing for an utterance."""
+PAUSE = 20
+"""Frames of silence: more than webrtcvad's own hangover and the hangover configured together."""
+
+EAR = {
+    "hear.vad.kind": "webrtc",
+    "hear.endpoint.preroll_ms": 0,
+    "hear.endpoint.onset_ms": 20,
+    "hear.endpoint.hangover_ms": 100,
+    "hear.endpoint.minimum_speech_ms": 20,
+}
+"""Settings of the ear that cut such speech into utterances quickly."""
+
+
+def sound(number: int) -> bytes:
+    """A frame that says `number`."""
+    return NUMBERED.pack(MARK, number) * (SAMPLES * 2 // NUMBERED.size)
+
+
+def number_in(pcm: bytes) -> int:
+    """The number said in `pcm`."""
+    _, number = NUMBERED.unpack_from(pcm, pcm.index(MARK))
+    return int(number)
+
+
+class NumberReader(ScriptedInterpreter):
+    """Reads what the utterance says; to be asked twice changes nothing."""
+
+    def next(self, utterance: Utterance) -> Reading:
+        return reading(fields(number_in(utterance.segment.pcm)))
+
+
+class Speaker(StoppableSource):
+    """A microphone in front of which somebody says one number after another, and enters each into the ledger."""
+
+    name = "microphone"
+    live = True
+
+    def __init__(self, numbers: Iterable[int], pace_s: float, ledger: Ledger, begun: Callable[[], int]) -> None:
+        """`pace_s` is the rest between two utterances, `begun` counts the utterances that the journal has begun."""
+        self._numbers = numbers
+        self._pace_s = pace_s
+        self._ledger = ledger
+        self._begun = begun
+        self._closed = threading.Event()
+        self._start = 0
+
+    def frames(self) -> Iterator[Frame]:
+        for number in self._numbers:
+            before = self._begun()
+            self._ledger.handed_in(number)
+            yield from self._say(number)
+            # Asked for another frame: the ear is done with the utterance, and has it on the disk or was refused.
+            if self._begun() > before:
+                self._ledger.kept(number)
+            if self._closed.wait(self._pace_s):
+                return
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _say(self, number: int) -> Iterator[Frame]:
+        for pcm in [sound(number)] * SPOKEN + [SILENCE] * PAUSE:
+            yield Frame(self._start, pcm)
+            self._start += SAMPLES

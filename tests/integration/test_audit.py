@@ -1,0 +1,97 @@
+"""From the microphone's recording to a third party: what was said can be shown to be what is on record, everywhere."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.command import dockvoice
+from tests.inventory import RunningInventory
+from tests.mosquitto import Mosquitto
+
+CLIPS = ("02-pallet-0126-nine-units-dock-bravo.flac", "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac")
+"""Both are accepted by either recogniser."""
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[RunningInventory]:
+    with (
+        Mosquitto(tmp_path / "broker", free_port()) as broker,
+        RunningInventory(broker.port, tmp_path / "inventory") as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def state(inventory: RunningInventory, repository: Path, tmp_path: Path) -> Path:
+    """A device whose events the inventory has."""
+    demo = repository / "tests" / "data" / "speech" / "demo"
+    broker = f"127.0.0.1:{inventory.broker_port}"
+    ended = dockvoice("replay", *(demo / clip for clip in CLIPS), "--broker", broker, "--state", tmp_path / "state")
+    assert ended.returncode == 0, ended.stderr
+    return tmp_path / "state"
+
+
+def test_device_inventory_and_third_party_agree(
+    inventory: RunningInventory, state: Path, repository: Path, tmp_path: Path
+) -> None:
+    told = json.loads(dockvoice("audit", "key", "--state", state, "--json").stdout)
+    announced = json.loads(status(inventory.broker_port))
+    assert {name: announced[name] for name in told} == told
+    (tmp_path / "key.pem").write_text(dockvoice("audit", "key", "--state", state).stdout)
+
+    here = json.loads(dockvoice("audit", "verify", "--state", state, "--json").stdout)
+    database = f"sqlite:///{tmp_path / 'inventory' / 'inventory.db'}"
+    there = dockvoice("inventory", "audit", "verify", "--database", database, "--key", tmp_path / "key.pem", "--json")
+    assert here["whole"]
+    assert json.loads(there.stdout)["whole"]
+    spans = [{"keyid": told["keyid"], "first": 1, "last": len(CLIPS)}]
+    assert here["spans"] == json.loads(there.stdout)["spans"] == spans
+
+    exported = dockvoice("audit", "export", "--all", tmp_path / "all.zip", "--state", state)
+    assert exported.returncode == 0, exported.stderr
+    script = [sys.executable, "-I", str(repository / "docs" / "verify_bundle.py")]
+    checked = subprocess.run(
+        [*script, str(tmp_path / "all.zip"), told["keyid"]], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (checked.returncode, checked.stdout) == (0, "1 holds\n2 holds\n"), checked.stderr
+
+
+def test_what_was_altered_on_the_device_is_whole_in_the_inventory(
+    inventory: RunningInventory, state: Path, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(state / "journal.db")) as db, db:
+        db.execute('UPDATE outbox SET body = replace(body, \'"dock":"A"\', \'"dock":"B"\') WHERE sequence = 2')
+    ended = dockvoice("audit", "verify", "--state", state)
+    assert ended.returncode == 1
+    assert "BROKEN at 2: the event, its link or the hash of its recording was altered" in ended.stdout
+    database = f"sqlite:///{tmp_path / 'inventory' / 'inventory.db'}"
+    assert dockvoice("inventory", "audit", "verify", "--database", database).returncode == 0
+
+
+def test_a_device_with_a_spoilt_key_does_not_start(tmp_path: Path, repository: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    (state / "device.key").write_text("rubbish")
+    (state / "device.key").chmod(0o600)
+    clip = repository / "tests" / "data" / "speech" / "demo" / CLIPS[0]
+    ended = dockvoice("replay", clip, "--state", state)
+    assert ended.returncode == 78
+    assert ended.stderr.startswith(f"dockvoice: {state / 'device.key'}: is no Ed25519 key")
+
+
+def status(port: int) -> bytes:
+    """The device's retained word, as anybody who may subscribe receives it."""
+    from paho.mqtt import subscribe
+
+    found = subscribe.simple(  # type: ignore[no-untyped-call]  # paho's helpers carry no types
+        "dockvoice/+/+/status", hostname="127.0.0.1", port=port, keepalive=10
+    )
+    return bytes(found.payload)

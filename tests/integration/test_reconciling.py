@@ -1,0 +1,157 @@
+"""Device and inventory over a real broker, when one of them does not know what the other believes it knows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge.config import Deliver, Mqtt, Settings, Settle
+from edge.deliver.events import recorded
+from edge.delivery import Reconciled, reconcile
+from edge.errors import Misconfigured
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from tests.inventory import RunningInventory
+from tests.mosquitto import Mosquitto
+from tests.sayings import ACCEPT, entry, utterance
+
+PATIENCE_S = 60.0
+RECEIPT_TIMEOUT_S = 1.0
+
+
+@pytest.fixture
+def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker", free_port()) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Desk(tmp_path / "state") as opened:
+        yield opened
+
+
+def settings(broker: Mosquitto, settle: Settle = Settle.RECEIPT) -> Settings:
+    mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+    deliver = Deliver(settle=settle, receipt_timeout_s=RECEIPT_TIMEOUT_S, mqtt=mqtt)
+    return Settings(site="hall", device="dock-1", deliver=deliver)
+
+
+def commit(desk: Desk, count: int, operator: str = "op-17") -> None:
+    """So many entries are dictated."""
+    render = partial(recorded, site="hall", device="dock-1")
+
+    def work(number: int, journal: Journal) -> None:
+        said = utterance(number)
+        meant = replace(entry(said, journal.begin(said)), operator=operator)
+        journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
+
+    for number in range(count):
+        desk.now(partial(work, number))
+
+
+def compared(desk: Desk, broker: Mosquitto, within_s: float = PATIENCE_S) -> Reconciled:
+    return asyncio.run(reconcile(settings(broker), desk, tell=lambda _: None, within_s=within_s))
+
+
+def delivered(desk: Desk, broker: Mosquitto, count: int) -> None:
+    commit(desk, count)
+    assert compared(desk, broker) == Reconciled(agreed=True, sent_again=0, unsettled=0, trouble=None)
+
+
+def sequences(inventory: RunningInventory) -> list[int]:
+    return [row["sequence"] for row in inventory.rows()]
+
+
+def test_a_device_and_an_inventory_that_agree_change_nothing(desk: Desk, broker: Mosquitto, tmp_path: Path) -> None:
+    with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
+        delivered(desk, broker, 3)
+        assert compared(desk, broker) == Reconciled(agreed=True, sent_again=0, unsettled=0, trouble=None)
+        assert sequences(inventory) == [1, 2, 3]
+
+
+def test_a_new_inventory_gets_all_that_an_old_device_ever_sent(
+    desk: Desk, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with RunningInventory(broker.port, tmp_path / "old"):
+        delivered(desk, broker, 40)
+    with RunningInventory(broker.port, tmp_path / "new") as inventory:
+        assert compared(desk, broker) == Reconciled(agreed=True, sent_again=40, unsettled=0, trouble=None)
+        assert sequences(inventory) == list(range(1, 41))
+    assert "the inventory lacks number 1 and those after it" in caplog.text
+    assert "40 events are sent again" in caplog.text
+
+
+def test_an_inventory_restored_from_a_backup_gets_what_it_lost_before_what_is_new(
+    desk: Desk, broker: Mosquitto, tmp_path: Path
+) -> None:
+    directory = tmp_path / "inventory"
+    inventory = RunningInventory(broker.port, directory)
+    with inventory:
+        delivered(desk, broker, 10)
+        inventory.stop()
+        shutil.copytree(directory, tmp_path / "backup")
+        inventory.start()
+        delivered(desk, broker, 20)
+        inventory.stop()
+        shutil.copytree(tmp_path / "backup", directory, dirs_exist_ok=True)
+        inventory.start()
+        commit(desk, 5)
+        assert compared(desk, broker) == Reconciled(agreed=True, sent_again=20, unsettled=0, trouble=None)
+        assert sequences(inventory) == list(range(1, 36))
+
+
+def test_a_device_that_lost_its_journal_is_refused_and_told_what_to_do(
+    desk: Desk, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
+        delivered(desk, broker, 3)
+        with Desk(tmp_path / "emptied") as emptied, caplog.at_level(logging.WARNING):
+            commit(emptied, 2)
+            assert compared(emptied, broker).agreed, "a refusal is an answer"
+            assert emptied.now(Journal.counts).refused == 2
+        assert sequences(inventory) == [1, 2, 3]
+    assert "sequence_reused. This device's numbers were used before" in caplog.text
+
+
+def test_without_an_inventory_nothing_is_said_to_agree(desk: Desk, broker: Mosquitto) -> None:
+    commit(desk, 1)
+    assert compared(desk, broker, within_s=2) == Reconciled(agreed=False, sent_again=0, unsettled=1, trouble=None)
+
+
+def test_where_the_broker_settles_there_is_nothing_to_compare_with(desk: Desk, broker: Mosquitto) -> None:
+    with pytest.raises(Misconfigured, match=r'deliver\.settle = "broker"'):
+        asyncio.run(reconcile(settings(broker, Settle.BROKER), desk, tell=lambda _: None, within_s=1))
+
+
+def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
+    desk: Desk, tmp_path: Path, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = tmp_path / "narrow"
+    with (
+        Mosquitto(directory, free_port(), options=["message_size_limit 4000"]) as broker,
+        RunningInventory(broker.port, tmp_path / "inventory") as inventory,
+    ):
+        commit(desk, 1)
+        commit(desk, 1, operator="x" * 4000)
+        commit(desk, 3)
+        assert compared(desk, broker).agreed
+        assert sequences(inventory) == [1, 3, 4, 5]
+        (letter,) = desk.now(Journal.held)
+        assert (letter.sequence, letter.state) == (2, "dead")
+    assert "is set aside, so that it holds up nothing: packet too large" in caplog.text
+
+    with (
+        Mosquitto(directory, broker.port) as broker,
+        RunningInventory(broker.port, tmp_path / "inventory") as inventory,
+    ):
+        desk.now(lambda journal: journal.retry("2", who="ana"))
+        assert compared(desk, broker).agreed
+        assert sequences(inventory) == [1, 2, 3, 4, 5], "better late than never"

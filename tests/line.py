@@ -1,0 +1,225 @@
+"""A model of the line for the tests of the relay: a journal, a broker and an inventory without any machinery."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from edge.config import Deliver
+from edge.config import Settle as SettleOn
+from edge.deliver.events import Early
+from edge.deliver.relay import (
+    NEVER_ARRIVES,
+    Alarm,
+    Command,
+    DeadLetter,
+    Publish,
+    Relay,
+    Reopen,
+    Sent,
+    Settle,
+    WantLast,
+    WantRows,
+)
+from edge.records import OutboxRow, Receipt, ReceiptOutcome
+
+TIMEOUT_S = 20.0
+PUBACKS = [0, 0, 0, 16, 128, 135, 151]
+TOMBSTONE = "in its place"
+REFUSED_EVERY = 7
+"""Every seventh event breaks a rule of the inventory."""
+
+T = TypeVar("T")
+
+
+class Inventory:
+    """Handles events of one device in order, as the real one does."""
+
+    def __init__(self) -> None:
+        self.handled: list[OutboxRow] = []
+
+    def handle(self, row: OutboxRow) -> Receipt | Early:
+        expected = len(self.handled) + 1
+        if row.sequence > expected:
+            return Early(row.event_id, row.sequence, expected)
+        if row.sequence == expected:
+            self.handled.append(row)
+            return Receipt(row.event_id, self._outcome(row, ReceiptOutcome.APPLIED))
+        return Receipt(row.event_id, self._outcome(row, ReceiptOutcome.DUPLICATE))
+
+    def restore(self, handled: int) -> None:
+        """Back to a backup that had so many events."""
+        del self.handled[handled:]
+
+    @staticmethod
+    def _outcome(row: OutboxRow, otherwise: ReceiptOutcome) -> ReceiptOutcome:
+        return otherwise if row.sequence % REFUSED_EVERY else ReceiptOutcome.REFUSED
+
+
+class Line:
+    """The relay between a journal and a broker, with everything that can happen to either."""
+
+    def __init__(self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int = 0) -> None:
+        self.mode = settle
+        self.window = min(window, receive_maximum)
+        self.receive_maximum = receive_maximum
+        self.poisoned = poisoned
+        """The number of the event that the broker refuses for its content; 0 for none."""
+        self.relay = Relay(Deliver(settle=settle, window=window, receipt_timeout_s=TIMEOUT_S))
+        self.inventory = Inventory()
+        self.now = 0.0
+        self.up = False
+        self.written: list[OutboxRow] = []
+        self.settled: set[str] = set()
+        self.messages = 0
+        self.first_sent = 0
+        """The highest number that was ever sent."""
+        self.sent_now: set[str] = set()
+        """What was published on this connection and is not settled: what fills the window."""
+        self.at_broker: list[OutboxRow] = []
+        """Publications without a PUBACK."""
+        self.to_inventory: list[OutboxRow] = []
+        self.to_device: list[Receipt | Early] = []
+
+    @property
+    def owed(self) -> list[OutboxRow]:
+        return [row for row in self.written if row.event_id not in self.settled]
+
+    def carry_out(self, commands: list[Command]) -> None:
+        for command in commands:
+            match command:
+                case WantRows(at_most):
+                    self.carry_out(self.relay.offered(self.owed[:at_most], self.now))
+                case WantLast():
+                    self.carry_out(self.relay.asked(self.written[-1] if self.written else None, self.now))
+                case Publish(row):
+                    self._publish(row)
+                case Settle() | Reopen() | DeadLetter():
+                    self._note(command)
+                case Sent() | Alarm():
+                    pass
+
+    def _note(self, change: Settle | Reopen | DeadLetter) -> None:
+        match change:
+            case Settle(event_id):
+                self.settled.add(event_id)
+                self.sent_now.discard(event_id)
+            case Reopen(sequence):
+                self.settled -= {row.event_id for row in self.written if row.sequence >= sequence}
+                self.sent_now.clear()
+            case DeadLetter(event_id, reason):
+                (number,) = [row.sequence for row in self.written if row.event_id == event_id]
+                assert number == self.poisoned or reason == NEVER_ARRIVES, "no other fault is the event's own"
+                self.written[number - 1] = replace(self.written[number - 1], body=TOMBSTONE)
+
+    def _publish(self, row: OutboxRow) -> None:
+        assert self.up, "published without a connection"
+        if row.sequence > self.first_sent:
+            assert row.sequence == self.first_sent + 1, "what is sent for the first time is sent in order"
+            self.first_sent = row.sequence
+        if row.event_id not in self.settled:
+            self.sent_now.add(row.event_id)
+        # One that is refused for its content stands aside.
+        assert len(self.sent_now) <= self.window + (self.poisoned > 0), "the window is exceeded"
+        self.messages += 1
+        self.at_broker.append(row)
+
+    def write(self) -> None:
+        sequence = len(self.written) + 1
+        self.written.append(OutboxRow(f"event-{sequence}", sequence, "{}"))
+        self.carry_out(self.relay.written())
+
+    def connect(self) -> None:
+        self.up = True
+        self.carry_out(self.relay.connected(self.receive_maximum))
+
+    def disconnect(self, reaches_the_broker: bool) -> None:
+        self.up = False
+        if reaches_the_broker:
+            self.to_inventory += self.at_broker
+        self.at_broker.clear()
+        self.sent_now.clear()
+        self.carry_out(self.relay.disconnected())
+
+    def puback(self, index: int, code: int) -> None:
+        row = self.at_broker.pop(index)
+        if row.sequence == self.poisoned and row.body != TOMBSTONE:
+            code = 153
+        if code < 128:
+            self.to_inventory.append(row)
+        self.carry_out(self.relay.acknowledged(row.event_id, code))
+
+    def reach_the_inventory(self, index: int, doubled: bool) -> None:
+        self.to_device.append(self.inventory.handle(taken(self.to_inventory, index, doubled)))
+
+    def reach_the_device(self, index: int, doubled: bool) -> None:
+        answer = taken(self.to_device, index, doubled)
+        if isinstance(answer, Early):
+            self.carry_out(self.relay.early(answer, self.now))
+        else:
+            self.carry_out(self.relay.receipt(answer))
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.carry_out(self.relay.tick(self.now))
+
+    def flow(self) -> None:
+        """Everything under way arrives, in order."""
+        while self.at_broker or self.to_inventory or self.to_device:
+            if self.to_device:
+                self.reach_the_device(0, doubled=False)
+            elif self.to_inventory and self.mode is SettleOn.RECEIPT:
+                self.reach_the_inventory(0, doubled=False)
+            elif self.at_broker:
+                self.puback(0, 0)
+            else:
+                self.to_inventory.clear()
+
+    def done(self) -> bool:
+        handled = self.mode is SettleOn.BROKER or len(self.inventory.handled) == len(self.written)
+        return not self.owed and handled
+
+    def settle_everything(self) -> None:
+        """From here on the line is good: everything must be settled, without a reconnect to help."""
+        if not self.up:
+            self.connect()
+        # An inventory that lost what it had confirmed is noticed by the next event at the latest, and that an event
+        # which no broker takes is itself at fault, by the fate of a later one.
+        self.write()
+        while len(self.written) <= self.poisoned:
+            self.write()
+        for _ in range(30 * len(self.written) + 100):
+            self.flow()
+            if self.done():
+                return
+            self.wait(self.relay.next_due(self.now) or TIMEOUT_S)
+        raise AssertionError(f"still owed: {[row.sequence for row in self.owed]}")
+
+    def suffer(self, chance: random.Random) -> None:
+        """Some messages arrive, some late, some twice, some never; now and then the connection is lost."""
+        if not self.up:
+            self.connect()
+        self._pass_on(
+            chance,
+            self.at_broker,
+            lambda at, _: self.puback(at, chance.choice(PUBACKS) if chance.random() < 0.1 else 0),
+        )
+        self._pass_on(chance, self.to_inventory, self.reach_the_inventory)
+        self._pass_on(chance, self.to_device, self.reach_the_device)
+        self.wait(chance.random() * 5)
+        if chance.random() < 0.02:
+            self.disconnect(reaches_the_broker=chance.random() < 0.5)
+
+    def _pass_on(self, chance: random.Random, queue: list[T], arrive: Callable[[int, bool], None]) -> None:
+        for _ in range(min(len(queue), chance.randrange(12))):
+            at = 0 if chance.random() < 0.8 else chance.randrange(len(queue))
+            if chance.random() < 0.05:
+                queue.pop(at)
+            else:
+                arrive(at, chance.random() < 0.1)
+
+
+def taken(messages: list[T], index: int, doubled: bool) -> T:
+    return messages[index] if doubled else messages.pop(index)

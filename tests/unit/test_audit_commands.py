@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from edge.chain import PublicKey
+from edge.cli.audit import commands
+from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
+from edge.keep.identity import KEY
+from edge.keep.journal import Journal
+from tests.sayings import ACCEPT, entry, render, utterance
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """Open all the while, as beside a running agent."""
+    with Journal.open(tmp_path) as opened:
+        for number in range(3):
+            said = utterance(number)
+            opened.commit(entry(said, opened.begin(said)), ACCEPT, render)
+        yield opened
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(commands, [str(argument) for argument in arguments])
+
+
+def test_a_whole_journal(journal: Journal) -> None:
+    told = run("verify", "--state", journal.directory)
+    assert told.exit_code == 0
+    assert told.stdout.splitlines() == ["events that hold: 3", f"1 to 3: signed with {journal.public_key.keyid}"]
+    assert told.stderr == ""
+
+
+def test_a_whole_journal_for_programs(journal: Journal) -> None:
+    told = json.loads(run("verify", "--json", "--state", journal.directory).stdout)
+    spans = [{"keyid": journal.public_key.keyid, "first": 1, "last": 3}]
+    assert told == {"whole": True, "events": 3, "removed": 0, "broken": None, "spans": spans}
+
+
+def test_a_broken_journal(journal: Journal) -> None:
+    journal._db.execute("UPDATE audit SET link = 'none' WHERE sequence = 2")
+    told = run("verify", "--state", journal.directory)
+    assert told.exit_code == 1
+    assert told.stdout.splitlines()[-1] == ("BROKEN at 2: the event, its link or the hash of its recording was altered")
+    told = run("verify", "--json", "--state", journal.directory)
+    assert told.exit_code == 1
+    found = json.loads(told.stdout)
+    assert (found["whole"], found["events"]) == (False, 1)
+    assert {name: found["broken"][name] for name in ("sequence", "wrong")} == {"sequence": 2, "wrong": "altered"}
+
+
+def test_a_recording_removed_to_make_room_is_told(journal: Journal) -> None:
+    (_, second, _) = journal.trail()
+    (journal.directory / second.audio_path).unlink()
+    journal._db.execute("UPDATE utterances SET audio_removed_at = 'now' WHERE audio_path = ?", [second.audio_path])
+    told = run("verify", "--state", journal.directory)
+    assert told.exit_code == 0
+    assert told.stdout.startswith("events that hold: 3, 1 of them without recording: it was removed to make room\n")
+
+
+def test_the_key_as_it_is_printed_can_be_read(journal: Journal) -> None:
+    told = run("key", "--state", journal.directory)
+    assert PublicKey.from_pem(told.stdout_bytes) == journal.public_key
+    assert told.stdout.splitlines()[0] == journal.public_key.keyid
+    as_json = json.loads(run("key", "--json", "--state", journal.directory).stdout)
+    assert as_json == {"keyid": journal.public_key.keyid, "public_key": journal.public_key.pem.decode()}
+
+
+def test_the_private_key_is_never_printed(journal: Journal) -> None:
+    secret = (journal.directory / KEY).read_text().splitlines()[1]
+    (journal.directory / KEY).chmod(0o644)
+    for arguments in (("key",), ("verify",), ("export", "--all", journal.directory / "all.zip")):
+        told = run(*arguments, "--state", journal.directory)
+        assert secret not in told.output + str(told.exception)
+    assert secret.encode() not in (journal.directory / "all.zip").read_bytes()
+
+
+def test_some_events_or_all_are_exported(journal: Journal, tmp_path: Path) -> None:
+    first, second, _ = journal.trail()
+    told = run("export", first.event_id, second.event_id, tmp_path / "two.zip", "--state", journal.directory)
+    assert (told.exit_code, told.stdout) == (0, f"{tmp_path / 'two.zip'}: 2 exported\n")
+    told = run("export", "--all", tmp_path / "all.zip", "--state", journal.directory)
+    assert (told.exit_code, told.stdout) == (0, f"{tmp_path / 'all.zip'}: 3 exported\n")
+
+
+def test_what_is_left_out_of_a_bundle_is_told(journal: Journal, tmp_path: Path) -> None:
+    first, second, _ = journal.trail()
+    (journal.directory / second.audio_path).unlink()
+    journal._db.execute("UPDATE outbox SET body = json_remove(body, '$.signature') WHERE sequence = 1")
+    told = run("export", "--all", tmp_path / "all.zip", "--state", journal.directory)
+    assert told.stdout.splitlines()[1:] == [
+        "1 of them without their recording: it is no longer on this device",
+        "1 left out: they are from before events were signed, and would prove nothing",
+    ]
+    fault = failed(run("export", first.event_id, tmp_path / "one.zip", "--state", journal.directory))
+    assert "is from before events were signed" in str(fault)
+
+
+def failed(told: Result) -> DockvoiceError:
+    assert isinstance(told.exception, DockvoiceError)
+    return told.exception
+
+
+def test_faults_are_named(journal: Journal, tmp_path: Path) -> None:
+    state = journal.directory
+    unknown = failed(run("export", "nobody", tmp_path / "one.zip", "--state", state))
+    assert isinstance(unknown, UnreadableInput)
+    assert "nobody: no such event here; `dockvoice queue list --json` shows those there are" in str(unknown)
+    assert not (tmp_path / "one.zip").exists()
+    for command in ("verify", "key"):
+        assert "none" in str(failed(run(command, "--state", tmp_path / "none")))
+    (state / KEY).chmod(0o644)
+    assert isinstance(failed(run("key", "--state", state)), Misconfigured)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all", "some id")])
+def test_either_some_events_or_all(journal: Journal, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    told = run("export", *arguments, tmp_path / "b.zip", "--state", journal.directory)
+    assert told.exit_code == 2
+    assert "give event ids or --all" in told.stderr

@@ -1,0 +1,214 @@
+"""A bundle and docs/verify_bundle.py, which a third party checks it with: one altered byte anywhere, and it says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from edge import chain
+from edge.errors import StorageFailed, UnreadableInput
+from edge.keep import bundle
+from edge.keep.bundle import Bundled, export
+from edge.keep.identity import DeviceKey
+from edge.keep.journal import Journal
+from edge.records import Entry, Minted
+from tests.sayings import ACCEPT, entry, render, utterance
+
+EVENT, READING, RECORDING = (f"0000000002/{name}" for name in ("event.json", "reading.json", "audio.flac"))
+
+Parts = dict[str, bytes]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "state") as opened:
+        for number in range(3):
+            commit(opened, number)
+        yield opened
+
+
+def commit(journal: Journal, number: int) -> None:
+    said = utterance(number)
+    meant: Entry = entry(said, journal.begin(said))
+
+    def with_its_utterance(minted: Minted) -> dict[str, object]:
+        data = {"fields": dict(meant.fields), "utterance": {"audio_sha256": meant.audio_sha256}, "site": "Łódź"}
+        return {**render(minted), "sequence": str(minted.sequence), "data": data}
+
+    journal.commit(meant, ACCEPT, with_its_utterance)
+
+
+@pytest.fixture
+def whole(journal: Journal, tmp_path: Path) -> Path:
+    path = tmp_path / "whole.zip"
+    assert export(journal, journal.trail(), path) == Bundled(events=3, unsigned=0, silent=0)
+    return path
+
+
+@pytest.fixture
+def keyid(journal: Journal) -> str:
+    return journal.public_key.keyid
+
+
+@pytest.fixture
+def check(repository: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    script = repository / "docs" / "verify_bundle.py"
+
+    def run(path: Path, *believed: str) -> subprocess.CompletedProcess[str]:
+        # Isolated: it has nothing of this program to import.
+        command = [sys.executable, "-I", str(script), str(path), *believed]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=path.parent)
+
+    return run
+
+
+Check = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def parts(path: Path) -> Parts:
+    with ZipFile(path) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def zipped(parts: Parts, path: Path) -> Path:
+    """With checksums that fit, as a forger would."""
+    with ZipFile(path, "w") as made:
+        for name, content in parts.items():
+            made.writestr(name, content)
+    return path
+
+
+def flipped(content: bytes, at: int, bit: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ bit]) + content[at + 1 :]
+
+
+def refused(checked: subprocess.CompletedProcess[str]) -> bool:
+    return checked.returncode == 1
+
+
+def test_a_whole_bundle_holds(whole: Path, keyid: str, check: Check) -> None:
+    checked = check(whole, keyid)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "1 holds\n2 holds\n3 holds\n", "")
+
+
+def test_one_altered_byte_in_any_part_is_noticed(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    good = parts(whole)
+    assert set(good) - {"README.txt"} == {
+        f"keys/{keyid}.pub",
+        *(f"{number:010}/{name}" for number in (1, 2, 3) for name in ("event.json", "reading.json", "audio.flac")),
+    }
+    for name in (EVENT, READING, RECORDING, f"keys/{keyid}.pub"):
+        for at in (0, len(good[name]) // 2, len(good[name]) - 1):
+            forged = zipped({**good, name: flipped(good[name], at, 1)}, tmp_path / "forged.zip")
+            assert refused(check(forged, keyid)), (name, at)
+
+
+def test_every_altered_byte_of_an_event_is_noticed(
+    whole: Path, keyid: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(repository / "docs"))
+    import verify_bundle  # type: ignore[import-not-found]  # the script under test, on the path since the line above
+
+    good = parts(whole)
+    event, key = good[EVENT], good[f"keys/{keyid}.pub"]
+    assert verify_bundle.fault(json.loads(event), key, good[READING], good[RECORDING], [keyid]) is None
+    for at in range(len(event)):
+        for bit in (0x01, 0x20):  # another letter; the same one, large or small
+            try:
+                altered = json.loads(flipped(event, at, bit))
+                found = verify_bundle.fault(altered, key, good[READING], good[RECORDING], [keyid])
+            except (ValueError, KeyError, TypeError):
+                continue  # no event any more: the script ends with an error
+            assert found, event[at - 20 : at + 20]
+
+
+def test_parts_of_another_event(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    good = parts(whole)
+    for name, told in ((RECORDING, "the recording was altered"), (READING, "the reading or the signature was altered")):
+        other = good[name.replace("2/", "1/")] if name == RECORDING else b""
+        checked = check(zipped({**good, name: other}, tmp_path / "forged.zip"), keyid)
+        assert refused(checked)
+        assert f"2 {told}" in checked.stdout
+
+
+def test_an_event_signed_with_another_key_is_not_believed(
+    whole: Path, keyid: str, check: Check, tmp_path: Path
+) -> None:
+    stranger = DeviceKey.of(tmp_path)
+    good = parts(whole)
+    event = json.loads(good[EVENT])
+    event["data"]["fields"]["quantity"] = 99
+    audio = event["data"]["utterance"]["audio_sha256"]
+    forged = chain.sealed(event, event["previous"], audio, good[READING].decode(), stranger)
+    names = {EVENT: json.dumps(forged).encode(), f"keys/{stranger.public.keyid}.pub": stranger.public.raw}
+    path = zipped({**good, **names}, tmp_path / "forged.zip")
+    checked = check(path, keyid)
+    assert refused(checked)
+    assert f"2 it is signed with a key that is not believed, {stranger.public.keyid}" in checked.stdout
+    checked = check(path, keyid, stranger.public.keyid)
+    assert refused(checked)
+    assert checked.stdout == "1 holds\n2 holds\n3 it does not continue the event before it\n"
+
+
+def test_no_key_is_believed_because_the_bundle_brings_it(whole: Path, check: Check) -> None:
+    checked = check(whole)
+    assert refused(checked)
+    assert checked.stdout.count("not believed") == 3
+
+
+def test_an_empty_bundle_proves_nothing(check: Check, tmp_path: Path, keyid: str) -> None:
+    assert refused(check(zipped({"README.txt": b""}, tmp_path / "empty.zip"), keyid))
+
+
+def test_a_recording_that_is_not_there_any_more_is_told(
+    journal: Journal, keyid: str, check: Check, tmp_path: Path
+) -> None:
+    first, second, _ = journal.trail()
+    (journal.directory / second.audio_path).unlink()
+    path = tmp_path / "silent.zip"
+    assert export(journal, [first, second], path) == Bundled(events=2, unsigned=0, silent=1)
+    checked = check(path, keyid)
+    assert (checked.returncode, checked.stdout) == (0, "1 holds\n2 holds, without its recording\n")
+
+
+def test_unsigned_events_are_left_out(journal: Journal, tmp_path: Path) -> None:
+    first, second, _ = journal.trail()
+    as_before = {name: value for name, value in first.event.items() if name != chain.SIGNATURE}
+    trail = [replace(first, event=as_before), second]
+    assert export(journal, trail, tmp_path / "signed.zip") == Bundled(events=1, unsigned=1, silent=0)
+    assert EVENT in parts(tmp_path / "signed.zip")
+    assert "0000000001/event.json" not in parts(tmp_path / "signed.zip")
+
+
+def test_a_file_that_is_there_is_not_overwritten(journal: Journal, whole: Path) -> None:
+    before = whole.read_bytes()
+    with pytest.raises(UnreadableInput, match=r"whole\.zip: exists already; name another file"):
+        export(journal, journal.trail(), whole)
+    assert whole.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written(journal: Journal, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableInput, match=r"none/b\.zip: cannot be written \(No such file or directory\)"):
+        export(journal, journal.trail(), tmp_path / "none" / "b.zip")
+
+
+def test_what_fails_half_way_leaves_no_file(journal: Journal, tmp_path: Path) -> None:
+    (_, second, _) = journal.trail()
+    recording = journal.directory / second.audio_path
+    recording.unlink()
+    recording.mkdir()
+    with pytest.raises(StorageFailed, match="Is a directory"):
+        export(journal, journal.trail(), tmp_path / "half.zip")
+    assert not (tmp_path / "half.zip").exists()
+
+
+def test_it_is_for_its_owner_only_and_says_how_to_check_it(whole: Path) -> None:
+    assert whole.stat().st_mode & 0o777 == 0o600
+    assert parts(whole)["README.txt"].decode() == bundle.README

@@ -1,0 +1,176 @@
+"""Which recordings make room, and which never do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from edge.config import Keep
+from edge.keep import audit, room
+from edge.keep.journal import Journal
+from edge.keep.reserve import RESERVE, Reserve
+from edge.records import Receipt, ReceiptOutcome, Utterance
+from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, utterance
+
+KEEP = Keep(stop_free_mb=100, alarm_free_mb=500, reserve_mb=0)
+
+AMPLE, WANTING = 10**12, 10**8
+"""Bytes free on the disk."""
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path) as opened:
+        yield opened
+
+
+def settled(journal: Journal, number: int, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> Utterance:
+    said = owed(journal, number)
+    event_id = str(journal.dossier(said.utterance_id).event_id)
+    journal.settle(event_id, Receipt(event_id, outcome))
+    return said
+
+
+def owed(journal: Journal, number: int) -> Utterance:
+    said = utterance(number)
+    journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+    return said
+
+
+def asked(journal: Journal, number: int) -> Utterance:
+    said = utterance(number)
+    journal.begin(said)
+    journal.conclude(said.utterance_id, READ, ASK)
+    return said
+
+
+def unread(journal: Journal, number: int) -> Utterance:
+    said = utterance(number)
+    journal.begin(said)
+    return said
+
+
+class Disk:
+    """A disk that says how much is free as the test will have it."""
+
+    free = AMPLE
+
+    def tidy(self, journal: Journal, keep: Keep = KEEP, days_later: int = 0, reserve: int = 0) -> int:
+        return room.tidy(journal, keep, Reserve(journal.directory, reserve), NOON + timedelta(days=days_later))
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    monkeypatch.setattr(room, "free_bytes", lambda _: disk.free)
+    return disk
+
+
+def kept(journal: Journal, said: Utterance) -> bool:
+    found = journal.dossier(said.utterance_id)
+    exists = (journal.directory / found.audio_path).exists()
+    assert exists is (found.audio_removed_at is None)
+    return exists
+
+
+def test_what_is_owed_or_undecided_is_never_removed(journal: Journal, disk: Disk) -> None:
+    needed = [owed(journal, 0), unread(journal, 1)]
+    dead = owed(journal, 2)
+    event_id = str(journal.dossier(dead.utterance_id).event_id)
+    journal.dead_letter(event_id, "too_large", lambda event: event)
+    journal.settle(event_id, None)
+    disk.free = 0
+    disk.tidy(journal, days_later=10_000)
+    assert all(kept(journal, said) for said in [*needed, dead])
+
+
+def test_what_is_owed_again_or_decided_anew_is_needed_again(journal: Journal, disk: Disk) -> None:
+    again, answered = settled(journal, 0), asked(journal, 1)
+    journal.reopen(1)
+    recording = journal.begin(answered)
+    journal.commit(entry(answered, recording), ACCEPT, render)
+    disk.free = WANTING
+    disk.tidy(journal)
+    assert kept(journal, again)
+    assert kept(journal, answered)
+
+
+@pytest.mark.parametrize("outcome", ReceiptOutcome)
+def test_too_little_free_takes_what_is_settled(journal: Journal, disk: Disk, outcome: ReceiptOutcome) -> None:
+    done, question = settled(journal, 0, outcome), asked(journal, 1)
+    disk.tidy(journal)
+    assert kept(journal, done)
+    disk.free = WANTING
+    disk.tidy(journal)
+    assert not kept(journal, done)
+    assert not kept(journal, question)
+
+
+def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journal, disk: Disk, tmp_path: Path) -> None:
+    sayings = [settled(journal, number) for number in (4, 0, 3, 1, 2)]
+    by_age = sorted(sayings, key=lambda said: said.heard_at)
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
+        db.execute("UPDATE utterances SET audio_bytes = 400000")
+        db.execute("UPDATE tally SET n = 2000000 WHERE what = 'evidence bytes'")
+    disk.tidy(journal, Keep(budget_mb=1))
+    assert [kept(journal, said) for said in by_age] == [False, False, False, True, True]
+    assert journal.evidence_bytes() == 800_000
+
+
+def test_what_has_outlived_its_time_goes(journal: Journal, disk: Disk) -> None:
+    said = settled(journal, 0)
+    disk.tidy(journal, days_later=89)
+    assert kept(journal, said)
+    disk.tidy(journal, days_later=91)
+    assert not kept(journal, said)
+
+
+def test_the_rows_stay_and_the_audit_holds(journal: Journal, disk: Disk) -> None:
+    said = settled(journal, 0)
+    disk.free = WANTING
+    disk.tidy(journal)
+    assert journal.entries(1)[0].fields == entry(said, journal.begin(said)).fields
+    assert audit.verify(journal).broken is None
+    assert journal.evidence_bytes() == 0
+    assert not list((journal.directory / "evidence").glob("2*"))
+
+
+def test_a_recording_that_is_gone_already_is_no_fault(journal: Journal, disk: Disk) -> None:
+    said = settled(journal, 0)
+    (journal.directory / journal.dossier(said.utterance_id).audio_path).unlink()
+    disk.free = WANTING
+    disk.tidy(journal)
+    assert not kept(journal, said)
+    assert journal.spare_evidence(10) == []
+
+
+def test_the_bytes_are_those_on_the_disk(journal: Journal) -> None:
+    for number in range(3):
+        settled(journal, number)
+    on_disk = sum(path.stat().st_size for path in (journal.directory / "evidence").glob("*/*.flac"))
+    assert journal.evidence_bytes() == on_disk > 0
+
+
+class TestTheReserve:
+    def test_it_takes_real_room_and_gives_it_back(self, journal: Journal, disk: Disk) -> None:
+        disk.tidy(journal, reserve=3_000_000)
+        path = journal.directory / RESERVE
+        assert path.stat().st_blocks * 512 >= 3_000_000
+        reserve = Reserve(journal.directory, 3_000_000)
+        assert reserve.lacks == 0
+        assert reserve.give_back()
+        assert not path.exists()
+        assert not reserve.give_back()
+
+    def test_it_is_not_taken_from_what_recording_needs(self, journal: Journal, disk: Disk) -> None:
+        disk.free = 102_999_999
+        disk.tidy(journal, reserve=3_000_000)
+        assert not (journal.directory / RESERVE).exists()
+        disk.free = 103_000_000
+        disk.tidy(journal, reserve=3_000_000)
+        assert (journal.directory / RESERVE).exists()

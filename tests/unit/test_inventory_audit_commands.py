@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner, Result
+
+from edge import chain
+from edge.chain import GENESIS
+from edge.errors import UnreadableInput
+from edge.keep.identity import KEY, DeviceKey
+from inventory.cli import commands
+from inventory.forms import load_forms
+from inventory.judge import Sound, judge
+from inventory.store import Store
+from tests.dictated import payload, recorded
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> DeviceKey:
+    return DeviceKey.of(tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path, repository: Path, key: DeviceKey) -> Iterator[Store]:
+    """Two events of one device, one of another."""
+    forms = load_forms(repository / "schemas" / "forms")
+    with closing(Store.open(f"sqlite:///{tmp_path / 'inventory.db'}")) as opened:
+        link = GENESIS
+        for event in (recorded(1), recorded(2), recorded(1, at=("south", "dock-1"))):
+            sealed = chain.sealed(event, link if event["sequence"] == "2" else GENESIS, "0" * 64, "{}", key)
+            link = sealed["chain"]
+            _, _, site, _, device = event["source"].split("/")
+            judged = judge(payload(sealed), f"dockvoice/{site}/{device}/entries", "dockvoice", forms)
+            assert isinstance(judged, Sound)
+            opened.apply(judged.event)
+        yield opened
+
+
+@pytest.fixture
+def pem(tmp_path: Path, key: DeviceKey) -> Path:
+    path = tmp_path / "dock-3.pem"
+    path.write_bytes(key.public.pem)
+    return path
+
+
+def run(store: Store, *arguments: str | Path) -> Result:
+    given = ["audit", "verify", "--database", store.where, *arguments]
+    return CliRunner().invoke(commands, [str(argument) for argument in given])
+
+
+def test_every_device_is_looked_at(store: Store, key: DeviceKey, pem: Path) -> None:
+    told = run(store, "--key", pem)
+    assert told.exit_code == 0
+    assert told.stdout.splitlines() == [
+        "north/dock-3: events that hold: 2",
+        f"  1 to 2: signed with {key.public.keyid}",
+        "south/dock-1: events that hold: 1",
+        f"  1 to 1: signed with {key.public.keyid}",
+    ]
+
+
+def test_one_device_for_programs(store: Store, key: DeviceKey, pem: Path) -> None:
+    told = run(store, "--keys", pem.parent, "--device", "north/dock-3", "--json")
+    assert json.loads(told.stdout) == {
+        "whole": True,
+        "site": "north",
+        "device": "dock-3",
+        "events": 2,
+        "broken": None,
+        "spans": [{"keyid": key.public.keyid, "first": 1, "last": 2}],
+        "checked": True,
+    }
+
+
+def test_without_a_key_it_says_what_was_not_checked(store: Store) -> None:
+    told = run(store, "--device", "south/dock-1")
+    assert told.exit_code == 0
+    assert "events that hold: 1; no key was given, so the signatures are not checked" in told.stdout
+
+
+def test_a_broken_link_is_named(store: Store, pem: Path) -> None:
+    with store._engine.begin() as transaction:
+        transaction.execute(text("UPDATE events SET body = replace(body, 'op-17', 'op-18') WHERE sequence = 2"))
+    told = run(store, "--key", pem)
+    assert told.exit_code == 1
+    assert told.stdout.splitlines()[2] == "  BROKEN at 2: the event, its link or the hash of its recording was altered"
+    lines = [json.loads(line) for line in run(store, "--key", pem, "--json").stdout.splitlines()]
+    assert [line["whole"] for line in lines] == [False, True]
+    assert (lines[0]["broken"]["sequence"], lines[0]["broken"]["wrong"]) == (2, "altered")
+
+
+def test_faults_are_named(store: Store, pem: Path, tmp_path: Path) -> None:
+    faults: dict[tuple[str | Path, ...], str] = {
+        ("--device", "north"): "--device north: no event ever came from it; there are north/dock-3, south/dock-1",
+        ("--key", tmp_path / "none.pem"): "none.pem: No such file or directory; give what `dockvoice audit key`",
+        ("--key", tmp_path / KEY): "device.key: is no Ed25519 public key; give what `dockvoice audit key` printed",
+        ("--keys", tmp_path / "none"): "none: holds no *.pem; `dockvoice audit key` on a device prints its key",
+    }
+    for arguments, told in faults.items():
+        fault = run(store, *arguments).exception
+        assert isinstance(fault, UnreadableInput)
+        assert told in str(fault)

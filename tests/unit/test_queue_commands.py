@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from edge.cli.queue import commands
+from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from edge.keep.journal import Journal
+from edge.records import Receipt, ReceiptOutcome
+from tests.sayings import ACCEPT, entry, render, utterance
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Three entries, the second a dead letter, and an utterance under review."""
+    directory = tmp_path / "state"
+    with Journal.open(directory) as journal:
+        rows = []
+        for number in range(3):
+            said = utterance(number)
+            rows.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, render))
+        journal.dead_letter(rows[1].event_id, "packet_too_large", lambda event: {"id": event["id"]})
+        journal.settle(rows[1].event_id, Receipt(rows[1].event_id, ReceiptOutcome.APPLIED))
+        journal.begin(utterance(3))
+    with closing(sqlite3.connect(directory / "journal.db")) as db, db:
+        db.execute("UPDATE utterances SET review = 'journal_lost' WHERE outcome IS NULL")
+    return directory
+
+
+def run(state: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(commands, [*arguments, "--state", str(state)])
+
+
+def told(state: Path, *arguments: str) -> list[dict[str, Any]]:
+    result = run(state, *arguments, "--json")
+    assert result.exit_code == 0, result.exception
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("command", [("retry", "2"), ("discard", "2", "--reason", "why")])
+def test_while_an_agent_runs_it_says_which_and_changes_nothing(state: Path, command: tuple[str, ...]) -> None:
+    with Journal.open(state):
+        result = run(state, *command)
+    assert isinstance(result.exception, AlreadyRunning)
+    assert "has this journal open; stop it first" in str(result.exception)
+    assert len(told(state, "list", "--held")) == 2
+
+
+@pytest.mark.parametrize("command", [("show", "99"), ("retry", "99"), ("discard", "99", "--reason", "why")])
+def test_an_entry_of_nobody(state: Path, command: tuple[str, ...]) -> None:
+    result = run(state, *command)
+    assert isinstance(result.exception, UnreadableInput)
+    assert str(result.exception).startswith("99: no such entry or utterance in")
+
+
+def test_discarding_wants_a_reason(state: Path) -> None:
+    assert run(state, "discard", "2").exit_code == 2
+
+
+def test_an_export_that_cannot_be_written(state: Path) -> None:
+    result = run(state, "export", str(state))
+    assert isinstance(result.exception, StorageFailed)
+    assert str(result.exception).startswith(f"{state}: Is a directory")
+
+
+def test_what_waits_for_a_person(state: Path) -> None:
+    held, review = told(state, "list", "--held")
+    assert (held["sequence"], held["state"], held["reasons"]) == (2, "dead", ["packet_too_large"])
+    assert review["state"] == "review"
+    people = run(state, "list", "--held").stdout
+    assert "packet_too_large" in people
+    assert f"utterance {review['utterance_id']} (pallet-move) is under review" in people
+
+
+def test_the_newest_come_first(state: Path) -> None:
+    assert [one["sequence"] for one in told(state, "list", "--limit", "2")] == [3, 2]
+    assert "heard 4: recorded 3" in run(state, "list").stdout
+
+
+def test_showing_one(state: Path) -> None:
+    (found,) = told(state, "show", "2")
+    assert (found["state"], found["reason"], found["fields"]) == (
+        "dead",
+        "packet_too_large",
+        {"pallet_id": "007", "quantity": 12, "dock": "B"},
+    )
+    people = run(state, "show", "2").stdout
+    assert "packet_too_large" in people
+    assert "audio sha256" in people
+    assert "operator" not in run(state, "show", told(state, "list", "--held")[1]["utterance_id"]).stdout
+
+
+def test_retrying_a_letter_and_an_utterance(state: Path) -> None:
+    letter, utterance_id = (one.get("event_id") or one["utterance_id"] for one in told(state, "list", "--held"))
+    assert run(state, "retry", letter).stdout == f"{letter}: is sent at the agent's next start\n"
+    assert run(state, "retry", utterance_id).stdout == f"{utterance_id}: is read at the agent's next start\n"
+    assert told(state, "list", "--held") == []
+    assert run(state, "list", "--held").stdout == "nothing waits for a person\n"
+    with Journal.inspect(state) as journal:
+        assert journal.unsettled() == 3
+        assert len(list(journal.unread())) == 1
+
+
+def test_who_gave_up_what_and_why_is_kept(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "kim")
+    assert run(state, "discard", "2", "--reason", "entered by hand").stdout == "2: given up\n"
+    (found,) = told(state, "show", "2")
+    assert found["state"] == "discarded"
+    (decision,) = found["decisions"]
+    assert (decision["who"], decision["reason"]) == ("kim", "entered by hand")
+
+
+def test_an_export_has_each_entry_with_its_event_and_its_recording(state: Path, tmp_path: Path) -> None:
+    assert run(state, "export", str(tmp_path / "out.jsonl")).stdout == f"{tmp_path / 'out.jsonl'}: 3 entries\n"
+    exported = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [one["sequence"] for one in exported] == [1, 2, 3]
+    for one in exported:
+        assert one["event"]["id"] == one["event_id"]
+        assert (state / one["audio_path"]).exists()
+        assert len(one["audio_sha256"]) == 64
