@@ -11,20 +11,27 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, Table, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 
 from edge.deliver.events import WITHHELD
 from edge.records import FieldValue
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
-from inventory.tables import devices, entries, events, refused
+from inventory.tables import ARRIVALS, devices, entries, events, refused
 
 INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
 """The dialects' own INSERT, which can pass over a row that is there."""
+
+ARRIVAL: dict[str, ColumnElement[int]] = {
+    "sqlite": select(func.coalesce(func.max(events.c.arrival), 0) + 1).scalar_subquery(),
+    "postgresql": ARRIVALS.next_value(),
+}
+"""The next number in the order of arrival. It is taken while the device's row is locked: so the events of a device keep
+their order, and consumers need not wait for each other."""
 
 UNACCEPTABLE = (IntegrityError, DataError, OverflowError, UnicodeEncodeError)
 """What a database says of a value that it can never hold: tried again, it would come back and hold up all that follows.
@@ -134,6 +141,7 @@ def _record(transaction: Connection, event: Event, now: datetime) -> None:
             type=event.type,
             body=event.body.decode(),
             received_at=now,
+            arrival=ARRIVAL[transaction.dialect.name],
         )
     )
     _change(transaction, event)

@@ -21,7 +21,7 @@ from edge.errors import Unavailable
 from edge.records import ReceiptOutcome
 from edge.watch.notify import Notifier
 from inventory.forms import Forms
-from inventory.judge import Sound, Unanswerable, Unsound, judge
+from inventory.judge import Judged, Sound, Unanswerable, Unsound, judge
 from inventory.ports import Broker, Shelf
 from inventory.pulse import Pulse
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
@@ -166,7 +166,7 @@ class Consumer:
         self._send()
 
     def _settle(self, message: Delivered) -> None:
-        judged = judge(message.payload, message.topic, self._prefix, self._forms)
+        judged = self._judged(message)
         match judged:
             case Unanswerable():
                 self._shelf.keep_rejected(message.payload, message.topic, judged.reason)
@@ -174,6 +174,9 @@ class Consumer:
                 self._broker.acknowledge(message)
             case Sound() | Unsound():
                 self._answer(message, judged, self._shelf.apply(judged.event))
+
+    def _judged(self, message: Delivered) -> Judged:
+        return judge(message.payload, message.topic, self._prefix, self._forms)
 
     def _answer(self, message: Delivered, judged: Sound | Unsound, became: Applying) -> None:
         event = judged.event

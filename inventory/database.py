@@ -123,10 +123,11 @@ def _see_file(path: Path, *, create: bool) -> None:
 
 
 def _see_version(transaction: Connection, url: URL, *, create: bool) -> None:
-    version = transaction.execute(select(versions.c.version)).scalar()
-    if version == FIRST and create:
-        upgrade(transaction)
-    elif version == FIRST:
+    version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
+    outdated = FIRST <= version < VERSION
+    if outdated and create:
+        upgrade(transaction, version)
+    elif outdated:
         raise Misconfigured(
             f"{shown(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
         )

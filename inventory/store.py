@@ -71,7 +71,7 @@ class Store:
         latest = (
             select(entries, events.c.sequence, events.c.received_at)
             .join(events, events.c.event_id == entries.c.event_id)
-            .order_by(events.c.received_at.desc(), events.c.sequence.desc(), events.c.event_id.desc())
+            .order_by(events.c.arrival.desc(), events.c.event_id.desc())
             .limit(limit)
         )
         with reported(self._engine.url), self._engine.begin() as transaction:

@@ -13,20 +13,23 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
+    Sequence,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 FIRST = 1
 """The version that applied events as they came, in any order."""
 
-VERSION = 2
+VERSION = 3
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
 
 
@@ -54,6 +57,10 @@ metadata = MetaData()
 
 versions = Table("dockvoice_inventory", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
+ARRIVALS = Sequence("event_arrivals", metadata=metadata)
+"""PostgreSQL's count of the events that came. SQLite has no sequences; there one transaction writes at a time, and the
+highest number tells the next one."""
+
 events = Table(
     "events",
     metadata,
@@ -65,9 +72,15 @@ events = Table(
     # As it was received, byte for byte: what the device's audit chain is computed over.
     Column("body", Text, nullable=False),
     Column("received_at", Moment, nullable=False, index=True),
+    # The order in which the events were applied; the time does not tell it, for a clock can be set back. The default is
+    # for upgraded tables: without one, SQLite adds no column to a table that has rows.
+    Column("arrival", BigInteger, nullable=False, server_default=text("0")),
     # A device counts its events: the same number on another event means a copied or an emptied journal.
     UniqueConstraint("site", "device", "sequence", name="one_event_per_sequence"),
 )
+
+ARRIVED = Index("events_as_they_arrived", events.c.arrival)
+"""Not a unique one: a server restored without its sequences would count anew, and no entry is refused for that."""
 
 devices = Table(
     "devices",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, literal, select, update
+from sqlalchemy import Connection, func, insert, literal, select, text, update
 
-from inventory.tables import VERSION, devices, events, metadata, refused, versions
+from inventory.tables import ARRIVALS, ARRIVED, FIRST, VERSION, devices, events, metadata, refused, versions
 
 
-def upgrade(transaction: Connection) -> None:
+def upgrade(transaction: Connection, version: int) -> None:
+    """Bring tables of `version`, an earlier one, to this program's."""
+    for step in STEPS[version - FIRST :]:
+        step(transaction)
+    transaction.execute(update(versions).values(version=VERSION))
+
+
+def _keep_order(transaction: Connection) -> None:
     """Bring tables of version 1, which kept no order, to version 2.
 
     Version 1 applied events as they came and forgot what it refused. So a device counts as handled up to its first
@@ -23,4 +30,27 @@ def upgrade(transaction: Connection) -> None:
         placed.c.site, placed.c.device, whole, func.max(placed.c.sequence), func.max(placed.c.received_at)
     ).group_by(placed.c.site, placed.c.device)
     transaction.execute(insert(devices).from_select(["site", "device", "handled", "highest", "heard_at"], found))
-    transaction.execute(update(versions).values(version=VERSION))
+
+
+def _number_arrivals(transaction: Connection) -> None:
+    """Bring tables of version 2, which told the order of arrival by the clock, to version 3, which counts.
+
+    A clock that was set back shows in a device whose later event came earlier: that event takes the time of the one
+    before it, so that the events of a device are in the order of their number.
+    """
+    transaction.execute(text("ALTER TABLE events ADD COLUMN arrival BIGINT DEFAULT 0 NOT NULL"))
+    device = (events.c.site, events.c.device)
+    came = func.max(events.c.received_at).over(partition_by=device, order_by=events.c.sequence)
+    timed = select(events.c.event_id, *device, events.c.sequence, came.label("came")).subquery()
+    order = (timed.c.came, timed.c.site, timed.c.device, timed.c.sequence)
+    placed = select(timed.c.event_id, func.row_number().over(order_by=order).label("place")).subquery()
+    transaction.execute(update(events).where(events.c.event_id == placed.c.event_id).values(arrival=placed.c.place))
+    ARRIVED.create(transaction)
+    if transaction.dialect.name == "postgresql":
+        ARRIVALS.create(transaction)
+        following = select(func.count() + 1).select_from(events).scalar_subquery()
+        transaction.execute(select(func.setval(ARRIVALS.name, following, False)))  # False: it was not used yet
+
+
+STEPS = (_keep_order, _number_arrivals)
+"""From the first version to the second, from there to the third, and so on."""

@@ -18,6 +18,9 @@ from tests.waiting import Notices
 ENDED_IN_S = 30
 """It ends in well under a second; a busy machine may need longer."""
 
+TOLD_IN_S = 300
+"""Some thousand rows are told within two seconds; see above."""
+
 
 class RunningInventory:
     """`dockvoice inventory` on a broker, with SQLite in a directory of its own unless a database is named.
@@ -70,6 +73,12 @@ class RunningInventory:
         if wait:
             self.hear("READY=1")
 
+    @property
+    def pid(self) -> int:
+        """The process of the latest run."""
+        assert self._process is not None
+        return self._process.pid
+
     def hear(self, word: str) -> None:
         """Return when the latest run said `word` to systemd, for example READY=1."""
         assert self._notices is not None
@@ -85,7 +94,8 @@ class RunningInventory:
 
     def rows(self) -> list[dict[str, Any]]:
         """What stands in its table, told by its own command."""
-        told = dockvoice("inventory", "rows", "--database", self._database, "--json", "--limit", "100000")
+        asked = ("inventory", "rows", "--database", self._database, "--json", "--limit", "100000")
+        told = dockvoice(*asked, timeout_s=TOLD_IN_S)
         assert told.returncode == 0, told.stderr
         return [json.loads(line) for line in told.stdout.splitlines()]
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from edge.deliver.events import Topics, withheld
@@ -170,6 +170,26 @@ def test_rows_are_the_latest_in_the_order_in_which_they_came(store: Store, event
         store.apply(event(recorded(number)))
     assert [row.sequence for row in store.rows(limit=3)] == [3, 4, 5]
     assert [row.sequence for row in store.rows()] == [1, 2, 3, 4, 5]
+
+
+def test_rows_stand_in_the_order_in_which_they_came_however_the_clock_is_set(url: str, event: Read) -> None:
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    steps = iter(noon + timedelta(days=days) for days in (0, 0, 1, 1, -1, -1, 0, 0))
+    sent = (recorded(1), recorded(1, at=("north", "dock-4")), recorded(2), recorded(2, at=("north", "dock-4")))
+    with closing(Store.open(url, now=lambda: next(steps, noon))) as store:
+        assert [store.apply(event(message)) for message in sent] == [Applied()] * 4
+        came = [(row.device, row.sequence) for row in store.rows()]
+        assert came == [("dock-3", 1), ("dock-4", 1), ("dock-3", 2), ("dock-4", 2)]
+        assert [(row.device, row.sequence) for row in store.rows(limit=1)] == came[-1:]
+        assert [row.received_at for row in store.rows()] != sorted(row.received_at for row in store.rows())
+
+
+def test_a_server_that_counts_arrivals_anew_refuses_nothing(postgresql: PostgreSQL, event: Read) -> None:
+    with postgresql.database() as url, closing(Store.open(url)) as store:
+        store.apply(event(recorded(1)))
+        with store._engine.begin() as transaction:
+            transaction.execute(text("ALTER SEQUENCE event_arrivals RESTART"))
+        assert store.apply(event(recorded(2))) == Applied()
 
 
 def test_two_entries_of_one_utterance_are_counted_as_repeated(store: Store, event: Read) -> None:
@@ -393,13 +413,24 @@ def test_a_full_disk_applies_nothing_and_is_tried_again(tmp_path: Path, event: R
 
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
-        transaction.execute(text("UPDATE dockvoice_inventory SET version = 3"))
-    with pytest.raises(Misconfigured, match="of version 3, this program's of 2"):
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 4"))
+    with pytest.raises(Misconfigured, match="of version 4, this program's of 3"):
         Store.open(url)
 
 
+def make_second_version(store: Store) -> None:
+    """Back to the tables of version 2, which had no order of arrival but the clock's."""
+    with store._engine.begin() as transaction:
+        transaction.execute(text("DROP INDEX events_as_they_arrived"))
+        transaction.execute(text("ALTER TABLE events DROP COLUMN arrival"))
+        if transaction.dialect.name == "postgresql":
+            transaction.execute(text("DROP SEQUENCE event_arrivals"))
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 2"))
+
+
 def make_first_version(store: Store) -> None:
-    """Back to the tables of version 1, which had no place for order and refusals."""
+    """Back to the tables of version 1, which had no place for order and refusals either."""
+    make_second_version(store)
     with store._engine.begin() as transaction:
         for change in ("DROP TABLE devices", "DROP TABLE refused", "UPDATE dockvoice_inventory SET version = 1"):
             transaction.execute(text(change))
@@ -430,6 +461,47 @@ def test_tables_of_the_first_version_without_events_are_brought_up_to_date(url: 
     make_first_version(store)
     with closing(Store.open(url)) as upgraded:
         assert upgraded.progress() == []
+
+
+def shape(store: Store) -> dict[str, Any]:
+    """What the database says its tables are made of."""
+    found = inspect(store._engine)
+    return {
+        "columns": {
+            (name, column["name"]): (str(column["type"]), column["nullable"], column["default"])
+            for name in found.get_table_names()
+            for column in found.get_columns(name)
+        },
+        "indexes": {(name, index["name"]) for name in found.get_table_names() for index in found.get_indexes(name)},
+        "sequences": set(found.get_sequence_names()) if store._engine.dialect.name == "postgresql" else set(),
+    }
+
+
+@pytest.mark.parametrize("former", [make_first_version, make_second_version])
+def test_upgraded_tables_are_shaped_as_new_ones(url: str, store: Store, former: Callable[[Store], None]) -> None:
+    new = shape(store)
+    former(store)
+    assert shape(store) != new
+    with closing(Store.open(url)) as upgraded:
+        assert shape(upgraded) == new
+
+
+def test_tables_of_the_second_version_are_put_in_order_and_go_on_from_there(url: str, event: Read) -> None:
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    came = [("dock-3", 1, 0), ("dock-4", 1, 1), ("dock-3", 2, 9), ("dock-3", 3, 4), ("dock-4", 2, 6)]
+    times = [noon]
+    with closing(Store.open(url, now=lambda: times[0])) as store:
+        for device, number, minute in came:
+            times[:] = [noon + timedelta(minutes=minute)]
+            assert store.apply(event(recorded(number, at=("north", device)))) == Applied()
+        make_second_version(store)
+    with pytest.raises(Misconfigured, match="of version 2; `dockvoice inventory` brings them up to date"):
+        Store.open(url, create=False)
+    with closing(Store.open(url, now=lambda: noon)) as upgraded:
+        assert upgraded.apply(event(recorded(3, at=("north", "dock-4")))) == Applied()
+        rows = [(row.device, row.sequence) for row in upgraded.rows()]
+    # Number 3 of dock-3 was handled after number 2, whatever the clock said.
+    assert rows == [("dock-3", 1), ("dock-4", 1), ("dock-4", 2), ("dock-3", 2), ("dock-3", 3), ("dock-4", 3)]
 
 
 def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:

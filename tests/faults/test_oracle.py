@@ -1,4 +1,4 @@
-"""Proof that the oracle itself can see a loss. What it stages: `make oracle`."""
+"""The oracle's short forms, and proof that the oracle itself can see a loss. The long forms: `make oracle`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,42 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from inventory.store import Store
 from tests.faults.oracle.ledger import Noted, Tally, count, fields
 from tests.faults.oracle.powercut import Disk
+from tests.faults.oracle.run import Played, Scenario
+from tests.faults.oracle.scenarios import THEMES
 from tests.faults.oracle.stage import Stage
 from tests.faults.oracle.syscalls import noted, read, recorded
+from tests.faults.oracle.transactions import writing_in_postgresql, writing_in_sqlite
+from tests.postgresql import PostgreSQL
 from tests.tcp_proxy import TcpProxy
+
+SEED = 20261120
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_what_was_kept_is_in_the_inventory_exactly_once_and_in_order(theme: Sequence[Scenario], tmp_path: Path) -> None:
+    def play(scenario: Scenario) -> Played:
+        directory = tmp_path / scenario.name
+        directory.mkdir()
+        return scenario.played(directory, SEED, small=True)
+
+    with ThreadPoolExecutor(len(theme)) as stages:
+        played = list(stages.map(play, theme))
+    print(*played, sep="\n")
+    failed = [one for one in played if not one.exact]
+    assert not failed, "\n".join(f"{one}\n{one.found}\nseed {SEED}, files in {tmp_path}" for one in failed)
 
 
 def row(sequence: int, number: int, **changed: Any) -> dict[str, Any]:
@@ -61,6 +85,30 @@ def test_a_row_taken_from_the_inventory_is_seen_as_lost_and_one_that_was_changed
             )
         tally = stage.conclude()
     assert (tally.lost, tally.twice, tally.altered) == (2, 0, 1)
+
+
+def test_a_transaction_open_in_sqlite_is_seen_and_an_ended_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("BEGIN IMMEDIATE")
+        assert writing_in_sqlite(path)
+        database.execute("COMMIT")
+        assert not writing_in_sqlite(path)
+
+
+def test_a_transaction_open_in_postgresql_is_seen_once_it_locks_something(postgresql: PostgreSQL) -> None:
+    with (
+        postgresql.database() as url,
+        closing(Store.open(url)) as store,
+        store._engine.connect() as connection,
+    ):
+        connection.execute(text("SELECT count(*) FROM devices"))
+        assert not writing_in_postgresql(postgresql)
+        connection.execute(text("SELECT version FROM dockvoice_inventory FOR UPDATE"))
+        assert writing_in_postgresql(postgresql)
+        connection.rollback()
+        assert not writing_in_postgresql(postgresql)
 
 
 WRITER = """

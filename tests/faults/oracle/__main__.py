@@ -49,7 +49,7 @@ def _why(played: Played) -> str:
 
 def _progress(scenario: Scenario, so_far: str) -> None:
     if sys.stderr.isatty():
-        print(f"{scenario.name:25}{so_far:>9} {scenario.what}\x1b[K", end="\r", file=sys.stderr, flush=True)
+        print(f"{scenario.name:27}{so_far:>9} {scenario.what}\x1b[K", end="\r", file=sys.stderr, flush=True)
 
 
 def _arguments() -> argparse.Namespace:

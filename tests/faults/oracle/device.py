@@ -24,12 +24,15 @@ ROOM = {"keep.reserve_mb": 1, "keep.stop_free_mb": 1, "keep.alarm_free_mb": 2}
 ENDED_S = 120.0
 """A life ends within a second or two after it was told to; this is for a machine that is busy with something else."""
 
-DRAINED_S = 300.0
-"""The longest wait for everything to be settled at the end: some backlogs are thousands of entries."""
+DRAINED_S = 900.0
+"""The longest wait for everything to be settled at the end: within seconds, unless the machine is very busy."""
 
 
 class Device:
     """One agent of the site. At most one life at a time."""
+
+    driver = "tests.faults.oracle.driver"
+    """The program that a life is."""
 
     def __init__(self, name: str, directory: Path, broker_port: int, state: Path | None = None) -> None:
         """`state` is where the journal lies, unless below `directory`."""
@@ -54,7 +57,7 @@ class Device:
         """Begin a life in which so many utterances are handed in (None: until it ends), `pace_s` apart."""
         assert self._process is None, "the life before has not ended"
         life = Life(str(self._settings), str(self._ledger_path), self.noted.next, utterances, pace_s, settle_s)
-        command = [*under.prefix, sys.executable, "-m", "tests.faults.oracle.driver", life.written()]
+        command = [*under.prefix, sys.executable, "-m", self.driver, life.written()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -64,6 +67,12 @@ class Device:
                 env={**os.environ, **under.environment},
                 start_new_session=True,  # so that a tracer in front of it is killed together with it
             )
+
+    @property
+    def pid(self) -> int:
+        """The process that the life is."""
+        assert self._process is not None
+        return self._process.pid
 
     def remember(self, ledger: bytes) -> None:
         """Let the ledger hold what was noted of a former life elsewhere."""

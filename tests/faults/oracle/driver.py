@@ -23,6 +23,7 @@ from edge.forms.catalogue import Catalogue
 from edge.keep.desk import Desk
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal
+from edge.ports import Interpreter
 from tests.faults.oracle.ledger import Ledger
 from tests.faults.oracle.speaker import NumberReader, Speaker
 
@@ -63,14 +64,16 @@ class WitnessedDesk(Desk):
         return done
 
 
-def live(life: Life) -> None:
-    """Run the agent to the end of this life. Raises Unfinished where something is still owed then."""
+def live(life: Life, reader: Interpreter) -> None:
+    """Run the agent, with this recogniser, to the end of a life. Raises Unfinished where something is owed then."""
     settings = load(Settings, Path(life.settings))
     form = form_named(settings, settings.forms.active)
-    parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), NumberReader())
+    parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), reader)
     with closing(Ledger(Path(life.ledger))) as ledger, WitnessedDesk(settings.state, settings.keep) as desk:
         numbers = islice(count(life.first), life.utterances)
-        speaker = Speaker(numbers, life.pace_s, ledger, lambda: desk.begun)
+        # Who is to say so many says them all; who talks until he is stopped waits where nothing can be delivered.
+        unsettled = (lambda: 0) if life.utterances is not None else (lambda: desk.now(Journal.unsettled))
+        speaker = Speaker(numbers, life.pace_s, ledger, lambda: desk.begun, unsettled)
         agent = Agent(parts, desk, lambda _: None, live=True)
         owed = asyncio.run(agent.run_until_stopped(speaker, settle_within_s=life.settle_s))
     if owed:
@@ -79,4 +82,4 @@ def live(life: Life) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
-    live(Life.read(sys.argv[1]))
+    live(Life.read(sys.argv[1]), NumberReader())

@@ -86,4 +86,4 @@ class Played:
     def __str__(self) -> str:
         found = str(self.found) if isinstance(self.found, Tally) else "broke off"
         verdict = "ok" if self.exact else "FAILED"
-        return f"{self.scenario.name:25}{found}  {self.seconds:6.1f} s  {verdict:7}({self.extent} {self.scenario.what})"
+        return f"{self.scenario.name:27}{found}  {self.seconds:6.1f} s  {verdict:7}({self.extent} {self.scenario.what})"

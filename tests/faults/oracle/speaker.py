@@ -9,9 +9,9 @@ import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
-from edge.ports import StoppableSource
+from edge.ports import Attention, Interpreter, StoppableSource
 from edge.records import Frame, Reading, Utterance
-from tests.fakes import SILENCE, ScriptedInterpreter, reading
+from tests.fakes import SILENCE, reading
 from tests.faults.oracle.ledger import Ledger, fields
 
 MARK = b"number:\x00"
@@ -23,6 +23,13 @@ SPOKEN = 5
 """Frames of speech: 100 ms, which webrtcvad takes for speech and, if so configured, endpointing for an utterance."""
 PAUSE = 20
 """Frames of silence: more than webrtcvad's own hangover and the hangover configured together."""
+
+MOST_OWED = 500
+"""Events: while so many wait to be delivered, nobody says more. That is more than are ever on their way at once, and a
+machine that is busy with something else still delivers them within a minute."""
+
+LOOK_S = 0.1
+"""How often it is looked whether that has changed."""
 
 EAR = {
     "hear.vad.kind": "webrtc",
@@ -45,10 +52,18 @@ def number_in(pcm: bytes) -> int:
     return int(number)
 
 
-class NumberReader(ScriptedInterpreter):
-    """Reads what the utterance says; to be asked twice changes nothing."""
+class NumberReader(Interpreter, Attention):
+    """Reads what the utterance says, and remembers nothing of it: it can do so for days, and twice."""
 
-    def next(self, utterance: Utterance) -> Reading:
+    name = "scripted"
+
+    def attend(self) -> Attention:
+        return self
+
+    def hear(self, pcm: bytes) -> None:
+        pass
+
+    async def finish(self, utterance: Utterance) -> Reading:
         return reading(fields(number_in(utterance.segment.pcm)))
 
 
@@ -58,12 +73,23 @@ class Speaker(StoppableSource):
     name = "microphone"
     live = True
 
-    def __init__(self, numbers: Iterable[int], pace_s: float, ledger: Ledger, begun: Callable[[], int]) -> None:
-        """`pace_s` is the rest between two utterances, `begun` counts the utterances that the journal has begun."""
+    def __init__(
+        self,
+        numbers: Iterable[int],
+        pace_s: float,
+        ledger: Ledger,
+        begun: Callable[[], int],
+        owed: Callable[[], int],
+    ) -> None:
+        """`pace_s` is the rest between two utterances.
+
+        `begun` counts the utterances that the journal has begun, `owed` the events that are to be delivered.
+        """
         self._numbers = numbers
         self._pace_s = pace_s
         self._ledger = ledger
         self._begun = begun
+        self._owed = owed
         self._closed = threading.Event()
         self._start = 0
 
@@ -77,11 +103,19 @@ class Speaker(StoppableSource):
                 self._ledger.kept(number)
             if self._closed.wait(self._pace_s):
                 return
+            while self._owed() >= MOST_OWED:
+                if self._closed.wait(LOOK_S):
+                    return
+                yield self._frame(SILENCE)
 
     def close(self) -> None:
         self._closed.set()
 
     def _say(self, number: int) -> Iterator[Frame]:
         for pcm in [sound(number)] * SPOKEN + [SILENCE] * PAUSE:
-            yield Frame(self._start, pcm)
-            self._start += SAMPLES
+            yield self._frame(pcm)
+
+    def _frame(self, pcm: bytes) -> Frame:
+        frame = Frame(self._start, pcm)
+        self._start += SAMPLES
+        return frame

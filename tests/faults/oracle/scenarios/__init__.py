@@ -17,7 +17,9 @@ THEMES = {
         Scenario("broker-restarted-forgets", "the same, and it forgets", broker.restarted_without_memory, 1, 20),
     ),
     "inventory": (
-        Scenario("inventory-killed", "kills of the inventory as it applies", inventory.killed_applying, 10, 200),
+        Scenario("inventory-killed", "kills of the inventory as it applies", inventory.killed_applying, 3, 200),
+        Scenario("inventory-killed-sqlite", "kills within a transaction", inventory.killed_within_sqlite, 3, 200),
+        Scenario("inventory-killed-postgres", "kills within a transaction", inventory.killed_within_postgresql, 3, 200),
         Scenario("database-gone", "seconds without PostgreSQL", inventory.database_gone, 5, 60),
         Scenario("two-devices", "kills of one of four processes", inventory.two_devices, 8, 120),
     ),

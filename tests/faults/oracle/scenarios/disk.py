@@ -13,8 +13,9 @@ from tests.faults.oracle.stage import Stage
 from tests.faults.oracle.syscalls import Call, noted, read, recorded
 from tests.small_disk import Ballast
 
-MEGABYTES = 8
-"""Of the small disk: some hundred utterances, and above the free space at which a device of the oracle stops."""
+MEGABYTES = 32
+"""Of the small disk. SQLite's log takes four, the reserve one, and an entry seven kilobytes for good: there is room for
+some thousand entries, so that it is somebody else who fills it."""
 
 MOST_LEFT = 2_000_000
 """Bytes: somebody else takes all but at most so much, so that now and then the device takes the last itself."""

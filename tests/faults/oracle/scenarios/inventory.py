@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
+from tests.faults.oracle.transactions import stop_within, writing_in_postgresql, writing_in_sqlite
 from tests.postgresql import PostgreSQL
 
 PACE_S = 0.02
@@ -22,6 +25,27 @@ def killed_applying(run: Run) -> Tally:
             stage.inventory.kill()
             stage.inventory.start()
         return stage.conclude()
+
+
+def killed_within_sqlite(run: Run) -> Tally:
+    """SIGKILL each time that it is caught within a transaction, which SQLite then takes back at the next start."""
+    with Stage(run.directory) as stage:
+        return _killed_within(run, stage, partial(writing_in_sqlite, run.directory / "inventory" / "inventory.db"))
+
+
+def killed_within_postgresql(run: Run) -> Tally:
+    """The same with PostgreSQL, which takes it back as soon as it sees the connection end."""
+    with PostgreSQL() as server, Stage(run.directory, database=server.url) as stage:
+        return _killed_within(run, stage, partial(writing_in_postgresql, server))
+
+
+def _killed_within(run: Run, stage: Stage, within: Callable[[], bool]) -> Tally:
+    stage.device().speak(pace_s=PACE_S)
+    for _ in run.rounds():
+        stop_within(run, stage.inventory.pid, within)
+        stage.inventory.kill()
+        stage.inventory.start()
+    return stage.conclude()
 
 
 def database_gone(run: Run) -> Tally:
