@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
-from functools import partial
 from typing import Literal
 
-from edge.config import Settings
+from edge.config import Mqtt, MqttVersion, Settings
 from edge.config import Settle as SettleOn
 from edge.deliver import events
+from edge.deliver.answers import FAILURE
 from edge.deliver.mqtt import Session, Will
+from edge.deliver.obstacles import Obstacles
 from edge.deliver.relay import (
     Alarm,
     Command,
@@ -35,9 +35,8 @@ from edge.deliver.relay import (
 from edge.deliver.session_events import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Misconfigured
 from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
-from edge.keep.journal import Journal
-from edge.records import Receipt, ReceiptOutcome
+from edge.noting import Notes
+from edge.records import OutboxRow
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +45,6 @@ IDLE_S = 1.0
 
 STATUS = "status"
 """The tag of status messages: no event id looks like it."""
-
-REOPENED_AT_ONCE = 10_000
-"""So many events are owed again in one transaction: about 150 ms, in which the journal can keep nothing else."""
-
-REUSED = "sequence_reused"
-"""The inventory's reason for a refusal that one device after another event will meet, until a person steps in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,12 @@ class Delivery:
     """Delivers what the journal owes, for as long as `run` runs."""
 
     def __init__(
-        self, settings: Settings, desk: Desk, tell: Callable[[LinkChanged], None], beat: Callable[[], None]
+        self,
+        settings: Settings,
+        desk: Desk,
+        tell: Callable[[LinkChanged], None],
+        beat: Callable[[], None],
+        session: Callable[..., Session] = Session,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock."""
         self._settings = settings
@@ -100,12 +98,15 @@ class Delivery:
         self._beat = beat
         self._relay = Relay(settings.deliver)
         self._news: asyncio.Queue[SessionEvent | _Word] = asyncio.Queue()
-        self._drained = asyncio.Event()
+        self._notes = Notes(desk, beat)
         self._agreed = asyncio.Event()
-        self._sent_again = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._session = Session(
-            settings.deliver.mqtt,
+        self._obstacles = Obstacles(
+            "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
+            f"let this device write to {self._topics.entries} and read {self._topics.receipts}?"
+        )
+        self._session = session(
+            _way(settings),
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
             receive=self._received,
             subscriptions=[self._topics.receipts],
@@ -119,17 +120,19 @@ class Delivery:
 
     def written(self) -> None:
         """The journal has a new event to deliver."""
-        self._drained.clear()
+        self._notes.nothing_owed.clear()
         self._news.put_nowait(_Word.WRITTEN)
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises nothing for an absent broker: it is waited for."""
         self._loop = asyncio.get_running_loop()
-        await self._look_whether_drained()
+        await self._notes.look()
         self._session.start()
         try:
             while True:
                 await self._carry_out(await self._next())
+                for obstacle in self._obstacles.look(self._session.trouble, self._now):
+                    logger.error("not delivered, and kept until this is mended: %s", obstacle)
                 if self._relay.agreed:
                     self._agreed.set()
                 self._beat()
@@ -142,7 +145,7 @@ class Delivery:
         """Wait until nothing is owed, but no longer than `within_s` seconds."""
         try:
             async with asyncio.timeout(within_s):
-                await self._drained.wait()
+                await self._notes.nothing_owed.wait()
         except TimeoutError:
             logger.info("not everything was settled within %g s", within_s)
 
@@ -151,8 +154,13 @@ class Delivery:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
-        unsettled = await self._desk(Journal.unsettled)
-        return Reconciled(self._agreed.is_set(), self._sent_again, unsettled, self.trouble)
+        unsettled = await self._desk(lambda journal: journal.unsettled())
+        return Reconciled(self._agreed.is_set(), self._notes.sent_again, unsettled, self.trouble)
+
+    @property
+    def _now(self) -> float:
+        """The loop's clock, which is monotonic."""
+        return asyncio.get_running_loop().time()
 
     def _status(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         site, device = self._settings.site, self._settings.device
@@ -170,12 +178,12 @@ class Delivery:
         """Wait for news or for the time at which something is due; what the relay makes of it."""
         if self._session.failure is not None:
             raise self._session.failure
-        wait_s = self._relay.next_due(time.monotonic())
+        wait_s = self._relay.next_due(self._now)
         made: list[Command] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(IDLE_S if wait_s is None else min(wait_s, IDLE_S)):
                 made = self._heard(await self._news.get())
-        return [*made, *self._relay.tick(time.monotonic())]
+        return [*made, *self._relay.tick(self._now)]
 
     def _heard(self, news: SessionEvent | _Word) -> list[Command]:
         match news:
@@ -191,6 +199,8 @@ class Delivery:
             case Acknowledged(tag, _) if tag == STATUS:
                 return []
             case Acknowledged(tag, reason_code):
+                if reason_code < FAILURE and self._settings.deliver.settle is SettleOn.RECEIPT:
+                    self._obstacles.taken(tag)
                 return self._relay.acknowledged(tag, reason_code)
             case Delivered(_, payload):
                 return self._answer(payload)
@@ -202,8 +212,9 @@ class Delivery:
             # Whoever sent it, the event stays owed and is sent again: a true receipt follows that.
             logger.warning("a message on the receipts topic is no receipt: %s", fault)
             return []
+        self._obstacles.answered()
         if isinstance(answer, events.Early):
-            return self._relay.early(answer, time.monotonic())
+            return self._relay.early(answer, self._now)
         return self._relay.receipt(answer)
 
     async def _carry_out(self, commands: Iterable[Command]) -> None:
@@ -212,82 +223,31 @@ class Delivery:
                 case WantRows() | WantLast():
                     await self._carry_out(await self._offer(command))
                 case Publish(row):
-                    self._session.publish(
-                        self._topics.entries, row.body.encode(), tag=row.event_id, content_type=events.MEDIA_TYPE
-                    )
+                    self._publish(row)
                 case Sent() | Settle() | Reopen() | DeadLetter():
-                    await self._note(command)
+                    await self._notes.note(command)
                 case Alarm(reason_code, meaning):
                     logger.error("the broker refuses events: %s (%d). %s", meaning.name, reason_code, meaning.remedy)
+
+    def _publish(self, row: OutboxRow) -> None:
+        body = row.body.encode()
+        if not self._session.publish(self._topics.entries, body, tag=row.event_id, content_type=events.MEDIA_TYPE):
+            self._relay.unsent(row.event_id, self._now)
 
     async def _offer(self, wanted: WantRows | WantLast) -> list[Command]:
         match wanted:
             case WantRows(at_most):
-                rows = await self._desk(partial(Journal.due, limit=at_most))
-                return self._relay.offered(rows, time.monotonic())
+                rows = await self._desk(lambda journal: journal.due(at_most))
+                return self._relay.offered(rows, self._now)
             case WantLast():
-                last = await self._desk(Journal.last)
-                return self._relay.asked(last, time.monotonic())
+                last = await self._desk(lambda journal: journal.last())
+                return self._relay.asked(last, self._now)
 
-    async def _note(self, change: Sent | Settle | Reopen | DeadLetter) -> None:
-        """Carry out what changes the journal; on a full disk as soon as there is room, for until then it stays owed."""
-        told = False
-        while True:
-            try:
-                await self._change(change)
-            except DiskFull as fault:
-                if not told:
-                    logger.warning("what became of an event cannot be noted, and is tried again: %s", fault)
-                told = True
-            else:
-                return
-            self._beat()
-            await asyncio.sleep(IDLE_S)
 
-    async def _change(self, change: Sent | Settle | Reopen | DeadLetter) -> None:
-        match change:
-            case Sent(event_id):
-                await self._desk(partial(Journal.sent, event_id=event_id))
-            case Settle(event_id, receipt):
-                await self._settle(event_id, receipt)
-            case Reopen(sequence):
-                await self._reopen(sequence)
-            case DeadLetter(event_id, reason):
-                await self._withhold(event_id, reason)
-
-    async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
-        if not await self._desk(lambda journal: journal.settle(event_id, receipt)):
-            logger.warning("a receipt came for %s, which this device never sent", event_id)
-        elif receipt is not None and receipt.outcome is ReceiptOutcome.REFUSED:
-            logger.warning("the inventory refuses %s: %s", event_id, _explained(receipt.reasons))
-        await self._look_whether_drained()
-
-    async def _reopen(self, first: int) -> None:
-        self._drained.clear()
-        newest = await self._desk(Journal.last)
-        reopened = 0
-        # From the end, so that a crash in between leaves no gap behind which nothing is owed.
-        for last in range(0 if newest is None else newest.sequence, first - 1, -REOPENED_AT_ONCE):
-            lowest = max(first, last - REOPENED_AT_ONCE + 1)
-            reopened += await self._desk(partial(Journal.reopen, first=lowest, last=last))
-        self._sent_again += reopened
-        logger.warning(
-            "the inventory lacks number %d and those after it, which it had confirmed (is it new, or restored?): "
-            "%d events are sent again",
-            *(first, reopened),
-        )
-
-    async def _withhold(self, event_id: str, reason: str) -> None:
-        withhold = partial(events.withheld, reason=reason)
-        if await self._desk(lambda journal: journal.dead_letter(event_id, reason, withhold)):
-            logger.error(
-                "%s is set aside, so that it holds up nothing: %s. `dockvoice queue list --held` shows it",
-                *(event_id, reason),
-            )
-
-    async def _look_whether_drained(self) -> None:
-        if await self._desk(Journal.unsettled) == 0:
-            self._drained.set()
+def _way(settings: Settings) -> Mqtt:
+    """How to reach the broker: with MQTT 5 alone where its word settles, for MQTT 3.1.1 has none for "refused"."""
+    mqtt = settings.deliver.mqtt
+    return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleOn.BROKER else mqtt
 
 
 async def reconcile(
@@ -309,10 +269,3 @@ async def reconcile(
         found = await delivery.reconcile(within_s)
         running.cancel()
     return found
-
-
-def _explained(reasons: Iterable[str]) -> str:
-    told = ", ".join(reasons)
-    if REUSED not in told:
-        return told
-    return f"{told}. This device's numbers were used before: its journal was emptied or copied; give it a new name"

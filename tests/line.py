@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
 from edge.config import Deliver
 from edge.config import Settle as SettleOn
+from edge.deliver.answers import Consequence, meaning
 from edge.deliver.events import Early
 from edge.deliver.relay import (
+    MOST_REFUSALS,
     NEVER_ARRIVES,
     Alarm,
     Command,
@@ -26,7 +29,8 @@ from edge.deliver.relay import (
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
 
 TIMEOUT_S = 20.0
-PUBACKS = [0, 0, 0, 16, 128, 135, 151]
+PUBACKS = [0, 0, 0, 0, 16, 128, 131, 135, 144, 149, 151, 153]
+TOO_LARGE = 149
 TOMBSTONE = "in its place"
 REFUSED_EVERY = 7
 """Every seventh event breaks a rule of the inventory."""
@@ -61,13 +65,18 @@ class Inventory:
 class Line:
     """The relay between a journal and a broker, with everything that can happen to either."""
 
-    def __init__(self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int = 0) -> None:
+    def __init__(
+        self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int = 0, hangs_up: bool = False
+    ) -> None:
         self.mode = settle
         self.window = min(window, receive_maximum)
         self.receive_maximum = receive_maximum
         self.poisoned = poisoned
         """The number of the event that the broker refuses for its content; 0 for none."""
-        self.relay = Relay(Deliver(settle=settle, window=window, receipt_timeout_s=TIMEOUT_S))
+        self.hangs_up = hangs_up
+        """Whether the broker ends the connection over that event, rather than to refuse it."""
+        self._settings = Deliver(settle=settle, window=window, receipt_timeout_s=TIMEOUT_S)
+        self.relay = Relay(self._settings)
         self.inventory = Inventory()
         self.now = 0.0
         self.up = False
@@ -76,6 +85,10 @@ class Line:
         self.messages = 0
         self.first_sent = 0
         """The highest number that was ever sent."""
+        self.refused: Counter[str] = Counter()
+        """How often each event was refused for its content, until it was taken."""
+        self.aside: set[str] = set()
+        """What was refused so, and is not settled: it stands aside, beyond the window."""
         self.sent_now: set[str] = set()
         """What was published on this connection and is not settled: what fills the window."""
         self.at_broker: list[OutboxRow] = []
@@ -91,27 +104,43 @@ class Line:
         for command in commands:
             match command:
                 case WantRows(at_most):
-                    self.carry_out(self.relay.offered(self.owed[:at_most], self.now))
+                    self.carry_out(self.relay.offered(self.due(at_most), self.now))
                 case WantLast():
-                    self.carry_out(self.relay.asked(self.written[-1] if self.written else None, self.now))
+                    self.carry_out(self.relay.asked(self.last(), self.now))
                 case Publish(row):
                     self._publish(row)
                 case Settle() | Reopen() | DeadLetter():
-                    self._note(command)
+                    self.note(command)
                 case Sent() | Alarm():
                     pass
 
-    def _note(self, change: Settle | Reopen | DeadLetter) -> None:
+    def due(self, at_most: int) -> list[OutboxRow]:
+        """What the journal says is owed."""
+        return self.owed[:at_most]
+
+    def last(self) -> OutboxRow | None:
+        """The newest row of the journal."""
+        return self.written[-1] if self.written else None
+
+    def minted(self, sequence: int) -> OutboxRow:
+        """The row that the journal makes of the next entry."""
+        return OutboxRow(f"event-{sequence}", sequence, "{}")
+
+    def note(self, change: Settle | Reopen | DeadLetter) -> None:
         match change:
             case Settle(event_id):
                 self.settled.add(event_id)
                 self.sent_now.discard(event_id)
+                self.aside.discard(event_id)
             case Reopen(sequence):
                 self.settled -= {row.event_id for row in self.written if row.sequence >= sequence}
                 self.sent_now.clear()
             case DeadLetter(event_id, reason):
                 (number,) = [row.sequence for row in self.written if row.event_id == event_id]
-                assert number == self.poisoned or reason == NEVER_ARRIVES, "no other fault is the event's own"
+                assert number != self.poisoned or self.refused[event_id] >= MOST_REFUSALS
+                assert self.refused[event_id] >= MOST_REFUSALS or reason == NEVER_ARRIVES, (
+                    "it was not the event's fault"
+                )
                 self.written[number - 1] = replace(self.written[number - 1], body=TOMBSTONE)
 
     def _publish(self, row: OutboxRow) -> None:
@@ -121,14 +150,12 @@ class Line:
             self.first_sent = row.sequence
         if row.event_id not in self.settled:
             self.sent_now.add(row.event_id)
-        # One that is refused for its content stands aside.
-        assert len(self.sent_now) <= self.window + (self.poisoned > 0), "the window is exceeded"
+        assert len(self.sent_now) <= self.window + len(self.aside), "the window is exceeded"
         self.messages += 1
         self.at_broker.append(row)
 
     def write(self) -> None:
-        sequence = len(self.written) + 1
-        self.written.append(OutboxRow(f"event-{sequence}", sequence, "{}"))
+        self.written.append(self.minted(len(self.written) + 1))
         self.carry_out(self.relay.written())
 
     def connect(self) -> None:
@@ -141,15 +168,29 @@ class Line:
             self.to_inventory += self.at_broker
         self.at_broker.clear()
         self.sent_now.clear()
+        self.aside &= self.refused.keys()
         self.carry_out(self.relay.disconnected())
 
     def puback(self, index: int, code: int) -> None:
         row = self.at_broker.pop(index)
-        if row.sequence == self.poisoned and row.body != TOMBSTONE:
-            code = 153
+        poisoned = row.sequence == self.poisoned and TOMBSTONE not in row.body
+        if poisoned:
+            code = TOO_LARGE if self.hangs_up else 153
         if code < 128:
             self.to_inventory.append(row)
+            self.refused.pop(row.event_id, None)
+        elif meaning(code).consequence is Consequence.DEAD_LETTER:
+            self.refused[row.event_id] += 1
+            self.aside.add(row.event_id)
         self.carry_out(self.relay.acknowledged(row.event_id, code))
+        if poisoned and self.hangs_up:
+            self.disconnect(reaches_the_broker=False)
+
+    def crash(self, reaches_the_broker: bool) -> None:
+        """The agent is killed. What it knew is gone; what the journal knows, and what is under way, is not."""
+        self.relay = Relay(self._settings)
+        self.refused.clear()
+        self.disconnect(reaches_the_broker)
 
     def reach_the_inventory(self, index: int, doubled: bool) -> None:
         self.to_device.append(self.inventory.handle(taken(self.to_inventory, index, doubled)))
@@ -182,7 +223,7 @@ class Line:
         return not self.owed and handled
 
     def settle_everything(self) -> None:
-        """From here on the line is good: everything must be settled, without a reconnect to help."""
+        """From here on the line is good: everything must be settled, without a reconnect but of the broker's doing."""
         if not self.up:
             self.connect()
         # An inventory that lost what it had confirmed is noticed by the next event at the latest, and that an event
@@ -191,6 +232,8 @@ class Line:
         while len(self.written) <= self.poisoned:
             self.write()
         for _ in range(30 * len(self.written) + 100):
+            if not self.up:
+                self.connect()
             self.flow()
             if self.done():
                 return
@@ -210,10 +253,13 @@ class Line:
         self._pass_on(chance, self.to_device, self.reach_the_device)
         self.wait(chance.random() * 5)
         if chance.random() < 0.02:
-            self.disconnect(reaches_the_broker=chance.random() < 0.5)
+            end = chance.choice((self.disconnect, self.disconnect, self.crash))
+            end(chance.random() < 0.5)
 
     def _pass_on(self, chance: random.Random, queue: list[T], arrive: Callable[[int, bool], None]) -> None:
-        for _ in range(min(len(queue), chance.randrange(12))):
+        for _ in range(chance.randrange(12)):
+            if not queue:
+                return
             at = 0 if chance.random() < 0.8 else chance.randrange(len(queue))
             if chance.random() < 0.05:
                 queue.pop(at)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.certificates import HERE, Authority
 from tests.waiting import until
 
 PATIENCE_S = 10.0
@@ -31,12 +32,9 @@ class Certificates:
 
     @classmethod
     def make(cls, directory: Path) -> Certificates:
-        directory.mkdir(parents=True, exist_ok=True)
-        authority, key = directory / "authority.pem", directory / "authority.key"
-        _openssl("req", "-x509", "-subj", "/CN=test authority", *_new_key(key), "-out", authority)
-        server = _signed(directory, "server", "subjectAltName=IP:127.0.0.1,DNS:localhost", authority, key)
-        client = _signed(directory, "client", "extendedKeyUsage=clientAuth", authority, key)
-        return cls(authority, *server, *client)
+        authority = Authority(directory)
+        server, client = authority.sign("server", HERE), authority.sign("client")
+        return cls(authority.issued.certificate, server.certificate, server.key, client.certificate, client.key)
 
 
 class Mosquitto:
@@ -75,6 +73,7 @@ class Mosquitto:
         if tls is not None:
             lines += [f"cafile {tls.authority}", f"certfile {tls.server}", f"keyfile {tls.server_key}"]
             lines.append(f"require_certificate {_word(client_certificates)}")
+            lines.append(f"use_identity_as_username {_word(client_certificates)}")
         self._configuration = self._write("mosquitto.conf", "\n".join(lines) + "\n")
 
     def __enter__(self) -> Self:
@@ -147,23 +146,3 @@ class Mosquitto:
 
 def _word(value: bool) -> str:
     return "true" if value else "false"
-
-
-def _new_key(path: Path) -> tuple[str | Path, ...]:
-    return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path)
-
-
-def _signed(directory: Path, name: str, extension: str, authority: Path, key: Path) -> tuple[Path, Path]:
-    certificate, own_key = directory / f"{name}.pem", directory / f"{name}.key"
-    request, extensions = directory / f"{name}.csr", directory / f"{name}.ext"
-    extensions.write_text(extension, encoding="utf-8")
-    _openssl("req", "-subj", f"/CN={name}", *_new_key(own_key), "-out", request)
-    _openssl(
-        *("x509", "-req", "-in", request, "-CA", authority, "-CAkey", key, "-CAcreateserial"),
-        *("-extfile", extensions, "-out", certificate),
-    )
-    return certificate, own_key
-
-
-def _openssl(*arguments: str | Path) -> None:
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)

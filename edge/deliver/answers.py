@@ -67,7 +67,7 @@ ANSWERS: dict[int | Silence, Meaning] = {
     Silence.TIMEOUT: Meaning("no receipt in time", Consequence.LATER, alarm=False),
     Silence.LINK_LOST: Meaning("connection lost", Consequence.AT_RECONNECT, alarm=False),
 }
-"""The answers that are known. mosquitto gives 0x95 in a PUBACK, where the standard has it end the connection."""
+"""The answers that are known. mosquitto gives 0x95 in a PUBACK too, where the standard has it end the connection."""
 
 
 def meaning(reason_code: int) -> Meaning:

@@ -22,7 +22,7 @@ class WantLast:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Publish the row, tagged with its event id. Where that fails, nothing need be said: it is due again later."""
+    """Publish the row, tagged with its event id; where there is no room for it, call `unsent`."""
 
     row: OutboxRow
 

@@ -29,12 +29,26 @@ FIRST_ANSWER_S = 2.0
 """The same while it is unknown whether the broker speaks MQTT 5: amqtt 0.12 misreads it and says nothing at all."""
 
 REMEDIES = {
-    132: '; version = "auto" finds the one it speaks',
+    132: '; version = "auto" finds the one it speaks, but deliver.settle = "broker" takes MQTT 5 only',
     134: "; check username and password",
     135: "; check username and password",
     138: "; its administrator has banned this client",
 }
 """What to do about a refused connection, by reason code of MQTT 5; paho puts those of MQTT 3.1.1 in the same terms."""
+
+
+_EXPIRED, _OTHER_HOST = (
+    "; renew it, or set this machine's clock",
+    "; mqtt.host must be a name that the certificate gives",
+)
+
+UNTRUSTED = {
+    9: "; it is not valid yet: set the clock of this machine, or of the one that made it",
+    10: _EXPIRED,
+    62: _OTHER_HOST,
+    64: _OTHER_HOST,
+}
+"""What to do about a certificate, by OpenSSL's X509_V_ERR code (x509_vfy.h); the others want an authority."""
 
 
 class Version:
@@ -94,12 +108,18 @@ class Waits:
         return full * random.uniform(0.5, 1)  # noqa: S311 - spreads the tries, keeps no secret
 
 
+_WRONG_PORT = "is this the port for TLS (8883 is usual)?"
+
+
 class _Closing(ssl.SSLSocket):
     """Closes itself when the handshake fails; paho leaves that to the garbage collector."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:
             super().do_handshake(block)
+        except ConnectionResetError as fault:
+            self.close()
+            raise ConnectionResetError(fault.errno, f"{fault.strerror} in the TLS handshake; {_WRONG_PORT}") from None
         except BaseException:
             self.close()
             raise
@@ -138,12 +158,21 @@ def explained(fault: BaseException | None) -> str:
     """A failure to connect in a few words, with what to do where that is known."""
     match fault:
         case ssl.SSLCertVerificationError():
-            return f"its certificate is not trusted: {fault.verify_message}; name the authority in mqtt.ca_file"
+            remedy = UNTRUSTED.get(fault.verify_code, "; name the authority that signed it in mqtt.ca_file")
+            return f"its certificate is not trusted: {fault.verify_message}{remedy}"
         case ssl.SSLError():
-            return f"TLS failed: {(fault.reason or str(fault)).lower().replace('_', ' ')}"
+            reason = fault.reason or str(fault)
+            return f"TLS failed: {reason.lower().replace('_', ' ')}{_tls_remedy(reason)}"
         case socket.gaierror():
             return f"no such host: {fault.strerror}"
         case OSError():
             return fault.strerror or str(fault) or type(fault).__name__
         case _:
             return type(fault).__name__
+
+
+def _tls_remedy(reason: str) -> str:
+    # The broker's alerts (RFC 8446, 6.2) about the client's certificate all name it.
+    if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason:
+        return "; give a certificate that it trusts as mqtt.certificate_file and mqtt.key_file"
+    return f"; {_WRONG_PORT}"

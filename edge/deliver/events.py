@@ -43,6 +43,9 @@ RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"
 """The same of a withheld one."""
 
+CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
+"""The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
+
 EARLY = "early"
 """The outcome in an answer that settles nothing."""
 
@@ -104,10 +107,14 @@ class Topics:
         return f"/sites/{self.site}/devices/{self.device}"
 
 
-def recorded(entry: Entry, minted: Minted, *, site: str, device: str) -> dict[str, Any]:
-    """The event that says `entry` was recorded. The same entry and identity always give the same event."""
+def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_believed: bool = True) -> dict[str, Any]:
+    """The event that says `entry` was recorded. The same arguments always give the same event.
+
+    `clock_believed`: whether the wall clock was right when it was recorded, as far as the device knew.
+    """
     reading = entry.reading
     return {
+        **({} if clock_believed else {CLOCK: UNSYNCHRONISED}),
         "specversion": "1.0",
         "id": minted.event_id,
         "source": f"/sites/{site}/devices/{device}",

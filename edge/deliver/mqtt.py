@@ -1,6 +1,6 @@
 """The MQTT session: one persistent connection that goes on by itself, and tells what really happened.
 
-The only module that knows paho, used by the agent and by the inventory. paho keeps a queue of its own in memory and
+Used by the agent and by the inventory. paho keeps a queue of its own in memory and
 calls a message published as soon as any PUBACK came, a refusal included; so nothing is handed to it while there is no
 connection, what it still holds after one is dropped, and each PUBACK is passed on with its reason code. Whoever
 publishes decides what goes again.
@@ -8,50 +8,46 @@ publishes decides what goes again.
 
 from __future__ import annotations
 
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Mqtt, MqttVersion
+from edge.deliver.client import PACKET_TOO_LARGE, PROTOCOLS, Watched, Will, cut, of_type, packet_size, prepared
 from edge.deliver.connecting import REMEDIES, Version, Waits, check_host, explained, tls_context
 from edge.deliver.session_events import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 
 __all__ = ["Acknowledged", "Connected", "Delivered", "Disconnected", "Session", "SessionEvent", "Will"]
 
-PROTOCOLS = {MqttVersion.V5: MQTTProtocolVersion.MQTTv5, MqttVersion.V311: MQTTProtocolVersion.MQTTv311}
-
-SESSION_EXPIRY_S = 7 * 24 * 3600
-"""How long an MQTT 5 broker keeps the session of an absent client: a week, longer than most closings of a site."""
-
 RECEIVE_MAXIMUM = 65_535
 """What MQTT 5 says holds where the broker names no receive maximum; MQTT 3.1.1 knows no other limit."""
+
+LARGEST = 268_435_460
+"""The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5."""
+
+PUBACK_S = 60.0
+"""A broker that answers pings, but so long no publication, has lost its way: a minute is beyond every slow link."""
 
 UNSUPPORTED_VERSION = 132
 """CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too."""
 
-PACKET_TOO_LARGE = 149
-"""mosquitto's PUBACK to a message beyond its message_size_limit; the standard has it only end connections. To paho it
-would be a protocol error: it would hang up, and again after each reconnect, for as long as the message is sent."""
 
-ReasonCode.names[PACKET_TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A publication without its PUBACK."""
 
-
-@dataclass(frozen=True)
-class Will:
-    """What the broker publishes, retained and with QoS 1, when this client is lost without a word."""
-
-    topic: str
-    payload: bytes
+    tag: str
+    size: int
+    """Of the payload, bytes."""
+    at: float
+    """When it was handed over, on the monotonic clock."""
 
 
 @dataclass
@@ -69,28 +65,19 @@ class _Try:
     """What a session kept by the broker sends before that."""
     refusal: str | None = None
     """What the broker did not allow."""
+    largest: int = LARGEST
+    """The broker's limit on packets, in bytes."""
     over: bool = False
     """paho can report one end twice."""
-
-
-class _Client(Client):
-    """paho's client, which alone would wait for the answer to CONNECT as long as a keepalive."""
-
-    on_turn: Callable[[Client], None] | None = None
-
-    def loop_misc(self) -> MQTTErrorCode:
-        """What paho does in every turn of its loop, at least once a second."""
-        if self.on_turn is not None:
-            self.on_turn(self)
-        return super().loop_misc()
 
 
 class Session:
     """A persistent MQTT session with QoS 1 throughout; MQTT 5, or 3.1.1 where the broker knows no better.
 
-    `receive` is called on paho's network thread and must not wait for another thread that publishes. When it raises,
-    the connection is cut without farewell (so that the last will speaks), the message does not count as received, the
-    error stays in `failure`, and `publish` and `acknowledge` raise it: a session whose receiver is broken is over.
+    `receive` is called on paho's network thread, or by `publish`, and must not wait for another thread that publishes.
+    When it raises, the connection is cut without farewell (so that the last will speaks), the message does not count as
+    received, the error stays in `failure`, and `publish` and `acknowledge` raise it: a session whose receiver is broken
+    is over.
     """
 
     def __init__(
@@ -116,7 +103,7 @@ class Session:
         self._waits = Waits(settings.reconnect_maximum_s)
         self._try = _Try(0, None)
         self._tagged = threading.Condition()
-        self._tags: dict[int, str] = {}
+        self._sent: dict[int, _Sent] = {}
         self._swap = threading.Lock()
         self._client: Client | None = None
         self._join: Callable[[float], None] | None = None
@@ -150,19 +137,22 @@ class Session:
         """Send now, or say False: not connected, or as much on the way as the broker takes. Nothing is queued.
 
         True means only that it was handed to the network: `Acknowledged(tag, …)` follows, or nothing does when the
-        connection ends first. `content_type` becomes the property of MQTT 5.
+        connection ends first. `content_type` becomes the property of MQTT 5. What is larger than the broker says it
+        takes may not be sent: it would end the connection. That is acknowledged at once, as too large.
         """
         self._raise_failure()
         client, connected = self._client, self._connected
-        if client is None or connected is None or len(self._tags) >= connected.receive_maximum:
+        if client is None or connected is None or len(self._sent) >= connected.receive_maximum:
             return False
         properties = None
         if content_type is not None and connected.protocol == MqttVersion.V5:
-            properties = _properties(PacketTypes.PUBLISH, ContentType=content_type)
+            properties = of_type(content_type)
+        if packet_size(topic, payload, properties) > self._try.largest:
+            return self._tell(client, Acknowledged(tag, PACKET_TOO_LARGE))
         sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         # Not held during client.publish: paho holds a lock of its own there, as it does when it calls _on_publish.
         with self._tagged:
-            self._tags[sent.mid] = tag
+            self._sent[sent.mid] = _Sent(tag, len(payload), time.monotonic())
             self._tagged.notify_all()
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
@@ -188,44 +178,22 @@ class Session:
         client.disconnect()
         if self._join is not None:
             self._join(timeout_s)
-        _cut(client)
+        cut(client)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
 
     def _open(self) -> None:
-        self._client = self._prepared(PROTOCOLS[self._version.now])
-        self._client.loop_start()
-
-    def _prepared(self, protocol: MQTTProtocolVersion) -> Client:
-        modern = protocol is MQTTProtocolVersion.MQTTv5
-        client = _Client(
-            CallbackAPIVersion.VERSION2,
-            self._client_id,
-            protocol=protocol,
-            clean_session=None if modern else False,
-            manual_ack=True,  # always: paho would acknowledge even what the receiver could not take
+        self._client = client = prepared(
+            self._settings, self._version.now, client_id=self._client_id, tls=self._tls, will=self._will
         )
-        client.max_inflight_messages = 0  # no limit of paho's own: beyond it, it would queue in silence
         self._listen(client)
-        settings, secret = self._settings, self._settings.password
-        if settings.username is not None:
-            client.username_pw_set(settings.username, secret.get_secret_value() if secret is not None else None)
-        if self._tls is not None:
-            client.tls_set_context(self._tls)
-        if self._will is not None:
-            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
-        if modern:
-            keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S)
-            client.connect_async(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=keep)
-        else:
-            client.connect_async(settings.host, settings.port, settings.keepalive_s)
-        return client
+        client.loop_start()
 
     # What paho calls, on its own thread. A client that is no longer ours is on its way out and is not listened to.
 
-    def _listen(self, client: _Client) -> None:
+    def _listen(self, client: Watched) -> None:
         client.on_pre_connect = self._on_pre_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_turn = self._on_turn
@@ -251,10 +219,21 @@ class Session:
             self._wait(client)
 
     def _on_turn(self, client: Client) -> None:
-        due = self._try.answer_due
-        if client is self._client and due is not None and time.monotonic() >= due:
+        if client is not self._client:
+            return
+        due, now = self._try.answer_due, time.monotonic()
+        if due is not None and now >= due:
             self._try.silent = True
-            _cut(client)
+            cut(client)
+        elif self._connected is not None and now - self._oldest(now) >= PUBACK_S:
+            # What has no PUBACK takes room for good, and may be sent again on another connection only.
+            self._try.refusal = f"{self._broker}: lives, but acknowledges nothing; restart it if that comes again"
+            cut(client)
+
+    def _oldest(self, now: float) -> float:
+        """Since when a publication waits for its PUBACK; `now` if none does."""
+        with self._tagged:
+            return next((sent.at for sent in self._sent.values()), now)
 
     def _on_connect(
         self, client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -269,8 +248,9 @@ class Session:
         self._version.accepted()
         client.drop_out_messages()
         with self._tagged:
-            self._tags.clear()
+            self._sent.clear()
         limit = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
+        self._try.largest = getattr(properties, "MaximumPacketSize", LARGEST)
         self._try.welcome = Connected(self._version.now.value, limit, flags.session_present)
         if self._subscriptions:
             client.subscribe([(topic, 1) for topic in self._subscriptions])
@@ -284,17 +264,17 @@ class Session:
         if denied:
             allow = "let the broker's access rules allow it"
             self._try.refusal = f"{self._broker}: may not subscribe to {', '.join(denied)}; {allow}"
-            _cut(client)
+            cut(client)
         elif client is self._client:
             self._ready(client)
 
     def _on_publish(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
         # The PUBACK can be here before the publishing thread has noted which packet carries its tag.
         with self._tagged:
-            self._tagged.wait_for(lambda: mid in self._tags, timeout=1)
-            tag = self._tags.pop(mid, None)
-        if tag is not None and client is self._client:
-            self._tell(client, Acknowledged(tag, reason.value))
+            self._tagged.wait_for(lambda: mid in self._sent, timeout=1)
+            sent = self._sent.pop(mid, None)
+        if sent is not None and client is self._client:
+            self._tell(client, Acknowledged(sent.tag, reason.value))
 
     def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
         if client is not self._client:
@@ -318,9 +298,17 @@ class Session:
         self._wait(client)
         if lost is not None:
             self._waits.ended()
+            self._blame(client, reason)
             self._tell(client, Disconnected(self._trouble))
         if client.protocol != PROTOCOLS[self._version.now]:
             self._reopen(client)
+
+    def _blame(self, client: Client, reason: ReasonCode) -> None:
+        """A broker that hangs up over a packet too large does not say which: of those it had not taken, the largest."""
+        with self._tagged:
+            untaken = list(self._sent.values())
+        if reason.value == PACKET_TOO_LARGE and untaken:
+            self._tell(client, Acknowledged(max(untaken, key=lambda sent: sent.size).tag, PACKET_TOO_LARGE))
 
     def _why(self, reason: ReasonCode) -> str:
         if self._try.silent:
@@ -329,8 +317,12 @@ class Session:
             return f"{self._broker}: {silence}; is it a broker, and does it know this version?"
         if self._try.answer_due is not None:
             self._version.dropped()
-            hint = "it may want a client certificate" if self._settings.tls else "it may expect TLS (tls = true)"
-            return f"{self._broker}: closes the connection without answering; {hint}"
+            expected = (
+                "a client certificate that it trusts (mqtt.certificate_file)"
+                if self._settings.tls
+                else "TLS (tls = true)"
+            )
+            return f"{self._broker}: closes the connection without answering; it may expect {expected}"
         return self._try.refusal or f"{self._broker}: connection lost ({str(reason).lower()})"
 
     def _ready(self, client: Client) -> None:
@@ -356,7 +348,7 @@ class Session:
             # The kind only: the text of a stranger's error may quote what was said.
             self._trouble = f"{self._broker}: the receiver failed ({type(fault).__name__}), the session is over"
             client.loop_stop()
-            _cut(client)
+            cut(client)
         return self._failure is None
 
     def _wait(self, client: Client) -> None:
@@ -373,18 +365,3 @@ class Session:
     @property
     def _broker(self) -> str:
         return f"broker {self._settings.host}:{self._settings.port}"
-
-
-def _properties(packet: int, **values: str | int) -> Properties:
-    properties = Properties(packet)  # type: ignore[no-untyped-call] # paho left this one without annotations
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
-
-
-def _cut(client: Client) -> None:
-    """Close the connection without farewell, from any thread: paho's loop finds it ended."""
-    connection = client.socket()
-    if isinstance(connection, socket.socket):
-        with suppress(OSError):  # it may be closed already
-            connection.shutdown(socket.SHUT_RDWR)

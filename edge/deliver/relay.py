@@ -1,10 +1,11 @@
 """The relay of the outbox: which rows to publish, and when. Pure: events and the time come in, commands go out.
 
 It holds the oldest unsettled rows, at most as many as the window, and of each only when it is due to be sent. A row
-leaves when it is settled, and everything is forgotten at a disconnect: the journal offers it again. So there is no
+leaves when it is settled, and all rows are forgotten at a disconnect: the journal offers them again. So there is no
 "in flight" state to get stuck in, and the worst a mistake can do is to send an event twice, which the inventory knows
-by its id. Rows go in the order of their sequence, but what is lost goes again behind later ones: the inventory applies
-them in order all the same, and says which one it waits for.
+by its id. Only that the broker refused an event for its content is remembered longer: some brokers hang up over it.
+Rows go in the order of their sequence, but what is lost goes again behind later ones: the inventory applies them in
+order all the same, and says which one it waits for.
 
 When nothing is owed at a new connection, the last row goes once more as a question: by its answer the two sides learn
 whether they agree.
@@ -57,9 +58,16 @@ MOST_REFUSALS = 4
 """So often an event's own content is refused before it is set aside: with growing waits more than two minutes, so that
 whoever is just changing the broker's settings can finish."""
 
+MOST_ASIDE = 16
+"""So many refused events stand aside at most, and let the next one pass. When more follow one another, and the broker
+takes nothing in between, the fault is not the events': a person is told, and nothing is set aside."""
+
 TAKEN_IN_VAIN = 8
 """So often the broker takes the event that the inventory waits for, while later ones get there, before it is set aside
 too: with growing waits a quarter of an hour. mosquitto drops what is too large for it in silence with MQTT 3.1.1."""
+
+ROOM_S = 1.0
+"""What found no room at the broker is tried again after so many seconds: PUBACKs, which make room, take less."""
 
 NEVER_ARRIVES = "taken by the broker, but it never arrives"
 """Why, in that case."""
@@ -85,6 +93,8 @@ class Relay:
         self._limit = 0
         """How many rows may be on the way: 0 without a connection."""
         self._debts: dict[str, _Debt] = {}
+        self._suspects: dict[str, _Debt] = {}
+        """Those that were refused for their content, and not taken since."""
         self._question: _Debt | None = None
         """The last row, settled already, to whose answer we listen while nothing is owed."""
         self._asked = False
@@ -93,7 +103,7 @@ class Relay:
         """Whether the journal held no more rows than it offered."""
         self._catching_up = CatchingUp(settings.receipt_timeout_s)
         self._taken = 0
-        """How many events the broker took on this connection."""
+        """How many events the broker took in all."""
         self._alarmed: set[int] = set()
 
     @property
@@ -105,10 +115,9 @@ class Relay:
         """The broker can be reached, and takes `receive_maximum` unacknowledged messages: all unsettled rows go."""
         self._forget()
         self._limit = min(self._settings.window, receive_maximum)
-        self._taken = 0
         self._asked = self._settings.settle is config.Settle.BROKER
         self._catching_up.connected()
-        return [WantRows(self._limit)]
+        return [WantRows(self._window)]
 
     def disconnected(self) -> list[Command]:
         """The broker is gone. What was on the way is forgotten: only the journal knows what is owed."""
@@ -129,7 +138,7 @@ class Relay:
             return [WantLast()]
         new = [row for row in oldest if row.event_id not in self._debts]
         for row in new[: self._room]:
-            self._debts[row.event_id] = _Debt(row, due=now)
+            self._debts[row.event_id] = self._suspects.get(row.event_id) or _Debt(row, due=now)
         if self._debts:
             self._asked, self._question = True, None
         return self.tick(now)
@@ -149,6 +158,7 @@ class Relay:
         self._alarmed.clear()
         if self._settings.settle is config.Settle.BROKER:
             return self._settle(event_id, None)
+        self._suspects.pop(event_id, None)
         if (debt := self._debts.get(event_id)) is not None:
             debt.taken, debt.refusals = debt.taken + 1, 0
         return [Sent(event_id)]
@@ -166,7 +176,8 @@ class Relay:
         match self._catching_up.early(answer, owed, now):
             case Step.SEND_AGAIN:
                 for sequence, debt in owed.items():
-                    if sequence >= answer.expected:
+                    # A suspect keeps to its waits: the broker may hang up over it, and all the others with it.
+                    if sequence >= answer.expected and not debt.refusals:
                         debt.due, debt.sendings, debt.taken = now, 0, 0
                 return self.tick(now)
             case Step.ASK:
@@ -175,17 +186,29 @@ class Relay:
                 return []
             case Step.REOPEN:
                 self._forget()
-                return [Reopen(answer.expected), WantRows(self._limit)]
+                return [Reopen(answer.expected), WantRows(self._window)]
             case Step.NOTHING:
                 return self._swallowed(owed.get(answer.expected))
 
     def tick(self, now: float) -> list[Command]:
-        """Time has passed: publish what is due, in the order of its sequence."""
-        due = sorted((debt for debt in self._waiting if debt.due <= now), key=lambda debt: debt.row.sequence)
+        """Time has passed: publish what is due, in the order of its sequence.
+
+        What the broker has refused for its content goes last: it may take no more than one at a time.
+        """
+        due = sorted(
+            (debt for debt in self._waiting if debt.due <= now),
+            key=lambda debt: (debt.refusals > 0, debt.row.sequence),
+        )
         for debt in due:
             debt.due = now + self._wait_s(debt)
             debt.sendings += 1
         return [Publish(debt.row) for debt in due]
+
+    def unsent(self, event_id: str, now: float) -> None:
+        """The row could not be published: the broker has not acknowledged as much as it takes. It does not count."""
+        for debt in self._waiting:
+            if debt.row.event_id == event_id:
+                debt.due, debt.sendings = now + ROOM_S, debt.sendings - 1
 
     def next_due(self, now: float) -> float | None:
         """Seconds until `tick` has something to do; None while nothing is on the way."""
@@ -198,8 +221,8 @@ class Relay:
 
     @property
     def _window(self) -> int:
-        # One that is refused for its content stands aside: the fate of the next tells whose fault it is.
-        return self._limit + any(debt.refusals for debt in self._debts.values())
+        # What is refused for its content stands aside: the fate of the next tells whose fault it is.
+        return self._limit + min(len(self._suspects), MOST_ASIDE) if self._limit else 0
 
     @property
     def _room(self) -> int:
@@ -219,6 +242,7 @@ class Relay:
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
         self._debts.pop(event_id, None)
+        self._suspects.pop(event_id, None)
         if self._question is not None and self._question.row.event_id == event_id:
             self._question = None
         return [Settle(event_id, receipt), *self._ask()]
@@ -232,6 +256,7 @@ class Relay:
         if not debt.refusals:
             debt.taken_before = self._taken
         debt.refusals += 1
+        self._suspects[event_id] = debt
         if debt.refusals < MOST_REFUSALS or debt.taken_before == self._taken:
             return [*alarm, *self._ask()]
         return [*alarm, *self._set_aside(debt, meant.name)]
@@ -243,6 +268,7 @@ class Relay:
 
     def _set_aside(self, debt: _Debt, reason: str) -> list[Command]:
         del self._debts[debt.row.event_id]
+        self._suspects.pop(debt.row.event_id, None)
         return [DeadLetter(debt.row.event_id, reason), WantRows(self._window)]
 
     def _alarm(self, reason_code: int, meant: Meaning) -> list[Command]:

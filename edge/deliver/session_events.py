@@ -26,7 +26,10 @@ class Disconnected:
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """The broker's PUBACK for the publication with this tag; with MQTT 3.1.1, which has no codes, always 0."""
+    """The broker's PUBACK for the publication with this tag; with MQTT 3.1.1, which has no codes, always 0.
+
+    149 too where the broker hung up because the packet was too large; then Disconnected follows.
+    """
 
     tag: str
     reason_code: int

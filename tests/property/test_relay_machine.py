@@ -1,14 +1,20 @@
 """Whatever the line does, the inventory handles each event once and in order, and every row is settled in the end.
 
 Besides: the window is never exceeded, and what is sent for the first time is sent in order. Messages are lost, doubled,
-disordered and refused in both directions, the connection comes and goes at any moment, one event is such that no broker
-takes it, and the inventory may be restored from a backup or begin anew. The journal remembers only what is settled.
+disordered and refused for every reason there is, the connection comes and goes at any moment, the agent is killed, the
+machine sleeps for a day, one event is such that no broker takes it (some hang up over it), and the inventory may be
+restored from a backup or begin anew. The journal remembers only what is settled.
+
+A stepped wall clock is no rule here: the relay is given monotonic seconds and knows no other clock, which import-linter
+holds it to.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -16,21 +22,67 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge.config import Settle as SettleOn
-from tests.line import PUBACKS, TIMEOUT_S, Line
+from edge.deliver.commands import DeadLetter, Reopen, Settle
+from edge.keep.journal import Journal
+from edge.records import OutboxRow
+from tests.line import PUBACKS, TIMEOUT_S, TOMBSTONE, Line
+from tests.sayings import ACCEPT, entry, render, utterance
+
+
+class JournalledLine(Line):
+    """The line with the real outbox at its end; what the model says is owed must be owed there too."""
+
+    def __init__(self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int, hangs_up: bool) -> None:
+        super().__init__(settle, window, receive_maximum, poisoned, hangs_up)
+        self._scratch = TemporaryDirectory()
+        self.journal = Journal.open(Path(self._scratch.name))
+
+    def due(self, at_most: int) -> list[OutboxRow]:
+        return self.journal.due(at_most)
+
+    def last(self) -> OutboxRow | None:
+        return self.journal.last()
+
+    def minted(self, sequence: int) -> OutboxRow:
+        said = utterance(sequence)
+        return self.journal.commit(entry(said, self.journal.begin(said)), ACCEPT, render)
+
+    def note(self, change: Settle | Reopen | DeadLetter) -> None:
+        super().note(change)
+        match change:
+            case Settle(event_id, receipt):
+                assert self.journal.settle(event_id, receipt)
+            case Reopen(sequence):
+                self.journal.reopen(sequence)
+            case DeadLetter(event_id, reason):
+                assert self.journal.dead_letter(event_id, reason, lambda event: {**event, "data": TOMBSTONE})
+
+    def crash(self, reaches_the_broker: bool) -> None:
+        self.journal.close()
+        self.journal = Journal.open(Path(self._scratch.name))
+        super().crash(reaches_the_broker)
+
+    def close(self) -> None:
+        self.journal.close()
+        self._scratch.cleanup()
 
 
 class Faults(RuleBasedStateMachine):
     """Hypothesis looks for the order of faults that breaks it."""
+
+    kind: type[Line] = Line
 
     @initialize(
         settle=st.sampled_from(SettleOn),
         window=st.integers(1, 5),
         receive_maximum=st.integers(1, 5),
         poisoned=st.integers(0, 4),
+        hangs_up=st.booleans(),
     )
-    def begin(self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int) -> None:
+    def begin(self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int, hangs_up: bool) -> None:
         # Where a PUBACK settles, a dead letter's place needs no filling: nobody waits for its number.
-        self.line = Line(settle, window, receive_maximum, poisoned if settle is SettleOn.RECEIPT else 0)
+        poisoned = poisoned if settle is SettleOn.RECEIPT else 0
+        self.line = self.kind(settle, window, receive_maximum, poisoned, hangs_up)
 
     @rule()
     def write(self) -> None:
@@ -45,6 +97,10 @@ class Faults(RuleBasedStateMachine):
     @rule(reaches_the_broker=st.booleans())
     def disconnect(self, reaches_the_broker: bool) -> None:
         self.line.disconnect(reaches_the_broker)
+
+    @rule(reaches_the_broker=st.booleans())
+    def crash(self, reaches_the_broker: bool) -> None:
+        self.line.crash(reaches_the_broker)
 
     @precondition(lambda self: self.line.at_broker)
     @rule(data=st.data(), code=st.sampled_from(PUBACKS))
@@ -78,6 +134,10 @@ class Faults(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.line.wait(seconds)
 
+    @rule()
+    def sleep_for_a_day(self) -> None:
+        self.line.wait(24 * 3600)
+
     @invariant()
     def the_inventory_handles_each_once_and_in_order(self) -> None:
         handled = [row.sequence for row in self.line.inventory.handled]
@@ -93,18 +153,41 @@ class Faults(RuleBasedStateMachine):
             self.line.settle_everything()
 
 
+class FaultsOverAnOutbox(Faults):
+    """The same with the journal's own outbox."""
+
+    kind = JournalledLine
+    line: JournalledLine
+
+    @invariant()
+    def the_outbox_owes_what_the_model_owes(self) -> None:
+        owed = [row.event_id for row in self.line.owed]
+        assert [row.event_id for row in self.line.journal.due(1000)] == owed
+        assert self.line.journal.unsettled() == len(owed)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            if hasattr(self, "line"):
+                self.line.close()
+
+
 def index(data: st.DataObject, messages: Sequence[object]) -> int:
     return data.draw(st.integers(0, len(messages) - 1))
 
 
 Faults.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestFaults = Faults.TestCase
+FaultsOverAnOutbox.TestCase.settings = settings(max_examples=20, stateful_step_count=50, deadline=None)
+TestFaultsOverAnOutbox = FaultsOverAnOutbox.TestCase
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_thousand_events_over_a_bad_line_are_applied_in_order_and_once(seed: int) -> None:
     chance = random.Random(seed)
-    line = Line(SettleOn.RECEIPT, window=16, receive_maximum=20, poisoned=chance.randrange(1000))
+    poisoned, hangs_up = chance.randrange(1000), chance.random() < 0.5
+    line = Line(SettleOn.RECEIPT, window=16, receive_maximum=20, poisoned=poisoned, hangs_up=hangs_up)
     while len(line.inventory.handled) < 1000:
         for _ in range(min(chance.randrange(8), 1000 - len(line.written))):
             line.write()

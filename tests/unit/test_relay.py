@@ -11,8 +11,10 @@ from edge.config import Settle as SettleOn
 from edge.deliver.answers import ANSWERS, FAILURE, Consequence, Silence, meaning
 from edge.deliver.events import Early
 from edge.deliver.relay import (
+    MOST_ASIDE,
     MOST_REFUSALS,
     NEVER_ARRIVES,
+    ROOM_S,
     TAKEN_IN_VAIN,
     Alarm,
     Command,
@@ -243,6 +245,97 @@ def test_in_a_window_of_one_the_next_shows_whose_fault_it_is() -> None:
     machine.offered(rows(1), now=0)
     assert machine.acknowledged("event-1", 153)[-1] == WantRows(2)
     assert published(machine.offered(rows(1, 2), now=0)) == [2]
+
+
+TOO_LARGE = 149
+
+
+def hung_up_over(machine: Relay, event_id: str) -> list[Command]:
+    """The broker ends the connection over a packet too large, and takes the next one."""
+    found = machine.acknowledged(event_id, TOO_LARGE)
+    machine.disconnected()
+    assert machine.offered(rows(1, 2), now=0) == [], "nothing goes without a connection"
+    machine.connected(20)
+    return found
+
+
+def test_what_a_broker_hangs_up_over_waits_and_lets_the_next_one_pass() -> None:
+    machine = relay(window=1)
+    machine.offered(rows(1), now=0)
+    machine.acknowledged("event-1", TOO_LARGE)
+    machine.disconnected()
+    assert machine.connected(20) == [WantRows(2)]
+    assert published(machine.offered(rows(1, 2), now=1)) == [2]
+    assert machine.next_due(1) == TIMEOUT_S - 1
+
+
+def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
+    machine, now = relay(), 0.0
+    machine.offered(rows(1), now)
+    for _ in range(MOST_REFUSALS - 1):
+        assert DeadLetter not in map(type, hung_up_over(machine, "event-1"))
+        machine.offered(rows(1, 2), now)
+        machine.acknowledged("event-2", 0)
+        now += machine.next_due(now) or 0
+        machine.tick(now)
+    assert DeadLetter("event-1", meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
+
+
+def test_a_broker_that_hangs_up_over_everything_makes_no_dead_letters() -> None:
+    machine = relay()
+    for _ in range(2 * MOST_REFUSALS):
+        machine.offered(rows(1, 2), now=0)
+        assert DeadLetter not in map(type, hung_up_over(machine, "event-1"))
+        assert DeadLetter not in map(type, hung_up_over(machine, "event-2"))
+
+
+def test_an_answer_that_something_is_lacking_does_not_hurry_what_the_broker_hangs_up_over() -> None:
+    machine = relay()
+    machine.offered(rows(1, 2, 3), now=0)
+    machine.acknowledged("event-1", TOO_LARGE)
+    machine.acknowledged("event-2", 0)
+    assert published(machine.early(early(2, expected=1), now=1)) == [2, 3]
+
+
+def test_what_is_due_together_with_the_refused_goes_before_it() -> None:
+    machine = relay(window=2)
+    machine.offered(rows(1, 2), now=0)
+    machine.acknowledged("event-1", TOO_LARGE)
+    assert published(machine.tick(TIMEOUT_S)) == [2, 1], "a broker may take one at a time"
+
+
+def test_what_finds_no_room_at_the_broker_is_tried_again_soon_and_that_was_no_try() -> None:
+    machine = relay()
+    machine.offered(rows(1, 2), now=0)
+    machine.unsent("event-2", now=0)
+    assert machine.next_due(0) == ROOM_S
+    assert published(machine.tick(ROOM_S)) == [2]
+    assert machine.next_due(ROOM_S) == TIMEOUT_S - ROOM_S
+    assert published(machine.tick(TIMEOUT_S)) == [1]
+    assert published(machine.tick(ROOM_S + TIMEOUT_S)) == [2], "after the first wait, not the second"
+
+
+def all_refused(machine: Relay, count: int) -> None:
+    """In a window of one, one event after another."""
+    for sequence in range(1, count + 1):
+        machine.offered(rows(*range(1, sequence + 1)), now=0)
+        machine.acknowledged(f"event-{sequence}", TOO_LARGE)
+
+
+def test_as_many_as_may_stand_aside_are_passed_by_the_next_one() -> None:
+    machine = relay(window=1)
+    all_refused(machine, MOST_ASIDE)
+    assert published(machine.offered(rows(*range(1, MOST_ASIDE + 2)), now=0)) == [MOST_ASIDE + 1]
+    machine.acknowledged(f"event-{MOST_ASIDE + 1}", 0)
+    assert DeadLetter("event-1", meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
+
+
+def test_more_than_may_stand_aside_are_a_matter_for_a_person() -> None:
+    machine = relay(window=1)
+    all_refused(machine, MOST_ASIDE + 1)
+    assert machine.offered(rows(*range(1, MOST_ASIDE + 3)), now=0) == []
+    assert DeadLetter not in map(type, refused_until_it_is_enough(machine, TOO_LARGE))
+    assert Alarm(TOO_LARGE, meaning(TOO_LARGE)) in relay().acknowledged("event-1", TOO_LARGE)
 
 
 def test_what_was_lost_on_the_way_goes_again_at_once_with_all_that_follow() -> None:

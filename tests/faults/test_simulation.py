@@ -1,0 +1,148 @@
+"""Ten thousand runs of agent, broker and inventory in bad weather: at the end of each the inventory is what was said.
+
+The agent's delivery, its relay and the inventory's consumer are the real ones; broker, network and time are models, and
+in most runs journal and database are too. A run that fails names its seed, and `python -m tests.simulation SEED` shows
+it again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from edge.deliver.answers import FAILURE
+from edge.deliver.relay import Command, Publish, Relay
+from edge.keep.disk import DiskFull
+from edge.records import OutboxRow
+from inventory.records import Applying, Event, Unfit
+from tests.simulation.events import Saying
+from tests.simulation.outbox import ModelOutbox
+from tests.simulation.run import Parts, Wrong, simulate
+from tests.simulation.shelf import ModelTables
+
+RUNS = 10_000
+AT_ONCE = 500
+REAL_RUNS = 150
+ENOUGH = 100
+"""A planted fault is found within so many runs; most within ten."""
+
+
+@pytest.mark.parametrize("first", range(0, RUNS, AT_ONCE))
+def test_the_inventory_is_what_was_said_whatever_happened_on_the_way(first: int) -> None:
+    ended = [simulate(seed) for seed in range(first, first + AT_ONCE)]
+    said, commits = sum(run.said for run in ended), sum(len(run.trace) for run in ended)
+    print(f"seeds {first} to {first + AT_ONCE - 1}: {said} entries, {commits} commits on either side, all exact")
+    assert said >= AT_ONCE, "in each run there is something to lose"
+
+
+def test_the_real_journal_and_the_real_database_commit_the_same_at_the_same_moments() -> None:
+    for seed in range(REAL_RUNS):
+        assert simulate(seed, Parts(real=True)).trace == simulate(seed).trace, f"seed {seed}"
+
+
+def test_a_seed_says_everything() -> None:
+    assert simulate(7).trace == simulate(7).trace != simulate(8).trace
+
+
+class SettlesAtPuback(Relay):
+    """Takes the broker's word for it."""
+
+    def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
+        if reason_code < FAILURE:
+            return self._settle(event_id, None)
+        return super().acknowledged(event_id, reason_code)
+
+
+class TakesRefusalsForSuccess(Relay):
+    """A PUBACK is a PUBACK, whatever it says: what paho's `on_publish` suggests."""
+
+    def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
+        return self._settle(event_id, None)
+
+
+class SkipsARow(Relay):
+    """Overlooks the third event, whenever it is offered."""
+
+    def offered(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
+        return super().offered([row for row in rows if row.sequence != 3], now)
+
+
+class StaysInFlight(Relay):
+    """What was sent once is on the way for ever."""
+
+    def tick(self, now: float) -> list[Command]:
+        sent = super().tick(now)
+        for command in sent:
+            if isinstance(command, Publish) and command.row.event_id in self._debts:
+                self._debts[command.row.event_id].due = math.inf
+        return sent
+
+    def _forget(self) -> None:
+        """Not even after a reconnect."""
+
+
+class DeletesBeforeSending(ModelOutbox):
+    """Hands a row out and has it no more."""
+
+    def due(self, limit: int) -> list[OutboxRow]:
+        rows = super().due(limit)
+        for row in rows:
+            self._rows[row.event_id].settled = True
+        return rows
+
+
+class SwallowsAFullDisk(ModelOutbox):
+    """Says that it is safe, and it is not."""
+
+    def speak(self, saying: Saying) -> None:
+        try:
+            super().speak(saying)
+        except DiskFull:
+            return
+
+
+class HasNoKey(ModelTables):
+    """Applies what comes, as often as it comes."""
+
+    def apply(self, event: Event | Unfit) -> Applying:
+        return self._new(event) if isinstance(event, Unfit) else self._keep(event)
+
+
+class HasNoTurns(ModelTables):
+    """Applies each once, in any order."""
+
+    def _new(self, event: Event | Unfit) -> Applying:
+        return super()._new(event) if isinstance(event, Unfit) else self._keep(event)
+
+
+class MixesUpTwo(ModelTables):
+    """Gives one event the fields of the one before."""
+
+    def _keep(self, event: Event) -> Applying:  # type: ignore[override] # as the model's own
+        became = super()._keep(event)
+        if len(self._kept.rows) == 2 and event.fields is not None:
+            self._kept.rows[1] = (event.sequence, self._kept.rows[0][1])
+        return became
+
+
+FAULTY: Sequence[Parts] = [
+    *(Parts(relay=relay) for relay in (SettlesAtPuback, TakesRefusalsForSuccess, SkipsARow, StaysInFlight)),
+    *(Parts(outbox=outbox) for outbox in (DeletesBeforeSending, SwallowsAFullDisk)),
+    *(Parts(tables=tables) for tables in (HasNoKey, HasNoTurns, MixesUpTwo)),
+]
+
+
+@pytest.mark.parametrize("faulty", FAULTY, ids=str)
+def test_a_planted_fault_is_found(faulty: Parts) -> None:
+    found = []
+    for seed in range(ENOUGH):
+        try:
+            simulate(seed, faulty)
+        except Wrong as fault:
+            found.append(str(fault))
+            break
+    assert found, f"not within {ENOUGH} runs"
+    print(found[0])
+    assert f"python -m tests.simulation {seed}" in found[0]
