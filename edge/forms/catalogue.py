@@ -1,7 +1,8 @@
 """Catalogues: the values that exist (docks, locations), read from one CSV file each.
 
-A file `docks.csv` is the catalogue `docks`. Its header is `value` or `value,spoken`; `spoken` holds further ways to say
-the value, separated by `|` ("blue door|the cold one"), where the field's usual spoken form is not enough.
+A file `docks.csv` is the catalogue `docks`. Its header is `value`, `value,spoken` or `value,spoken,check`. `spoken`
+holds further ways to say the value, separated by `|` ("blue door|the cold one"), where the field's usual spoken form is
+not enough. `check` is the word or the digits on the sign at that place: who says them has read the sign.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from edge.errors import Misconfigured
 
-HEADERS = (["value"], ["value", "spoken"])
+HEADERS = (["value"], ["value", "spoken"], ["value", "spoken", "check"])
 SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")
 """Words in small letters, as a recogniser writes them."""
+CHECK = re.compile(r"[a-z]+|[0-9]+")
+"""One word, or digits, which are said one by one or in pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Catalogue:
     """The known values, by catalogue name, each with the further ways to say it."""
 
     entries: Mapping[str, Mapping[str, tuple[str, ...]]]
+    checks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By catalogue name, the check word or digits of each value that has some."""
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -32,14 +37,16 @@ class Catalogue:
         if not directory.is_dir():
             raise Misconfigured(f"{directory}: no such directory; catalogues are files NAME.csv in it")
         entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        checks: dict[str, Mapping[str, str]] = {}
         faults: list[str] = []
         for path in sorted(directory.glob("*.csv")):
             rows = _rows(path)
             faults += _faults(rows, path)
             entries[path.stem] = MappingProxyType({row[0]: _alternatives(row) for _, row in rows[1:] if row})
+            checks[path.stem] = MappingProxyType({row[0]: row[2] for _, row in rows[1:] if "".join(row[2:])})
         if faults:
             raise Misconfigured("; ".join(faults))
-        return cls(MappingProxyType(entries))
+        return cls(MappingProxyType(entries), MappingProxyType(checks))
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of one catalogue, in the order of its file. Raises Misconfigured where there is none."""
@@ -48,6 +55,10 @@ class Catalogue:
     def spoken(self, name: str) -> Mapping[str, str]:
         """The further ways to say the values of one catalogue: spoken words to value."""
         return {words: value for value, alternatives in self._named(name).items() for words in alternatives}
+
+    def check(self, name: str, value: str) -> str | None:
+        """The check word or digits of a value; None where it has none."""
+        return self.checks.get(name, {}).get(value)
 
     def _named(self, name: str) -> Mapping[str, tuple[str, ...]]:
         if name not in self.entries:
@@ -77,7 +88,7 @@ def _alternatives(row: list[str]) -> tuple[str, ...]:
 def _faults(rows: list[Row], path: Path) -> Iterator[str]:
     header = rows[0][1] if rows else []
     if header not in HEADERS:
-        yield f"{path}:1: header is {','.join(header)!r}, must be 'value' or 'value,spoken'"
+        yield f"{path}:1: header is {','.join(header)!r}, must be 'value', 'value,spoken' or 'value,spoken,check'"
         return
     if not any(row for _, row in rows[1:]):
         yield f"{path}:1: holds no value; give one in each line after the header"
@@ -103,3 +114,5 @@ def _row_faults(row: list[str], columns: int, where: str) -> Iterator[str]:
     for words in _alternatives(row):
         if not SPOKEN.fullmatch(words):
             yield f"{where}: column spoken: {words!r} must be words in small letters, alternatives separated by |"
+    if len(row) == len(HEADERS[-1]) and row[2] and not CHECK.fullmatch(row[2]):
+        yield f"{where}: column check: {row[2]!r} must be one word in small letters, or digits"

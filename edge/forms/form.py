@@ -5,9 +5,10 @@ A form's file is JSON Schema 2020-12 in a stated subset (`subset.py`, told to au
 - the form: `$schema`, `$id`, `title`, `description`, `$comment`, `type: object`, `properties`, `required`,
   `additionalProperties: false`, `x-voice` (`name`, `spoken_name`, `readback`);
 - a string field: `type`, `title`, `description`, `$comment`, `pattern` (`shape.py`), `minLength`, `maxLength`, `enum`,
-  `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`);
+  `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`, `check_digit`, `last_digits`),
+  `x-languages`;
 - an integer field: `type`, `title`, `description`, `$comment`, `minimum`, `maximum`, `x-voice` (`labels`, `spoken`,
-  `ask`, `readback`, `units`).
+  `ask`, `readback`, `units`), `x-languages` (language to `labels` and `units`, for transcripts).
 
 Any other keyword is refused by name and JSON pointer, and all faults of a file are told at once.
 """
@@ -16,26 +17,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from string import Formatter
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from edge.errors import Misconfigured
-from edge.forms import subset
+from edge.forms import check_digits, subset
+from edge.forms.check_digits import Gs1
+from edge.forms.contradictions import contradictions, placeholders
 from edge.forms.shape import Shape
+from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.kinds import Spoken
-from edge.forms.spoken.sayable import CHARACTERS
-from edge.forms.spoken.words import RESERVED
 from edge.records import FieldValue
 
 SUFFIX = ".schema.json"
 """How the name of a form's file ends; what stands before it is the form's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words that belong to one field in one language."""
+
+    labels: tuple[str, ...]
+    units: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,12 @@ class FormField:
     """Names a thing rather than counting it."""
     catalogue: str | None
     """The catalogue whose values alone are known for this field."""
+    check_digit: Gs1 | None
+    """The GS1 key that a value is, last digit and all."""
+    last_digits: int | None
+    """So many last characters say a value of the catalogue that is the only one to end so."""
+    languages: Mapping[str, Wording]
+    """Language code to the words that transcripts in it may carry; those of English come on top of the field's own."""
     ask: str
     """The question when the field is missing or unsure."""
     readback: str
@@ -79,7 +94,15 @@ class FormField:
         long_enough = self.least is None or size >= self.least
         short_enough = self.most is None or size <= self.most
         fits = self.pattern is None or re.fullmatch(self.pattern, str(value)) is not None
-        return long_enough and short_enough and fits and (not self.choices or value in self.choices)
+        checked = self.check_digit is None or check_digits.holds(str(value), self.check_digit)
+        return long_enough and short_enough and fits and checked and (not self.choices or value in self.choices)
+
+    def wording(self, language: str) -> Wording:
+        """The field's words in one language; where the form has none, those of English."""
+        if language != ENGLISH.code and language in self.languages:
+            return self.languages[language]
+        more = self.languages.get(ENGLISH.code, Wording((), ()))
+        return Wording((*self.labels, *more.labels), (*self.units.keys(), *self.units.values(), *more.units))
 
     def told(self, value: FieldValue) -> str:
         """The value as it is read back: `pallet 7 4 2`, `12 units`, `dock B`."""
@@ -106,7 +129,7 @@ class Form:
     def load(cls, path: Path) -> Form:
         """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
         schema = _json(path)
-        faults = list(subset.faults(schema)) or list(_contradictions(schema, path))
+        faults = list(subset.faults(schema)) or list(contradictions(schema, path.name.removesuffix(SUFFIX)))
         if faults:
             raise Misconfigured(f"{path}: {'; '.join(faults)} (how to write a form: schemas/README.md)")
         voice = schema["x-voice"]
@@ -141,7 +164,7 @@ class Form:
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
         """The entry, or what is there of one, as it is read back to the operator."""
         told = {field.name: field.told(fields[field.name]) for field in self.fields if field.name in fields}
-        whole = all(name in told for name in _placeholders(self.template))
+        whole = all(name in told for name in placeholders(self.template))
         return self.template.format(**told) if whole else ", ".join(told.values())
 
 
@@ -195,6 +218,9 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         units=MappingProxyType(voice.get("units", {})),
         identifier=voice.get("identifier", False),
         catalogue=voice.get("catalogue"),
+        check_digit=Gs1(voice["check_digit"]) if "check_digit" in voice else None,
+        last_digits=voice.get("last_digits"),
+        languages=_languages(keywords),
         ask=voice["ask"],
         readback=voice["readback"],
         required=name in schema["required"],
@@ -205,81 +231,21 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
     )
 
 
+def _languages(keywords: Mapping[str, Any]) -> Mapping[str, Wording]:
+    spoken = keywords.get("x-languages", {})
+    return MappingProxyType(
+        {
+            code: Wording(tuple(wording.get("labels", ())), tuple(wording.get("units", ())))
+            for code, wording in spoken.items()
+        }
+    )
+
+
 def _annotated(field: FormField) -> tuple[Any, Any]:
     kind: Any = Literal[field.choices] if field.choices else {"string": str, "integer": int}[field.kind]
     lower, upper = ("min_length", "max_length") if field.kind == "string" else ("ge", "le")
     limits: dict[str, Any] = {lower: field.least, upper: field.most, "pattern": field.pattern}
     given = {keyword: limit for keyword, limit in limits.items() if limit is not None}
+    if field.check_digit is not None:
+        kind = Annotated[kind, AfterValidator(partial(check_digits.checked, key=field.check_digit))]
     return kind, Field(**given) if field.required else Field(None, **given)
-
-
-def _contradictions(schema: Mapping[str, Any], path: Path) -> Iterator[str]:
-    """Faults between parts of a file that is in the subset."""
-    name, expected = schema["x-voice"]["name"], path.name.removesuffix(SUFFIX)
-    if path.name != f"{name}{SUFFIX}":
-        yield f"#/x-voice/name: found {name!r}, but the file is named for {expected!r}; make them the same"
-    fields = schema["properties"]
-    for missing in [field for field in schema["required"] if field not in fields]:
-        yield f"#/required: {missing!r} is no field; fields: {', '.join(fields)}"
-    yield from _unreadable(schema["x-voice"]["readback"], set(fields), "#/x-voice/readback")
-    yield from _words_shared(fields)
-    for field, keywords in fields.items():
-        yield from _field_contradictions(keywords, subset.pointer("properties", field))
-
-
-def _words_shared(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Words that open two fields, or that the language needs for numbers, letters or fillers."""
-    owner: dict[str, str] = {}
-    for field, keywords in fields.items():
-        units = keywords["x-voice"].get("units", {})
-        for words in dict.fromkeys([*keywords["x-voice"]["labels"], *units.keys(), *units.values()]):
-            if words in owner:
-                yield f"{subset.pointer('properties', field, 'x-voice')}: {words!r} already belongs to {owner[words]!r}"
-            owner.setdefault(words, field)
-            for word in RESERVED.intersection(words.split()):
-                where = subset.pointer("properties", field, "x-voice")
-                yield f"{where}: {words!r} cannot open a field: {word!r} is a number, a letter or a filler"
-
-
-def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
-    voice = keywords["x-voice"]
-    units = {"unit"} if voice.get("units") else set()
-    yield from _unreadable(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
-    for lower, upper in (("minLength", "maxLength"), ("minimum", "maximum")):
-        if lower in keywords and upper in keywords and keywords[lower] > keywords[upper]:
-            yield f"{where}/{lower}: {keywords[lower]} is above {upper} {keywords[upper]}: nothing would be valid"
-    for limit in {"pattern", "minLength", "maxLength"} & keywords.keys() if "enum" in keywords else ():
-        yield f"{where}/{limit}: stands beside 'enum', which says already which values there are; remove one"
-    if voice["spoken"] == Spoken.ENUM and "enum" not in keywords and "catalogue" not in voice:
-        yield f"{where}: has no way to be spoken: give its values in 'enum' or name a 'catalogue'"
-    if "pattern" in keywords:
-        yield from _pattern_faults(keywords["pattern"], voice["spoken"], f"{where}/pattern")
-
-
-def _pattern_faults(pattern: str, spoken: str, where: str) -> Iterator[str]:
-    try:
-        shape = Shape.read(pattern)
-    except ValueError as fault:
-        yield f"{where}: {fault}"
-        return
-    possible = CHARACTERS.get(Spoken(spoken), shape.characters)
-    if unsaid := "".join(sorted(shape.characters - possible)):
-        yield f"{where}: allows {unsaid!r}, which cannot be said as {spoken}"
-    if spoken == Spoken.LETTER and (shape.least, shape.most) != (1, 1):
-        yield f"{where}: a field spoken as letter holds exactly one"
-
-
-def _placeholders(template: str) -> list[str]:
-    return [name for _, name, _, _ in Formatter().parse(template) if name is not None]
-
-
-def _unreadable(template: str, known: set[str], where: str) -> Iterator[str]:
-    """Placeholders nobody can fill; a placeholder is a bare name, so that no template can reach into a value."""
-    try:
-        parts = list(Formatter().parse(template))
-    except ValueError as fault:
-        yield f"{where}: {fault}"
-        return
-    for _, name, form, conversion in parts:
-        if name is not None and (name not in known or form or conversion):
-            yield f"{where}: {{{name}}} stands for nothing; allowed: {', '.join(f'{{{n}}}' for n in sorted(known))}"

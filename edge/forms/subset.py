@@ -13,11 +13,16 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from edge.forms.check_digits import Gs1
 from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.languages import LANGUAGES
 
 TEXT = {"type": "string", "minLength": 1}
 WORDS = {"type": "string", "pattern": "^[a-z]+(?: [a-z]+)*$"}
 """What may be spoken: words in small letters, as a recogniser writes them."""
+
+WRITTEN = {"type": "string", "pattern": "^[a-zß-öø-ÿœ]+(?:[ '-][a-zß-öø-ÿœ]+)*$"}
+"""What a transcript may carry: words in small letters, accents and all."""
 
 FIELD_NAME = "^[a-z][a-z0-9_]{0,62}$"
 FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
@@ -40,7 +45,22 @@ def _voice(spoken: list[Spoken], **more: Any) -> dict[str, Any]:
     )
 
 
+def _written(*parts: str) -> dict[str, Any]:
+    """`x-languages`: by language, the words of a field that transcripts carry."""
+    wording = {part: {"type": "array", "items": WRITTEN, "minItems": 1, "uniqueItems": True} for part in parts}
+    return {
+        "type": "object",
+        "properties": {
+            code: _object([] if code == "en" else ["labels"], wording) | {"minProperties": 1} for code in LANGUAGES
+        },
+        "additionalProperties": False,
+    }
+
+
 DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
+FEWEST_LAST = 2
+"""One last digit heard wrongly would name another value of most catalogues."""
+
 LENGTH = {"type": "integer", "minimum": 0}
 
 STRING_FIELD = _object(
@@ -56,7 +76,10 @@ STRING_FIELD = _object(
             [Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER, Spoken.ENUM],
             identifier={"type": "boolean"},
             catalogue=TEXT,
+            check_digit={"enum": [str(key) for key in Gs1]},
+            last_digits={"type": "integer", "minimum": FEWEST_LAST},
         ),
+        "x-languages": _written("labels"),
     },
 )
 INTEGER_FIELD = _object(
@@ -70,6 +93,7 @@ INTEGER_FIELD = _object(
             [Spoken.CARDINAL],
             units={"type": "object", "propertyNames": WORDS, "additionalProperties": WORDS, "minProperties": 1},
         ),
+        "x-languages": _written("labels", "units"),
     },
 )
 FORM = {

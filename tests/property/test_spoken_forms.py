@@ -1,23 +1,26 @@
-"""Invariants: what is said completely is read back as it was meant, or asked about, never as something else;
-and no word that nobody can explain ever adds or changes a value."""
+"""Invariants: what is said completely is read back as it was meant, or asked about, never as something else, in words
+and in transcripts of five languages; and no word that nobody can explain ever adds or changes a value."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
-from edge.forms.spoken import read
+from edge.forms.spoken import LANGUAGES, read, read_transcript
 from edge.forms.spoken.numbers import LARGEST, cardinal, digits
 from edge.forms.spoken.saying import cardinal as said_count
 from edge.forms.spoken.saying import spelt
 from edge.forms.spoken.sentences import Sentence, sentences
 from edge.records import FieldReading, Word
+from tests.speakers import SPEAKERS
+from tests.speakers import digits as said_digits
 
 ROOT = Path(__file__).parent.parent.parent
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
@@ -106,3 +109,81 @@ def test_the_evidence_alone_reads_as_the_value(seed: int, data: st.DataObject) -
         if reading.value is not None and not reading.rivals:
             again = read(heard(" ".join(reading.words), [0.0] * 60), form, CATALOGUE)
             assert again[field].value == reading.value, (reading, again)
+
+
+LABELS = {"en": "pallet", "de": "Palette", "fr": "palette", "es": "palé", "it": "bancale"}
+UNITS = {"en": "cases", "de": "Kisten", "fr": "caisses", "es": "cajas", "it": "casse"}
+COUNTS = st.integers(0, LARGEST)
+IDS = st.text("0123456789", min_size=2, max_size=18)
+
+
+def transcript(text: str, language: str) -> dict[str, FieldReading]:
+    return dict(read_transcript(text, FORMS["pallet-move"], CATALOGUE, language))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@settings(max_examples=50)
+@given(value=COUNTS, seed=SEEDS)
+def test_every_count_in_words_of_a_language_is_read_back(language: str, value: int, seed: int) -> None:
+    said = SPEAKERS[language](value, Random(seed))
+    assert transcript(f"{said} {UNITS[language]}", language)["quantity"].value == value
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@settings(max_examples=50)
+@given(value=IDS, seed=SEEDS)
+def test_an_id_in_words_of_a_language_is_read_back_or_asked_about(language: str, value: str, seed: int) -> None:
+    said = said_digits(value, language, Random(seed))
+    assert {value, None} & meant(transcript(f"{LABELS[language]} {said}", language)["pallet_id"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@settings(max_examples=50)
+@given(value=IDS, count=COUNTS, seed=SEEDS, pause=st.sampled_from(["", ","]))
+def test_an_id_and_a_count_in_one_breath_are_read_back_or_asked_about(
+    language: str, value: str, count: int, seed: int, pause: str
+) -> None:
+    said = said_digits(value, language, Random(seed))
+    text = f"{LABELS[language]} {said}{pause} {SPEAKERS[language](count, Random(seed))} {UNITS[language]}"
+    readings = transcript(text, language)
+    assert {value, None} & meant(readings["pallet_id"]), (text, readings)
+    assert {count, None} & meant(readings["quantity"]), (text, readings)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@settings(max_examples=50)
+@given(value=IDS, count=COUNTS, cuts=st.sets(st.integers(1, 17)), joint=st.sampled_from([" ", "-", ", ", "/"]))
+def test_figures_are_read_as_they_stand_however_they_are_grouped(
+    language: str, value: str, count: int, cuts: set[int], joint: str
+) -> None:
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(value)), len(value)]
+    groups = [value[start:end] for start, end in pairwise(bounds)]
+    text = f"{LABELS[language]} {joint.join(groups)}; {count} {UNITS[language]}"
+    readings = transcript(text, language)
+    assert {value, None} & meant(readings["pallet_id"]), (text, readings)
+    assert {count, None} & meant(readings["quantity"]), (text, readings)
+
+
+HOMOPHONES = {"two": ["to", "too"], "four": ["for", "fore"], "eight": ["ate"], "one": ["won"], "nine": ["nein"]}
+
+
+@given(value=IDS, seed=SEEDS, data=st.data())
+def test_a_homophone_of_a_digit_never_makes_another_id(value: str, seed: int, data: st.DataObject) -> None:
+    words = said_digits(value, "en", Random(seed)).split()
+    written = [data.draw(st.sampled_from([word, *HOMOPHONES.get(word, [])])) for word in words]
+    text = f"pallet {' '.join(written)}, twelve cases, dock B"
+    reading = transcript(text, "en")["pallet_id"]
+    assert reading.value in {value, None} or reading.rivals, text
+
+
+@given(slip=COUNTS, count=COUNTS, seed=SEEDS, unit=st.sampled_from(["", " cases"]))
+def test_the_later_count_is_among_what_a_correction_may_mean(slip: int, count: int, seed: int, unit: str) -> None:
+    say = SPEAKERS["en"]
+    readings = transcript(f"{say(slip, Random(seed))}{unit}, no, {say(count, Random(seed))} cases", "en")
+    assert readings["quantity"].value == count
+
+
+@given(text=st.text(alphabet=st.sampled_from("abdeopr27,.- '$:éß")), language=st.sampled_from(LANGUAGES))
+def test_any_text_is_read(text: str, language: str) -> None:
+    for reading in transcript(f"pallet {text} dock", language).values():
+        assert reading.value not in reading.rivals

@@ -17,7 +17,7 @@ def written(directory: Path, text: str, name: str = "docks.csv") -> Path:
     ("text", "told"),
     [
         ("", "docks.csv:1: header is ''"),
-        ("dock\nA\n", "docks.csv:1: header is 'dock', must be 'value' or 'value,spoken'"),
+        ("dock\nA\n", "docks.csv:1: header is 'dock', must be 'value', 'value,spoken' or 'value,spoken,check'"),
         ("value\n", "docks.csv:1: holds no value"),
         ("value\n\n", "docks.csv:1: holds no value"),
         ("value\nA\nB\nA\n", "docks.csv:4: column value: 'A' stands here a second time"),
@@ -26,6 +26,10 @@ def written(directory: Path, text: str, name: str = "docks.csv") -> Path:
         ("value,spoken\n,blue door\n", "docks.csv:2: column value: is empty"),
         ("value,spoken\nA,Blue-Door\n", "docks.csv:2: column spoken: 'Blue-Door' must be words in small letters"),
         ("value,spoken\nA,blue door\nB,red|blue door\n", "docks.csv:3: column spoken: 'blue door' already means"),
+        (
+            "value,spoken,check\nA,,4 7\n",
+            "docks.csv:2: column check: '4 7' must be one word in small letters, or digits",
+        ),
         ('value\n"A\n', "docks.csv: cannot be read"),
     ],
 )
@@ -74,3 +78,9 @@ def test_a_value_may_have_words_of_its_own(tmp_path: Path) -> None:
 
 def test_the_shipped_docks_are_a_to_h(repository: Path) -> None:
     assert Catalogue.load(repository / "config" / "catalogue").values("docks") == tuple("ABCDEFGH")
+
+
+def test_a_value_has_the_check_word_of_its_line_or_none(tmp_path: Path) -> None:
+    catalogue = Catalogue.load(written(tmp_path, "value,spoken,check\nA,,47\nB,,apple\nC,,\n"))
+    assert [catalogue.check("docks", value) for value in "ABCD"] == ["47", "apple", None, None]
+    assert catalogue.check("doors", "A") is None

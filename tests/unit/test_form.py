@@ -75,6 +75,50 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         lambda s: s["properties"]["quantity"].update(default=1),
         ["#/properties/quantity/default", "'default' is not supported"],
     ),
+    "a language that is not read": (
+        lambda s: s["properties"]["dock"]["x-languages"].update(pl={"labels": ["rampa"]}),
+        ["#/properties/dock/x-languages/pl", "'pl' is not supported", "allowed: en, de, fr, es, it"],
+    ),
+    "a language without labels": (
+        lambda s: s["properties"]["dock"]["x-languages"].update(de={}),
+        ["#/properties/dock/x-languages/de", "'labels' is a required property"],
+    ),
+    "capitals in a word of a language": (
+        lambda s: s["properties"]["dock"]["x-languages"].update(de={"labels": ["Tor"]}),
+        ["#/properties/dock/x-languages/de/labels/0", "'Tor'"],
+    ),
+    "a word of a language that two fields claim": (
+        lambda s: s["properties"]["dock"]["x-languages"].update(de={"labels": ["Palette".lower()]}),
+        ["#/properties/dock/x-languages/de", "'palette' already belongs to 'pallet_id'"],
+    ),
+    "an English word claimed beside another field's label": (
+        lambda s: s["properties"]["dock"]["x-languages"].update(en={"labels": ["pallet"]}),
+        ["#/properties/dock/x-languages/en", "'pallet' already belongs to 'pallet_id'"],
+    ),
+    "a number as a label in a language": (
+        lambda s: s["properties"]["dock"]["x-languages"].update(fr={"labels": ["quai deux"]}),
+        ["#/properties/dock/x-languages/fr", "'quai deux' cannot open a field", "'deux' is a number"],
+    ),
+    "a cue as a unit in a language": (
+        lambda s: s["properties"]["quantity"]["x-languages"].update(de={"labels": ["menge"], "units": ["nein"]}),
+        ["#/properties/quantity/x-languages/de", "'nein' cannot open a field"],
+    ),
+    "last digits without a catalogue": (
+        lambda s: voice(s, "pallet_id").update(last_digits=5),
+        ["#/properties/pallet_id/x-voice/last_digits", "needs a 'catalogue'"],
+    ),
+    "one last digit": (
+        lambda s: voice(s, "pallet_id").update(last_digits=1, catalogue="docks"),
+        ["#/properties/pallet_id/x-voice/last_digits", "less than the minimum of 2"],
+    ),
+    "a check digit that is not known": (
+        lambda s: voice(s, "pallet_id").update(check_digit="luhn"),
+        ["#/properties/pallet_id/x-voice/check_digit", "allowed: sscc, gtin"],
+    ),
+    "a check digit of a letter": (
+        lambda s: voice(s, "dock").update(check_digit="sscc"),
+        ["#/properties/dock/x-voice/check_digit", "is spoken as digits, not as letter"],
+    ),
     "a keyword of the form outside the subset": (lambda s: s.update(allOf=[]), ["#/allOf", "'allOf' is not supported"]),
     "a pointer with characters that need escaping": (
         lambda s: s["properties"]["dock"].update({"a/b~c": 1}),
@@ -341,3 +385,24 @@ def test_a_field_tells_what_the_file_says_of_it(form: Form) -> None:
 )
 def test_a_field_knows_which_values_keep_its_rules(field: str, value: str | int, allowed: bool, form: Form) -> None:
     assert form[field].allows(value) is allowed
+
+
+def test_a_language_without_words_of_its_own_takes_the_english_ones(schema: dict[str, Any], tmp_path: Path) -> None:
+    del schema["properties"]["dock"]["x-languages"]
+    dock = Form.load(written(schema, tmp_path))["dock"]
+    assert dock.wording("de").labels == dock.wording("en").labels == ("dock",)
+
+
+def test_written_words_of_english_come_on_top_of_those_that_are_spoken(form: Form) -> None:
+    wording = form["quantity"].wording("en")
+    assert wording.labels == ("quantity", "qty")
+    assert {"units", "unit", "pcs"} <= set(wording.units)
+
+
+def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: Path) -> None:
+    schema["properties"]["pallet_id"]["x-voice"]["check_digit"] = "sscc"
+    form = Form.load(written(schema, tmp_path))
+    fields = {"pallet_id": "376130321109103421", "quantity": 12, "dock": "B"}
+    assert "check digit" in form.faults(fields)["pallet_id"]
+    assert not form["pallet_id"].allows("376130321109103421")
+    assert form.faults(fields | {"pallet_id": "376130321109103420"}) == {}

@@ -104,3 +104,14 @@ def test_where_two_readings_are_possible_each_is_given_the_words_it_may_rest_on(
     said = read(words("pallet seven seven twenty two units"), form, catalogue)
     assert said["pallet_id"].words == ("pallet", "seven", "seven", "twenty")
     assert said["quantity"].words == ("twenty", "two", "units")
+
+
+def test_a_corrected_value_carries_the_words_of_both_and_of_the_correction(form: Form, catalogue: Catalogue) -> None:
+    said = read(words("dock c sorry dock d twelve no fifteen units"), form, catalogue)
+    assert said["quantity"].words == ("twelve", "no", "fifteen", "units")
+    assert said["dock"].words == ("dock", "c", "sorry", "dock", "d")
+
+
+def test_a_bare_correction_is_as_sure_as_its_cue_and_its_value(form: Form, catalogue: Catalogue) -> None:
+    assert read(sure_of("dock b sorry d", "sorry"), form, catalogue)["dock"].confidence == 0.4
+    assert read(sure_of("dock b sorry d", "b"), form, catalogue)["dock"].confidence == 1.0

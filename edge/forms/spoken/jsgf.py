@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge.forms.spoken import letters, numbers
 from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.language import LETTERS
 from edge.forms.spoken.sayable import check
 from edge.forms.spoken.sentences import BEFORE_COUNT, BEFORE_PLACE, CLOSINGS, CUES, OPENINGS
 from edge.forms.spoken.values import phrases
@@ -80,7 +81,7 @@ def _value(field: FormField, catalogue: Catalogue) -> str:
 def _letters(field: FormField, catalogue: Catalogue) -> str:
     """The letters that occur in the field's known values, each with its NATO word."""
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
-    characters = {character for value in known for character in value.lower()} or letters.LETTERS
+    characters = {character for value in known for character in value.lower()} or LETTERS
     possible = {letter: code for letter, code in letters.NATO.items() if letter in characters}
     return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items())
 

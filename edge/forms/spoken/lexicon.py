@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from edge.forms.spoken.words import CUES, HESITATIONS, LINK_PHRASES, LINKS
+from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.language import Language, Phrase, fold, phrase
 from edge.records import Word
 
 if TYPE_CHECKING:  # the form's loader uses this package, so the package needs the form for its types only
-    from edge.forms.form import Form
+    from edge.forms.form import Form, FormField
 
 
 class Part(StrEnum):
@@ -56,46 +58,71 @@ class Mark:
     """The field that a label or a unit belongs to."""
 
 
-Lexicon = Mapping[tuple[str, ...], tuple[Part, str | None]]
+REMEMBERED = 32
+"""Lexicons kept: one for each form of a site in each of its languages."""
 
-_UNKNOWN = re.compile(r"^[\[<].*[\]>]$")
-"""How recognisers write what they could not make out: `[unk]`, `<unk>`."""
+Lexicon = Mapping[Phrase, tuple[Part, str | None]]
+
+_WHOLE = re.compile("[\\[<].*[\\]>]|[-\N{MINUS SIGN}\N{EN DASH}][0-9].*")
+"""Not to be taken apart: how recognisers write what they could not make out (`[unk]`), and negative numbers."""
 
 
-def lexicon(form: Form) -> Lexicon:
+@lru_cache(maxsize=REMEMBERED)
+def lexicon(form: Form, language: Language) -> Lexicon:
     """Every phrase that is more than content: those of the form win over those of the language."""
-    phrases: dict[tuple[str, ...], tuple[Part, str | None]] = {(word,): (Part.LINK, None) for word in LINKS}
-    phrases |= {(word,): (Part.HESITATION, None) for word in HESITATIONS}
-    phrases |= dict.fromkeys(LINK_PHRASES, (Part.LINK, None))
-    phrases |= dict.fromkeys(CUES, (Part.CUE, None))
+    phrases: dict[Phrase, tuple[Part, str | None]] = {(word,): (Part.LINK, None) for word in language.links}
+    phrases |= {(word,): (Part.HESITATION, None) for word in language.hesitations}
+    phrases |= dict.fromkeys(language.link_phrases, (Part.LINK, None))
+    phrases |= dict.fromkeys(language.cues, (Part.CUE, None))
     for field in form.fields:
-        units = [*field.units.keys(), *field.units.values()]
-        phrases |= {tuple(unit.split()): (Part.UNIT, field.name) for unit in units}
-        phrases |= {tuple(label.split()): (Part.LABEL, field.name) for label in field.labels}
+        phrases |= _own(field, language)
     return phrases
 
 
-def tokens(words: Sequence[Word]) -> Iterator[Token]:
+def _own(field: FormField, language: Language) -> Lexicon:
+    wording = field.wording(language.code)
+    units = {phrase(unit): (Part.UNIT, field.name) for unit in wording.units}
+    return units | {phrase(label): (Part.LABEL, field.name) for label in wording.labels}
+
+
+def tokens(words: Sequence[Word], language: Language) -> Iterator[Token]:
     """The words of a transcript as the parser compares them."""
     for word in words:
         text = word.text.strip().lower()
-        pieces = [text] if _UNKNOWN.match(text) else text.split("-")
-        for piece in pieces:
+        for piece in [text] if _WHOLE.fullmatch(text) else unhyphenated(text, language):
             if plain := piece.strip(".,;:!?\"' "):
                 yield Token(plain, word.start, word.end, word.confidence)
+
+
+def unhyphenated(text: str, language: Language) -> list[str]:
+    """What hyphens join, apart; a number that is one word with its hyphens ("quatre-vingt-dix") stays one."""
+    return [text] if language.numbers.is_part(fold(text)) else text.split("-")
 
 
 def marks(heard: Sequence[Token], known: Lexicon) -> Iterator[Mark]:
     """Cut a sentence into its parts, the longest known phrase first."""
     longest = max(map(len, known))
+    texts = tuple(fold(token.text) for token in heard)
     at = 0
     while at < len(heard):
         for size in range(min(longest, len(heard) - at), 0, -1):
-            taken = tuple(heard[at : at + size])
-            if (found := known.get(tuple(token.text for token in taken))) is not None:
-                yield Mark(found[0], taken, found[1])
+            if (found := known.get(texts[at : at + size])) is not None:
+                yield Mark(found[0], tuple(heard[at : at + size]), found[1])
                 break
         else:
-            taken = (heard[at],)
-            yield Mark(Part.CONTENT, taken)
-        at += len(taken)
+            size = 1
+            yield Mark(Part.CONTENT, (heard[at],))
+        at += size
+
+
+def with_particles(parts: Iterable[Mark], form: Form, language: Language) -> Iterator[Mark]:
+    """The parts again, words of one letter made links where the label before them opens no field that is spelt."""
+    spelt = {field.name for field in form.fields if field.spoken in {Spoken.LETTER, Spoken.ALPHANUMERIC}}
+    opened: str | None = None
+    for mark in parts:
+        if mark.part is Part.CONTENT and opened not in spelt and fold(mark.tokens[0].text) in language.particles:
+            yield replace(mark, part=Part.LINK)
+            continue
+        if mark.part in {Part.LABEL, Part.UNIT}:
+            opened = mark.field if mark.part is Part.LABEL else None
+        yield mark

@@ -7,7 +7,9 @@ is "1205".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from edge.forms.spoken import figures
 
 _ONES = "one two three four five six seven eight nine"
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -16,6 +18,7 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 ONES = {word: value for value, word in enumerate(_ONES.split(), start=1)}
 TEENS = {word: value for value, word in enumerate(_TEENS.split(), start=10)}
 TENS = {word: value * 10 for value, word in enumerate(_TENS.split(), start=2)}
+BELOW_TWENTY_AND_TENS = {**ONES, **TEENS, **TENS}
 ZEROS = ("zero", "oh", "o")
 """What a zero is called in a string of digits. As a count only "zero" is one."""
 
@@ -25,7 +28,11 @@ SCALES = {"hundred": 100, "thousand": 1000, "dozen": 12}
 LARGEST = 99_999
 """The largest cardinal that is read: five digits, what a form's quantity may hold."""
 
-WORDS = frozenset({*DIGITS, *TEENS, *TENS, *TIMES, *SCALES, "and"})
+HALVES = (("half", "a", "dozen"), ("half", "dozen"), ("a", "half", "dozen"))
+SEPARATORS = frozenset({"dash", "hyphen", "stroke", "slash"})
+"""What people say between the parts of a printed number, and the number itself does not hold."""
+
+WORDS = frozenset({*DIGITS, *TEENS, *TENS, *TIMES, *SCALES, "half", "and"})
 """Every word that can be part of a number; "a" as in "a hundred" is a letter in the first place."""
 
 
@@ -33,6 +40,11 @@ def cardinal(words: Sequence[str]) -> int | None:
     """The count that the words say as a whole, 0 to 99,999; None where they say none."""
     if list(words) == ["zero"]:
         return 0
+    if len(words) == 1 and figures.is_figures(words[0]):
+        value = figures.count(words[0])
+        return value if value is not None and value <= LARGEST else None
+    if tuple(words) in HALVES:
+        return SCALES["dozen"] // 2
     if words and words[-1] == "dozen":
         dozens = _leading(words[:-1])
         return dozens * SCALES["dozen"] if dozens else None
@@ -76,8 +88,10 @@ def _rest(words: Sequence[str]) -> int | None:
 
 def _below_hundred(words: Sequence[str]) -> int | None:
     match list(words):
+        case [word] if figures.is_figures(word):
+            return int(word) if word[0] != "0" and len(word) <= len("99") else None
         case [word]:
-            return {**ONES, **TEENS, **TENS}.get(word)
+            return BELOW_TWENTY_AND_TENS.get(word)
         case [tens, ones] if tens in TENS and ones in ONES:
             return TENS[tens] + ONES[ones]
     return None
@@ -90,13 +104,16 @@ def digit_group(words: Sequence[str]) -> tuple[str, int] | None:
     """
     match list(words[:2]):
         case [times, word] if times in TIMES:
-            return (DIGITS[word] * TIMES[times], 2) if word in DIGITS else None
+            digit = word if figures.is_figures(word) else DIGITS.get(word, "")
+            return (digit * TIMES[times], 2) if len(digit) == 1 else None
         case [tens, ones] if tens in TENS and ones in ONES:
             return str(TENS[tens] + ONES[ones]), 2
         case [word, *_] if word in DIGITS:
             return DIGITS[word], 1
         case [word, *_] if word in TEENS or word in TENS:
-            return str({**TEENS, **TENS}[word]), 1
+            return str(BELOW_TWENTY_AND_TENS[word]), 1
+        case [word, *_] if (written := figures.spelt(word)) is not None:
+            return written, 1
     return None
 
 
@@ -109,10 +126,18 @@ def digits(words: Sequence[str]) -> str | None:
     if "hundred" in words or "thousand" in words:
         value = cardinal(words)
         return None if value is None else str(value)
+    return joined(words, digit_group)
+
+
+def joined(words: Sequence[str], group: Callable[[Sequence[str]], tuple[str, int] | None]) -> str | None:
+    """Group after group in one string, separators between two of them left out; None where one is no group."""
     spelt, at = "", 0
     while at < len(words):
-        group = digit_group(words[at:])
-        if group is None:
+        if words[at] in SEPARATORS and 0 < at < len(words) - 1 and words[at - 1] not in SEPARATORS:
+            at += 1
+            continue
+        found = group(words[at:])
+        if found is None:
             return None
-        spelt, at = spelt + group[0], at + group[1]
+        spelt, at = spelt + found[0], at + found[1]
     return spelt or None

@@ -7,6 +7,7 @@ from random import Random
 from string import ascii_uppercase, digits
 from typing import TYPE_CHECKING
 
+from edge.forms import check_digits
 from edge.forms.shape import Part, Shape
 from edge.forms.spoken import letters, numbers
 from edge.forms.spoken.kinds import Spoken
@@ -25,6 +26,9 @@ ONE_HUNDREDS = range(100, 200)
 SCORES = range(1100, 10_000)
 """Where a number of whole hundreds may be said as such: "twelve hundred"."""
 
+HUNDREDS = (3, 4)
+"""Digits of an id that may be said as one number of hundreds."""
+
 COMMON_LENGTH = 6
 """Ids of up to six digits are sampled: what is printed on labels to be read out. Longer ones are still read."""
 COMMON_COUNT = 250
@@ -40,6 +44,13 @@ AND = 0.7
 """Of the numbers like 110: said "one hundred and ten"."""
 OH = 0.4
 """Of the zeros in a string of digits."""
+DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
+DOZEN = 0.05
+"""Of the counts that are dozens: said so."""
+SHORT = 0.5
+"""Of the values that may be said by their last digits."""
+CHECKED = 0.3
+"""Of the values that have a check word."""
 LISTED = 0.5
 """Of the values that a catalogue gives words of their own."""
 LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
@@ -56,17 +67,30 @@ def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
         return random.choice(catalogue.values(field.catalogue))
     if field.choices:
         return random.choice(field.choices)
+    if field.check_digit is not None:
+        return check_digits.sample(field.check_digit, random)
     return _shape(field).sample(random, COMMON_LENGTH)
 
 
 def said(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
     """The value in words, in one of the ways that `values.value` reads back as the same value."""
+    if isinstance(value, int):
+        return cardinal(value, random)
+    words = _said(value, field, catalogue, random)
+    check = catalogue.check(field.catalogue, value) if field.catalogue else None
+    if check is None or random.random() >= CHECKED:
+        return words
+    return f"{words} check {spelt(check, random) if check.isdigit() else check}"
+
+
+def _said(value: str, field: FormField, catalogue: Catalogue, random: Random) -> str:
     listed = [words for words, meant in phrases(field, catalogue).items() if meant == value]
     if listed and (field.spoken is Spoken.ENUM or random.random() < LISTED):
         return random.choice(listed)
-    if isinstance(value, int):
-        return cardinal(value, random)
-    return letter(value.lower(), random) if field.spoken is Spoken.LETTER else spelt(value, random)
+    if field.spoken is Spoken.LETTER:
+        return letter(value.lower(), random)
+    short = field.last_digits is not None and random.random() < SHORT
+    return spelt(value[-field.last_digits :] if field.last_digits and short else value, random)
 
 
 def _count(field: FormField, random: Random) -> int:
@@ -91,7 +115,9 @@ def _shape(field: FormField) -> Shape:
 
 
 def cardinal(value: int, random: Random) -> str:
-    """A count in words: "one hundred and ten", "a hundred ten", "twelve hundred"."""
+    """A count in words: "one hundred and ten", "a hundred ten", "twelve hundred", "a dozen"."""
+    if value in DOZENS and random.random() < DOZEN:
+        return DOZENS[value]
     thousands, below = divmod(value, 1000)
     hundreds, rest = divmod(below, 100)
     if thousands and hundreds and not rest and value in SCORES and random.random() < SCORE_OF_HUNDREDS:
@@ -113,8 +139,10 @@ def letter(plain: str, random: Random) -> str:
 
 
 def spelt(value: str, random: Random) -> str:
-    """A string of digits and capital letters: one by one for the most part, else with doubles or in pairs."""
-    manner = random.choices([_singly, _doubled, _paired], weights=[75, 10, 15])[0]
+    """A string of digits and capital letters: one by one for the most part, else with doubles, in pairs or hundreds."""
+    manner = random.choices([_singly, _doubled, _paired, None], weights=[75, 10, 14, 1])[0]
+    if manner is None:
+        return _hundreds(value, random) or spelt(value, random)
     words: list[str] = []
     at = 0
     while at < len(value):
@@ -150,3 +178,12 @@ def _paired(ahead: str, random: Random) -> tuple[str, int]:
     if odd or misleading or pair.startswith("0"):
         return _singly(ahead, random)
     return BELOW_HUNDRED[int(pair)], 2
+
+
+def _hundreds(value: str, random: Random) -> str | None:
+    """Three or four digits as one number: "seven hundred forty-two", "twelve hundred"; None where nobody says so."""
+    if len(value) not in HUNDREDS or not value.isdigit() or value[0] == "0" or value[-3] == "0":
+        return None
+    hundreds, rest = divmod(int(value), 100)
+    below = f" {'and ' if random.random() < AND else ''}{BELOW_HUNDRED[rest]}" if rest else ""
+    return f"{BELOW_HUNDRED[hundreds]} hundred{below}"

@@ -29,6 +29,8 @@ IN_ORDER = 0.6
 """The share of sentences that name the fields in the form's own order."""
 INCOMPLETE = 0.12
 CORRECTED = 0.1
+BARE = 0.3
+"""The share of corrections that give the value alone: "dock b sorry d", "twelve no fifteen units"."""
 BY_UNIT = 0.85
 """The share of counts said with a unit ("twelve cases"); the others come with a label ("quantity twelve")."""
 
@@ -36,7 +38,7 @@ OPENINGS = {"": 68, "um": 8, "okay": 8, "moving": 8, "i have": 8}
 BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
 CLOSINGS = {"": 90, "please": 10}
-CUES = {"no": 55, "sorry": 20, "correction": 20, "i mean": 5}
+CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +76,23 @@ def _sentence(fields: list[FormField], catalogue: Catalogue, random: Random, *, 
     corrected = random.choice(fields).name if random.random() < CORRECTED else None
     parts = [_chosen(OPENINGS, random)]
     for field in fields:
-        if field.name == corrected:
-            slip = saying.value(field, catalogue, random)
-            parts += [_mention(field, slip, catalogue, random), _chosen(CUES, random)]
-        parts.append(_mention(field, truth[field.name], catalogue, random))
+        say = _put_right if field.name == corrected else _mention
+        parts.append(say(truth[field.name], field, catalogue, random))
     parts.append(_chosen(CLOSINGS, random))
     return Sentence(" ".join(part for part in parts if part), truth, complete)
 
 
-def _mention(field: FormField, value: FieldValue, catalogue: Catalogue, random: Random) -> str:
+def _put_right(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
+    """Another value first, then a cue and the value; one of the two may go without label and unit."""
+    slip = saying.value(field, catalogue, random)
+    bare = random.random() < BARE
+    earlier = bare and bool(field.units)
+    first = (saying.said if earlier else _mention)(slip, field, catalogue, random)
+    later = (saying.said if bare and not earlier else _mention)(value, field, catalogue, random)
+    return f"{first} {_chosen(CUES, random)} {later}"
+
+
+def _mention(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
     words = saying.said(value, field, catalogue, random)
     if field.units and random.random() < BY_UNIT:
         plural, singular = random.choice(list(field.units.items()))

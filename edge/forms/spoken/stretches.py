@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edge.forms.spoken.lexicon import Mark, Part, Token
@@ -12,9 +12,6 @@ from edge.forms.spoken.lexicon import Mark, Part, Token
 PAUSE = 0.02
 """Seconds of silence from which two words count as said apart. Recognisers report 0 inside a phrase, and whole frames
 of silence, 0.03 s (vosk) or 0.01 s and more (pocketsphinx), where the speaker set off; commas measured 0.03 to 0.27."""
-
-HOMOPHONES = {"to": "two", "for": "four"}
-"""Links that sound like a digit. Dropped beside a number, one of these could cost an id a digit in silence."""
 
 BRIEF = 0.16
 """Seconds that "to" lasts at most where it is a preposition: 0.09 to 0.15 in 52 measured; a final "two" had 0.4."""
@@ -29,6 +26,8 @@ class Stretch:
 
     field: str | None
     """The field whose label opened it."""
+    homophones: Mapping[str, str]
+    """Links that may have been a digit."""
     label: tuple[Token, ...] = ()
     cue: tuple[Token, ...] = ()
     """The correction cue that went before it."""
@@ -68,13 +67,13 @@ class Stretch:
         token = self.said[at]
         if token.text == HESITATION and token.apart and at > 0:
             return None
-        if token.link and token.text in HOMOPHONES and not self._is_preposition(at):
-            return replace(token, text=HOMOPHONES[token.text], link=False)
+        if token.link and token.text in self.homophones and not self._is_preposition(at):
+            return replace(token, text=self.homophones[token.text], link=False)
         return token
 
     def _is_preposition(self, at: int) -> bool:
         token, before, after = self.said[at], self.said[:at], self.said[at + 1 : at + 2]
-        if before and before[-1].link:
+        if before and before[-1].link and before[-1].text not in self.homophones:
             return True  # "going to"
         joined = not any(token.apart for token in after)
         return bool(before) and joined and 0 < token.end - token.start <= BRIEF
@@ -86,17 +85,17 @@ def unlinked(said: Sequence[Token]) -> tuple[Token, ...]:
     return tuple(said[inside[0] : inside[-1] + 1]) if inside else ()
 
 
-def stretches(parts: Iterable[Mark]) -> Iterator[Stretch]:
+def stretches(parts: Iterable[Mark], homophones: Mapping[str, str]) -> Iterator[Stretch]:
     """Cut a sentence, given as its parts."""
-    current = Stretch(None)
+    current = Stretch(None, homophones)
     for mark, apart in _set_apart(parts):
         if mark.part in {Part.LABEL, Part.CUE} and not current.fresh:
             yield current
-            current = Stretch(None)
+            current = Stretch(None, homophones)
         current.take(mark, apart)
         if mark.part is Part.UNIT:
             yield current
-            current = Stretch(None)
+            current = Stretch(None, homophones)
     yield current
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edge.forms.spoken import letters, numbers
+from edge.forms.spoken import letters
+from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.language import Language, fold
+from edge.forms.spoken.numbers import joined
 from edge.records import FieldValue
 
 if TYPE_CHECKING:
@@ -14,22 +17,36 @@ if TYPE_CHECKING:
     from edge.forms.form import FormField
 
 
-def value(words: Sequence[str], field: FormField, catalogue: Catalogue) -> FieldValue | None:
+def value(
+    words: Sequence[str], field: FormField, catalogue: Catalogue, language: Language = ENGLISH
+) -> FieldValue | None:
     """The one value that the words as a whole give the field; None where they give none.
 
-    The catalogue adds ways to say a value; it never turns what was said into something that would fit.
+    The catalogue adds ways to say a value; it never turns what was said into something that would fit. Where the check
+    word or digits of the place are said behind the value, they must be those that the catalogue knows.
     """
+    at = next((at for at, word in enumerate(words) if at and word in language.checks), None)
+    if at is None or field.catalogue is None:
+        return _plain(words, field, catalogue, language)
+    said = _plain(words[:at], field, catalogue, language)
+    expected = catalogue.check(field.catalogue, str(said))
+    check = [word for word in words[at:] if word not in language.checks]
+    proved = expected is not None and expected in {" ".join(check), language.numbers.digits(check)}
+    return said if proved else None
+
+
+def _plain(words: Sequence[str], field: FormField, catalogue: Catalogue, language: Language) -> FieldValue | None:
     if (listed := _listed(words, field, catalogue)) is not None:
         return listed
     match field.spoken:
         case Spoken.DIGITS:
-            return numbers.digits(words)
+            return language.numbers.digits(words)
         case Spoken.ALPHANUMERIC:
-            return alphanumeric(words)
+            return alphanumeric(words, language)
         case Spoken.CARDINAL:
-            return numbers.cardinal(words)
+            return language.numbers.cardinal(words)
         case Spoken.LETTER:
-            return letters.letter(words)
+            return letters.letter(words, language.alphabet)
         case Spoken.ENUM:
             return None
 
@@ -44,24 +61,20 @@ def phrases(field: FormField, catalogue: Catalogue) -> dict[str, str]:
 
 
 def _listed(words: Sequence[str], field: FormField, catalogue: Catalogue) -> str | None:
-    return phrases(field, catalogue).get(" ".join(words))
+    said = " ".join(words)
+    return next((meant for phrase, meant in phrases(field, catalogue).items() if fold(phrase) == said), None)
 
 
-def alphanumeric(words: Sequence[str]) -> str | None:
+def alphanumeric(words: Sequence[str], language: Language = ENGLISH) -> str | None:
     """Capital letters and digits: "bravo seven fourteen" is B714; "o" alone may be either, so it is neither."""
-    spelt, at = "", 0
-    while at < len(words):
-        group = next(_groups(words[at:]), None)
-        if group is None:
-            return None
-        spelt, at = spelt + group[0], at + group[1]
-    return spelt or None
+    return joined(words, lambda ahead: next(_groups(ahead, language), None))
 
 
-def _groups(words: Sequence[str]) -> Iterator[tuple[str, int]]:
+def _groups(words: Sequence[str], language: Language) -> Iterator[tuple[str, int]]:
     if words[0] == "o":
         return
-    if words[0] in numbers.TIMES and (doubled := letters.letter_group(words[1:])) is not None:
-        yield doubled[0] * numbers.TIMES[words[0]], 1 + doubled[1]
-    if (group := letters.letter_group(words) or numbers.digit_group(words)) is not None:
+    times = language.numbers.times.get(words[0])
+    if times is not None and (repeated := letters.letter_group(words[1:], language.alphabet)) is not None:
+        yield repeated[0] * times, 1 + repeated[1]
+    if (group := letters.letter_group(words, language.alphabet) or language.numbers.group(words)) is not None:
         yield group

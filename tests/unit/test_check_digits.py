@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from edge.forms.check_digits import Gs1, checked, holds, sample
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("", Gs1.SSCC),
+        ("376130321109103421", Gs1.SSCC),  # the last digit is wrong
+        ("376130321109103402", Gs1.SSCC),  # two digits changed places
+        ("37613032110910342", Gs1.SSCC),  # a digit is missing
+        ("3761303211091034200", Gs1.SSCC),
+        ("37613032110910342B", Gs1.SSCC),
+        ("٣٧٦١٣٠٣٢١١٠٩١٠٣٤٢٠", Gs1.SSCC),
+        ("4006381333932", Gs1.GTIN),
+        ("376130321109103420", Gs1.GTIN),  # an SSCC
+        ("400638133393", Gs1.GTIN),
+    ],
+)
+def test_what_is_no_key(value: str, key: Gs1) -> None:
+    assert not holds(value, key)
+    with pytest.raises(ValueError, match=f"is no {key.upper()}"):
+        checked(value, key)
+
+
+# The examples of the GS1 General Specifications and of everyday labels: an EAN-13, an EAN-8, a UPC-A, an ITF-14.
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("376130321109103420", Gs1.SSCC),
+        ("4006381333931", Gs1.GTIN),
+        ("96385074", Gs1.GTIN),
+        ("036000291452", Gs1.GTIN),
+        ("10614141000415", Gs1.GTIN),
+    ],
+)
+def test_what_is_a_key(value: str, key: Gs1) -> None:
+    assert checked(value, key) == value
+
+
+@pytest.mark.parametrize("key", Gs1)
+def test_samples_are_keys(key: Gs1) -> None:
+    assert all(holds(sample(key, Random(seed)), key) for seed in range(50))

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import read_transcript
+from edge.records import FieldReading
+
+TABLES = Path(__file__).parent / "tables"
+NOTHING = "nothing"
+
+
+def tables() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each table of transcripts, by the name of its file."""
+    for path in sorted(TABLES.glob("transcripts_*.toml")):
+        yield path.stem, tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def cases() -> Iterator[Any]:
+    for name, table in tables():
+        for theme, said in table["said"].items():
+            for text, expected in said.items():
+                yield pytest.param(table, text, expected, id=f"{name}: {theme}: {text}")
+
+
+def told(form: Form, readings: Mapping[str, FieldReading]) -> str:
+    """Readings as a table writes them: a slot for each field, in the order of the form."""
+    return " ".join(_slot(readings.get(field.name)) for field in form.fields) if readings else NOTHING
+
+
+def _slot(reading: FieldReading | None) -> str:
+    if reading is None:
+        return "-"
+    return "?" if reading.value is None else "|".join(map(str, (reading.value, *reading.rivals)))
+
+
+@pytest.fixture(scope="module")
+def forms(repository: Path) -> Mapping[str, Form]:
+    paths = [*(repository / "schemas" / "forms").glob("*.schema.json"), *TABLES.glob("*.schema.json")]
+    return {form.name: form for form in map(Form.load, paths)}
+
+
+@pytest.fixture(scope="module")
+def catalogue(repository: Path) -> Catalogue:
+    shipped, ours = Catalogue.load(repository / "config" / "catalogue"), Catalogue.load(TABLES / "catalogue")
+    return Catalogue({**shipped.entries, **ours.entries}, {**shipped.checks, **ours.checks})
+
+
+@pytest.mark.parametrize(("table", "text", "expected"), list(cases()))
+def test_what_a_model_writes_becomes_these_fields(
+    table: Mapping[str, Any], text: str, expected: str, forms: Mapping[str, Form], catalogue: Catalogue
+) -> None:
+    form = forms[table["form"]]
+    assert told(form, read_transcript(text, form, catalogue, table["language"])) == expected
