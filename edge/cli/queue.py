@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edge import tables
-from edge.cli.options import EXIT_CODES, AsJson, Config, State, settings
-from edge.cli.output import line, show
-from edge.errors import StorageFailed
+from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, State, Wait, settings
+from edge.cli.output import line, log_warnings, show
+from edge.delivery import Reconciled, reconcile
+from edge.errors import StorageFailed, Unfinished
+from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
@@ -31,21 +35,31 @@ def queue_list(
 ) -> None:
     """The newest entries of this device, and how far each has come. Works beside a running agent.
 
-    With --held: the dead letters, which could not be delivered as they are, and the utterances under review, whose fate
-    is not known since a journal was lost. `show` tells more of one, `retry` and `discard` decide about it.
+    With --held: the dead letters, which could not be delivered as they are; the utterances under review, because a
+    journal was lost or because a model read them later; the entries that a later answer contradicts; and what still
+    waits for a model. `show` tells more of one, `retry` and `discard` decide about it, `stand` takes a flag away.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
         entries = journal.held() if held else journal.entries(limit)
         waiting, counts = (journal.under_review() if held else []), journal.counts()
+        flagged, deferred = (journal.flagged(), journal.deferred()) if held else ([], [])
     if as_json:
-        for told in (*map(tables.entry_json, entries), *map(tables.review_json, waiting)):
+        reviewed = map(tables.review_json, waiting)
+        for told in (
+            *map(tables.entry_json, entries),
+            *reviewed,
+            *map(tables.flagged_json, flagged),
+            *map(tables.deferred_json, deferred),
+        ):
             line(json.dumps(told))
-    elif held and not entries and not waiting:
+    elif held and not (entries or waiting or flagged or deferred):
         line("nothing waits for a person")
     else:
         show(tables.entries(entries))
-        for utterance in waiting:
-            line(f"utterance {utterance.utterance_id} ({utterance.form}) is under review")
+        for told_line in (*map(tables.review_line, waiting), *map(tables.flagged_line, flagged)):
+            line(told_line)
+        if deferred:
+            line(f"{len(deferred)} utterances wait for a model, the oldest is {deferred[0].utterance_id}")
         line(tables.counted(counts))
 
 
@@ -88,6 +102,22 @@ def queue_discard(
     line(f"{which}: given up")
 
 
+@commands.command("stand", epilog=EXIT_CODES)
+def queue_stand(
+    which: Which,
+    reason: Annotated[str | None, typer.Option(help="Why, in your words; it is kept with your login name.")] = None,
+    config: Config = None,
+    state: State = None,
+) -> None:
+    """Let an entry stand that a later answer contradicts: you have looked at it, and it is right.
+
+    Stop the agent first: one process writes a journal.
+    """
+    with Journal.open(settings(config, state=state).state) as journal:
+        journal.stand(which, _who(), reason)
+    line(f"{which}: stands")
+
+
 @commands.command("export", epilog=EXIT_CODES)
 def queue_export(
     file: Annotated[Path, typer.Argument(help="The file to write: JSON lines, an entry each.")],
@@ -110,12 +140,38 @@ def queue_export(
     line(f"{file}: {written} entries")
 
 
+@commands.command("reconcile", epilog=EXIT_CODES)
+def queue_reconcile(
+    config: Config = None, broker: Broker = None, state: State = None, wait: Wait = 60.0, as_json: AsJson = False
+) -> None:
+    """Compare this device with the inventory, and send again what the inventory lacks.
+
+    For an inventory that was restored from a backup, or to be sure. A running agent does the same by itself at each
+    connection, so stop it first: one process writes a journal. Exit code 75 if the two did not agree in time.
+    """
+    log_warnings()
+    given = settings(config, broker, state)
+    Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare
+    with Desk(given.state, given.keep) as desk:
+        found = asyncio.run(reconcile(given, desk, lambda _: None, within_s=wait))
+    if as_json:
+        line(json.dumps(asdict(found)))
+    else:
+        line(f"{found.sent_again} sent again, {found.unsettled} not confirmed yet")
+    if not found.agreed:
+        raise Unfinished(f"the inventory did not confirm within {wait:g} s that it has everything: {_why(found)}")
+
+
 @commands.command("unsettled")
 def queue_unsettled(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """How many entries the inventory has not confirmed yet."""
     with Journal.inspect(settings(config, state=state).state) as journal:
         owed = journal.unsettled()
     line(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
+
+
+def _why(found: Reconciled) -> str:
+    return found.trouble or "is `dockvoice inventory` running, and may this device read its receipts?"
 
 
 def _who() -> str:

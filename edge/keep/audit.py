@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge import chain
 from edge.chain import Broken, Chain, Span, Wrong
+from edge.keep.anchor import Anchor
 from edge.keep.disk import refusals
 from edge.keep.rows import Trailed
 from edge.keep.view import JournalView
@@ -19,13 +20,15 @@ class Report:
     """What an audit found."""
 
     events: int
-    """How many hold, from the first one on."""
+    """How many hold, from the first one on that is kept."""
     removed: int
     """Of how many of them the recording was removed to make room."""
     broken: Broken | None
     """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
     spans: tuple[Span, ...]
     """Who signed what."""
+    forgotten: int = 0
+    """How many events before them the device removed to make room."""
 
 
 def verify(journal: JournalView, tell: Callable[[int], None] = lambda _: None) -> Report:
@@ -34,9 +37,13 @@ def verify(journal: JournalView, tell: Callable[[int], None] = lambda _: None) -
     `tell` hears after each event how many hold. Works beside the process that writes: what is committed meanwhile may
     be looked at or not. Raises StorageFailed where the disk does not give back what is there.
     """
-    links = Chain(journal.keys())
-    newest, removed, wrong = journal.last_sequence(), 0, None
-    for trailed in journal.trail():
+    keys, anchor = journal.keys(), Anchor.read(journal.directory)
+    if wrong := anchor.wrong(keys):
+        return Report(0, 0, Broken(anchor.sequence, wrong), ())
+    links = Chain(keys)
+    links.last, links.link = anchor.sequence, anchor.link
+    newest, removed = journal.last_sequence(), 0
+    for trailed in journal.trail(after=anchor.sequence):
         recording = journal.directory / trailed.audio_path
         if wrong := links.wrong_with(trailed) or _reading_wrong(trailed) or _recording_wrong(trailed, recording):
             break
@@ -45,7 +52,8 @@ def verify(journal: JournalView, tell: Callable[[int], None] = lambda _: None) -
         tell(links.last)
     if wrong is None and links.last < newest:
         wrong = Wrong.MISSING
-    return Report(links.last, removed, None if wrong is None else Broken(links.last + 1, wrong), tuple(links.spans))
+    broken = None if wrong is None else Broken(links.last + 1, wrong)
+    return Report(links.last - anchor.sequence, removed, broken, tuple(links.spans), anchor.sequence)
 
 
 def _reading_wrong(trailed: Trailed) -> Wrong | None:

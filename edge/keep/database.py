@@ -98,6 +98,11 @@ def check_at_work(path: Path) -> None:
         raise
 
 
+def sqlite_version() -> str:
+    """The version of SQLite that this program runs on."""
+    return sqlite3.sqlite_version
+
+
 @contextmanager
 def writing(db: Database, path: Path) -> Iterator[None]:
     """One transaction, with the write lock from its first statement: afterwards all of it is on the disk, or nothing.

@@ -11,7 +11,8 @@ from edge.keep.rows import OutboxState, Row
 from edge.records import FieldValue
 
 SELECT = """
-    SELECT u.utterance_id, u.form, u.heard_at, u.outcome, u.review, u.audio_path, u.audio_sha256, u.audio_removed_at,
+    SELECT u.utterance_id, u.form, u.heard_at, u.outcome, u.review, u.flag, u.audio_path, u.audio_sha256,
+        u.audio_removed_at,
         coalesce(e.fields, u.fields) AS fields, e.event_id, e.sequence, e.operator, e.recorded_at,
         o.state, o.attempts, o.settled_at, o.reason, o.receipt, o.body
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
@@ -23,10 +24,24 @@ class Decision:
     """What a person decided."""
 
     decision: str
-    """`retry` or `discard`."""
+    """`retry`, `discard` or `stand`."""
     who: str
     reason: str | None
     decided_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a model answered."""
+
+    interpreter: str
+    came: str
+    """`in time`, `late` (after the verdict) or `deferred` (to an utterance that was kept for later)."""
+    answered_at: str
+    reading: Mapping[str, Any] | None
+    """None where the verdict's own reading has it, or where it was none."""
+    request_id: str | None
+    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,8 @@ class Dossier:
     outcome: str | None
     review: str | None
     """Why a person must look at it before anything is made of it."""
+    flag: str | None
+    """Why a person should look at its entry, which stands."""
     fields: Mapping[str, FieldValue]
     audio_path: str
     """Relative to the state directory."""
@@ -57,10 +74,12 @@ class Dossier:
     event: Mapping[str, Any] | None
     """As it was made, also where its tombstone was published."""
     decisions: tuple[Decision, ...]
+    answers: tuple[Answered, ...]
+    """Of models, in the order in which they came."""
 
 
-def dossier(row: Row, decisions: Iterable[Row]) -> Dossier:
-    """From a row of `SELECT`, and the rows of `decisions` on it."""
+def dossier(row: Row, decisions: Iterable[Row], answers: Iterable[Row]) -> Dossier:
+    """From a row of `SELECT`, and the rows of `decisions` and `answers` on it."""
     row = dict(row)
     receipt, body = row.pop("receipt"), row.pop("body")
     return Dossier(
@@ -72,4 +91,9 @@ def dossier(row: Row, decisions: Iterable[Row]) -> Dossier:
         receipt=None if receipt is None else json.loads(receipt),
         event=None if body is None else json.loads(body),
         decisions=tuple(Decision(**decision) for decision in decisions),
+        answers=tuple(map(_answered, answers)),
     )
+
+
+def _answered(row: Row) -> Answered:
+    return Answered(**{**row, "reading": None if row["reading"] is None else json.loads(row["reading"])})

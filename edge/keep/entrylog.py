@@ -10,17 +10,21 @@ inventory has already comes to it under its old event id and is a duplicate ther
 A line may be there whose transaction failed. Nobody was told of its entry; if the process lives on, the next commit
 has the same number and takes its place; if not, the next opening enters it: it was said, understood and accepted.
 
-The log is only added to. It takes about two kilobytes an entry, next to recordings of fifty.
+The log is added to at its end, and loses its beginning when the oldest entries are removed (see forgetting.py): what is
+gone from it is a hole in the file, which takes no room. It takes some three kilobytes an entry, next to recordings of
+fifty.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from edge.keep import holes
 from edge.keep.disk import refusals, sync_directory
 from edge.keep.rows import Row, to_json
 
@@ -31,6 +35,14 @@ Rows = dict[str, Row]
 
 _BLOCK = 64 * 1024
 """Bytes read from the end at a time, to find the last line: many times the longest."""
+
+_SECTOR = 512
+"""What stat(2) counts blocks in."""
+
+_HOLE = b"\0"
+"""What a hole reads as; it may end in the middle of a block, right before a line."""
+
+log = logging.getLogger(__name__)
 
 
 class EntryLog:
@@ -44,6 +56,7 @@ class EntryLog:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if is_new:
                 sync_directory(directory)
+            self._told = False
             self._start, self._end, self.newest = self._tail()
             """Where the last whole line starts and ends, and its entry; None while there is none."""
 
@@ -81,9 +94,29 @@ class EntryLog:
         if self.newest is not None:
             self.append(self.newest)
 
+    @property
+    def taken(self) -> int:
+        """How many bytes it takes on the disk, without its hole."""
+        return os.fstat(self._descriptor).st_blocks * _SECTOR
+
+    def can_forget(self) -> bool:
+        """Whether it can lose its beginning; where the disk cannot do that, it is told once. Raises StorageFailed."""
+        with refusals(self.path):
+            possible = holes.possible(self._descriptor)
+        if not possible and not self._told:
+            log.warning("%s: its file system cannot shorten it at its beginning; no entries are removed", self.path)
+            self._told = True
+        return possible
+
+    def forget(self, upto: int) -> None:
+        """Give the room of the entries up to this number back, but never that of the last. Raises StorageFailed."""
+        with refusals(self.path):
+            holes.punch(self._descriptor, min(self._end_of(upto), self._start))
+
     def entries(self) -> Iterator[Rows]:
         """All entries in order. A damaged line is left out."""
         with refusals(self.path), self.path.open("rb") as file:
+            file.seek(holes.first_data(file.fileno()))
             for line in file:
                 if (entry := _parsed(line)) is not None:
                     yield entry
@@ -98,6 +131,16 @@ class EntryLog:
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._descriptor)
+
+    def _end_of(self, upto: int) -> int:
+        """Where the lines up to this number end."""
+        with self.path.open("rb") as file:
+            end = file.seek(holes.first_data(file.fileno()))
+            for line in file:
+                if (entry := _parsed(line)) is not None and number(entry) > upto:
+                    break
+                end += len(line)
+        return end
 
     def _write(self, line: bytes, start: int) -> None:
         written = 0
@@ -128,7 +171,7 @@ def _last_line(chunk: bytes) -> tuple[int, int, Rows] | None:
     while end:
         start = chunk.rfind(b"\n", 0, end - 1) + 1
         if (entry := _parsed(chunk[start:end])) is not None:
-            return start, end, entry
+            return end - len(chunk[start:end].lstrip(_HOLE)), end, entry
         end = start
     return None
 
@@ -140,7 +183,7 @@ def _line(entry: Rows) -> bytes:
 
 def _parsed(line: bytes) -> Rows | None:
     """What a line says; None if it is cut off or damaged."""
-    check, _, content = line.removesuffix(b"\n").partition(b" ")
+    check, _, content = line.lstrip(_HOLE).removesuffix(b"\n").partition(b" ")
     if check != b"%08x" % zlib.crc32(content):
         return None
     entry: Rows = json.loads(content)

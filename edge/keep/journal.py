@@ -4,6 +4,7 @@
         journal.db                               the tables (see schema.py)
         journal.lock                             held by the one process that writes
         entries.log                              each entry once more (see entrylog.py)
+        journal.anchor                           where both begin, if not with the first entry (see anchor.py)
         evidence/2026-11-20/<utterance_id>.flac  the recordings
 
 Each method that writes is one transaction, and what it wrote is on the disk when it returns. Used by one thread at a
@@ -26,9 +27,9 @@ import uuid_utils
 from edge import chain
 from edge.chain import PublicKey
 from edge.errors import StorageFailed
-from edge.keep import committed, evidence, rows
+from edge.keep import committed, evidence, forgetting, rows
+from edge.keep.answers import Answers, AnswersView
 from edge.keep.database import JOURNAL, check_at_work, open_for_reading
-from edge.keep.deadletters import DeadLetters
 from edge.keep.disk import DiskFull, make_directory, refusals
 from edge.keep.entrylog import EntryLog
 from edge.keep.evidence import Evidence
@@ -55,7 +56,7 @@ __all__ = ["Counts", "Journal", "JournalView", "KeptEntry", "KeptUtterance"]
 log = logging.getLogger(__name__)
 
 
-class Journal(DeadLetters):
+class Journal(Answers):
     """A device's journal, open to be written by this process alone."""
 
     _key: DeviceKey
@@ -92,7 +93,7 @@ class Journal(DeadLetters):
         check_at_work(directory / JOURNAL)
 
     @classmethod
-    def inspect(cls, directory: Path) -> JournalView:
+    def inspect(cls, directory: Path) -> AnswersView:
         """The journal in `directory` to look at, also while another process writes it.
 
         Raises UnreadableInput when there is none or it is of an older version, StorageFailed, Misconfigured.
@@ -100,7 +101,7 @@ class Journal(DeadLetters):
         db = open_for_reading(directory / JOURNAL)
         held = ExitStack()
         held.callback(db.close)
-        return JournalView(directory, db, held)
+        return AnswersView(directory, db, held)
 
     @property
     def public_key(self) -> PublicKey:
@@ -125,7 +126,7 @@ class Journal(DeadLetters):
         return self._in_place(utterance, recording)
 
     def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
-        """Keep a verdict that makes no entry: ask, repeat, ignore. The last one stands, and a commit may follow it.
+        """Keep a verdict that makes no entry: ask, repeat, ignore, defer. The last one stands; a commit may follow.
 
         Raises ValueError where it would contradict a commit, LookupError for an utterance that never began.
         """
@@ -206,6 +207,18 @@ class Journal(DeadLetters):
                     "WHERE utterance_id = ? AND evidence = 'spare'",
                     [removed_at, spare.utterance_id],
                 )
+
+    def entries_bytes(self) -> int:
+        """How much room the entries take, here and in their second copy."""
+        with refusals(self._path):
+            return forgetting.taken(self._db, self._entry_log)
+
+    def forget(self, at_most: int) -> int:
+        """Remove so many of the oldest entries at most, if nothing rests on them any more (see forgetting.py).
+
+        Returns how many it were. Raises StorageFailed.
+        """
+        return forgetting.forget(self._directory, self._db, self._entry_log, self._key, at_most)
 
     def _notice_new_key(self) -> None:
         last = self._rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")

@@ -169,7 +169,8 @@ def _review(directory: Path, db: Database) -> int:
             _keep_for_review(directory, db, path)
     marked = db.execute(
         "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
-        "WHERE outcome IS NULL OR outcome = 'accept' AND utterance_id NOT IN (SELECT utterance_id FROM entries)",
+        "WHERE outcome IS NULL OR outcome = 'accept' AND evidence <> 'removed' "
+        "AND utterance_id NOT IN (SELECT utterance_id FROM entries)",
         [JOURNAL_LOST],
     )
     return marked.rowcount

@@ -1,4 +1,4 @@
-"""Room on the disk: recordings that nothing rests on any more make it, the oldest first; the reserve is held ready."""
+"""Room on the disk: what nothing rests on any more makes it, the oldest first; the reserve is held ready."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ MB = 1_000_000
 _AT_ONCE = 500
 """Recordings removed in one go: a fraction of a second in which nothing can be committed."""
 
+_FORGOTTEN_AT_ONCE = 200
+"""Entries removed in one go: some tens of milliseconds; more than are made between two looks at the disk."""
+
 
 def tidy(journal: Journal, keep: Keep, reserve: Reserve, now: datetime) -> int:
     """Make room where it is wanting, and refill the reserve where there is some. Returns the bytes free afterwards.
@@ -25,6 +28,8 @@ def tidy(journal: Journal, keep: Keep, reserve: Reserve, now: datetime) -> int:
     free = free_bytes(journal.directory) - reserve.lacks
     over_budget = journal.evidence_bytes() - keep.budget_mb * MB
     _prune(journal, max(over_budget, keep.alarm_free_mb * MB - free), keep, now)
+    if journal.entries_bytes() > keep.entries_mb * MB:
+        journal.forget(_FORGOTTEN_AT_ONCE)
     # What the reserve takes must not be what recording stops for.
     if free_bytes(journal.directory) - reserve.lacks >= keep.stop_free_mb * MB:
         reserve.refill()

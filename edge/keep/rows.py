@@ -95,7 +95,7 @@ class Counts:
     """How many of each the journal holds."""
 
     heard: int
-    """All utterances; those without a verdict are the difference to the next four."""
+    """All utterances; those without a verdict are the difference to the next four and to `deferred`."""
     accepted: int
     asked: int
     repeat: int
@@ -104,6 +104,8 @@ class Counts:
     applied: int
     duplicate: int
     refused: int
+    deferred: int = 0
+    """Not read surely yet, or under review since; given up, they count as ignored."""
 
 
 def to_json(value: object) -> str:
@@ -129,16 +131,22 @@ def verdict_columns(reading: Reading | None, verdict: Verdict) -> Row:
 
 def reading_json(reading: Reading) -> str:
     """A reading as it is stored."""
+    return to_json(_reading(reading))
+
+
+def _reading(reading: Reading) -> Row:
     # Not asdict of the whole: it cannot copy a Mapping that is no dict.
-    return to_json(
-        {
-            "interpreter": reading.interpreter,
-            "form": reading.form,
-            "words": [asdict(word) for word in reading.words],
-            "fields": {name: asdict(field) for name, field in reading.fields.items()},
-            "not_understood": reading.not_understood,
-        }
-    )
+    return {
+        "interpreter": reading.interpreter,
+        "form": reading.form,
+        "act": reading.act,
+        "command": reading.command,
+        "words": [asdict(word) for word in reading.words],
+        "fields": {name: asdict(field) for name, field in reading.fields.items()},
+        "not_understood": reading.not_understood,
+        "usage": None if reading.usage is None else asdict(reading.usage),
+        "opinions": [_reading(opinion) for opinion in reading.opinions],
+    }
 
 
 def audit_columns(event: Mapping[str, Any], key: PublicKey) -> Row:

@@ -12,11 +12,11 @@ from sqlite_utils import Database
 from edge.keep.committed import insert
 from edge.keep.rows import Row
 
-_TABLES = ("utterances", "entries", "audit", "outbox", "decisions")
+_TABLES = ("utterances", "entries", "audit", "outbox", "decisions", "answers")
 """In the order in which they refer to one another. `tally` follows from the others."""
 
 _LATER = {
-    "utterances": "UPDATE utterances SET evidence = :evidence, audio_removed_at = :audio_removed_at "
+    "utterances": "UPDATE utterances SET evidence = :evidence, audio_removed_at = :audio_removed_at, flag = :flag "
     "WHERE utterance_id = :utterance_id AND audio_path = :audio_path",
     "outbox": "UPDATE outbox SET state = :state, attempts = :attempts, sent_at = :sent_at, settled_at = :settled_at, "
     "receipt = :receipt, reason = :reason, tombstone = :tombstone "
@@ -25,7 +25,7 @@ _LATER = {
 """What the second copy of an entry cannot know, because it came later: whether its recording was removed, and how far
 its event has come."""
 
-_BEFORE_IT = {"evidence": "needed", "audio_removed_at": None, "reason": None, "tombstone": None}
+_BEFORE_IT = {"evidence": "needed", "audio_removed_at": None, "flag": None, "reason": None, "tombstone": None}
 """What stands for a column that the broken journal does not have yet."""
 
 

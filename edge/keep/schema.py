@@ -1,12 +1,14 @@
 """The journal's tables, and how an older journal becomes a current one.
 
 utterances  what was heard, written before anything reads it; `outcome` is NULL until a verdict falls. `review` says why
-            a person must look at it first. `evidence`: its recording is needed, is spare, or was removed to make room
+            a person must look at it first, `flag` why at its entry, which stands. `evidence`: its recording is needed,
+            is spare, or was removed to make room
 entries     what operators meant: one row per accepted utterance, never changed
 audit       the chain over the entries' events (see `edge/chain.py`), never changed
 outbox      each entry's event as published, and what became of it; owed until `settled_at`. Of a dead letter the
             `tombstone` is published in the place of its `body`
-decisions   what a person decided about dead letters and utterances under review, and why
+decisions   what a person decided about dead letters, flags and utterances under review, and why
+answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
 tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
 
 All tables are STRICT: a number cannot slip in where an identifier belongs. JSON is kept as text, so that "007" stays
@@ -96,6 +98,18 @@ def dead_letters_and_room(db: Database) -> None:
     db.executescript(_DEAD_LETTERS)
     db.executescript(_ROOM)
     db.executescript(_TALLY)
+
+
+@migrations()
+def answers_of_models(db: Database) -> None:
+    """Answers of models are counted, late ones kept; what nothing could read is deferred; entries can be flagged."""
+    db.executescript(_ANSWERS)
+
+
+@migrations()
+def removed_recordings(db: Database) -> None:
+    """Utterances whose recording is gone are found by their time, so that they can be removed in their turn."""
+    db.execute("CREATE INDEX utterances_removed ON utterances (heard_at) WHERE evidence = 'removed'")
 
 
 def refuse_newer(db: Database, path: Path) -> None:
@@ -216,4 +230,43 @@ _TALLY = """
         INSERT INTO tally VALUES ('event ' || NEW.fate, 1) ON CONFLICT (what) DO UPDATE SET n = n + 1;
         UPDATE tally SET n = n + (NEW.settled_at IS NULL) - (OLD.settled_at IS NULL) WHERE what = 'owed';
     END;
+"""
+
+_ANSWERS = """
+    CREATE TABLE answers (
+        id INTEGER PRIMARY KEY NOT NULL,
+        utterance_id TEXT NOT NULL REFERENCES utterances (utterance_id),
+        interpreter TEXT NOT NULL,
+        came TEXT NOT NULL CHECK (came IN ('in time', 'late', 'deferred')),
+        answered_at TEXT NOT NULL,
+        reading TEXT CHECK (reading IS NULL OR json_valid(reading)),  -- NULL: the verdict's own has it, or it is none
+        client TEXT,                     -- this and what follows: as the service counted, where it charges
+        model TEXT,
+        request_id TEXT,
+        text_tokens_in INTEGER NOT NULL DEFAULT 0,
+        audio_tokens_in INTEGER NOT NULL DEFAULT 0,
+        tokens_out INTEGER NOT NULL DEFAULT 0,
+        audio_seconds REAL NOT NULL DEFAULT 0,
+        cost_usd REAL                    -- NULL: no price was set
+    ) STRICT;
+    CREATE INDEX answers_to ON answers (utterance_id);
+    CREATE INDEX answers_at ON answers (answered_at);
+
+    ALTER TABLE utterances ADD COLUMN flag TEXT;
+    CREATE INDEX utterances_flagged ON utterances (heard_at) WHERE flag IS NOT NULL;
+    CREATE INDEX utterances_deferred ON utterances (heard_at, utterance_id)
+        WHERE outcome = 'defer' AND review IS NULL;
+
+    CREATE TABLE decisions_with_flags (
+        id INTEGER PRIMARY KEY NOT NULL,
+        subject TEXT NOT NULL,           -- an event id, or the id of an utterance
+        decision TEXT NOT NULL CHECK (decision IN ('retry', 'discard', 'stand')),
+        who TEXT NOT NULL,
+        reason TEXT,
+        decided_at TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO decisions_with_flags SELECT id, subject, decision, who, reason, decided_at FROM decisions ORDER BY id;
+    DROP TABLE decisions;
+    ALTER TABLE decisions_with_flags RENAME TO decisions;
+    CREATE INDEX decisions_on ON decisions (subject);
 """

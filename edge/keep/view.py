@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from edge.chain import PublicKey
 from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import dossier, evidence, rows
+from edge.keep.anchor import Anchor
 from edge.keep.database import CHECKED_AT_ONCE, JOURNAL
 from edge.keep.disk import refusals
 from edge.keep.dossier import Dossier
@@ -25,10 +26,11 @@ RECORDING = "sha256:"
 
 log = logging.getLogger(__name__)
 
-_KEPT = """
+KEPT = """
     SELECT u.*, e.fields AS entry_fields, e.event_id, o.state
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
 """
+"""Utterances with what became of them, as `rows.kept_utterance` takes them."""
 
 _ENTRY = "SELECT e.*, o.state, o.attempts, o.receipt, o.reason FROM entries e JOIN outbox o USING (event_id)"
 
@@ -81,7 +83,7 @@ class JournalView:
         if not source.startswith(RECORDING):
             return None
         found = self._rows(
-            f"{_KEPT} WHERE source = ? AND speech_start < ? AND speech_end > ? ORDER BY speech_start LIMIT 1",
+            f"{KEPT} WHERE source = ? AND speech_start < ? AND speech_end > ? ORDER BY speech_start LIMIT 1",
             source,
             segment.speech_end,
             segment.speech_start,
@@ -90,7 +92,7 @@ class JournalView:
 
     def kept(self, utterance_id: str) -> KeptUtterance | None:
         """What the journal knows of an utterance; None if it never heard it."""
-        found = self._rows(f"{_KEPT} WHERE utterance_id = ?", utterance_id)
+        found = self._rows(f"{KEPT} WHERE utterance_id = ?", utterance_id)
         return rows.kept_utterance(found[0]) if found else None
 
     def unread(self) -> Iterator[Utterance]:
@@ -110,7 +112,7 @@ class JournalView:
 
     def under_review(self) -> list[KeptUtterance]:
         """The utterances that a person must look at before anything is made of them, oldest first."""
-        return [rows.kept_utterance(row) for row in self._rows(f"{_KEPT} WHERE review IS NOT NULL ORDER BY heard_at")]
+        return [rows.kept_utterance(row) for row in self._rows(f"{KEPT} WHERE review IS NOT NULL ORDER BY heard_at")]
 
     def due(self, limit: int) -> list[OutboxRow]:
         """The first `limit` events that nothing has settled, in the order they were committed.
@@ -161,6 +163,7 @@ class JournalView:
             applied=tally.get(f"event {ReceiptOutcome.APPLIED}", 0),
             duplicate=tally.get(f"event {ReceiptOutcome.DUPLICATE}", 0),
             refused=tally.get(f"event {ReceiptOutcome.REFUSED}", 0),
+            deferred=tally.get(f"utterance {Outcome.DEFER}", 0),
         )
 
     def entries(self, limit: int) -> list[KeptEntry]:
@@ -201,14 +204,24 @@ class JournalView:
 
     def _dossier(self, row: Row) -> Dossier:
         decisions = "SELECT decision, who, reason, decided_at FROM decisions WHERE subject = ? ORDER BY id"
-        return dossier.dossier(row, self._rows(decisions, row["utterance_id"]))
+        answers = (
+            "SELECT interpreter, came, answered_at, reading, request_id, cost_usd FROM answers "
+            "WHERE utterance_id = ? ORDER BY id"
+        )
+        utterance_id = row["utterance_id"]
+        return dossier.dossier(row, self._rows(decisions, utterance_id), self._rows(answers, utterance_id))
 
-    def trail(self) -> Iterator[Trailed]:
-        """Every event with its link and all it rests on, in the order of their sequence.
+    @property
+    def forgotten(self) -> int:
+        """The last number whose entry was removed to make room; 0 where none was."""
+        return Anchor.read(self._directory).sequence
+
+    def trail(self, after: int = 0) -> Iterator[Trailed]:
+        """Every event behind this number with its link and all it rests on, in the order of their sequence.
 
         Read in pages: an audit of a long journal must not keep the agent's log (WAL) from being folded in.
         """
-        last = 0
+        last = after
         while page := self._rows(f"{_TRAIL} WHERE a.sequence > ? ORDER BY a.sequence LIMIT {_PAGE}", last):
             yield from map(rows.trailed, page)
             last = page[-1]["sequence"]

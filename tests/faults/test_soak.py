@@ -1,0 +1,52 @@
+"""A minute of steady load with faults, and half a minute of the same with a planted leak: both get their true verdict.
+
+`make soak` does it for half an hour.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.faults.soak.slopes import Limit, Point, trend
+from tests.faults.soak.soak import FILES, LATENESS, MEMORY, soak
+
+PACE_S = 0.05
+"""Faster than in the long form, so that a leak of an utterance shows in seconds."""
+
+A_MEGABYTE = Limit("RSS", "MB", at_once=1.0, hourly=60.0, reason="")
+
+
+def rising(by: float, seconds: int = 60, start: float = 100.0) -> list[Point]:
+    return [Point(float(second), start + by * second) for second in range(seconds)]
+
+
+@pytest.mark.parametrize(("by", "allowed"), [(0.0, True), (-1.0, True), (0.03, True), (0.04, False), (1.0, False)])
+def test_growth_is_held_against_what_is_allowed_at_once_and_an_hour(by: float, allowed: bool) -> None:
+    assert A_MEGABYTE.allows(trend([rising(by)])) is allowed
+
+
+def test_what_a_fault_did_for_a_while_is_no_growth_and_hides_none() -> None:
+    bad_moments = [Point(point.at, point.value * (9 if point.at % 5 == 0 else 1)) for point in rising(0.04)]
+    assert trend([bad_moments]).slope == pytest.approx(0.04, rel=0.5)
+    level = [Point(point.at, 900.0 if 20 <= point.at < 28 else 100.0) for point in rising(0.0)]
+    assert trend([level]).slope == 0.0
+
+
+def test_a_process_that_begins_anew_with_less_has_grown_all_the_same() -> None:
+    found = trend([rising(1.0), rising(1.0, start=0.0)])
+    assert (found.slope, found.seconds) == (1.0, 118.0)
+
+
+def test_nothing_grows_in_a_minute_and_a_planted_leak_is_found(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as stages:
+        sound = stages.submit(soak, tmp_path / "sound", 60, pace_s=PACE_S)
+        leaking = stages.submit(soak, tmp_path / "leaking", 36, pace_s=PACE_S, leaking=True)
+        print(sound.result(), leaking.result(), sep="\n\n")
+    # Lateness is told and not judged here: others may use the machine, and a minute is short.
+    assert [limit for _, limit in sound.result().growing if limit not in LATENESS] == [], sound.result()
+    assert {("agent", MEMORY), ("agent", FILES)} <= set(leaking.result().growing), leaking.result()
+    assert sound.result().tally.exact
+    assert leaking.result().tally.exact

@@ -1,0 +1,126 @@
+"""When the wall clock may be believed: somebody vouches for it, it was not set meanwhile, and it is not in the past."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.watch.clock import RELEASED, STEP_S, VOUCHED_S, Clock, ClockWatch, Look, look
+from tests.faults.oracle import faults
+
+NOON = RELEASED + 1_000_000.0
+
+
+def at(steady: float, *, ahead: float = 0.0, vouched: bool = True) -> Look:
+    """The clocks after so many seconds, the wall clock `ahead` of what it showed at first."""
+    return Look(NOON + steady + ahead, steady, vouched)
+
+
+@pytest.mark.parametrize(
+    ("first", "believed"),
+    [
+        (at(0), True),
+        (at(0, vouched=False), False),
+        (at(0, ahead=RELEASED - NOON), True),
+        (at(0, ahead=RELEASED - NOON - 1), False),
+        (Look(0.0, 0.0, vouched=True), False),
+    ],
+    ids=["vouched for", "nobody vouches", "the day of the release", "before the release", "1970"],
+)
+def test_at_first_it_is_what_the_system_says_unless_that_cannot_be(first: Look, believed: bool) -> None:
+    assert ClockWatch(first).believed is believed
+
+
+@pytest.mark.parametrize(
+    ("by", "noticed"), [(STEP_S * 0.9, False), (STEP_S * 1.1, True), (-86_400.0, True), (-0.4, False)]
+)
+def test_a_step_is_told_once_and_what_a_daemon_adjusts_is_none(by: float, noticed: bool) -> None:
+    watch = ClockWatch(at(0))
+    steps = [watch.look(at(1)), watch.look(at(2, ahead=by)), watch.look(at(3, ahead=by))]
+    assert steps == [0.0, pytest.approx(by) if noticed else 0.0, 0.0]
+    assert watch.believed is not noticed
+
+
+def test_hours_of_sleep_are_no_step() -> None:
+    watch = ClockWatch(at(0))
+    assert watch.look(at(30_000)) == 0.0
+    assert watch.believed
+
+
+def test_after_a_step_it_is_believed_again_when_it_was_synchronised_again() -> None:
+    watch = ClockWatch(at(0))
+    watch.look(at(1, ahead=60, vouched=False))
+    watch.look(at(2, ahead=60, vouched=False))
+    assert not watch.believed
+    watch.look(at(3, ahead=60))
+    assert watch.believed
+
+
+def test_a_step_the_kernel_knew_nothing_of_is_doubted_until_a_daemon_must_have_looked() -> None:
+    watch = ClockWatch(at(0))
+    watch.look(at(1, ahead=60))
+    watch.look(at(VOUCHED_S, ahead=60))
+    assert not watch.believed
+    watch.look(at(VOUCHED_S + 1, ahead=60))
+    assert watch.believed
+
+
+def test_a_second_step_begins_the_doubt_anew() -> None:
+    watch = ClockWatch(at(0))
+    watch.look(at(1, ahead=60))
+    watch.look(at(1000))
+    watch.look(at(VOUCHED_S + 2))
+    assert not watch.believed
+
+
+def test_each_step_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    looks: Iterator[Look] = iter([at(0), at(1), at(2, ahead=-3600), at(3, ahead=-3600), at(4)])
+    with caplog.at_level(logging.WARNING):
+        clock = Clock(lambda: next(looks))
+        assert [clock.believed() for _ in range(4)] == [True, False, False, False]
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.split(";")[0] for line in told] == [
+        "the clock of this device was set back by 3600.0 s",
+        "the clock of this device was set forward by 3600.0 s",
+    ]
+
+
+def test_the_clocks_of_this_machine_are_read() -> None:
+    first, second = look(), look()
+    assert abs(first.wall - time.time()) < 60
+    assert second.steady >= first.steady
+
+
+STEPPED = """
+import logging, sys
+from edge.watch.clock import Clock
+logging.basicConfig(format="%(message)s")
+clock = Clock()
+print("ready", flush=True)
+sys.stdin.readline()
+clock.believed()
+"""
+
+
+def test_a_real_step_is_noticed(tmp_path: Path) -> None:
+    wall = faults.Clock(tmp_path / "clock")
+    command = [sys.executable, "-c", STEPPED]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=wall.under.environment,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        wall.step("+1d")
+        _, told = process.communicate("\n", timeout=60)
+    assert told.startswith("the clock of this device was set forward by 8640")

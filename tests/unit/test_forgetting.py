@@ -1,0 +1,234 @@
+"""The oldest entries make room: never what is owed or looked at, and the chain tells that nothing else is gone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge.chain import Broken, Wrong
+from edge.config import Keep
+from edge.deliver.events import recorded
+from edge.keep import holes, room
+from edge.keep.anchor import ANCHOR, Anchor
+from edge.keep.audit import verify
+from edge.keep.database import JOURNAL
+from edge.keep.entrylog import ENTRIES, EntryLog, number
+from edge.keep.identity import DeviceKey
+from edge.keep.journal import Journal
+from edge.keep.reserve import Reserve
+from tests.sayings import ACCEPT, ASK, MUMBLED, entry, utterance
+
+render = partial(recorded, site="hall", device="dock-1")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path) as opened:
+        yield opened
+
+
+def commit(journal: Journal, count: int, *, source: str = "microphone") -> list[str]:
+    """So many entries; their event ids."""
+    ids = []
+    for _ in range(count):
+        said = utterance(journal.last_sequence(), source=source)
+        meant = entry(said, journal.begin(said))
+        ids.append(journal.commit(meant, ACCEPT, partial(render, meant)).event_id)
+    return ids
+
+
+def outlive(journal: Journal) -> None:
+    """Remove every recording that nothing rests on."""
+    journal.remove_evidence(journal.spare_evidence(1000))
+
+
+def settled(journal: Journal, count: int) -> list[str]:
+    """So many entries that nothing rests on any more."""
+    ids = commit(journal, count)
+    for event_id in ids:
+        journal.settle(event_id, None)
+    outlive(journal)
+    return ids
+
+
+def sequences(journal: Journal) -> list[int]:
+    return [kept.sequence for kept in reversed(journal.entries(1000))]
+
+
+def logged(directory: Path) -> list[int]:
+    log = EntryLog(directory)
+    try:
+        return [number(one) for one in log.entries()]
+    finally:
+        log.close()
+
+
+def test_the_oldest_go_and_the_newest_goes_on(journal: Journal, tmp_path: Path) -> None:
+    settled(journal, 10)
+    assert [journal.forget(4), journal.forget(100), journal.forget(100)] == [4, 5, 0]
+    assert sequences(journal) == logged(tmp_path) == [10]
+    assert journal.forgotten == 9
+    commit(journal, 2)
+    assert sequences(journal) == logged(tmp_path) == [10, 11, 12]
+    report = verify(journal)
+    assert (report.events, report.forgotten, report.broken) == (3, 9, None)
+
+
+def owed(journal: Journal, _: str) -> None:
+    journal.reopen(3, 3)
+
+
+def dead(journal: Journal, event_id: str) -> None:
+    journal.reopen(3, 3)
+    journal.dead_letter(event_id, "too large", lambda event: event)
+    journal.settle(event_id, None)
+
+
+def flagged(journal: Journal, event_id: str) -> None:
+    with journal._writing():
+        journal._db.execute(
+            "UPDATE utterances SET flag = 'a model read something else' "
+            "WHERE utterance_id = (SELECT utterance_id FROM entries WHERE event_id = ?)",
+            [event_id],
+        )
+
+
+@pytest.mark.parametrize("needed", [owed, dead, flagged])
+def test_what_is_owed_or_waits_for_a_person_stays_and_all_behind_it(
+    journal: Journal, needed: Callable[[Journal, str], None]
+) -> None:
+    needed(journal, settled(journal, 6)[2])
+    assert journal.forget(100) == 2
+    assert sequences(journal) == [3, 4, 5, 6]
+
+
+def test_what_still_has_its_recording_stays(journal: Journal) -> None:
+    settled(journal, 2)
+    for event_id in commit(journal, 3):
+        journal.settle(event_id, None)
+    assert journal.forget(100) == 2
+    assert sequences(journal) == [3, 4, 5]
+
+
+def test_what_was_said_to_no_effect_goes_with_what_was_said_after_it_and_a_recording_stays_known(
+    journal: Journal,
+) -> None:
+    mumbled = [utterance(0), replace(utterance(9), heard_at=datetime(2027, 1, 1, tzinfo=UTC))]
+    for said in mumbled:
+        journal.begin(said)
+        journal.conclude(said.utterance_id, MUMBLED, ASK)
+    played = utterance(1, source="sha256:f00d")
+    meant = entry(played, journal.begin(played))
+    journal.settle(journal.commit(meant, ACCEPT, partial(render, meant)).event_id, None)
+    settled(journal, 2)
+    assert journal.forget(100) == 2
+    assert [journal.kept(said.utterance_id) is None for said in mumbled] == [True, False]
+    assert journal.known(played.source, played.segment) is not None
+
+
+def test_what_models_answered_goes_with_its_utterance(journal: Journal) -> None:
+    settled(journal, 3)
+    with journal._writing():
+        journal._db.execute(
+            "INSERT INTO answers (utterance_id, interpreter, came, answered_at) "
+            "SELECT utterance_id, 'a model', 'in time', '2026-11-20' FROM entries"
+        )
+    journal.forget(2)
+    assert [row["n"] for row in journal._db.query("SELECT count(*) AS n FROM answers")] == [1]
+
+
+def test_the_next_start_finds_all_as_it_was(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        settled(journal, 6)
+        journal.forget(3)
+        commit(journal, 1)
+    with Journal.open(tmp_path) as journal:
+        assert sequences(journal) == [4, 5, 6, 7]
+        assert [row.sequence for row in journal.due(10)] == [7]
+        assert journal.under_review() == []
+        commit(journal, 1)
+        assert verify(journal).broken is None
+
+
+def test_a_journal_that_breaks_afterwards_is_rebuilt_from_what_the_log_still_has(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        settled(journal, 6)
+        journal.forget(3)
+        commit(journal, 1)
+    (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
+    with Journal.open(tmp_path) as journal:
+        assert sequences(journal) == [4, 5, 6, 7]
+        report = verify(journal)
+        assert report.forgotten == 3
+        # What became of the recordings is not known any more, but for those that are there.
+        assert report.broken == Broken(4, Wrong.RECORDING_MISSING)
+
+
+@pytest.mark.parametrize("shortened", [False, True])
+def test_a_crash_before_the_rows_are_gone_leaves_more_than_the_anchor_says(tmp_path: Path, shortened: bool) -> None:
+    with Journal.open(tmp_path) as journal:
+        settled(journal, 5)
+        third = next(trailed for trailed in journal.trail() if trailed.sequence == 3)
+        Anchor.signed(3, third.link, DeviceKey.of(tmp_path)).write(tmp_path)
+        if shortened:
+            journal._entry_log.forget(3)
+    assert logged(tmp_path) == ([4, 5] if shortened else [1, 2, 3, 4, 5])
+    with Journal.open(tmp_path) as journal:
+        assert sequences(journal) == [1, 2, 3, 4, 5]
+        report = verify(journal)
+        assert (report.events, report.forgotten, report.broken) == (2, 3, None)
+        assert journal.forget(100) == 4
+    assert logged(tmp_path) == [5]
+
+
+def test_whoever_cuts_off_the_beginning_without_the_devices_key_is_found_out(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        settled(journal, 6)
+        journal.forget(3)
+        fifth = next(trailed for trailed in journal.trail() if trailed.sequence == 5)
+        anchor = tmp_path / ANCHOR
+        honest = anchor.read_text()
+        for forged, found in (
+            ({"sequence": 5, "link": fifth.link}, Broken(5, Wrong.FORGED)),
+            ({"removed_at": "2020-01-01"}, Broken(3, Wrong.FORGED)),
+            ({"keyid": "0" * 16}, Broken(3, Wrong.UNKNOWN_KEY)),
+        ):
+            anchor.write_text(json.dumps({**json.loads(honest), **forged}))
+            assert verify(journal).broken == found
+        anchor.unlink()
+        assert verify(journal).broken == Broken(1, Wrong.MISSING)
+        anchor.write_text(honest)
+        assert verify(journal).broken is None
+
+
+def test_room_is_made_until_the_entries_are_within_their_budget(journal: Journal, tmp_path: Path) -> None:
+    settled(journal, 350)
+    owed_since = len(sequences(journal)) + 1
+    commit(journal, 20)
+    before = journal.entries_bytes()
+    keep = Keep(entries_mb=1, alarm_free_mb=2, stop_free_mb=1)
+    for _ in range(20):
+        room.tidy(journal, keep, Reserve(tmp_path, 0), datetime.now(UTC))
+    assert before > 1.5 * room.MB
+    assert journal.entries_bytes() <= room.MB
+    assert sequences(journal)[-20:] == list(range(owed_since, owed_since + 20))
+    assert (tmp_path / ENTRIES).stat().st_blocks * 512 < (tmp_path / ENTRIES).stat().st_size / 2
+    assert verify(journal).broken is None
+
+
+def test_on_a_disk_that_knows_no_holes_nothing_is_removed_and_it_is_told_once(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settled(journal, 5)
+    monkeypatch.setattr(holes, "possible", lambda _: False)
+    assert [journal.forget(2), journal.forget(2)] == [0, 0]
+    assert sequences(journal) == [1, 2, 3, 4, 5]
+    assert caplog.text.count("no entries are removed") == 1
+    assert journal.forgotten == 0
+    assert verify(journal).broken is None
