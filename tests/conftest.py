@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from tests.postgresql import postgresql
+from tests.standin import standin, standin_process
 
-__all__ = ["postgresql"]  # a fixture for all: one cluster serves every test that needs one
+# Fixtures for all: one cluster, and one stand-in for the cloud models, serve every test that needs one.
+__all__ = ["postgresql", "standin", "standin_process"]
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - names to allow, nothing is bound here
 
@@ -21,14 +23,18 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every connection that would leave this machine: no test can reach a paid API by accident."""
-    connect = socket.socket.connect
+    for way in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, way, _guarded(getattr(socket.socket, way)))
 
-    def guarded(self: socket.socket, address: Any) -> None:
+
+def _guarded(connect: Callable[[socket.socket, Any], int | None]) -> Callable[[socket.socket, Any], int | None]:
+    def guarded(self: socket.socket, address: Any) -> int | None:
         if isinstance(address, tuple) and str(address[0]) not in LOOPBACK and not str(address[0]).startswith("127."):
+            self.close()  # who asked expects an OSError, and would leave it open
             raise AssertionError(f"a test tried to reach {address[0]}: tests stay on this machine")
-        connect(self, address)
+        return connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    return guarded
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +48,9 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
         monkeypatch.delenv(name)
     for name in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):  # one on this machine would take requests beyond it
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     home = tmp_path_factory.getbasetemp() / "home"
     home.mkdir(exist_ok=True)
     monkeypatch.setenv("HOME", str(home))

@@ -1,0 +1,114 @@
+"""The form that a tool's own schema describes, for tools that no known form stands behind.
+
+A model knows no more than this either: names, types, limits, and the words in quotation marks of a description.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from edge.errors import Misconfigured
+from edge.forms.form import SUFFIX, Form
+from edge.forms.shape import Shape
+from edge.forms.spoken import Spoken
+from edge.forms.spoken.words import RESERVED
+
+_QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")
+"""Words that a description says are spoken: 'pallet number'."""
+
+_NOT_NAMES = {"id", "number", "no", "code", "value", "name"}
+"""Parts of a field's name that nobody says by themselves."""
+
+_NO_FIELDS = {"heard", "reason", "words", "transcript"}
+"""Arguments that hold evidence, not something dictated."""
+
+
+def derived(name: str, schema: Mapping[str, Any]) -> Form | None:
+    """The form behind a tool; None where it has no field that could be dictated."""
+    return _derived(name, json.dumps(schema, sort_keys=True))
+
+
+@lru_cache(maxsize=100)
+def _derived(name: str, schema: str) -> Form | None:
+    fields = dict(_fields(json.loads(schema)))
+    words = " ".join(re.findall("[a-z]+", name.lower())) or "form"
+    form = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": words,
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+        "x-voice": {"name": words.replace(" ", "-"), "spoken_name": words, "readback": ", ".join(map(_held, fields))},
+    }
+    # Through a file, so that it is the forms' own loader that says what a form is.
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / f"{words.replace(' ', '-')}{SUFFIX}"
+        path.write_text(json.dumps(form), encoding="utf-8")
+        try:
+            return Form.load(path) if fields else None
+        except Misconfigured:  # no such form can be spoken
+            return None
+
+
+def value_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of the value itself, where a field is an object that holds it."""
+    held: Mapping[str, Any] = schema.get("properties", {}).get("value", schema)
+    return held
+
+
+def _held(name: str) -> str:
+    return f"{{{name}}}"
+
+
+def _kinds(schema: Mapping[str, Any]) -> set[str]:
+    """The types that a schema allows: a word, a list, or one of several; Gemini writes them in capitals."""
+    given = schema.get("type", ())
+    kinds = {given} if isinstance(given, str) else set(given)
+    either = {kind for option in schema.get("anyOf", ()) for kind in _kinds(option)}
+    return {kind.lower() for kind in kinds} | either
+
+
+def _fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, described in schema.get("properties", {}).items():
+        if name not in _NO_FIELDS and _kinds(value_of(described)) & {"string", "integer", "number"}:
+            yield name, _field(name, described)
+
+
+def _field(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
+    value = value_of(described)
+    labels = _labels(name, described)
+    if _kinds(value) & {"integer", "number"}:
+        limits = {keyword: value[keyword] for keyword in ("minimum", "maximum") if keyword in value}
+        voice = {"labels": labels, "spoken": Spoken.CARDINAL, "ask": name, "readback": "{value}"}
+        # "Twelve units" is said of nearly everything that is counted.
+        return {"type": "integer", **limits, "x-voice": {**voice, "units": {"units": "unit"}}}
+    choices = [choice for choice in value.get("enum", ()) if choice is not None]
+    spoken = Spoken.ENUM if choices else _spelling(value.get("pattern"))
+    kept = {"enum": choices} if choices else {key: value[key] for key in ("pattern",) if key in value}
+    named = {} if choices else {"identifier": spoken is not Spoken.LETTER}
+    voice = {"labels": labels, "spoken": spoken, "ask": name, "readback": "{value}"}
+    return {"type": "string", **kept, "x-voice": {**voice, **named}}
+
+
+def _spelling(pattern: str | None) -> Spoken:
+    try:
+        shape = Shape.read(pattern or "")
+    except ValueError:
+        return Spoken.ALPHANUMERIC
+    if shape.most == 1:
+        return Spoken.LETTER
+    return Spoken.DIGITS if all(character.isdigit() for character in shape.characters) else Spoken.ALPHANUMERIC
+
+
+def _labels(name: str, described: Mapping[str, Any]) -> list[str]:
+    texts = [described, *described.get("properties", {}).values()]
+    quoted = [words for text in texts for words in _QUOTED.findall(str(text.get("description", "")))]
+    own = " ".join(part for part in name.split("_") if part not in _NOT_NAMES)
+    return [words for words in dict.fromkeys([*quoted, own]) if words and not RESERVED & set(words.split())]

@@ -1,0 +1,402 @@
+"""The stand-in speaks the vendors' shapes: their own clients talk to it, their own types hold each of its answers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import openai
+import pydantic
+import pytest
+import soundfile
+from google import genai
+from google.genai import types
+from openai.types import Model
+from openai.types.audio import Transcription, TranscriptionVerbose
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from edge.config import Settings, load
+from edge.forms.form import forms_in
+from edge.standin.behaviour import Lie
+from edge.understand.tool import not_understood_tool, tool_definition
+from tests.standin import FORBIDDEN, KEY, RunningStandin
+
+DEMO = Path(__file__).parent.parent / "data" / "speech" / "demo"
+CLEAR = "01-pallet-5451-four-cases-dock-alpha.flac"
+SAYS = {"pallet_id": "5451", "quantity": 4, "dock": "A"}
+CHATTER = "09-chatter-where-did-you-put-the-tape-gun.flac"
+SILENCE = "10-silence.flac"
+
+TOLERATED = {"content_filter_results", "prompt_filter_results"}
+"""What Azure adds to OpenAI's shapes; its own published ones have it."""
+
+
+@cache
+def sound(name: str, container: str = "WAV") -> bytes:
+    samples, rate = soundfile.read(DEMO / name, dtype="int16")
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format=container)
+    return file.getvalue()
+
+
+@cache
+def tools() -> Any:
+    form = forms_in(load(Settings, None).forms_directory)["pallet-move"]
+    return [tool_definition(form), not_understood_tool()]
+
+
+def heard(name: str, container: str = "wav") -> Any:
+    data = base64.b64encode(sound(name, container.upper())).decode()
+    return [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": data, "format": container}}]}]
+
+
+def values(arguments: str | Mapping[str, Any]) -> dict[str, Any]:
+    read = json.loads(arguments) if isinstance(arguments, str) else arguments
+    return {name: field["value"] for name, field in read.items()}
+
+
+def strays(told: object) -> Iterator[str]:
+    """The fields of an answer, however deep, that the vendor's type does not know."""
+    if isinstance(told, pydantic.BaseModel):
+        yield from (name for name in told.model_extra or {} if name not in TOLERATED)
+        for name in type(told).model_fields:
+            yield from strays(getattr(told, name))
+    elif isinstance(told, list):
+        for inner in told:
+            yield from strays(inner)
+
+
+def assert_is(kind: type[pydantic.BaseModel], told: Any) -> None:
+    """Valid in full: every field of the type's own type, none beside them."""
+    assert list(strays(kind.model_validate(told, strict=True))) == []
+
+
+@pytest.fixture
+def client(standin: RunningStandin) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key=KEY, base_url=f"{standin.url}/v1", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def azure(standin: RunningStandin) -> Iterator[openai.AzureOpenAI]:
+    version = "2025-01-01-preview"
+    with openai.AzureOpenAI(api_key=KEY, azure_endpoint=standin.url, api_version=version, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def gemini(standin: RunningStandin) -> Iterator[genai.Client]:
+    with genai.Client(
+        api_key=KEY, http_options=types.HttpOptions(base_url=standin.url, api_version="v1beta")
+    ) as client:
+        yield client
+
+
+def chat(client: openai.OpenAI, name: str = CLEAR, model: str = "gpt-audio-mini", **more: Any) -> ChatCompletion:
+    asked = {"messages": heard(name), "tools": tools(), "tool_choice": "required", **more}
+    raw = client.chat.completions.with_raw_response.create(model=model, **asked)
+    assert_is(ChatCompletion, json.loads(raw.text))
+    assert raw.headers["x-request-id"].startswith("req_")
+    return cast(ChatCompletion, raw.parse())
+
+
+def called(answer: ChatCompletion) -> tuple[str, str]:
+    calls = answer.choices[0].message.tool_calls
+    assert calls is not None
+    (call,) = calls
+    assert call.type == "function"
+    return call.function.name, call.function.arguments
+
+
+@pytest.mark.parametrize("container", ["wav", "mp3"])
+def test_openai_hears_a_clear_sentence_and_calls_the_form_s_tool(client: openai.OpenAI, container: str) -> None:
+    answer = chat(client, messages=heard(CLEAR, container))
+    name, arguments = called(answer)
+    assert name == "record_pallet_move"
+    assert values(arguments) == SAYS
+    assert answer.choices[0].finish_reason == "tool_calls"
+
+
+def test_openai_counts_sound_apart_from_text(client: openai.OpenAI) -> None:
+    usage = chat(client).usage
+    assert usage is not None
+    assert usage.prompt_tokens_details is not None
+    assert usage.prompt_tokens_details.audio_tokens == 47  # ten a second
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+
+
+@pytest.mark.parametrize(("name", "reason"), [(CHATTER, "not_dictation"), (SILENCE, "no_words")])
+def test_what_is_no_dictation_is_declined(client: openai.OpenAI, name: str, reason: str) -> None:
+    tool, arguments = called(chat(client, name))
+    assert tool == "not_understood"
+    assert json.loads(arguments)["reason"] == reason
+
+
+def test_openai_streams_the_same_call_in_pieces(client: openai.OpenAI) -> None:
+    asked: Any = {"tools": tools(), "tool_choice": "required", "stream_options": {"include_usage": True}}
+    chunks = list(client.chat.completions.create(model="gpt-audio", messages=heard(CLEAR), stream=True, **asked))
+    for chunk in chunks:
+        assert_is(ChatCompletionChunk, chunk.to_dict())
+    deltas = [call for chunk in chunks for choice in chunk.choices for call in choice.delta.tool_calls or ()]
+    functions = [delta.function for delta in deltas if delta.function]
+    assert [function.name for function in functions if function.name] == ["record_pallet_move"]
+    assert values("".join(function.arguments or "" for function in functions)) == SAYS
+    assert len(functions) > 5
+    assert chunks[-1].usage is not None
+    assert [choice.finish_reason for choice in chunks[-2].choices] == ["tool_calls"]
+
+
+def test_openai_answers_aloud_in_words_that_can_be_heard_again(client: openai.OpenAI) -> None:
+    aloud: Any = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
+    spoken = chat(client, **aloud).choices[0].message.audio
+    assert spoken is not None
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(spoken.data)), dtype="int16")
+    assert rate == 24_000
+    assert np.abs(samples).max() > 1000
+    again = client.audio.transcriptions.create(file=("a.wav", base64.b64decode(spoken.data)), model="whisper-1")
+    assert spoken.transcript == "pallet 5 4 5 1, 4 units, dock A"
+    assert "units" in again.text
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["<transcript>{}</transcript>", "What was said, as a transcript:\n{}", 'The operator said "{}"', "{}"],
+)
+def test_a_text_model_reads_the_transcript_it_is_given(client: openai.OpenAI, given: str) -> None:
+    said: Any = [
+        {"role": "system", "content": "Read the transcript."},
+        {"role": "user", "content": given.format("Pallet 742, twelve units, dock B.")},
+    ]
+    answer = chat(client, model="gpt-4o-mini", messages=said)
+    assert values(called(answer)[1]) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
+
+
+@pytest.mark.parametrize("how", Lie)
+def test_even_its_lies_have_the_vendor_s_shape(standin: RunningStandin, client: openai.OpenAI, how: Lie) -> None:
+    standin.behave(answer=how)
+    message = chat(client).choices[0].message
+    honest = how not in {Lie.PROSE, Lie.LEAKED_PROMPT, Lie.EMPTY}
+    assert bool(message.tool_calls) == honest
+    assert message.content is None or how in {Lie.PROSE, Lie.LEAKED_PROMPT}
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1"])
+@pytest.mark.parametrize("container", ["WAV", "FLAC"])
+def test_openai_transcribes(client: openai.OpenAI, model: str, container: str) -> None:
+    file = (f"a.{container.lower()}", sound(CLEAR, container))
+    raw = client.audio.transcriptions.with_raw_response.create(file=file, model=model)
+    assert_is(Transcription, json.loads(raw.text))
+    assert "five four five one" in " ".join(raw.parse().text.lower().replace(",", "").split())
+
+
+def test_openai_transcribes_with_segments_and_words(client: openai.OpenAI) -> None:
+    told = client.audio.transcriptions.create(
+        file=("a.wav", sound(CLEAR)), model="whisper-1", response_format="verbose_json",
+        timestamp_granularities=["word"],
+    )  # fmt: skip
+    assert list(strays(TranscriptionVerbose.model_validate(told.to_dict()))) == ["task"]  # sent by OpenAI, not typed
+    assert told.words is not None
+    assert [word.word for word in told.words] == told.text.split()
+    assert told.words[-1].end <= told.duration
+
+
+def test_openai_transcribes_to_text(client: openai.OpenAI) -> None:
+    told = client.audio.transcriptions.create(file=("a.wav", sound(SILENCE)), model="whisper-1", response_format="text")
+    assert told == "\n"
+
+
+@pytest.mark.parametrize("container", ["wav", "mp3", "flac", "pcm"])
+def test_openai_speaks(client: openai.OpenAI, container: Any) -> None:
+    answer = client.audio.speech.create(model="tts-1", voice="alloy", input="Which dock?", response_format=container)
+    assert len(answer.read()) > 2000
+
+
+def test_openai_tells_its_models_and_when_they_end(client: openai.OpenAI) -> None:
+    for model in client.models.list():
+        assert_is(Model, model.to_dict())
+    assert client.models.retrieve("gpt-audio-mini").shutdown_date == "2027-01-20"
+    assert client.models.retrieve("gpt-audio").shutdown_date is None
+
+
+REFUSED: dict[str, tuple[dict[str, Any], type[openai.APIStatusError]]] = {
+    "no sound for an audio model": ({"messages": [{"role": "user", "content": "hello"}]}, openai.BadRequestError),
+    "structured output": (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}},
+        openai.BadRequestError,
+    ),
+    "a model that is none": ({"model": "gpt-nothing"}, openai.NotFoundError),
+    "a model that has ended": ({"model": "gpt-4o-audio-preview-2024-12-17"}, openai.NotFoundError),
+    "sound for a text model": ({"model": "gpt-4o-mini"}, openai.BadRequestError),
+    "a transcriber": ({"model": "whisper-1"}, openai.BadRequestError),
+    "a system prompt for Voxtral": ({"model": "mistralai/Voxtral-Mini-3B-2507"}, openai.BadRequestError),
+    "required without tools": ({"tools": openai.omit}, openai.BadRequestError),
+    "a tool that is not there": (
+        {"tool_choice": {"type": "function", "function": {"name": "other"}}},
+        openai.BadRequestError,
+    ),
+    "an unknown voice": (
+        {"modalities": ["text", "audio"], "audio": {"voice": "nobody", "format": "wav"}},
+        openai.BadRequestError,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_openai_refuses_what_the_vendor_refuses(client: openai.OpenAI, what: str) -> None:
+    more, kind = REFUSED[what]
+    messages = [{"role": "system", "content": "Listen."}, *heard(CLEAR)]
+    with pytest.raises(kind) as refused:
+        chat(client, **{"messages": messages, **more})
+    error = cast(dict[str, Any], refused.value.body)
+    assert set(error) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    ("data", "container"),
+    [(sound(CLEAR, "FLAC"), "flac"), (sound(CLEAR, "FLAC"), "wav"), (b"RIFF", "wav"), (b"", "wav"), ("%", "wav")],
+)
+def test_openai_refuses_sound_in_other_formats(client: openai.OpenAI, data: bytes | str, container: str) -> None:
+    content = data if isinstance(data, str) else base64.b64encode(data).decode()
+    part = {"type": "input_audio", "input_audio": {"data": content, "format": container}}
+    with pytest.raises(openai.BadRequestError):
+        chat(client, messages=[{"role": "user", "content": [part]}])
+
+
+def test_openai_refuses_sound_beyond_its_size(client: openai.OpenAI) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(10_500_000, np.int16), 48_000, format="WAV")
+    part = {"type": "input_audio", "input_audio": {"data": base64.b64encode(file.getvalue()).decode(), "format": "wav"}}
+    with pytest.raises(openai.APIStatusError) as refused:
+        chat(client, messages=[{"role": "user", "content": [part]}])
+    assert refused.value.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("other", openai.AuthenticationError), (FORBIDDEN, openai.PermissionDeniedError)]
+)
+def test_only_its_key_opens_openai_and_azure(
+    client: openai.OpenAI, azure: openai.AzureOpenAI, key: str, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind):
+        client.with_options(api_key=key).models.list()
+    with pytest.raises(kind):
+        chat(azure.with_options(api_key=key))
+
+
+def test_azure_takes_deployments_and_ends_retired_ones_with_410(azure: openai.AzureOpenAI) -> None:
+    assert values(called(chat(azure))[1]) == SAYS
+    with pytest.raises(openai.APIStatusError) as refused:
+        chat(azure, model="gpt-4o-mini-audio-preview")
+    assert refused.value.status_code == 410
+    with pytest.raises(openai.NotFoundError):
+        chat(azure, model="nobody-deployed-this")
+
+
+def test_azure_takes_a_bearer_token_and_its_first_event_has_no_choice(standin: RunningStandin) -> None:
+    with openai.OpenAI(api_key=KEY, base_url=f"{standin.url}/openai/v1/", max_retries=0) as client:
+        chunks = list(
+            client.chat.completions.create(model="gpt-audio", messages=heard(CLEAR), tools=tools(), stream=True)
+        )
+    assert chunks[0].choices == []
+    assert "prompt_filter_results" in (chunks[0].model_extra or {})
+    assert any(choice.finish_reason == "tool_calls" for choice in chunks[-1].choices)
+
+
+def test_a_retired_model_can_be_served_again(standin: RunningStandin, client: openai.OpenAI) -> None:
+    standin.serve("gpt-4o-audio-preview-2024-12-17")
+    assert values(called(chat(client, model="gpt-4o-audio-preview-2024-12-17"))[1]) == SAYS
+
+
+def test_voxtral_hears_without_a_system_prompt(client: openai.OpenAI) -> None:
+    assert values(called(chat(client, model="mistralai/Voxtral-Mini-3B-2507"))[1]) == SAYS
+
+
+def declared() -> Any:
+    functions = [tool["function"] for tool in tools()]
+    declarations = [
+        types.FunctionDeclaration(
+            name=function["name"], description=function["description"], parameters_json_schema=function["parameters"]
+        )
+        for function in functions
+    ]
+    calling = types.FunctionCallingConfig(
+        mode=types.FunctionCallingConfigMode.ANY, allowed_function_names=[function["name"] for function in functions]
+    )
+    return types.GenerateContentConfig(
+        system_instruction="Listen.",
+        tools=[types.Tool(function_declarations=declarations)],
+        tool_config=types.ToolConfig(function_calling_config=calling),
+        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+    )
+
+
+def part(name: str) -> types.Part:
+    return types.Part.from_bytes(data=sound(name), mime_type="audio/wav")
+
+
+def test_gemini_calls_a_function(gemini: genai.Client) -> None:
+    answer = gemini.models.generate_content(model="gemini-2.5-flash", contents=part(CLEAR), config=declared())
+    assert answer.function_calls is not None
+    (call,) = answer.function_calls
+    assert call.name == "record_pallet_move"
+    assert values(call.args or {}) == SAYS
+    assert answer.usage_metadata is not None
+    counted = {detail.modality: detail.token_count for detail in answer.usage_metadata.prompt_tokens_details or ()}
+    assert counted[types.MediaModality.AUDIO] == 150  # 32 a second
+
+
+def test_gemini_streams(gemini: genai.Client) -> None:
+    stream = gemini.models.generate_content_stream(model="gemini-2.5-flash", contents=part(SILENCE), config=declared())
+    chunks = list(stream)
+    calls = [call.name for chunk in chunks for call in chunk.function_calls or ()]
+    assert calls == ["not_understood"]
+    assert [candidate.finish_reason for candidate in chunks[-1].candidates or ()] == [types.FinishReason.STOP]
+
+
+def test_gemini_says_so_where_it_cannot_write_its_call(standin: RunningStandin, gemini: genai.Client) -> None:
+    standin.behave(answer="not_json")
+    answer = gemini.models.generate_content(model="gemini-2.5-flash", contents=part(CLEAR), config=declared())
+    assert answer.candidates is not None
+    assert answer.candidates[0].finish_reason == types.FinishReason.MALFORMED_FUNCTION_CALL
+    assert answer.candidates[0].content is None
+
+
+def test_gemini_s_answers_are_of_the_vendor_s_types_and_no_more(standin: RunningStandin) -> None:
+    data = base64.b64encode(sound(CLEAR)).decode()
+    request = {
+        "contents": [{"parts": [{"inline_data": {"mime_type": "audio/wav", "data": data}}]}],
+        "tools": [{"functionDeclarations": [_gemini(tool["function"]) for tool in tools()]}],
+        "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
+    }
+    told = standin.post("/v1beta/models/gemini-2.5-flash:generateContent", request, {"x-goog-api-key": KEY})
+    types.GenerateContentResponse.model_validate(told)  # these types forbid what they do not know
+    streamed = standin.post("/v1beta/models/gemini-2.5-flash:streamGenerateContent", request, {"x-goog-api-key": KEY})
+    for piece in streamed:
+        types.GenerateContentResponse.model_validate(piece)
+
+
+def _gemini(function: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": function["name"], "parametersJsonSchema": function["parameters"]}
+
+
+def test_gemini_tells_its_models(gemini: genai.Client) -> None:
+    assert gemini.models.get(model="gemini-2.5-flash").name == "models/gemini-2.5-flash"
+    assert "models/gemini-1.5-pro" in [model.name for model in gemini.models.list(config={"query_base": True})]
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "status"),
+    [(KEY, "gemini-0", 404), ("other", "gemini-2.5-flash", 400), (FORBIDDEN, "gemini-2.5-flash", 403)],
+)
+def test_gemini_refuses_in_google_s_shape(standin: RunningStandin, key: str, model: str, status: int) -> None:
+    options = types.HttpOptions(base_url=standin.url)
+    with genai.Client(api_key=key, http_options=options) as client, pytest.raises(genai.errors.ClientError) as refused:
+        client.models.generate_content(model=model, contents=part(CLEAR), config=declared())
+    assert refused.value.code == status
+    assert refused.value.status in {"NOT_FOUND", "INVALID_ARGUMENT", "PERMISSION_DENIED"}

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from pydantic import ValidationError
+
+from edge.standin.behaviour import PUBLISHED_P50_MS, PUBLISHED_P95_MS, Behaviour, Lie, Orders, published_ms
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"status": 42},
+        {"times": 0},
+        {"share": 101},
+        {"answer": "shrug"},
+        {"cut": "sideways"},
+        {"speed": 1},
+        {"delay_ms": -1},
+    ],
+)
+def test_an_order_that_means_nothing_is_refused(order: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Behaviour.model_validate(order)
+
+
+def test_an_order_is_used_up() -> None:
+    orders = Orders()
+    orders.tell(Behaviour(times=2, status=429))
+    assert [len(orders.upon("/v1/chat/completions")) for _ in range(3)] == [1, 1, 0]
+
+
+def test_the_first_order_for_a_path_counts_and_then_the_next() -> None:
+    orders = Orders()
+    orders.tell(Behaviour(path="/v1/models*", status=500))
+    orders.tell(Behaviour(path="/v1/*", times=1, status=429))
+    orders.tell(Behaviour(path="/v1/*", status=503))
+    told = [
+        [behaviour.status for behaviour in orders.upon(path)]
+        for path in ("/v1/chat", "/v1/models/a", "/v1/chat", "/v2/a")
+    ]
+    assert told == [[429], [500], [503], []]
+
+
+def test_a_told_order_goes_before_the_standing_ones_which_come_back() -> None:
+    orders = Orders((Behaviour(delay_ms=5), Behaviour(answer=Lie.FABRICATE)))
+    orders.tell(Behaviour(status=500))
+    assert [behaviour.status for behaviour in orders.upon("/a")] == [500]
+    orders.forget()
+    assert sum(behaviour.wait_s() for behaviour in orders.upon("/a")) == pytest.approx(0.005)
+    assert [behaviour.answer for behaviour in orders.upon("/a")] == [None, Lie.FABRICATE]
+
+
+def test_a_share_is_met_and_the_same_each_time() -> None:
+    def hits(seed: int) -> list[bool]:
+        behaviour = Behaviour(share=8, seed=seed)
+        return [behaviour.taken() for _ in range(2000)]
+
+    assert hits(1) == hits(1)
+    assert hits(1) != hits(2)
+    assert sum(hits(1)) == pytest.approx(160, rel=0.2)
+
+
+def test_the_published_times_are_met() -> None:
+    random = Random(1)
+    times = sorted(published_ms(random) for _ in range(20_000))
+    assert times[10_000] == pytest.approx(PUBLISHED_P50_MS, rel=0.03)
+    assert times[19_000] == pytest.approx(PUBLISHED_P95_MS, rel=0.05)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+from typing import Any
+
+import pytest
+
+from edge.config import Settings, load
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import forms_in
+from edge.standin.behaviour import Lie
+from edge.standin.lying import lied
+from edge.standin.mind import Answer, Call, Mind, Tool
+from edge.understand.tool import not_understood_tool, tool_definition
+
+SPOKEN = "Hallet seven, four, two, twelve units, Doc B."
+SAYS = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+
+
+@cache
+def mind() -> Mind:
+    settings = load(Settings, None)
+    return Mind(forms_in(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
+
+
+def tool(definition: dict[str, Any]) -> Tool:
+    return Tool(definition["function"]["name"], definition["function"]["parameters"])
+
+
+def pallet_move() -> list[Tool]:
+    return [tool(tool_definition(mind().forms["pallet-move"])), tool(not_understood_tool())]
+
+
+def values(call: Call) -> dict[str, Any]:
+    return {name: field["value"] for name, field in call.arguments.items()}
+
+
+def only(answer: Answer) -> Call:
+    (call,) = answer.calls
+    return call
+
+
+def test_a_field_that_was_not_heard_is_null() -> None:
+    call = only(mind().answer("Pallet 742, twelve units.", pallet_move(), must_call=True))
+    assert call.arguments["dock"] == {"value": None, "heard": None}
+    assert call.arguments["pallet_id"] == {"value": "742", "heard": "pallet 742"}
+
+
+def test_words_that_are_nearly_the_form_s_are_read_as_the_form_s() -> None:
+    assert values(only(mind().answer(SPOKEN, pallet_move(), must_call=True))) == SAYS
+
+
+@pytest.mark.parametrize(("said", "reason"), [("", "no_words"), ("Where did you put the tape gun?", "not_dictation")])
+def test_what_is_no_dictation_is_declined(said: str, reason: str) -> None:
+    call = only(mind().answer(said, pallet_move(), must_call=True))
+    assert (call.name, call.arguments["reason"]) == ("not_understood", reason)
+
+
+def test_without_a_way_to_decline_a_model_that_must_call_gives_nulls() -> None:
+    call = only(mind().answer("", pallet_move()[:1], must_call=True))
+    assert set(values(call).values()) == {None}
+
+
+def test_a_model_that_need_not_call_answers_in_words() -> None:
+    assert mind().answer("Good morning.", (), must_call=False) == Answer(text="I heard: Good morning.")
+
+
+def test_a_form_nobody_knows_is_read_from_the_tool_s_own_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "tote_number": {"type": ["string", "null"], "pattern": "^[0-9]{3}$", "description": "After 'tote'."},
+            "bottles": {"type": ["integer", "null"]},
+            "shift": {"type": ["string", "null"], "enum": ["early", "late", None]},
+        },
+    }
+    call = only(
+        mind().answer("Tote five one nine, bottles twenty, shift late.", [Tool("record_totes", schema)], must_call=True)
+    )
+    assert call.arguments == {"tote_number": "519", "bottles": 20, "shift": "late"}
+
+
+ACTS = {
+    "cancel_entry": {"type": "object", "properties": {"heard": {"type": "string"}}},
+    "answer": {"type": "object", "properties": {"answer": {"type": "string", "enum": ["yes", "no"]}}},
+    "device_command": {
+        "type": "object",
+        "properties": {"command": {"type": "string", "enum": ["say_again", "louder"]}},
+    },
+    "amend_entry": tool_definition(mind().forms["pallet-move"])["function"]["parameters"],
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "arguments"),
+    [
+        ("Scratch that.", "cancel_entry", {"heard": "scratch that"}),
+        ("Yes, correct.", "answer", {"answer": "yes"}),
+        ("No.", "answer", {"answer": "no"}),
+        ("Say that again.", "device_command", {"command": "say_again"}),
+    ],
+)
+def test_what_is_no_record_is_told_by_its_own_tool(said: str, name: str, arguments: dict[str, Any]) -> None:
+    tools = [*pallet_move(), *(Tool(name, schema) for name, schema in ACTS.items())]
+    assert only(mind().answer(said, tools, must_call=True)) == Call(name, arguments)
+
+
+def test_a_correction_amends_where_that_is_offered() -> None:
+    tools = [*pallet_move(), Tool("amend_entry", ACTS["amend_entry"])]
+    call = only(mind().answer("No, fifteen units.", tools, must_call=True))
+    assert call.name == "amend_entry"
+    assert values(call) == {"pallet_id": None, "quantity": 15, "dock": None}
+
+
+def lie(how: Lie, said: str = SPOKEN) -> Answer:
+    honest = mind().answer(said, pallet_move(), must_call=True)
+    return lied(how, honest, mind(), pallet_move(), "the prompt", Random(1))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fabricated_identifiers_are_plausible_and_were_not_said(seed: int) -> None:
+    honest = mind().answer(SPOKEN, pallet_move(), must_call=True)
+    call = only(lied(Lie.FABRICATE, honest, mind(), pallet_move(), "", Random(seed)))
+    made_up = values(call)
+    assert not mind().forms["pallet-move"].faults(made_up)
+    assert made_up["dock"] in set(mind().catalogue.values("docks")) - {"B"}
+    assert made_up["pallet_id"] != "742"
+    assert len(made_up["pallet_id"]) == 3
+    assert made_up["quantity"] == 12  # counts are as said: identifiers are what models make up
+    assert call.arguments["pallet_id"]["heard"] == " ".join(["pallet", *made_up["pallet_id"]])
+
+
+def test_a_whole_record_is_fabricated_from_silence() -> None:
+    made_up = values(only(lie(Lie.FABRICATE, "")))
+    assert not mind().forms["pallet-move"].faults(made_up)
+
+
+def test_each_lie_is_what_it_says() -> None:
+    assert lie(Lie.LEAKED_PROMPT) == Answer(text="the prompt")
+    assert lie(Lie.EMPTY) == Answer()
+    assert lie(Lie.PROSE).text
+    assert not lie(Lie.PROSE).calls
+    assert only(lie(Lie.UNKNOWN_TOOL)).name not in {tool.name for tool in pallet_move()}
+    assert len(lie(Lie.TWO_CALLS).calls) == 2
+    assert set(only(lie(Lie.EXTRA_FIELDS)).arguments) > set(SAYS)
+    assert values(only(lie(Lie.WRONG_TYPES))) == {"pallet_id": 742, "quantity": "12 units", "dock": ["B"]}
+    broken = lie(Lie.NOT_JSON).broken
+    assert broken is not None
+    assert broken.endswith("and so on")
