@@ -13,7 +13,7 @@ export DOCKVOICE_TEST_MODELS := $(MODELS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oracle check format system-demo system-test models clean
+.PHONY: help demo test oracle soak check format system-demo system-test models clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: $(CACHE)/test.stamp system-test models check  ## Every check and every tes
 
 oracle: $(CACHE)/test.stamp system-test  ## Every fault, staged in full: nothing lost, nothing twice, a line for each
 	$(BIN)/python -m tests.faults.oracle
+
+soak: $(CACHE)/test.stamp system-test  ## Half an hour of steady load with a fault a minute: what grows that should not
+	$(BIN)/python -m tests.faults.soak
 
 check: $(CACHE)/test.stamp  ## Style, types and the rules of who may import whom
 	$(BIN)/ruff check

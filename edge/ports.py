@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
-from edge.records import Frame, Reading, Utterance
+from edge.records import Expectation, Frame, Reading, Transcript, Utterance
 
 
 class Source(Protocol):
@@ -51,6 +51,14 @@ class Attention(Protocol):
         """Take the next piece of sound of the utterance, any length, pre-roll first."""
         ...
 
+    def expect(self) -> Expectation:
+        """What to expect now that the operator pauses: read what was heard as if it were all.
+
+        May take as long as a reading does. If nothing follows, `finish` has its reading at once. An interpreter that
+        takes utterances only as a whole has nothing to tell.
+        """
+        return Expectation.EITHER
+
     async def finish(self, utterance: Utterance) -> Reading:
         """The reading, once the utterance is closed and its evidence is on disk.
 
@@ -68,4 +76,30 @@ class Interpreter(Protocol):
 
     def attend(self) -> Attention:
         """Begin to listen to one utterance."""
+        ...
+
+
+class Transcriber(Protocol):
+    """What turns an utterance into text, and leaves the meaning to others."""
+
+    name: str
+    """Goes on record with each transcript: client and model."""
+
+    async def transcribe(self, utterance: Utterance, within_s: float) -> Transcript:
+        """The words of the utterance. Raises Unavailable when there is no answer within `within_s` seconds."""
+        ...
+
+
+class Voice(Protocol):
+    """What speaks to the operator."""
+
+    name: str
+    """Service and voice, for logs and for the operator of the site."""
+
+    def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
+        """The text as sound, piece by piece, so that the first is heard early: each of whole samples, in order.
+
+        `language` is a tag such as "en" or "de-AT". Raises Unavailable when the first sound is not there within
+        `within_s` seconds, or when the sound breaks off.
+        """
         ...

@@ -52,6 +52,17 @@ class Closing(StrEnum):
     """The recording ended, and with it what was said in it."""
 
 
+class Expectation(StrEnum):
+    """What to expect of an operator who pauses, judged by what was said so far."""
+
+    FINISHED = "finished"
+    """The form is complete, and what was said last can hardly go on."""
+    EITHER = "either"
+    """Nothing tells: the usual pause decides."""
+    MORE = "more"
+    """It ends in the middle of a number or a field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of sound that endpointing cut out, before it has an identity. All positions are sample indices."""
@@ -69,6 +80,22 @@ class Segment:
     def seconds(self) -> float:
         """The length of the sound kept, in seconds."""
         return len(self.pcm) / SAMPLE_BYTES / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Acoustics:
+    """How well an utterance can be heard, measured from its sound alone."""
+
+    snr_db: float
+    """How far the voice stands out from what surrounds it, dB."""
+    level_db: float
+    """The loudness of the voice, dB below full scale."""
+    clipped: float
+    """The share of the samples that overran the converter, 0 to 1."""
+    speech_seconds: float
+    """From the first to the last moment of speech."""
+    second_voice: float
+    """The share of the voiced sound whose pitch is not that of the rest, 0 to 1: somebody else may be talking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +125,36 @@ class Word:
     """0 to 1, the recogniser's own view. A grammar recogniser is sure of anything: no proof by itself."""
 
 
+class Hallucination(StrEnum):
+    """Why a transcriber's text was set aside: such texts are known to come where nothing of the kind was said."""
+
+    STOCK_PHRASE = "stock_phrase"
+    """What captions say when nobody speaks: "Thanks for watching"."""
+    LOOP = "loop"
+    """The same words over and over."""
+    PROMPT_RETURNED = "prompt_returned"
+    """The prompt that the model was given."""
+    NO_SPEECH = "no_speech"
+    """Words, and the model's own doubt that anybody spoke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The words of an utterance as a transcriber wrote them, before anything is made of them."""
+
+    transcriber: str
+    """The transcriber's name, as it goes on record."""
+    text: str
+    """As written, with the punctuation and figures the service chose. Empty where it heard nothing."""
+    confidence: float | None
+    """0 to 1, the service's own view of the whole; None where it gives none."""
+    words: tuple[Word, ...] = ()
+    """With times and confidence, where the service gives them."""
+    usage: Usage | None = None
+    hallucination: Hallucination | None = None
+    """Why the text that came was set aside; `text` is empty then."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldReading:
     """What a reading proposes for one field of a form."""
@@ -110,6 +167,10 @@ class FieldReading:
     """The lowest confidence among the words the value rests on, 0 to 1."""
     rivals: tuple[FieldValue, ...] = ()
     """Other values the same utterance gives the field, with nothing to say which one is meant."""
+    confirmed: bool = True
+    """False where a second, independent reading of the value is demanded and there is none."""
+    runner_up: FieldValue | None = None
+    """The likeliest other value, where the sound allows another one: what to ask about, should there be doubt."""
 
 
 class NotUnderstood(StrEnum):
@@ -119,11 +180,63 @@ class NotUnderstood(StrEnum):
     """Sound, but no word of the language."""
     NOT_DICTATION = "not_dictation"
     """Words, but none that name a field of the form."""
+    TALK = "talk"
+    """Plainly not for the device: nothing of what is said of a form, and no more figures in a row than in any talk."""
+
+
+class Act(StrEnum):
+    """What the operator did by speaking."""
+
+    RECORD = "record"
+    """Dictated the fields of an entry, or some of them."""
+    AMEND = "amend"
+    """Corrected fields of the entry at hand: `fields` holds those, and only those."""
+    CANCEL = "cancel"
+    """Took the entry at hand back."""
+    YES = "yes"
+    NO = "no"
+    COMMAND = "command"
+    """Asked something of the device: `command` says what."""
+
+
+class Command(StrEnum):
+    """What an operator can ask of the device."""
+
+    SAY_AGAIN = "say_again"
+    HOW_MANY_WAITING = "how_many_waiting"
+    LAST_ENTRY = "last_entry"
+    HELP = "help"
+    PAUSE = "pause"
+    RESUME = "resume"
+    LOUDER = "louder"
+    SOFTER = "softer"
+    FASTER = "faster"
+    SLOWER = "slower"
+    SIGN_ON = "sign_on"
+    SIGN_OFF = "sign_off"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reading took from a paid service, as the service counted it."""
+
+    client: str
+    """Which configured client was asked."""
+    model: str
+    text_tokens_in: int = 0
+    audio_tokens_in: int = 0
+    tokens_out: int = 0
+    audio_seconds: float = 0.0
+    """For services that charge by the minute."""
+    request_id: str | None = None
+    """What the service calls the request: for its support."""
+    cost_usd: float | None = None
+    """By the prices in the settings; None where no price is set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A proposal by one interpreter of what an utterance says. Making one twice costs nothing."""
+    """What one interpreter, or several together, propose that an utterance says. Making one twice costs nothing."""
 
     interpreter: str
     form: str
@@ -131,6 +244,15 @@ class Reading:
     fields: Mapping[str, FieldReading]
     """By field name; a field that was not said is absent."""
     not_understood: NotUnderstood | None = None
+    act: Act = Act.RECORD
+    command: Command | None = None
+    """What is asked of the device, where the act is COMMAND."""
+    usage: Usage | None = None
+    """What it took, where an interpreter is paid for."""
+    opinions: tuple[Reading, ...] = ()
+    """The readings it was made from, where several interpreters read the same utterance."""
+    deferrable: bool = False
+    """No model beyond this device answered: one that does later may read more of it."""
 
     @property
     def transcript(self) -> str:
@@ -145,6 +267,8 @@ class Outcome(StrEnum):
     ASK = "ask"
     REPEAT = "repeat"
     IGNORE = "ignore"
+    DEFER = "defer"
+    """Kept, to be read when a model answers again; what that reads goes to a person, not into stock."""
 
 
 class Reason(StrEnum):
@@ -155,15 +279,35 @@ class Reason(StrEnum):
     FIELD_MISSING = "field_missing"
     FIELD_UNSURE = "field_unsure"
     """Heard, but some word it rests on is below the confidence that `agree` demands."""
+    FIELD_UNCONFIRMED = "field_unconfirmed"
+    """Heard and sure, but by one interpreter where two must agree."""
     FIELD_AMBIGUOUS = "field_ambiguous"
     """The utterance gives the field more than one value, or words that make no value."""
     FIELD_INVALID = "field_invalid"
     """Breaks a rule of the form: length, range, pattern."""
     NOT_IN_CATALOGUE = "not_in_catalogue"
+    CONFUSABLE = "confusable"
+    """Sure enough for other values, but not for this one, which sounds like another: fifteen and fifty."""
+    UNUSUAL = "unusual"
+    """A value that the form allows and seldom sees."""
+    DOUBLE_COUNT = "double_count"
+    """The same thing was recorded a little while ago."""
+    TOO_FAST = "too_fast"
+    """More digits than anybody can say in the time that the speech took."""
+    TOO_FAINT = "too_faint"
+    """The voice is too far away to be the operator's."""
+    TOO_NOISY = "too_noisy"
+    """The voice hardly stands out from what surrounds it."""
+    CLIPPED = "clipped"
+    """So loud that the converter overran."""
     NOT_UNDERSTOOD = "not_understood"
+    NOT_FOR_DEVICE = "not_for_device"
+    """Talk that is plainly not meant for the device."""
     NO_SPEECH = "no_speech"
     CUT_SHORT = "cut_short"
     """The end of the utterance was not heard: it was too long, or broken off."""
+    NO_MODEL = "no_model"
+    """No model beyond this device answered, and what the device heard by itself is not sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +322,25 @@ class Because:
         return self.reason if self.field is None else f"{self.reason}:{self.field}"
 
 
+class Confirmation(StrEnum):
+    """How the operator is to confirm what a verdict holds, in the order in which it takes longer."""
+
+    EARCON = "earcon"
+    """A sound says that it is recorded."""
+    READBACK = "readback"
+    """It is recorded and read back, and can be taken back within the undo window."""
+    CHOICE = "choice"
+    """One field is asked for, by its two candidates: "fifteen or fifty?"."""
+    SPOKEN_YES = "spoken_yes"
+    """One field is asked about, and "yes" is enough: "pallet 7 4 2, once more?"."""
+    FIELD = "field"
+    """One field is asked for."""
+    SAY_AGAIN = "say_again"
+    """All is to be said again."""
+    NONE = "none"
+    """The operator is not bothered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What deterministic code made of a reading."""
@@ -188,6 +351,10 @@ class Verdict:
     """The validated values: all of them for ACCEPT, those that stand for ASK."""
     ask: str | None = None
     """The field to ask for, when the outcome is ASK."""
+    confirm: Confirmation = Confirmation.NONE
+    """How the operator confirms it. Not kept: it belongs to the moment."""
+    candidates: tuple[FieldValue, ...] = ()
+    """The values that the field asked for may have, the likeliest first: two for CHOICE, one for SPOKEN_YES."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,19 @@
 `places` where the shipped files and a broker are. The rooms import from here.
 """
 
+from edge.config.cloud import (
+    EU_REGIONS,
+    GOOGLE_WIRE,
+    ClientKind,
+    ClientSettings,
+    InterpreterKind,
+    InterpreterSettings,
+    KeyHeader,
+    TableName,
+)
 from edge.config.layers import Layered, load
 from edge.config.places import broker_address, shipped
+from edge.config.section import Section
 from edge.config.settings import (
     Agree,
     Deliver,
@@ -14,10 +25,10 @@ from edge.config.settings import (
     Forms,
     Hear,
     Keep,
+    Mode,
     Mqtt,
     MqttVersion,
     Name,
-    Section,
     Settings,
     Settle,
     Understand,
@@ -25,22 +36,36 @@ from edge.config.settings import (
     VadKind,
     Watch,
 )
+from edge.config.transcribing import Detail, Parser, TranscriberKind, TranscriberSettings
 
 __all__ = [
+    "EU_REGIONS",
+    "GOOGLE_WIRE",
     "Agree",
+    "ClientKind",
+    "ClientSettings",
     "Deliver",
+    "Detail",
     "Endpoint",
     "Engine",
     "Forms",
     "Hear",
+    "InterpreterKind",
+    "InterpreterSettings",
     "Keep",
+    "KeyHeader",
     "Layered",
+    "Mode",
     "Mqtt",
     "MqttVersion",
     "Name",
+    "Parser",
     "Section",
     "Settings",
     "Settle",
+    "TableName",
+    "TranscriberKind",
+    "TranscriberSettings",
     "Understand",
     "Vad",
     "VadKind",

@@ -55,6 +55,14 @@ class Origins:
         return Fault(self.file, f"{'.'.join(key)}: {words}")
 
 
+def named(table: Key, layers: Iterable[Mapping[str, Any]], origins: Origins) -> list[str]:
+    """The names of the tables below `table` that any source gives: `[understand.clients.openai]` gives "openai"."""
+    beginning = origins.variable(table) + "__"
+    variables = [name for name in (*origins.variables, *origins.credentials) if name.startswith(beginning)]
+    names = {name.removeprefix(beginning).split("__")[0].lower() for name in variables}
+    return sorted(names.union(*(_below(layer, table) for layer in layers)))
+
+
 def strays(keys: Collection[Key], origins: Origins) -> list[Fault]:
     """Variables and credentials that begin as ours do and name no key, and so would do nothing, unseen."""
     known = {origins.variable(key) for key in keys}
@@ -90,7 +98,7 @@ def line(faults: Iterable[Fault]) -> str:
 
 def _key(detail: Any, keys: Mapping[Key, bool]) -> Key:
     # Behind the key, pydantic names the member of a union that was tried: hear.device.int.
-    place = tuple(str(part) for part in detail["loc"])
+    place = tuple(str(part) for part in detail["loc"] if part != "[key]")  # a table's name, not what it holds
     return next((place[:length] for length in range(1, len(place)) if place[:length] in keys), place)
 
 
@@ -101,6 +109,8 @@ def _unknown(details: list[Any]) -> bool:
 def _words(key: Key, details: list[Any], keys: Mapping[Key, bool]) -> str:
     if _unknown(details):
         return f"no such key{_meant(key, keys)}"
+    if details[0]["type"] == "missing":
+        return "must be given"
     if details[0]["type"] == "model_type":
         return f"should be a table: a line [{'.'.join(key)}] with its keys below"
     first, *others = dict.fromkeys(_plain(detail["msg"]) for detail in details)
@@ -133,6 +143,12 @@ def _stray(name: str, known: Collection[str]) -> str:
         return f"is a whole table; set its keys one by one, such as {inside[0]}"
     near = get_close_matches(name, known, n=1)
     return f"names no key{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def _below(tree: Any, key: Key) -> list[str]:
+    for part in key:
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    return [str(name) for name in tree] if isinstance(tree, Mapping) else []
 
 
 def _holds(tree: Any, key: Key) -> bool:

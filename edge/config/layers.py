@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import (
@@ -25,7 +25,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from edge.config.faults import Fault, Key, Origins, line, strays, told
+from edge.config.faults import Fault, Key, Origins, line, named, strays, told
 from edge.errors import Misconfigured
 
 BENEATH = "<file>"
@@ -41,6 +41,10 @@ class Layered(BaseSettings):
     """What ends a message about a fault: where to read on."""
     foreign: ClassVar[tuple[str, ...]] = ()
     """Beginnings of variables that share the prefix and are meant for another program."""
+
+    def contradictions(self) -> Iterator[tuple[Key, str]]:
+        """What is wrong between keys that are each right by themselves: the key to mend, and what to say of it."""
+        return iter(())
 
     @classmethod
     def settings_customise_sources(
@@ -73,7 +77,8 @@ def load(model: type[S], path: Path | None, **overrides: Any) -> S:
     Raises Misconfigured with one line naming every file, variable and key at fault.
     """
     content = _anchored(model, _toml(path), path.absolute().parent) if path is not None else {}
-    keys, origins = dict(_keys(model)), _origins(model, path, overrides)
+    origins = _origins(model, path, overrides)
+    keys = dict(_keys(model, lambda table: named(table, (content, overrides), origins)))
     faults = strays(keys, origins)
     layers: dict[str, Any] = {**overrides, BENEATH: content}
     try:
@@ -83,6 +88,7 @@ def load(model: type[S], path: Path | None, **overrides: Any) -> S:
     except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
         faults = faults or [Fault("environment", str(fault))]
     else:
+        faults += [origins.fault(key, words) for key, words in settings.contradictions()]
         if not faults:
             return settings
     raise Misconfigured(f"{line(faults)} ({model.repairs})") from None
@@ -134,13 +140,20 @@ def _toml(path: Path) -> dict[str, Any]:
         raise Misconfigured(f"{path}: is not TOML: {fault}; mend that line") from None
 
 
-def _keys(model: type[BaseModel], above: Key = ()) -> Iterator[tuple[Key, bool]]:
-    """Every key of `model` as a way through its tables, with whether it is a secret."""
+def _keys(model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: Key = ()) -> Iterator[tuple[Key, bool]]:
+    """Every key of `model` as a way through its tables, with whether it is a secret.
+
+    `names` gives the tables that stand below a key whose tables are named by the operator.
+    """
     for name, field in model.model_fields.items():
+        here = (*above, name)
         if table := _table(field.annotation):
-            yield from _keys(table, (*above, name))
+            yield from _keys(table, names, here)
+        elif table := _named_table(field.annotation):
+            for one in names(here):
+                yield from _keys(table, names, (*here, one))
         else:
-            yield (*above, name), _takes(field.annotation, SecretStr)
+            yield here, _takes(field.annotation, SecretStr)
 
 
 def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
@@ -150,6 +163,11 @@ def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Pat
         value, table = content.get(name), _table(field.annotation)
         if table and isinstance(value, dict):
             anchored[name] = _anchored(table, value, directory)
+        elif (table := _named_table(field.annotation)) and isinstance(value, dict):
+            anchored[name] = {
+                one: _anchored(table, content, directory) if isinstance(content, dict) else content
+                for one, content in value.items()
+            }
         elif isinstance(value, str) and _takes(field.annotation, Path):
             # Not Path.expanduser, which raises for a home that does not exist: opening the file will tell that better.
             anchored[name] = str(directory / os.path.expanduser(value))  # noqa: PTH111 - see above
@@ -158,6 +176,11 @@ def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Pat
 
 def _table(annotation: Any) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _named_table(annotation: Any) -> type[BaseModel] | None:
+    """The kind of table that the operator can add any number of, each under a name of its own."""
+    return _table(get_args(annotation)[1]) if get_origin(annotation) is dict else None
 
 
 def _takes(annotation: Any, kind: type) -> bool:

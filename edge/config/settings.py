@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     StrictInt,
@@ -23,8 +22,12 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from edge.config.cloud import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, TableName
+from edge.config.faults import Key
 from edge.config.layers import Layered
 from edge.config.places import shipped
+from edge.config.section import Section
+from edge.config.transcribing import TranscriberSettings
 
 
 def _topic_level(name: str) -> str:
@@ -49,12 +52,6 @@ Name = Annotated[str, AfterValidator(_topic_level)]
 """A site, device or client name: it becomes an MQTT topic level, so neither `/`, `+` nor `#`."""
 
 
-class Section(BaseModel):
-    """A table of the settings file: unknown keys are faults, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class VadKind(StrEnum):
     """Which voice activity detectors score a frame."""
 
@@ -77,6 +74,8 @@ class Endpoint(Section):
     preroll_ms: int = Field(300, ge=0, le=2000, description="sound kept from before speech was noticed, ms")
     onset_ms: int = Field(60, ge=20, le=1000, description="speech in a row that opens an utterance, ms")
     hangover_ms: int = Field(500, ge=100, le=5000, description="silence that closes an utterance, ms")
+    finished_ms: int = Field(250, ge=220, le=5000, description="the same where the form is complete, ms")
+    unfinished_ms: int = Field(1200, ge=100, le=5000, description="the same in the middle of a number or field, ms")
     minimum_speech_ms: int = Field(200, ge=20, le=2000, description="less speech than this is a click or a cough, ms")
     maximum_ms: int = Field(30_000, ge=2000, le=90_000, description="hard end of one utterance, ms")
 
@@ -106,20 +105,64 @@ class Engine(StrEnum):
     POCKETSPHINX = "pocketsphinx"
 
 
+class Mode(StrEnum):
+    """Whose reading of an utterance counts."""
+
+    ON_DEVICE = "on-device"
+    CLOUD_FIRST = "cloud-first"
+    PANEL = "panel"
+    CASCADE = "cascade"
+
+
 class Understand(Section):
     """The interpreter."""
+
+    mode: Mode = Field(Mode.ON_DEVICE, description="whose reading counts")
+    first: str | None = Field(None, description="which of understand.interpreters is asked first")
+    fallback: tuple[str, ...] = Field((), description="those asked in its place when it does not answer, in order")
+    second: str | None = Field(None, description="which one gives the panel an independent opinion")
+    deadline_ms: int = Field(1200, ge=100, le=30_000, description="longest wait for all readings together, ms")
+    hedge_ms: int | None = Field(
+        None, ge=50, le=30_000, description="with no answer after so long another request is sent, ms"
+    )
+    daily_budget_usd: float | None = Field(
+        None, ge=0, le=100_000, description="once spent, the device reads alone until midnight, USD"
+    )
+    deferred_per_minute: int = Field(
+        20, ge=1, le=600, description="so many deferred utterances are read in a minute, at most"
+    )
 
     engine: Engine | Literal["auto"] = Field("auto", description="auto: vosk where its weights are, else pocketsphinx")
     model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
     models_directory: Path | None = Field(
         None, description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in ~/.cache/dockvoice"
     )
+    clients: dict[TableName, ClientSettings] = Field(default_factory=dict, description="services, by a name of yours")
+    interpreters: dict[TableName, InterpreterSettings] = Field(
+        default_factory=dict, description="ways to read an utterance, by a name of yours"
+    )
+    transcribers: dict[TableName, TranscriberSettings] = Field(
+        default_factory=dict, description="ways to write down what was said, by a name of yours"
+    )
+
+    @model_validator(mode="after")
+    def _seated(self) -> Self:
+        """Every mode needs somebody to ask, and nobody is independent of himself."""
+        if self.mode in {Mode.CLOUD_FIRST, Mode.CASCADE} and self.first is None:
+            raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")
+        if self.mode is Mode.PANEL and self.first is None and self.second is None:
+            raise ValueError("mode is panel, but neither first nor second is set; name one of the interpreters")
+        if self.fallback and self.first is None:
+            raise ValueError("fallback is set, but first is not; name first the one that is asked first")
+        if self.second is not None and self.second in {self.first, *self.fallback}:
+            raise ValueError(f"second is {self.second}, which is asked already; name an independent interpreter")
+        return self
 
 
 class Agree(Section):
     """What it takes to be sure."""
 
-    minimum_confidence: float = Field(0.9, ge=0, le=1, description="a field resting on a word below this is asked for")
+    minimum_confidence: float = Field(0.75, ge=0, le=1, description="a field less sure than this is asked for")
 
 
 class Keep(Section):
@@ -130,6 +173,12 @@ class Keep(Section):
         ge=1,
         le=1_000_000,
         description="all recordings together; beyond it settled ones are removed, MB",
+    )
+    entries_mb: float = Field(
+        4000,
+        ge=1,
+        le=1_000_000,
+        description="the journal and its second copy together; beyond it the oldest settled entries are removed, MB",
     )
     retention_days: int = Field(90, ge=1, le=3650, description="settled recordings older than this are removed, days")
     alarm_free_mb: float = Field(
@@ -217,6 +266,15 @@ class Deliver(Section):
     window: int = Field(16, ge=1, le=1000, description="events on the way at one time, at most")
     mqtt: Mqtt = Mqtt()
 
+    @model_validator(mode="after")
+    def _settles_on_a_word(self) -> Self:
+        if self.settle is Settle.BROKER and self.mqtt.version is MqttVersion.V311:
+            raise ValueError(
+                'settle is "broker", but mqtt.version is "3.1.1", in which a broker acknowledges what it refuses; '
+                'set mqtt.version = "5", or settle = "receipt"'
+            )
+        return self
+
 
 class Watch(Section):
     """The agent's own health."""
@@ -249,6 +307,21 @@ class Settings(Layered):
     # The inventory may run on the same machine, and the tests tell themselves where the weights are.
     foreign: ClassVar[tuple[str, ...]] = ("DOCKVOICE_INVENTORY_", "DOCKVOICE_TEST_")
 
+    def contradictions(self) -> Iterator[tuple[Key, str]]:
+        """Interpreters and transcribers that name what nobody has set up."""
+        understand = self.understand
+        seats = [("first", understand.first), ("second", understand.second)]
+        for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):
+            yield from _unknown(("understand", seat), taken_by, understand.interpreters)
+        for name, interpreter in understand.interpreters.items():
+            here = ("understand", "interpreters", name)
+            yield from _unknown((*here, "client"), interpreter.client, understand.clients)
+            yield from _unknown((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
+            yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.missing)
+            yield from _of_another_kind((*here, "kind"), interpreter, understand.clients.get(interpreter.client or ""))
+        for name, transcriber in understand.transcribers.items():
+            yield from _unknown(("understand", "transcribers", name, "client"), transcriber.client, understand.clients)
+
     @property
     def state(self) -> Path:
         """Where the journal and the recordings are kept."""
@@ -277,3 +350,22 @@ class Settings(Layered):
     def catalogue_directory(self) -> Path:
         """Where the catalogue files are."""
         return self.forms.catalogue or shipped("config") / "catalogue"
+
+
+def _of_another_kind(
+    key: Key, interpreter: InterpreterSettings, client: ClientSettings | None
+) -> Iterator[tuple[Key, str]]:
+    """The fault of an audio model that is asked in another way than its client's service understands."""
+    google = {InterpreterKind.GEMINI: True, InterpreterKind.CHAT_AUDIO: False}.get(interpreter.kind)
+    if client is not None and google is not None and google != (client.kind in GOOGLE_WIRE):
+        yield (
+            key,
+            f"is {interpreter.kind}, but client {interpreter.client!r} is of kind {client.kind}; change one of them",
+        )
+
+
+def _unknown(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
+    """The fault of a key that names a table which is not there. The key is called as one of the tables is."""
+    if named is not None and named not in tables:
+        known = ", ".join(tables) or "none"
+        yield key, f"no {key[-1]} is called {named!r}; known: {known}; add [understand.{key[-1]}s.NAME]"

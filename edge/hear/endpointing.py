@@ -1,10 +1,12 @@
 """Endpointing: which stretch of sound is one utterance. A pure machine: scored frames in, events out.
 
-    quiet ──speech──▶ starting ──speech for onset_ms──▶ speaking ──silence──▶ hangover ──hangover_ms──▶ quiet
+    quiet ──speech──▶ starting ──speech for onset_ms──▶ speaking ──silence──▶ hangover ──patience──▶ quiet
       ▲                  │                                 ▲                      │
       └─────silence──────┘                                 └────────speech────────┘
 
-An utterance that reaches maximum_ms is closed, and another opens at once where speech goes on.
+How long a pause ends the turn depends on what was said so far: told of a pause (`Paused`), whoever understands speech
+may answer with `expect`. Unanswered, it is hangover_ms. An utterance that reaches maximum_ms is closed, and another
+opens at once where speech goes on.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from edge.config import Endpoint
-from edge.records import SAMPLE_RATE, Closing, Frame, Segment
+from edge.records import SAMPLE_RATE, Closing, Expectation, Frame, Segment
 
 TAIL_MS = 200
 """Silence kept after the last speech: a plosive or an "s" dies away below what a detector calls speech, and
-recognisers want a little silence to end their last word."""
+recognisers want a little silence to end their last word. When it has passed, the utterance is all there, if it was the
+end: what follows decides only whether it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """The open utterance goes on with `pcm`; silence of the hangover included."""
+    """The open utterance goes on with `pcm`. Opened and continued with all of its sound, it closes."""
 
     pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The operator pauses. If nothing more is said, all of the utterance has been heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class Abandoned:
     """The open utterance held too little speech to be any: a click, a cough."""
 
 
-EarEvent = Opened | Continued | Closed | Abandoned
+EarEvent = Opened | Continued | Paused | Closed | Abandoned
 
 
 class State(Enum):
@@ -67,6 +75,8 @@ class _Open:
     speech_start: int
     speech_end: int
     speech_samples: int
+    told: int
+    """How many of the frames were told of."""
 
     @property
     def end(self) -> int:
@@ -89,7 +99,12 @@ class Endpointing:
 
     def __init__(self, settings: Endpoint) -> None:
         self._onset = _samples(settings.onset_ms)
-        self._hangover = _samples(settings.hangover_ms)
+        self._patience = {
+            Expectation.FINISHED: _samples(min(settings.finished_ms, settings.hangover_ms)),
+            Expectation.EITHER: _samples(settings.hangover_ms),
+            Expectation.MORE: _samples(max(settings.unfinished_ms, settings.hangover_ms)),
+        }
+        self._expectation = Expectation.EITHER
         self._minimum = _samples(settings.minimum_speech_ms)
         self._maximum = _samples(settings.maximum_ms)
         self._preroll = _samples(settings.preroll_ms)
@@ -105,6 +120,10 @@ class Endpointing:
         if self._open.samples >= self._maximum:
             return (*self._close(self._open, Closing.TOO_LONG), *self._go_on(frame, speech))
         return self._follow(self._open, frame, speech)
+
+    def expect(self, expectation: Expectation) -> None:
+        """What the words so far lead to expect of the pause that `Paused` told of. Holds until speech goes on."""
+        self._expectation = expectation
 
     def end(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
         """No frame follows the last one: what is open closes, and what was heard before it is forgotten."""
@@ -133,7 +152,8 @@ class Endpointing:
         frames = list(self._recent)
         self._recent.clear()
         self._state = State.SPEAKING
-        self._open = _Open(frames, speech_start, frames[-1].end, speech_samples)
+        self._open = _Open(frames, speech_start, frames[-1].end, speech_samples, len(frames))
+        self._expectation = Expectation.EITHER
         return (Opened(_pcm(frames)),)
 
     def _go_on(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
@@ -146,10 +166,22 @@ class Endpointing:
 
     def _follow(self, utterance: _Open, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         utterance.grow(frame, speech)
-        self._state = State.SPEAKING if speech else State.HANGOVER
-        if frame.end - utterance.speech_end >= self._hangover:
-            return (Continued(frame.pcm), *self._close(utterance, Closing.PAUSE))
-        return (Continued(frame.pcm),)
+        if speech:
+            self._state, self._expectation = State.SPEAKING, Expectation.EITHER
+        else:
+            self._state = State.HANGOVER
+        told = self._told(utterance)
+        if frame.end - utterance.speech_end >= self._patience[self._expectation]:
+            return (*told, *self._close(utterance, Closing.PAUSE))
+        return told
+
+    def _told(self, utterance: _Open) -> tuple[EarEvent, ...]:
+        """The sound that now belongs to the utterance, come what may; a long pause does so when speech follows it."""
+        paused_until = utterance.speech_end + _samples(TAIL_MS)
+        sure = [frame for frame in utterance.frames[utterance.told :] if frame.start < paused_until]
+        utterance.told += len(sure)
+        told = (Continued(_pcm(sure)),) if sure else ()
+        return (*told, Paused()) if sure and sure[-1].end >= paused_until else told
 
     def _close(self, utterance: _Open, closing: Closing) -> tuple[EarEvent, ...]:
         kept_until = utterance.speech_end + _samples(TAIL_MS)

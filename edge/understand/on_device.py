@@ -18,15 +18,14 @@ def interpreter(settings: Settings, form: Form, catalogue: Catalogue) -> Interpr
     Raises Misconfigured where the weights asked for are unknown or not here, or a word of the form cannot be heard.
     """
     wanted = settings.understand
-    held_back_ms = settings.hear.endpoint.hangover_ms
     if wanted.engine is Engine.POCKETSPHINX:
-        return PocketsphinxInterpreter(form, catalogue, held_back_ms)
+        return PocketsphinxInterpreter(form, catalogue)
     model = _vosk(wanted.model)
     weights = located(model, settings.models)
     if weights is not None:
-        return VoskInterpreter(weights, form, catalogue, held_back_ms)
+        return VoskInterpreter(weights, form, catalogue)
     if wanted.engine == "auto":
-        return PocketsphinxInterpreter(form, catalogue, held_back_ms)
+        return PocketsphinxInterpreter(form, catalogue)
     raise Misconfigured(
         f"understand.model = {model.name!r}: its weights are not in {settings.models}; "
         f"run `dockvoice models get {model.name}`, or set understand.engine to 'auto' or 'pocketsphinx'"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import read
-from edge.records import NotUnderstood, Reading, Word
+from edge.records import FieldReading, NotUnderstood, Reading, Word
 
 UNKNOWN = "[unk]"
 """What a recogniser writes for speech that is none of the words it listens for."""
@@ -16,9 +16,13 @@ UNKNOWN = "[unk]"
 
 def proposal(interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue) -> Reading:
     """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value."""
+    return proposed(interpreter, form, words, read(words, form, catalogue))
+
+
+def proposed(interpreter: str, form: Form, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Reading:
+    """The reading of `words`, which were read to `fields`."""
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
-    fields = read(words, form, catalogue)
     reason = None if fields else NotUnderstood.NOT_DICTATION
     return Reading(interpreter, form.name, tuple(words), fields, reason)
 

@@ -1,4 +1,4 @@
-"""The tools a model is given to answer with: the form as nullable fields, and a way to say that it understood nothing.
+"""The tools a model is given to answer with: one for each thing an operator can do, and one to have understood nothing.
 
 The shape is OpenAI's function tool, which the other providers' clients translate. No text here may hold a record that
 could pass for a real one: models shown an example return it for noise.
@@ -9,9 +9,31 @@ from __future__ import annotations
 from typing import Any
 
 from edge.forms.form import Form, FormField
-from edge.records import NotUnderstood
+from edge.records import Command, NotUnderstood
 
+AMEND = "amend_entry"
+CANCEL = "cancel_entry"
+ANSWER = "answer"
+COMMAND = "device_command"
 NOT_UNDERSTOOD = "not_understood"
+
+YES, NO = "yes", "no"
+"""What `answer` may hold."""
+
+COMMANDS = {
+    Command.SAY_AGAIN: "say the last thing again",
+    Command.HOW_MANY_WAITING: "tell how many entries still wait to be sent",
+    Command.LAST_ENTRY: "tell the last entry",
+    Command.HELP: "tell what can be said",
+    Command.PAUSE: "stop listening for a while",
+    Command.RESUME: "listen again",
+    Command.LOUDER: "speak louder",
+    Command.SOFTER: "speak more softly",
+    Command.FASTER: "speak faster",
+    Command.SLOWER: "speak more slowly",
+    Command.SIGN_ON: "a worker begins his shift",
+    Command.SIGN_OFF: "a worker ends his shift",
+}
 
 REASONS = {
     NotUnderstood.NO_WORDS: "there is sound, but no word can be made out",
@@ -34,6 +56,49 @@ def tool_definition(form: Form) -> dict[str, Any]:
     )
 
 
+def tools(form: Form) -> list[dict[str, Any]]:
+    """Every tool that goes along with an utterance for the form."""
+    return [
+        tool_definition(form),
+        amend_tool(form),
+        cancel_tool(),
+        answer_tool(),
+        command_tool(),
+        not_understood_tool(),
+    ]
+
+
+def amend_tool(form: Form) -> dict[str, Any]:
+    """The tool to correct an entry: the form's fields, those that are not corrected null."""
+    return _function(
+        AMEND,
+        "Correct fields of the entry at hand, or of the last one. Give only what was said just now: every field that "
+        "is not corrected has the value null.",
+        {field.name: _field(field) for field in form.fields},
+    )
+
+
+def cancel_tool() -> dict[str, Any]:
+    """The tool to take an entry back."""
+    return _function(CANCEL, "Take back the entry at hand, or the last one.", {"heard": _heard()})
+
+
+def answer_tool() -> dict[str, Any]:
+    """The tool to answer a question of the device."""
+    answer = {"type": "string", "enum": [YES, NO], "description": "What the operator answered."}
+    return _function(ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": _heard()})
+
+
+def command_tool() -> dict[str, Any]:
+    """The tool to ask something of the device."""
+    command = {
+        "type": "string",
+        "enum": [str(command) for command in COMMANDS],
+        "description": "; ".join(f"{command}: {meaning}" for command, meaning in COMMANDS.items()),
+    }
+    return _function(COMMAND, "The operator asked something of the device.", {"command": command, "heard": _heard()})
+
+
 def not_understood_tool() -> dict[str, Any]:
     """The tool to decline with: for noise, silence, or talk that is no dictation."""
     reason = {
@@ -41,9 +106,9 @@ def not_understood_tool() -> dict[str, Any]:
         "enum": [str(reason) for reason in REASONS],
         "description": "; ".join(f"{reason}: {meaning}" for reason, meaning in REASONS.items()),
     }
-    return _function(
-        NOT_UNDERSTOOD, "Call this, and nothing else, where the recording holds no dictation.", {"reason": reason}
-    )
+    heard = {"type": ["string", "null"], "description": "The words that were heard all the same; null if none were."}
+    what = "Call this, and nothing else, where the recording holds no dictation."
+    return _function(NOT_UNDERSTOOD, what, {"reason": reason, "heard": heard})
 
 
 def _function(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +119,10 @@ def _function(name: str, description: str, properties: dict[str, Any]) -> dict[s
         "additionalProperties": False,
     }
     return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
+
+
+def _heard() -> dict[str, Any]:
+    return {"type": "string", "description": "The words that say so, as they were spoken."}
 
 
 def _field(field: FormField) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
@@ -106,6 +106,10 @@ def test_a_key_that_looks_like_an_argument_of_the_settings_library_is_unknown_to
         ("[deliver]\nprefix = 'a//b'", "deliver.prefix: topic levels are allowed, joined by one /"),
         ("[deliver]\nprefix = '$SYS'", "deliver.prefix: topic levels are allowed"),
         ("[deliver]\nsettle = 'never'", "deliver.settle: should be 'receipt' or 'broker', found \"never\""),
+        (
+            "[deliver]\nsettle = 'broker'\nmqtt.version = '3.1.1'",
+            'deliver: settle is "broker", but mqtt.version is "3.1.1"',
+        ),
         ("[deliver.mqtt]\nport = 'eighty'", 'unable to parse string as an integer, found "eighty"'),
         ("[deliver.mqtt]\nca_file = '/ca.pem'", "deliver.mqtt: a certificate file is given, but tls is false"),
         ("[deliver.mqtt]\ntls = true\nkey_file = '/k'", "deliver.mqtt: key_file is given without certificate_file"),
@@ -317,24 +321,41 @@ def test_what_did_not_come_with_the_program_is_told() -> None:
 # ---- config/edge.toml ----
 
 
+NAMED = "*"
+"""Stands in a key for the names that the operator gives to tables: `[understand.clients.openai]`."""
+
+
 def keys(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from keys(field.annotation, (*above, name))
+        if table := table_of(field.annotation):
+            yield from keys(table, (*above, name))
+        elif get_origin(field.annotation) is dict and (table := table_of(get_args(field.annotation)[1])):
+            yield from keys(table, (*above, name, NAMED))
         else:
             yield (*above, name), field
 
 
+def table_of(annotation: Any) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
 def explained(text: str) -> Mapping[tuple[str, ...], tuple[str, str, bool]]:
-    """Each key of the file, set or commented out: its comment as one line, its value's text, and whether it is set."""
+    """Each key of the file, set or commented out: its comment as one line, its value's text, and whether it is set.
+
+    Of a key in several examples of a table that the operator names, the first one explained.
+    """
     found: dict[tuple[str, ...], tuple[str, str, bool]] = {}
     table: tuple[str, ...] = ()
     comment: list[str] = []
     for line in text.splitlines():
-        if heading := re.fullmatch(r"\[([a-z_.]+)\]", line):
-            table, comment = tuple(heading[1].split(".")), []
+        if heading := re.fullmatch(r"(# )?\[([a-z_.]+)\]", line):
+            table, comment = tuple(heading[2].split(".")), []
+            if heading[1]:
+                table = (*table[:-1], NAMED)
         elif setting := re.fullmatch(r"(# )?([a-z_]+) = (.+)", line):
-            found[*table, setting[2]] = (" ".join(comment), setting[3], setting[1] is None)
+            if comment or (*table, setting[2]) not in found:
+                found.setdefault((*table, setting[2]), (" ".join(comment), setting[3], setting[1] is None))
+            comment = []
         elif line.startswith("#"):
             comment.append(line.removeprefix("#").strip())
         else:
@@ -375,21 +396,31 @@ def test_the_settings_file_explains_each_key(repository: Path, key: tuple[str, .
     assert field.description is not None
     assert field.description.casefold() in comment.casefold()
     assert [word for word in allowed(field) if word not in comment] == []
-    assert is_set == (field.default is not None)
-    if is_set:
-        assert re.search(rf"[Dd]efault {re.escape(value)}(?!\w)", comment)
-    else:
+    if field.is_required():
+        assert "required" in comment
+    elif field.default is None:
         assert "unset: " in comment
+    elif NAMED in key:
+        assert f"efault {json.dumps(field.default)}" in comment
+    else:
+        assert re.search(rf"[Dd]efault {re.escape(value)}(?!\w)", comment)
+    assert is_set == (NAMED not in key and field.default is not None)
 
 
 def test_every_example_of_an_unset_key_loads(repository: Path, written: Written) -> None:
     text = (repository / "config/edge.toml").read_text(encoding="utf-8")
-    every = re.sub(r"(?m)^# ([a-z_]+ = .+)$", r"\1", text).replace("tls = false", "tls = true")
+    every = re.sub(r"(?m)^# (\[[a-z_.]+\]|[a-z_]+ = .+)$", r"\1", text).replace("tls = false", "tls = true")
     settings = load(Settings, written(every))
-    assert [key for key, field in keys(Settings) if field.default is None and value_of(settings, key) is None] == []
+    assert [key for key, field in keys(Settings) if field.default is None and not any(values_of(settings, key))] == []
 
 
-def value_of(settings: object, key: tuple[str, ...]) -> object:
-    for part in key:
-        settings = getattr(settings, part)
-    return settings
+def values_of(settings: object, key: tuple[str, ...]) -> Iterator[bool]:
+    """Of each table that the key is in: is the key set there?"""
+    if not key:
+        yield settings is not None
+    elif key[0] == NAMED:
+        assert isinstance(settings, dict)
+        for table in settings.values():
+            yield from values_of(table, key[1:])
+    else:
+        yield from values_of(getattr(settings, key[0]), key[1:])

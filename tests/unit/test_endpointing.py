@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edge.config import Endpoint
-from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened
-from edge.records import Closing, Frame, Segment
+from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
+from edge.records import Closing, Expectation, Frame, Segment
 
 FRAME = 320
 
@@ -169,6 +169,59 @@ def test_the_maximum_in_a_pause_leaves_the_machine_quiet() -> None:
     assert segment.closing is Closing.TOO_LONG
     assert segment.closed == 100 * FRAME
     assert not isinstance(events[-1], Opened)
+
+
+def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarEvent]:
+    """What is heard by a machine that is told the same at each pause."""
+    machine = Endpointing(Endpoint(**(QUICK | {"hangover_ms": 500} | settings)))
+    events: list[EarEvent] = []
+    for number, sound in enumerate(line):
+        now = machine.take(frame(number), sound == "#")
+        if Paused() in now:
+            machine.expect(expectation)
+        events += now
+    return events
+
+
+@pytest.mark.parametrize(
+    ("expectation", "silent_ms"),
+    [(Expectation.FINISHED, 260), (Expectation.EITHER, 500), (Expectation.MORE, 1200)],
+)
+def test_how_long_a_pause_ends_the_turn_depends_on_what_was_said(expectation: Expectation, silent_ms: int) -> None:
+    (segment,) = segments(expecting("...####" + "." * 80, expectation))
+    assert (segment.closed - segment.speech_end) // (FRAME // 20) == silent_ms
+    assert len(numbers(segment.pcm)) == 17  # the same sound, however long was waited
+
+
+def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
+    machine = Endpointing(Endpoint(**(QUICK | {"hangover_ms": 500})))
+    line = "####" + "." * 11 + "####" + "." * 24
+    events: list[EarEvent] = []
+    for number, sound in enumerate(line):
+        now = machine.take(frame(number), sound == "#")
+        if Paused() in now and not events:
+            machine.expect(Expectation.FINISHED)
+            events += now
+    assert events
+    assert machine.end() != ()  # still open after 480 ms
+
+
+def test_patience_never_makes_the_usual_pause_longer_where_finished_nor_shorter_where_not() -> None:
+    (short,) = segments(expecting("####" + "." * 80, Expectation.FINISHED, hangover_ms=220, finished_ms=400))
+    (long,) = segments(expecting("####" + "." * 80, Expectation.MORE, hangover_ms=500, unfinished_ms=300))
+    assert (short.closed, long.closed) == (15 * FRAME, 29 * FRAME)
+
+
+def test_a_pause_is_told_once_and_when_all_of_the_sound_was_told() -> None:
+    events = hear("####" + "." * 20 + "####" + "." * 30, hangover_ms=500)
+    assert events.count(Paused()) == 2
+    first = events.index(Paused())
+    assert fed(events[:first]) == [list(range(14))]
+
+
+def test_a_pause_beyond_its_tail_is_told_only_when_speech_follows() -> None:
+    assert fed(hear("####" + "." * 20, hangover_ms=500, end=False)) == [list(range(14))]
+    assert fed(hear("####" + "." * 20 + "#", hangover_ms=500, end=False)) == [list(range(25))]
 
 
 def test_an_event_never_shows_what_was_said() -> None:

@@ -13,10 +13,9 @@ from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
-from edge.records import SAMPLE_RATE, Closing, NotUnderstood, Reading, Segment, Utterance, Word
+from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
 from edge.understand.attention import PIECE, ListeningAhead
 from edge.understand.on_device import interpreter
-from edge.understand.proposal import proposal
 from edge.understand.vosk_interpreter import VoskInterpreter
 
 
@@ -56,7 +55,7 @@ def test_weights_of_another_engine_are_refused(form: Form, catalogue: Catalogue,
 
 def test_weights_that_cannot_be_loaded_are_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=f"{tmp_path}: .*fetch the weights again"):
-        VoskInterpreter(tmp_path, form, catalogue, 500)
+        VoskInterpreter(tmp_path, form, catalogue)
 
 
 def test_without_weights_pocketsphinx_serves(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
@@ -77,30 +76,39 @@ class Counting:
     def take(self, pcm: bytes) -> None:
         self.pieces.append(pcm)
 
-    def words(self) -> tuple[Word, ...]:
-        return ()
+    def reading(self) -> Reading:
+        return Reading("counting", "f", (), {})
 
 
 class Ahead:
-    """Listening ahead with counting recognisers, all of which are kept."""
+    """Listening ahead with counting recognisers, all of which are kept. What may follow is judged by what was heard."""
 
-    def __init__(self, held_back_ms: int) -> None:
+    def __init__(self) -> None:
         self.made: list[Counting] = []
-        self.attention = ListeningAhead(self._begin, lambda words: Reading("counting", "f", words, {}), held_back_ms)
+        self.judged: list[Reading] = []
+        self.attention = ListeningAhead(self._begin, self._judge)
 
     def _begin(self) -> Counting:
         self.made.append(Counting())
         return self.made[-1]
 
+    def _judge(self, reading: Reading) -> Expectation:
+        self.judged.append(reading)
+        return Expectation.FINISHED
+
     @property
     def sizes(self) -> list[int]:
         return [len(piece) for piece in self.made[-1].pieces]
 
-    def finish(self, pcm: bytes) -> bytes:
+    @property
+    def taken(self) -> bytes:
+        """What the last recogniser was given."""
+        return b"".join(self.made[-1].pieces)
+
+    def finish(self, pcm: bytes) -> Reading:
         segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, Closing.PAUSE, pcm)
         now = datetime(2026, 11, 20, tzinfo=UTC)
-        asyncio.run(self.attention.finish(Utterance("0", "f", "microphone", now, segment)))
-        return b"".join(self.made[-1].pieces)
+        return asyncio.run(self.attention.finish(Utterance("0", "f", "microphone", now, segment)))
 
 
 def ticking(seconds: float) -> bytes:
@@ -109,77 +117,66 @@ def ticking(seconds: float) -> bytes:
 
 
 def test_a_recogniser_is_ready_before_the_first_sound() -> None:
-    assert len(Ahead(500).made) == 1
+    assert len(Ahead().made) == 1
 
 
-def test_all_but_the_sound_held_back_is_taken_ahead() -> None:
-    ahead, pcm = Ahead(500), ticking(2)
+def test_sound_is_taken_as_it_comes_in_whole_pieces() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
     for at in range(0, len(pcm), 640):
         ahead.attention.hear(pcm[at : at + 640])
-    assert ahead.sizes == [PIECE] * 7  # 1.4 s; the next piece would reach beyond 1.5 s
+    assert ahead.sizes == [PIECE] * 10
 
 
 def test_the_recogniser_takes_the_utterance_once_and_whole() -> None:
-    ahead, pcm = Ahead(500), ticking(2.33)
+    ahead, pcm = Ahead(), ticking(2.33)
     ahead.attention.hear(pcm)
-    assert ahead.finish(pcm) == pcm
+    ahead.finish(pcm)
+    assert ahead.taken == pcm
     assert ahead.sizes == [PIECE] * 11 + [len(pcm) - 11 * PIECE]
     assert len(ahead.made) == 1
 
 
-def test_what_endpointing_cuts_off_was_never_taken() -> None:
-    ahead, pcm = Ahead(500), ticking(2)
-    ahead.attention.hear(pcm + bytes(16_000))
-    assert ahead.finish(pcm) == pcm
-    assert len(ahead.made) == 1
+def test_what_was_foreseen_at_a_pause_is_the_reading_if_nothing_follows() -> None:
+    ahead, pcm = Ahead(), ticking(1.1)
+    ahead.attention.hear(pcm)
+    assert ahead.attention.expect() is Expectation.FINISHED
+    assert ahead.taken == pcm
+    assert ahead.finish(pcm) is ahead.judged[0]
+
+
+def test_what_was_foreseen_is_thrown_away_when_speech_goes_on() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
+    ahead.attention.hear(pcm[:32_000])
+    ahead.attention.expect()
+    ahead.attention.hear(pcm[32_000:])
+    assert ahead.finish(pcm) is not ahead.judged[0]
+    assert ahead.taken == pcm
+    assert len(ahead.made) == 2
+
+
+def test_the_pieces_are_those_of_the_recording_wherever_the_operator_paused() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
+    for at in range(0, len(pcm), 9000):
+        ahead.attention.hear(pcm[at : at + 9000])
+        ahead.attention.expect()
+    ahead.finish(pcm)
+    assert ahead.sizes == [PIECE] * 10 + [len(pcm) - 10 * PIECE]
 
 
 @pytest.mark.parametrize("kept", [0.1, 1.0])
-def test_when_more_is_cut_off_than_was_held_back_the_recogniser_begins_anew(kept: float) -> None:
-    ahead = Ahead(0)
+@pytest.mark.parametrize("paused", [False, True])
+def test_when_sound_is_cut_off_again_the_recogniser_begins_anew(kept: float, paused: bool) -> None:
+    ahead = Ahead()
     ahead.attention.hear(ticking(2))
-    assert ahead.finish(ticking(kept)) == ticking(kept)
+    if paused:
+        ahead.attention.expect()
+    ahead.finish(ticking(kept))
+    assert ahead.taken == ticking(kept)
     assert len(ahead.made) == 2
 
 
 def test_an_utterance_that_nobody_heard_is_read_from_its_own_sound() -> None:
-    ahead = Ahead(500)
-    assert ahead.finish(ticking(1)) == ticking(1)
+    ahead = Ahead()
+    ahead.finish(ticking(1))
+    assert ahead.taken == ticking(1)
     assert len(ahead.made) == 1
-
-
-def test_an_utterance_of_which_only_the_beginning_was_heard_is_read_whole() -> None:
-    ahead = Ahead(0)
-    ahead.attention.hear(ticking(1)[:30_000])
-    assert ahead.finish(ticking(1)) == ticking(1)
-    assert len(ahead.made) == 1
-
-
-def said(text: str) -> tuple[Word, ...]:
-    return tuple(Word(word, at * 0.4, at * 0.4 + 0.3, 1.0) for at, word in enumerate(text.split()))
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("", NotUnderstood.NO_WORDS),
-        ("[unk]", NotUnderstood.NO_WORDS),
-        ("[unk] [unk]", NotUnderstood.NO_WORDS),
-        ("um please", NotUnderstood.NOT_DICTATION),
-        ("[unk] um [unk]", NotUnderstood.NOT_DICTATION),
-        ("pallet seven four two", None),
-    ],
-)
-def test_why_a_reading_is_declined(form: Form, catalogue: Catalogue, text: str, reason: NotUnderstood | None) -> None:
-    reading = proposal("test", said(text), form, catalogue)
-    assert reading.not_understood is reason
-    assert bool(reading.fields) == (reason is None)
-
-
-def test_words_outside_the_grammar_stay_in_the_reading_and_spoil_the_field_they_touch(
-    form: Form, catalogue: Catalogue
-) -> None:
-    reading = proposal("test", said("pallet seven [unk] two dock bravo"), form, catalogue)
-    assert reading.transcript == "pallet seven [unk] two dock bravo"
-    assert reading.fields["dock"].value == "B"
-    assert "pallet_id" not in reading.fields or reading.fields["pallet_id"].value is None

@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 
 from edge.forms.form import Form, forms_in
-from edge.understand.tool import not_understood_tool, tool_definition
+from edge.records import Command
+from edge.understand.tool import not_understood_tool, tool_definition, tools
 
 
 @pytest.fixture(params=["pallet-move", "stock-count"])
@@ -54,21 +55,21 @@ def test_any_field_may_be_null(answer: dict[str, Any], parameters: dict[str, Any
 
 
 def test_each_tool_is_a_function_whose_parameters_are_a_json_schema(form: Form) -> None:
-    for tool in (tool_definition(form), not_understood_tool()):
+    for tool in tools(form):
         assert tool["type"] == "function"
         jsonschema.Draft202012Validator.check_schema(tool["function"]["parameters"])
 
 
 def test_names_are_what_models_take(form: Form) -> None:
-    for tool in (tool_definition(form), not_understood_tool()):
+    for tool in tools(form):
         assert tool["function"]["name"].replace("_", "").isalnum()
 
 
 def test_no_text_holds_a_value_that_could_come_back_as_a_record(form: Form) -> None:
-    texts = [text for text in _texts(tool_definition(form)) if not text.startswith("^")]
+    texts = [text for text in _texts(tools(form)) if not text.startswith("^")]
     assert texts
     assert not [text for text in texts if any(character.isdigit() for character in text)]
-    assert "example" not in json.dumps(tool_definition(form))
+    assert "example" not in json.dumps(tools(form))
 
 
 def _texts(node: Any) -> list[str]:
@@ -81,9 +82,31 @@ def _texts(node: Any) -> list[str]:
 
 def test_a_model_can_decline_for_two_reasons() -> None:
     validator = jsonschema.Draft202012Validator(not_understood_tool()["function"]["parameters"])
-    assert validator.is_valid({"reason": "no_words"})
-    assert validator.is_valid({"reason": "not_dictation"})
-    assert not validator.is_valid({"reason": "bored"})
+    assert validator.is_valid({"reason": "no_words", "heard": None})
+    assert validator.is_valid({"reason": "not_dictation", "heard": "where is the tape gun"})
+    assert not validator.is_valid({"reason": "bored", "heard": None})
+
+
+def test_there_is_one_tool_for_each_thing_an_operator_can_do(form: Form) -> None:
+    names = [tool["function"]["name"] for tool in tools(form)]
+    acts = ["amend_entry", "cancel_entry", "answer", "device_command", "not_understood"]
+    assert names == [f"record_{form.name.replace('-', '_')}", *acts]
+
+
+def test_every_tool_asks_for_the_words_and_for_nothing_unknown(form: Form) -> None:
+    for tool in tools(form):
+        parameters = tool["function"]["parameters"]
+        assert parameters["additionalProperties"] is False
+        assert parameters["required"] == list(parameters["properties"])
+        fields = parameters["properties"]
+        assert "heard" in fields or all("heard" in field["required"] for field in fields.values())
+
+
+def test_every_command_of_the_device_can_be_asked_for(form: Form) -> None:
+    tool = next(tool for tool in tools(form) if tool["function"]["name"] == "device_command")
+    command = tool["function"]["parameters"]["properties"]["command"]
+    assert command["enum"] == [str(command) for command in Command]
+    assert all(f"{one}: " in command["description"] for one in Command)
 
 
 def test_values_listed_in_a_form_are_listed_beside_null(tmp_path: Path, repository: Path) -> None:

@@ -1,0 +1,1 @@
+"""The voices that can speak to the operator: each text as 16 kHz sound."""

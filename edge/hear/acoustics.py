@@ -1,0 +1,119 @@
+"""How well an utterance can be heard at all, measured from its sound alone. A pure function over PCM.
+
+Nothing here knows words. What is measured are the circumstances in which recognisers err and are sure of it: speech
+hardly louder than what surrounds it, sound that overran the converter, a voice that is hardly there, another voice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.records import SAMPLE_RATE, Acoustics, Segment
+
+FRAME = SAMPLE_RATE // 50
+"""20 ms: the slice whose loudness is measured."""
+
+STRETCH = SAMPLE_RATE // 20
+"""50 ms: what the pitch of a voice is measured in, at least three periods of the deepest one."""
+
+HOP = SAMPLE_RATE // 40
+"""25 ms from one pitch to the next."""
+
+FULL_SCALE = 32_767
+OVERRUN = FULL_SCALE - 200
+"""From here a sample counts as clipped: resampling and filters round off what the converter had cut flat."""
+
+DEEPEST_HZ, HIGHEST_HZ = 70.0, 400.0
+"""Voices of adults, from a deep man's to a shouting woman's."""
+
+PERIODIC = 0.6
+"""Autocorrelation from which a stretch is voiced. Machines and wind seldom get there, vowels mostly do."""
+
+APART = 1.4
+"""Another voice: so many times the median pitch, or less than its inverse. Speech strays by a third at most."""
+
+OCTAVE = (1.85, 2.15)
+"""What is taken for twice or half the pitch is the commonest error of every pitch tracker, and no other voice."""
+
+FEWEST_PITCHES = 12
+"""Fewer voiced stretches (0.3 s) tell nothing of a second voice."""
+
+QUIETEST = 1e-12
+"""Power put in place of none at all, so that digital silence has a logarithm: -120 dB."""
+
+Floats = NDArray[np.float64]
+
+
+def measured(segment: Segment) -> Acoustics:
+    """The acoustics of an utterance. Takes a few milliseconds."""
+    sound = np.frombuffer(segment.pcm, np.int16).astype(np.float64)
+    speech = _between(sound, segment.speech_start - segment.start, segment.speech_end - segment.start)
+    around = np.concatenate((sound[: segment.speech_start - segment.start], sound[segment.speech_end - segment.start :]))
+    loud, quiet = _voice_power(speech), _background_power(around, speech)
+    return Acoustics(
+        snr_db=float(10 * np.log10(max(loud - quiet, QUIETEST) / max(quiet, QUIETEST))),
+        level_db=float(10 * np.log10(max(loud, QUIETEST))),
+        clipped=_clipped(speech),
+        speech_seconds=len(speech) / SAMPLE_RATE,
+        second_voice=_second_voice(speech),
+    )
+
+
+def _between(sound: Floats, start: int, end: int) -> Floats:
+    return sound[max(0, start) : max(0, end)]
+
+
+def _powers(sound: Floats) -> Floats:
+    """The power of each frame, 1 for a square wave at full scale."""
+    whole = len(sound) // FRAME * FRAME
+    frames = sound[:whole].reshape(-1, FRAME) / FULL_SCALE
+    powers: Floats = np.mean(frames**2, axis=1)
+    return powers
+
+
+def _voice_power(speech: Floats) -> float:
+    """That of the louder half of the frames: the quieter half are pauses and consonants."""
+    powers = np.sort(_powers(speech))
+    return float(np.mean(powers[len(powers) // 2 :])) if len(powers) else 0.0
+
+
+def _background_power(around: Floats, speech: Floats) -> float:
+    """That of the quieter half of what was heard before and after the speech; within its pauses, where there is less."""
+    powers = np.sort(_powers(around))
+    outside = float(np.mean(powers[: max(1, len(powers) // 2)])) if len(powers) else None
+    inside = _powers(speech)
+    pauses = float(np.quantile(inside, 0.05)) if len(inside) else 0.0
+    return pauses if outside is None else outside
+
+
+def _clipped(speech: Floats) -> float:
+    return float(np.mean(np.abs(speech) >= OVERRUN)) if len(speech) else 0.0
+
+
+def _second_voice(speech: Floats) -> float:
+    """The share of the voiced stretches whose pitch is not that of most of the others, 0 to 1."""
+    pitches = _pitches(speech)
+    if len(pitches) < FEWEST_PITCHES:
+        return 0.0
+    ratios = pitches / np.median(pitches)
+    ratios = np.maximum(ratios, 1 / ratios)
+    other = (ratios > APART) & ~((ratios > OCTAVE[0]) & (ratios < OCTAVE[1]))
+    return float(np.mean(other))
+
+
+def _pitches(speech: Floats) -> Floats:
+    """The pitch of each voiced stretch, Hz, by autocorrelation."""
+    if len(speech) < STRETCH:
+        return np.empty(0)
+    stretches = np.lib.stride_tricks.sliding_window_view(speech, STRETCH)[::HOP]
+    stretches = stretches - stretches.mean(axis=1, keepdims=True)
+    spectra = np.fft.rfft(stretches, 2 * STRETCH)
+    correlations = np.fft.irfft(np.abs(spectra) ** 2)[:, :STRETCH]
+    shortest, longest = int(SAMPLE_RATE / HIGHEST_HZ), int(SAMPLE_RATE / DEEPEST_HZ)
+    # What is shifted further overlaps less: without the correction, deep voices would seem less periodic.
+    overlap = (STRETCH - np.arange(shortest, longest)) / STRETCH
+    periodic = correlations[:, shortest:longest] / overlap / np.maximum(correlations[:, :1], QUIETEST)
+    voiced = periodic.max(axis=1) >= PERIODIC
+    pitches: Floats = SAMPLE_RATE / (shortest + periodic[voiced].argmax(axis=1))
+    return pitches

@@ -1,0 +1,95 @@
+"""How loud sound is, piece by piece: what a meter shows and what the health of a microphone is judged by. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.records import SAMPLE_RATE
+
+FULL_SCALE = 32_768.0
+"""A sample of this size would be 0 dBFS; RMS levels are those of a square wave at full scale."""
+
+OVERRUN = 32_700
+"""From here a sample counts as clipped: what the converter cut flat is rounded off a little by filters after it."""
+
+BOTTOM_DB = -120.0
+"""Digital silence, which has no logarithm; 16 bits cannot hold sound below -96 dB."""
+
+FLOOR_S = 3.0
+"""The noise floor is the quietest there was in the last so many seconds: longer than most words hold on."""
+
+NARROW_HZ = 4_200
+"""A telephone band, as Bluetooth's older codec (CVSD) gives, ends at 4 kHz; speech goes on beyond."""
+
+NARROW_DB = -45.0
+"""Less than this above NARROW_HZ, relative to all of it, and the band is narrow: vowels alone leave some -35 dB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud one piece of sound is."""
+
+    samples: int
+    peak: int
+    """The largest absolute value of a sample, 0 to 32768."""
+    power: float
+    """The mean square of the samples, 1 at full scale."""
+    zeros: int
+    """How many samples are exactly 0: a real microphone has hardly any."""
+    clipped: int
+    """How many samples are at full scale."""
+
+    @property
+    def rms_db(self) -> float:
+        """In dBFS."""
+        return decibels(self.power)
+
+    @property
+    def peak_db(self) -> float:
+        """In dBFS."""
+        return decibels((self.peak / FULL_SCALE) ** 2)
+
+
+def level(pcm: bytes) -> Level:
+    """Measure 16-bit sound of any rate and channel count; at least one sample."""
+    samples = np.frombuffer(pcm, "<i2")
+    sizes = np.abs(samples.astype(np.int32))
+    power = float(np.mean((sizes / FULL_SCALE) ** 2))
+    clipped = int(np.count_nonzero(sizes >= OVERRUN))
+    return Level(len(samples), int(sizes.max()), power, int(np.count_nonzero(sizes == 0)), clipped)
+
+
+def decibels(power: float) -> float:
+    """A power relative to full scale, in dB, no less than BOTTOM_DB."""
+    return float(max(BOTTOM_DB, 10 * np.log10(power))) if power > 0 else BOTTOM_DB
+
+
+class NoiseFloor:
+    """The level of what surrounds the speech: the quietest piece within the last FLOOR_S seconds of sound."""
+
+    def __init__(self, rate: int = SAMPLE_RATE) -> None:
+        self._span = FLOOR_S * rate
+        self._heard = 0
+        self._candidates: deque[tuple[int, float]] = deque()
+
+    def take(self, piece: Level) -> float:
+        """Take the next piece; the floor in dBFS."""
+        self._heard += piece.samples
+        # Whoever is not quieter than the newest will never be the quietest again: what stays is sorted.
+        while self._candidates and self._candidates[-1][1] >= piece.power:
+            self._candidates.pop()
+        self._candidates.append((self._heard, piece.power))
+        while self._candidates[0][0] <= self._heard - self._span:
+            self._candidates.popleft()
+        return decibels(self._candidates[0][1])
+
+
+def is_narrow(pcm: bytes, rate: int = SAMPLE_RATE) -> bool:
+    """Whether speech (half a second or more of it) came through a telephone band, whatever rate it claims."""
+    spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2") / FULL_SCALE)) ** 2
+    frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / rate)
+    above = float(spectrum[frequencies > NARROW_HZ].sum())
+    return decibels(above / max(float(spectrum.sum()), 1e-12)) < NARROW_DB

@@ -1,0 +1,237 @@
+"""What is wrong with a microphone: faults named from what it brings, what it fails to bring, and where it is routed.
+
+A pure machine. Sound, waits and routing go in; faults that began or ended come out. Levels are judged along the sound's
+own clock, the sample count, which runs with the wall clock while sound comes; waits are handed in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.hear.levels import Level
+from edge.hear.routing import Routing
+
+STUCK_S = 1.5
+"""Callbacks come every 20 ms; a loaded machine holds them up for some tenths of a second."""
+
+OPENING_S = 4.0
+"""A source that stood idle needs up to 2 s to bring its first sound."""
+
+SUSPENDED_S = 0.4
+"""The sound server says that the source is suspended, and for so long no sound came: it is."""
+
+FAINT = 3
+"""Nothing louder than this (-80 dBFS) is the last bit of a converter, not a room: every open microphone is louder."""
+
+FAINT_S = 1.5
+
+CLIPPING_SHARE = 0.01
+"""One sample in a hundred at full scale, over half a second: vowels are cut. A bump of the microphone stays below."""
+
+CLIPPING_OVER = 0.001
+CLIPPING_MEMORY_S = 0.5
+
+LOSSES = 3
+"""So many losses within LOSING_S: no hiccup, but a machine or a link that does not keep up."""
+
+LOSING_S = 10.0
+
+RATE_WINDOW_S = 0.4
+RATE_WINDOWS = 4
+"""A rate is wrong when all of so many windows in a row drift the same way: 1.6 s."""
+
+RATE_DRIFT = 0.06
+"""By so much of itself each window must drift. Takes 44.1 for 48 kHz (8 %); real clocks differ by 0.1 %."""
+
+
+class Fault(StrEnum):
+    """What can be wrong with a microphone. Codes, so that they can be counted; `docs/headsets.md` explains each."""
+
+    UNPLUGGED = "unplugged"
+    SERVER_GONE = "server_gone"
+    REROUTED = "rerouted"
+    """The sound server records from another source than the one wanted."""
+    SUSPENDED = "suspended"
+    STUCK = "stuck"
+    """The stream is open, and nothing comes."""
+    WRONG_RATE = "wrong_rate"
+    DIGITAL_SILENCE = "digital_silence"
+    """Nothing but zeros: muted, or a Bluetooth link that is connected and dead."""
+    VERY_QUIET = "very_quiet"
+    CLIPPING = "clipping"
+    LOSING_SOUND = "losing_sound"
+
+
+DEAF = frozenset(
+    {Fault.UNPLUGGED, Fault.SERVER_GONE, Fault.REROUTED, Fault.SUSPENDED, Fault.STUCK, Fault.WRONG_RATE}
+)
+"""With these nothing that comes may be heard: the stream is closed, and opened again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A fault began."""
+
+    fault: Fault
+    what: str
+    """What was found, and what a person can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A fault is over."""
+
+    fault: Fault
+
+
+MicrophoneEvent = Noticed | Over
+
+
+class RateWatch:
+    """Compares the sample count with the clock: does sound come at the rate that was asked for?"""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._window_end: float | None = None
+        self._smallest = float("inf")
+        self._before: float | None = None
+        self._drifts: deque[float] = deque(maxlen=RATE_WINDOWS)
+
+    def measured(self, end: int, arrived: float) -> float | None:
+        """The true rate when it is another than it should be. `end` is the sample count, `arrived` in seconds.
+
+        The smallest lag within a window counts: one late piece means nothing.
+        """
+        lag = arrived - end / self._rate
+        if self._window_end is None:
+            self._window_end = arrived + RATE_WINDOW_S
+        if arrived < self._window_end:
+            self._smallest = min(self._smallest, lag)
+            return None
+        if self._before is not None:
+            self._drifts.append((self._smallest - self._before) / RATE_WINDOW_S)
+        self._before, self._smallest, self._window_end = self._smallest, lag, arrived + RATE_WINDOW_S
+        return self._rate * (1 - sum(self._drifts) / RATE_WINDOWS) if self._drifts_away() else None
+
+    def _drifts_away(self) -> bool:
+        if len(self._drifts) < RATE_WINDOWS:
+            return False
+        return all(drift > RATE_DRIFT for drift in self._drifts) or all(drift < -RATE_DRIFT for drift in self._drifts)
+
+
+class MicrophoneHealth:
+    """The faults of one microphone. Lives as long as it is wanted; `opened` begins each stream."""
+
+    def __init__(self, *, zeros_s: float, source: str | None = None) -> None:
+        """`zeros_s`: how long nothing but zeros may come. `source`: the sound server's name of the one wanted.
+
+        Without one, that which was recorded from first is wanted.
+        """
+        self._zeros_s = zeros_s
+        self.wanted = source
+        """The source that should be recorded from, once it is known."""
+        self.faults: dict[Fault, str] = {}
+        """What is wrong now, and what was found."""
+        self.opened(16_000)
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether nothing that comes may be heard."""
+        return not DEAF.isdisjoint(self.faults)
+
+    def opened(self, rate: int) -> None:
+        """A stream was opened: counts begin anew. The faults that closed the one before end with the first sound."""
+        self._rate = rate
+        self._came = False
+        self._waited = 0.0
+        self._suspended = False
+        self._zeros = self._faint = self._loud = 0
+        self._heard = 0
+        self._clipped = 0.0
+        self._losses: deque[int] = deque()
+        self._rate_watch = RateWatch(rate)
+
+    def heard(self, piece: Level, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
+        """Sound came: its level, the sample count after it, when it came, and whether some was lost before it."""
+        self._came, self._waited = True, 0.0
+        self._heard = end
+        events = self._zeros_and_faint(piece) + self._clips(piece) + self._loses(lost)
+        if (rate := self._rate_watch.measured(end, arrived)) is not None:
+            events += self._begin(
+                Fault.WRONG_RATE, f"gives {rate:,.0f} samples a second where {self._rate:,} were agreed; opening it again"
+            )
+        return events
+
+    def sound(self) -> list[MicrophoneEvent]:
+        """What comes is heard again: every fault that closed a stream is over."""
+        return [event for fault in sorted(DEAF & self.faults.keys()) for event in self._end(fault)]
+
+    def waited(self, seconds: float) -> list[MicrophoneEvent]:
+        """So much longer nothing came."""
+        self._waited += seconds
+        if self._suspended and self._waited >= SUSPENDED_S:
+            return self._begin(Fault.SUSPENDED, "is suspended by the sound server; is it on and in range?")
+        if self._waited >= (STUCK_S if self._came else OPENING_S):
+            return self._begin(Fault.STUCK, f"gave no sound for {self._waited:.1f} s; is it on and in range?")
+        return []
+
+    def routed(self, routing: Routing) -> list[MicrophoneEvent]:
+        """The sound server said where the stream records from."""
+        self._suspended = routing.suspended
+        if routing.source is None:
+            return []
+        if self.wanted is None and not routing.is_monitor:
+            self.wanted = routing.source
+        if routing.source == self.wanted:
+            return []
+        wanted = self.wanted or "any microphone"
+        gone = "" if self.wanted in routing.sources else ", which is not there; connect it again"
+        return self._begin(Fault.REROUTED, f"the sound server records from {routing.source}, not from {wanted}{gone}")
+
+    def stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
+        """PortAudio said that the stream ended, or refused to open one."""
+        if server_gone:
+            return self._begin(Fault.SERVER_GONE, "stopped: its sound server ended")
+        return self._begin(Fault.UNPLUGGED, "stopped: it was unplugged, or its sound server ended; connect it again")
+
+    def _zeros_and_faint(self, piece: Level) -> list[MicrophoneEvent]:
+        self._zeros = self._zeros + piece.samples if piece.peak == 0 else 0
+        self._faint = self._faint + piece.samples if 0 < piece.peak <= FAINT else 0 if piece.peak else self._faint
+        self._loud = self._loud + piece.samples if piece.peak > FAINT else 0
+        if piece.peak:
+            return self._end(Fault.DIGITAL_SILENCE) + self._faintness()
+        if self._zeros < self._zeros_s * self._rate:
+            return []
+        return self._begin(Fault.DIGITAL_SILENCE, "gives nothing but zeros; is it muted, or its Bluetooth link dead?")
+
+    def _faintness(self) -> list[MicrophoneEvent]:
+        if self._faint >= FAINT_S * self._rate:
+            return self._begin(Fault.VERY_QUIET, "hardly gives any sound; turn up its gain, or look whether it is muted")
+        return self._end(Fault.VERY_QUIET) if self._loud >= self._rate else []
+
+    def _clips(self, piece: Level) -> list[MicrophoneEvent]:
+        weight = min(1.0, piece.samples / self._rate / CLIPPING_MEMORY_S)
+        self._clipped += weight * (piece.clipped / piece.samples - self._clipped)
+        if self._clipped >= CLIPPING_SHARE:
+            return self._begin(Fault.CLIPPING, "is overdriven; turn down its gain, or move it away from the mouth")
+        return self._end(Fault.CLIPPING) if self._clipped < CLIPPING_OVER else []
+
+    def _loses(self, lost: bool) -> list[MicrophoneEvent]:
+        if lost:
+            self._losses.append(self._heard)
+        while self._losses and self._losses[0] <= self._heard - LOSING_S * self._rate:
+            self._losses.popleft()
+        if len(self._losses) >= LOSSES:
+            return self._begin(Fault.LOSING_SOUND, "loses sound again and again; is the machine or the link overloaded?")
+        return self._end(Fault.LOSING_SOUND) if not self._losses else []
+
+    def _begin(self, fault: Fault, what: str) -> list[MicrophoneEvent]:
+        if fault in self.faults:
+            return []
+        self.faults[fault] = what
+        return [Noticed(fault, what)]
+
+    def _end(self, fault: Fault) -> list[MicrophoneEvent]:
+        return [Over(fault)] if self.faults.pop(fault, None) is not None else []

@@ -1,0 +1,109 @@
+"""What readings cost, and the day's budget. Pure: prices come from the settings, days and sums are handed in.
+
+Vendors count for themselves: a request's tokens stand in its answer, and what they cost in the site's own contract.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Protocol
+
+from edge.records import Usage
+
+MILLION = 1_000_000
+"""Tokens are priced by the million."""
+
+MINUTE_S = 60
+
+AUDIO_TOKENS_PER_S = 32
+"""For estimates: Gemini's documented rate; OpenAI's models take a third of it."""
+
+PROMPT_TOKENS = 2500
+"""For estimates: instructions, tools and catalogue hints go along with every utterance; some 1,850 tokens here."""
+
+ANSWER_TOKENS = 150
+"""For estimates: one tool call with its words."""
+
+
+class Prices(Protocol):
+    """USD per million tokens, or per minute of sound; None where none is set."""
+
+    @property
+    def text_in_usd(self) -> float | None:
+        """Of text sent, by the million tokens."""
+        ...
+
+    @property
+    def audio_in_usd(self) -> float | None:
+        """Of sound sent, by the million tokens."""
+        ...
+
+    @property
+    def out_usd(self) -> float | None:
+        """Of the answer, by the million tokens."""
+        ...
+
+    @property
+    def minute_usd(self) -> float | None:
+        """Of sound sent, by the minute."""
+        ...
+
+
+def cost_usd(usage: Usage, prices: Prices) -> float | None:
+    """What a request cost; None where no price is set for anything that it took."""
+    parts = (
+        (usage.text_tokens_in / MILLION, prices.text_in_usd),
+        (usage.audio_tokens_in / MILLION, prices.audio_in_usd),
+        (usage.tokens_out / MILLION, prices.out_usd),
+        (usage.audio_seconds / MINUTE_S, prices.minute_usd),
+    )
+    priced = [amount * price for amount, price in parts if price is not None]
+    return sum(priced) if priced else None
+
+
+def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:
+    """What reading so many utterances, `seconds` long together, will cost at most; None where no price is set."""
+    expected = Usage(
+        client="",
+        model="",
+        text_tokens_in=PROMPT_TOKENS * utterances,
+        audio_tokens_in=round(AUDIO_TOKENS_PER_S * seconds),
+        tokens_out=ANSWER_TOKENS * utterances,
+        audio_seconds=seconds,
+    )
+    return cost_usd(expected, prices)
+
+
+class Budget:
+    """What may be spent in one day. What was spent before this start is handed in, so that a restart spends no more."""
+
+    def __init__(self, daily_usd: float | None, today: date, spent_usd: float = 0.0) -> None:
+        """`daily_usd` None: no limit."""
+        self._daily_usd = daily_usd
+        self._day = today
+        self._spent_usd = spent_usd
+        self._told = False
+
+    def spend(self, today: date, usd: float) -> None:
+        """Take in what an answer cost."""
+        self._begin(today)
+        self._spent_usd += usd
+
+    def is_spent(self, today: date) -> bool:
+        """Whether nothing more may be asked today."""
+        self._begin(today)
+        return self._daily_usd is not None and self._spent_usd >= self._daily_usd
+
+    def alarm(self) -> str | None:
+        """What to tell people when it is spent; None when they were told that day."""
+        told, self._told = self._told, True
+        if told:
+            return None
+        return (
+            f"understand.daily_budget_usd = {self._daily_usd:g} is spent ({self._spent_usd:.2f} on {self._day}): the "
+            "device reads alone until midnight; raise the budget and start again to go on with the models"
+        )
+
+    def _begin(self, today: date) -> None:
+        if today != self._day:
+            self._day, self._spent_usd, self._told = today, 0.0, False

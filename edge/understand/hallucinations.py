@@ -1,0 +1,160 @@
+"""What transcribers are known to write where nothing of the kind was said, told from what an operator says.
+
+Models trained on captioned videos answer silence and noise with the captions' stock phrases, repeat a phrase without
+end, or hand back the prompt they were given. Such a text is set aside as a whole: nothing of it may become a record.
+The phrases are those reported again and again for Whisper and its kin; each was seen as the whole text of a clip
+without speech, so they count only where nothing else was written.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from edge.records import Hallucination
+
+STOCK_PHRASES = frozenset(
+    """
+    you
+    bye
+    bye bye
+    thank you
+    thank you very much
+    thank you so much
+    thank you for watching
+    thank you for listening
+    thank you all for watching
+    thanks for watching
+    thanks for watching and see you next time
+    thanks for listening
+    please subscribe
+    please subscribe to my channel
+    please like and subscribe
+    like and subscribe
+    dont forget to like and subscribe
+    see you next time
+    see you in the next video
+    ill see you in the next video
+    well be right back
+    the end
+    blank audio
+    no audio
+    no speech
+    silence
+    inaudible
+    music
+    music playing
+    applause
+    laughter
+    vielen dank
+    vielen dank fürs zuschauen
+    danke fürs zuschauen
+    danke für die aufmerksamkeit
+    bis zum nächsten mal
+    tschüss
+    musik
+    merci
+    merci davoir regardé
+    merci davoir regardé cette vidéo
+    merci beaucoup
+    abonnez vous
+    musique
+    gracias
+    muchas gracias
+    gracias por ver
+    gracias por ver el video
+    gracias por ver el vídeo
+    suscríbete
+    suscríbete al canal
+    música
+    grazie
+    grazie a tutti
+    grazie per la visione
+    grazie per aver guardato il video
+    iscriviti al canale
+    musica
+    """.strip()
+    .replace("    ", "")
+    .splitlines()
+)
+"""Each is small letters and spaces, as `_words` leaves them."""
+
+CREDITS = (
+    "subtitles by",
+    "subtitled by",
+    "captions by",
+    "captioning by",
+    "transcribed by",
+    "transcription by",
+    "translated by",
+    "untertitel",
+    "untertitelung",
+    "sous titres",
+    "sous titrage",
+    "subtítulos",
+    "sottotitoli",
+    "copyright",
+)
+"""How the credits of subtitles begin: names and years follow, and differ."""
+
+LOOP_TIMES = 4
+"""A phrase so many times in a row is a loop: nobody says a sentence so often without a pause that ends it, and models
+that loop go on until they are cut off."""
+LOOP_WORDS = 20
+"""… if that makes so many words: an identifier has 18 digits at most, and they may repeat as they like."""
+LEAST_LOOP = 4
+"""Words of the shortest phrase that is looked for. Shorter ones repeat within it; one word alone is looked for too."""
+
+ECHO_WORDS = 4
+"""So many words in a row that stand so in the prompt are the prompt. Prompts here hold no value that could be said, so
+that "pallet … units … dock" of an operator never runs so far along with one."""
+
+
+def hallucination(text: str, prompt: str = "") -> Hallucination | None:
+    """Why a text is not to be believed; None where nothing speaks against it. `prompt` is what the model was given."""
+    said = _words(text)
+    if not said:
+        return None
+    phrase = " ".join(said)
+    if _halved(phrase) in STOCK_PHRASES or phrase.startswith(CREDITS):
+        return Hallucination.STOCK_PHRASE
+    if _loops(said):
+        return Hallucination.LOOP
+    if _echoes(said, _words(prompt)):
+        return Hallucination.PROMPT_RETURNED
+    return None
+
+
+def _words(text: str) -> list[str]:
+    """Small letters and figures; signs such as ♪ and the marks of brackets are no words."""
+    apart = re.sub(r"[-_]", " ", unicodedata.normalize("NFC", text).casefold())
+    return re.sub(r"[^\w\s]", "", apart).split()
+
+
+def _halved(phrase: str) -> str:
+    """A phrase said over and over, once: "Thank you. Thank you." is no other thing than one of them."""
+    words = phrase.split()
+    for size in range(1, len(words) // 2 + 1):
+        times, rest = divmod(len(words), size)
+        if not rest and words == words[:size] * times:
+            return " ".join(words[:size])
+    return phrase
+
+
+def _loops(said: Sequence[str]) -> bool:
+    sizes = (1, *range(LEAST_LOOP, len(said) // LOOP_TIMES + 1))
+    return any(_repeats(said, size, max(LOOP_TIMES, math.ceil(LOOP_WORDS / size))) for size in sizes)
+
+
+def _repeats(said: Sequence[str], size: int, times: int) -> bool:
+    """Does some run of `size` words stand `times` times in a row?"""
+    whole = size * times
+    starts = range(len(said) - whole + 1)
+    return any(list(said[at : at + whole]) == list(said[at : at + size]) * times for at in starts)
+
+
+def _echoes(said: Sequence[str], prompt: Sequence[str]) -> bool:
+    given = {tuple(prompt[at : at + ECHO_WORDS]) for at in range(len(prompt) - ECHO_WORDS + 1)}
+    return any(tuple(said[at : at + ECHO_WORDS]) in given for at in range(len(said) - ECHO_WORDS + 1))

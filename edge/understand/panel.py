@@ -1,0 +1,248 @@
+"""The panel: several interpreters read one utterance beside one another, under one deadline, and are weighed.
+
+The device's own recogniser hears while the operator speaks. When the utterance closes, its reading and the models' go
+on side by side until nothing more could matter (`weighing.is_settled`) or the deadline is over. Whoever answers later
+is heard too: the answer is noted as late, for the journal, and changes nothing that was decided.
+
+A model that is not there is no fault of the panel's: an interpreter that raises Unavailable has given no opinion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date
+
+from edge.config import Mode
+from edge.errors import Unavailable
+from edge.forms.form import Form
+from edge.ports import Attention, Interpreter
+from edge.records import Expectation, Reading, Usage, Utterance
+from edge.understand.costs import Budget
+from edge.understand.failures import Garbled, OurFault
+from edge.understand.membership import Answer, Came, Member, Terms, local_day, priced, with_cost
+from edge.understand.weighing import Seat, is_settled, weigh
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Round:
+    """One utterance on its way through the panel."""
+
+    utterance: Utterance
+    deadline: float
+    opinions: dict[Seat, Reading] = field(default_factory=dict)
+    asked_beyond: bool = False
+    heard_beyond: bool = False
+    is_over: bool = False
+
+
+class Panel(Interpreter):
+    """Several interpreters as one. It reads only inside `at_work`, which holds what is still on its way."""
+
+    def __init__(
+        self,
+        on_device: Interpreter,
+        first: Sequence[Member],
+        second: Member | None,
+        terms: Terms,
+        form: Form,
+        today: Callable[[], date] = local_day,
+    ) -> None:
+        """`first`: the one asked first, then its fallbacks. `today` is the site's own day, which the budget is for."""
+        self.name = f"{terms.mode}({' '.join(one.interpreter.name for one in (*first, *_some(second)))})"
+        self._on_device = on_device
+        self._first = tuple(first)
+        self._second = second
+        self._terms = terms
+        self._form = form
+        self._today = today
+        self._budget = Budget(None, today())
+        self._note: Callable[[Answer], None] = _ignore
+        self._group: asyncio.TaskGroup | None = None
+        self._under_way: set[asyncio.Task[Reading | None]] = set()
+
+    @asynccontextmanager
+    async def at_work(
+        self, note: Callable[[Answer], None] | None = None, budget: Budget | None = None
+    ) -> AsyncIterator[None]:
+        """Let readings be asked for. At the end, what is still under way is called off.
+
+        `note` is told in the loop of each answer that is to be kept or counted; `budget` is what may be spent.
+        """
+        self._note, self._budget = note or _ignore, budget or self._budget
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                yield
+                for task in self._under_way:
+                    task.cancel()
+        finally:
+            self._group = None
+
+    def attend(self) -> _Listening:
+        """Begin to listen, with the device's recogniser and with the models that listen along."""
+        asked = {Seat.FIRST: next(iter(self._first), None), Seat.SECOND: self._second}
+        ears = {seat: one.interpreter.attend() for seat, one in asked.items() if one is not None and self._asks(seat)}
+        return _Listening(self, {Seat.ON_DEVICE: self._on_device.attend(), **ears})
+
+    async def read_later(self, utterance: Utterance) -> Reading:
+        """What a model makes of an utterance that was kept for later: the first that answers, with time enough.
+
+        Raises Unavailable when none answers, or the budget is spent; OurFault or Garbled only where no model can be
+        hoped to do better another time.
+        """
+        trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
+        hopeless = True
+        beyond = [one for one in (*self._first, *_some(self._second)) if one.is_beyond]
+        for member in beyond if self._may_spend() else ():
+            try:
+                reading = priced(await member.interpreter.attend().finish(utterance), member.prices)
+            except Unavailable as fault:
+                self._failed(utterance, member, fault, Came.DEFERRED)
+                if hopeless:
+                    trouble, hopeless = fault, isinstance(fault, OurFault | Garbled)
+            else:
+                self._answered(utterance, reading, Came.DEFERRED)
+                return reading
+        raise trouble
+
+    async def decide(self, utterance: Utterance, ears: Mapping[Seat, Attention]) -> Reading:
+        """The reading of a closed utterance, at the deadline at the latest."""
+        if not self._may_spend():
+            return await ears[Seat.ON_DEVICE].finish(utterance)
+        now = asyncio.get_running_loop().time()
+        one = _Round(utterance, now + self._terms.deadline_s)
+        seats = {self._start(self._seat(one, seat, ear)) for seat, ear in ears.items()}
+        try:
+            async with asyncio.timeout_at(one.deadline):
+                await self._settled(one, seats)
+        except TimeoutError:
+            logger.info("%s: decided at the deadline by %d opinions", utterance.utterance_id, len(one.opinions))
+        one.is_over = True
+        out_of_reach = one.asked_beyond and not one.heard_beyond
+        return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
+
+    async def _settled(self, one: _Round, seats: set[asyncio.Task[Reading | None]]) -> None:
+        """Return when no seat has anything more to give that matters."""
+        while seats and not is_settled(one.opinions, self._terms.mode, self._form, self._terms.sure_from):
+            _, seats = await asyncio.wait(seats, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _seat(self, one: _Round, seat: Seat, ear: Attention) -> Reading | None:
+        if seat is Seat.FIRST:
+            reading = await self._first_answer(one, ear)
+        elif seat is Seat.SECOND and self._second is not None:
+            reading = await self._ask(one, self._second, ear)
+        else:
+            reading = await _or_none(ear.finish(one.utterance))
+        if reading is not None and not one.is_over:
+            one.opinions[seat] = reading
+        return reading
+
+    async def _first_answer(self, one: _Round, ear: Attention) -> Reading | None:
+        """What the first gives; a fallback's answer where it fails, or where it is slow and requests are hedged."""
+        first, *others = self._first
+        pending = {self._start(self._ask(one, first, ear))}
+        patience = self._terms.hedge_s
+        while pending:
+            done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if answers := [answer for task in done if (answer := task.result()) is not None]:
+                return answers[0]
+            another = others.pop(0) if others else first
+            is_hedge = not done
+            if is_hedge:
+                patience = None
+            if (is_hedge or another is not first) and not one.is_over:
+                pending.add(self._start(self._ask(one, another, another.interpreter.attend())))
+        return None
+
+    async def _ask(self, one: _Round, member: Member, ear: Attention) -> Reading | None:
+        """What one model gives; None where it gives nothing. An answer after the verdict is noted as late."""
+        one.asked_beyond |= member.is_beyond
+        try:
+            reading = priced(await ear.finish(one.utterance), member.prices)
+        except Unavailable as fault:
+            self._failed(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
+            return None
+        one.heard_beyond |= member.is_beyond
+        self._answered(one.utterance, reading, Came.LATE if one.is_over else Came.IN_TIME)
+        return reading
+
+    def _answered(self, utterance: Utterance, reading: Reading, came: Came) -> None:
+        self._spend(reading.usage)
+        # What came in time is kept with the verdict, among its opinions.
+        kept = None if came is Came.IN_TIME else reading
+        if kept is not None or reading.usage is not None:
+            self._note(Answer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
+
+    def _failed(self, utterance: Utterance, member: Member, fault: Unavailable, came: Came) -> None:
+        """Some failures are paid for: an answer that is no reading was made all the same."""
+        logger.info("%s: no reading: %s", utterance.utterance_id, fault)
+        usage: Usage | None = getattr(fault, "usage", None)
+        if usage is not None:
+            usage = with_cost(usage, member.prices)
+            self._spend(usage)
+            self._note(Answer(utterance.utterance_id, member.interpreter.name, came, None, usage))
+
+    def _spend(self, usage: Usage | None) -> None:
+        if usage is not None and usage.cost_usd is not None:
+            self._budget.spend(self._today(), usage.cost_usd)
+
+    def _may_spend(self) -> bool:
+        if not self._budget.is_spent(self._today()):
+            return True
+        if told := self._budget.alarm():
+            logger.error("%s", told)
+        return False
+
+    def _asks(self, seat: Seat) -> bool:
+        """Only a panel wants second opinions; elsewhere they would be paid for and not used."""
+        return seat is not Seat.SECOND or self._terms.mode is Mode.PANEL
+
+    def _start(self, work: Coroutine[object, object, Reading | None]) -> asyncio.Task[Reading | None]:
+        if self._group is None:
+            work.close()
+            raise RuntimeError("the panel reads only inside `at_work`")
+        task = self._group.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+
+class _Listening(Attention):
+    """All that listen to one utterance."""
+
+    def __init__(self, panel: Panel, ears: Mapping[Seat, Attention]) -> None:
+        self._panel = panel
+        self._ears = ears
+
+    def hear(self, pcm: bytes) -> None:
+        for ear in self._ears.values():
+            ear.hear(pcm)
+
+    def expect(self) -> Expectation:
+        """What the device's own recogniser expects, if one listens: it alone reads while the operator speaks."""
+        told = [ear.expect() for ear in self._ears.values()]
+        return next((one for one in told if one is not Expectation.EITHER), Expectation.EITHER)
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        return await self._panel.decide(utterance, self._ears)
+
+
+async def _or_none(reading: Coroutine[object, object, Reading]) -> Reading | None:
+    try:
+        return await reading
+    except Unavailable as fault:
+        logger.warning("the device's own recogniser gave no reading: %s", fault)
+        return None
+
+
+def _some(member: Member | None) -> tuple[Member, ...]:
+    return () if member is None else (member,)
+
+
+def _ignore(_: Answer) -> None:
+    """What becomes of answers that nobody keeps."""

@@ -1,0 +1,1 @@
+"""What turns sound into text, one module for each way a service wants to be asked."""

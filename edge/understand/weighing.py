@@ -1,0 +1,167 @@
+"""Several readings of one utterance become one: what the panel concludes from the opinions that came in time.
+
+Pure: which interpreters were asked, and how long they were waited for, is the panel's business (`panel.py`). Nothing is
+averaged or voted for by sureness, because a model that invents is sure of it. An identifier that must be confirmed is
+confirmed by another interpreter that heard the same, and by nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from enum import IntEnum
+
+from edge.config import Mode
+from edge.forms.form import Form
+from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
+
+ENOUGH = 2
+"""Independent readings that must agree."""
+
+CONSEQUENTIAL = frozenset({Act.CANCEL, Act.YES})
+"""What takes an entry back or lets one pass: one opinion is not enough for it where another one differs."""
+
+PANEL = "panel"
+"""How the name of a reading that several interpreters made begins."""
+
+
+class Seat(IntEnum):
+    """Whose opinion it is. In the order in which their words and spelling are preferred."""
+
+    FIRST = 1
+    """`understand.first`, or the fallback that stood in for it."""
+    SECOND = 2
+    """`understand.second`."""
+    ON_DEVICE = 3
+
+
+def weigh(
+    opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float, *, out_of_reach: bool = False
+) -> Reading:
+    """The one reading to decide about, made of the `opinions` there are.
+
+    `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts against two that agree.
+    `out_of_reach`: models beyond this device were asked, and none answered in time.
+    """
+    came = [opinions[seat] for seat in sorted(opinions)]
+    if not came:
+        return Reading("none", form.name, (), {}, deferrable=out_of_reach)
+    reading = _agreed(came, form, sure_from) if mode is Mode.PANEL else came[0]
+    others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
+    return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
+
+
+def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float) -> bool:
+    """Whether no opinion that is still to come could be needed: in a panel, when everything said is confirmed."""
+    match mode:
+        case Mode.ON_DEVICE:
+            return Seat.ON_DEVICE in opinions
+        case Mode.CLOUD_FIRST | Mode.CASCADE:
+            return Seat.FIRST in opinions
+        case Mode.PANEL:
+            return len(opinions) >= ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
+
+
+def contradicts(late: Reading, fields: Mapping[str, FieldValue]) -> bool:
+    """Whether `late` read another entry than `fields`: another value, or no entry at all.
+
+    A model that understood nothing contradicts nothing, and a field that it did not hear is no other value.
+    """
+    if late.not_understood is not None:
+        return False
+    if late.act is not Act.RECORD:
+        return True
+    heard = {name: one.value for name, one in late.fields.items() if one.value is not None}
+    return any(name not in fields or not same(value, fields[name]) for name, value in heard.items())
+
+
+def same(one: FieldValue, other: FieldValue) -> bool:
+    """Whether two values agree in all but formatting: "LT-0391" and "lt 0391" do, "0391" and "391" do not."""
+    if isinstance(one, str) and isinstance(other, str):
+        return _bare(one) == _bare(other)
+    return type(one) is type(other) and one == other
+
+
+def _bare(value: str) -> str:
+    return "".join(character for character in value.casefold() if character.isalnum())
+
+
+def _is_confirmed(reading: Reading) -> bool:
+    if reading.not_understood is not None:
+        return False
+    return all(field.confirmed and not field.rivals and field.value is not None for field in reading.fields.values())
+
+
+def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
+    """What two independent readings give alike, with everything else marked as not agreed on."""
+    name = came[0].interpreter if len(came) == 1 else f"{PANEL}({' '.join(one.interpreter for one in came)})"
+    words = next((one.words for one in came if one.words), ())
+    understood = [one for one in came if one.not_understood is None]
+    reason = _not_understood(came, understood)
+    if reason is not None:
+        return Reading(name, form.name, words, {}, reason)
+    names = dict.fromkeys(name for one in understood for name in one.fields)
+    return replace(
+        understood[0],
+        interpreter=name,
+        words=words,
+        fields={field: _field(field, came, form, sure_from) for field in names},
+    )
+
+
+def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | None:
+    """Why the readings together mean nothing: all declined, or what the operator did is not agreed on."""
+    if not understood:
+        silent = all(one.not_understood is NotUnderstood.NO_WORDS for one in came)
+        return NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
+    acts = {(one.act, one.command) for one in understood}
+    alone = len(understood) < min(ENOUGH, len(came))
+    if len(acts) > 1 or (alone and understood[0].act in CONSEQUENTIAL):
+        return NotUnderstood.NOT_DICTATION
+    return None
+
+
+def _field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> FieldReading:
+    """What the readings together propose for one field. One that is ambiguous by itself is no vote for anything."""
+    heard = [one.fields[name] for one in came if name in one.fields]
+    votes = [field for field in heard if field.value is not None and not field.rivals]
+    parties = _parties(votes)
+    if not parties:
+        return replace(heard[0], confirmed=False)
+    party = max(parties, key=len)
+    against = [field for field in heard if field not in party]
+    confirmed = len(party) >= ENOUGH or (len(came) == 1 and not isinstance(party[0].value, str))
+    counted = [field for field in against if len(party) < ENOUGH or field.confidence >= sure_from]
+    best = max(party, key=lambda field: field.confidence) if confirmed else party[0]
+    value = next((field.value for field in party if _allowed(form, name, field.value)), party[0].value)
+    return replace(best, value=value, rivals=_candidates(counted, value), confirmed=confirmed)
+
+
+def _parties(votes: Iterable[FieldReading]) -> list[list[FieldReading]]:
+    """The votes, put together where they agree. The first voice of each speaks for it."""
+    parties: list[list[FieldReading]] = []
+    for vote in votes:
+        for party in parties:
+            if _alike(vote.value, party[0].value):
+                party.append(vote)
+                break
+        else:
+            parties.append([vote])
+    return parties
+
+
+def _candidates(against: Iterable[FieldReading], value: FieldValue | None) -> tuple[FieldValue, ...]:
+    """The other values that were heard, each once."""
+    heard = (other for field in against for other in (field.value, *field.rivals))
+    return tuple(dict.fromkeys(other for other in heard if other is not None and not _alike(other, value)))
+
+
+def _alike(one: FieldValue | None, other: FieldValue | None) -> bool:
+    return one is not None and other is not None and same(one, other)
+
+
+def _allowed(form: Form, name: str, value: FieldValue | None) -> bool:
+    kind = next((field for field in form.fields if field.name == name), None)
+    if kind is None or value is None or isinstance(value, int) is (kind.kind == "string"):
+        return False
+    return kind.allows(value)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.understand.breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Breaker, State
+
+
+def opened(at: float = 0.0) -> Breaker:
+    breaker = Breaker()
+    for _ in range(FAILURES):
+        assert breaker.take(at)
+        breaker.failed(at)
+    return breaker
+
+
+def test_open_it_lets_nothing_through() -> None:
+    breaker = opened()
+    assert breaker.state(PAUSE_S - 0.1) is State.OPEN
+    assert not breaker.take(PAUSE_S - 0.1)
+    assert breaker.wait_s(1.0) == PAUSE_S - 1
+
+
+def test_fewer_failures_leave_it_closed_and_a_success_forgets_them() -> None:
+    breaker = Breaker()
+    for _ in range(3):
+        for _ in range(FAILURES - 1):
+            breaker.failed(0)
+        breaker.succeeded()
+    assert breaker.state(0) is State.CLOSED
+    assert breaker.wait_s(0) == 0
+
+
+def test_half_open_it_lets_one_try() -> None:
+    breaker = opened()
+    assert breaker.state(PAUSE_S) is State.HALF_OPEN
+    assert breaker.take(PAUSE_S)
+    assert not breaker.take(PAUSE_S)
+
+
+def test_a_try_that_succeeds_closes_it() -> None:
+    breaker = opened()
+    assert breaker.take(PAUSE_S)
+    breaker.succeeded()
+    assert breaker.state(PAUSE_S) is State.CLOSED
+    assert breaker.take(PAUSE_S)
+
+
+def test_a_try_that_was_called_off_leaves_room_for_another() -> None:
+    breaker = opened()
+    assert breaker.take(PAUSE_S)
+    breaker.given_back()
+    assert breaker.take(PAUSE_S)
+
+
+def test_each_try_that_fails_doubles_the_pause_up_to_the_longest() -> None:
+    breaker, now, pauses = opened(), PAUSE_S, []
+    for _ in range(6):
+        assert breaker.take(now)
+        breaker.failed(now)
+        pauses.append(breaker.wait_s(now))
+        now += pauses[-1]
+    assert pauses == [2 * PAUSE_S, 4 * PAUSE_S, 8 * PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
+
+
+@pytest.mark.parametrize("late", [1, 5])
+def test_failures_of_requests_that_went_before_it_opened_add_nothing(late: int) -> None:
+    breaker = opened()
+    for _ in range(late):
+        breaker.failed(1)
+    assert breaker.wait_s(0) == PAUSE_S

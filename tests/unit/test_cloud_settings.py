@@ -1,0 +1,207 @@
+"""What may be said of clients and interpreters, and what is told when it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.config import ClientSettings, KeyHeader, Settings, load
+from edge.errors import Misconfigured
+
+KEY = "sk-the-key-of-the-tests"
+Written = Callable[[str], Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    def write(text: str) -> Path:
+        path = tmp_path / "edge.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    directory = tmp_path / "credentials"
+    directory.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
+    return directory
+
+
+def refused(path: Path | None) -> str:
+    with pytest.raises(Misconfigured) as caught:
+        load(Settings, path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def client(text: str) -> str:
+    return f"[understand.clients.service]\n{text}\n"
+
+
+# ---- faults ----
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "understand.clients.service.kind: must be given"),
+        ("kind = 'opanai'", "understand.clients.service.kind: should be 'openai', 'azure-openai'"),
+        ("kind = 'azure-openai'", "url is not set; a client of kind azure-openai needs the address of your own"),
+        ("kind = 'self-hosted'", "url is not set"),
+        ("kind = 'azure-speech'", "region is not set; the address of azure-speech is made of it"),
+        ("kind = 'vertex'\nregion = 'europe-west4'", "vertex needs project and region"),
+        ("kind = 'openai'\nurl = 'api.openai.com'", "understand.clients.service.url: should match pattern"),
+        ("kind = 'openai'\nurl = 'http://api.openai.com'", "shows key and speech to everybody on the way"),
+        ("kind = 'openai'\nurl = 'https://me:pass@api.openai.com'", "url carries a user or a password"),
+        ("kind = 'openai'\nkey = 'a'\ntoken_command = 'b'", "exclude one another"),
+        ("kind = 'openai'\nkey = ''", "understand.clients.service.key: printable ASCII characters"),
+        ("kind = 'openai'\nkye = 'a'", "understand.clients.service.kye: no such key"),
+        ("kind = 'openai'\nkey_header = 'cookie'", "understand.clients.service.key_header: should be 'bearer'"),
+    ],
+)
+def test_a_client_that_cannot_be_is_told_by_its_key(written: Written, text: str, told: str) -> None:
+    path = written(client(text))
+    message = refused(path)
+    assert message.startswith(f"{path}: ")
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "kind = 'openai'",
+            "api.openai.com is not an endpoint within the European Union; set url = 'https://eu.api.op",
+        ),
+        ("kind = 'openai'\nurl = 'https://eu.api.openai.com.evil.example'", "is not an endpoint within"),
+        ("kind = 'elevenlabs'", "set url = 'https://api.eu.residency.elevenlabs.io'"),
+        ("kind = 'gemini'", "use kind = 'vertex'"),
+        ("kind = 'azure-openai'\nurl = 'https://r.openai.azure.com'", "no region is stated; regions within: "),
+        (
+            "kind = 'azure-openai'\nurl = 'https://r.openai.azure.com'\nregion = 'eastus2'",
+            "region 'eastus2' is outside",
+        ),
+        ("kind = 'azure-speech'\nregion = 'uksouth'", "region 'uksouth' is outside"),
+        (
+            "kind = 'azure-speech'\nregion = 'westeurope'\nurl = 'https://eastus.stt.speech.microsoft.com'",
+            "eastus.stt.speech.microsoft.com is an endpoint outside",
+        ),
+        ("kind = 'google-speech'\nregion = 'us-central1'", "region 'us-central1' is outside"),
+        ("kind = 'vertex'\nregion = 'europe-west2'\nproject = 'p'", "region 'europe-west2' is outside"),
+    ],
+)
+def test_an_endpoint_outside_the_union_is_refused_where_that_was_asked_for(
+    written: Written, text: str, told: str
+) -> None:
+    assert told in refused(written(client(f"{text}\nresidency = 'eu'")))
+    load(Settings, written(client(text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind = 'openai'\nurl = 'https://eu.api.openai.com/v1'",
+        "kind = 'elevenlabs'\nurl = 'https://api.eu.residency.elevenlabs.io'",
+        "kind = 'azure-openai'\nurl = 'https://r.openai.azure.com'\nregion = 'swedencentral'",
+        "kind = 'azure-speech'\nregion = 'germanywestcentral'",
+        "kind = 'google-speech'\nregion = 'eu'",
+        "kind = 'vertex'\nregion = 'europe-west4'\nproject = 'p'",
+        "kind = 'self-hosted'\nurl = 'http://gpu:8000'",
+    ],
+)
+def test_an_endpoint_within_the_union_is_taken(written: Written, text: str) -> None:
+    load(Settings, written(client(f"{text}\nresidency = 'eu'")))
+
+
+@pytest.mark.parametrize("name", ["Open-AI", "open__ai", "_openai", "'open ai'", "OPENAI"])
+def test_a_name_that_no_variable_could_have_is_refused(written: Written, name: str) -> None:
+    shown = name.strip("'")
+    message = refused(written(f"[understand.clients.{name}]\nkind = 'openai'\n"))
+    assert f"understand.clients.{shown}: small letters, digits and single _ are allowed" in message
+
+
+def test_every_interpreter_that_names_no_client_is_told_with_its_key(written: Written) -> None:
+    text = client("kind = 'openai'") + "".join(
+        f"[understand.interpreters.{name}]\nkind = 'chat-audio'\nmodel = 'm'\nclient = 'srevice'\n"
+        for name in ("a", "b")
+    )
+    path = written(text)
+    message = refused(path)
+    assert f"{path}: understand.interpreters.a.client: no client is called 'srevice'; known: service" in message
+    assert "understand.interpreters.b.client: no client is called" in message
+
+
+# ---- where they come from ----
+
+
+def test_a_key_comes_from_the_environment_or_a_credential(
+    written: Written, credentials: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key() -> str:
+        found = load(Settings, path).understand.clients["service"].key
+        assert found is not None
+        return found.get_secret_value()
+
+    path = written(client("kind = 'openai'\nkey = 'file'"))
+    assert key() == "file"
+    (credentials / "dockvoice_understand__clients__service__key").write_text("credential\n")
+    assert key() == "credential"
+    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__SERVICE__KEY", "variable")
+    assert key() == "variable"
+
+
+def test_a_client_can_be_set_up_by_variables_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__MY_GPU__KIND", "self-hosted")
+    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__MY_GPU__URL", "http://gpu:8000/v1")
+    clients = load(Settings, None).understand.clients
+    assert list(clients) == ["my_gpu"]
+    assert clients["my_gpu"].base_url == "http://gpu:8000"
+
+
+def test_a_variable_that_is_spelt_wrong_is_told(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__CLIENTS__SERVICE__KYE", KEY)
+    message = refused(written(client("kind = 'openai'")))
+    assert (
+        "DOCKVOICE_UNDERSTAND__CLIENTS__SERVICE__KYE: names no key; did you mean DOCKVOICE_UNDERSTAND__CLIENTS"
+        in message
+    )
+    assert KEY not in message
+
+
+def test_a_relative_path_starts_at_the_file(written: Written, tmp_path: Path) -> None:
+    settings = load(Settings, written(client("kind = 'openai'\nca_file = 'ca.pem'")))
+    assert settings.understand.clients["service"].ca_file == tmp_path / "ca.pem"
+
+
+# ---- secrets ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"key = '{KEY}'",  # no kind
+        f"kind = 'openai'\nkey = '{KEY} '",
+        f"kind = 'openai'\nkey = '{KEY}'\nresidency = 'eu'",
+        f"kind = 'openai'\nkey = ['{KEY}']",
+        f"kind = 'openai'\nkye = '{KEY}'",
+        f"kind = 'openai'\nkey = {KEY}",
+    ],
+)
+def test_a_key_is_never_in_a_message(written: Written, text: str) -> None:
+    assert KEY not in refused(written(client(text)))
+
+
+def test_a_key_is_never_in_a_repr(written: Written) -> None:
+    settings = load(Settings, written(client(f"kind = 'openai'\nkey = '{KEY}'")))
+    assert KEY not in f"{settings!r} {settings} {settings.model_dump_json()} {settings.model_dump()}"
+
+
+def test_each_service_has_its_own_header_unless_another_is_named() -> None:
+    assert ClientSettings(kind="openai").header is KeyHeader.BEARER
+    assert ClientSettings(kind="elevenlabs").header is KeyHeader.ELEVENLABS
+    assert ClientSettings(kind="elevenlabs", key_header="bearer").header is KeyHeader.BEARER

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.agree.voices.espeak import LANGUAGES, EspeakVoice
+from edge.errors import Misconfigured
+from edge.records import SAMPLE_RATE
+
+READBACK = {
+    "en": "Pallet 7 4 2, 12 units, dock B.",
+    "de": "Palette 7 4 2, 12 Stück, Tor B.",
+    "fr": "Palette 7 4 2, 12 unités, quai B.",
+    "es": "Palé 7 4 2, 12 unidades, muelle B.",
+    "it": "Bancale 7 4 2, 12 unità, banchina B.",
+}
+
+AUDIBLE = 1000
+"""Root mean square of the samples: full scale is 32768, and speech at a comfortable level has some 2000 to 4000."""
+
+
+async def said(voice: EspeakVoice, text: str, language: str = "en") -> bytes:
+    return b"".join([piece async for piece in voice.say(text, language, 30.0)])
+
+
+def spoken(text: str, language: str = "en", words_per_minute: int = 165) -> bytes:
+    return asyncio.run(said(EspeakVoice(words_per_minute), text, language))
+
+
+def seconds(pcm: bytes) -> float:
+    return len(pcm) / 2 / SAMPLE_RATE
+
+
+def loudness(pcm: bytes) -> float:
+    return float(np.sqrt((np.frombuffer(pcm, dtype="<i2").astype(np.float64) ** 2).mean()))
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether two sounds say the same. The breath in a voice is noise, so no two are equal to the sample."""
+    first, second = envelope(one), envelope(other)
+    steps = min(len(first), len(second))
+    return (
+        abs(len(first) - len(second)) <= 1
+        and float(np.corrcoef(first[:steps], second[:steps])[0, 1]) > 0.95  # the same words at another time: about 0.2
+    )
+
+
+def envelope(pcm: bytes) -> NDArray[np.float64]:
+    """How loud each twentieth of a second is."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+    step = SAMPLE_RATE // 20
+    power: NDArray[np.float64] = (samples[: len(samples) // step * step].reshape(-1, step) ** 2).mean(axis=1)
+    return power**0.5
+
+
+@pytest.mark.parametrize("language", ["", "x", "tlh", "zz-ZZ"])
+def test_a_language_it_does_not_speak_is_refused_by_name(language: str) -> None:
+    with pytest.raises(Misconfigured, match=r"found the language '.*'; it speaks en, de, fr, es, it"):
+        spoken("hello", language)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n", "."])
+def test_a_text_without_words_makes_no_sound_that_is_heard(text: str) -> None:
+    pcm = spoken(text)
+    assert seconds(pcm) < 0.5
+    assert not pcm or loudness(pcm) < AUDIBLE
+
+
+def test_all_languages_of_forms_are_spoken() -> None:
+    assert READBACK.keys() == LANGUAGES.keys()
+
+
+@pytest.mark.parametrize("language", READBACK)
+def test_a_readback_is_audible_and_lasts_as_long_as_speech_does(language: str) -> None:
+    pcm = spoken(READBACK[language], language)
+    assert len(pcm) % 2 == 0
+    assert loudness(pcm) > AUDIBLE
+    assert 2.0 < seconds(pcm) < 6.0
+
+
+def test_a_region_chooses_the_language_it_belongs_to() -> None:
+    german = spoken(READBACK["de"], "de")
+    assert alike(spoken(READBACK["de"], "de-AT"), german)
+    assert alike(spoken(READBACK["de"], "de_DE"), german)
+    assert not alike(spoken(READBACK["de"], "en"), german)
+
+
+def test_more_words_last_longer_and_more_speed_shorter() -> None:
+    assert seconds(spoken("one two three four")) > 1.5 * seconds(spoken("one two"))
+    assert seconds(spoken(READBACK["en"], words_per_minute=240)) < 0.85 * seconds(spoken(READBACK["en"]))
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(-5, 80), (0, 80), (10_000, 450)])
+def test_a_speed_beyond_what_it_takes_is_the_nearest_one(asked: int, kept: int) -> None:
+    text = READBACK["en"]
+    assert alike(spoken(text, words_per_minute=asked), spoken(text, words_per_minute=kept))
+
+
+def test_the_same_text_sounds_the_same_whatever_was_said_before() -> None:
+    alone = spoken(READBACK["en"])
+    spoken(READBACK["de"], "de", 300)
+    assert alike(spoken(READBACK["en"]), alone)
+
+
+def test_what_is_said_at_the_same_time_does_not_mix() -> None:
+    alone = {language: spoken(text, language) for language, text in READBACK.items()}
+
+    async def together() -> list[bytes]:
+        voice = EspeakVoice()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(said(voice, text, language)) for language, text in READBACK.items()]
+        return [task.result() for task in tasks]
+
+    assert all(alike(one, other) for one, other in zip(asyncio.run(together()), alone.values(), strict=True))
+
+
+def test_marks_of_other_languages_and_of_markup_are_read_and_change_nothing_else() -> None:
+    assert seconds(spoken("dock B <break time='9s'/> [[bee]] & \N{SNOWMAN}")) < 12.0

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.genai import types
+
+from edge.config import ClientSettings, InterpreterSettings
+from edge.forms.form import Form, forms_in
+from edge.understand.answer import Answer
+from edge.understand.answers import Ending
+from edge.understand.clients import Client
+from edge.understand.gemini import GeminiWire
+from edge.understand.model_wire import Question, Tokens
+from edge.understand.tool import tools
+
+PCM = bytes(3200)
+
+
+@pytest.fixture(params=["pallet-move", "stock-count"])
+def form(request: pytest.FixtureRequest, repository: Path) -> Form:
+    return forms_in(repository / "schemas" / "forms")[request.param]
+
+
+def wire(**settings: Any) -> GeminiWire:
+    return GeminiWire(InterpreterSettings(**({"kind": "gemini", "model": "gemini-2.5-flash"} | settings)))
+
+
+def answered(body: Any) -> Answer:
+    return Answer("service", 200, {}, json.dumps(body).encode(), None, 0.1)
+
+
+@pytest.mark.parametrize("settings", [{}, {"streaming": True}, {"system_prompt": False}], ids=str)
+@pytest.mark.parametrize("said", [PCM, "pallet seven four two"], ids=["sound", "text"])
+def test_each_request_is_one_that_google_documents(settings: dict[str, Any], said: bytes | str, form: Form) -> None:
+    body = wire(**settings).body(Question("Listen.", tools(form), said))
+    assert set(body) <= {"contents", "tools", "toolConfig", "systemInstruction"}
+    # Google's own types refuse keys they do not know.
+    for content in [*body["contents"], *([body["systemInstruction"]] if "systemInstruction" in body else [])]:
+        types.Content.model_validate(content)
+    for tool in body["tools"]:
+        types.Tool.model_validate(tool)
+    types.ToolConfig.model_validate(body["toolConfig"])
+
+
+def test_what_google_does_not_document_would_be_found() -> None:
+    with pytest.raises(ValueError, match="inlineDate"):
+        types.Content.model_validate({"parts": [{"inlineDate": {}}]})
+
+
+def test_the_model_must_call_one_of_our_functions(form: Form) -> None:
+    body = wire().body(Question("Listen.", tools(form), PCM))
+    functions = body["tools"][0]["functionDeclarations"]
+    calling = body["toolConfig"]["functionCallingConfig"]
+    assert calling["mode"] == "ANY"
+    assert calling["allowedFunctionNames"] == [function["name"] for function in functions]
+    assert functions[0]["parametersJsonSchema"] == tools(form)[0]["function"]["parameters"]
+
+
+def test_the_sound_goes_along_as_a_wav_file() -> None:
+    body = wire().body(Question("Listen.", [], PCM))
+    assert body["systemInstruction"] == {"parts": [{"text": "Listen."}]}
+    (part,) = body["contents"][0]["parts"]
+    assert part["inlineData"]["mimeType"] == "audio/wav"
+    assert base64.b64decode(part["inlineData"]["data"]).endswith(PCM)
+
+
+def test_without_system_prompt_it_goes_before_the_sound() -> None:
+    body = wire(system_prompt=False).body(Question("Listen.", [], "seven"))
+    assert "systemInstruction" not in body
+    prompt, said = body["contents"][0]["parts"]
+    assert prompt == {"text": "Listen."}
+    assert said["text"].endswith("as a transcript:\nseven")
+
+
+@pytest.mark.parametrize(("streaming", "method"), [(False, "generateContent"), (True, "streamGenerateContent?alt=sse")])
+def test_where_it_is_asked(streaming: bool, method: str) -> None:
+    client = Client("google", ClientSettings(kind="gemini", key="k"))
+    assert wire(streaming=streaming).path(client) == f"/v1beta/models/gemini-2.5-flash:{method}"
+
+
+def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:
+    usage = {
+        "promptTokenCount": 100,
+        "candidatesTokenCount": 7,
+        "thoughtsTokenCount": 30,
+        "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 64}, {"modality": "TEXT", "tokenCount": 36}],
+    }
+    candidates = [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]
+    assert wire().returned(answered({"candidates": candidates, "usageMetadata": usage}))[1] == Tokens(36, 64, 37)
+    assert wire().returned(answered({"candidates": candidates}))[1] == Tokens()
+
+
+@pytest.mark.parametrize(
+    ("reason", "ending"),
+    [("STOP", Ending.WHOLE), ("MAX_TOKENS", Ending.TRUNCATED), ("SAFETY", Ending.FILTERED), ("NEW", Ending.FILTERED)],
+)
+def test_how_it_ended(reason: str, ending: Ending) -> None:
+    found, _ = wire().returned(answered({"candidates": [{"content": {"parts": []}, "finishReason": reason}]}))
+    assert found.ending is ending

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.records import Hallucination
+from edge.understand.hallucinations import hallucination
+
+PROMPT = "pallet, pallet number, quantity, units, unit, cases, case, dock"
+
+MADE_UP = [
+    ("Thank you.", Hallucination.STOCK_PHRASE),
+    ("Thank you!", Hallucination.STOCK_PHRASE),
+    (" thank you. Thank you. Thank you.", Hallucination.STOCK_PHRASE),
+    ("Thanks for watching!", Hallucination.STOCK_PHRASE),
+    ("Thanks for watching! Thanks for watching! Thanks for watching!", Hallucination.STOCK_PHRASE),
+    ("Thank you for watching.", Hallucination.STOCK_PHRASE),
+    ("you", Hallucination.STOCK_PHRASE),
+    ("Bye.", Hallucination.STOCK_PHRASE),
+    ("Bye-bye!", Hallucination.STOCK_PHRASE),
+    ("Please subscribe to my channel.", Hallucination.STOCK_PHRASE),
+    ("Don't forget to like and subscribe!", Hallucination.STOCK_PHRASE),
+    ("I'll see you in the next video.", Hallucination.STOCK_PHRASE),
+    ("[BLANK_AUDIO]", Hallucination.STOCK_PHRASE),
+    ("(music)", Hallucination.STOCK_PHRASE),
+    ("♪ Music ♪", Hallucination.STOCK_PHRASE),
+    ("[Applause]", Hallucination.STOCK_PHRASE),
+    ("Subtitles by the Amara.org community", Hallucination.STOCK_PHRASE),
+    ("Transcribed by https://otter.ai", Hallucination.STOCK_PHRASE),
+    ("© 2019", None),
+    ("Untertitel im Auftrag des ZDF für funk, 2017", Hallucination.STOCK_PHRASE),
+    ("Untertitelung des ZDF, 2020", Hallucination.STOCK_PHRASE),
+    ("Vielen Dank fürs Zuschauen!", Hallucination.STOCK_PHRASE),
+    ("Vielen Dank.", Hallucination.STOCK_PHRASE),
+    ("Tschüss!", Hallucination.STOCK_PHRASE),
+    ("Sous-titrage ST' 501", Hallucination.STOCK_PHRASE),
+    ("Sous-titres réalisés para la communauté d'Amara.org", Hallucination.STOCK_PHRASE),
+    ("Merci d'avoir regardé cette vidéo !", Hallucination.STOCK_PHRASE),
+    ("Abonnez-vous !", Hallucination.STOCK_PHRASE),
+    ("Subtítulos realizados por la comunidad de Amara.org", Hallucination.STOCK_PHRASE),
+    ("¡Suscríbete al canal!", Hallucination.STOCK_PHRASE),
+    ("Gracias por ver el video.", Hallucination.STOCK_PHRASE),
+    ("Sottotitoli creati dalla comunità Amara.org", Hallucination.STOCK_PHRASE),
+    ("Grazie per la visione!", Hallucination.STOCK_PHRASE),
+    ("the pallet is on the " * 4, Hallucination.LOOP),
+    ("Pallet seven four two. " * 12, Hallucination.LOOP),
+    ("and then " + "we go to the dock " * 8 + "we go", Hallucination.LOOP),
+    ("no " * 25, Hallucination.LOOP),
+    ("0 " * 40, Hallucination.LOOP),
+    ("Pallet, pallet number, quantity, units, unit, cases, case, dock", Hallucination.PROMPT_RETURNED),
+    ("quantity, units, unit, cases", Hallucination.PROMPT_RETURNED),
+    ("Okay. Pallet, pallet number, quantity.", Hallucination.PROMPT_RETURNED),
+]
+
+SAID = [
+    "",
+    "  ",
+    "...",
+    "Pallet 742, 12 units, dock B.",
+    "pallet seven four two twelve units dock bravo",
+    "Thank you, pallet seven four two.",
+    "you have pallet 742",
+    "no, fifteen units",
+    "no no no, twelve units",
+    "yes",
+    "pallet five five five five five, five units, dock E",
+    "pallet 000000, 12 units",
+    "pallet zero zero zero zero zero zero zero zero zero zero, nine units, dock A",
+    "pallet zero one zero one zero one zero one zero one zero one zero one zero one zero one, nine units, dock A",
+    "pallet 742, no, pallet 742",
+    "pallet number 742, quantity 12, dock B",
+    "quantity twelve units",
+    "Gracias, palé 742",
+    "Palette 742, zwölf Stück, Tor B",
+]
+
+
+@pytest.mark.parametrize(("text", "why"), MADE_UP)
+def test_what_is_made_up_is_known_for_what_it_is(text: str, why: Hallucination | None) -> None:
+    assert hallucination(text, PROMPT) is why
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_what_operators_say_is_believed(text: str) -> None:
+    assert hallucination(text, PROMPT) is None
+
+
+def test_the_same_words_are_no_echo_where_no_prompt_was_given() -> None:
+    assert hallucination("quantity, units, unit, cases") is None
+
+
+def test_spelling_as_a_model_chooses_makes_no_difference() -> None:
+    assert hallucination("Vielen Dank fu\N{COMBINING DIAERESIS}rs Zuschauen") is Hallucination.STOCK_PHRASE

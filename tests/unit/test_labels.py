@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.config import Settings, load
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, forms_in
+from edge.forms.spoken import vocabulary
+from edge.understand.labels import relabelled, sound, sounds_like
+
+
+@pytest.fixture(scope="module")
+def form() -> Form:
+    return forms_in(load(Settings, None).forms_directory)["pallet-move"]
+
+
+@pytest.fixture(scope="module")
+def known(form: Form) -> frozenset[str]:
+    return vocabulary(form, Catalogue.load(load(Settings, None).catalogue_directory))
+
+
+@pytest.mark.parametrize(
+    ("text", "spelt"),
+    [
+        ("Hallet 742, Doc Alpha.", "pallet 742, dock Alpha."),
+        ("Ballad five, five. Eleven unites", "pallet five, five. Eleven units"),
+        ("Palette 9, docked B", "pallet 9, dock B"),
+        ("Moving pallets six zero", "Moving pallet six zero"),
+        ("Allied zero zero five", "pallet zero zero five"),
+        ("Umpalette 732", "um pallet 732"),
+        ("pallet two, Ah, nine units", "pallet two, uh nine units"),
+        ("two cartains", "two cartons"),
+    ],
+)
+def test_a_misspelt_label_is_spelt_as_the_form_has_it(form: Form, known: frozenset[str], text: str, spelt: str) -> None:
+    assert relabelled(text, form, known) == spelt
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "take a break",  # sounds like dock
+        "the dog is here",
+        "the rock on the lock",
+        "how much did you count",  # sounds like quantity
+        "pallet 742, twelve units, dock B",
+        "PALLET 742, Dock Bravo",
+        "dock delta",  # the catalogue's own word
+        "dockage dockay",  # no value is guessed, though "dock H" and "dock A" were said
+        "742 12 B",
+        "",
+    ],
+)
+def test_other_words_stay_as_they_are(form: Form, known: frozenset[str], text: str) -> None:
+    left = relabelled(text, form, known)
+    assert left == text or {"A", "H"}.isdisjoint(left.split())
+
+
+def test_words_of_the_form_and_known_words_are_never_replaced(form: Form) -> None:
+    assert relabelled("ballad", form, {"Ballad"}) == "ballad"
+
+
+def test_the_sound_of_a_word_is_its_consonants_by_class() -> None:
+    assert sound("pallet") == sound("ballad") == sound("palette") == "plt"
+    assert sound("") == sound("eau") == ""
+
+
+def test_short_labels_need_more_than_their_sound() -> None:
+    assert sounds_like("doc", "dock")
+    assert not sounds_like("take", "dock")
+    assert sounds_like("ballad", "pallet")

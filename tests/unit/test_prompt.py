@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, forms_in
+from edge.forms.spoken import numbers, read_transcript
+from edge.records import Act
+from edge.understand.context import HINTS, TURNS, Context, Turn
+from edge.understand.prompt import LONGEST, Leaks, Prompt, instructions
+from edge.understand.tool import tools
+
+FULL = Context(
+    pending=("pallet_id", "quantity"),
+    asked="dock",
+    confirming=True,
+    last=True,
+    turns=(Turn(Act.RECORD, ("pallet_id", "quantity"), asked="dock"),) * 40,
+)
+COUNTS = numbers.WORDS - {"and", "o"}
+
+
+@pytest.fixture
+def form(repository: Path) -> Form:
+    return forms_in(repository / "schemas" / "forms")["pallet-move"]
+
+
+@pytest.fixture
+def catalogue(repository: Path) -> Catalogue:
+    return Catalogue.load(repository / "config" / "catalogue")
+
+
+@pytest.fixture
+def prompt(form: Form, catalogue: Catalogue) -> Prompt:
+    return Prompt(form, catalogue)
+
+
+def of(values: dict[str, list[str]]) -> Catalogue:
+    return Catalogue({name: dict.fromkeys(listed, ()) for name, listed in values.items()})
+
+
+# ---- what must not be in it ----
+
+
+@pytest.mark.parametrize("context", [Context(), FULL], ids=["nothing said", "much said"])
+def test_nothing_in_it_could_come_back_as_a_record(
+    prompt: Prompt, form: Form, catalogue: Catalogue, context: Context
+) -> None:
+    text = prompt.text(context)
+    assert not re.search("[0-9]", text)
+    assert not COUNTS & set(re.findall("[a-z]+", instructions().template.lower()))
+    for line in text.splitlines():
+        found = read_transcript(line, form, catalogue)
+        assert {name for name, field in found.items() if field.value is not None} <= {"dock"}
+
+
+def test_the_context_cannot_hold_a_value(form: Form, catalogue: Catalogue) -> None:
+    told = Prompt(form, catalogue).text(FULL)
+    assert "known of it: pallet, quantity" in told
+    assert "just asked for: dock" in told
+    assert "naming pallet, quantity; the device asked for dock" in told
+    assert "742" not in Prompt(form, catalogue).text(Context(pending=("742",), turns=(Turn(Act.RECORD, ("742",)),)))
+
+
+def test_names_are_hints_and_codes_are_not(repository: Path, form: Form) -> None:
+    assert "Dock: A, B" in Prompt(form, of({"docks": ["A", "B"]})).text(Context())
+    counting = forms_in(repository / "schemas" / "forms")["stock-count"]
+    assert "A01" not in Prompt(counting, of({"locations": ["A01", "B02"]})).text(Context())
+
+
+# ---- how long it may be ----
+
+
+def test_older_turns_are_left_out(prompt: Prompt) -> None:
+    assert prompt.text(FULL).count("The operator said something") == TURNS
+
+
+def test_a_list_that_is_too_long_is_left_out_as_a_whole(form: Form) -> None:
+    fits = [f"D{number}" for number in range(200)]
+    assert f"Dock: {', '.join(fits)}" in Prompt(form, of({"docks": fits})).text(Context())
+    too_many = [f"D{number}" for number in range(HINTS)]
+    assert "Dock:" not in Prompt(form, of({"docks": too_many})).text(Context())
+
+
+@pytest.mark.parametrize("name", ["pallet-move", "stock-count"])
+def test_all_together_is_far_below_what_models_take(name: str, repository: Path, catalogue: Catalogue) -> None:
+    form = forms_in(repository / "schemas" / "forms")[name]
+    whole = Prompt(form, catalogue).text(FULL) + json.dumps(tools(form))
+    assert len(whole) <= LONGEST
+
+
+def test_hints_go_first_then_the_past_and_then_the_form_is_refused(form: Form) -> None:
+    docks = of({"docks": ["A", "B"]})
+    whole = Prompt(form, docks).text(FULL)
+
+    def with_room(room: int) -> str:
+        return Prompt(form, docks, LONGEST - room).text(FULL)
+
+    assert with_room(len(whole)) == whole
+    assert "Dock: A, B" not in with_room(len(whole) - 1)
+    assert "An entry is at hand" in with_room(len(whole) - 1)
+    assert with_room(len(whole) - 200).endswith("Nothing went before.")
+    with pytest.raises(Misconfigured, match=r"form 'pallet-move': is too large for a model; part it"):
+        with_room(100)
+
+
+# ---- what must be in it ----
+
+
+def test_every_tool_is_explained(form: Form) -> None:
+    for tool in tools(form)[1:]:
+        assert f"`{tool['function']['name']}`" in instructions().template
+
+
+def test_a_new_conversation_is_told_as_one(prompt: Prompt) -> None:
+    assert prompt.text(Context()).endswith("Nothing went before.")
+    assert "$" not in prompt.text(FULL)
+
+
+# ---- leaks ----
+
+
+def test_every_sentence_of_the_prompt_is_known_again(prompt: Prompt, form: Form) -> None:
+    leaks = Leaks(prompt.text(Context()), tools(form))
+    sentences = re.split(r"[.\n:]+", instructions().template)
+    long = [sentence for sentence in sentences if len(sentence.split()) >= 8 and "`" not in sentence]
+    assert len(long) >= 8
+    assert all(leaks.in_any(["pallet seven", sentence.upper()]) for sentence in long)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "pallet seven four two twelve units going to dock b",
+        "okay now pallet number nine nine five one quantity thirty dock alpha please",
+        "no sorry the last one was fifteen units and not fifty",
+        "",
+    ],
+)
+def test_what_operators_say_is_no_leak(prompt: Prompt, form: Form, said: str) -> None:
+    assert not Leaks(prompt.text(FULL), tools(form)).in_any([said])

@@ -1,0 +1,250 @@
+"""What each transcribing service is sent and what its answers mean, on bodies as the vendors document them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from typing import Any, get_type_hints
+
+import pytest
+import soundfile
+from openai.types.audio.transcription_create_params import TranscriptionCreateParamsNonStreaming
+from pydantic import TypeAdapter, ValidationError
+
+from edge.config import Detail
+from edge.records import SAMPLE_RATE, Hallucination, Word
+from edge.understand.transcribers.azure_wire import AzureWire
+from edge.understand.transcribers.google_wire import GoogleWire
+from edge.understand.transcribers.openai_wire import OpenAiWire
+from edge.understand.transcribers.scribe_wire import ScribeWire
+from edge.understand.transcribers.whisper_cpp_wire import WhisperCppWire
+from edge.understand.transcribers.wire import Expected, Wire, flac, likelihood, spread
+
+PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE
+ENGLISH = Expected("en", "pallet, units, dock")
+
+WIRES: dict[str, Wire] = {
+    "openai whisper": OpenAiWire("/v1/audio/transcriptions", "whisper-1", ENGLISH),
+    "openai gpt-4o": OpenAiWire("/v1/audio/transcriptions", "gpt-4o-transcribe", ENGLISH),
+    "openai other": OpenAiWire("/v1/audio/transcriptions", "parakeet", ENGLISH),
+    "whisper.cpp": WhisperCppWire("large-v3", ENGLISH),
+    "google": GoogleWire("my-project", "europe-west4", "chirp_2", ENGLISH),
+    "azure": AzureWire("azure", ENGLISH),
+    "scribe": ScribeWire("scribe_v2", ENGLISH),
+}
+
+NO_ANSWERS: list[Any] = [
+    None,
+    [],
+    "Pallet 742",
+    {"error": {"message": "no"}},
+    {"text": None},
+    {"text": 742},
+    {"text": ["Pallet"]},
+    {"text": "Pallet", "words": "Pallet"},
+    {"text": "Pallet", "words": [{"word": "Pallet"}], "segments": 3},
+    {"results": "none"},
+    {"results": [{"alternatives": [{"transcript": 742}]}]},
+    {"results": [{"alternatives": {"transcript": "Pallet"}}]},
+    {"RecognitionStatus": "Error"},
+    {"RecognitionStatus": "Success", "NBest": [{"Display": "Pallet"}]},
+    {"RecognitionStatus": "Success", "NBest": {"Lexical": "pallet"}},
+]
+
+
+@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("answer", NO_ANSWERS, ids=str)
+def test_an_answer_of_another_shape_is_refused_and_never_half_believed(name: str, answer: Any) -> None:
+    with pytest.raises(ValidationError):
+        WIRES[name].heard(answer, 2.0)
+
+
+def test_google_tells_nothing_heard_by_leaving_the_results_out() -> None:
+    assert WIRES["google"].heard({"metadata": {"totalBilledDuration": "2s"}}, 2.0).text == ""
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_the_sound_goes_along_whole(name: str) -> None:
+    asked = WIRES[name].request(PCM)
+    file = asked.files["file"][1] if asked.files else asked.content or base64.b64decode(asked.json["content"])
+    samples, rate = soundfile.read(io.BytesIO(file), dtype="int16")
+    assert rate == SAMPLE_RATE
+    assert samples.tobytes() == PCM
+
+
+def test_flac_is_smaller_than_the_sound_itself() -> None:
+    assert len(flac(PCM)) < len(PCM)
+
+
+@pytest.mark.parametrize("name", [name for name in WIRES if name.startswith("openai")])
+def test_requests_are_those_of_the_vendors_own_client(name: str) -> None:
+    asked = WIRES[name].request(PCM)
+    # Lists are named with brackets in a form, and a form knows text only.
+    given: dict[str, Any] = {key.removesuffix("[]"): value for key, value in (asked.data or {}).items()}
+    given["temperature"] = float(given["temperature"])
+    types = get_type_hints(TranscriptionCreateParamsNonStreaming)
+    assert {"file", "model"} <= types.keys()
+    for key, value in given.items():
+        TypeAdapter(types[key]).validate_python(value)
+
+
+@pytest.mark.parametrize(
+    ("wire", "key"),
+    [("openai whisper", "language"), ("whisper.cpp", "language"), ("scribe", "language_code")],
+)
+def test_the_language_is_told(wire: str, key: str) -> None:
+    data = WIRES[wire].request(PCM).data
+    assert data is not None
+    assert data[key] == "en"
+
+
+@pytest.mark.parametrize(
+    ("language", "short", "regional"),
+    [("en", "en", "en-US"), ("de-AT", "de", "de-AT"), ("fr_CA", "fr", "fr-CA"), ("it", "it", "it-IT")],
+)
+def test_a_language_is_told_as_each_service_wants_it(language: str, short: str, regional: str) -> None:
+    expected = Expected(language)
+    assert expected.short == short
+    assert expected.regional == regional
+    google = GoogleWire("p", "r", "chirp_2", expected).request(PCM)
+    assert google.json["config"]["languageCodes"] == [regional]
+    azure = AzureWire("azure", expected).request(PCM)
+    assert (azure.params or {})["language"] == regional
+
+
+def test_what_is_asked_of_a_model_depends_on_its_name_or_on_the_settings() -> None:
+    whisper = WIRES["openai whisper"].request(PCM).data or {}
+    assert whisper["response_format"] == "verbose_json"
+    assert whisper["timestamp_granularities[]"] == ["word", "segment"]
+    gpt = WIRES["openai gpt-4o"].request(PCM).data or {}
+    assert (gpt["response_format"], gpt["include[]"]) == ("json", ["logprobs"])
+    other = WIRES["openai other"].request(PCM).data or {}
+    assert other["response_format"] == "json"
+    told = OpenAiWire("/v1/audio/transcriptions", "parakeet", ENGLISH, Detail.WORDS).request(PCM).data or {}
+    assert told["response_format"] == "verbose_json"
+
+
+def test_the_words_to_expect_go_along_only_where_there_are_some() -> None:
+    assert (WIRES["openai whisper"].request(PCM).data or {})["prompt"] == "pallet, units, dock"
+    assert "prompt" not in (OpenAiWire("/p", "whisper-1", Expected("en")).request(PCM).data or {})
+
+
+VERBOSE = {
+    "task": "transcribe",
+    "language": "english",
+    "duration": 2.0,
+    "text": " Pallet 742, 12 units, dock B.",
+    "segments": [{"id": 0, "start": 0.0, "end": 2.0, "text": "…", "avg_logprob": -0.25, "no_speech_prob": 0.01}],
+}
+
+
+def test_whispers_mean_says_nothing_of_one_word() -> None:
+    heard = WIRES["openai whisper"].heard(VERBOSE, 2.0)
+    assert heard.text == "Pallet 742, 12 units, dock B."
+    assert heard.confidence is None
+    assert not heard.words
+
+
+def test_words_that_have_probabilities_are_as_sure_as_those() -> None:
+    words = [
+        {"word": " Pallet", "start": 0.1, "end": 0.4, "probability": 0.99},
+        {"word": " 742,", "start": 0.4, "end": 0.9, "probability": 0.55},
+    ]
+    expected = (Word("Pallet", 0.1, 0.4, 0.99), Word("742,", 0.4, 0.9, 0.55))
+    for answer in ({**VERBOSE, "words": words}, {**VERBOSE, "segments": [{"words": words}]}):
+        heard = WIRES["whisper.cpp"].heard(answer, 2.0)
+        assert heard.words == expected
+        assert heard.confidence == 0.55
+
+
+def test_what_whisper_itself_would_not_believe_is_doubted_or_set_aside() -> None:
+    doubtful = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.2}]}
+    assert WIRES["openai whisper"].heard(doubtful, 2.0).confidence == pytest.approx(math.exp(-1.5))
+    silent = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.9}]}
+    assert WIRES["openai whisper"].heard(silent, 2.0).hallucination is Hallucination.NO_SPEECH
+    half = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.9}, {"avg_logprob": -0.1}]}
+    assert WIRES["openai whisper"].heard(half, 2.0).hallucination is None
+
+
+def test_tokens_become_words_as_sure_as_their_least_sure_token() -> None:
+    tokens = [("Pal", -0.01), ("let", -0.02), (" 7", -0.1), ("42", -0.7), (".", -0.05)]
+    answer = {
+        "text": "Pallet 742.",
+        "logprobs": [{"token": token, "logprob": logprob, "bytes": []} for token, logprob in tokens],
+        "usage": {
+            "type": "tokens",
+            "input_tokens": 24,
+            "input_token_details": {"audio_tokens": 20, "text_tokens": 4},
+            "output_tokens": 5,
+        },
+    }
+    heard = WIRES["openai gpt-4o"].heard(answer, 2.0)
+    assert [word.text for word in heard.words] == ["Pallet", "742."]
+    assert [word.confidence for word in heard.words] == pytest.approx([math.exp(-0.02), math.exp(-0.7)])
+    assert heard.confidence == pytest.approx(math.exp(-0.7))
+    assert (heard.audio_tokens_in, heard.text_tokens_in, heard.tokens_out) == (20, 4, 5)
+
+
+def test_google_results_are_joined_and_zero_is_no_confidence() -> None:
+    def result(text: str, sure: float) -> dict[str, Any]:
+        return {"alternatives": [{"transcript": text, "confidence": sure}, {"transcript": "another"}]}
+
+    heard = WIRES["google"].heard({"results": [result("pallet 742", 0.91), result(" dock B", 0.88)]}, 2.0)
+    assert (heard.text, heard.confidence) == ("pallet 742 dock B", 0.88)
+    assert WIRES["google"].heard({"results": [result("pallet", 0.0)]}, 2.0).confidence is None
+    assert WIRES["google"].heard({"results": [{}]}, 2.0).text == ""
+
+
+def test_google_words_have_times_in_seconds_with_zero_left_out() -> None:
+    words = [
+        {"endOffset": "0.400s", "word": "pallet", "confidence": 0.9},
+        {"startOffset": "0.400s", "endOffset": "1s", "word": "742", "confidence": 0.8},
+    ]
+    answer = {"results": [{"alternatives": [{"transcript": "pallet 742", "words": words}]}]}
+    expected = (Word("pallet", 0.0, 0.4, 0.9), Word("742", 0.4, 1.0, 0.8))
+    assert WIRES["google"].heard(answer, 2.0).words == expected
+    words[0]["confidence"] = 0.0
+    assert WIRES["google"].heard(answer, 2.0).words == ()
+
+
+@pytest.mark.parametrize("status", ["NoMatch", "InitialSilenceTimeout", "BabbleTimeout", "EndOfDictation"])
+def test_azure_without_a_match_heard_nothing(status: str) -> None:
+    assert WIRES["azure"].heard({"RecognitionStatus": status, "Offset": 0, "Duration": 0}, 2.0).text == ""
+
+
+def test_azure_words_are_taken_as_they_were_said() -> None:
+    best = {"Confidence": 0.94, "Lexical": "pallet seven four two twelve units", "Display": "Pallet 74212 units."}
+    worse = {"Confidence": 0.4, "Lexical": "ballad", "Display": "Ballad."}
+    heard = WIRES["azure"].heard({"RecognitionStatus": "Success", "NBest": [worse, best]}, 2.0)
+    assert (heard.text, heard.confidence) == ("pallet seven four two twelve units", 0.94)
+    best["Words"] = [{"Word": "pallet", "Offset": 1_000_000, "Duration": 4_000_000, "Confidence": 0.9}]
+    heard = WIRES["azure"].heard({"RecognitionStatus": "Success", "NBest": [best]}, 2.0)
+    assert heard.words == (Word("pallet", 0.1, 0.5, 0.9),)
+
+
+def test_scribe_leaves_spaces_and_noises_out() -> None:
+    answer = {
+        "language_code": "eng",
+        "text": "Pallet 742. (beeping)",
+        "words": [
+            {"text": "Pallet", "start": 0.1, "end": 0.4, "type": "word", "logprob": -0.01},
+            {"text": " ", "start": 0.4, "end": 0.4, "type": "spacing", "logprob": 0.0},
+            {"text": "742.", "start": 0.4, "end": 0.9, "type": "word", "logprob": -0.5},
+            {"text": "(beeping)", "start": 0.9, "end": 1.2, "type": "audio_event", "logprob": -0.2},
+        ],
+    }
+    heard = WIRES["scribe"].heard(answer, 2.0)
+    assert [word.text for word in heard.words] == ["Pallet", "742."]
+    assert heard.confidence == pytest.approx(math.exp(-0.5))
+
+
+@pytest.mark.parametrize("logprob", [0.1, 5.0, math.inf, math.nan])
+def test_a_probability_above_one_is_no_certainty(logprob: float) -> None:
+    assert likelihood(logprob) == 0.0
+
+
+def test_words_without_times_share_the_sound_in_order() -> None:
+    words = spread(["pallet", "742"], [1.0, 0.5], 9.0)
+    assert [(word.start, word.end) for word in words] == [(0.0, 6.0), (6.0, 9.0)]
+    assert spread([], [], 9.0) == ()

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.config import Settings, TranscriberKind, load
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import forms_in
+from edge.ports import Interpreter
+from edge.understand.clients import Clients
+from edge.understand.configured import Surroundings, interpreter
+from edge.understand.transcribers.configured import WIRES, transcriber
+from edge.understand.transcribers.wire import hints
+
+CLIENT = '[understand.clients.gpu]\nkind = "self-hosted"\nurl = "http://127.0.0.1:9"\n'
+WRITER = '[understand.transcribers.whisper]\nkind = "openai"\nclient = "gpu"\nmodel = "large-v3"\n'
+CASCADE = '[understand.interpreters.own]\nkind = "cascade"\n'
+
+Written = Callable[[str], Settings]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    def settings(text: str) -> Settings:
+        path = tmp_path / "edge.toml"
+        path.write_text(text, encoding="utf-8")
+        return load(Settings, path)
+
+    return settings
+
+
+def made(settings: Settings, name: str = "own") -> Interpreter:
+    form = forms_in(settings.forms_directory)["pallet-move"]
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    clients = Clients(settings.understand.clients)  # nothing is sent, so that there is nothing to close
+    return interpreter(name, Surroundings(settings, form, catalogue, clients))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (CLIENT + WRITER.replace('"gpu"', '"cpu"'), "no client is called 'cpu'; known: gpu; add"),
+        (WRITER, "no client is called 'gpu'; known: none; add"),
+        (CLIENT + CASCADE + 'transcriber = "ear"', "no transcriber is called 'ear'; known: none; add"),
+        (CLIENT + WRITER.replace('model = "large-v3"\n', ""), "model is not set; a transcriber of kind openai needs"),
+        (CLIENT + WRITER.replace('"openai"', '"google"') + "max_seconds = 61", "max_seconds is above 60"),
+        (CLIENT + WRITER.replace('"openai"', '"azure"') + "max_seconds = 61", "max_seconds is above 60"),
+        (CLIENT + WRITER.replace('"openai"', '"kaldi"'), "kind"),
+        (CLIENT + WRITER + "language = 'en'", "language"),
+    ],
+)
+def test_what_is_wrong_in_the_settings_is_told_at_the_start(written: Written, text: str, told: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        written(text)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (CLIENT + CASCADE, "understand.interpreters.own.transcriber: must be given"),
+        (CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\nclient = "gpu"', "understand.interpreters.own.model: must be given"),
+        (CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\nmodel = "mistral"', "understand.interpreters.own.client: must be given"),
+        (
+            CLIENT + WRITER.replace('"openai"', '"google"') + CASCADE + 'transcriber = "whisper"',
+            "understand.clients.gpu: project or region is not set",
+        ),
+    ],
+)
+def test_what_a_cascade_lacks_is_told_when_it_is_made(written: Written, text: str, told: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        made(written(text))
+    assert told in str(refused.value)
+
+
+def test_a_transcriber_that_is_not_set_up_is_refused_by_name(written: Written) -> None:
+    settings = written(CLIENT + WRITER)
+    form = forms_in(settings.forms_directory)["pallet-move"]
+    with pytest.raises(Misconfigured, match="no transcriber is called 'ear'; known: whisper; add"):
+        transcriber("ear", settings, form, {}, "en")
+
+
+def test_every_kind_has_its_wire() -> None:
+    assert WIRES.keys() == set(TranscriberKind)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ("", "gpu/large-v3 + spoken-forms"),
+        ('client = "gpu"\nmodel = "mistral"', "gpu/large-v3 + gpu/mistral"),
+    ],
+)
+def test_a_cascade_is_named_for_both_that_read(written: Written, more: str, name: str) -> None:
+    assert made(written(CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\n' + more)).name == name
+
+
+def test_the_words_to_expect_are_labels_and_units_in_the_language(written: Written) -> None:
+    form = forms_in(written("").forms_directory)["pallet-move"]
+    english = hints(form, "en").split(", ")
+    assert {"pallet", "quantity", "dock", "units"} <= set(english)
+    assert len(english) == len(set(english))
+    assert not any(character.isdigit() for character in hints(form, "de"))

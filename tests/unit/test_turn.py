@@ -1,0 +1,72 @@
+"""What a pause means after these words, for the shipped pallet move: a pallet of 2 to 18 digits, units, a dock."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.config import Settings, load
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import forms_in
+from edge.forms.spoken import expected, read
+from edge.records import Expectation, Word
+
+
+def after(said: str) -> Expectation:
+    settings = load(Settings, None)
+    form = forms_in(settings.forms_directory)["pallet-move"]
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    words = [Word(text, number * 0.4, number * 0.4 + 0.4, 1.0) for number, text in enumerate(said.split())]
+    return expected(words, read(words, form, catalogue), form, catalogue)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "where did you put the tape gun",
+        "pallet seven four two",
+        "pallet seven four two twelve",
+        "pallet seven four two twelve units",
+        "quantity twelve",
+        "dock b",
+        # Complete, but a number said last may go on.
+        "dock b twelve units pallet seven four two",
+        # A field is heard and means no one value: whoever stops here may be done, and will be asked.
+        "pallet seven four two twelve units dock z",
+    ],
+)
+def test_where_nothing_tells_the_usual_pause_decides(said: str) -> None:
+    assert after(said) is Expectation.EITHER
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "pallet",
+        "pallet seven",
+        "pallet seven four two quantity",
+        "pallet seven four two one hundred and",
+        "pallet seven four two twelve units dock",
+        "pallet seven four two twelve units no",
+        "pallet seven four two with",
+        # Complete so far, and still somebody is about to correct himself.
+        "pallet seven four two twelve units dock b no",
+        "pallet seven four two twelve units dock b uh",
+    ],
+)
+def test_nobody_ends_in_the_middle_of_a_number_or_a_field(said: str) -> None:
+    assert after(said) is Expectation.MORE
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "pallet seven four two twelve units dock b",
+        "pallet seven four two twelve units dock bravo",
+        "dock b pallet seven four two twelve units",
+        "pallet seven four two twelve units no fifteen units dock b",
+        "dock b twelve units pallet" + " one two three" * 6,
+    ],
+)
+def test_a_complete_form_that_can_hold_no_more_is_finished(said: str) -> None:
+    assert after(said) is Expectation.FINISHED
