@@ -11,12 +11,16 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
+from typing import Any
 
+from edge.afterwards import Afterwards
 from edge.agree.decide import Rules
-from edge.config import Engine, Settings
+from edge.config import Engine, Mode, Settings
 from edge.deliver.events import recorded
 from edge.delivery import Delivery, LinkChanged
 from edge.dictation import Decided, Dictation, Told
@@ -28,7 +32,14 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.keep.room import MB
 from edge.ports import Interpreter, Source, StoppableSource
+from edge.records import Entry, Minted
+from edge.understand.clients import Clients
+from edge.understand.costs import Budget
+from edge.understand.membership import Answer, local_day
 from edge.understand.on_device import interpreter
+from edge.understand.panel import Panel
+from edge.understand.seating import panel
+from edge.watch.clock import Clock
 from edge.watch.disk import DiskWatch, Level
 from edge.watch.health import Health
 from edge.watch.notify import Notifier
@@ -53,6 +64,14 @@ class Parts:
     form: Form
     catalogue: Catalogue
     interpreter: Interpreter
+    panel: Panel | None = None
+    """The interpreter again, where models beyond this device are asked."""
+    clients: Clients = field(default_factory=lambda: Clients({}))
+
+    @property
+    def rules(self) -> Rules:
+        """What it takes to be sure."""
+        return Rules(self.form, self.catalogue, self.settings.agree.minimum_confidence)
 
 
 def assemble(settings: Settings, form: str | None = None) -> Parts:
@@ -68,7 +87,11 @@ def assemble(settings: Settings, form: str | None = None) -> Parts:
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
             *(reader.name, settings.understand.model, settings.models, settings.understand.model),
         )
-    return Parts(settings, chosen, catalogue, reader)
+    clients = Clients(settings.understand.clients)
+    if settings.understand.mode is Mode.ON_DEVICE:
+        return Parts(settings, chosen, catalogue, reader, None, clients)
+    asked = panel(settings, chosen, catalogue, clients, reader)
+    return Parts(settings, chosen, catalogue, asked, asked, clients)
 
 
 def form_named(settings: Settings, name: str) -> Form:
@@ -81,21 +104,48 @@ def form_named(settings: Settings, name: str) -> Form:
 
 
 def dictation(
-    parts: Parts, desk: Desk, tell: Callable[[Told], None], beat: Callable[[], None] = lambda: None
+    parts: Parts,
+    desk: Desk,
+    tell: Callable[[Told], None],
+    beat: Callable[[], None] = lambda: None,
+    clock: Clock | None = None,
 ) -> Dictation:
-    """Sound to entry, without delivery."""
-    settings = parts.settings
+    """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already."""
+    settings, watched = parts.settings, clock or Clock()
+
+    def render(entry: Entry, minted: Minted) -> dict[str, Any]:
+        believed = watched.believed()
+        return recorded(entry, minted, site=settings.site, device=settings.device, clock_believed=believed)
+
     return Dictation(
-        rules=Rules(parts.form, parts.catalogue, settings.agree.minimum_confidence),
+        rules=parts.rules,
         endpoint=settings.hear.endpoint,
         scorer=scorer(settings.hear.vad),
         interpreter=parts.interpreter,
         desk=desk,
         operator=settings.operator,
-        render=partial(recorded, site=settings.site, device=settings.device),
+        render=render,
         tell=tell,
         beat=beat,
     )
+
+
+@asynccontextmanager
+async def reading(
+    parts: Parts, note: Callable[[Answer], None] | None = None, budget: Budget | None = None
+) -> AsyncIterator[None]:
+    """Let the interpreter read: a panel's members work only inside. What is under way at the end is called off.
+
+    `note` is told of each answer of a model that is to be kept or counted; `budget` is what models may cost.
+    """
+    try:
+        if parts.panel is None:
+            yield
+        else:
+            async with parts.panel.at_work(note, budget):
+                yield
+    finally:
+        await parts.clients.aclose()
 
 
 async def take(taking: Dictation, sources: Iterable[Source]) -> None:
@@ -119,11 +169,15 @@ class Agent:
         self._live = live
         self._hearing = False
         self._health = Health(limits)
-        self._dictation = dictation(parts, desk, self._told, self._heard_frame)
+        self._clock = Clock()
+        self._dictation = dictation(parts, desk, self._told, self._heard_frame, self._clock)
         self._delivery = Delivery(parts.settings, desk, tell, partial(self._beat, "relay"))
         self._notifier = Notifier.from_environment()
         keep = parts.settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
+        self._parts = parts
+        per_minute = parts.settings.understand.deferred_per_minute
+        self._afterwards = None if parts.panel is None else Afterwards(parts.panel, desk, parts.rules, per_minute)
 
     def stop(self) -> None:
         """Hear no more; what was heard is concluded, and delivery gets its last chance."""
@@ -137,8 +191,11 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._delivery.run())
             watching = [group.create_task(watch) for watch in (self._watch(), self._watch_disk(), self._check())]
-            await self._dictation.resume()
-            await take(self._dictation, sources)
+            if self._afterwards is None:
+                await self._dictate(sources)
+            else:
+                watching.append(group.create_task(self._afterwards.keep_answers()))
+                await self._dictate_with_models(sources, self._afterwards)
             self._hearing = False
             self._notifier.stopping()
             await self._delivery.drain(settle_within_s)
@@ -146,6 +203,25 @@ class Agent:
             for watch in watching:
                 watch.cancel()
         return await self._desk(Journal.unsettled)
+
+    async def _dictate(self, sources: Iterable[Source]) -> None:
+        await self._dictation.resume()
+        await take(self._dictation, sources)
+
+    async def _dictate_with_models(self, sources: Iterable[Source], afterwards: Afterwards) -> None:
+        """The same with a panel at work; nobody asks a model any more when its connections are closed."""
+        async with reading(self._parts, afterwards.note, await self._budget()), asyncio.TaskGroup() as group:
+            beside = [group.create_task(work) for work in (self._parts.clients.warm(), afterwards.read_deferred())]
+            await self._dictate(sources)
+            for task in beside:
+                task.cancel()
+        await afterwards.finish()
+
+    async def _budget(self) -> Budget:
+        today = local_day()
+        midnight = datetime.combine(today, datetime.min.time()).astimezone()
+        spent = await self._desk(lambda journal: journal.spent_usd(midnight))
+        return Budget(self._settings.understand.daily_budget_usd, today, spent)
 
     async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
         """Listen until SIGTERM or SIGINT, then `run` to its orderly end. What is still owed then is no failure."""
@@ -169,6 +245,8 @@ class Agent:
     def _told(self, told: Told) -> None:
         if isinstance(told, Decided) and told.row is not None:
             self._delivery.written()
+        if isinstance(told, Decided) and self._afterwards is not None:
+            self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
         self._tell(told)
 
     def _heard_frame(self) -> None:
@@ -187,6 +265,7 @@ class Agent:
         due = 0.0
         while True:
             self._beat("loop")
+            self._clock.believed()  # a step shows between two looks
             await self._desk(Journal.unsettled)
             self._beat("journal")
             if self._live and not self._hearing:

@@ -23,7 +23,7 @@ import uuid_utils
 from edge.agree.decide import Rules, decide
 from edge.config import Endpoint
 from edge.hear.ear import listen
-from edge.hear.endpointing import Abandoned, Closed, Continued, Endpointing, Opened
+from edge.hear.endpointing import Abandoned, Closed, Continued, Endpointing, Opened, Paused
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.evidence import Evidence
@@ -208,12 +208,15 @@ class Dictation:
         attention = self._interpreter.attend()
         watched = _Watched(source, self._stopping, self._beat)
         lacking = None
-        for event in listen(watched, self._scorer, Endpointing(self._endpoint)):
+        endpointing = Endpointing(self._endpoint)
+        for event in listen(watched, self._scorer, endpointing):
             if isinstance(event, Opened):
                 lacking = self._lacking if source.live else None
             match event:
                 case Opened(pcm) | Continued(pcm):
                     attention.hear(pcm)
+                case Paused():
+                    endpointing.expect(attention.expect())
                 case Closed() if lacking is not None:
                     hand_over(CaptureStopped(lacking))
                     attention = self._interpreter.attend()

@@ -16,8 +16,14 @@ from edge.forms.form import Form
 from edge.records import SAMPLE_RATE, Outcome, Verdict
 from edge.scoring import Clip
 
-STYLES = {Outcome.ACCEPT: "green", Outcome.ASK: "yellow", Outcome.REPEAT: "yellow", Outcome.IGNORE: "dim"}
-"""Recorded is green, a question yellow, what needs nobody's attention dim."""
+STYLES = {
+    Outcome.ACCEPT: "green",
+    Outcome.ASK: "yellow",
+    Outcome.REPEAT: "yellow",
+    Outcome.IGNORE: "dim",
+    Outcome.DEFER: "yellow",
+}
+"""Recorded is green, a question yellow, as is what is not recorded yet; what needs nobody's attention is dim."""
 
 REPEAT = "Please say it again."
 """What the operator is asked when no field was understood."""
@@ -155,3 +161,5 @@ def answer(form: Form, verdict: Verdict) -> str:
             return f"asked     {REPEAT}  ({', '.join(str(reason) for reason in verdict.reasons)})"
         case Outcome.IGNORE:
             return f"ignored   ({', '.join(str(reason) for reason in verdict.reasons)})"
+        case Outcome.DEFER:
+            return f"kept      to be read later  ({', '.join(str(reason) for reason in verdict.reasons)})"

@@ -7,53 +7,114 @@ computing is timed for real. Nothing is delivered: the journal is a scratch one,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edge.app import Parts, assemble, dictation, take
+import numpy as np
+
+from edge.app import Parts, assemble, dictation, reading, take
 from edge.config import Settings
 from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.errors import UnreadableInput
+from edge.hear.framing import floats
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
+from edge.noises import BABBLE, KINDS, Made
+from edge.ports import Source
 from edge.records import SAMPLE_RATE
+from edge.reporting.lines import Conversation
 from edge.scoring import Clip, Result, mark
+from edge.simulated_operator import Habits, SimulatedOperator
+
+MADE_S = 60.0
+"""Made noise comes in pieces of a minute, each with a seed of its own."""
+
+VOICES = 24
+"""Recordings that babble is made of, at most: more sound no different, and take memory."""
 
 
-async def evaluate(settings: Settings, clips: Sequence[Clip], done: Callable[[Result], None]) -> tuple[Result, ...]:
-    """Hear every clip, in the order given; `done` is called after each.
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """A clip, and where its sound comes from."""
 
-    Raises UnreadableInput for a clip that is no sound, and for one that stands in the manifest twice.
+    clip: Clip
+    source: Callable[[], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What came of a clip, and how it ended where an operator answered."""
+
+    result: Result
+    conversation: Conversation | None
+
+
+def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
+    """The clips of a manifest, with the sound of their files."""
+    return tuple(Sounding(clip, partial(Recording, clip.audio)) for clip in clips)
+
+
+def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
+    """At least `hours` of made noise, as much of each kind; babble where there are dictated clips to make it of."""
+    voices = [
+        floats(b"".join(frame.pcm for frame in Recording(clip.audio).frames())).astype(np.float64)
+        for clip in [clip for clip in clips if clip.fields is not None and clip.condition == "clean"][:VOICES]
+    ]
+    kinds = (*KINDS, BABBLE) if voices else tuple(KINDS)
+    each = max(1, -(-round(hours * 3600) // round(MADE_S * len(kinds))))
+    return tuple(
+        Sounding(
+            Clip(audio=Path(f"made/{kind}-{number}"), form=clips[0].form, fields=None, condition=f"made {kind}"),
+            partial(Made, kind, MADE_S, number, voices),
+        )
+        for kind in kinds
+        for number in range(each)
+    )
+
+
+async def evaluate(
+    settings: Settings, sounds: Sequence[Sounding], tick: Callable[[], None], habits: Habits | None = None
+) -> tuple[Scored, ...]:
+    """Hear everything, in the order given; with `habits`, an operator answers after each clip that dictates an entry.
+
+    `tick` is called after each clip, and after each conversation. Raises UnreadableInput for a clip that is no sound,
+    and for one that stands in the manifest twice.
     """
-    results: list[Result] = []
-
-    def counted(result: Result) -> None:
-        results.append(result)
-        done(result)
-
+    scored: list[Scored] = []
     with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, Desk(Path(scratch)) as desk:
-        for form, of_form in groupby(clips, key=lambda clip: clip.form):
-            await _evaluate(assemble(settings, form), list(of_form), desk, counted)
-    return tuple(results)
+        for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
+            parts = assemble(settings, form)
+            operator = None if habits is None else SimulatedOperator(parts, desk, habits)
+            async with reading(parts):
+                for result in await _heard(parts, list(of_form), desk, tick):
+                    conversation = None if operator is None else await operator.converse(result)
+                    scored.append(Scored(result, conversation))
+                    if conversation is not None:
+                        tick()
+    return tuple(scored)
 
 
-async def _evaluate(parts: Parts, clips: list[Clip], desk: Desk, done: Callable[[Result], None]) -> None:
-    watch = _Watch(clips, done)
+async def _heard(parts: Parts, sounds: list[Sounding], desk: Desk, tick: Callable[[], None]) -> list[Result]:
+    watch = _Watch(sounds, tick)
     await take(dictation(parts, desk, watch.told), watch.sources())
+    return watch.results
 
 
 class _Watch:
     """Gathers what is told while a clip plays, and makes the clip's result of it when it ends."""
 
-    def __init__(self, clips: Sequence[Clip], done: Callable[[Result], None]) -> None:
-        self._waiting = iter(clips)
-        self._clips = clips
-        self._done = done
+    def __init__(self, sounds: Sequence[Sounding], tick: Callable[[], None]) -> None:
+        self.results: list[Result] = []
+        self._waiting = iter(sounds)
+        self._sounds = sounds
+        self._tick = tick
         self._heard: list[Decided] = []
 
-    def sources(self) -> Iterator[Recording]:
-        return (Recording(clip.audio) for clip in self._clips)
+    def sources(self) -> Iterator[Source]:
+        return (sound.source() for sound in self._sounds)
 
     def told(self, told: Told) -> None:
         match told:
@@ -67,14 +128,8 @@ class _Watch:
                 pass  # told of microphones only
 
     def _conclude(self, ended: SourceEnded) -> None:
-        clip = next(self._waiting)
+        clip = next(self._waiting).clip
         heard, self._heard = tuple(self._heard), []
-        self._done(
-            Result(
-                clip=clip,
-                mark=mark(clip.fields, heard),
-                heard=heard,
-                audio_s=ended.samples / SAMPLE_RATE,
-                wall_s=ended.wall_s,
-            )
-        )
+        result = Result(clip, mark(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
+        self.results.append(result)
+        self._tick()

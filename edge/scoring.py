@@ -56,6 +56,10 @@ class Clip(BaseModel):
     speech_end: float | None = None
     text: str = ""
     """What was said, where the set's maker tells."""
+    heard: dict[str, FieldValue] = {}
+    """Of a clip that leaves a field out: the fields that it says, where the set's maker tells."""
+    answers: dict[str, Path] = {}
+    """By field, a recording of the same speaker saying that field alone: what the simulated operator answers with."""
 
 
 def read_manifest(path: Path) -> tuple[Clip, ...]:
@@ -82,7 +86,11 @@ def _clip(path: Path, number: int, line: str) -> Clip:
     audio = path.parent / clip.audio
     if not audio.is_file():
         raise UnreadableInput(f"{path}, line {number}: audio: no such file {audio}")
-    return clip.model_copy(update={"audio": audio})
+    answers = {name: path.parent / answer for name, answer in clip.answers.items()}
+    for name, answer in answers.items():
+        if not answer.is_file():
+            raise UnreadableInput(f"{path}, line {number}: answers.{name}: no such file {answer}")
+    return clip.model_copy(update={"audio": audio, "answers": answers})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +117,6 @@ class Result:
         waited_s = last.utterance.segment.closed / SAMPLE_RATE - self.clip.speech_end
         return (waited_s + last.compute_s) * 1000
 
-    def as_json(self) -> dict[str, Any]:
-        """One line of `--details`."""
-        return {
-            "audio": str(self.clip.audio),
-            "condition": self.clip.condition,
-            "speaker": self.clip.speaker,
-            "mark": self.mark,
-            "truth": self.clip.fields,
-            "heard": [
-                {
-                    "transcript": one.reading.transcript,
-                    "verdict": one.verdict.outcome,
-                    "fields": dict(one.verdict.fields),
-                    "reasons": [str(reason) for reason in one.verdict.reasons],
-                }
-                for one in self.heard
-            ],
-            "decision_ms": None if self.decision_ms is None else round(self.decision_ms, 1),
-        }
-
 
 def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
     """What became of a clip whose truth is `truth`, given all that was decided while it played."""
@@ -136,13 +124,14 @@ def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Ma
     if truth is None and accepted:
         return Mark.INVENTED
     if accepted:
-        return Mark.RIGHT if len(accepted) == 1 and _same(accepted[0], truth or {}) else Mark.WRONG
+        return Mark.RIGHT if len(accepted) == 1 and same(accepted[0], truth or {}) else Mark.WRONG
     if any(one.verdict.outcome is not Outcome.IGNORE for one in heard):
         return Mark.ASKED
     return Mark.MISSED if truth is not None else Mark.SILENT
 
 
-def _same(fields: Mapping[str, FieldValue], truth: Mapping[str, FieldValue]) -> bool:
+def same(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue]) -> bool:
+    """Are these exactly the values of the truth?"""
     # "12" is not 12: an identifier that became a number has lost its leading zeros.
     return json.dumps(dict(fields), sort_keys=True) == json.dumps(dict(truth), sort_keys=True)
 

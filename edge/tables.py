@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from edge.forms.form import Form
+from edge.keep.answers import Flagged, Spent
 from edge.keep.dossier import Dossier
 from edge.keep.rows import Counts, KeptEntry, KeptUtterance
 from edge.records import FieldValue
+from edge.reporting import figures as figured
+from edge.reporting.comparing import Comparison, recorded
+from edge.reporting.lines import Line
+from edge.reread import Compared, Side
 from edge.scoring import Mark, Tally
 
 ALARMING = (Mark.WRONG, Mark.INVENTED)
@@ -36,9 +42,42 @@ def evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
     return Group(marks, "", details)
 
 
-def _figures(*names: str) -> Table:
+def figures(table: figured.Table) -> Group:
+    """One of the tables of a report."""
+    drawn = Table(table.columns[0], box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in table.columns[1:]:
+        drawn.add_column(name, justify="right")
+    for row in table.rows:
+        drawn.add_row(*row)
+    return Group("", Text(table.title, style="bold"), drawn, Text(table.note, style="dim"))
+
+
+def two_runs(found: Comparison) -> Group:
+    """Two runs over the same clips: marks side by side, the clips that changed, and what chance says."""
+    marks = _figures("first", "second", first="outcome")
+    for mark in Mark:
+        marks.add_row(mark, *map(str, found.marks(mark)))
+    changed = Table("clip", "first", "second", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for one in found.changed:
+        changed.add_row(Text(f"{PurePath(one.clip).name}\n  {one.condition}"), _came(one.before), _came(one.after))
+    alone = f"{len(found.pairs)} clips in both; {found.unpaired} in one only, not counted."
+    chance = (
+        f"Right in the first run only: {found.only_first}; in the second only: {found.only_second}. "
+        f"McNemar's exact test: p = {found.chance:.3g}."
+    )
+    shown: list[RenderableType] = [changed, ""] if found.changed else []
+    return Group(marks, "", *shown, alone, chance)
+
+
+def _came(line: Line) -> Text:
+    fields = recorded(line)
+    told = "" if fields is None else f"\n{' '.join(map(str, fields.values()))}"
+    return Text(f"{line.mark}{told}", style="red" if line.mark in ALARMING else "")
+
+
+def _figures(*names: str, first: str = "condition") -> Table:
     # Without edges, and with one blank between columns: the widest condition must fit a terminal of 80 columns.
-    table = Table("condition", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(first, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.caption_justify = "left"
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
@@ -92,7 +131,50 @@ def entry_json(entry: KeptEntry) -> dict[str, Any]:
 
 def review_json(utterance: KeptUtterance) -> dict[str, Any]:
     """An utterance under review as a JSON line."""
-    return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "review"}
+    return {
+        "utterance_id": utterance.utterance_id,
+        "form": utterance.form,
+        "state": "review",
+        "fields": dict(utterance.fields),
+    }
+
+
+def review_line(utterance: KeptUtterance) -> str:
+    """An utterance under review for people, with what a model made of it where one read it."""
+    read = f": {_fields(utterance.fields)}" if utterance.fields else ""
+    return f"utterance {utterance.utterance_id} ({utterance.form}) is under review{read}"
+
+
+def flagged_json(flagged: Flagged) -> dict[str, Any]:
+    """An entry that a later answer contradicts, as a JSON line."""
+    return {**entry_json(flagged.entry), "flag": flagged.flag}
+
+
+def flagged_line(flagged: Flagged) -> str:
+    """The same for people."""
+    return f"entry {flagged.entry.sequence} ({_fields(flagged.entry.fields)}) is {flagged.flag}; it stands"
+
+
+def deferred_json(utterance: KeptUtterance) -> dict[str, Any]:
+    """An utterance that waits for a model, as a JSON line."""
+    return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "deferred"}
+
+
+def costs(spent: Sequence[Spent]) -> Table:
+    """What models took, a row for each day and model."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("day", no_wrap=True)
+    table.add_column("client/model", overflow="fold")
+    for name in ("answers", "text", "audio", "out", "min", "USD"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in spent:
+        price = "no price" if one.cost_usd is None else f"{one.cost_usd:.4f}"
+        tokens = (one.text_tokens_in, one.audio_tokens_in, one.tokens_out)
+        numbers = [f"{number:,}" for number in (one.answers, *tokens)]
+        table.add_row(one.day, f"{one.client}/{one.model}", *numbers, f"{one.audio_seconds / 60:.1f}", price)
+    table.caption = "text and audio sent, and out: tokens, as the services counted them; min: of sound"
+    table.caption_justify = "left"
+    return table
 
 
 def dossier_json(found: Dossier) -> dict[str, Any]:
@@ -115,9 +197,34 @@ def counted(counts: Counts) -> str:
     """What the journal holds, in one line."""
     return (
         f"heard {counts.heard}: recorded {counts.accepted}, asked {counts.asked}, repeat {counts.repeat}, "
-        f"ignored {counts.ignored}. Of the recorded: applied {counts.applied}, duplicate {counts.duplicate}, "
+        f"ignored {counts.ignored}, deferred {counts.deferred}. "
+        f"Of the recorded: applied {counts.applied}, duplicate {counts.duplicate}, "
         f"refused {counts.refused}, not confirmed yet {counts.unsettled}."
     )
+
+
+def comparison(compared: Sequence[Compared]) -> Group:
+    """Where another model reads something else, side by side; then how often, and what it cost."""
+    table = Table("heard at", "", "on record", "read now", box=SIMPLE_HEAD)
+    different = [one for one in compared if one.differing or one.trouble]
+    for one in different:
+        when = one.heard_at.astimezone().strftime("%m-%d %H:%M:%S")
+        for name in one.differing:
+            table.add_row(when, name, *(Text(_cell(side, name)) for side in (one.before, one.after)))
+            when = ""
+        if one.trouble:
+            table.add_row(when, "", "", Text(one.trouble, style="red"))
+        table.add_row("", "heard", Text(one.before.transcript), Text(one.after.transcript), style="dim")
+    silent = sum(one.trouble is not None for one in compared)
+    costs = [one.cost_usd for one in compared if one.cost_usd is not None]
+    price = f"{sum(costs):.4f} USD" if costs else "no price set"
+    alike = len(compared) - len(different)
+    told = f"{len(compared)} read again: {alike} alike, {len(different) - silent} different, {silent} not read. {price}"
+    return Group(*([table] if different else []), told)
+
+
+def _cell(side: Side, name: str) -> str:
+    return str(side.outcome or "-") if name == "outcome" else str(side.fields.get(name, "-"))
 
 
 def inventory_rows(form: Form, rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, FormField
 from edge.records import (
+    Act,
     Because,
     Closing,
     FieldReading,
@@ -38,13 +39,33 @@ def decide(reading: Reading, closing: Closing, rules: Rules) -> Verdict:
     """What to do with `reading` of an utterance that closed for the reason `closing`.
 
     Returns ACCEPT with all values; ASK with the values that stand and the first field that does not; REPEAT when the
-    words name no field or the end was not heard; IGNORE when no words were heard at all.
+    words name no field or the end was not heard; IGNORE when no words were heard at all. DEFER takes the place of any
+    of these but ACCEPT where a model that answers later may read more of it; a field that lacks nothing but a second
+    reading is asked for all the same, since the operator can confirm it now.
     """
+    verdict = _verdict(reading, closing, rules)
+    if reading.deferrable and not (_cut_short(closing) or _settled(verdict)):
+        return Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), *verdict.reasons), verdict.fields)
+    return verdict
+
+
+def _settled(verdict: Verdict) -> bool:
+    """Whether nothing about the verdict could be better known, but for what the operator alone knows."""
+    if verdict.outcome is Outcome.ACCEPT:
+        return bool(verdict.fields)
+    return all(because.reason is Reason.FIELD_UNCONFIRMED for because in verdict.reasons)
+
+
+def _cut_short(closing: Closing) -> bool:
+    return closing in {Closing.TOO_LONG, Closing.BROKEN_OFF}
+
+
+def _verdict(reading: Reading, closing: Closing, rules: Rules) -> Verdict:
     if reading.not_understood is NotUnderstood.NO_WORDS:
         return Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
-    if reading.not_understood is NotUnderstood.NOT_DICTATION:
+    if reading.not_understood is NotUnderstood.NOT_DICTATION or reading.act is not Act.RECORD:
         return Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
-    if closing in {Closing.TOO_LONG, Closing.BROKEN_OFF}:
+    if _cut_short(closing):
         return Verdict(Outcome.REPEAT, (Because(Reason.CUT_SHORT),), {})
     doubts = tuple(_doubts(reading.fields, rules))
     doubted = {doubt.field for doubt in doubts}
@@ -77,7 +98,7 @@ def _doubt(field: FormField, said: FieldReading | None, faulty: bool, rules: Rul
         return Reason.NOT_IN_CATALOGUE
     if said.confidence < rules.minimum_confidence:
         return Reason.FIELD_UNSURE
-    return None
+    return None if said.confirmed else Reason.FIELD_UNCONFIRMED
 
 
 def _known(field: FormField, value: FieldValue, catalogue: Catalogue) -> bool:

@@ -115,6 +115,8 @@ def _as_json(report: Report) -> dict[str, Any]:
 def _lines(report: Report) -> Iterable[str]:
     removed = f", {report.removed} of them without recording: it was removed to make room" if report.removed else ""
     yield f"events that hold: {report.events}{removed}"
+    if report.forgotten:
+        yield f"1 to {report.forgotten}: removed by the device to make room; the chain goes on from there, signed for"
     for span in report.spans:
         by = "not signed, from before events were" if span.keyid is None else f"signed with {span.keyid}"
         yield f"{span.first} to {span.last}: {by}"

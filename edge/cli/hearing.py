@@ -1,9 +1,8 @@
-"""The commands that hear: `run`, `replay`, `evaluate`, `demo`."""
+"""The commands that hear: `run`, `replay`, `demo`."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -11,21 +10,27 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from edge import demo as trial
 from edge import display, tables
 from edge.app import Agent, assemble
-from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, FormName, State, Wait, settings
-from edge.cli.output import line, log_warnings, show
+from edge.cli.options import (
+    EXIT_CODES,
+    AsJson,
+    Broker,
+    Config,
+    FormName,
+    State,
+    Wait,
+    settings,
+)
+from edge.cli.output import log_warnings
 from edge.config import Settings, load, shipped
-from edge.errors import UnreadableInput
-from edge.evaluate import evaluate as evaluated
 from edge.hear.capture import Microphone
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 from edge.replay import replay as replayed
-from edge.scoring import Result, read_manifest, tallies
+from edge.scoring import read_manifest
 
 DRAIN_ON_STOP_S = 5.0
 """How long a stopping agent waits for receipts; what is still owed then goes out at the next start."""
@@ -74,45 +79,6 @@ def replay(
     names = {recording.name: str(recording.path) for recording in recordings}
     tell = display.teller(parts.form, names, as_json=as_json)
     asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))
-
-
-@commands.command(epilog=EXIT_CODES)
-def evaluate(
-    manifest: Annotated[Path, typer.Argument(help="JSON lines, one clip each; see above.")],
-    config: Config = None,
-    as_json: AsJson = False,
-    details: Annotated[Path | None, typer.Option(help="Write one JSON line per clip to this file.")] = None,
-) -> None:
-    """Hear recordings whose truth is known, and count.
-
-    Each line of the manifest: {"audio": "clip.flac", "form": "pallet-move", "fields": {"pallet_id": "742", …} or null,
-    "condition": "clean", "speaker": "…", "speech_end": 2.31}. Paths are relative to the manifest; "fields": null means
-    that nothing may be recorded; "speech_end" is in seconds, null without speech.
-
-    right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
-    asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
-    """
-    log_warnings()
-    clips = read_manifest(manifest)
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("hearing", total=len(clips))
-        results = asyncio.run(evaluated(settings(config), clips, lambda _: progress.advance(task)))
-    if details is not None:
-        _write_lines(details, results)
-    by_condition, overall = tallies(results)
-    if as_json:
-        figures = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
-        line(json.dumps({**figures, "overall": overall.as_json()}, indent=2))
-    else:
-        show(tables.evaluation(by_condition, overall))
-
-
-def _write_lines(file: Path, results: tuple[Result, ...]) -> None:
-    try:
-        file.write_text("".join(json.dumps(result.as_json()) + "\n" for result in results), encoding="utf-8")
-    except OSError as fault:
-        raise UnreadableInput(f"--details {file}: cannot be written ({fault.strerror}); name another file") from None
 
 
 @commands.command(epilog=EXIT_CODES)

@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from edge.cli import audit, forms, hearing, models, queue
+from edge.cli import audit, doctor, evaluating, forms, hearing, models, queue, reread
 from edge.cli.options import EXIT_CODES
 from edge.errors import DockvoiceError
 
@@ -47,6 +47,9 @@ def _commands() -> typer.Typer:
         add_completion=False,
     )
     app.add_typer(hearing.commands)  # without a name: its commands stand at the top
+    app.add_typer(evaluating.commands)
+    app.add_typer(doctor.commands)
+    app.add_typer(reread.commands)
     app.add_typer(queue.commands, name="queue")
     app.add_typer(audit.commands, name="audit")
     app.add_typer(forms.commands, name="forms")

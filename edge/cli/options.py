@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from edge.config import Settings, broker_address, load
+from edge.config import Mode, Settings, broker_address, load
 
 EXIT_CODES = (
     "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
@@ -26,10 +27,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs instead 
 ModelName = Annotated[str, typer.Argument(help="A name from `dockvoice models list`.")]
 Models = Annotated[Path | None, typer.Option("--directory", help="Where weights are kept, over the settings file's.")]
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait at the end for the inventory's receipts.")]
+ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
+Interpreters = Annotated[
+    str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
+]
+Second = Annotated[str | None, typer.Option(metavar="NAME", help="The panel's second opinion, over the file's.")]
+
+
+def seats(mode: Mode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
+    """The settings of `understand` that the command line gives."""
+    first, *fallback = interpreters.split(",") if interpreters else [None]
+    given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def settings(
-    config: Path | None, broker: str | None = None, state: Path | None = None, form: str | None = None
+    config: Path | None,
+    broker: str | None = None,
+    state: Path | None = None,
+    form: str | None = None,
+    understand: Mapping[str, Any] | None = None,
 ) -> Settings:
     """The settings of the file `config`, with what the command line gives laid over them. Raises Misconfigured."""
     given: dict[str, Any] = {}
@@ -39,4 +56,6 @@ def settings(
         given["state_directory"] = state
     if form is not None:
         given["forms"] = {"active": form}
+    if understand:
+        given["understand"] = dict(understand)
     return load(Settings, config, **given)

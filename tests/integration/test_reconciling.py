@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from edge.delivery import Reconciled, reconcile
 from edge.errors import Misconfigured
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from tests.command import dockvoice
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.sayings import ACCEPT, entry, utterance
@@ -155,3 +157,43 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
         desk.now(lambda journal: journal.retry("2", who="ana"))
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 2, 3, 4, 5], "better late than never"
+
+
+@pytest.fixture
+def site(tmp_path: Path, broker: Mosquitto) -> Path:
+    """Settings of the device as a file, for commands."""
+    path = tmp_path / "edge.toml"
+    path.write_text(
+        f'site = "hall"\ndevice = "dock-1"\nstate_directory = "{tmp_path / "state"}"\n'
+        f'[deliver]\nreceipt_timeout_s = {RECEIPT_TIMEOUT_S}\nmqtt = {{host = "127.0.0.1", port = {broker.port}}}\n',
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_the_command_sends_a_new_inventory_what_it_lacks(site: Path, broker: Mosquitto, tmp_path: Path) -> None:
+    with Desk(tmp_path / "state") as desk, RunningInventory(broker.port, tmp_path / "old"):
+        delivered(desk, broker, 4)
+    with RunningInventory(broker.port, tmp_path / "new") as inventory:
+        told = dockvoice("queue", "reconcile", "--config", site, "--wait", str(PATIENCE_S))
+        assert (told.returncode, told.stdout) == (0, "4 sent again, 0 not confirmed yet\n"), told.stderr
+        assert sequences(inventory) == [1, 2, 3, 4]
+        again = dockvoice("queue", "reconcile", "--config", site, "--json")
+        assert json.loads(again.stdout) == {"agreed": True, "sent_again": 0, "unsettled": 0, "trouble": None}
+
+
+def test_the_command_says_when_nobody_answers_and_when_the_agent_runs(
+    site: Path, broker: Mosquitto, tmp_path: Path
+) -> None:
+    missing = dockvoice("queue", "reconcile", "--config", site)
+    assert missing.returncode == 66
+    assert "no such journal" in missing.stderr
+    with Desk(tmp_path / "state") as desk:
+        commit(desk, 1)
+        assert dockvoice("queue", "reconcile", "--config", site).returncode == 75
+    told = dockvoice("queue", "reconcile", "--config", site, "--wait", "1")
+    assert (told.returncode, told.stdout) == (75, "0 sent again, 1 not confirmed yet\n")
+    assert "did not confirm within 1 s that it has everything: is `dockvoice inventory` running" in told.stderr
+    broker.stop()
+    told = dockvoice("queue", "reconcile", "--config", site, "--wait", "2")
+    assert f"broker 127.0.0.1:{broker.port}: Connection refused" in told.stderr

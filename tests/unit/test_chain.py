@@ -280,3 +280,11 @@ def test_a_key_of_the_wrong_size_has_signed_nothing() -> None:
 def test_every_fault_has_its_words() -> None:
     assert all(wrong.told for wrong in Wrong)
     assert sha256("ü") == hashlib.sha256("ü".encode()).hexdigest()
+
+
+def test_a_doubtful_clock_is_signed_with_the_rest() -> None:
+    doubtful = signed(1, GENESIS, clock="unsynchronised")
+    assert broken([doubtful]) is None
+    assert broken([replace(doubtful, event={**doubtful.event, "clock": "fine"})]) == Broken(1, Wrong.ALTERED)
+    whole = {name: value for name, value in doubtful.event.items() if name != "clock"}
+    assert broken([replace(doubtful, event=whole)]) == Broken(1, Wrong.ALTERED)

@@ -9,6 +9,7 @@ from edge.agree.decide import Rules, decide
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.records import (
+    Act,
     Because,
     Closing,
     FieldReading,
@@ -111,3 +112,40 @@ def test_the_site_chooses_how_sure_is_sure(rules: Rules) -> None:
 def test_leading_zeros_stand(rules: Rules) -> None:
     verdict = decide(reading(**{**WHOLE, "pallet_id": said("007")}), Closing.PAUSE, rules)
     assert verdict.fields["pallet_id"] == "007"
+
+
+def test_a_field_that_must_be_confirmed_and_is_not_is_asked_for(rules: Rules) -> None:
+    alone = replace(said("742"), confirmed=False)
+    verdict = decide(reading(**{**WHOLE, "pallet_id": alone}), Closing.PAUSE, rules)
+    assert asked(verdict) == ("pallet_id", ["field_unconfirmed:pallet_id"])
+    assert "pallet_id" not in verdict.fields
+
+
+@pytest.mark.parametrize("act", [act for act in Act if act is not Act.RECORD])
+def test_what_dictates_no_entry_makes_none(rules: Rules, act: Act) -> None:
+    verdict = decide(replace(reading(**WHOLE), act=act), Closing.PAUSE, rules)
+    assert (verdict.outcome, verdict.reasons) == (Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),))
+
+
+DEFERRABLE = {
+    "sure": (reading(**WHOLE), Outcome.ACCEPT),
+    "sure but not confirmed": (reading(**{**WHOLE, "dock": replace(said("B"), confirmed=False)}), Outcome.ASK),
+    "unsure": (reading(**{**WHOLE, "dock": said("B", 0.5)}), Outcome.DEFER),
+    "a part": (reading(pallet_id=said("742")), Outcome.DEFER),
+    "talk": (reading(NotUnderstood.NOT_DICTATION), Outcome.DEFER),
+    "no words": (reading(NotUnderstood.NO_WORDS), Outcome.DEFER),
+    "nothing at all": (reading(), Outcome.DEFER),
+}
+
+
+@pytest.mark.parametrize("name", DEFERRABLE)
+def test_what_a_model_may_yet_read_is_deferred_unless_it_is_sure(rules: Rules, name: str) -> None:
+    read, outcome = DEFERRABLE[name]
+    verdict = decide(replace(read, deferrable=True), Closing.PAUSE, rules)
+    assert verdict.outcome is outcome
+    assert (verdict.reasons[0].reason is Reason.NO_MODEL) is (outcome is Outcome.DEFER)
+
+
+def test_what_was_cut_short_is_said_again_and_not_deferred(rules: Rules) -> None:
+    read = replace(reading(pallet_id=said("742")), deferrable=True)
+    assert decide(read, Closing.TOO_LONG, rules).outcome is Outcome.REPEAT

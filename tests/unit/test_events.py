@@ -297,3 +297,13 @@ def test_topics_are_read_back() -> None:
     for topic in (topics.entries, topics.receipts, topics.status):
         assert Topics.of("site/dockvoice", topic) == topics
     assert Topics.every("dockvoice").receipts == "dockvoice/+/+/receipts"
+
+
+def test_only_a_doubtful_clock_is_told_and_the_schema_takes_both() -> None:
+    minted = Minted(EVENT_ID, 17, "0" * 64)
+    doubtful = recorded(entry(), minted, site="north", device="dock-3", clock_believed=False)
+    assert {name: doubtful[name] for name in doubtful.keys() - event().keys()} == {"clock": "unsynchronised"}
+    assert check_event(encode(doubtful)) == doubtful
+    assert withheld(doubtful, "too_large")["clock"] == "unsynchronised"
+    with pytest.raises(MalformedMessage, match="/clock: found str, which breaks the rule const"):
+        check_event(encode(event(clock="fine")))

@@ -290,6 +290,8 @@ class TestConcluding:
             "words": ["oh", "oh", "seven"],
             "confidence": 0.98,
             "rivals": [],
+            "confirmed": True,
+            "runner_up": None,
         }
         assert [word["text"] for word in reading["words"]] == ["pallet", "seven"]
 

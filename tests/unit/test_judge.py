@@ -39,6 +39,13 @@ def test_a_recorded_entry_is_sound(judged: Ask) -> None:
     assert found.event.body == payload(recorded(17))
 
 
+def test_an_event_whose_clock_was_doubtful_is_sound_as_one_that_says_nothing_of_it(judged: Ask) -> None:
+    doubtful = recorded(17) | {"clock": "unsynchronised"}
+    found = judged(doubtful)
+    assert isinstance(found, Sound)
+    assert json.loads(found.event.body)["clock"] == "unsynchronised"
+
+
 def test_an_amendment_names_the_event_it_replaces(judged: Ask) -> None:
     found = judged(amended(2, 1))
     assert isinstance(found, Sound)

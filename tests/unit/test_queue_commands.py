@@ -12,8 +12,10 @@ from typer.testing import CliRunner, Result
 from edge.cli.queue import commands
 from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
 from edge.keep.journal import Journal
-from edge.records import Receipt, ReceiptOutcome
-from tests.sayings import ACCEPT, entry, render, utterance
+from edge.records import Because, Outcome, Reason, Receipt, ReceiptOutcome, Verdict
+from tests.sayings import ACCEPT, READ, entry, render, utterance
+
+DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
 
 
 @pytest.fixture
@@ -124,3 +126,26 @@ def test_an_export_has_each_entry_with_its_event_and_its_recording(state: Path, 
         assert one["event"]["id"] == one["event_id"]
         assert (state / one["audio_path"]).exists()
         assert len(one["audio_sha256"]) == 64
+
+
+def test_what_models_leave_behind_waits_for_a_person_too(state: Path) -> None:
+    with Journal.open(state) as journal:
+        for number, why in ((10, None), (11, "deferred")):
+            said = utterance(number)
+            journal.begin(said)
+            journal.conclude(said.utterance_id, READ, DEFER)
+            if why is not None:
+                journal.reviewed(said.utterance_id, ACCEPT, why)
+        journal.flag(journal.dossier("3").utterance_id, "contradicted by gpt")
+    kinds = [one.get("flag") or one["state"] for one in told(state, "list", "--held")]
+    assert kinds == ["dead", "review", "review", "contradicted by gpt", "deferred"]
+    people = run(state, "list", "--held").stdout
+    assert "is contradicted by gpt; it stands" in people
+    assert "1 utterances wait for a model" in people
+    assert "is under review: pallet_id 007" in people
+    assert "deferred 2" in people
+
+    assert run(state, "stand", "3", "--reason", "the label says so").stdout == "3: stands\n"
+    assert [one for one in told(state, "list", "--held") if "flag" in one] == []
+    (found,) = told(state, "show", "3")
+    assert (found["flag"], found["decisions"][0]["decision"], found["state"]) == (None, "stand", "waiting")

@@ -12,8 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from edge.chain import Chain, Chained, PublicKey, Span
+from edge.deliver.client import SESSION_EXPIRY_S
 from edge.deliver.events import MEDIA_TYPE, RECORDED_DATA, SCHEMAS, Topics
-from edge.deliver.mqtt import SESSION_EXPIRY_S
 
 MESSAGES = {
     "entry-recorded": "events/entry-recorded.schema.json",

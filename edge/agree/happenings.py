@@ -1,0 +1,157 @@
+"""What the dialogue is told: what was said, how it was judged, and what else happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.agree.states import Event
+from edge.records import (
+    Act,
+    Closing,
+    Command,
+    Draft,
+    FieldValue,
+    Outcome,
+    Reading,
+    Reason,
+    ReceiptOutcome,
+    Utterance,
+    Verdict,
+)
+
+ADJUSTING = frozenset({Command.LOUDER, Command.SOFTER, Command.FASTER, Command.SLOWER})
+
+_ACTS = {Act.AMEND: Event.CORRECTION, Act.CANCEL: Event.CANCEL, Act.YES: Event.YES, Act.NO: Event.NO}
+_OUTCOMES = {
+    Outcome.ACCEPT: Event.ENTRY,
+    Outcome.ASK: Event.PART,
+    Outcome.IGNORE: Event.NOISE,
+    Outcome.DEFER: Event.DEFERRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An utterance that is on disk, read and judged."""
+
+    utterance_id: str
+    reading: Reading
+    verdict: Verdict
+    closing: Closing = Closing.PAUSE
+
+    @classmethod
+    def of(cls, utterance: Utterance, reading: Reading, verdict: Verdict) -> Heard:
+        """What was made of `utterance`."""
+        return cls(utterance.utterance_id, reading, verdict, utterance.segment.closing)
+
+    def event(self, minimum_confidence: float) -> Event:
+        """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
+        said = self.reading
+        if said.act is Act.RECORD or said.not_understood is not None:
+            return _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
+        if self.closing in {Closing.TOO_LONG, Closing.BROKEN_OFF}:
+            return Event.UNCLEAR
+        if said.act is not Act.AMEND and any(word.confidence < minimum_confidence for word in said.words):
+            return Event.UNCLEAR
+        if said.command is None:
+            return _ACTS.get(said.act, Event.UNCLEAR)
+        return Event.ADJUST if said.command in ADJUSTING else Event(said.command.value.replace("_", " "))
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """The operator began to speak: the device falls silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The timer that was started last ran out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastEntry:
+    """The entry that "cancel" and "correction" are about when nothing is open."""
+
+    event_id: str
+    draft: Draft
+    fields: dict[str, FieldValue]
+    refused: tuple[str, ...] = ()
+    """Why the inventory refused it; empty where it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the dialogue ordered to be committed is on disk, as this event."""
+
+    entry: LastEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the inventory said to an event of this device."""
+
+    event_id: str
+    outcome: ReceiptOutcome
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Whether the inventory can be reached has changed."""
+
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """A fault of the headset came, or went."""
+
+    fault: str
+    """A code, such as `headset_lost` or `silent_source`."""
+    healed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The device came up. What was open when it went down is told, and asked for again."""
+
+    draft: Draft | None = None
+    operator: str | None = None
+    last: LastEntry | None = None
+    owed: int = 0
+
+
+Happening = Heard | Speaking | Deadline | Committed | Answered | Link | Hardware | Started
+
+
+def event_of(happening: Happening, minimum_confidence: float) -> Event:
+    """The column of the table."""
+    match happening:
+        case Heard():
+            return happening.event(minimum_confidence)
+        case Speaking():
+            return Event.SPEAKING
+        case Deadline():
+            return Event.DEADLINE
+        case Committed():
+            return Event.COMMITTED
+        case Answered(outcome=ReceiptOutcome.APPLIED):
+            return Event.SETTLED
+        case Answered():
+            return Event.REFUSED
+        case Link(up):
+            return Event.DELIVERING if up else Event.TROUBLE
+        case Hardware(healed=healed):
+            return Event.HEALED if healed else Event.FAULT
+        case Started():
+            return Event.STARTED
+
+
+def reason_of(event: Event) -> Reason:
+    """Why an utterance that makes no entry by itself is done with."""
+    return {
+        Event.CORRECTION: Reason.ANSWER,
+        Event.YES: Reason.ANSWER,
+        Event.NO: Reason.ANSWER,
+        Event.UNCLEAR: Reason.NOT_UNDERSTOOD,
+    }.get(event, Reason.COMMAND)

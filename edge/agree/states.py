@@ -1,0 +1,257 @@
+"""The dialogue's one table: in each state, what is done about each event, and where that may lead. No holes.
+
+`docs/dialogue.md` shows it; `python -m edge.agree.diagram` writes that page from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class State(StrEnum):
+    """Where the dialogue stands between two events."""
+
+    SIGNED_OFF = "signed off"
+    """Nobody has said who speaks."""
+    IDLE = "idle"
+    """Ready for an entry; nothing is open."""
+    HELD = "held"
+    """An entry is complete and was read back; it is committed when the undo window ends."""
+    ASKING = "asking"
+    """A field was asked for, or what is wrong."""
+    CHOOSING = "choosing"
+    """Two values of a field were offered."""
+    CONFIRMING = "confirming"
+    """A question was put whose answer is yes or no."""
+    PROVING = "proving"
+    """The check digits of a place were asked for."""
+    PAUSED = "paused"
+    """The operator wants not to be listened to for a while."""
+
+
+class Event(StrEnum):
+    """What may happen: what the operator said, by what it is, and what else the dialogue is told."""
+
+    ENTRY = "entry"
+    """A complete sentence."""
+    PART = "part"
+    """A sentence of which something is missing or in doubt."""
+    CORRECTION = "correction"
+    """"No, fifteen units"; also an exception of the form, as "damaged"."""
+    UNCLEAR = "unclear"
+    """Words that name no field, or whose end was not heard."""
+    NOISE = "noise"
+    """No words."""
+    DEFERRED = "deferred"
+    """Kept, to be read when a model answers again."""
+    CANCEL = "cancel"
+    YES = "yes"
+    NO = "no"
+    SAY_AGAIN = "say again"
+    HOW_MANY_WAITING = "how many waiting"
+    LAST_ENTRY = "last entry"
+    HELP = "help"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ADJUST = "adjust"
+    """Louder, softer, faster, slower."""
+    SIGN_ON = "sign on"
+    SIGN_OFF = "sign off"
+    SPEAKING = "speaking"
+    """The operator began to speak, over the device's voice or not."""
+    DEADLINE = "deadline"
+    """The timer ran out."""
+    COMMITTED = "committed"
+    """The entry is on disk and owed to the inventory."""
+    SETTLED = "settled"
+    REFUSED = "refused"
+    """The inventory refused an event, or knew it already."""
+    TROUBLE = "trouble"
+    """The inventory cannot be reached."""
+    DELIVERING = "delivering"
+    """It can again."""
+    FAULT = "fault"
+    """The headset or the microphone fails."""
+    HEALED = "healed"
+    STARTED = "started"
+    """The device came up, with what was open when it went down."""
+
+
+class Step(StrEnum):
+    """What is done about an event."""
+
+    NOTHING = "nothing"
+    NOTE = "on record, and no more"
+    BEGIN = "begin an entry"
+    NEXT = "commit the held entry, begin the next"
+    CORRECT = "correct the held entry"
+    AMEND = "correct the last entry"
+    ANSWER = "take the answer"
+    PROVE = "compare the check digits"
+    AGREE = "take the yes"
+    DISAGREE = "take the no"
+    NEITHER = "ask for the field instead"
+    WHAT_IS_WRONG = "ask what is wrong"
+    COMMIT = "commit"
+    DOUBT = "say again; a second time, ask whether it is right"
+    NOT_UNDERSTOOD = "say again"
+    ASK_AGAIN = "ask again"
+    LAPSE = "ask again; a second time, park it in review"
+    DROP = "drop it, on record as cancelled"
+    TAKE_BACK = "ask whether to cancel the last entry"
+    DEFER = "tell that it is kept"
+    TURN_AWAY = "park it in review, tell why"
+    SAY_AGAIN = "say the last thing again"
+    TELL_WAITING = "tell how many wait"
+    TELL_LAST = "tell the last entry"
+    HELP = "tell what can be said"
+    PAUSE = "close what is held, pause"
+    NOT_PAUSED = "tell that it listens"
+    RESUME = "go on"
+    ADJUST = "adjust the voice"
+    SIGN_ON = "close what is open, sign on"
+    SIGN_OFF = "close what is open, sign off"
+    LISTEN = "fall silent, give time"
+    LET_GO = "park what was open"
+    REMEMBER = "remember it as the last entry"
+    COUNT = "count it"
+    NEWS = "tell it at the next quiet moment"
+    ALARM = "tell it at once"
+    ALARM_HELD = "tell it at once, ask whether the held entry is right"
+    RESTORE = "ask again for what was open"
+
+
+AGREEING = frozenset({State.HELD, State.ASKING, State.CHOOSING, State.CONFIRMING, State.PROVING})
+"""States in which an entry is open."""
+
+QUESTIONS = AGREEING - {State.HELD}
+"""States in which an answer is waited for."""
+
+IDLE = frozenset({State.IDLE})
+
+LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
+    {
+        Step.BEGIN: AGREEING,
+        Step.NEXT: AGREEING,
+        Step.CORRECT: AGREEING,
+        Step.AMEND: AGREEING | IDLE,
+        Step.ANSWER: AGREEING,
+        Step.PROVE: AGREEING | IDLE,
+        Step.AGREE: AGREEING | IDLE,
+        Step.DISAGREE: AGREEING | IDLE,
+        Step.NEITHER: frozenset({State.ASKING}),
+        Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
+        Step.COMMIT: IDLE,
+        Step.DOUBT: frozenset({State.HELD, State.CONFIRMING}),
+        Step.LAPSE: QUESTIONS | IDLE,
+        Step.DROP: IDLE,
+        Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
+        Step.PAUSE: frozenset({State.PAUSED}),
+        Step.RESUME: AGREEING | IDLE,
+        Step.SIGN_ON: frozenset(State),
+        Step.SIGN_OFF: frozenset({State.SIGNED_OFF}),
+        Step.ALARM_HELD: frozenset({State.CONFIRMING}),
+        Step.RESTORE: AGREEING | {State.IDLE, State.SIGNED_OFF},
+    }
+)
+"""The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
+
+_ALWAYS = {
+    Event.NOISE: Step.NOTE,
+    Event.DEFERRED: Step.DEFER,
+    Event.SAY_AGAIN: Step.SAY_AGAIN,
+    Event.HOW_MANY_WAITING: Step.TELL_WAITING,
+    Event.LAST_ENTRY: Step.TELL_LAST,
+    Event.HELP: Step.HELP,
+    Event.PAUSE: Step.PAUSE,
+    Event.RESUME: Step.NOT_PAUSED,
+    Event.ADJUST: Step.ADJUST,
+    Event.SIGN_ON: Step.SIGN_ON,
+    Event.SIGN_OFF: Step.SIGN_OFF,
+    Event.SPEAKING: Step.LISTEN,
+    Event.DEADLINE: Step.NOTHING,
+    Event.COMMITTED: Step.REMEMBER,
+    Event.SETTLED: Step.COUNT,
+    Event.REFUSED: Step.NEWS,
+    Event.TROUBLE: Step.NEWS,
+    Event.DELIVERING: Step.NEWS,
+    Event.FAULT: Step.ALARM,
+    Event.HEALED: Step.ALARM,
+    Event.STARTED: Step.NOTHING,
+}
+"""What is done in most states; the rows below differ from it, and add what the operator dictates and answers."""
+
+_ANSWERED = {
+    Event.ENTRY: Step.ANSWER,
+    Event.PART: Step.ANSWER,
+    Event.CORRECTION: Step.ANSWER,
+    Event.UNCLEAR: Step.ANSWER,
+    Event.CANCEL: Step.DROP,
+    Event.YES: Step.ASK_AGAIN,
+    Event.NO: Step.ASK_AGAIN,
+    Event.DEADLINE: Step.LAPSE,
+}
+
+_AWAY = {
+    Event.ENTRY: Step.TURN_AWAY,
+    Event.PART: Step.TURN_AWAY,
+    Event.CORRECTION: Step.NOTE,
+    Event.UNCLEAR: Step.NOTE,
+    Event.CANCEL: Step.NOTE,
+    Event.YES: Step.NOTE,
+    Event.NO: Step.NOTE,
+    Event.DEFERRED: Step.TURN_AWAY,
+}
+
+TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
+    {
+        State.SIGNED_OFF: {
+            **_ALWAYS,
+            **_AWAY,
+            Event.PAUSE: Step.NOTE,
+            Event.RESUME: Step.NOTE,
+            Event.SIGN_OFF: Step.NOTE,
+        },
+        State.IDLE: {
+            **_ALWAYS,
+            Event.ENTRY: Step.BEGIN,
+            Event.PART: Step.BEGIN,
+            Event.CORRECTION: Step.AMEND,
+            Event.UNCLEAR: Step.NOT_UNDERSTOOD,
+            Event.CANCEL: Step.TAKE_BACK,
+            Event.YES: Step.NOTE,
+            Event.NO: Step.NOTE,
+            Event.STARTED: Step.RESTORE,
+        },
+        State.HELD: {
+            **_ALWAYS,
+            Event.ENTRY: Step.NEXT,
+            Event.PART: Step.CORRECT,
+            Event.CORRECTION: Step.CORRECT,
+            Event.UNCLEAR: Step.DOUBT,
+            Event.CANCEL: Step.DROP,
+            Event.YES: Step.COMMIT,
+            Event.NO: Step.WHAT_IS_WRONG,
+            Event.DEADLINE: Step.COMMIT,
+            Event.FAULT: Step.ALARM_HELD,
+        },
+        State.ASKING: {**_ALWAYS, **_ANSWERED},
+        State.CHOOSING: {**_ALWAYS, **_ANSWERED, Event.NO: Step.NEITHER},
+        State.CONFIRMING: {**_ALWAYS, **_ANSWERED, Event.YES: Step.AGREE, Event.NO: Step.DISAGREE},
+        State.PROVING: {**_ALWAYS, **_ANSWERED, Event.UNCLEAR: Step.PROVE, Event.PART: Step.PROVE},
+        State.PAUSED: {
+            **_ALWAYS,
+            **_AWAY,
+            Event.PAUSE: Step.NOTE,
+            Event.RESUME: Step.RESUME,
+            Event.DEADLINE: Step.LET_GO,
+        },
+    }
+)
+
+
+def leads(state: State, event: Event) -> frozenset[State]:
+    """Where the step for `event` in `state` may lead."""
+    return LEADS.get(TABLE[state][event], frozenset({state}))

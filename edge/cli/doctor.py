@@ -1,0 +1,64 @@
+"""`dockvoice doctor`: what is wrong with this installation, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from edge.checks import checks
+from edge.cli.options import AsJson, Broker, Config, State, settings
+from edge.cli.output import line, show
+from edge.errors import Misconfigured, Unavailable
+from edge.understand.membership import local_day
+from edge.watch.doctor import Finding, Level, examine, failed, worst
+
+EXIT_CODE = {Level.WELL: 0, Level.WARNING: 1, Level.FAILED: Unavailable.exit_code}
+"""By the worst finding."""
+
+STYLE = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
+
+WORD = {Level.WELL: "well", Level.WARNING: "warning", Level.FAILED: "FAILED"}
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Exit codes: 0 all is well; 1 a warning; 69 something does not work; 2 wrong usage.")
+def doctor(config: Config = None, broker: Broker = None, state: State = None, as_json: AsJson = False) -> None:
+    """Look at everything this installation needs, and say what to do about what is wrong.
+
+    Settings, microphone, form, recogniser, each model and the service it is behind, SQLite, journal, disk, clock and
+    broker. Nothing is changed, nothing is dictated and no model is paid for. Works beside a running agent.
+    """
+    logging.disable(logging.CRITICAL)  # what the parts would log is found, and told, here
+    try:
+        given = settings(config, broker, state)
+    except Misconfigured as fault:
+        findings = [failed("settings", fault)]
+    else:
+        findings = [
+            Finding("settings", Level.WELL, str(config or "the defaults")),
+            *asyncio.run(examine(checks(given, local_day()))),
+        ]
+    finally:
+        logging.disable(logging.NOTSET)
+    _tell(findings, as_json=as_json)
+    raise typer.Exit(EXIT_CODE[worst(findings)])
+
+
+def _tell(findings: Iterable[Finding], *, as_json: bool) -> None:
+    if as_json:
+        for one in findings:
+            told = {"check": one.what, "level": WORD[one.level].lower(), "found": one.found, "todo": one.todo}
+            line(json.dumps(told))
+        return
+    table = Table("check", "", "found, and what to do", box=SIMPLE_HEAD)
+    for one in findings:
+        todo = "" if one.todo is None else f"\n→ {one.todo}"
+        table.add_row(one.what, f"[{STYLE[one.level]}]{WORD[one.level]}[/]", f"{one.found}{todo}".replace("[", "\\["))
+    show(table)

@@ -1,0 +1,152 @@
+"""The command that measures: `evaluate`."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import wave
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from edge import tables
+from edge.cli.options import EXIT_CODES, AsJson, Config, Interpreters, ModeName, Second, seats, settings
+from edge.cli.output import line, log_warnings, show
+from edge.config import Settings
+from edge.errors import UnreadableInput
+from edge.evaluate import Scored, Sounding, made_noise, recorded
+from edge.evaluate import evaluate as evaluated
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE
+from edge.reporting import figures, made_with, page
+from edge.reporting.comparing import compare
+from edge.reporting.halves import Half, of_half
+from edge.reporting.lines import Line, read_lines, write_lines
+from edge.reporting.lines import line as as_line
+from edge.reporting.measures import quiet
+from edge.scoring import Result, read_manifest, tallies
+from edge.simulated_operator import Habits
+
+commands = typer.Typer()
+
+
+@commands.command(epilog=EXIT_CODES)
+def evaluate(
+    manifest: Annotated[Path | None, typer.Argument(help="JSON lines, one clip each; see above.")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="All tables, as Markdown.")] = False,
+    details: Annotated[Path | None, typer.Option(help="Write one JSON line per clip to this file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page with plots and the worst clips.")] = None,
+    comparing: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--compare", help="Compare two files that --details wrote, instead of hearing."),
+    ] = None,
+    speakers: Annotated[Half | None, typer.Option(help="Only the clips of one half of the speakers.")] = None,
+    noise_hours: Annotated[float, typer.Option(min=0, help="Hear so many hours of made noise besides.")] = 0.0,
+    operator: Annotated[bool, typer.Option("--operator", help="A simulated operator answers questions.")] = False,
+    attentive: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of wrong readbacks that the operator notices.")
+    ] = 1.0,
+    read_back: Annotated[bool, typer.Option(help="Whether the operator hears each entry read back.")] = True,
+    mode: ModeName = None,
+    interpreters: Interpreters = None,
+    second: Second = None,
+) -> None:
+    """Hear recordings whose truth is known, and count.
+
+    Each line of the manifest: {"audio": "clip.flac", "form": "pallet-move", "fields": {"pallet_id": "742", …} or null,
+    "condition": "clean", "speaker": "…", "speech_end": 2.31}. Paths are relative to the manifest; "fields": null means
+    that nothing may be recorded; "speech_end" is in seconds, null without speech. "answers": {"dock": "dock.flac", …},
+    where given, is what the simulated operator answers with.
+
+    right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
+    asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
+    """
+    log_warnings()
+    if comparing is not None:
+        _compare(*comparing, as_json=as_json)
+        return
+    if manifest is None:
+        raise typer.BadParameter("name a manifest, or two files after --compare", param_hint="MANIFEST")
+    asked = settings(config, understand=seats(mode, interpreters, second))
+    clips = read_manifest(manifest)
+    clips = clips if speakers is None else of_half(clips, speakers)
+    if not clips:
+        raise UnreadableInput(f"{manifest}: no clip is of the {speakers} half of the speakers")
+    sounds = [*recorded(clips), *(made_noise(noise_hours, clips) if noise_hours else ())]
+    scored = _heard(asked, sounds, Habits(attentive, read_back) if operator else None)
+    lines = tuple(as_line(one.result, one.conversation) for one in scored)
+    if details is not None:
+        write_lines(details, lines)
+    if report is not None:
+        page.write(report, _run(manifest, asked, scored, lines))
+    _tell(scored, lines, as_json=as_json, as_markdown=as_markdown)
+
+
+def _heard(asked: Settings, sounds: Sequence[Sounding], habits: Habits | None) -> tuple[Scored, ...]:
+    dictated = sum(sound.clip.fields is not None for sound in sounds)
+    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("hearing", total=len(sounds) + (0 if habits is None else dictated))
+        return asyncio.run(evaluated(asked, sounds, lambda: progress.advance(task), habits))
+
+
+def _tell(scored: Sequence[Scored], lines: Sequence[Line], *, as_json: bool, as_markdown: bool) -> None:
+    by_condition, overall = tallies(one.result for one in scored)
+    if as_json:
+        told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
+        still = quiet(lines)
+        without = {} if still is None else {"without_speech": still.as_json()}
+        line(json.dumps({**told, "overall": overall.as_json(), **without, **_conversations(lines)}, indent=2))
+    elif as_markdown:
+        for table in figures.tables(lines):
+            line(figures.markdown(table))
+    else:
+        show(tables.evaluation(by_condition, overall))
+        for one in (figures.without_speech(lines), figures.conversations(lines)):
+            if one.rows:
+                show(tables.figures(one))
+
+
+def _conversations(lines: Sequence[Line]) -> dict[str, Any]:
+    table = figures.conversations(lines)
+    rows = {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
+    return {"operator": rows} if rows else {}
+
+
+def _compare(first: Path, second: Path, *, as_json: bool) -> None:
+    found = compare(read_lines(first), read_lines(second))
+    if as_json:
+        line(json.dumps(found.as_json(), indent=2))
+    else:
+        show(tables.two_runs(found))
+
+
+def _run(manifest: Path, asked: Settings, scored: Sequence[Scored], lines: tuple[Line, ...]) -> page.Run:
+    results = {str(one.result.clip.audio): one.result for one in scored}
+    return page.Run(
+        manifest=str(manifest),
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        lines=lines,
+        machine=made_with.machine(),
+        settings=made_with.settings(asked, lines),
+        sound=lambda audio: _sound(results[audio]),
+    )
+
+
+def _sound(result: Result) -> bytes:
+    """The clip as a file; of sound that was made, what was taken for an utterance."""
+    if result.clip.audio.is_file():
+        return result.clip.audio.read_bytes()
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, SAMPLE_BYTES, SAMPLE_RATE, 0, "NONE", ""))
+        for one in result.heard:
+            sound.writeframes(one.utterance.segment.pcm)
+    return file.getvalue()

@@ -1,0 +1,210 @@
+"""One line of `--details`: a clip, what was heard in it and what came of it, as it is written and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edge.dictation import Decided
+from edge.errors import UnreadableInput
+from edge.records import SAMPLE_RATE, FieldReading, FieldValue, Outcome, Reading
+from edge.scoring import Mark, Result, same
+
+
+class _Written(BaseModel):
+    """What a later version adds to a line must not keep an earlier one from reading it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ReadField(_Written):
+    """What was read for one field."""
+
+    value: FieldValue | None
+    confidence: float
+    words: tuple[str, ...] = ()
+    rivals: tuple[FieldValue, ...] = ()
+    runner_up: FieldValue | None = None
+
+
+class Opinion(_Written):
+    """One of several readings of the same utterance."""
+
+    interpreter: str
+    transcript: str
+    readings: dict[str, ReadField]
+
+
+class HeardUtterance(_Written):
+    """One utterance of the clip."""
+
+    interpreter: str
+    transcript: str
+    act: str
+    readings: dict[str, ReadField]
+    opinions: tuple[Opinion, ...] = ()
+    verdict: Outcome
+    ask: str | None = None
+    reasons: tuple[str, ...]
+    fields: dict[str, FieldValue]
+    closing: str
+    speech_start_s: float
+    speech_end_s: float
+    closed_s: float
+    compute_ms: float
+
+
+class Turn(_Written):
+    """One thing the simulated operator said after the clip, and what it was taken for."""
+
+    about: str | None
+    """The field that was asked for or put right; None: the whole sentence was said again."""
+    text: str
+    transcript: str
+    seconds: float
+    """From the end of what went before to the verdict on this."""
+
+
+class Conversation(_Written):
+    """How a clip ended when the operator answered."""
+
+    end: str
+    """`right`, `wrong` or `parked`: given up after as many turns as a person may be asked for."""
+    fields: dict[str, FieldValue]
+    questions: int
+    seconds: float
+    """From the first word to the end."""
+    turns: tuple[Turn, ...] = ()
+
+
+class Line(_Written):
+    """A clip and what came of it."""
+
+    audio: str
+    form: str
+    condition: str
+    speaker: str | None
+    text: str = ""
+    mark: Mark
+    truth: dict[str, FieldValue] | None
+    said: dict[str, FieldValue] = {}
+    """Of a clip that leaves a field out: those it says."""
+    speech_end_s: float | None = None
+    utterances: int
+    heard: tuple[HeardUtterance, ...]
+    decision_ms: float | None
+    audio_s: float
+    wall_s: float
+    conversation: Conversation | None = None
+
+    @property
+    def proposed(self) -> HeardUtterance | None:
+        """The utterance that says most of the clip's fields: what a device that never asks would have taken."""
+        known = [one for one in self.heard if one.readings]
+        return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
+
+    @property
+    def complete(self) -> float | None:
+        """The least confidence of a field, where one utterance gives each field one value; else None."""
+        best = self.proposed
+        if best is None or any(read.value is None or read.rivals for read in best.readings.values()):
+            return None
+        if self.truth is not None and set(best.readings) != set(self.truth):
+            return None
+        return min(read.confidence for read in best.readings.values())
+
+    @property
+    def would_be_right(self) -> bool:
+        """Whether the proposed values are exactly the truth."""
+        best = self.proposed
+        values = {} if best is None else {name: read.value for name, read in best.readings.items()}
+        return self.truth is not None and same(values, self.truth)
+
+
+def line(result: Result, conversation: Conversation | None = None) -> Line:
+    """What is written of a clip."""
+    clip = result.clip
+    return Line(
+        audio=str(clip.audio),
+        form=clip.form,
+        condition=clip.condition,
+        speaker=clip.speaker,
+        text=clip.text,
+        mark=result.mark,
+        truth=clip.fields,
+        said=clip.heard,
+        speech_end_s=clip.speech_end,
+        utterances=len(result.heard),
+        heard=tuple(_utterance(one) for one in result.heard),
+        decision_ms=None if result.decision_ms is None else round(result.decision_ms, 1),
+        audio_s=round(result.audio_s, 3),
+        wall_s=round(result.wall_s, 3),
+        conversation=conversation,
+    )
+
+
+def _utterance(one: Decided) -> HeardUtterance:
+    segment = one.utterance.segment
+    return HeardUtterance(
+        interpreter=one.reading.interpreter,
+        transcript=one.reading.transcript,
+        act=one.reading.act,
+        readings=_readings(one.reading),
+        opinions=tuple(
+            Opinion(interpreter=opinion.interpreter, transcript=opinion.transcript, readings=_readings(opinion))
+            for opinion in one.reading.opinions
+        ),
+        verdict=one.verdict.outcome,
+        ask=one.verdict.ask,
+        reasons=tuple(str(reason) for reason in one.verdict.reasons),
+        fields=dict(one.verdict.fields),
+        closing=segment.closing,
+        speech_start_s=round(segment.speech_start / SAMPLE_RATE, 3),
+        speech_end_s=round(segment.speech_end / SAMPLE_RATE, 3),
+        closed_s=round(segment.closed / SAMPLE_RATE, 3),
+        compute_ms=round(one.compute_s * 1000, 1),
+    )
+
+
+def _readings(reading: Reading) -> dict[str, ReadField]:
+    return {name: _read(said) for name, said in reading.fields.items()}
+
+
+def _read(said: FieldReading) -> ReadField:
+    return ReadField(
+        value=said.value,
+        confidence=round(said.confidence, 4),
+        words=said.words,
+        rivals=said.rivals,
+        runner_up=said.runner_up,
+    )
+
+
+def write_lines(file: Path, lines: Sequence[Line]) -> None:
+    """Write a file of details. Raises UnreadableInput where it cannot be written."""
+    try:
+        file.write_text("".join(one.model_dump_json() + "\n" for one in lines), encoding="utf-8")
+    except OSError as fault:
+        raise UnreadableInput(f"--details {file}: cannot be written ({fault.strerror}); name another file") from None
+
+
+def read_lines(file: Path) -> tuple[Line, ...]:
+    """A file of details as `--details` wrote it. Raises UnreadableInput naming file, line and key at fault."""
+    try:
+        texts = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UnreadableInput(f"{file}: cannot be read ({fault}); name a file that --details wrote") from None
+    return tuple(_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())
+
+
+def _line(file: Path, number: int, text: str) -> Line:
+    try:
+        return Line.model_validate_json(text)
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "line"
+        raise UnreadableInput(
+            f"{file}, line {number}: {where}: {first['msg']}; name a file that --details wrote"
+        ) from None

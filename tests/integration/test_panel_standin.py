@@ -1,0 +1,168 @@
+"""The panel, its costs, the doctor and reading again, against the stand-in over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from bench.fabrication import Count, counted
+from edge.checks import checks
+from edge.config import Settings, load
+from edge.errors import Misconfigured
+from edge.keep.journal import Journal
+from edge.scoring import Clip, read_manifest
+from edge.watch.doctor import Finding, Level, examine
+from tests.command import dockvoice
+from tests.standin import KEY, RunningStandin
+
+TODAY = date(2026, 11, 20)
+
+UNDERSTOOD = ("01-", "02-", "07-")
+"""Clips that the stand-in reads whole and right, as the device does."""
+
+SETTINGS = """
+state_directory = "{state}"
+[understand]
+mode = "{mode}"
+first = "audio"
+deadline_ms = 30000
+{more}
+[understand.clients.cloud]
+kind = "openai"
+url = "{url}"
+key = "{key}"
+[understand.interpreters.audio]
+kind = "chat-audio"
+client = "cloud"
+model = "{model}"
+within_s = 30
+text_in_usd = 0.60
+audio_in_usd = 10
+out_usd = 2.40
+[deliver.mqtt]
+port = 1
+"""
+
+
+@pytest.fixture
+def clips(repository: Path) -> list[Clip]:
+    demo = repository / "tests" / "data" / "speech" / "demo"
+    return [clip for clip in read_manifest(demo / "manifest.jsonl") if clip.audio.name.startswith(UNDERSTOOD)]
+
+
+Written = Callable[..., Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path, standin: RunningStandin) -> Written:
+    def write(mode: str = "panel", more: str = "", key: str = KEY, model: str = "gpt-audio") -> Path:
+        path = tmp_path / "edge.toml"
+        state = tmp_path / "state"
+        path.write_text(
+            SETTINGS.format(state=state, mode=mode, more=more, url=standin.url, key=key, model=model), encoding="utf-8"
+        )
+        return path
+
+    return write
+
+
+def test_no_invented_identifier_passes_the_panel(standin: RunningStandin, clips: list[Clip]) -> None:
+    counts = {one.mode: one for one in counted(standin.url, clips, share=100, seed=1)}
+    assert counts["cloud-first"] == Count("cloud-first", 3, invented=3, accepted=3, right=0, wrong=3, asked=0)
+    assert counts["panel"] == Count("panel", 3, invented=3, accepted=0, right=0, wrong=0, asked=3)
+
+
+def test_what_both_heard_is_recorded_and_what_it_cost_is_known(
+    standin: RunningStandin, clips: list[Clip], written: Written, tmp_path: Path
+) -> None:
+    config = written()
+    # Nobody takes the entries: 75 says that they are kept.
+    assert dockvoice("replay", *(clip.audio for clip in clips), "--config", config, "--wait", "0").returncode == 75
+    with Journal.inspect(tmp_path / "state") as journal:
+        entries = journal.entries(10)
+        (found,) = journal.dossier("1").answers
+    assert [entry.fields for entry in reversed(entries)] == [clip.fields for clip in clips]
+    assert found.came == "in time"
+    costs = dockvoice("costs", "--config", config, "--json")
+    (spent,) = [json.loads(line) for line in costs.stdout.splitlines()]
+    assert (spent["client"], spent["model"], spent["answers"]) == ("cloud", "gpt-audio", 3)
+    assert 0 < spent["cost_usd"] < 0.1
+    assert "gpt-audio" in dockvoice("costs", "--config", config).stdout
+
+    standin.behave(path="/v1/chat/completions", answer="fabricate")
+    again = dockvoice("reread", "--since", "1d", "--interpreter", "audio", "--config", config, "--json")
+    compared = [json.loads(line) for line in again.stdout.splitlines()]
+    assert all("pallet_id" in one["differing"] for one in compared)
+    assert all(one["before"]["fields"] == clip.fields for one, clip in zip(compared, clips, strict=True))
+    with Journal.inspect(tmp_path / "state") as journal:
+        assert journal.entries(10) == entries
+        assert len(journal.dossier("1").answers) == 1, "reading again leaves no trace in the journal"
+    assert dockvoice("audit", "verify", "--config", config).returncode == 0
+    everything = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
+    assert KEY.encode() not in everything + (again.stdout + again.stderr + costs.stdout).encode()
+
+
+def test_reading_again_asks_first_where_it_costs_something(clips: list[Clip], written: Written, tmp_path: Path) -> None:
+    config = written("on-device").rename(tmp_path / "agent.toml")
+    assert dockvoice("replay", clips[0].audio, "--config", config, "--wait", "0").returncode == 75
+    asked = dockvoice("reread", "--since", "1d", "--interpreter", "audio", "--config", config, "--ask-above", "0")
+    assert asked.returncode == 1
+    assert "1 utterances" in asked.stderr
+    own = dockvoice("reread", "--since", "1d", "--interpreter", "on-device", "--config", config)
+    assert "1 read again: 1 alike" in own.stdout
+    unknown = dockvoice("reread", "--since", "1d", "--interpreter", "other", "--config", config)
+    assert (unknown.returncode, "there are on-device, audio" in unknown.stderr) == (78, True)
+
+
+def examined(config: Path) -> dict[str, Finding]:
+    found = asyncio.run(examine(checks(load(Settings, config), TODAY)))
+    return {one.what: one for one in found if one.level is not Level.WELL or one.what.startswith("model")}
+
+
+def test_the_doctor_finds_a_wrong_key_and_shows_none(written: Written) -> None:
+    config = written(key="sk-wrong-key")
+    found = examined(config)["model audio"]
+    assert found.level is Level.FAILED
+    assert "401" in found.found
+    assert found.todo is not None
+    told = dockvoice("doctor", "--config", config)
+    assert told.returncode == 69
+    assert "sk-wrong-key" not in told.stdout + told.stderr
+
+
+def test_the_doctor_finds_a_missing_and_a_retiring_model(written: Written) -> None:
+    missing = examined(written(model="gpt-4o-audio-preview"))["model audio"]
+    assert (missing.level, "serves no gpt-4o-audio-preview" in missing.found) == (Level.FAILED, True)
+    retiring = examined(written(model="gpt-audio-mini"))["model audio"]
+    assert (retiring.level, "2027-01-20" in retiring.found) == (Level.WARNING, True)
+
+
+def test_the_doctor_finds_a_slow_endpoint(standin: RunningStandin, written: Written) -> None:
+    config = written()
+    config.write_text(config.read_text().replace("deadline_ms = 30000", "deadline_ms = 1200"))
+    standin.behave(path="/v1/models*", delay_ms=700)
+    found = examined(config)["model audio"]
+    assert (found.level, "understand.deadline_ms" in str(found.todo)) == (Level.WARNING, True)
+
+
+def test_the_doctor_finds_a_wrong_region(standin: RunningStandin, written: Written) -> None:
+    config = written()
+    text = config.read_text().replace(
+        'kind = "openai"', 'kind = "azure-openai"\nresidency = "eu"\nregion = "swedencentral"'
+    )
+    config.write_text(text)
+    assert examined(config)["model audio"].level is Level.WELL
+    standin.behave(body='{"object": "list", "data": []}', headers={"x-ms-region": "East US"})
+    found = examined(config)["model audio"]
+    assert (found.level, "within the EU" in str(found.todo)) == (Level.FAILED, True)
+    config.write_text(text.replace("swedencentral", "eastus2"))
+    with pytest.raises(Misconfigured, match="residency is 'eu'"):
+        load(Settings, config)
+    told = dockvoice("doctor", "--config", config, "--json")
+    assert json.loads(told.stdout)["check"] == "settings"
+    assert told.returncode == 69

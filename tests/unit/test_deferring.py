@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge.afterwards import Afterwards
+from edge.agree.decide import Rules
+from edge.config import Mode
+from edge.errors import Unavailable, UnreadableInput
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.keep.answers import AnswersView
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from edge.ports import Attention, Interpreter
+from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict
+from edge.understand.deferring import MOST_WAIT_S, Pacing
+from edge.understand.failures import Barred, Fault, Garbled, OurFault, TryLater
+from edge.understand.membership import Answer, Came, Member, Terms
+from edge.understand.panel import Panel
+from tests.fakes import reading
+from tests.sayings import ACCEPT, FIELDS, entry, render, utterance
+
+DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), Because(Reason.FIELD_UNSURE, "dock")), {})
+SAID = replace(reading(FIELDS), interpreter="gpt", usage=Usage("openai", "gpt", cost_usd=0.002))
+INVENTED = reading({**FIELDS, "pallet_id": "991"})
+PATIENCE_S = 30
+
+
+# ---- when the next one is read ----
+
+
+def test_a_backlog_goes_at_its_rate() -> None:
+    pacing = Pacing(20)
+    assert pacing.due_in(100) == 0
+    pacing.tried(100)
+    assert pacing.due_in(100) == pytest.approx(3)
+    assert pacing.due_in(104) == 0
+
+
+def test_tries_grow_rare_while_nothing_answers() -> None:
+    pacing, waits = Pacing(600), []
+    for _ in range(30):
+        pacing.failed(0)
+        waits.append(pacing.due_in(0))
+    assert waits[:4] == [2, 4, 8, 16]
+    assert waits[-1] == MOST_WAIT_S
+
+
+def test_an_answer_to_anybody_makes_the_next_try_due() -> None:
+    pacing = Pacing(20)
+    pacing.tried(100)
+    for _ in range(5):
+        pacing.failed(100)
+    pacing.answered()
+    assert pacing.due_in(100) == pytest.approx(3), "the rate still holds"
+    pacing.failed(200)
+    assert pacing.due_in(200) == 2
+
+
+# ---- reading later ----
+
+
+class Scripted(Interpreter):
+    """Answers each request with what is next, and what stands last for ever."""
+
+    name = "gpt"
+
+    def __init__(self, *answers: Reading | Unavailable) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    def attend(self) -> Attention:
+        return _ScriptedAttention(self)
+
+
+class _ScriptedAttention(Attention):
+    def __init__(self, interpreter: Scripted) -> None:
+        self._interpreter = interpreter
+
+    def hear(self, pcm: bytes) -> None:
+        pass
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        answers = self._interpreter.answers
+        self._interpreter.asked.append(utterance.utterance_id)
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Unavailable):
+            raise answer
+        return answer
+
+
+class Bench:
+    """A journal, and what works beside dictation."""
+
+    def __init__(self, directory: Path, rules: Rules) -> None:
+        self.directory = directory
+        self.rules = rules
+
+    def defer(self, *numbers: int, form: str = "pallet-move") -> list[str]:
+        """Utterances that were deferred, with ids in the order of their numbers."""
+        with Journal.open(self.directory) as journal:
+            said = [replace(utterance(number), form=form) for number in numbers]
+            for one in said:
+                journal.begin(one)
+                journal.conclude(one.utterance_id, reading(FIELDS), DEFER)
+        return [one.utterance_id for one in said]
+
+    def work(
+        self,
+        model: Scripted,
+        *answers: Answer,
+        until: Callable[[Journal], bool],
+        meanwhile: Callable[[Afterwards], None] = lambda _: None,
+    ) -> None:
+        """Let it work until the journal is as the test wants it."""
+
+        async def main(desk: Desk) -> None:
+            terms = Terms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
+            panel = Panel(model, [Member(model)], None, terms, self.rules.form)
+            beside = Afterwards(panel, desk, self.rules, per_minute=600)
+            async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.note), asyncio.TaskGroup() as group:
+                working = [group.create_task(work) for work in (beside.keep_answers(), beside.read_deferred())]
+                for answer in answers:
+                    beside.note(answer)
+                await beside.finish()
+                while not await desk(until):
+                    meanwhile(beside)
+                    await asyncio.sleep(0.01)
+                await beside.finish()
+                for task in working:
+                    task.cancel()
+
+        with Desk(self.directory) as desk:
+            asyncio.run(main(desk))
+
+    def look(self) -> AnswersView:
+        return Journal.inspect(self.directory)
+
+    def stored(self, sql: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.directory / "journal.db")) as db:
+            return list(db.execute(sql))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, repository: Path) -> Bench:
+    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    return Bench(tmp_path / "state", Rules(form, Catalogue.load(repository / "config" / "catalogue"), 0.9))
+
+
+def nothing_waits(journal: Journal) -> bool:
+    return not journal.deferred()
+
+
+def test_what_was_deferred_is_read_oldest_first_and_goes_to_review_not_into_stock(bench: Bench) -> None:
+    ids = bench.defer(0, 1, 2)
+    model = Scripted(SAID)
+    bench.work(model, until=nothing_waits)
+    assert model.asked == ids
+    with bench.look() as journal:
+        assert [one.utterance_id for one in journal.under_review()] == ids
+        assert {one.event_id for one in journal.under_review()} == {None}
+        assert (journal.unsettled(), journal.counts().deferred) == (0, 3)
+        found = journal.dossier(ids[0])
+    assert found.review == "deferred"
+    assert found.fields == FIELDS
+    (answer,) = found.answers
+    assert (answer.came, answer.cost_usd) == ("deferred", 0.002)
+    assert answer.reading is not None
+    assert answer.reading["fields"]["pallet_id"]["value"] == "007"
+
+
+@pytest.mark.parametrize("failure", [TryLater("openai", "busy"), Barred("openai", "the key is refused")])
+def test_while_no_model_can_be_asked_everything_waits(bench: Bench, failure: Unavailable) -> None:
+    ids = bench.defer(0, 1)
+    model = Scripted(failure)
+    bench.work(model, until=lambda _: len(model.asked) == 1)
+    with bench.look() as journal:
+        assert [one.utterance_id for one in journal.deferred()] == ids
+        assert journal.under_review() == []
+
+
+def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> None:
+    (waiting,) = bench.defer(0)
+    model = Scripted(*[TryLater("openai", "busy")] * 7, SAID)
+
+    def somebody_is_answered(beside: Afterwards) -> None:
+        beside.note(Answer(waiting, "gpt", Came.IN_TIME, None, Usage("openai", "gpt")))
+
+    # Left alone, seven failures would make 2 + 4 + 8 + 16 + 30 + 30 + 30 s of waiting.
+    bench.work(model, until=nothing_waits, meanwhile=somebody_is_answered)
+    assert len(model.asked) == 8
+
+
+def test_one_that_no_model_can_read_holds_up_nobody(bench: Bench) -> None:
+    ids = bench.defer(0, 1, 2)
+    bench.work(Scripted(OurFault("openai", "400"), Garbled("openai", Fault.PROSE, "prose"), SAID), until=nothing_waits)
+    with bench.look() as journal:
+        assert [journal.dossier(one).review for one in ids] == ["unreadable", "unreadable", "deferred"]
+
+
+def test_a_recording_that_is_lost_holds_up_nobody(bench: Bench) -> None:
+    ids = bench.defer(0, 1)
+    next(bench.directory.rglob(f"{ids[0]}.flac")).unlink()
+    bench.work(Scripted(SAID), until=nothing_waits)
+    with bench.look() as journal:
+        assert [journal.dossier(one).review for one in ids] == ["recording_lost", "deferred"]
+
+
+def test_where_a_model_hears_no_words_nobody_need_look(bench: Bench) -> None:
+    bench.defer(0)
+    bench.work(Scripted(reading(not_understood=NotUnderstood.NO_WORDS)), until=nothing_waits)
+    with bench.look() as journal:
+        assert journal.under_review() == []
+        assert journal.counts().ignored == 1
+
+
+def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:
+    bench.defer(0, form="stock-count")
+    ours = bench.defer(1)
+    model = Scripted(SAID)
+    bench.work(model, until=lambda journal: len(journal.deferred()) == 1)
+    assert model.asked == ours
+
+
+def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
+    ids = bench.defer(0, 1)
+    bench.work(Scripted(SAID), until=nothing_waits)
+    with Journal.open(bench.directory) as journal:
+        journal.retry(ids[0], "kim")
+        journal.discard(ids[1], "kim", "said again at once")
+        assert [one.utterance_id for one in journal.deferred()] == ids[:1]
+        assert journal.under_review() == []
+        assert list(journal.unread()) == []
+
+
+# ---- late answers ----
+
+
+def late(utterance_id: str, read: Reading) -> Answer:
+    return Answer(utterance_id, "gpt", Came.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
+
+
+@pytest.fixture
+def accepted(bench: Bench) -> str:
+    said = utterance()
+    with Journal.open(bench.directory) as journal:
+        journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+    return said.utterance_id
+
+
+def test_a_late_answer_that_agrees_is_kept_as_evidence(bench: Bench, accepted: str) -> None:
+    bench.work(Scripted(SAID), late(accepted, SAID), until=lambda _: True)
+    with bench.look() as journal:
+        assert journal.flagged() == []
+        (answer,) = journal.dossier(accepted).answers
+    assert answer.came == "late"
+
+
+def test_a_late_answer_that_contradicts_flags_the_entry_and_changes_nothing(
+    bench: Bench, accepted: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = bench.stored("SELECT fields, reading FROM utterances"), bench.stored("SELECT body, state FROM outbox")
+    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.flagged()))
+    after = bench.stored("SELECT fields, reading FROM utterances"), bench.stored("SELECT body, state FROM outbox")
+    assert after == before
+    with bench.look() as journal:
+        (flagged,) = journal.flagged()
+    assert (flagged.entry.sequence, flagged.flag) == (1, "contradicted by gpt")
+    assert "991" not in caplog.text, "what operators say is not for the log"
+
+
+def test_a_flag_is_taken_away_by_a_person_who_looked(bench: Bench, accepted: str) -> None:
+    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.flagged()))
+    with Journal.open(bench.directory) as journal:
+        journal.stand("1", "kim", "the label says 007")
+        assert journal.flagged() == []
+        (decision,) = journal.dossier("1").decisions
+        assert (decision.decision, decision.who) == ("stand", "kim")
+        with pytest.raises(UnreadableInput, match="carries no flag"):
+            journal.stand("1", "kim", None)
+
+
+def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(bench: Bench) -> None:
+    said = utterance()
+    with Journal.open(bench.directory) as opened:
+        kept = opened.begin(said)
+
+    def commit(journal: Journal) -> bool:
+        journal.commit(entry(said, kept), ACCEPT, render)
+        return True
+
+    async def main(desk: Desk) -> None:
+        panel = Panel(
+            Scripted(SAID), [Member(Scripted(SAID))], None, Terms(Mode.PANEL, 1.2, None, 0.9), bench.rules.form
+        )
+        beside = Afterwards(panel, desk, bench.rules, per_minute=600)
+        async with panel.at_work(), asyncio.TaskGroup() as group:
+            working = group.create_task(beside.keep_answers())
+            beside.note(late(said.utterance_id, INVENTED))
+            await beside.finish()
+            await desk(commit)
+            beside.decided(said.utterance_id, Outcome.ACCEPT)
+            await beside.finish()
+            working.cancel()
+
+    with Desk(bench.directory) as desk:
+        asyncio.run(main(desk))
+    with bench.look() as journal:
+        assert [one.entry.sequence for one in journal.flagged()] == [1]
+
+
+def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None:
+    (waiting,) = bench.defer(0)
+    model = Scripted(TryLater("openai", "busy"))
+    bench.work(model, late(waiting, SAID), until=nothing_waits)
+    with bench.look() as journal:
+        assert journal.dossier(waiting).review == "deferred"
+
+
+# ---- what it cost ----
+
+
+def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, accepted: str) -> None:
+    unpriced = Answer(accepted, "local", Came.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
+    bench.work(Scripted(SAID), late(accepted, SAID), late(accepted, SAID), unpriced, until=lambda _: True)
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with bench.look() as journal:
+        assert journal.spent_usd(hour_ago) == pytest.approx(0.004)
+        assert journal.spent_usd(datetime.now(UTC) + timedelta(hours=1)) == 0
+        spent = {one.model: one for one in journal.costs(hour_ago)}
+    assert spent["gpt"].answers == 2
+    assert spent["gpt"].cost_usd == pytest.approx(0.004)
+    assert (spent["voxtral"].text_tokens_in, spent["voxtral"].cost_usd) == (5, None)
+    assert json.loads(str(bench.stored("SELECT reading FROM answers LIMIT 1")[0][0]))["interpreter"] == "gpt"

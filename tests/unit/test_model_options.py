@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.cli.options import seats, settings
+from edge.cli.reread import moment
+from edge.config import Mode
+from edge.errors import Misconfigured, UnreadableInput
+
+
+@pytest.mark.parametrize(
+    ("mode", "interpreters", "second", "given"),
+    [
+        (None, None, None, {}),
+        (Mode.PANEL, None, None, {"mode": Mode.PANEL}),
+        (None, "audio", None, {"first": "audio"}),
+        (None, "audio,gemini,box", "own", {"first": "audio", "fallback": ("gemini", "box"), "second": "own"}),
+    ],
+)
+def test_who_is_asked(mode: Mode | None, interpreters: str | None, second: str | None, given: dict[str, Any]) -> None:
+    assert seats(mode, interpreters, second) == given
+
+
+@pytest.mark.parametrize(
+    ("mode", "interpreters", "complaint"),
+    [
+        (Mode.CLOUD_FIRST, None, "first is not set"),
+        (Mode.PANEL, None, "neither first nor second"),
+        (Mode.PANEL, "nobody", "nobody"),
+    ],
+)
+def test_a_mode_that_nobody_can_fill_is_refused(mode: Mode, interpreters: str | None, complaint: str) -> None:
+    with pytest.raises(Misconfigured, match=complaint):
+        settings(None, understand=seats(mode, interpreters, None))
+
+
+def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_text(
+        '[understand]\nmode = "panel"\nfirst = "audio"\ndeadline_ms = 900\n'
+        '[understand.clients.box]\nkind = "self-hosted"\nurl = "http://box"\n'
+        '[understand.interpreters.audio]\nkind = "chat-audio"\nclient = "box"\nmodel = "voxtral"\n'
+    )
+    understand = settings(file, understand=seats(Mode.CLOUD_FIRST, None, None)).understand
+    assert (understand.mode, understand.first, understand.deadline_ms) == (Mode.CLOUD_FIRST, "audio", 900)
+
+
+@pytest.mark.parametrize(("told", "back"), [("7d", timedelta(days=7)), ("12h", timedelta(hours=12))])
+def test_back_from_now(told: str, back: timedelta) -> None:
+    before = datetime.now().astimezone() - back
+    assert before <= moment(told) <= datetime.now().astimezone() - back
+
+
+def test_a_day_begins_at_local_midnight() -> None:
+    began = moment("2026-11-20")
+    assert (began.year, began.month, began.day, began.hour) == (2026, 11, 20, 0)
+    assert began.tzinfo is not None
+
+
+@pytest.mark.parametrize("told", ["yesterday", "", "d", "7w", "2026-13-01"])
+def test_what_is_no_moment_is_told(told: str) -> None:
+    with pytest.raises(UnreadableInput, match="allowed is a day"):
+        moment(told)

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from edge.config import InterpreterKind, InterpreterSettings, Mode
+from edge.errors import Unavailable
+from edge.forms.form import Form
+from edge.ports import Attention, Interpreter
+from edge.records import Reading, Usage, Utterance
+from edge.understand.costs import Budget
+from edge.understand.failures import Barred, Fault, Garbled, OurFault, TryLater
+from edge.understand.membership import Answer, Came, Member, Terms
+from edge.understand.panel import Panel
+from tests.fakes import reading
+from tests.sayings import FIELDS, utterance
+from tests.simulation.virtual import VirtualLoop
+
+TODAY = date(2026, 11, 20)
+PRICES = InterpreterSettings(kind=InterpreterKind.CHAT_AUDIO, text_in_usd=1, audio_in_usd=10, out_usd=20)
+PAID = Usage("openai", "gpt-audio-mini", text_tokens_in=1_000, audio_tokens_in=100, tokens_out=100)
+COST = 0.001 + 0.001 + 0.002
+OTHERS = {**FIELDS, "pallet_id": "991"}
+
+
+class Timed(Interpreter):
+    """Gives each answer in turn (a reading, or a failure) after its time in seconds; the last one for ever."""
+
+    def __init__(self, name: str, *answers: tuple[float, Reading | Unavailable]) -> None:
+        self.name = name
+        self.answers = list(answers)
+        self.asked = 0
+        self.heard: list[bytes] = []
+        self.called_off = 0
+
+    def attend(self) -> Attention:
+        return _TimedAttention(self)
+
+    async def read(self) -> Reading:
+        after, answer = self.answers[min(self.asked, len(self.answers) - 1)]
+        self.asked += 1
+        try:
+            await asyncio.sleep(after)
+        except asyncio.CancelledError:
+            self.called_off += 1
+            raise
+        if isinstance(answer, Unavailable):
+            raise answer
+        return replace(answer, interpreter=self.name)
+
+
+class _TimedAttention(Attention):
+    def __init__(self, interpreter: Timed) -> None:
+        self._interpreter = interpreter
+
+    def hear(self, pcm: bytes) -> None:
+        self._interpreter.heard.append(pcm)
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        return await self._interpreter.read()
+
+
+SAID = reading(FIELDS)
+INVENTED = reading(OTHERS)
+PAID_FOR = replace(SAID, usage=PAID)
+BUSY = TryLater("openai", "busy")
+
+
+class Bench:
+    """A panel on virtual time, and all that it noted."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.noted: list[Answer] = []
+        self.ours = Timed("vosk", (0.005, SAID))
+        self.budget: Budget | None = None
+
+
+def run(
+    bench: Bench,
+    *first: Timed,
+    second: Timed | None = None,
+    mode: Mode = Mode.PANEL,
+    hedge_s: float | None = None,
+    then: Callable[[Panel], Awaitable[None]] | None = None,
+) -> tuple[Reading, float]:
+    """What the panel reads, and after how many seconds; `then` is awaited while it is still at work."""
+    members = [Member(one, PRICES) for one in first]
+    other = None if second is None else Member(second, PRICES)
+    panel = Panel(bench.ours, members, other, Terms(mode, 1.2, hedge_s, 0.9), bench.form, lambda: TODAY)
+
+    async def main() -> tuple[Reading, float]:
+        loop = asyncio.get_running_loop()
+        async with panel.at_work(bench.noted.append, bench.budget):
+            began = loop.time()
+            read = await panel.attend().finish(utterance())
+            took = loop.time() - began
+            if then is not None:
+                await then(panel)
+        return read, took
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main())
+
+
+@pytest.fixture
+def bench(repository: Path) -> Bench:
+    return Bench(Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json"))
+
+
+def test_two_that_agree_need_not_wait_for_the_deadline(bench: Bench) -> None:
+    read, took = run(bench, Timed("gpt", (0.35, SAID)))
+    assert took == pytest.approx(0.35)
+    assert {name: one.value for name, one in read.fields.items()} == FIELDS
+    assert [one.interpreter for one in read.opinions] == ["gpt", "vosk"]
+    assert all(one.confirmed for one in read.fields.values())
+
+
+def test_everybody_hears_while_the_operator_speaks(bench: Bench) -> None:
+    gpt = Timed("gpt", (0.1, SAID))
+    panel = Panel(bench.ours, [Member(gpt)], None, Terms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
+    panel.attend().hear(b"ab")
+    assert (bench.ours.heard, gpt.heard) == ([b"ab"], [b"ab"])
+
+
+def test_at_the_deadline_what_there_is_counts(bench: Bench) -> None:
+    read, took = run(bench, Timed("gpt", (5, SAID)))
+    assert took == pytest.approx(1.2)
+    assert [name for name, one in read.fields.items() if not one.confirmed] == ["pallet_id", "dock"]
+    assert read.deferrable
+
+
+def test_a_late_answer_is_noted_with_its_reading_and_its_cost(bench: Bench) -> None:
+    async def later(_: Panel) -> None:
+        await asyncio.sleep(10)
+
+    run(bench, Timed("gpt", (5, PAID_FOR)), then=later)
+    (late,) = bench.noted
+    assert (late.came, late.interpreter) == (Came.LATE, "gpt")
+    assert late.reading is not None
+    assert late.usage is not None
+    assert late.usage.cost_usd == pytest.approx(COST)
+
+
+def test_what_is_under_way_at_the_end_is_called_off(bench: Bench) -> None:
+    gpt = Timed("gpt", (5, SAID))
+    run(bench, gpt)
+    assert gpt.called_off == 1
+    assert bench.noted == []
+
+
+def test_it_reads_at_work_only(bench: Bench) -> None:
+    panel = Panel(bench.ours, [Member(bench.ours)], None, Terms(Mode.PANEL, 1, None, 0.9), bench.form, lambda: TODAY)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner, pytest.raises(RuntimeError, match="only inside `at_work`"):
+        runner.run(panel.attend().finish(utterance()))
+
+
+def test_a_fault_of_ours_is_no_missing_opinion(bench: Bench) -> None:
+    class Broken(Timed):
+        async def read(self) -> Reading:
+            raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as fault:
+        run(bench, Broken("gpt", (0, SAID)))
+    assert fault.group_contains(ZeroDivisionError)
+
+
+def test_a_fallback_stands_in_for_the_first(bench: Bench) -> None:
+    other = Timed("gemini", (0.3, SAID))
+    read, took = run(bench, Timed("gpt", (0.1, BUSY)), other)
+    assert took == pytest.approx(0.4)
+    assert [one.interpreter for one in read.opinions] == ["gemini", "vosk"]
+
+
+def test_after_the_deadline_nobody_new_is_asked(bench: Bench) -> None:
+    other = Timed("gemini", (0.3, SAID))
+
+    async def later(_: Panel) -> None:
+        await asyncio.sleep(10)
+
+    run(bench, Timed("gpt", (2, BUSY)), other, then=later)
+    assert other.asked == 0
+
+
+@pytest.mark.parametrize("failure", [BUSY, Barred("openai", "no such key"), Unavailable("gone")])
+def test_without_any_model_the_device_is_not_waited_past(bench: Bench, failure: Unavailable) -> None:
+    read, took = run(bench, Timed("gpt", (0.1, failure)))
+    assert took == pytest.approx(0.1)
+    assert read.deferrable
+
+
+def test_without_the_device_the_models_go_on(bench: Bench) -> None:
+    bench.ours.answers = [(0, Unavailable("its weights are gone"))]
+    read, _ = run(bench, Timed("gpt", (0.1, SAID)), second=Timed("gemini", (0.2, SAID)))
+    assert all(one.confirmed for one in read.fields.values())
+    assert not read.deferrable
+
+
+def test_with_nobody_there_it_is_deferred(bench: Bench) -> None:
+    bench.ours.answers = [(0, Unavailable("its weights are gone"))]
+    read, _ = run(bench, Timed("gpt", (0.1, BUSY)))
+    assert (dict(read.fields), read.deferrable) == ({}, True)
+
+
+def test_a_second_reader_on_this_device_is_an_opinion_but_no_reason_to_wait_for_later(bench: Bench) -> None:
+    second = Member(Timed("moonshine", (0.3, SAID)), is_beyond=False)
+    panel = Panel(bench.ours, [], second, Terms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
+
+    async def main() -> Reading:
+        async with panel.at_work():
+            return await panel.attend().finish(utterance())
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        read = runner.run(main())
+    assert all(one.confirmed for one in read.fields.values())
+    assert not read.deferrable
+
+
+def test_a_slow_request_is_hedged_once_and_the_first_answer_counts(bench: Bench) -> None:
+    gpt = Timed("gpt", (1.1, INVENTED), (0.1, SAID))
+    read, took = run(bench, gpt, hedge_s=0.5)
+    assert took == pytest.approx(0.6)
+    assert gpt.asked == 2
+    assert read.fields["pallet_id"].rivals == ()
+
+
+def test_a_hedge_goes_to_the_fallback_where_there_is_one(bench: Bench) -> None:
+    gpt, gemini = Timed("gpt", (1.1, SAID)), Timed("gemini", (0.1, SAID))
+    run(bench, gpt, gemini, hedge_s=0.5)
+    assert (gpt.asked, gemini.asked) == (1, 1)
+
+
+def test_second_opinions_are_paid_for_by_panels_only(bench: Bench) -> None:
+    second = Timed("gemini", (0.1, SAID))
+    read, _ = run(bench, Timed("gpt", (0.2, SAID)), second=second, mode=Mode.CLOUD_FIRST)
+    assert second.asked == 0
+    assert [one.interpreter for one in read.opinions] == ["gpt", "vosk"]
+
+
+def test_an_answer_that_is_none_is_paid_for(bench: Bench) -> None:
+    prose = Garbled("openai", Fault.PROSE, "text in place of a call")
+    prose.usage = PAID
+    bench.budget = Budget(0.003, TODAY)
+    read, _ = run(bench, Timed("gpt", (0.1, prose)))
+    (noted,) = bench.noted
+    assert (noted.reading, noted.came) == (None, Came.IN_TIME)
+    assert bench.budget.is_spent(TODAY)
+    assert read.deferrable
+
+
+def test_with_the_budget_spent_the_device_reads_alone_and_it_is_told_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    gpt = Timed("gpt", (0.1, PAID_FOR))
+    bench.budget = Budget(COST, TODAY)
+
+    async def again(panel: Panel) -> None:
+        for _ in range(2):
+            read = await panel.attend().finish(utterance())
+            assert (read.interpreter, read.opinions, read.deferrable) == ("vosk", (), False)
+        with pytest.raises(Unavailable, match="waits for tomorrow"):
+            await panel.read_later(utterance())
+
+    run(bench, gpt, then=again)
+    assert gpt.asked == 1
+    assert caplog.text.count("daily_budget_usd") == 1
+
+
+def test_what_was_deferred_is_read_by_the_first_that_answers(bench: Bench) -> None:
+    gpt, gemini = Timed("gpt", (0.1, BUSY)), Timed("gemini", (5, PAID_FOR))
+
+    async def later(panel: Panel) -> None:
+        bench.noted.clear()
+        assert (await panel.read_later(utterance())).interpreter == "gemini"
+
+    run(bench, gpt, gemini, then=later)
+    assert [one.came for one in bench.noted if one.interpreter == "gemini"][-1] is Came.DEFERRED
+
+
+@pytest.mark.parametrize(
+    ("failures", "raised"),
+    [
+        ((BUSY, OurFault("gemini", "400")), TryLater),
+        ((OurFault("openai", "400"), BUSY), TryLater),
+        ((OurFault("openai", "400"), Garbled("gemini", Fault.EMPTY, "nothing")), Garbled),
+    ],
+)
+def test_deferring_goes_on_while_any_model_may_do_better(
+    bench: Bench, failures: tuple[Unavailable, Unavailable], raised: type[Unavailable]
+) -> None:
+    async def later(panel: Panel) -> None:
+        with pytest.raises(raised):
+            await panel.read_later(utterance())
+
+    run(bench, *(Timed(f"model-{n}", (0.1, one)) for n, one in enumerate(failures)), then=later)

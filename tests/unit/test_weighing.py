@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.agree.decide import Rules, decide
+from edge.config import Mode
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.records import Act, Closing, Command, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Usage, Word
+from edge.understand.weighing import Seat, contradicts, is_settled, same, weigh
+
+SURE = 0.9
+TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+ONE, TWO, OURS = Seat.FIRST, Seat.SECOND, Seat.ON_DEVICE
+SILENT = NotUnderstood.NO_WORDS
+CHATTER = NotUnderstood.NOT_DICTATION
+
+
+@pytest.fixture(scope="module")
+def rules(repository: Path) -> Rules:
+    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    return Rules(form, Catalogue.load(repository / "config" / "catalogue"), SURE)
+
+
+def said(who: str, confidence: float = 1.0, **differing: FieldValue | None) -> Reading:
+    """The truth, but for what differs; a field that is None was not heard."""
+    values = {name: value for name, value in {**TRUTH, **differing}.items() if value is not None}
+    fields = {name: FieldReading(value, (str(value),), confidence) for name, value in values.items()}
+    return Reading(who, "pallet-move", (Word(who, 0, 1, confidence),), fields)
+
+
+def declined(who: str, reason: NotUnderstood = SILENT) -> Reading:
+    return Reading(who, "pallet-move", (), {}, reason)
+
+
+def did(who: str, act: Act, command: Command | None = None) -> Reading:
+    return Reading(who, "pallet-move", (), {}, act=act, command=command)
+
+
+def told(rules: Rules, mode: Mode, opinions: Mapping[Seat, Reading]) -> str:
+    """What is decided, in short: `accept`, or the outcome with the reasons."""
+    out_of_reach = mode is not Mode.ON_DEVICE and not opinions.keys() - {OURS}
+    reading = weigh(opinions, mode, rules.form, SURE, out_of_reach=out_of_reach)
+    verdict = decide(reading, Closing.PAUSE, rules)
+    if verdict.outcome is Outcome.ACCEPT:
+        assert verdict.fields == TRUTH
+        return "accept"
+    return " ".join([verdict.outcome, *(str(reason) for reason in verdict.reasons)])
+
+
+PANEL = {
+    "two agree": ({ONE: said("a"), OURS: said("d")}, "accept"),
+    "two agree, one of them unsure": ({ONE: said("a"), OURS: said("d", 0.5)}, "accept"),
+    "two models agree and the device is silent": ({ONE: said("a"), TWO: said("b"), OURS: declined("d")}, "accept"),
+    "two agree, and a third one is unsure of something else": (
+        {ONE: said("a"), TWO: said("b"), OURS: said("d", 0.6, pallet_id="743")},
+        "accept",
+    ),
+    "two agree but for formatting": ({ONE: said("a", dock="b"), OURS: said("d")}, "accept"),
+    "a plausible id is invented": (
+        {ONE: said("a", pallet_id="991"), OURS: said("d")},
+        "ask field_ambiguous:pallet_id",
+    ),
+    "an id is invented, and the device is unsure": (
+        {ONE: said("a", pallet_id="991"), OURS: said("d", 0.5)},
+        "ask field_ambiguous:pallet_id",
+    ),
+    "two against a third that is sure": (
+        {ONE: said("a"), TWO: said("b"), OURS: said("d", pallet_id="743")},
+        "ask field_ambiguous:pallet_id",
+    ),
+    "leading zeros are no formatting": (
+        {ONE: said("a", pallet_id="0742"), OURS: said("d")},
+        "ask field_ambiguous:pallet_id",
+    ),
+    "quantities differ": ({ONE: said("a", quantity=20), OURS: said("d")}, "ask field_ambiguous:quantity"),
+    "only one heard the dock": ({ONE: said("a"), OURS: said("d", dock=None)}, "ask field_unconfirmed:dock"),
+    "only one heard the quantity": ({ONE: said("a", quantity=None), OURS: said("d")}, "ask field_unconfirmed:quantity"),
+    "the device heard no words": (
+        {ONE: said("a"), OURS: declined("d")},
+        "ask field_unconfirmed:pallet_id field_unconfirmed:quantity field_unconfirmed:dock",
+    ),
+    "no model answered, and the device is sure": (
+        {OURS: said("d")},
+        "ask field_unconfirmed:pallet_id field_unconfirmed:dock",
+    ),
+    "no model answered, and the device is unsure": (
+        {OURS: said("d", 0.5)},
+        "defer no_model field_unsure:pallet_id field_unsure:quantity field_unsure:dock",
+    ),
+    "no model answered, and the device heard a part": (
+        {OURS: said("d", dock=None)},
+        "defer no_model field_unconfirmed:pallet_id field_missing:dock",
+    ),
+    "no model answered, and the device heard no words": ({OURS: declined("d")}, "defer no_model no_speech"),
+    "nobody answered": (
+        {},
+        "defer no_model field_missing:pallet_id field_missing:quantity field_missing:dock",
+    ),
+    "all heard nothing": ({ONE: declined("a"), OURS: declined("d")}, "ignore no_speech"),
+    "one heard nothing, one heard talk": ({ONE: declined("a", CHATTER), OURS: declined("d")}, "repeat not_understood"),
+    "one cancels, one records": ({ONE: did("a", Act.CANCEL), OURS: said("d")}, "repeat not_understood"),
+}
+
+
+@pytest.mark.parametrize("name", PANEL)
+def test_what_a_panel_concludes(rules: Rules, name: str) -> None:
+    opinions, expected = PANEL[name]
+    assert told(rules, Mode.PANEL, opinions) == expected
+
+
+CLOUD_FIRST = {
+    "the model counts, right or wrong": ({ONE: said("a"), OURS: said("d", pallet_id="743")}, "accept"),
+    "the model heard nothing": ({ONE: declined("a"), OURS: said("d")}, "ignore no_speech"),
+    "without the model, the device where it is sure": ({OURS: said("d")}, "accept"),
+    "without the model, and the device is unsure": (
+        {OURS: said("d", 0.5)},
+        "defer no_model field_unsure:pallet_id field_unsure:quantity field_unsure:dock",
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
+@pytest.mark.parametrize("name", CLOUD_FIRST)
+def test_what_is_concluded_where_the_model_counts(rules: Rules, mode: Mode, name: str) -> None:
+    opinions, expected = CLOUD_FIRST[name]
+    assert told(rules, mode, opinions) == expected
+
+
+def test_alone_the_device_asks_and_never_defers(rules: Rules) -> None:
+    assert told(rules, Mode.ON_DEVICE, {OURS: said("d", 0.5)}).startswith("ask field_unsure")
+
+
+def test_what_differs_is_asked_with_both_candidates(rules: Rules) -> None:
+    reading = weigh({ONE: said("a", pallet_id="991"), OURS: said("d")}, Mode.PANEL, rules.form, SURE)
+    field = reading.fields["pallet_id"]
+    assert (field.value, field.rivals) == ("991", ("742",))
+
+
+def test_the_spelling_that_the_form_allows_is_taken(rules: Rules) -> None:
+    reading = weigh({ONE: said("a", dock="b"), OURS: said("d")}, Mode.PANEL, rules.form, SURE)
+    assert reading.fields["dock"].value == "B"
+
+
+def test_a_field_that_is_ambiguous_by_itself_confirms_nothing(rules: Rules) -> None:
+    unclear = said("d")
+    fields = {**unclear.fields, "quantity": FieldReading(12, ("twelve", "twenty"), 1.0, rivals=(20,))}
+    assert told(rules, Mode.PANEL, {ONE: said("a"), OURS: replace(unclear, fields=fields)}) == (
+        "ask field_ambiguous:quantity"
+    )
+
+
+def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
+    unclear = said("d")
+    fields = {**unclear.fields, "dock": FieldReading(None, ("dock", "eh"), 1.0)}
+    assert told(rules, Mode.PANEL, {ONE: said("a"), OURS: replace(unclear, fields=fields)}) == (
+        "ask field_unconfirmed:dock"
+    )
+    assert told(rules, Mode.PANEL, {OURS: replace(unclear, fields=fields)}).startswith("defer")
+
+
+@pytest.mark.parametrize(
+    ("act", "alone_is_enough"), [(Act.CANCEL, False), (Act.YES, False), (Act.NO, True), (Act.COMMAND, True)]
+)
+def test_what_has_consequences_takes_two(rules: Rules, act: Act, *, alone_is_enough: bool) -> None:
+    command = Command.SAY_AGAIN if act is Act.COMMAND else None
+    alone = weigh({ONE: did("a", act, command), OURS: declined("d")}, Mode.PANEL, rules.form, SURE)
+    both = weigh({ONE: did("a", act, command), OURS: did("d", act, command)}, Mode.PANEL, rules.form, SURE)
+    assert (alone.not_understood is None) is alone_is_enough
+    assert (both.act, both.command, both.not_understood) == (act, command, None)
+
+
+def test_two_commands_are_none(rules: Rules) -> None:
+    opinions = {ONE: did("a", Act.COMMAND, Command.LOUDER), OURS: did("d", Act.COMMAND, Command.SOFTER)}
+    assert weigh(opinions, Mode.PANEL, rules.form, SURE).not_understood is NotUnderstood.NOT_DICTATION
+
+
+def test_all_opinions_are_kept_and_each_keeps_what_it_cost(rules: Rules) -> None:
+    paid = replace(said("a"), usage=Usage("openai", "gpt-audio-mini", cost_usd=0.001))
+    for mode in (Mode.PANEL, Mode.CLOUD_FIRST):
+        reading = weigh({OURS: said("d"), ONE: paid}, mode, rules.form, SURE)
+        assert reading.opinions == (paid, said("d"))
+        assert reading.usage is None
+    assert weigh({OURS: said("d"), ONE: paid}, Mode.PANEL, rules.form, SURE).interpreter == "panel(a d)"
+
+
+@pytest.mark.parametrize(
+    ("mode", "opinions", "settled"),
+    [
+        (Mode.CLOUD_FIRST, {OURS: said("d")}, False),
+        (Mode.CLOUD_FIRST, {ONE: declined("a")}, True),
+        (Mode.PANEL, {OURS: said("d")}, False),
+        (Mode.PANEL, {ONE: said("a"), OURS: said("d")}, True),
+        (Mode.PANEL, {ONE: said("a"), OURS: said("d", pallet_id="743")}, False),
+        (Mode.PANEL, {ONE: said("a"), OURS: declined("d")}, False),
+        (Mode.ON_DEVICE, {OURS: declined("d")}, True),
+    ],
+)
+def test_waiting_ends_when_nothing_more_can_matter(
+    rules: Rules, mode: Mode, opinions: Mapping[Seat, Reading], *, settled: bool
+) -> None:
+    assert is_settled(opinions, mode, rules.form, SURE) is settled
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("LT-0391", "lt 0391", True),
+        ("742", "742", True),
+        ("0742", "742", False),
+        ("12", 12, False),
+        (12, 12, True),
+        (12, 20, False),
+        ("B", "D", False),
+    ],
+)
+def test_formatting_is_no_difference(one: FieldValue, other: FieldValue, *, alike: bool) -> None:
+    assert same(one, other) is alike
+
+
+@pytest.mark.parametrize(
+    ("late", "contradiction"),
+    [
+        (said("a"), False),
+        (said("a", dock=None), False),
+        (declined("a"), False),
+        (said("a", pallet_id="991"), True),
+        (did("a", Act.CANCEL), True),
+    ],
+)
+def test_what_contradicts_an_entry(late: Reading, *, contradiction: bool) -> None:
+    assert contradicts(late, TRUTH) is contradiction
