@@ -13,7 +13,7 @@ export DOCKVOICE_TEST_MODELS := $(MODELS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oracle soak check format system-demo system-test models clean
+.PHONY: help demo test oracle soak accuracy check format system-demo system-test models clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -29,6 +29,18 @@ oracle: $(CACHE)/test.stamp system-test  ## Every fault, staged in full: nothing
 
 soak: $(CACHE)/test.stamp system-test  ## Half an hour of steady load with a fault a minute: what grows that should not
 	$(BIN)/python -m tests.faults.soak
+
+OWN     := tests/data/speech/set/manifest.jsonl
+SPEECH  ?= $(OWN)
+HOURS   ?= 0.25
+# The repository's own clips are clean: noise is added to them. Another set has its own.
+NOISE   ?= $(if $(filter $(OWN),$(SPEECH)),--in-noise 20$(COMMA)10$(COMMA)5)
+COMMA   := ,
+
+accuracy: $(CACHE)/test.stamp models  ## The tables of docs/accuracy.md; SPEECH=… names another manifest, HOURS=… more noise
+	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice evaluate $(SPEECH) $(NOISE) \
+		--operator --noise-hours $(HOURS) --markdown --report $(CACHE)/accuracy.html --details $(CACHE)/accuracy.jsonl
+	@echo "Plots, and the worst clips to listen to: $(CACHE)/accuracy.html"
 
 check: $(CACHE)/test.stamp  ## Style, types and the rules of who may import whom
 	$(BIN)/ruff check

@@ -1,8 +1,9 @@
-"""What a long backlog costs: committing, opening, asking and memory, with many unsettled entries against none.
+"""What a long backlog costs: opening, committing, asking, delivering and memory, with many entries owed against none.
 
     python -m bench.queue [--rows 1000000] [--directory DIR]
 
 Makes a journal of so many unsettled entries in a scratch directory (about 6 GB for a million), and prints a table.
+What is delivered from "none" are the entries that were committed to it to be timed.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from tempfile import TemporaryDirectory
 
 from sqlite_utils import Database
 
+from bench.draining import as_said, drained
 from edge.keep import committed
 from edge.keep.database import JOURNAL
 from edge.keep.entrylog import EntryLog, Rows
 from edge.keep.journal import Journal
-from tests.sayings import ACCEPT, entry, render, utterance
+from tests.sayings import ACCEPT, entry, utterance
 
 COMMITS = 500
 """So many are timed."""
@@ -56,6 +58,8 @@ def main() -> None:
         with Journal.open(empty) as none, Journal.open(long) as many:
             for figure, worked in zip(figures, working(none, many), strict=True):
                 figure.update(worked)
+        for figure, journal in zip(figures, (empty, long), strict=True):
+            figure.update(drained(journal))
         report(given.rows, filled_s, *figures)
 
 
@@ -73,16 +77,25 @@ def made(rows: int) -> Iterator[Rows]:
     """Entries as a real one is kept, but for their identities."""
     with TemporaryDirectory() as scratch, Journal.open(Path(scratch)) as journal:
         said = utterance()
-        journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+        meant = entry(said, journal.begin(said))
+        journal.commit(meant, ACCEPT, as_said(meant))
         pattern = json.dumps(committed.rows_of(journal._db, 1))  # noqa: SLF001 - the rows as they are, no copy of them
     event_id = json.loads(pattern)["entries"]["event_id"]
     for number in range(1, rows + 1):
         # Ids grow with time, as UUIDv7 do.
-        text = pattern.replace(said.utterance_id, f"{number:032x}").replace(event_id, f"{number:036x}")
-        entered: Rows = json.loads(text)
+        text = pattern.replace(said.utterance_id, _id(0xA, number)).replace(event_id, _id(0xB, number))
+        entered: Rows = json.loads(text.replace(_NUMBERED.format(1), _NUMBERED.format(number)))
         for table in ("entries", "audit", "outbox"):
             entered[table]["sequence"] = number
         yield entered
+
+
+_NUMBERED = r"\"sequence\":\"{}\""
+"""The number of an event as it stands in its body, which is JSON within JSON here."""
+
+
+def _id(kind: int, number: int) -> str:
+    return f"{number >> 16:08x}-{number & 0xFFFF:04x}-7000-800{kind:x}-{0:012x}"
 
 
 def ready(directory: Path) -> dict[str, float]:
@@ -98,7 +111,8 @@ def working(*journals: Journal) -> list[dict[str, float]]:
     for number in range(COMMITS):
         for journal, took in zip(journals, commits, strict=True):
             said = utterance(number)
-            took.append(timed(partial(journal.commit, entry(said, journal.begin(said)), ACCEPT, render)))
+            meant = entry(said, journal.begin(said))
+            took.append(timed(partial(journal.commit, meant, ACCEPT, as_said(meant))))
     return [
         {"commit p50, ms": median(took) * 1000, "commit p95, ms": quantiles(took, n=20)[-1] * 1000, **asking(journal)}
         for journal, took in zip(journals, commits, strict=True)

@@ -20,25 +20,34 @@ from typing import Any
 
 from edge.afterwards import Afterwards
 from edge.agree.decide import Rules
-from edge.config import Engine, Mode, Settings
+from edge.agree.policy import POLICIES
+from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.events import recorded
 from edge.delivery import Delivery, LinkChanged
-from edge.dictation import Decided, Dictation, Told
+from edge.dictation import CaptureResumed, CaptureStopped, Decided, Dictation, Told
 from edge.errors import Misconfigured, Unfinished
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
+from edge.headset import Headset, HeadsetTold, MicrophoneFault, Order
+from edge.hear.gate import Gate, WakePhrase
+from edge.hear.microphone import Microphone
 from edge.hear.vad import scorer
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.replies import Replies
 from edge.keep.room import MB
 from edge.ports import Interpreter, Source, StoppableSource
-from edge.records import Entry, Minted
+from edge.records import Entry, Minted, Segment
+from edge.speaking import Speaking
 from edge.understand.clients import Clients
+from edge.understand.configured import Surroundings
+from edge.understand.context import Past
 from edge.understand.costs import Budget
 from edge.understand.membership import Answer, local_day
-from edge.understand.on_device import interpreter
+from edge.understand.on_device import interpreter, vosk_weights
 from edge.understand.panel import Panel
 from edge.understand.seating import panel
+from edge.understand.wake import WakeWord
 from edge.watch.clock import Clock
 from edge.watch.disk import DiskWatch, Level
 from edge.watch.health import Health
@@ -67,11 +76,13 @@ class Parts:
     panel: Panel | None = None
     """The interpreter again, where models beyond this device are asked."""
     clients: Clients = field(default_factory=lambda: Clients({}))
+    past: Past = field(default_factory=Past)
+    """What models are told of what went before; whoever decides keeps it up to date."""
 
     @property
     def rules(self) -> Rules:
         """What it takes to be sure."""
-        return Rules(self.form, self.catalogue, self.settings.agree.minimum_confidence)
+        return rules(self.settings, self.form, self.catalogue)
 
 
 def assemble(settings: Settings, form: str | None = None) -> Parts:
@@ -90,8 +101,16 @@ def assemble(settings: Settings, form: str | None = None) -> Parts:
     clients = Clients(settings.understand.clients)
     if settings.understand.mode is Mode.ON_DEVICE:
         return Parts(settings, chosen, catalogue, reader, None, clients)
-    asked = panel(settings, chosen, catalogue, clients, reader)
-    return Parts(settings, chosen, catalogue, asked, asked, clients)
+    sure_from = rules(settings, chosen, catalogue).demands.minimum
+    past, replies = Past(), Replies(settings.state)
+    surroundings = Surroundings(settings, chosen, catalogue, clients, past, replies.keep)
+    asked = panel(surroundings, reader, sure_from)
+    return Parts(settings, chosen, catalogue, asked, asked, clients, past)
+
+
+def rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:
+    """What the settings demand before a reading becomes an entry."""
+    return Rules(form, catalogue, settings.agree.minimum_confidence, POLICIES[settings.agree.policy])
 
 
 def form_named(settings: Settings, name: str) -> Form:
@@ -109,25 +128,45 @@ def dictation(
     tell: Callable[[Told], None],
     beat: Callable[[], None] = lambda: None,
     clock: Clock | None = None,
+    gate: Gate | None = None,
+    speaking: Speaking | None = None,
 ) -> Dictation:
-    """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already."""
+    """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already.
+
+    `gate` is what the sound of a microphone goes through; `speaking` is the device's own voice, not to be heard.
+    """
     settings, watched = parts.settings, clock or Clock()
 
     def render(entry: Entry, minted: Minted) -> dict[str, Any]:
         believed = watched.believed()
         return recorded(entry, minted, site=settings.site, device=settings.device, clock_believed=believed)
 
+    detector = scorer(settings.hear.vad)
     return Dictation(
         rules=parts.rules,
         endpoint=settings.hear.endpoint,
-        scorer=scorer(settings.hear.vad),
+        scorer=detector if speaking is None else speaking.deaf_to_itself(detector),
         interpreter=parts.interpreter,
         desk=desk,
         operator=settings.operator,
         render=render,
         tell=tell,
         beat=beat,
+        gate=gate,
+        meant=None if gate is None else wake(settings),
     )
+
+
+def wake(settings: Settings) -> Callable[[Segment], Segment | None] | None:
+    """What tells the utterances that are meant for the device from others, where the settings want a wake phrase.
+
+    Raises Misconfigured where vosk is not there to listen for it, or does not know its words.
+    """
+    hear = settings.hear
+    if hear.mode is not ListeningMode.WAKE_PHRASE or hear.wake_phrase is None:
+        return None
+    word, phrase = WakeWord(vosk_weights(settings), hear.wake_phrase), WakePhrase(hear.wake_window_s)
+    return lambda segment: phrase.meant(segment, word.spotted(segment.pcm))
 
 
 @asynccontextmanager
@@ -155,29 +194,48 @@ async def take(taking: Dictation, sources: Iterable[Source]) -> None:
         group.create_task(taking.conclude())
 
 
+AgentTold = Told | LinkChanged | HeadsetTold
+"""What an agent tells whoever watches it."""
+
+
 class Agent:
     """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
 
-    def __init__(self, parts: Parts, desk: Desk, tell: Callable[[Told | LinkChanged], None], *, live: bool) -> None:
+    def __init__(self, parts: Parts, desk: Desk, tell: Callable[[AgentTold], None], *, live: bool) -> None:
         """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
         self._desk = desk
         self._tell = tell
         limits = {"loop": LATE_S, "journal": LATE_S, "relay": LATE_S}
         if live:
-            limits["ear"] = parts.settings.watch.stall_s
+            limits["ear"] = LATE_S
         self._settings = parts.settings
         self._live = live
         self._hearing = False
         self._health = Health(limits)
         self._clock = Clock()
-        self._dictation = dictation(parts, desk, self._told, self._heard_frame, self._clock)
-        self._delivery = Delivery(parts.settings, desk, tell, partial(self._beat, "relay"))
         self._notifier = Notifier.from_environment()
+        self._refusals: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._delivery = Delivery(
+            *(parts.settings, desk, tell, partial(self._beat, "relay")),
+            order=self._ordered,
+            refused=lambda event_id, reason: self._refusals.put_nowait((event_id, reason)),
+        )
+        self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
+        """How the device listens; of no effect on recordings."""
+        gate = self.headset.gate if live else None
+        speaks = live and parts.settings.speak.enabled is not False
+        self.speaking = Speaking(parts.settings.speak, parts.form, parts.clients) if speaks else None
+        """The device's voice, for whoever answers the operator."""
+        self._dictation = dictation(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking)
         keep = parts.settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
         self._afterwards = None if parts.panel is None else Afterwards(parts.panel, desk, parts.rules, per_minute)
+
+    def microphone(self) -> Microphone:
+        """The microphone that the settings name, watched by this agent."""
+        return self.headset.microphone(partial(self._beat, "ear"))
 
     def stop(self) -> None:
         """Hear no more; what was heard is concluded, and delivery gets its last chance."""
@@ -191,6 +249,11 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._delivery.run())
             watching = [group.create_task(watch) for watch in (self._watch(), self._watch_disk(), self._check())]
+            if self._live:
+                watching.append(group.create_task(self.headset.attend()))
+            if self.speaking is not None:
+                watching.append(group.create_task(self.speaking.run()))
+                watching.append(group.create_task(self._tell_refusals(self.speaking)))
             if self._afterwards is None:
                 await self._dictate(sources)
             else:
@@ -236,7 +299,7 @@ class Agent:
 
     def unfinished(self, owed: int, waited_s: float) -> Unfinished:
         """What to say when `owed` events were not settled within `waited_s` seconds, and why they were not."""
-        trouble = self._delivery.trouble or f"no receipt within {waited_s:g} s; is `dockvoice inventory` running?"
+        trouble = self._delivery.trouble or f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
         return Unfinished(
             f"{owed} recorded but not yet confirmed by the inventory: {trouble}. "
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
@@ -245,15 +308,49 @@ class Agent:
     def _told(self, told: Told) -> None:
         if isinstance(told, Decided) and told.row is not None:
             self._delivery.written()
+        if isinstance(told, Decided):
+            self._parts.past.decided(told.reading, told.verdict)
         if isinstance(told, Decided) and self._afterwards is not None:
             self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
+        if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
+            self._answer(told, self.speaking)
         self._tell(told)
+
+    @staticmethod
+    def _answer(told: Told, speaking: Speaking) -> None:
+        match told:
+            case Decided(verdict=verdict):
+                speaking.decided(verdict)
+            case CaptureStopped():
+                speaking.fault("not_recording")
+            case CaptureResumed():
+                speaking.healed("not_recording")
+            case _:
+                pass
+
+    async def _tell_refusals(self, speaking: Speaking) -> None:
+        while True:
+            event_id, reason = await self._refusals.get()
+            found = await self._desk(partial(Journal.dossier, which=event_id))
+            speaking.refused(found.fields, reason)
+
+    def _worn(self, told: HeadsetTold) -> None:
+        """Something about the headset changed."""
+        if self.speaking is not None:
+            code = told.fault if isinstance(told, MicrophoneFault) else "muted"
+            begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
+            (self.speaking.fault if begins else self.speaking.healed)(code)
+        self._tell(told)
+
+    def _ordered(self, order: str) -> None:
+        if self._live:
+            self.headset.order(Order(order))
 
     def _heard_frame(self) -> None:
         """Called in the ear's thread for every frame. Ready means that sound comes, not that the program runs."""
         if not self._hearing:
             self._hearing = True
-            self._notifier.ready("listening")
+            self._notifier.ready(self.headset.status)
         if self._live:
             self._beat("ear")
 

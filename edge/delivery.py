@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
-from typing import Literal
+from typing import Any, Literal
 
 from edge.config import Mqtt, MqttVersion, Settings
 from edge.config import Settle as SettleOn
@@ -87,8 +87,14 @@ class Delivery:
         tell: Callable[[LinkChanged], None],
         beat: Callable[[], None],
         session: Callable[..., Session] = Session,
+        order: Callable[[str], None] = lambda _: None,
+        refused: Callable[[str, str], None] = lambda _event_id, _reason: None,
     ) -> None:
-        """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock."""
+        """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
+
+        `order` is given what comes on the control topic, if the settings let it be listened to. `refused` is told event
+        id and reason when the inventory will not have an event.
+        """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
         self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
@@ -100,6 +106,9 @@ class Delivery:
         self._news: asyncio.Queue[SessionEvent | _Word] = asyncio.Queue()
         self._notes = Notes(desk, beat)
         self._agreed = asyncio.Event()
+        self._order = order
+        self._refused = refused
+        self._microphone: dict[str, Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._obstacles = Obstacles(
             "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
@@ -109,7 +118,7 @@ class Delivery:
             _way(settings),
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
             receive=self._received,
-            subscriptions=[self._topics.receipts],
+            subscriptions=[self._topics.receipts, *([self._topics.control] if settings.deliver.control else [])],
             will=Will(self._topics.status, self._status("offline")),
         )
 
@@ -122,6 +131,12 @@ class Delivery:
         """The journal has a new event to deliver."""
         self._notes.nothing_owed.clear()
         self._news.put_nowait(_Word.WRITTEN)
+
+    def tell_of_microphone(self, state: dict[str, Any]) -> None:
+        """Put on the status topic how the device listens, now and at each connection."""
+        self._microphone = state
+        if self._session.connected:
+            self._announce("online")
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises nothing for an absent broker: it is waited for."""
@@ -164,7 +179,8 @@ class Delivery:
 
     def _status(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         site, device = self._settings.site, self._settings.device
-        return events.encode(events.status(state, site=site, device=device, key=self._key, time=now))
+        said = events.status(state, site=site, device=device, key=self._key, time=now, microphone=self._microphone)
+        return events.encode(said)
 
     def _announce(self, state: Literal["online", "offline"]) -> None:
         self._session.publish(self._topics.status, self._status(state, datetime.now(UTC)), tag=STATUS, retain=True)
@@ -202,8 +218,15 @@ class Delivery:
                 if reason_code < FAILURE and self._settings.deliver.settle is SettleOn.RECEIPT:
                     self._obstacles.taken(tag)
                 return self._relay.acknowledged(tag, reason_code)
-            case Delivered(_, payload):
-                return self._answer(payload)
+            case Delivered(topic, payload):
+                return self._obey(payload) if topic == self._topics.control else self._answer(payload)
+
+    def _obey(self, payload: bytes) -> list[Command]:
+        try:
+            self._order(events.read_order(payload))
+        except events.MalformedMessage as fault:
+            logger.warning("a message on the control topic is no order: %s", fault)
+        return []
 
     def _answer(self, payload: bytes) -> list[Command]:
         try:
@@ -226,6 +249,8 @@ class Delivery:
                     self._publish(row)
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.note(command)
+                    if isinstance(command, DeadLetter):
+                        self._refused(command.event_id, command.reason)
                 case Alarm(reason_code, meaning):
                     logger.error("the broker refuses events: %s (%d). %s", meaning.name, reason_code, meaning.remedy)
 

@@ -21,10 +21,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from edge.app import Parts
+from edge.app import AgentTold, Parts
 from edge.config import MqttVersion
-from edge.delivery import LinkChanged
-from edge.dictation import Decided, Told
+from edge.dictation import Decided
 from edge.errors import Misconfigured, Unavailable
 from edge.hear.recording import Recording
 from edge.replay import replay
@@ -146,13 +145,11 @@ class Inventory:
         return [json.loads(line) for line in told.stdout.splitlines()]
 
 
-async def play(
-    parts: Parts, recordings: Sequence[Recording], tell: Callable[[Told | LinkChanged], None]
-) -> list[Decided]:
+async def play(parts: Parts, recordings: Sequence[Recording], tell: Callable[[AgentTold], None]) -> list[Decided]:
     """Replay the recordings; returns what was accepted, the demo's own ledger."""
     ledger: list[Decided] = []
 
-    def noted(told: Told | LinkChanged) -> None:
+    def noted(told: AgentTold) -> None:
         if isinstance(told, Decided) and told.row is not None:
             ledger.append(told)
         tell(told)

@@ -10,28 +10,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event
 from typing import Any
 
 import uuid_utils
 
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Circumstances, Rules, decide
 from edge.config import Endpoint
+from edge.hear.acoustics import measured
 from edge.hear.ear import listen
 from edge.hear.endpointing import Abandoned, Closed, Continued, Endpointing, Opened, Paused
+from edge.hear.gate import Gate
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal, KeptUtterance
 from edge.ports import Attention, Interpreter, Source, SpeechScorer
-from edge.records import Entry, Frame, Minted, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
+from edge.records import Entry, FieldValue, Frame, Minted, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
 
 logger = logging.getLogger(__name__)
+
+RECENT = 100
+"""The latest entries that are looked through for the same thing: more than anybody dictates in ten minutes."""
 
 STOP_NOTICED_S = 0.1
 """How often a waiting ear looks whether it is to stop: short for a person, nothing for the processor."""
@@ -117,8 +122,13 @@ class Dictation:
         render: Callable[[Entry, Minted], dict[str, Any]],
         tell: Callable[[Told], None],
         beat: Callable[[], None],
+        gate: Gate | None = None,
+        meant: Callable[[Segment], Segment | None] | None = None,
     ) -> None:
-        """`render` makes the event of an entry, `tell` hears what happens, `beat` is called for every frame heard."""
+        """`gate` is what a live source goes through, `meant` takes the wake phrase off an utterance, where one is used.
+
+        `render` makes the event of an entry, `tell` hears what happens, `beat` is called for every frame heard.
+        """
         self._rules = rules
         self._endpoint = endpoint
         self._scorer = scorer
@@ -128,6 +138,8 @@ class Dictation:
         self._render = render
         self._tell = tell
         self._beat = beat
+        self._gate = gate
+        self._meant = meant
         self._stopping = Event()
         self._handed: asyncio.Queue[_Handed | None] = asyncio.Queue()
         self._lacking: str | None = None
@@ -209,7 +221,7 @@ class Dictation:
         watched = _Watched(source, self._stopping, self._beat)
         lacking = None
         endpointing = Endpointing(self._endpoint)
-        for event in listen(watched, self._scorer, endpointing):
+        for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
             if isinstance(event, Opened):
                 lacking = self._lacking if source.live else None
             match event:
@@ -221,11 +233,23 @@ class Dictation:
                     hand_over(CaptureStopped(lacking))
                     attention = self._interpreter.attend()
                 case Closed(segment):
-                    self._keep(source, segment, attention, hand_over)
+                    self._keep_meant(source, segment, attention, hand_over)
                     attention = self._interpreter.attend()
                 case Abandoned():
                     attention = self._interpreter.attend()
         return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
+
+    def _keep_meant(
+        self, source: Source, segment: Segment, attention: Attention, hand_over: Callable[..., None]
+    ) -> None:
+        """Keep what is meant for the device: what was said to others is not recorded at all."""
+        meant = segment if self._meant is None or not source.live else self._meant(segment)
+        if meant is None:
+            return
+        if meant is not segment:
+            attention = self._interpreter.attend()
+            attention.hear(meant.pcm)
+        self._keep(source, meant, attention, hand_over)
 
     def _keep(self, source: Source, segment: Segment, attention: Attention, hand_over: Callable[..., None]) -> None:
         kept = self._desk.now(lambda journal: journal.known(source.name, segment))
@@ -262,9 +286,18 @@ class Dictation:
 
     async def _conclude(self, heard: _Heard) -> None:
         reading = await heard.attention.finish(heard.utterance)
-        verdict = decide(reading, heard.utterance.segment.closing, self._rules)
+        known = Circumstances(measured(heard.utterance.segment), await self._recent(heard))
+        verdict = decide(reading, heard.utterance.segment.closing, self._rules, known)
         row = await self._recorded(heard, reading, verdict)
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+
+    async def _recent(self, heard: _Heard) -> tuple[Mapping[str, FieldValue], ...]:
+        """What was recorded a little while ago. Nothing for a recording: its time is not that of the shift."""
+        if not heard.live:
+            return ()
+        since = heard.utterance.heard_at - timedelta(minutes=self._rules.demands.double_count_minutes)
+        entries = await self._desk(lambda journal: journal.entries(RECENT))
+        return tuple(one.fields for one in entries if one.form == heard.utterance.form and one.recorded_at > since)
 
     async def _recorded(self, heard: _Heard, reading: Reading, verdict: Verdict) -> OutboxRow | None:
         """Put the verdict on record; on a full disk, once there is room. Until then the utterance is kept, unread."""

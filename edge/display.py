@@ -13,6 +13,8 @@ from rich.text import Text
 from edge.delivery import LinkChanged
 from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.forms.form import Form
+from edge.headset import HeadsetTold
+from edge.headset import as_json as headset_line
 from edge.records import SAMPLE_RATE, Outcome, Verdict
 from edge.scoring import Clip
 
@@ -22,13 +24,16 @@ STYLES = {
     Outcome.REPEAT: "yellow",
     Outcome.IGNORE: "dim",
     Outcome.DEFER: "yellow",
+    Outcome.HOLD: "yellow",
+    Outcome.HEED: "dim",
+    Outcome.CANCEL: "dim",
 }
 """Recorded is green, a question yellow, as is what is not recorded yet; what needs nobody's attention is dim."""
 
 REPEAT = "Please say it again."
 """What the operator is asked when no field was understood."""
 
-Show = Callable[[Told | LinkChanged], None]
+Show = Callable[[Told | LinkChanged | HeadsetTold], None]
 
 
 def teller(form: Form, names: Mapping[str, str], *, as_json: bool) -> Show:
@@ -40,7 +45,7 @@ def discreet_teller() -> Show:
     """What a service writes to its log: what became of each utterance, and never a word of what was said."""
     out = Console(highlight=False, soft_wrap=True)
 
-    def show(told: Told | LinkChanged) -> None:
+    def show(told: Told | LinkChanged | HeadsetTold) -> None:
         match told:
             case Decided(utterance, _, verdict, row):
                 why = ", ".join(str(reason) for reason in verdict.reasons)
@@ -50,7 +55,7 @@ def discreet_teller() -> Show:
                 out.print(_link(told))
             case CaptureStopped() | CaptureResumed():
                 out.print(_capture(told))
-            case AlreadyKept() | SourceEnded():
+            case _:  # of the headset, the log has a line of its own
                 pass
 
     return show
@@ -65,7 +70,7 @@ def _capture(told: CaptureStopped | CaptureResumed) -> str:
 
 
 def _json_teller(names: Mapping[str, str]) -> Show:
-    def show(told: Told | LinkChanged) -> None:
+    def show(told: Told | LinkChanged | HeadsetTold) -> None:
         line = _as_json(told, names)
         if line is not None:
             sys.stdout.write(json.dumps(line) + "\n")
@@ -74,7 +79,7 @@ def _json_teller(names: Mapping[str, str]) -> Show:
     return show
 
 
-def _as_json(told: Told | LinkChanged, names: Mapping[str, str]) -> dict[str, Any] | None:
+def _as_json(told: Told | LinkChanged | HeadsetTold, names: Mapping[str, str]) -> dict[str, Any] | None:
     match told:
         case Decided(utterance, reading, verdict, row, compute_s):
             segment = utterance.segment
@@ -111,13 +116,15 @@ def _as_json(told: Told | LinkChanged, names: Mapping[str, str]) -> dict[str, An
             return {"capture": "resumed"}
         case SourceEnded() | LinkChanged():
             return None
+        case _:
+            return headset_line(told)
 
 
 def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
     console = Console(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
-    def show(told: Told | LinkChanged) -> None:
+    def show(told: Told | LinkChanged | HeadsetTold) -> None:
         nonlocal quiet_since_last
         match told:
             case Decided(utterance, reading, verdict):
@@ -135,6 +142,8 @@ def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
                 console.print(Text(_link(told), style="dim"))
             case CaptureStopped() | CaptureResumed():
                 console.print(Text(_capture(told), style="bold"))
+            case _:
+                pass  # of the headset, the log has a line of its own
 
     return show
 
@@ -161,5 +170,7 @@ def answer(form: Form, verdict: Verdict) -> str:
             return f"asked     {REPEAT}  ({', '.join(str(reason) for reason in verdict.reasons)})"
         case Outcome.IGNORE:
             return f"ignored   ({', '.join(str(reason) for reason in verdict.reasons)})"
+        case Outcome.HOLD | Outcome.HEED | Outcome.CANCEL:
+            return f"{verdict.outcome:9} ({', '.join(str(reason) for reason in verdict.reasons)})"
         case Outcome.DEFER:
             return f"kept      to be read later  ({', '.join(str(reason) for reason in verdict.reasons)})"

@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import cycle, groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import numpy as np
 
 from edge.app import Parts, assemble, dictation, reading, take
 from edge.config import Settings
 from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.errors import UnreadableInput
-from edge.hear.framing import floats
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
-from edge.noises import BABBLE, KINDS, Made
+from edge.noises import BABBLE, KINDS, InNoise, Made, whole
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.reporting.lines import Conversation
@@ -59,10 +56,7 @@ def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
 
 def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
     """At least `hours` of made noise, as much of each kind; babble where there are dictated clips to make it of."""
-    voices = [
-        floats(b"".join(frame.pcm for frame in Recording(clip.audio).frames())).astype(np.float64)
-        for clip in [clip for clip in clips if clip.fields is not None and clip.condition == "clean"][:VOICES]
-    ]
+    voices = [whole(Recording(clip.audio)) for clip in _clean(clips)[:VOICES]]
     kinds = (*KINDS, BABBLE) if voices else tuple(KINDS)
     each = max(1, -(-round(hours * 3600) // round(MADE_S * len(kinds))))
     return tuple(
@@ -73,6 +67,26 @@ def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
         for kind in kinds
         for number in range(each)
     )
+
+
+def in_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[Sounding, ...]:
+    """The clean dictated clips of a manifest again, in made noise of one kind after the other, at each ratio."""
+    return tuple(
+        Sounding(
+            clip.model_copy(update={"audio": Path(f"{clip.audio} in {kind}, {snr} dB"), "condition": f"{snr}dB"}),
+            partial(_in_noise, clip.audio, kind, snr),
+        )
+        for snr in snrs_db
+        for clip, kind in zip(_clean(clips), cycle(KINDS), strict=False)
+    )
+
+
+def _in_noise(audio: Path, kind: str, snr_db: int) -> Source:
+    return InNoise(Recording(audio), kind, snr_db)
+
+
+def _clean(clips: Sequence[Clip]) -> list[Clip]:
+    return [clip for clip in clips if clip.fields is not None and clip.condition == "clean"]
 
 
 async def evaluate(
@@ -88,9 +102,10 @@ async def evaluate(
         for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
             parts = assemble(settings, form)
             operator = None if habits is None else SimulatedOperator(parts, desk, habits)
+            some = list(of_form)
             async with reading(parts):
-                for result in await _heard(parts, list(of_form), desk, tick):
-                    conversation = None if operator is None else await operator.converse(result)
+                for sound, result in zip(some, await _heard(parts, some, desk, tick), strict=True):
+                    conversation = None if operator is None else await operator.converse(result, sound.source)
                     scored.append(Scored(result, conversation))
                     if conversation is not None:
                         tick()

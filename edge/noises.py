@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edge.hear.framing import FULL_SCALE, Framing
+from edge.hear.framing import FULL_SCALE, Framing, floats
 from edge.ports import Source
 from edge.records import Frame
 
@@ -95,15 +95,21 @@ def _reversing_beeper(samples: int, random: np.random.Generator) -> Sound:
     return np.asarray(on * tone + 0.05 * far / _rms(far))
 
 
+RING = 3 * RATE
+"""Samples after which the longest ringing metal is 87 dB softer."""
+
+
 def _clang(samples: int, random: np.random.Generator) -> Sound:
     """Metal on metal about once a second: inharmonic partials that ring out in tenths of a second, over pink noise."""
     far = _pink(samples, random)
     sound: Sound = 0.05 * far / _rms(far)
     for start in np.cumsum(random.uniform(0.4, 1.6, size=samples // RATE * 3 + 1)):
         begin = round(start * RATE)
-        time = np.arange(max(0, samples - begin)) / RATE
+        time = np.arange(min(RING, max(0, samples - begin))) / RATE
         for hertz in random.uniform(400, 6000, size=8):
-            sound[begin:] += np.sin(2 * np.pi * hertz * time) * np.exp(-time / random.uniform(0.03, 0.3))
+            sound[begin : begin + len(time)] += np.sin(2 * np.pi * hertz * time) * np.exp(
+                -time / random.uniform(0.03, 0.3)
+            )
     return sound
 
 
@@ -205,6 +211,33 @@ class Made(Source):
         framing = Framing(RATE)
         yield from framing.take(self.sound().astype(np.float32)[:, np.newaxis])
         yield from framing.end()
+
+
+class InNoise(Source):
+    """A recording in made noise, `snr_db` below its speech."""
+
+    live = False
+
+    def __init__(self, recording: Source, kind: str, snr_db: float) -> None:
+        """The same recording, kind and ratio give the same samples."""
+        told = f"{recording.name} {kind} {snr_db}"
+        self.name = f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
+        self._recording = recording
+        self._kind = kind
+        self._snr_db = snr_db
+
+    def frames(self) -> Iterator[Frame]:
+        """The mixture in frames of 20 ms."""
+        speech = whole(self._recording)
+        under = noise(self._kind, len(speech) / RATE, int(self.name[-8:], 16))
+        framing = Framing(RATE)
+        yield from framing.take(mix(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
+        yield from framing.end()
+
+
+def whole(source: Source) -> Sound:
+    """All the sound of a source that ends."""
+    return floats(b"".join(frame.pcm for frame in source.frames())).astype(np.float64)
 
 
 LOUDNESS_DB = (-20.0, 10.0)

@@ -269,6 +269,12 @@ class Outcome(StrEnum):
     IGNORE = "ignore"
     DEFER = "defer"
     """Kept, to be read when a model answers again; what that reads goes to a person, not into stock."""
+    HOLD = "hold"
+    """Complete and sure, but the operator may still correct it or take it back: no entry yet."""
+    HEED = "heed"
+    """No entry by itself: a command, or an answer or a correction, which supports another utterance's entry."""
+    CANCEL = "cancel"
+    """The operator took it back before it was an entry."""
 
 
 class Reason(StrEnum):
@@ -300,12 +306,22 @@ class Reason(StrEnum):
     """The voice hardly stands out from what surrounds it."""
     CLIPPED = "clipped"
     """So loud that the converter overran."""
+    SECOND_VOICE = "second_voice"
+    """Somebody else seems to be talking too."""
     NOT_UNDERSTOOD = "not_understood"
     NOT_FOR_DEVICE = "not_for_device"
     """Talk that is plainly not meant for the device."""
     NO_SPEECH = "no_speech"
     CUT_SHORT = "cut_short"
     """The end of the utterance was not heard: it was too long, or broken off."""
+    COMMAND = "command"
+    """Something asked of the device."""
+    ANSWER = "answer"
+    """Said for an entry that another utterance began."""
+    TAKEN_BACK = "taken_back"
+    """The operator said so before it was committed."""
+    NOT_LISTENING = "not_listening"
+    """Said while the device was paused, or nobody had signed on."""
     NO_MODEL = "no_model"
     """No model beyond this device answered, and what the device heard by itself is not sure."""
 
@@ -358,6 +374,36 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """What is being agreed with the operator: no entry yet. It is on disk, so that a power cut finds it again."""
+
+    utterance_id: str
+    """The utterance that began it."""
+    form: str
+    reading: Reading
+    """All that was said for it so far."""
+    operator: str | None = None
+    act: Act = Act.RECORD
+    """RECORD, or AMEND or CANCEL of the entry that the event `replaces` names."""
+    replaces: str | None = None
+    support: tuple[str, ...] = ()
+    """The further utterances it rests on, in order: answers and corrections."""
+    agreed: tuple[str, ...] = ()
+    """What the operator said yes to, as `field=value`."""
+    proved: tuple[str, ...] = ()
+    """The places whose check digits were said, in the same way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The sound of an utterance, as events name it."""
+
+    utterance_id: str
+    audio_sha256: str
+    audio_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What the operator meant, agreed: the one thing that may become a row in the inventory."""
 
@@ -369,6 +415,23 @@ class Entry:
     reading: Reading
     audio_sha256: str
     audio_seconds: float
+    act: Act = Act.RECORD
+    """RECORD; or AMEND or CANCEL of the entry that the event `replaces` names. A cancellation has no fields."""
+    replaces: str | None = None
+    support: tuple[Recording, ...] = ()
+    """The further utterances it rests on, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastEntry:
+    """The entry that was committed last: what "cancel" and "correction" are about when nothing is open."""
+
+    event_id: str
+    draft: Draft
+    """What it was made from."""
+    fields: Mapping[str, FieldValue]
+    refused: bool = False
+    """The inventory does not have it: there is nothing that could be amended or cancelled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edge.app import Agent, Parts
-from edge.delivery import LinkChanged
-from edge.dictation import Told
+from edge.app import Agent, AgentTold, Parts
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 
-Tell = Callable[[Told | LinkChanged], None]
+Tell = Callable[[AgentTold], None]
 
 
 async def replay(parts: Parts, recordings: Sequence[Recording], tell: Tell, *, settle_within_s: float) -> None:

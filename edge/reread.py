@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.app import form_named
+from edge.app import form_named, rules
 from edge.config import InterpreterSettings, Settings
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
@@ -83,7 +83,7 @@ async def reread(
     """
     form = form_named(settings, settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    rules = Rules(form, catalogue, settings.agree.minimum_confidence)
+    decided_by = rules(settings, form, catalogue)
     async with Clients(settings.understand.clients) as clients:
         reads: Interpreter
         if name == ON_DEVICE:
@@ -92,10 +92,10 @@ async def reread(
             reads = interpreter(name, Surroundings(settings, form, catalogue, clients))
         prices = None if name == ON_DEVICE else _prices(settings, name)
         for heard in journal.heard(since, form.name):
-            tell(await _compared(heard, reads, prices, rules))
+            tell(await _compared(heard, reads, prices, decided_by))
 
 
-async def _compared(heard: Heard, reads: Interpreter, prices: InterpreterSettings | None, rules: Rules) -> Compared:
+async def _compared(heard: Heard, reads: Interpreter, prices: InterpreterSettings | None, by: Rules) -> Compared:
     before = _before(heard)
     nothing = Compared(
         utterance_id=heard.utterance.utterance_id,
@@ -113,7 +113,7 @@ async def _compared(heard: Heard, reads: Interpreter, prices: InterpreterSetting
         raise
     except Unavailable as fault:
         return replace(nothing, trouble=str(fault))
-    verdict = decide(reading, heard.utterance.segment.closing, rules)
+    verdict = decide(reading, heard.utterance.segment.closing, by)
     after = Side(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
     return replace(nothing, after=after, differing=_differing(before, after), cost_usd=_cost(reading.usage, prices))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 from edge.errors import DockvoiceError
-from edge.ports import Attention, Interpreter, Source, SpeechScorer
+from edge.ports import Attention, Interpreter, Source, SpeechScorer, Voice
 from edge.records import FieldReading, FieldValue, Frame, NotUnderstood, Reading, Utterance
 
 SPEECH, SILENCE = b"\x00\x10" * 320, b"\x00\x00" * 320
@@ -81,3 +81,20 @@ def reading(
     """A reading that proposes `fields`, each sure."""
     said = {name: FieldReading(value, tuple(words), 1.0) for name, value in (fields or {}).items()}
     return Reading("scripted", "pallet-move", (), said, not_understood)
+
+
+class ScriptedVoice(Voice):
+    """Speaks each text as 50 ms of one loudness for each of its words, or fails with `fault` while that is set."""
+
+    name = "scripted"
+
+    def __init__(self, fault: DockvoiceError | None = None) -> None:
+        self.fault = fault
+        self.said: list[str] = []
+
+    async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
+        self.said.append(text)
+        if self.fault is not None:
+            raise self.fault
+        for _ in text.split():
+            yield b"\x00\x20" * 800

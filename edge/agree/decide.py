@@ -1,7 +1,8 @@
-"""The decision: a reading becomes a verdict. One pure function over rules that are applied in a fixed order.
+"""The decision: a reading becomes a verdict. One pure function over the policy table (`policy.py`).
 
 Models propose, this decides. An entry is accepted only when every field that the form requires was heard, means one
-value, obeys the form, is known to the catalogue and rests on no word the recogniser doubted. Anything else is asked.
+value, obeys the form, is known to the catalogue, and is as sure as the policy demands of it. Anything else is asked,
+by the shortest question that settles it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from edge.agree.policy import BALANCED, Policy, demanded, is_safe
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, FormField
 from edge.records import (
+    Acoustics,
     Act,
     Because,
     Closing,
+    Confirmation,
     FieldReading,
     FieldValue,
     NotUnderstood,
@@ -24,6 +28,15 @@ from edge.records import (
     Verdict,
 )
 
+OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE})
+"""Doubts about a field for which there is no value that could be offered."""
+
+AS_HEARD = frozenset({Reason.UNUSUAL, Reason.DOUBLE_COUNT, Reason.FIELD_UNCONFIRMED})
+"""Doubts about whether the value is meant, not about which one was heard."""
+
+A_CHOICE = 2
+"""More candidates than two would not be listened to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -31,19 +44,39 @@ class Rules:
 
     form: Form
     catalogue: Catalogue
-    minimum_confidence: float
-    """From 0 to 1: a field that rests on a word below it is asked for."""
+    minimum_confidence: float | None = None
+    """From 0 to 1: a field less sure is asked for, whatever the policy says; None: what the policy says."""
+    policy: Policy = BALANCED
+
+    @property
+    def demands(self) -> Policy:
+        """The policy with the site's own demand."""
+        return self.policy.demanding(self.minimum_confidence)
 
 
-def decide(reading: Reading, closing: Closing, rules: Rules) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of an utterance beside its reading."""
+
+    acoustics: Acoustics | None = None
+    """None where the sound was not measured, or is not all that the reading rests on."""
+    recent: tuple[Mapping[str, FieldValue], ...] = ()
+    """The fields of the entries recorded within `Policy.double_count_minutes`."""
+
+
+NOTHING_KNOWN = Circumstances()
+
+
+def decide(reading: Reading, closing: Closing, rules: Rules, circumstances: Circumstances = NOTHING_KNOWN) -> Verdict:
     """What to do with `reading` of an utterance that closed for the reason `closing`.
 
     Returns ACCEPT with all values; ASK with the values that stand and the first field that does not; REPEAT when the
-    words name no field or the end was not heard; IGNORE when no words were heard at all. DEFER takes the place of any
-    of these but ACCEPT where a model that answers later may read more of it; a field that lacks nothing but a second
-    reading is asked for all the same, since the operator can confirm it now.
+    words name no field, the end was not heard, or the sound cannot have held what was read; IGNORE when no words were
+    heard at all, or plainly none for the device. DEFER takes the place of any of these but ACCEPT where a model that
+    answers later may read more of it; a field that lacks nothing but a second reading is asked for all the same, since
+    the operator can confirm it now.
     """
-    verdict = _verdict(reading, closing, rules)
+    verdict = _verdict(reading, closing, rules, circumstances)
     if reading.deferrable and not (_cut_short(closing) or _settled(verdict)):
         return Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), *verdict.reasons), verdict.fields)
     return verdict
@@ -53,41 +86,101 @@ def _settled(verdict: Verdict) -> bool:
     """Whether nothing about the verdict could be better known, but for what the operator alone knows."""
     if verdict.outcome is Outcome.ACCEPT:
         return bool(verdict.fields)
-    return all(because.reason is Reason.FIELD_UNCONFIRMED for because in verdict.reasons)
+    return all(because.reason in AS_HEARD for because in verdict.reasons)
 
 
 def _cut_short(closing: Closing) -> bool:
     return closing in {Closing.TOO_LONG, Closing.BROKEN_OFF}
 
 
-def _verdict(reading: Reading, closing: Closing, rules: Rules) -> Verdict:
+def _verdict(reading: Reading, closing: Closing, rules: Rules, known: Circumstances) -> Verdict:
     if reading.not_understood is NotUnderstood.NO_WORDS:
         return Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
-    if reading.not_understood is NotUnderstood.NOT_DICTATION or reading.act is not Act.RECORD:
-        return Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
-    if _cut_short(closing):
-        return Verdict(Outcome.REPEAT, (Because(Reason.CUT_SHORT),), {})
-    doubts = tuple(_doubts(reading.fields, rules))
+    if reading.not_understood is NotUnderstood.TALK:
+        return Verdict(Outcome.IGNORE, (Because(Reason.NOT_FOR_DEVICE),), {})
+    if (whole := _as_a_whole(reading, closing, rules, known)) is not None:
+        return Verdict(Outcome.REPEAT, (Because(whole),), {}, confirm=Confirmation.SAY_AGAIN)
+    doubts = tuple(_doubts(reading.fields, rules, known))
     doubted = {doubt.field for doubt in doubts}
     stands = {
         name: said.value for name, said in reading.fields.items() if name not in doubted and said.value is not None
     }
     if doubts:
-        return Verdict(Outcome.ASK, doubts, stands, ask=doubts[0].field)
-    return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), stands)
+        return _asked(doubts, stands, reading.fields, rules)
+    safe = (is_safe(rules.form[name], said, known.acoustics, rules.demands) for name, said in reading.fields.items())
+    confirm = Confirmation.EARCON if all(safe) else Confirmation.READBACK
+    return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), stands, confirm=confirm)
 
 
-def _doubts(said: Mapping[str, FieldReading], rules: Rules) -> Iterator[Because]:
+def _as_a_whole(reading: Reading, closing: Closing, rules: Rules, known: Circumstances) -> Reason | None:
+    """Why nothing of the reading can be used."""
+    if reading.not_understood is not None or reading.act is not Act.RECORD:
+        return Reason.NOT_UNDERSTOOD
+    if _cut_short(closing):
+        return Reason.CUT_SHORT
+    if known.acoustics is None:
+        return None
+    if known.acoustics.level_db < rules.demands.faint_db:
+        return Reason.TOO_FAINT
+    return Reason.TOO_FAST if _too_fast(reading.fields, known.acoustics, rules) else None
+
+
+def _too_fast(said: Mapping[str, FieldReading], acoustics: Acoustics, rules: Rules) -> bool:
+    """Whether more was read than can have been said: a model that makes up an identifier makes up a long one."""
+    identifiers = [field for field in rules.form.fields if field.identifier and field.name in said]
+    digits = sum(len(str(said[field.name].value or "")) for field in identifiers)
+    return digits * rules.demands.seconds_per_digit > acoustics.speech_seconds
+
+
+def _asked(
+    doubts: tuple[Because, ...], stands: Mapping[str, FieldValue], said: Mapping[str, FieldReading], rules: Rules
+) -> Verdict:
+    """The question for the first doubt, in the shortest form that settles it."""
+    name = str(doubts[0].field)
+    candidates = _candidates(rules.form[name], said.get(name), doubts[0].reason, rules)
+    match len(candidates):
+        case 1:
+            confirm = Confirmation.SPOKEN_YES
+        case 2:
+            confirm = Confirmation.CHOICE
+        case _:
+            confirm, candidates = Confirmation.FIELD, ()
+    return Verdict(Outcome.ASK, doubts, stands, ask=name, confirm=confirm, candidates=candidates)
+
+
+def _candidates(field: FormField, said: FieldReading | None, reason: Reason, rules: Rules) -> tuple[FieldValue, ...]:
+    """What may have been meant, the likeliest first. A value that was unsure on its own is no candidate."""
+    if said is None or said.value is None or reason in OPEN:
+        return ()
+    if reason in AS_HEARD and not said.rivals:
+        return (said.value,)
+    others = said.rivals or ((said.runner_up,) if said.runner_up is not None else ())
+    known = tuple(dict.fromkeys(value for value in (said.value, *others) if _possible(field, value, rules)))
+    return known if others and len(known) <= A_CHOICE else ()
+
+
+def _possible(field: FormField, value: FieldValue, rules: Rules) -> bool:
+    typed = isinstance(value, int) is (field.kind == "integer")
+    return typed and field.allows(value) and _known(field, value, rules.catalogue)
+
+
+def _doubts(said: Mapping[str, FieldReading], rules: Rules, known: Circumstances) -> Iterator[Because]:
     """One reason for each field that does not stand, in the order of the form: the order in which to ask."""
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
+    again = _recorded_already(values, rules, known)
     for field in rules.form.fields:
-        reason = _doubt(field, said.get(field.name), field.name in faults, rules)
+        one = said.get(field.name)
+        reason = _doubt(field, one, field.name in faults, rules, known)
+        if reason is None and one is not None:
+            reason = Reason.DOUBLE_COUNT if field.name == again else _implausible(field, one, rules)
         if reason is not None:
             yield Because(reason, field.name)
 
 
-def _doubt(field: FormField, said: FieldReading | None, faulty: bool, rules: Rules) -> Reason | None:
+def _doubt(
+    field: FormField, said: FieldReading | None, faulty: bool, rules: Rules, known: Circumstances
+) -> Reason | None:
     if said is None:
         return Reason.FIELD_MISSING if field.required else None
     if said.value is None or said.rivals:
@@ -96,10 +189,24 @@ def _doubt(field: FormField, said: FieldReading | None, faulty: bool, rules: Rul
         return Reason.FIELD_INVALID
     if not _known(field, said.value, rules.catalogue):
         return Reason.NOT_IN_CATALOGUE
-    if said.confidence < rules.minimum_confidence:
-        return Reason.FIELD_UNSURE
+    demand = demanded(field, said, known.acoustics, rules.demands)
+    if said.confidence < demand.confidence:
+        return demand.reason
     return None if said.confirmed else Reason.FIELD_UNCONFIRMED
 
 
 def _known(field: FormField, value: FieldValue, catalogue: Catalogue) -> bool:
     return field.catalogue is None or str(value) in catalogue.values(field.catalogue)
+
+
+def _implausible(field: FormField, said: FieldReading, rules: Rules) -> Reason | None:
+    if not rules.demands.asks_unusual or not isinstance(said.value, int) or field.usual is None:
+        return None
+    return None if said.value in field.usual else Reason.UNUSUAL
+
+
+def _recorded_already(values: Mapping[str, FieldValue], rules: Rules, known: Circumstances) -> str | None:
+    """The last identifier of the form, where a recent entry has all of them alike."""
+    names = [field.name for field in rules.form.fields if field.identifier and field.name in values]
+    alike = any(all(entry.get(name) == values[name] for name in names) for entry in known.recent)
+    return names[-1] if names and alike else None

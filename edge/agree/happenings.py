@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from edge.agree.decide import NOTHING_KNOWN, Circumstances
 from edge.agree.states import Event
 from edge.records import (
     Act,
@@ -11,11 +13,10 @@ from edge.records import (
     Command,
     Draft,
     FieldValue,
+    LastEntry,
     Outcome,
     Reading,
-    Reason,
     ReceiptOutcome,
-    Utterance,
     Verdict,
 )
 
@@ -38,11 +39,7 @@ class Heard:
     reading: Reading
     verdict: Verdict
     closing: Closing = Closing.PAUSE
-
-    @classmethod
-    def of(cls, utterance: Utterance, reading: Reading, verdict: Verdict) -> Heard:
-        """What was made of `utterance`."""
-        return cls(utterance.utterance_id, reading, verdict, utterance.segment.closing)
+    known: Circumstances = NOTHING_KNOWN
 
     def event(self, minimum_confidence: float) -> Event:
         """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
@@ -69,17 +66,6 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class LastEntry:
-    """The entry that "cancel" and "correction" are about when nothing is open."""
-
-    event_id: str
-    draft: Draft
-    fields: dict[str, FieldValue]
-    refused: tuple[str, ...] = ()
-    """Why the inventory refused it; empty where it did not."""
-
-
-@dataclass(frozen=True, slots=True)
 class Committed:
     """What the dialogue ordered to be committed is on disk, as this event."""
 
@@ -93,6 +79,8 @@ class Answered:
     event_id: str
     outcome: ReceiptOutcome
     reasons: tuple[str, ...] = ()
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    """Those of its entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,34 +112,24 @@ class Started:
 Happening = Heard | Speaking | Deadline | Committed | Answered | Link | Hardware | Started
 
 
+_ALONE: Mapping[type, Event] = {
+    Speaking: Event.SPEAKING,
+    Deadline: Event.DEADLINE,
+    Committed: Event.COMMITTED,
+    Started: Event.STARTED,
+}
+
+
 def event_of(happening: Happening, minimum_confidence: float) -> Event:
     """The column of the table."""
     match happening:
         case Heard():
             return happening.event(minimum_confidence)
-        case Speaking():
-            return Event.SPEAKING
-        case Deadline():
-            return Event.DEADLINE
-        case Committed():
-            return Event.COMMITTED
-        case Answered(outcome=ReceiptOutcome.APPLIED):
-            return Event.SETTLED
-        case Answered():
-            return Event.REFUSED
+        case Answered(outcome=outcome):
+            return Event.SETTLED if outcome is ReceiptOutcome.APPLIED else Event.REFUSED
         case Link(up):
             return Event.DELIVERING if up else Event.TROUBLE
         case Hardware(healed=healed):
             return Event.HEALED if healed else Event.FAULT
-        case Started():
-            return Event.STARTED
-
-
-def reason_of(event: Event) -> Reason:
-    """Why an utterance that makes no entry by itself is done with."""
-    return {
-        Event.CORRECTION: Reason.ANSWER,
-        Event.YES: Reason.ANSWER,
-        Event.NO: Reason.ANSWER,
-        Event.UNCLEAR: Reason.NOT_UNDERSTOOD,
-    }.get(event, Reason.COMMAND)
+        case _:
+            return _ALONE[type(happening)]

@@ -16,7 +16,11 @@ class Earcon(StrEnum):
     HEARD = "heard"
     STORED = "stored"
     """On disk and owed to the inventory: another sound than `heard`."""
+    QUESTION = "question"
+    """Something is asked, and an answer waited for."""
     NOT_UNDERSTOOD = "not understood"
+    REFUSED = "refused"
+    """The inventory refused what was stored."""
     FAULT = "fault"
 
 

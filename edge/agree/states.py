@@ -133,30 +133,34 @@ IDLE = frozenset({State.IDLE})
 
 LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
     {
-        Step.BEGIN: AGREEING,
-        Step.NEXT: AGREEING,
+        Step.BEGIN: AGREEING | IDLE,
+        Step.NEXT: AGREEING | IDLE,
         Step.CORRECT: AGREEING,
         Step.AMEND: AGREEING | IDLE,
-        Step.ANSWER: AGREEING,
+        Step.ANSWER: AGREEING | IDLE,
         Step.PROVE: AGREEING | IDLE,
         Step.AGREE: AGREEING | IDLE,
         Step.DISAGREE: AGREEING | IDLE,
         Step.NEITHER: frozenset({State.ASKING}),
         Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
         Step.COMMIT: IDLE,
-        Step.DOUBT: frozenset({State.HELD, State.CONFIRMING}),
-        Step.LAPSE: QUESTIONS | IDLE,
+        Step.DOUBT: frozenset({State.CONFIRMING}),
+        Step.ASK_AGAIN: IDLE,
+        Step.LAPSE: IDLE,
         Step.DROP: IDLE,
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE,
-        Step.SIGN_ON: frozenset(State),
+        Step.SIGN_ON: IDLE,
         Step.SIGN_OFF: frozenset({State.SIGNED_OFF}),
         Step.ALARM_HELD: frozenset({State.CONFIRMING}),
         Step.RESTORE: AGREEING | {State.IDLE, State.SIGNED_OFF},
     }
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
+
+MAY_STAY = frozenset({Step.ASK_AGAIN, Step.DOUBT, Step.LAPSE, Step.SIGN_ON})
+"""Steps that lead somewhere else at times, and at times nowhere."""
 
 _ALWAYS = {
     Event.NOISE: Step.NOTE,
@@ -213,6 +217,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.PAUSE: Step.NOTE,
             Event.RESUME: Step.NOTE,
             Event.SIGN_OFF: Step.NOTE,
+            Event.STARTED: Step.RESTORE,
         },
         State.IDLE: {
             **_ALWAYS,
@@ -254,4 +259,6 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
 
 def leads(state: State, event: Event) -> frozenset[State]:
     """Where the step for `event` in `state` may lead."""
-    return LEADS.get(TABLE[state][event], frozenset({state}))
+    step = TABLE[state][event]
+    stays = frozenset({state}) if step not in LEADS or step in MAY_STAY else frozenset()
+    return LEADS.get(step, frozenset()) | stays

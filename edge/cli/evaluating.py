@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from edge import tables
-from edge.cli.options import EXIT_CODES, AsJson, Config, Interpreters, ModeName, Second, seats, settings
+from edge.cli.options import EXIT_CODES, AsJson, Config, Interpreters, ModeName, Second, ratios, seats, settings
 from edge.cli.output import line, log_warnings, show
-from edge.config import Settings
+from edge.config import PolicyName, Settings
 from edge.errors import UnreadableInput
-from edge.evaluate import Scored, Sounding, made_noise, recorded
+from edge.evaluate import Scored, Sounding, in_noise, made_noise, recorded
 from edge.evaluate import evaluate as evaluated
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.reporting import figures, made_with, page
@@ -49,11 +49,19 @@ def evaluate(
     ] = None,
     speakers: Annotated[Half | None, typer.Option(help="Only the clips of one half of the speakers.")] = None,
     noise_hours: Annotated[float, typer.Option(min=0, help="Hear so many hours of made noise besides.")] = 0.0,
+    noisier: Annotated[
+        str | None, typer.Option("--in-noise", metavar="DB[,DB]", help="Clean clips again in made noise: 20,10,5.")
+    ] = None,
     operator: Annotated[bool, typer.Option("--operator", help="A simulated operator answers questions.")] = False,
     attentive: Annotated[
         float, typer.Option(min=0, max=1, help="The share of wrong readbacks that the operator notices.")
     ] = 1.0,
-    read_back: Annotated[bool, typer.Option(help="Whether the operator hears each entry read back.")] = True,
+    read_back: Annotated[
+        bool | None, typer.Option(help="Whether the operator hears each entry read back; unset: as the policy says.")
+    ] = None,
+    policy: Annotated[
+        PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
+    ] = None,
     mode: ModeName = None,
     interpreters: Interpreters = None,
     second: Second = None,
@@ -74,12 +82,13 @@ def evaluate(
         return
     if manifest is None:
         raise typer.BadParameter("name a manifest, or two files after --compare", param_hint="MANIFEST")
-    asked = settings(config, understand=seats(mode, interpreters, second))
+    asked = settings(config, understand=seats(mode, interpreters, second), policy=policy)
     clips = read_manifest(manifest)
     clips = clips if speakers is None else of_half(clips, speakers)
     if not clips:
         raise UnreadableInput(f"{manifest}: no clip is of the {speakers} half of the speakers")
-    sounds = [*recorded(clips), *(made_noise(noise_hours, clips) if noise_hours else ())]
+    noisy = in_noise(clips, ratios(noisier, "--in-noise"))
+    sounds = [*recorded(clips), *noisy, *(made_noise(noise_hours, clips) if noise_hours else ())]
     scored = _heard(asked, sounds, Habits(attentive, read_back) if operator else None)
     lines = tuple(as_line(one.result, one.conversation) for one in scored)
     if details is not None:

@@ -25,8 +25,9 @@ from edge.cli.options import (
     settings,
 )
 from edge.cli.output import log_warnings
+from edge.cli.terminal import keys
 from edge.config import Settings, load, shipped
-from edge.hear.capture import Microphone
+from edge.hear.claim import Claim, identity_claim
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 from edge.replay import replay as replayed
@@ -45,16 +46,28 @@ def run(
     """Listen to the microphone until stopped (SIGTERM or Ctrl-C).
 
     What is dictated is kept, and delivered when the broker answers: it works without a network. On a terminal it shows
-    what was heard; into a log it writes only what became of it, unless --json asks for all.
+    what was heard; into a log it writes only what became of it, unless --json asks for all. The terminal's key m mutes
+    the microphone and hears again; with hear.mode = "push-to-talk" the space bar begins and ends to talk.
     """
     log_warnings()
     parts = assemble(settings(config, broker, state, form))
-    microphone = Microphone(parts.settings.hear.device, parts.settings.watch.stall_s)
-    with Desk(parts.settings.state, parts.settings.keep) as desk:
+    with identity(parts.settings), Desk(parts.settings.state, parts.settings.keep) as desk:
         discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
         tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)
         agent = Agent(parts, desk, tell, live=True)
-        asyncio.run(agent.run_until_stopped(microphone, settle_within_s=DRAIN_ON_STOP_S))
+        asyncio.run(listened(agent))
+
+
+async def listened(agent: Agent) -> None:
+    """Run the agent until it is stopped; the keyboard of the terminal is listened to as well."""
+    with keys(sys.stdin.fileno(), agent.headset.typed):
+        await agent.run_until_stopped(agent.microphone(), settle_within_s=DRAIN_ON_STOP_S)
+
+
+def identity(settings: Settings) -> Claim:
+    """The right to be this device for its broker: two processes of one name would each throw the other out."""
+    mqtt = settings.deliver.mqtt
+    return identity_claim(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
 
 
 @commands.command(epilog=EXIT_CODES)

@@ -7,15 +7,24 @@ running (try again), 78 a setting, form or catalogue must be corrected; 130 inte
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from importlib.metadata import entry_points
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import typer
 from rich.console import Console
 
-from edge.cli import audit, doctor, evaluating, forms, hearing, models, queue, reread
 from edge.cli.options import EXIT_CODES
 from edge.errors import DockvoiceError
+
+_TOP = ("hearing", "talk", "evaluating", "truth", "doctor", "reread", "speak")
+"""Modules whose commands stand at the top."""
+
+_GROUPS = ("queue", "audio", "audit", "forms", "models")
+"""Modules whose commands stand below their name."""
 
 INTERRUPTED = 130
 """What shells report of a program that Ctrl-C ended: 128 + SIGINT."""
@@ -24,7 +33,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line; every error of ours becomes one line on stderr and an exit code."""
     try:
-        _commands()()
+        _commands(sys.argv[1] if len(sys.argv) > 1 else "")()
     except DockvoiceError as fault:
         _end(fault)
     except BaseExceptionGroup as group:
@@ -36,7 +45,8 @@ def main() -> None:
         raise SystemExit(INTERRUPTED) from None
 
 
-def _commands() -> typer.Typer:
+def _commands(asked: str) -> typer.Typer:
+    """All commands, or only the group `asked` if it is one: so the inventory loads no recogniser, and starts sooner."""
     app = typer.Typer(
         name="dockvoice",
         help="Voice dictation on the dock that becomes validated inventory rows: nothing lost, nothing invented.",
@@ -46,17 +56,20 @@ def _commands() -> typer.Typer:
         rich_markup_mode=None,
         add_completion=False,
     )
-    app.add_typer(hearing.commands)  # without a name: its commands stand at the top
-    app.add_typer(evaluating.commands)
-    app.add_typer(doctor.commands)
-    app.add_typer(reread.commands)
-    app.add_typer(queue.commands, name="queue")
-    app.add_typer(audit.commands, name="audit")
-    app.add_typer(forms.commands, name="forms")
-    app.add_typer(models.commands, name="models")
-    for command in entry_points(group="dockvoice.commands"):
-        app.add_typer(command.load(), name=command.name)
+    groups: dict[str, Callable[[], typer.Typer]] = {name: partial(_commands_in, name) for name in _GROUPS}
+    groups |= {command.name: command.load for command in entry_points(group="dockvoice.commands")}
+    if asked in groups:
+        groups = {asked: groups[asked]}
+    else:
+        for name in _TOP:
+            app.add_typer(_commands_in(name))
+    for name, load in groups.items():
+        app.add_typer(load(), name=name)
     return app
+
+
+def _commands_in(module: str) -> typer.Typer:
+    return cast(typer.Typer, import_module(f"edge.cli.{module}").commands)
 
 
 def _end(fault: DockvoiceError) -> NoReturn:

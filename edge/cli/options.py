@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.config import Mode, Settings, broker_address, load
+from edge.config import Mode, PolicyName, Settings, broker_address, load
 
 EXIT_CODES = (
     "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
@@ -41,12 +41,21 @@ def seats(mode: Mode | None, interpreters: str | None, second: str | None) -> di
     return {name: value for name, value in given.items() if value is not None}
 
 
+def ratios(text: str | None, option: str) -> list[int]:
+    """Ratios of speech to noise in dB, as they stand behind an option; none without it."""
+    try:
+        return [] if text is None else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: whole numbers of dB, joined by commas", param_hint=option) from None
+
+
 def settings(
     config: Path | None,
     broker: str | None = None,
     state: Path | None = None,
     form: str | None = None,
     understand: Mapping[str, Any] | None = None,
+    policy: PolicyName | None = None,
 ) -> Settings:
     """The settings of the file `config`, with what the command line gives laid over them. Raises Misconfigured."""
     given: dict[str, Any] = {}
@@ -56,6 +65,8 @@ def settings(
         given["state_directory"] = state
     if form is not None:
         given["forms"] = {"active": form}
+    if policy is not None:
+        given["agree"] = {"policy": policy}
     if understand:
         given["understand"] = dict(understand)
     return load(Settings, config, **given)

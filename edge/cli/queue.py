@@ -13,12 +13,16 @@ from typing import Annotated
 import typer
 
 from edge import tables
+from edge.app import form_named, rules
 from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, State, Wait, settings
 from edge.cli.output import line, log_warnings, show
 from edge.delivery import Reconciled, reconcile
 from edge.errors import StorageFailed, Unfinished
+from edge.forms.catalogue import Catalogue
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.reviewing import Device, Person, accept, stated
+from edge.watch.clock import Clock
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
 
@@ -37,7 +41,8 @@ def queue_list(
 
     With --held: the dead letters, which could not be delivered as they are; the utterances under review, because a
     journal was lost or because a model read them later; the entries that a later answer contradicts; and what still
-    waits for a model. `show` tells more of one, `retry` and `discard` decide about it, `stand` takes a flag away.
+    waits for a model. `show` tells more of one; `accept`, `retry` and `discard` decide about it, `stand` takes a flag
+    away.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
         entries = journal.held() if held else journal.entries(limit)
@@ -100,6 +105,33 @@ def queue_discard(
     with Journal.open(settings(config, state=state).state) as journal:
         journal.discard(which, _who(), reason)
     line(f"{which}: given up")
+
+
+@commands.command("accept", epilog=EXIT_CODES)
+def queue_accept(
+    which: Which,
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What was said, over what was read; repeatable.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, in your words; it is kept with your login name.")] = None,
+    config: Config = None,
+    state: State = None,
+) -> None:
+    """Make an entry of an utterance under review: you have listened to it, and this is what was said.
+
+    What a model read of it counts where no --field says otherwise; `show` tells it, and where the recording is. Form
+    and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
+    the last one. Stop the agent first: one process writes a journal.
+    """
+    given = settings(config, state=state)
+    with Journal.open(given.state) as journal:
+        form = form_named(given, journal.under_review_as(which).form)
+        demands = rules(given, form, Catalogue.load(given.catalogue_directory))
+        device = Device(given.site, given.device, given.operator, Clock().believed())
+        row = accept(journal, which, stated(field or (), form), demands, Person(_who(), reason), device)
+        fields = journal.dossier(row.event_id).fields
+    told = ", ".join(f"{name} {value}" for name, value in fields.items())
+    line(f"{which}: is entry {row.sequence} ({told}), sent at the agent's next start")
 
 
 @commands.command("stand", epilog=EXIT_CODES)

@@ -14,10 +14,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     SecretStr,
-    StrictInt,
     model_validator,
 )
 from pydantic_settings import SettingsConfigDict
@@ -27,6 +25,8 @@ from edge.config.faults import Key
 from edge.config.layers import Layered
 from edge.config.places import shipped
 from edge.config.section import Section
+from edge.config.sound_device import SoundDevice
+from edge.config.speaking import Speak
 from edge.config.transcribing import TranscriberSettings
 
 
@@ -41,11 +41,6 @@ def _topic_prefix(prefix: str) -> str:
     if not re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix):
         raise ValueError("topic levels are allowed, joined by one /, without +, # or spaces, and no $ first")
     return prefix
-
-
-def _numbered(device: object) -> object:
-    # Every variable is text, so "2" is the second device and not a device whose name holds a 2.
-    return int(device) if isinstance(device, str) and device.isdecimal() else device
 
 
 Name = Annotated[str, AfterValidator(_topic_level)]
@@ -80,14 +75,42 @@ class Endpoint(Section):
     maximum_ms: int = Field(30_000, ge=2000, le=90_000, description="hard end of one utterance, ms")
 
 
-class Hear(Section):
-    """The ear: the sound device and how speech is cut out."""
+class ListeningMode(StrEnum):
+    """When an operator is listened to."""
 
-    device: Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_numbered)] = Field(
+    OPEN = "open"
+    PUSH_TO_TALK = "push-to-talk"
+    WAKE_PHRASE = "wake-phrase"
+
+
+class Hear(Section):
+    """The ear: the sound device, when it is listened to, and how speech is cut out."""
+
+    device: SoundDevice = Field(
         None, description="sounddevice's name or number of the microphone; unset: the default"
+    )
+    source: str | None = Field(
+        None, min_length=1, description="the sound server's name of it; unset: what is recorded from first"
+    )
+    mode: ListeningMode = Field(ListeningMode.OPEN, description="when the operator is listened to")
+    talk_key: str | None = Field(
+        None, pattern=r"^(KEY|BTN)_[A-Z0-9_]+$", description="the key that is held to talk, by its Linux name"
+    )
+    talk_device: Path | None = Field(None, description="the input device of the key; unset: any that has it")
+    wake_phrase: str | None = Field(
+        None, pattern=r"^[a-z']+( [a-z']+)+$", description="what an utterance begins with that is meant for the device"
+    )
+    wake_window_s: float = Field(
+        8, ge=0, le=120, description="so long after an utterance the next needs no phrase, seconds"
     )
     vad: Vad = Vad()
     endpoint: Endpoint = Endpoint()
+
+    @model_validator(mode="after")
+    def _has_a_phrase(self) -> Self:
+        if self.mode is ListeningMode.WAKE_PHRASE and self.wake_phrase is None:
+            raise ValueError("mode is wake-phrase, but wake_phrase is not set; choose two words or more")
+        return self
 
 
 class Forms(Section):
@@ -159,10 +182,29 @@ class Understand(Section):
         return self
 
 
+class PolicyName(StrEnum):
+    """How the site weighs questions against errors."""
+
+    STRICT = "strict"
+    BALANCED = "balanced"
+    FAST = "fast"
+
+
 class Agree(Section):
     """What it takes to be sure."""
 
-    minimum_confidence: float = Field(0.75, ge=0, le=1, description="a field less sure than this is asked for")
+    policy: PolicyName = Field(PolicyName.BALANCED, description="how questions weigh against errors")
+    minimum_confidence: float | None = Field(
+        None, ge=0, le=1, description="a field less likely to be right than this is asked for; unset: by the policy"
+    )
+    conversation: bool = Field(
+        False, description="hold entries, ask, correct and cancel by voice; false: one utterance is one entry"
+    )
+    undo_s: float = Field(4, ge=1, le=60, description="an entry is held for so long after its readback, seconds")
+    patience_s: float = Field(8, ge=2, le=120, description="an answer is waited for so long, twice, seconds")
+    operators: dict[str, str] = Field(
+        default_factory=dict, description="who may sign on: the name as spoken, to the one on record; none: nobody must"
+    )
 
 
 class Keep(Section):
@@ -264,6 +306,7 @@ class Deliver(Section):
         20, ge=1, le=3600, description="sent, not settled for so long: sent again, seconds"
     )
     window: int = Field(16, ge=1, le=1000, description="events on the way at one time, at most")
+    control: bool = Field(False, description="take orders (mute, talk) from the device's control topic")
     mqtt: Mqtt = Mqtt()
 
     @model_validator(mode="after")
@@ -279,7 +322,15 @@ class Deliver(Section):
 class Watch(Section):
     """The agent's own health."""
 
-    stall_s: float = Field(5, ge=1, le=60, description="a microphone silent for this long ends the agent, seconds")
+    stall_s: float = Field(
+        30, ge=1, le=600, description="a microphone that gives no sound for this long ends the agent, seconds"
+    )
+    zeros_s: float = Field(
+        1.5, ge=0.5, le=600, description="so long nothing but zeros from a microphone is no fault, seconds"
+    )
+    fault_command: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="run at each fault of the microphone, and when it is over"
+    )
 
 
 class Settings(Layered):
@@ -299,6 +350,7 @@ class Settings(Layered):
     forms: Forms = Forms()
     understand: Understand = Understand()
     agree: Agree = Agree()
+    speak: Speak = Speak()
     keep: Keep = Keep()
     deliver: Deliver = Deliver()
     watch: Watch = Watch()
@@ -313,6 +365,8 @@ class Settings(Layered):
         seats = [("first", understand.first), ("second", understand.second)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):
             yield from _unknown(("understand", seat), taken_by, understand.interpreters)
+        yield from _no_cascade(understand)
+        yield from _unknown(("speak", "client"), self.speak.client, understand.clients)
         for name, interpreter in understand.interpreters.items():
             here = ("understand", "interpreters", name)
             yield from _unknown((*here, "client"), interpreter.client, understand.clients)
@@ -350,6 +404,16 @@ class Settings(Layered):
     def catalogue_directory(self) -> Path:
         """Where the catalogue files are."""
         return self.forms.catalogue or shipped("config") / "catalogue"
+
+
+def _no_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
+    """The fault of mode cascade where what is asked first is none."""
+    first = understand.interpreters.get(understand.first or "")
+    if understand.mode is Mode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
+        told = (
+            f"is {understand.first!r}, of kind {first.kind}, but mode is cascade; name a cascade, or set another mode"
+        )
+        yield ("understand", "first"), told
 
 
 def _of_another_kind(

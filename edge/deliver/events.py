@@ -19,7 +19,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from edge.chain import PublicKey
 from edge.config import shipped
-from edge.records import Entry, Minted, Receipt, ReceiptOutcome
+from edge.records import Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
 
 MEDIA_TYPE = "application/cloudevents+json"
 """Content type of a CloudEvents event in structured JSON mode."""
@@ -39,6 +39,10 @@ SCHEMAS = {
 
 RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 """CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
+
+AMENDED_DATA = "urn:dockvoice:event:entry-amended:1#data"
+CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"
+"""The same of one that amends or cancels another."""
 
 WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"
 """The same of a withheld one."""
@@ -66,7 +70,7 @@ class Early:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status`."""
+    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status|control`."""
 
     prefix: str
     site: str
@@ -81,7 +85,7 @@ class Topics:
     def of(cls, prefix: str, topic: str) -> Topics:
         """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
         match topic.removeprefix(f"{prefix}/").split("/"):
-            case [site, device, "entries" | "receipts" | "status"] if topic.startswith(f"{prefix}/"):
+            case [site, device, "entries" | "receipts" | "status" | "control"] if topic.startswith(f"{prefix}/"):
                 return cls(prefix, site, device)
             case _:
                 raise MalformedMessage(f"{topic!r}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
@@ -102,44 +106,72 @@ class Topics:
         return f"{self.prefix}/{self.site}/{self.device}/status"
 
     @property
+    def control(self) -> str:
+        """Where the device takes orders, if it is set to."""
+        return f"{self.prefix}/{self.site}/{self.device}/control"
+
+    @property
     def source(self) -> str:
         """CloudEvents' `source` of the device's events."""
         return f"/sites/{self.site}/devices/{self.device}"
 
 
 def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_believed: bool = True) -> dict[str, Any]:
-    """The event that says `entry` was recorded. The same arguments always give the same event.
+    """The event that says `entry` was recorded: or amended, or cancelled, as its act is.
 
-    `clock_believed`: whether the wall clock was right when it was recorded, as far as the device knew.
+    The same arguments always give the same event. `clock_believed`: whether the wall clock was right when it was
+    recorded, as far as the device knew.
     """
-    reading = entry.reading
+    kind, schema = _KINDS[entry.act]
     return {
         **({} if clock_believed else {CLOCK: UNSYNCHRONISED}),
         "specversion": "1.0",
         "id": minted.event_id,
         "source": f"/sites/{site}/devices/{device}",
-        "type": RECORDED,
+        "type": kind,
         "subject": entry.form,
         "time": timestamp(entry.recorded_at),
         "datacontenttype": "application/json",
-        "dataschema": RECORDED_DATA,
+        "dataschema": schema,
         "sequence": str(minted.sequence),
         "sequencetype": "Integer",
-        "data": {
-            "form": entry.form,
-            "fields": dict(entry.fields),
-            "operator": entry.operator,
-            "utterance": {
-                "id": entry.utterance_id,
-                "audio_sha256": entry.audio_sha256,
-                "audio_seconds": round(entry.audio_seconds, 3),
-            },
-            "reading": {
-                "interpreter": reading.interpreter,
-                "heard": {name: " ".join(field.words) for name, field in reading.fields.items()},
-                "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
-            },
+        "data": _data(entry),
+    }
+
+
+_KINDS = {
+    Act.RECORD: (RECORDED, RECORDED_DATA),
+    Act.AMEND: (AMENDED, AMENDED_DATA),
+    Act.CANCEL: (CANCELLED, CANCELLED_DATA),
+}
+"""Type and `dataschema` of the event of an entry, by its act."""
+
+
+def _data(entry: Entry) -> dict[str, Any]:
+    named = {Act.AMEND: "amends", Act.CANCEL: "cancels"}.get(entry.act)
+    replaces = {} if named is None else {named: entry.replaces}
+    utterance = _utterance(Recording(entry.utterance_id, entry.audio_sha256, entry.audio_seconds))
+    support = {"support": [_utterance(one) for one in entry.support]} if entry.support else {}
+    said = {**replaces, "form": entry.form, "operator": entry.operator, "utterance": utterance, **support}
+    if entry.act is Act.CANCEL:
+        return said
+    reading = entry.reading
+    return {
+        **said,
+        "fields": dict(entry.fields),
+        "reading": {
+            "interpreter": reading.interpreter,
+            "heard": {name: " ".join(field.words) for name, field in reading.fields.items()},
+            "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
         },
+    }
+
+
+def _utterance(recording: Recording) -> dict[str, Any]:
+    return {
+        "id": recording.utterance_id,
+        "audio_sha256": recording.audio_sha256,
+        "audio_seconds": round(recording.audio_seconds, 3),
     }
 
 
@@ -180,14 +212,22 @@ def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[s
 
 
 def status(
-    state: Literal["online", "offline"], *, site: str, device: str, key: PublicKey, time: datetime | None = None
+    state: Literal["online", "offline"],
+    *,
+    site: str,
+    device: str,
+    key: PublicKey,
+    time: datetime | None = None,
+    microphone: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The retained word on a device's connection, and the key it signs with.
 
-    A last will carries no time, since nobody knows it beforehand.
+    A last will carries no time, since nobody knows it beforehand. `microphone` is how the device listens: mode, muted,
+    faults; a device that only replays has none.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
-    return said if time is None else {**said, "time": timestamp(time)}
+    heard = {} if microphone is None else {"microphone": dict(microphone)}
+    return {**said, **heard} if time is None else {**said, **heard, "time": timestamp(time)}
 
 
 def timestamp(moment: datetime) -> str:
@@ -227,6 +267,13 @@ def read_answer(payload: bytes) -> Receipt | Early:
     if message["outcome"] == EARLY:
         return Early(message["event_id"], message["sequence"], message["expected"])
     return Receipt(message["event_id"], ReceiptOutcome(message["outcome"]), tuple(message["reasons"]))
+
+
+def read_order(payload: bytes) -> str:
+    """What somebody asks of the device's headset: mute, unmute, talk or done. Raises MalformedMessage."""
+    message = _parse(payload)
+    _check(message, _validator("control.schema.json"))
+    return str(message["order"])
 
 
 @cache

@@ -2,7 +2,8 @@
 
 A file `docks.csv` is the catalogue `docks`. Its header is `value`, `value,spoken` or `value,spoken,check`. `spoken`
 holds further ways to say the value, separated by `|` ("blue door|the cold one"), where the field's usual spoken form is
-not enough. `check` is the word or the digits on the sign at that place: who says them has read the sign.
+not enough. `check` is the word or the digits on the sign at that place: who says them has read the sign. A sign may
+carry several, separated by `|`: they are asked for in turn, so that nobody learns one by heart.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from edge.errors import Misconfigured
 HEADERS = (["value"], ["value", "spoken"], ["value", "spoken", "check"])
 SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")
 """Words in small letters, as a recogniser writes them."""
-CHECK = re.compile(r"[a-z]+|[0-9]+")
-"""One word, or digits, which are said one by one or in pairs."""
+CHECK = re.compile(r"(?:[a-z]+|[0-9]+)(?:\|(?:[a-z]+|[0-9]+))*")
+"""Each is one word, or digits, which are said one by one or in pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Catalogue:
     """The known values, by catalogue name, each with the further ways to say it."""
 
     entries: Mapping[str, Mapping[str, tuple[str, ...]]]
-    checks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By catalogue name, the check word or digits of each value that has some."""
+    checks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """By catalogue name, the check words or digits of each value that has some."""
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -37,13 +38,15 @@ class Catalogue:
         if not directory.is_dir():
             raise Misconfigured(f"{directory}: no such directory; catalogues are files NAME.csv in it")
         entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
-        checks: dict[str, Mapping[str, str]] = {}
+        checks: dict[str, Mapping[str, tuple[str, ...]]] = {}
         faults: list[str] = []
         for path in sorted(directory.glob("*.csv")):
             rows = _rows(path)
             faults += _faults(rows, path)
             entries[path.stem] = MappingProxyType({row[0]: _alternatives(row) for _, row in rows[1:] if row})
-            checks[path.stem] = MappingProxyType({row[0]: row[2] for _, row in rows[1:] if "".join(row[2:])})
+            checks[path.stem] = MappingProxyType(
+                {row[0]: tuple(row[2].split("|")) for _, row in rows[1:] if "".join(row[2:])}
+            )
         if faults:
             raise Misconfigured("; ".join(faults))
         return cls(MappingProxyType(entries), MappingProxyType(checks))
@@ -56,9 +59,9 @@ class Catalogue:
         """The further ways to say the values of one catalogue: spoken words to value."""
         return {words: value for value, alternatives in self._named(name).items() for words in alternatives}
 
-    def check(self, name: str, value: str) -> str | None:
-        """The check word or digits of a value; None where it has none."""
-        return self.checks.get(name, {}).get(value)
+    def checks_of(self, name: str, value: str) -> tuple[str, ...]:
+        """The check words or digits of a value, in the order of its sign; empty where it has none."""
+        return self.checks.get(name, {}).get(value, ())
 
     def _named(self, name: str) -> Mapping[str, tuple[str, ...]]:
         if name not in self.entries:
@@ -115,4 +118,4 @@ def _row_faults(row: list[str], columns: int, where: str) -> Iterator[str]:
         if not SPOKEN.fullmatch(words):
             yield f"{where}: column spoken: {words!r} must be words in small letters, alternatives separated by |"
     if len(row) == len(HEADERS[-1]) and row[2] and not CHECK.fullmatch(row[2]):
-        yield f"{where}: column check: {row[2]!r} must be one word in small letters, or digits"
+        yield f"{where}: column check: {row[2]!r} must be one word in small letters, or digits; several: w|w"

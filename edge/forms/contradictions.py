@@ -72,9 +72,8 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
     voice = keywords["x-voice"]
     units = {"unit"} if voice.get("units") else set()
     yield from _unreadable(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
-    for lower, upper in (("minLength", "maxLength"), ("minimum", "maximum")):
-        if lower in keywords and upper in keywords and keywords[lower] > keywords[upper]:
-            yield f"{where}/{lower}: {keywords[lower]} is above {upper} {keywords[upper]}: nothing would be valid"
+    yield from _upside_down(keywords, where)
+    yield from _upside_down(voice.get("usual", {}), f"{where}/x-voice/usual")
     for limit in {"pattern", "minLength", "maxLength"} & keywords.keys() if "enum" in keywords else ():
         yield f"{where}/{limit}: stands beside 'enum', which says already which values there are; remove one"
     if voice["spoken"] == Spoken.ENUM and "enum" not in keywords and "catalogue" not in voice:
@@ -83,8 +82,16 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
         yield f"{where}/x-voice/last_digits: needs a 'catalogue', whose values it says by their last digits"
     if "check_digit" in voice and voice["spoken"] != Spoken.DIGITS:
         yield f"{where}/x-voice/check_digit: a GS1 key is spoken as {Spoken.DIGITS}, not as {voice['spoken']}"
+    if voice.get("exception") and "enum" not in keywords:
+        yield f"{where}/x-voice/exception: needs an 'enum', whose values are said by themselves"
     if "pattern" in keywords:
         yield from _pattern_faults(keywords["pattern"], voice["spoken"], f"{where}/pattern")
+
+
+def _upside_down(limits: Mapping[str, Any], where: str) -> Iterator[str]:
+    for lower, upper in (("minLength", "maxLength"), ("minimum", "maximum")):
+        if lower in limits and upper in limits and limits[lower] > limits[upper]:
+            yield f"{where}/{lower}: {limits[lower]} is above {upper} {limits[upper]}: nothing would be valid"
 
 
 def _pattern_faults(pattern: str, spoken: str, where: str) -> Iterator[str]:

@@ -3,12 +3,12 @@
 A form's file is JSON Schema 2020-12 in a stated subset (`subset.py`, told to authors in `schemas/README.md`):
 
 - the form: `$schema`, `$id`, `title`, `description`, `$comment`, `type: object`, `properties`, `required`,
-  `additionalProperties: false`, `x-voice` (`name`, `spoken_name`, `readback`);
+  `additionalProperties: false`, `x-voice` (`name`, `spoken_name`, `readback`, `terminator`);
 - a string field: `type`, `title`, `description`, `$comment`, `pattern` (`shape.py`), `minLength`, `maxLength`, `enum`,
-  `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`, `check_digit`, `last_digits`),
-  `x-languages`;
+  `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`, `check_digit`, `last_digits`,
+  `exception`), `x-languages`;
 - an integer field: `type`, `title`, `description`, `$comment`, `minimum`, `maximum`, `x-voice` (`labels`, `spoken`,
-  `ask`, `readback`, `units`), `x-languages` (language to `labels` and `units`, for transcripts).
+  `ask`, `readback`, `units`, `usual`), `x-languages` (language to `labels` and `units`, for transcripts).
 
 Any other keyword is refused by name and JSON pointer, and all faults of a file are told at once.
 """
@@ -76,12 +76,16 @@ class FormField:
     """How the value is read back: text around `{value}` and `{unit}`."""
     required: bool
     pattern: str | None
+    exception: bool
+    """Its values are said by themselves ("damaged"), and count once they are said twice or confirmed."""
     choices: tuple[str, ...]
     """The only values the form allows, from `enum`; empty: not limited so."""
     least: int | None
     """The least length of a string, the least value of an integer."""
     most: int | None
     """The greatest length of a string, the greatest value of an integer."""
+    usual: range | None
+    """The values of an integer that nobody wonders about; others are allowed too."""
 
     @property
     def shape(self) -> Shape | None:
@@ -120,6 +124,8 @@ class Form:
     description: str
     spoken_name: str
     fields: tuple[FormField, ...]
+    terminator: str | None
+    """The word that ends a sentence, which is confirmed where it is missing; None: a pause is enough."""
     template: str
     """How a whole entry is read back: text around each field's own readback."""
     schema: Mapping[str, Any]
@@ -139,6 +145,7 @@ class Form:
             description=schema.get("description", schema["title"]),
             spoken_name=voice["spoken_name"],
             fields=tuple(_field(name, keywords, schema) for name, keywords in schema["properties"].items()),
+            terminator=voice.get("terminator"),
             template=voice["readback"],
             schema=MappingProxyType(schema),
         )
@@ -164,8 +171,11 @@ class Form:
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
         """The entry, or what is there of one, as it is read back to the operator."""
         told = {field.name: field.told(fields[field.name]) for field in self.fields if field.name in fields}
-        whole = all(name in told for name in placeholders(self.template))
-        return self.template.format(**told) if whole else ", ".join(told.values())
+        named = placeholders(self.template)
+        if not all(name in told for name in named):
+            return ", ".join(told.values())
+        beside = [words for name, words in told.items() if name not in named]
+        return ", ".join([self.template.format(**told), *beside])
 
 
 def forms_in(directory: Path) -> Mapping[str, Form]:
@@ -225,9 +235,11 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         readback=voice["readback"],
         required=name in schema["required"],
         pattern=keywords.get("pattern"),
+        exception=voice.get("exception", False),
         choices=tuple(keywords.get("enum", ())),
         least=keywords.get("minLength", keywords.get("minimum")),
         most=keywords.get("maxLength", keywords.get("maximum")),
+        usual=range(voice["usual"]["minimum"], voice["usual"]["maximum"] + 1) if "usual" in voice else None,
     )
 
 

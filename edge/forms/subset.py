@@ -21,6 +21,8 @@ TEXT = {"type": "string", "minLength": 1}
 WORDS = {"type": "string", "pattern": "^[a-z]+(?: [a-z]+)*$"}
 """What may be spoken: words in small letters, as a recogniser writes them."""
 
+WORD = {"type": "string", "pattern": "^[a-z]+$"}
+
 WRITTEN = {"type": "string", "pattern": "^[a-zß-öø-ÿœ]+(?:[ '-][a-zß-öø-ÿœ]+)*$"}
 """What a transcript may carry: words in small letters, accents and all."""
 
@@ -78,6 +80,7 @@ STRING_FIELD = _object(
             catalogue=TEXT,
             check_digit={"enum": [str(key) for key in Gs1]},
             last_digits={"type": "integer", "minimum": FEWEST_LAST},
+            exception={"type": "boolean"},
         ),
         "x-languages": _written("labels"),
     },
@@ -92,6 +95,7 @@ INTEGER_FIELD = _object(
         "x-voice": _voice(
             [Spoken.CARDINAL],
             units={"type": "object", "propertyNames": WORDS, "additionalProperties": WORDS, "minProperties": 1},
+            usual=_object(["minimum", "maximum"], {"minimum": {"type": "integer"}, "maximum": {"type": "integer"}}),
         ),
         "x-languages": _written("labels", "units"),
     },
@@ -119,7 +123,12 @@ FORM = {
             "additionalProperties": {"const": False},
             "x-voice": _object(
                 ["name", "spoken_name", "readback"],
-                {"name": {"type": "string", "pattern": FORM_NAME}, "spoken_name": WORDS, "readback": TEXT},
+                {
+                    "name": {"type": "string", "pattern": FORM_NAME},
+                    "spoken_name": WORDS,
+                    "readback": TEXT,
+                    "terminator": WORD,
+                },
             ),
         },
     ),

@@ -30,6 +30,9 @@ DEEPEST_HZ, HIGHEST_HZ = 70.0, 400.0
 PERIODIC = 0.6
 """Autocorrelation from which a stretch is voiced. Machines and wind seldom get there, vowels mostly do."""
 
+ABOUT_AS_HIGH = 0.85
+"""Of the highest autocorrelation: a peak at the period itself, beside those at its multiples."""
+
 APART = 1.4
 """Another voice: so many times the median pitch, or less than its inverse. Speech strays by a third at most."""
 
@@ -49,7 +52,9 @@ def measured(segment: Segment) -> Acoustics:
     """The acoustics of an utterance. Takes a few milliseconds."""
     sound = np.frombuffer(segment.pcm, np.int16).astype(np.float64)
     speech = _between(sound, segment.speech_start - segment.start, segment.speech_end - segment.start)
-    around = np.concatenate((sound[: segment.speech_start - segment.start], sound[segment.speech_end - segment.start :]))
+    around = np.concatenate(
+        (sound[: segment.speech_start - segment.start], sound[segment.speech_end - segment.start :])
+    )
     loud, quiet = _voice_power(speech), _background_power(around, speech)
     return Acoustics(
         snr_db=float(10 * np.log10(max(loud - quiet, QUIETEST) / max(quiet, QUIETEST))),
@@ -79,7 +84,7 @@ def _voice_power(speech: Floats) -> float:
 
 
 def _background_power(around: Floats, speech: Floats) -> float:
-    """That of the quieter half of what was heard before and after the speech; within its pauses, where there is less."""
+    """That of the quieter half of what surrounds the speech; within its pauses, where nothing does."""
     powers = np.sort(_powers(around))
     outside = float(np.mean(powers[: max(1, len(powers) // 2)])) if len(powers) else None
     inside = _powers(speech)
@@ -114,6 +119,15 @@ def _pitches(speech: Floats) -> Floats:
     # What is shifted further overlaps less: without the correction, deep voices would seem less periodic.
     overlap = (STRETCH - np.arange(shortest, longest)) / STRETCH
     periodic = correlations[:, shortest:longest] / overlap / np.maximum(correlations[:, :1], QUIETEST)
-    voiced = periodic.max(axis=1) >= PERIODIC
-    pitches: Floats = SAMPLE_RATE / (shortest + periodic[voiced].argmax(axis=1))
+    voiced = periodic[periodic.max(axis=1) >= PERIODIC]
+    pitches: Floats = SAMPLE_RATE / (shortest + _first_peak(voiced))
     return pitches
+
+
+def _first_peak(periodic: Floats) -> NDArray[np.int64]:
+    """Where each row is first about as high as it ever is. Every multiple of a period is a peak too."""
+    inner = periodic[:, 1:-1]
+    peaks = (inner >= periodic[:, :-2]) & (inner >= periodic[:, 2:])
+    high = peaks & (inner >= ABOUT_AS_HIGH * periodic.max(axis=1, keepdims=True))
+    first: NDArray[np.int64] = np.where(high.any(axis=1), 1 + high.argmax(axis=1), periodic.argmax(axis=1))
+    return first

@@ -1,48 +1,24 @@
-"""The microphone as a source, through PortAudio.
+"""Capture: one opening of a sound device through PortAudio, and what it brings.
 
 PortAudio calls from its own thread every 20 ms; the callback copies, numbers, hands off, and does nothing else.
-Resampling, framing and watching over the microphone's health happen on the thread that listens.
-
-A stream from which nothing can be heard any more is closed and opened again, for a while. A fresh process alone sees
-sound cards that appeared since PortAudio was loaded, so after that while the listening ends with an error.
 """
 
 from __future__ import annotations
 
-import math
 import queue
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from edge.errors import Unavailable
-from edge.hear.claim import Claim, microphone_claim, source_claim
-from edge.hear.framing import FRAME_MS, FRAME_SAMPLES, Framing, floats
-from edge.hear.levels import level
-from edge.hear.microphone_health import Fault, MicrophoneEvent, MicrophoneHealth, Noticed
-from edge.hear.portaudio import portaudio
-from edge.hear.routing import Routing
-from edge.hear.sound_server import Gone, SoundServer
-from edge.records import SAMPLE_RATE, Frame
+from edge.hear.framing import FRAME_MS
+from edge.portaudio import TURN, portaudio
+from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS
 """Pieces that wait for the listening thread, at most: 10 s of sound, longer than any pause of a healthy machine."""
-
-SLICE_S = 0.2
-"""A wait for sound is made of such slices. When the whole process was stopped for a while, the clock ran but nothing
-was missed: only the slice under way expires, and what the sound server kept meanwhile is still heard."""
-
-REOPEN_EVERY_S = 0.5
-"""From one try to open the microphone again to the next."""
-
-ZEROS_REOPEN_S = (10, 20, 40)
-"""After so long with nothing but zeros the stream is opened anew, which wakes a Bluetooth link that died."""
-
-DIGITAL_SILENCE_S = 60
-"""Every real microphone has noise. One that was heard and then gives nothing but zeros for a minute, however often it
-was opened again, is for a fresh process to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +87,42 @@ class LossWatch:
         return round(more * self._rate) if more > self.TOLERANCE_S else 0
 
 
-class _Reopen(Exception):  # noqa: N818 - no error: the way out of a stream that is to be opened again
-    """Nothing can be heard from this stream any more."""
+class NotOpened(Exception):
+    """The device cannot be opened now: what PortAudio says, in one line."""
 
 
-class _Stream:
-    """One opening of the device: its pieces, from PortAudio's thread to the one that listens."""
+class Stream:
+    """One opening of a device."""
 
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
         self.channels = channels
         self.hand_off = HandOff(HAND_OFF_PIECES)
         self._counted = 0
+        self._device: Any = None
+
+    @classmethod
+    def open(cls, found: Mapping[str, Any]) -> Self:
+        """Open a device as `device_named` found it. Raises NotOpened."""
+        library = portaudio()
+        rate, channels = _format(library, found)
+        stream = cls(rate, channels)
+        try:
+            with TURN:
+                stream._device = library.RawInputStream(
+                    device=found["index"],
+                    samplerate=rate,
+                    channels=channels,
+                    dtype="int16",
+                    blocksize=rate * FRAME_MS // 1000,
+                    callback=stream.heard,
+                    finished_callback=stream.finished,
+                )
+                stream._device.start()
+        except library.PortAudioError as fault:
+            stream.close()
+            raise NotOpened(_line(fault)) from None
+        return stream
 
     def heard(self, sound: Any, samples: int, _time: Any, status: Any) -> None:
         """PortAudio's callback: an exception here would stop the stream, and waiting would lose sound."""
@@ -133,151 +133,73 @@ class _Stream:
         """PortAudio's word that no callback follows."""
         self.hand_off.put(None)
 
-    def start(self, library: Any, index: int) -> Any:
-        """Open the device; raises PortAudio's errors."""
-        opened = library.RawInputStream(
-            device=index,
-            samplerate=self.rate,
-            channels=self.channels,
-            dtype="int16",
-            blocksize=self.rate * FRAME_MS // 1000,
-            callback=self.heard,
-            finished_callback=self.finished,
-        )
-        opened.start()
-        return opened
-
-
-class Microphone:
-    """A sound device, listened to until it is closed, or cannot be heard for too long. Used once.
-
-    `device` is PortAudio's name or number, None its default. `stall_s` is how long nothing can be heard before it is
-    given up, in seconds by the monotonic clock; until then it is opened again and again. `tell` hears, on the listening
-    thread, of each fault that begins or ends. `zeros_s` is how long nothing but zeros is no fault, `source` the sound
-    server's name for what to record from (None: what was recorded from first).
-    """
-
-    name = "microphone"
-    live = True
-
-    def __init__(
-        self,
-        device: str | int | None,
-        stall_s: float,
-        tell: Callable[[MicrophoneEvent], None] = lambda _: None,
-        *,
-        zeros_s: float = 1.5,
-        source: str | None = None,
-        server: SoundServer | None = None,
-    ) -> None:
-        self.dropped = 0
-        """Samples (16 kHz) that were lost between the device and the listening thread."""
-        self._device = device
-        self._stall_s = stall_s
-        self._tell = tell
-        self._health = MicrophoneHealth(zeros_s=zeros_s, source=source)
-        self._server = server or SoundServer()
-        self._closed = False
-        self._sounded = False
-        self._position = 0
-        self._heard_at = 0.0
-        self._claims: list[Claim] = []
-        self._claimed: str | None = None
-        self._stream: _Stream | None = None
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield sound as it comes; where some was lost, or the device was opened again, the numbering leaves a gap.
-
-        Raises Unavailable when there is no such device or it cannot be heard for `stall_s`, AlreadyRunning when another
-        process listens to it.
-        """
-        library = portaudio()
-        try:
-            while not self._closed:
-                try:
-                    yield from self._listen(library)
-                except _Reopen:
-                    self._wait_a_little()
-        finally:
-            self._server.close()
-            for claim in self._claims:
-                claim.release()
-
     def close(self) -> None:
-        """End `frames`, from any thread, once it has yielded what was taken until now."""
-        self._closed = True
-        if self._stream is not None:
-            self._stream.hand_off.put(None)
+        """Give the device back."""
+        device, self._device = self._device, None
+        if device is not None:
+            with TURN:
+                device.abort()
+                device.close()
 
-    def _listen(self, library: Any) -> Iterator[Frame]:
-        """One opening of the device, from its first sound to its last. Raises _Reopen where that was not wanted."""
-        opened = self._opened(library)
-        if opened is None:
-            raise _Reopen
-        stream, device = opened
-        self._stream = stream
-        try:
-            yield from self._framed(stream)
-        finally:
-            device.abort()
-            device.close()
 
-    def _opened(self, library: Any) -> tuple[_Stream, Any] | None:
-        """None where it cannot be opened again yet. Raises Unavailable the first time, and when it took too long."""
-        try:
-            found = library.query_devices(self._device, "input")
-            self._claim(str(found["name"]))
-            stream = _Stream(*_format(library, found))
-            self._health.opened(stream.rate)
-            return stream, stream.start(library, found["index"])
-        except (library.PortAudioError, ValueError) as fault:  # ValueError: no device of that name, or several
-            if not self._claims or not self._heard_at:
-                raise Unavailable(self._told(f"cannot be opened ({_line(fault)}); there are: {_listed()}")) from None
-            self._give_up_in_time()
-            return None
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device one can listen to."""
 
-    def _claim(self, name: str) -> None:
-        if not self._claims:
-            self._claims.append(microphone_claim(name).take())
+    index: int
+    name: str
+    rate: int
+    """What it does by itself, samples a second."""
+    channels: int
+    is_default: bool
 
-    def _framed(self, stream: _Stream) -> Iterator[Frame]:
-        framing, watch, expected = Framing(stream.rate, start=self._position), LossWatch(stream.rate), 0
-        for piece in self._sound(stream):
-            missing = piece.start - expected + watch.lost(piece)
-            expected = piece.end
-            lost = bool(missing) or piece.overflowed
-            self._judge(self._health.heard(level(piece.pcm), piece.end, piece.arrived, lost=lost))
-            if lost:
-                yield from framing.end()
-                gap = max(1, math.ceil(missing / stream.rate * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
-                self.dropped += gap
-                framing = Framing(stream.rate, start=framing.position + gap)
-            yield from framing.take(floats(piece.pcm).reshape(-1, stream.channels))
-            self._position = framing.position + FRAME_SAMPLES  # should this stream end here, the next leaves a gap
-        yield from framing.end()
 
-    def _sound(self, stream: _Stream) -> Iterator[Piece]:
-        """The pieces of a stream that is well: each after the microphone's health was looked at."""
-        zeros_since = 0
-        for piece in self._pieces(stream):
-            if any(piece.pcm):
-                self._sounded, zeros_since = True, piece.end
-            elif (silent := piece.end - zeros_since) > DIGITAL_SILENCE_S * stream.rate and self._sounded:
-                raise Unavailable(self._told(f"gave nothing but zeros for {DIGITAL_SILENCE_S} s; is it muted or gone?"))
-            yield piece
+def device_named(device: str | int | None) -> Mapping[str, Any]:
+    """What PortAudio knows of the device of that name or number, None its default. Raises NotOpened, Unavailable."""
+    library = portaudio()
+    try:
+        found: Mapping[str, Any] = library.query_devices(device, "input")
+    except (library.PortAudioError, ValueError) as fault:  # ValueError: no device of that name, or several
+        raise NotOpened(_line(fault)) from None
+    return found
 
-    def _pieces(self, stream: _Stream) -> Iterator[Piece]:
-        while True:
-            self._ask_server()
-            try:
-                piece = stream.hand_off.take(SLICE_S)
-            except queue.Empty:
-                self._judge(self._health.waited(SLICE_S))
-                continue
-            if piece is None:
-                break
-            self._heard_at = piece.arrived
-            self._tell_all(self._health.sound())
-            yield piece
-        if not self._closed:
-            self._judge(self._health.stopped(server_gone=isinstance(self._server.now(), Gone)))
+
+def devices() -> list[Device]:
+    """The devices one can listen to. Raises Unavailable."""
+    library = portaudio()
+    default = library.default.device[0]
+    inputs = [one for one in library.query_devices() if one["max_input_channels"]]
+    return [
+        Device(
+            index=one["index"],
+            name=one["name"],
+            rate=int(one["default_samplerate"]),
+            channels=one["max_input_channels"],
+            is_default=one["index"] == default,
+        )
+        for one in inputs
+    ]
+
+
+def microphones() -> list[str]:
+    """The devices one can listen to, as `number name`; either may stand in the settings. Raises Unavailable."""
+    return [f"{one.index} {one.name}" for one in devices()]
+
+
+def unopened(told: str, why: NotOpened) -> Unavailable:
+    """What to say of a microphone that cannot be opened, and which others there are."""
+    return Unavailable(f"{told}: cannot be opened ({why}); there are: {', '.join(microphones()) or 'none'}")
+
+
+def _format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:
+    """The rate and channel count to open with: 16 kHz mono where the device can, else what it does by itself."""
+    own = int(found["default_samplerate"])
+    for rate in (SAMPLE_RATE, own):
+        with suppress(library.PortAudioError):
+            library.check_input_settings(found["index"], channels=1, dtype="int16", samplerate=rate)
+            return rate, 1
+    return own, int(found["max_input_channels"])
+
+
+def _line(fault: Exception) -> str:
+    return " ".join(str(fault).split())

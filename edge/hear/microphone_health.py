@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from edge.hear.levels import Level
 from edge.hear.routing import Routing
+from edge.records import SAMPLE_RATE
 
 STUCK_S = 1.5
 """Callbacks come every 20 ms; a loaded machine holds them up for some tenths of a second."""
@@ -38,9 +39,9 @@ LOSSES = 3
 
 LOSING_S = 10.0
 
-RATE_WINDOW_S = 0.4
+RATE_WINDOW_S = 0.3
 RATE_WINDOWS = 4
-"""A rate is wrong when all of so many windows in a row drift the same way: 1.6 s."""
+"""A rate is wrong when all of so many windows in a row drift the same way: 1.2 s, and 0.3 s to begin with."""
 
 RATE_DRIFT = 0.06
 """By so much of itself each window must drift. Takes 44.1 for 48 kHz (8 %); real clocks differ by 0.1 %."""
@@ -64,10 +65,11 @@ class Fault(StrEnum):
     LOSING_SOUND = "losing_sound"
 
 
-DEAF = frozenset(
-    {Fault.UNPLUGGED, Fault.SERVER_GONE, Fault.REROUTED, Fault.SUSPENDED, Fault.STUCK, Fault.WRONG_RATE}
-)
-"""With these nothing that comes may be heard: the stream is closed, and opened again."""
+STOPPED = (Fault.UNPLUGGED, Fault.SERVER_GONE, Fault.SUSPENDED, Fault.STUCK)
+"""Nothing comes any more: over as soon as anything does."""
+
+DEAF = frozenset({*STOPPED, Fault.REROUTED, Fault.WRONG_RATE})
+"""With these nothing that comes may be heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +101,36 @@ class RateWatch:
         self._before: float | None = None
         self._drifts: deque[float] = deque(maxlen=RATE_WINDOWS)
 
-    def measured(self, end: int, arrived: float) -> float | None:
-        """The true rate when it is another than it should be. `end` is the sample count, `arrived` in seconds.
+    def take(self, end: int, arrived: float) -> None:
+        """The sample count after a piece, and when it arrived, in seconds.
 
-        The smallest lag within a window counts: one late piece means nothing.
+        The smallest lag within a window counts: one late piece means nothing, what was held up comes in a burst.
         """
         lag = arrived - end / self._rate
         if self._window_end is None:
             self._window_end = arrived + RATE_WINDOW_S
         if arrived < self._window_end:
             self._smallest = min(self._smallest, lag)
-            return None
+            return
         if self._before is not None:
             self._drifts.append((self._smallest - self._before) / RATE_WINDOW_S)
         self._before, self._smallest, self._window_end = self._smallest, lag, arrived + RATE_WINDOW_S
-        return self._rate * (1 - sum(self._drifts) / RATE_WINDOWS) if self._drifts_away() else None
 
-    def _drifts_away(self) -> bool:
-        if len(self._drifts) < RATE_WINDOWS:
-            return False
-        return all(drift > RATE_DRIFT for drift in self._drifts) or all(drift < -RATE_DRIFT for drift in self._drifts)
+    @property
+    def is_known(self) -> bool:
+        """Whether enough was heard to tell."""
+        return len(self._drifts) == RATE_WINDOWS
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it is known to be another rate."""
+        slow, fast = (all(sign * drift > RATE_DRIFT for drift in self._drifts) for sign in (1, -1))
+        return self.is_known and (slow or fast)
+
+    @property
+    def measured(self) -> float:
+        """Samples a second, as far as is known."""
+        return self._rate * (1 - sum(self._drifts) / RATE_WINDOWS)
 
 
 class MicrophoneHealth:
@@ -134,19 +146,21 @@ class MicrophoneHealth:
         """The source that should be recorded from, once it is known."""
         self.faults: dict[Fault, str] = {}
         """What is wrong now, and what was found."""
-        self.opened(16_000)
+        self.opened(SAMPLE_RATE)
 
     @property
-    def is_deaf(self) -> bool:
-        """Whether nothing that comes may be heard."""
-        return not DEAF.isdisjoint(self.faults)
+    def hears(self) -> bool:
+        """Whether what comes may be heard."""
+        return DEAF.isdisjoint(self.faults)
 
     def opened(self, rate: int) -> None:
-        """A stream was opened: counts begin anew. The faults that closed the one before end with the first sound."""
+        """A stream was opened: counts begin anew. What was wrong is over when something shows that it is."""
+        self.is_usable = True
+        """Whether the stream is worth being listened to; if not, another one is to be opened."""
         self._rate = rate
         self._came = False
         self._waited = 0.0
-        self._suspended = False
+        self._suspended = self._muted = False
         self._zeros = self._faint = self._loud = 0
         self._heard = 0
         self._clipped = 0.0
@@ -157,16 +171,11 @@ class MicrophoneHealth:
         """Sound came: its level, the sample count after it, when it came, and whether some was lost before it."""
         self._came, self._waited = True, 0.0
         self._heard = end
-        events = self._zeros_and_faint(piece) + self._clips(piece) + self._loses(lost)
-        if (rate := self._rate_watch.measured(end, arrived)) is not None:
-            events += self._begin(
-                Fault.WRONG_RATE, f"gives {rate:,.0f} samples a second where {self._rate:,} were agreed; opening it again"
-            )
-        return events
-
-    def sound(self) -> list[MicrophoneEvent]:
-        """What comes is heard again: every fault that closed a stream is over."""
-        return [event for fault in sorted(DEAF & self.faults.keys()) for event in self._end(fault)]
+        self._rate_watch.take(end, arrived)
+        over = [event for fault in (*STOPPED, *self._right_rate()) for event in self._end(fault)]
+        if Fault.REROUTED in self.faults:  # it is another microphone: its level says nothing about this one
+            return over
+        return [*over, *self._wrong_rate(), *self._silence(piece), *self._clips(piece), *self._loses(lost)]
 
     def waited(self, seconds: float) -> list[MicrophoneEvent]:
         """So much longer nothing came."""
@@ -174,20 +183,20 @@ class MicrophoneHealth:
         if self._suspended and self._waited >= SUSPENDED_S:
             return self._begin(Fault.SUSPENDED, "is suspended by the sound server; is it on and in range?")
         if self._waited >= (STUCK_S if self._came else OPENING_S):
-            return self._begin(Fault.STUCK, f"gave no sound for {self._waited:.1f} s; is it on and in range?")
+            return self._begin(Fault.STUCK, "gives no sound; is it on and in range?")
         return []
 
     def routed(self, routing: Routing) -> list[MicrophoneEvent]:
         """The sound server said where the stream records from."""
-        self._suspended = routing.suspended
+        self._suspended, self._muted = routing.suspended, routing.muted
         if routing.source is None:
             return []
         if self.wanted is None and not routing.is_monitor:
             self.wanted = routing.source
         if routing.source == self.wanted:
-            return []
+            return self._end(Fault.REROUTED)
         wanted = self.wanted or "any microphone"
-        gone = "" if self.wanted in routing.sources else ", which is not there; connect it again"
+        gone = "" if self.wanted in routing.sources else ", which is gone; connect it again"
         return self._begin(Fault.REROUTED, f"the sound server records from {routing.source}, not from {wanted}{gone}")
 
     def stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
@@ -196,19 +205,30 @@ class MicrophoneHealth:
             return self._begin(Fault.SERVER_GONE, "stopped: its sound server ended")
         return self._begin(Fault.UNPLUGGED, "stopped: it was unplugged, or its sound server ended; connect it again")
 
-    def _zeros_and_faint(self, piece: Level) -> list[MicrophoneEvent]:
-        self._zeros = self._zeros + piece.samples if piece.peak == 0 else 0
-        self._faint = self._faint + piece.samples if 0 < piece.peak <= FAINT else 0 if piece.peak else self._faint
-        self._loud = self._loud + piece.samples if piece.peak > FAINT else 0
+    def _right_rate(self) -> tuple[Fault, ...]:
+        return (Fault.WRONG_RATE,) if self._rate_watch.is_known and not self._rate_watch.is_wrong else ()
+
+    def _wrong_rate(self) -> list[MicrophoneEvent]:
+        if not self._rate_watch.is_wrong:
+            return []
+        rates = f"{self._rate_watch.measured:,.0f} samples a second where {self._rate:,} were agreed"
+        return self._begin(Fault.WRONG_RATE, f"gives {rates}; set its profile or rate at the sound server")
+
+    def _silence(self, piece: Level) -> list[MicrophoneEvent]:
         if piece.peak:
-            return self._end(Fault.DIGITAL_SILENCE) + self._faintness()
+            self._zeros = 0
+            return self._end(Fault.DIGITAL_SILENCE) + self._faintness(piece)
+        self._zeros += piece.samples
         if self._zeros < self._zeros_s * self._rate:
             return []
-        return self._begin(Fault.DIGITAL_SILENCE, "gives nothing but zeros; is it muted, or its Bluetooth link dead?")
+        why = "it is muted at the sound server" if self._muted else "is it muted, or its Bluetooth link dead?"
+        return self._begin(Fault.DIGITAL_SILENCE, f"gives nothing but zeros; {why}")
 
-    def _faintness(self) -> list[MicrophoneEvent]:
+    def _faintness(self, piece: Level) -> list[MicrophoneEvent]:
+        self._faint = self._faint + piece.samples if piece.peak <= FAINT else 0
+        self._loud = 0 if self._faint else self._loud + piece.samples
         if self._faint >= FAINT_S * self._rate:
-            return self._begin(Fault.VERY_QUIET, "hardly gives any sound; turn up its gain, or look whether it is muted")
+            return self._begin(Fault.VERY_QUIET, "hardly gives any sound; turn up its gain, or see whether it is muted")
         return self._end(Fault.VERY_QUIET) if self._loud >= self._rate else []
 
     def _clips(self, piece: Level) -> list[MicrophoneEvent]:
@@ -224,10 +244,12 @@ class MicrophoneHealth:
         while self._losses and self._losses[0] <= self._heard - LOSING_S * self._rate:
             self._losses.popleft()
         if len(self._losses) >= LOSSES:
-            return self._begin(Fault.LOSING_SOUND, "loses sound again and again; is the machine or the link overloaded?")
+            return self._begin(Fault.LOSING_SOUND, "loses sound again and again; is the machine or its link too busy?")
         return self._end(Fault.LOSING_SOUND) if not self._losses else []
 
     def _begin(self, fault: Fault, what: str) -> list[MicrophoneEvent]:
+        if fault in STOPPED or fault is Fault.WRONG_RATE:
+            self.is_usable = False
         if fault in self.faults:
             return []
         self.faults[fault] = what

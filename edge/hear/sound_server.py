@@ -91,7 +91,7 @@ class SoundServer:
         # A file, not a pipe: a long answer must not stop for want of a reader.
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it has been read
         with suppress(OSError):  # no processes left to be had: asked again a second later
-            self._question = subprocess.Popen(
+            self._question = subprocess.Popen(  # noqa: S603 - words of ours, no shell
                 [self._pactl, "-f", "json", "list"],
                 stdin=subprocess.DEVNULL,
                 stdout=self._answer,
@@ -107,7 +107,7 @@ class SoundServer:
         listing = self._answer.read()
         self._forget()
         if code != 0:
-            return Gone.GONE if self._knows else None
+            return self._unanswered()
         try:
             found = routing(listing, os.getpid())
         except (ValueError, KeyError, TypeError) as fault:
@@ -116,6 +116,12 @@ class SoundServer:
             return None
         self._knows = True
         return found
+
+    def _unanswered(self) -> Gone | None:
+        if self._knows:
+            return Gone.GONE
+        self._pactl = None  # no server when the device was opened: the sound comes from elsewhere, and always will
+        return None
 
     def _forget(self) -> None:
         if self._answer is not None:

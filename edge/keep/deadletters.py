@@ -42,7 +42,7 @@ class DeadLetters(JournalView):
     def retry(self, which: str, who: str) -> Dossier:
         """Let a dead letter be sent as it is, or an utterance under review be read, at the next start.
 
-        `which` is as in `dossier`. Raises UnreadableInput for what waits for nobody, Unfinished for a letter whose
+        `which` is as in `dossier`. Raises UnreadableInput for what waits for no person, Unfinished for a letter whose
         tombstone may still be on its way: its receipt could be taken for that of the letter.
         """
         found = self._waiting_for_a_person(which)
@@ -63,7 +63,7 @@ class DeadLetters(JournalView):
     def discard(self, which: str, who: str, reason: str) -> Dossier:
         """Give up a dead letter, or an utterance under review. Its rows and its recording stay, with who and why.
 
-        `which` is as in `dossier`. Raises UnreadableInput for what waits for nobody.
+        `which` is as in `dossier`. Raises UnreadableInput for what waits for no person.
         """
         found = self._waiting_for_a_person(which)
         with self._writing():
@@ -78,12 +78,19 @@ class DeadLetters(JournalView):
                 self._db.execute("UPDATE outbox SET state = 'discarded' WHERE event_id = ?", [found.event_id])
         return found
 
+    def under_review_as(self, which: str) -> Dossier:
+        """An utterance under review. `which` is as in `dossier`. Raises UnreadableInput for what is not."""
+        found = self._waiting_for_a_person(which)
+        if found.review is None:
+            raise UnreadableInput(f"{which}: has its entry already; `dockvoice queue retry` sends it as it is")
+        return found
+
     def _waiting_for_a_person(self, which: str) -> Dossier:
         found = self.dossier(which)
         if found.state is not OutboxState.DEAD and found.review is None:
             state = found.state or found.outcome or "not read yet"
             raise UnreadableInput(
-                f"{which}: waits for nobody (it is {state}); `dockvoice queue list --held` shows what does"
+                f"{which}: waits for no person (it is {state}); `dockvoice queue list --held` shows what does"
             )
         return found
 

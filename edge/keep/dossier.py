@@ -24,7 +24,7 @@ class Decision:
     """What a person decided."""
 
     decision: str
-    """`retry`, `discard` or `stand`."""
+    """`retry`, `discard`, `stand` or `accept`."""
     who: str
     reason: str | None
     decided_at: str

@@ -34,7 +34,7 @@ _RESTED_ON = """
 
 _LED_TO_NOTHING = """
     SELECT utterance_id FROM utterances WHERE evidence = 'removed' AND source = 'microphone' AND review IS NULL
-        AND outcome IN ('ask', 'repeat', 'ignore') AND heard_at <= :heard_at
+        AND outcome IN ('ask', 'repeat', 'ignore', 'heed', 'cancel') AND heard_at <= :heard_at
 """
 
 _BYTES = """

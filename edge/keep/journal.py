@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,9 +29,11 @@ from edge import chain
 from edge.chain import PublicKey
 from edge.errors import StorageFailed
 from edge.keep import committed, evidence, forgetting, rows
-from edge.keep.answers import Answers, AnswersView
+from edge.keep.answers import AnswersView
+from edge.keep.conversing import Conversing
 from edge.keep.database import JOURNAL, check_at_work, open_for_reading
 from edge.keep.disk import DiskFull, make_directory, refusals
+from edge.keep.drafts import Turn, draft_json, recordings_json
 from edge.keep.entrylog import EntryLog
 from edge.keep.evidence import Evidence
 from edge.keep.identity import KEY, DeviceKey
@@ -56,7 +59,7 @@ __all__ = ["Counts", "Journal", "JournalView", "KeptEntry", "KeptUtterance"]
 log = logging.getLogger(__name__)
 
 
-class Journal(Answers):
+class Journal(Conversing):
     """A device's journal, open to be written by this process alone."""
 
     _key: DeviceKey
@@ -133,9 +136,7 @@ class Journal(Answers):
         if verdict.outcome is Outcome.ACCEPT:
             raise ValueError(f"{utterance_id}: what is accepted is committed, not concluded")
         with self._writing():
-            if self._owed(utterance_id) is not None:
-                raise ValueError(f"{utterance_id}: is committed already, which cannot be taken back")
-            self._decide(utterance_id, reading, verdict)
+            self._conclude(utterance_id, reading, verdict)
 
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
         """Keep an entry and owe its event, in one transaction. From here it cannot be lost or doubled.
@@ -147,16 +148,34 @@ class Journal(Answers):
         if verdict.outcome is not Outcome.ACCEPT:
             raise ValueError(f"{entry.utterance_id}: what is committed must be accepted, not {verdict.outcome}")
         with self._writing():
-            if (owed := self._owed(entry.utterance_id)) is not None:
-                return owed
-            self._decide(entry.utterance_id, entry.reading, verdict)
-            self._demand_evidence(entry)
-            minted = self._mint()
-            reading = rows.reading_json(entry.reading)
-            event = chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
-            owed = OutboxRow(minted.event_id, minted.sequence, rows.to_json(event))
-            self._enter(entry, event, owed)
-            self._entry_log.append(committed.rows_of(self._db, owed.sequence))
+            return self._commit(entry, verdict, render)
+
+    def accept(
+        self, entry: Entry, verdict: Verdict, who: str, reason: str | None, render: Callable[[Minted], dict[str, Any]]
+    ) -> OutboxRow:
+        """Commit the entry that a person makes of an utterance under review; his name and reason stay beside it.
+
+        Raises as `commit` does, and UnreadableInput for what is not under review.
+        """
+        found = self.under_review_as(entry.utterance_id)
+        with self._writing():
+            self._note(found, "accept", who, reason)
+            self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
+            return self._commit(entry, verdict, render)
+
+    def turn(self, turn: Turn, render: Callable[[Entry, Minted], dict[str, Any]]) -> OutboxRow | None:
+        """Keep what one step of the dialogue changed, in one transaction; the event that is owed by it, if one is.
+
+        Raises as `conclude` and `commit` do: then nothing of it was kept.
+        """
+        agreed = turn.agreed
+        with self._writing():
+            for noted in turn.noted:
+                self._conclude(noted.utterance_id, noted.reading, noted.verdict)
+            for parked in turn.parked:
+                self._park(parked)
+            owed = None if agreed is None else self._commit(agreed.entry, agreed.verdict, partial(render, agreed.entry))
+            self._db.execute("UPDATE conversation SET draft = ?, operator = ?", [draft_json(turn.draft), turn.operator])
         return owed
 
     def sent(self, event_id: str) -> None:
@@ -253,6 +272,24 @@ class Journal(Answers):
     def _recording(self, row: Row) -> Evidence:
         return Evidence(self._directory / row["audio_path"], row["audio_sha256"], row["samples"] / SAMPLE_RATE)
 
+    def _conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
+        if self._owed(utterance_id) is not None:
+            raise ValueError(f"{utterance_id}: is committed already, which cannot be taken back")
+        self._decide(utterance_id, reading, verdict)
+
+    def _commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
+        if (owed := self._owed(entry.utterance_id)) is not None:
+            return owed
+        self._decide(entry.utterance_id, entry.reading, verdict)
+        self._demand_evidence(entry)
+        minted = self._mint()
+        reading = rows.reading_json(entry.reading)
+        event = chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
+        owed = OutboxRow(minted.event_id, minted.sequence, rows.to_json(event))
+        self._enter(entry, event, owed)
+        self._entry_log.append(committed.rows_of(self._db, owed.sequence))
+        return owed
+
     def _decide(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
         changed = self._db.execute(
             "UPDATE utterances SET outcome = :outcome, reasons = :reasons, fields = :fields, ask = :ask, "
@@ -291,6 +328,9 @@ class Journal(Answers):
                 "fields": rows.to_json(dict(entry.fields)),
                 "operator": entry.operator,
                 "recorded_at": rows.to_time(entry.recorded_at),
+                "act": entry.act.value,
+                "replaces": entry.replaces,
+                "support": recordings_json(entry.support),
             },
         )
         self._insert("audit", {**identity, **rows.audit_columns(event, self._key.public)})

@@ -169,10 +169,12 @@ def _review(directory: Path, db: Database) -> int:
             _keep_for_review(directory, db, path)
     marked = db.execute(
         "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
-        "WHERE outcome IS NULL OR outcome = 'accept' AND evidence <> 'removed' "
-        "AND utterance_id NOT IN (SELECT utterance_id FROM entries)",
+        "WHERE outcome IS NULL OR outcome IN ('accept', 'hold') AND evidence <> 'removed' "
+        "AND utterance_id NOT IN (SELECT utterance_id FROM entries) "
+        "AND utterance_id NOT IN (SELECT value FROM entries, json_each(support))",
         [JOURNAL_LOST],
     )
+    db.execute("UPDATE conversation SET draft = NULL")  # as old as the journal: it may long be an entry
     return marked.rowcount
 
 

@@ -3,10 +3,12 @@
 utterances  what was heard, written before anything reads it; `outcome` is NULL until a verdict falls. `review` says why
             a person must look at it first, `flag` why at its entry, which stands. `evidence`: its recording is needed,
             is spare, or was removed to make room
-entries     what operators meant: one row per accepted utterance, never changed
+entries     what operators meant: one row per accepted utterance, never changed. An entry that amends or cancels names
+            the event that it replaces; `support` lists the further utterances that it rests on
 audit       the chain over the entries' events (see `edge/chain.py`), never changed
 outbox      each entry's event as published, and what became of it; owed until `settled_at`. Of a dead letter the
             `tombstone` is published in the place of its `body`
+conversation  its one row is the draft that is being agreed with the operator, and who is signed on
 decisions   what a person decided about dead letters, flags and utterances under review, and why
 answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
 tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
@@ -110,6 +112,18 @@ def answers_of_models(db: Database) -> None:
 def removed_recordings(db: Database) -> None:
     """Utterances whose recording is gone are found by their time, so that they can be removed in their turn."""
     db.execute("CREATE INDEX utterances_removed ON utterances (heard_at) WHERE evidence = 'removed'")
+
+
+@migrations()
+def conversation(db: Database) -> None:
+    """Entries are held and corrected before they are committed, and amended and cancelled afterwards."""
+    db.executescript(_CONVERSATION)
+
+
+@migrations()
+def accepted_by_a_person(db: Database) -> None:
+    """A person can make an entry of an utterance under review."""
+    db.executescript(_ACCEPTED)
 
 
 def refuse_newer(db: Database, path: Path) -> None:
@@ -268,5 +282,67 @@ _ANSWERS = """
     INSERT INTO decisions_with_flags SELECT id, subject, decision, who, reason, decided_at FROM decisions ORDER BY id;
     DROP TABLE decisions;
     ALTER TABLE decisions_with_flags RENAME TO decisions;
+    CREATE INDEX decisions_on ON decisions (subject);
+"""
+
+_CONVERSATION = """
+    ALTER TABLE entries ADD COLUMN act TEXT NOT NULL DEFAULT 'record' CHECK (act IN ('record', 'amend', 'cancel'));
+    ALTER TABLE entries ADD COLUMN replaces TEXT CHECK ((replaces IS NULL) = (act = 'record'));
+    ALTER TABLE entries ADD COLUMN support TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(support));
+
+    CREATE TABLE conversation (
+        one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),
+        draft TEXT CHECK (draft IS NULL OR json_valid(draft)),
+        operator TEXT
+    ) STRICT;
+    INSERT INTO conversation (one) VALUES (1);
+
+    DROP TRIGGER evidence_of_a_verdict;
+    CREATE TRIGGER evidence_of_a_verdict AFTER UPDATE OF outcome ON utterances WHEN NEW.evidence <> 'removed' BEGIN
+        UPDATE utterances SET
+            evidence = CASE WHEN NEW.outcome IN ('ask', 'repeat', 'ignore', 'heed', 'cancel')
+                THEN 'spare' ELSE 'needed' END
+        WHERE utterance_id = NEW.utterance_id;
+    END;
+    DROP TRIGGER evidence_of_an_event;
+    CREATE TRIGGER evidence_of_an_event AFTER UPDATE OF state, settled_at ON outbox BEGIN
+        UPDATE utterances SET
+            evidence = CASE WHEN NEW.settled_at IS NULL OR NEW.state = 'dead' THEN 'needed' ELSE 'spare' END
+        WHERE evidence <> 'removed' AND utterance_id IN (
+            SELECT utterance_id FROM entries WHERE event_id = NEW.event_id
+            UNION SELECT value FROM entries, json_each(support) WHERE event_id = NEW.event_id
+        );
+    END;
+    CREATE TRIGGER evidence_of_an_entry AFTER INSERT ON entries BEGIN
+        UPDATE utterances SET evidence = 'needed'
+        WHERE evidence <> 'removed' AND utterance_id IN (SELECT value FROM json_each(NEW.support));
+    END;
+    CREATE TRIGGER evidence_of_a_draft AFTER UPDATE OF draft ON conversation BEGIN
+        UPDATE utterances SET evidence = 'spare'
+        WHERE evidence = 'needed' AND outcome IN ('ask', 'heed') AND utterance_id IN (
+            SELECT OLD.draft ->> 'utterance_id' UNION SELECT value FROM json_each(OLD.draft, '$.support')
+        ) AND utterance_id NOT IN (SELECT value FROM entries, json_each(support) WHERE entries.sequence = (
+            SELECT max(sequence) FROM entries
+        ));
+        UPDATE utterances SET evidence = 'needed'
+        WHERE evidence <> 'removed' AND utterance_id IN (
+            SELECT NEW.draft ->> 'utterance_id' UNION SELECT value FROM json_each(NEW.draft, '$.support')
+        );
+    END;
+"""
+
+_ACCEPTED = """
+    CREATE TABLE decisions_with_acceptances (
+        id INTEGER PRIMARY KEY NOT NULL,
+        subject TEXT NOT NULL,           -- an event id, or the id of an utterance
+        decision TEXT NOT NULL CHECK (decision IN ('retry', 'discard', 'stand', 'accept')),
+        who TEXT NOT NULL,
+        reason TEXT,
+        decided_at TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO decisions_with_acceptances
+        SELECT id, subject, decision, who, reason, decided_at FROM decisions ORDER BY id;
+    DROP TABLE decisions;
+    ALTER TABLE decisions_with_acceptances RENAME TO decisions;
     CREATE INDEX decisions_on ON decisions (subject);
 """

@@ -14,19 +14,13 @@ import soxr
 from starlette.concurrency import run_in_threadpool
 
 from edge.errors import Misconfigured
+from edge.understand.moonshine_interpreter import Samples, between_silences
 
 RATE = 16_000
 """Samples per second that the recogniser takes."""
 
 SHORTEST_S = 0.1
 """OpenAI's least length of a recording; less is refused as `audio_too_short`."""
-
-SILENCE_BEFORE_S, SILENCE_AFTER_S = 0.5, 1.0
-"""Put around each sound. Moonshine keeps the state of its voice detector from one sound to the next: without this, what
-it writes depends on what it heard before ("You Hallet five, …" after a sound that ended abruptly)."""
-
-
-Samples = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class NotSound(ValueError):
@@ -80,13 +74,9 @@ class Ear:
     def _listen(self, sound: Sound) -> str:
         with self._one_at_a_time:
             if sound.sha256 not in self._heard:
-                told = self._transcriber.transcribe_without_streaming(_padded(sound.samples).tolist(), RATE)
+                told = self._transcriber.transcribe_without_streaming(between_silences(sound.samples).tolist(), RATE)
                 self._heard[sound.sha256] = " ".join(line.text.strip() for line in told.lines)
         return self._heard[sound.sha256]
-
-
-def _padded(samples: Samples) -> Samples:
-    return np.pad(samples, (round(SILENCE_BEFORE_S * RATE), round(SILENCE_AFTER_S * RATE)))
 
 
 def _transcriber() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from edge.config import InterpreterSettings
 from edge.ports import Attention, Interpreter
@@ -38,15 +39,16 @@ class AudioLlm(Interpreter):
         if len(pcm) < SHORTEST_S * SAMPLE_RATE * SAMPLE_BYTES or not any(pcm):
             return Reading(self.name, utterance.form, (), {}, NotUnderstood.NO_WORDS)
         parts = pieces(pcm, self._settings.max_seconds)
-        readings = await self._each(parts)
+        readings = await self._each(parts, utterance.utterance_id)
         return readings[0] if len(readings) == 1 else together(self.name, readings, parts)
 
-    async def _each(self, parts: Sequence[bytes]) -> list[Reading]:
+    async def _each(self, parts: Sequence[bytes], utterance_id: str) -> list[Reading]:
+        reads = partial(self._reader.read, within_s=self._settings.within_s, utterance_id=utterance_id)
         if len(parts) == 1:
-            return [await self._reader.read(parts[0], self._settings.within_s)]
+            return [await reads(parts[0])]
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._reader.read(part, self._settings.within_s)) for part in parts]
+                tasks = [group.create_task(reads(part)) for part in parts]
         except* Failure as failures:
             failure = failures.exceptions[0]
         else:

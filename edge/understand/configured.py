@@ -14,7 +14,7 @@ from edge.understand.audio_llm import AudioLlm
 from edge.understand.cascade import Cascade, Terms
 from edge.understand.clients import Client
 from edge.understand.context import Context, Situation
-from edge.understand.model_reader import ModelReader, nowhere
+from edge.understand.model_reader import ModelReader, Spoken, nowhere
 from edge.understand.moonshine_interpreter import MoonshineInterpreter
 from edge.understand.transcribers.configured import transcriber
 
@@ -30,7 +30,7 @@ class Surroundings:
     """The connections; each is shared by all that name it."""
     context: Situation = Context
     """Tells the state of the conversation at the moment an utterance is read."""
-    spoken: Callable[[bytes], None] = nowhere
+    spoken: Spoken = nowhere
     """Is given each spoken reply, where one is asked for."""
 
 

@@ -7,12 +7,12 @@ ago would pass for a real one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import Spoken
-from edge.records import Act
+from edge.records import Act, Outcome, Reading, Verdict
 
 TURNS = 6
 """How many of the last turns are told, the oldest dropped: corrections reach back one or two."""
@@ -55,6 +55,29 @@ class Context:
 
 Situation = Callable[[], Context]
 """Tells the state of the conversation, at the moment an utterance is read."""
+
+
+class Past:
+    """What went before, as the conversation goes on: a `Situation`."""
+
+    def __init__(self) -> None:
+        self._state = Context()
+
+    def __call__(self) -> Context:
+        """As it is now."""
+        return self._state
+
+    def decided(self, reading: Reading, verdict: Verdict) -> None:
+        """An utterance was decided on. What was no dictation leaves the conversation where it was."""
+        if verdict.outcome is Outcome.IGNORE:
+            return
+        turn = Turn(reading.act, tuple(reading.fields), verdict.ask)
+        self._state = replace(
+            self._state,
+            asked=verdict.ask,
+            last=self._state.last or verdict.outcome is Outcome.ACCEPT,
+            turns=(*self._state.turns, turn)[-TURNS:],
+        )
 
 
 def told(context: Context, form: Form) -> str:

@@ -22,8 +22,11 @@ from edge.understand.openai_chat import ChatWire
 from edge.understand.prompt import Leaks, Prompt
 from edge.understand.tool import tools
 
+Spoken = Callable[[str, bytes], None]
+"""Is given each spoken reply, as a WAV file, with the id of the utterance that it replies to."""
 
-def nowhere(_: bytes) -> None:
+
+def nowhere(_: str, __: bytes) -> None:
     """Where a spoken reply goes that nobody wants to keep."""
 
 
@@ -38,9 +41,9 @@ class ModelReader:
         catalogue: Catalogue,
         *,
         context: Situation = Context,
-        spoken: Callable[[bytes], None] = nowhere,
+        spoken: Spoken = nowhere,
     ) -> None:
-        """`context` tells the state of the conversation; `spoken` is given each spoken reply, as evidence."""
+        """`context` tells the state of the conversation; `spoken` is given each spoken reply."""
         self._client = client
         self._wire: ModelWire = GeminiWire(settings) if client.settings.kind in GOOGLE_WIRE else ChatWire(settings)
         self.name = f"{client.name}/{self._wire.model}"
@@ -52,20 +55,23 @@ class ModelReader:
         self._spoken = spoken
         self._terms = verbatim.Terms(self.name, form, catalogue, settings.language, settings.confidence)
 
-    async def read(self, said: bytes | str, within_s: float) -> Reading:
-        """What was said: sound as PCM, or its transcript. Raises a Failure when no reading comes in time."""
+    async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
+        """What was said: sound as PCM, or its transcript. Raises a Failure when no reading comes in time.
+
+        `utterance_id` goes along with a spoken reply, and nowhere else.
+        """
         question = Question(self._prompt.text(self._context()), self._tools, said)
         path, body = self._wire.path(self._client), self._wire.body(question)
         answer = await self._client.post(path, json=body, within_s=within_s, about=self._wire.model)
         seconds = len(said) / SAMPLE_BYTES / SAMPLE_RATE if isinstance(said, bytes) else 0.0
-        return self._understood(answer, seconds)
+        return self._understood(answer, seconds, utterance_id)
 
-    def _understood(self, answer: Answer, seconds: float) -> Reading:
+    def _understood(self, answer: Answer, seconds: float, utterance_id: str) -> Reading:
         tokens = Tokens()
         try:
             returned, tokens = self._wire.returned(answer)
             if returned.spoken:
-                self._spoken(returned.spoken)
+                self._spoken(utterance_id, returned.spoken)
             reading = self._proposed(returned, seconds)
         except Refused as refused:
             garbled = Garbled(self._client.name, refused.fault, refused.told, answer.request_id)

@@ -31,6 +31,12 @@ CONFIDENCE = 0.9
 FULL_SCALE = 32768.0
 """Samples are given to it as fractions of this."""
 
+SILENCE_BEFORE_S, SILENCE_AFTER_S = 0.5, 1.0
+"""Put around each sound. The library keeps the state of its voice detector from one sound to the next: without this,
+what it writes depends on what it heard before ("You Hallet five, …" after a sound that ended abruptly)."""
+
+Samples = np.ndarray[Any, np.dtype[np.float32]]
+
 
 class MoonshineInterpreter(Interpreter):
     """Reads utterances of one form, one after the other: the model uses all the processor there is."""
@@ -56,13 +62,18 @@ class MoonshineInterpreter(Interpreter):
         return self._reader.read(transcript, CONFIDENCE, seconds)
 
     def _text(self, pcm: bytes) -> str:
-        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / FULL_SCALE
+        samples = between_silences(np.frombuffer(pcm, dtype="<i2").astype(np.float32) / FULL_SCALE)
         with self._turn:
             try:
                 heard = self._model.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE)
             except Exception as fault:  # noqa: BLE001 - its library's errors share no parent of their own
                 raise Unavailable(f"{self.name}: could not read ({fault}); the utterance is kept") from None
         return " ".join(line.text.strip() for line in heard.lines)
+
+
+def between_silences(samples: Samples) -> Samples:
+    """The sound with silence around it, so that nothing of another sound is heard in it."""
+    return np.pad(samples, (round(SILENCE_BEFORE_S * SAMPLE_RATE), round(SILENCE_AFTER_S * SAMPLE_RATE)))
 
 
 class _Attention(Attention):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edge.config import Engine, Settings
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
@@ -30,6 +32,18 @@ def interpreter(settings: Settings, form: Form, catalogue: Catalogue) -> Interpr
         f"understand.model = {model.name!r}: its weights are not in {settings.models}; "
         f"run `dockvoice models get {model.name}`, or set understand.engine to 'auto' or 'pocketsphinx'"
     )
+
+
+def vosk_weights(settings: Settings) -> Path:
+    """Where vosk's weights are. Raises Misconfigured where they are not here."""
+    model = _vosk(settings.understand.model)
+    weights = located(model, settings.models)
+    if weights is None:
+        raise Misconfigured(
+            f'hear.mode = "wake-phrase": needs vosk, whose weights {model.name} are not in {settings.models}; '
+            f"run `dockvoice models get {model.name}`"
+        )
+    return weights
 
 
 def _vosk(name: str) -> Model:

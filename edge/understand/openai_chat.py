@@ -24,6 +24,9 @@ from edge.understand.pieces import wav
 SAID = "What the worker said, as a transcript:\n"
 """Before a text, so that no model takes it for an instruction of ours."""
 
+STREAMED_RATE = 24_000
+"""Samples per second of the speech in a stream (`pcm16`), which nothing in it tells."""
+
 _ENDINGS = {"length": Ending.TRUNCATED, "content_filter": Ending.FILTERED}
 
 
@@ -134,9 +137,18 @@ def _joined(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
     message = _Message(
         content="".join(delta.content or "" for delta in deltas),
         tool_calls=_joined_calls([call for delta in deltas for call in delta.tool_calls or ()]),
-        audio=_Audio(data="".join(delta.audio.data for delta in deltas if delta.audio)),
+        audio=_Audio(data=_base64(_spoken(deltas))),
     )
     return [_Choice(message=message, finish_reason=ending)]
+
+
+def _spoken(deltas: Sequence[_Message]) -> bytes:
+    """The speech in a stream as a WAV file; empty where there is none."""
+    pieces = [delta.audio for delta in deltas if delta.audio]
+    # Some cut one text of base64 into pieces, others encode each piece.
+    whole = _sound(_Audio(data="".join(piece.data for piece in pieces)))
+    samples = whole or b"".join(_sound(piece) for piece in pieces)
+    return wav(samples, STREAMED_RATE) if samples else b""
 
 
 def _joined_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:

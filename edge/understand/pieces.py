@@ -19,13 +19,13 @@ SEARCHED = 0.5
 """How much of the limit, from its end backwards, is searched for a pause: people pause within any half minute."""
 
 
-def wav(pcm: bytes) -> bytes:
-    """The sound as a WAV file: 16 kHz, one channel, 16 bit."""
+def wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
+    """The sound as a WAV file: one channel, 16 bit, `rate` samples per second."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(SAMPLE_BYTES)
-        out.setframerate(SAMPLE_RATE)
+        out.setframerate(rate)
         out.writeframes(pcm)
     return file.getvalue()
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
-from edge.forms.spoken import read
-from edge.records import FieldReading, NotUnderstood, Reading, Word
+from edge.forms.spoken import command, corrects, exception, read
+from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
+from edge.understand.talk import is_talk
 
 UNKNOWN = "[unk]"
 """What a recogniser writes for speech that is none of the words it listens for."""
@@ -23,8 +24,22 @@ def proposed(interpreter: str, form: Form, words: Sequence[Word], fields: Mappin
     """The reading of `words`, which were read to `fields`."""
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
-    reason = None if fields else NotUnderstood.NOT_DICTATION
-    return Reading(interpreter, form.name, tuple(words), fields, reason)
+    if not fields:
+        return asked(interpreter, form, words)
+    whole = all(field.name in fields for field in form.fields if field.required)
+    # A whole sentence stands for itself, however it begins.
+    act = Act.AMEND if corrects(words) and not whole else Act.RECORD
+    return Reading(interpreter, form.name, tuple(words), fields, act=act)
+
+
+def asked(interpreter: str, form: Form, words: Sequence[Word]) -> Reading:
+    """The reading of `words` that name no field: an exception of the form, a command, or nothing for the device."""
+    if exceptional := exception(words, form):
+        return Reading(interpreter, form.name, tuple(words), exceptional, act=Act.AMEND)
+    if (said := command(words)) is not None:
+        return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
+    reason = NotUnderstood.TALK if is_talk(words, form) else NotUnderstood.NOT_DICTATION
+    return Reading(interpreter, form.name, tuple(words), {}, reason)
 
 
 def refuse_unhearable(interpreter: str, form: Form, phrases: Iterable[str], knows: Callable[[str], bool]) -> None:

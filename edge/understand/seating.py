@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from edge.config import InterpreterKind, Settings
+from edge.config import InterpreterKind
 from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
 from edge.ports import Interpreter
-from edge.understand.clients import Clients
 from edge.understand.configured import Surroundings, interpreter
 from edge.understand.membership import Member, Terms
 from edge.understand.panel import Panel
@@ -15,10 +12,12 @@ from edge.understand.panel import Panel
 MS = 1000
 
 
-def panel(settings: Settings, form: Form, catalogue: Catalogue, clients: Clients, on_device: Interpreter) -> Panel:
-    """The panel for a form. Raises Misconfigured where an interpreter lacks what it needs."""
-    wanted = settings.understand
-    surroundings = Surroundings(settings, form, catalogue, clients)
+def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) -> Panel:
+    """The panel for a form. Raises Misconfigured where an interpreter lacks what it needs.
+
+    `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts against two that agree.
+    """
+    wanted = surroundings.settings.understand
 
     def member(name: str) -> Member:
         reads = interpreter(name, surroundings)
@@ -33,5 +32,5 @@ def panel(settings: Settings, form: Form, catalogue: Catalogue, clients: Clients
             "model: two readings of one model are one opinion"
         )
     hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / MS
-    terms = Terms(wanted.mode, wanted.deadline_ms / MS, hedge_s, settings.agree.minimum_confidence)
-    return Panel(on_device, first, second, terms, form)
+    terms = Terms(wanted.mode, wanted.deadline_ms / MS, hedge_s, sure_from)
+    return Panel(on_device, first, second, terms, surroundings.form)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import expected, phrases, read
-from edge.records import SAMPLE_RATE, Expectation, Reading, Word
+from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
 from edge.understand.alternatives import Alternative, most_likely
-from edge.understand.attention import ListeningAhead
+from edge.understand.attention import ListeningAhead, Speculation
+from edge.understand.calibration import VOSK
 from edge.understand.proposal import UNKNOWN, proposed, refuse_unhearable
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
@@ -47,6 +49,7 @@ class VoskInterpreter:
         Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
         """
         self.name = f"vosk/{weights.name}"
+        self.speculation = Speculation()
         self._form = form
         self._catalogue = catalogue
         self._model = _loaded(weights)
@@ -56,7 +59,7 @@ class VoskInterpreter:
 
     def attend(self) -> ListeningAhead:
         """Begin to listen. Takes about 20 ms, so do it before the operator speaks."""
-        return ListeningAhead(self._begin, self._judge)
+        return ListeningAhead(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> _Recogniser:
         return _Recogniser((self._hearing(1.0), self._hearing(SLOWER)), self._propose)
@@ -69,7 +72,7 @@ class VoskInterpreter:
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
         words, fields = most_likely(hearings, lambda words: read(words, self._form, self._catalogue))
-        return proposed(self.name, self._form, words, fields)
+        return proposed(self.name, self._form, words, {name: _calibrated(field) for name, field in fields.items()})
 
 
 class _Recogniser:
@@ -119,6 +122,10 @@ class _Hearing:
 
     def _stretched(self, pcm: bytes, *, last: bool = False) -> bytes:
         return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
+
+
+def _calibrated(field: FieldReading) -> FieldReading:
+    return replace(field, confidence=VOSK.probability(field.confidence))
 
 
 def _loaded(weights: Path) -> Any:

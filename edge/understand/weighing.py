@@ -112,8 +112,8 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
 def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | None:
     """Why the readings together mean nothing: all declined, or what the operator did is not agreed on."""
     if not understood:
-        silent = all(one.not_understood is NotUnderstood.NO_WORDS for one in came)
-        return NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
+        reasons = {one.not_understood for one in came}
+        return came[0].not_understood if len(reasons) == 1 else NotUnderstood.NOT_DICTATION
     acts = {(one.act, one.command) for one in understood}
     alone = len(understood) < min(ENOUGH, len(came))
     if len(acts) > 1 or (alone and understood[0].act in CONSEQUENTIAL):

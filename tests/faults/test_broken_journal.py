@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,12 @@ class Device:
         return sorted(path.name for path in self.directory.glob("journal.broken-*"))
 
 
-@pytest.fixture
-def device(tmp_path: Path) -> Device:
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Device:
+    """What each test damages a copy of."""
+    directory = tmp_path_factory.mktemp("past")
     rows, asked = [], set()
-    with Journal.open(tmp_path) as journal:
+    with Journal.open(directory) as journal:
         for number in range(ENTRIES):
             said = utterance(number)
             rows.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, render))
@@ -72,7 +74,13 @@ def device(tmp_path: Path) -> Device:
             asked.add(said.utterance_id)
         for row in rows[:SETTLED]:
             journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
-    return Device(tmp_path, rows, asked)
+    return Device(directory, rows, asked)
+
+
+@pytest.fixture
+def device(past: Device, tmp_path: Path) -> Device:
+    shutil.copytree(past.directory, tmp_path, dirs_exist_ok=True)
+    return replace(past, directory=tmp_path, rows=[*past.rows], asked={*past.asked})
 
 
 def zero_the_header(path: Path) -> None:

@@ -22,7 +22,7 @@ LISTEN = """
 import json, sys
 from edge.config import Endpoint, Vad
 from edge.errors import Unavailable
-from edge.hear.capture import Microphone
+from edge.hear.microphone import Microphone
 from edge.hear.ear import listen
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import scorer
@@ -96,11 +96,11 @@ def test_what_is_said_is_heard_and_the_death_of_the_server_noticed(virtual: Head
         assert "stopped" in line(child)["unavailable"]
 
 
-def test_a_headset_that_falls_asleep_is_noticed(virtual: Headset) -> None:
+def test_a_headset_that_falls_asleep_for_good_is_given_up(virtual: Headset) -> None:
     with listener(virtual) as child:
         assert line(child) == {"listening": True}
         virtual.suspend()
-        assert f"gave no sound for {STALL_S:g} s" in line(child)["unavailable"]
+        assert f"nothing could be heard for {STALL_S:g} s" in line(child)["unavailable"]
 
 
 def test_a_process_that_was_stopped_hears_afterwards_what_was_said_meanwhile(virtual: Headset, clip: Path) -> None:

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from bench.fabrication import Count, counted
 from edge.checks import checks
@@ -16,6 +17,7 @@ from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from edge.scoring import Clip, read_manifest
+from edge.understand.prompt import LONGEST
 from edge.watch.doctor import Finding, Level, examine
 from tests.command import dockvoice
 from tests.standin import KEY, RunningStandin
@@ -40,6 +42,7 @@ key = "{key}"
 kind = "chat-audio"
 client = "cloud"
 model = "{model}"
+voice = "alloy"
 within_s = 30
 text_in_usd = 0.60
 audio_in_usd = 10
@@ -88,6 +91,12 @@ def test_what_both_heard_is_recorded_and_what_it_cost_is_known(
         (found,) = journal.dossier("1").answers
     assert [entry.fields for entry in reversed(entries)] == [clip.fields for clip in clips]
     assert found.came == "in time"
+    prompts = [asked.json["messages"][0]["content"] for asked in standin.requests() if asked.method == "POST"]
+    assert ["An entry was recorded a moment ago" in prompt for prompt in prompts] == [False, True, True]
+    assert all("Values that exist, for spelling alone:\nDock: A, B" in prompt for prompt in prompts)
+    assert max(map(len, prompts)) < LONGEST
+    replies = sorted((tmp_path / "state" / "replies").iterdir())
+    assert [soundfile.info(str(reply)).samplerate > 0 for reply in replies] == [True] * len(clips)
     costs = dockvoice("costs", "--config", config, "--json")
     (spent,) = [json.loads(line) for line in costs.stdout.splitlines()]
     assert (spent["client"], spent["model"], spent["answers"]) == ("cloud", "gpt-audio", 3)

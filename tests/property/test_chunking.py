@@ -18,16 +18,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.config import Endpoint, Vad
-from edge.hear.capture import Microphone
+from edge.hear.capture import Stream
 from edge.hear.ear import listen
 from edge.hear.endpointing import Closed, Continued, EarEvent, Endpointing, Opened
+from edge.hear.microphone import Microphone
 from edge.hear.recording import Recording
+from edge.hear.sound_server import SoundServer
 from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import Frame
 
 FINE = SimpleNamespace(input_overflow=False)
 DETECTOR = scorer(Vad())
+
+
+class Silent(SoundServer):
+    """No sound server runs here."""
+
+    def look(self, now: float) -> None:
+        return None
 
 
 class Delivered(Source):
@@ -40,13 +49,14 @@ class Delivered(Source):
         self._sound, self._rate, self._sizes = sound, rate, sizes
 
     def frames(self) -> Iterator[Frame]:
-        microphone, begin, turn = Microphone(None, 1), 0, 0
+        microphone, stream, begin, turn = Microphone(None, 1, server=Silent()), Stream(self._rate, 1), 0, 0
         while begin < len(self._sound):
             taken = self._sound[begin : begin + self._sizes[turn % len(self._sizes)]]
-            microphone._heard(memoryview(taken.tobytes()), len(taken), None, FINE)
+            stream.heard(memoryview(taken.tobytes()), len(taken), None, FINE)
             begin, turn = begin + len(taken), turn + 1
         microphone.close()
-        return microphone._framed(self._rate, channels=1)
+        stream.finished()
+        return microphone.framed(stream)
 
 
 def utterances(source: Source) -> list[EarEvent]:

@@ -82,5 +82,5 @@ def test_the_shipped_docks_are_a_to_h(repository: Path) -> None:
 
 def test_a_value_has_the_check_word_of_its_line_or_none(tmp_path: Path) -> None:
     catalogue = Catalogue.load(written(tmp_path, "value,spoken,check\nA,,47\nB,,apple\nC,,\n"))
-    assert [catalogue.check("docks", value) for value in "ABCD"] == ["47", "apple", None, None]
-    assert catalogue.check("doors", "A") is None
+    assert [catalogue.checks_of("docks", value) for value in "ABCD"] == [("47",), ("apple",), (), ()]
+    assert catalogue.checks_of("doors", "A") == ()

@@ -136,6 +136,17 @@ def test_every_interpreter_that_names_no_client_is_told_with_its_key(written: Wr
     assert "understand.interpreters.b.client: no client is called" in message
 
 
+def test_mode_cascade_wants_a_cascade(written: Written) -> None:
+    text = (
+        "[understand]\nmode = '{mode}'\nfirst = 'mini'\n"
+        + client("kind = 'openai'")
+        + "[understand.interpreters.mini]\nkind = 'chat-audio'\nmodel = 'm'\nclient = 'service'\n"
+    )
+    path = written(text.format(mode="cascade"))
+    assert f"{path}: understand.first: is 'mini', of kind chat-audio, but mode is cascade" in refused(path)
+    assert load(Settings, written(text.format(mode="cloud-first"))).understand.first == "mini"
+
+
 # ---- where they come from ----
 
 

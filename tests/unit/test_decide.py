@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.records import (
+    Acoustics,
     Act,
     Because,
     Closing,
+    Confirmation,
     FieldReading,
     FieldValue,
     NotUnderstood,
@@ -101,6 +104,146 @@ def test_a_whole_sure_and_valid_reading_is_accepted(rules: Rules, closing: Closi
     verdict = decide(reading(**WHOLE), closing, rules)
     assert (verdict.outcome, verdict.reasons) == (Outcome.ACCEPT, (Because(Reason.COMPLETE),))
     assert verdict.fields == {"pallet_id": "742", "quantity": 12, "dock": "B"}
+
+
+QUIET_ROOM = Acoustics(snr_db=40.0, level_db=-20.0, clipped=0.0, speech_seconds=3.0, second_voice=0.1)
+
+
+def rival(value: FieldValue, runner_up: FieldValue, confidence: float) -> FieldReading:
+    return replace(said(value, confidence), runner_up=runner_up)
+
+
+def test_talk_beside_the_device_is_ignored(rules: Rules) -> None:
+    verdict = decide(reading(NotUnderstood.TALK), Closing.PAUSE, rules)
+    assert (verdict.outcome, verdict.reasons) == (Outcome.IGNORE, (Because(Reason.NOT_FOR_DEVICE),))
+    assert verdict.confirm is Confirmation.NONE
+
+
+@pytest.mark.parametrize(
+    ("acoustics", "reason"),
+    [
+        (replace(QUIET_ROOM, level_db=-60.0), Reason.TOO_FAINT),
+        (replace(QUIET_ROOM, speech_seconds=0.2), Reason.TOO_FAST),
+    ],
+)
+def test_sound_that_cannot_have_held_what_was_read_is_said_again(
+    rules: Rules, acoustics: Acoustics, reason: Reason
+) -> None:
+    verdict = decide(reading(**WHOLE), Closing.PAUSE, rules, Circumstances(acoustics))
+    assert (verdict.outcome, verdict.reasons) == (Outcome.REPEAT, (Because(reason),))
+    assert verdict.confirm is Confirmation.SAY_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("acoustics", "reason"),
+    [
+        (replace(QUIET_ROOM, snr_db=3.0), "too_noisy:dock"),
+        (replace(QUIET_ROOM, clipped=0.02), "clipped:dock"),
+        (replace(QUIET_ROOM, second_voice=0.6), "second_voice:dock"),
+    ],
+)
+def test_in_poor_sound_a_field_must_be_surer(rules: Rules, acoustics: Acoustics, reason: str) -> None:
+    balanced = replace(rules, minimum_confidence=None)
+    fairly_sure = reading(**{**WHOLE, "dock": said("B", 0.85)})
+    assert decide(fairly_sure, Closing.PAUSE, balanced, Circumstances(QUIET_ROOM)).outcome is Outcome.ACCEPT
+    assert asked(decide(fairly_sure, Closing.PAUSE, balanced, Circumstances(acoustics))) == ("dock", [reason])
+
+
+@pytest.mark.parametrize(
+    ("name", "heard", "reason", "candidates"),
+    [
+        ("quantity", rival(60, 16, 0.85), "confusable:quantity", (60, 16)),
+        ("pallet_id", rival("990", "992", 0.85), "confusable:pallet_id", ("990", "992")),
+        ("pallet_id", rival("99", "999", 0.85), "confusable:pallet_id", ("99", "999")),
+        ("dock", rival("B", "D", 0.75), "confusable:dock", ("B", "D")),
+        ("dock", rival("A", "F", 0.5), "field_unsure:dock", ("A", "F")),
+        ("dock", said("B", rivals=("D",)), "field_ambiguous:dock", ("B", "D")),
+    ],
+)
+def test_a_field_with_two_candidates_is_asked_for_by_both(
+    rules: Rules, name: str, heard: FieldReading, reason: str, candidates: tuple[FieldValue, ...]
+) -> None:
+    verdict = decide(reading(**{**WHOLE, name: heard}), Closing.PAUSE, replace(rules, minimum_confidence=None))
+    assert asked(verdict) == (name, [reason])
+    assert (verdict.confirm, verdict.candidates) == (Confirmation.CHOICE, candidates)
+
+
+@pytest.mark.parametrize(
+    ("name", "heard"),
+    [
+        ("quantity", rival(16, 60, 0.7)),
+        ("pallet_id", rival("992", "990", 0.7)),
+        ("pallet_id", rival("999", "99", 0.7)),
+        ("dock", rival("A", "H", 0.7)),
+    ],
+)
+def test_the_sound_that_tells_two_values_apart_was_heard(rules: Rules, name: str, heard: FieldReading) -> None:
+    verdict = decide(reading(**{**WHOLE, name: heard}), Closing.PAUSE, replace(rules, minimum_confidence=None))
+    assert (verdict.outcome, verdict.confirm) == (Outcome.ACCEPT, Confirmation.READBACK)
+
+
+@pytest.mark.parametrize(
+    ("heard", "confirm", "candidates"),
+    [
+        (said("B", 0.3), Confirmation.FIELD, ()),
+        (said(None), Confirmation.FIELD, ()),
+        (said("Z"), Confirmation.FIELD, ()),
+        (rival("B", "Z", 0.3), Confirmation.SPOKEN_YES, ("B",)),
+        (said("B", rivals=("D", "G")), Confirmation.FIELD, ()),
+        (replace(said("B"), confirmed=False), Confirmation.SPOKEN_YES, ("B",)),
+    ],
+)
+def test_the_question_is_the_shortest_that_settles_the_doubt(
+    rules: Rules, heard: FieldReading, confirm: Confirmation, candidates: tuple[FieldValue, ...]
+) -> None:
+    verdict = decide(reading(**{**WHOLE, "dock": heard}), Closing.PAUSE, rules)
+    assert (verdict.ask, verdict.confirm, verdict.candidates) == ("dock", confirm, candidates)
+
+
+def test_the_same_thing_again_is_asked_about(rules: Rules) -> None:
+    recently = Circumstances(recent=({"pallet_id": "742", "quantity": 3, "dock": "A"},))
+    verdict = decide(reading(**WHOLE), Closing.PAUSE, rules, recently)
+    assert asked(verdict) == ("pallet_id", ["double_count:pallet_id"])
+    assert (verdict.confirm, verdict.candidates) == (Confirmation.SPOKEN_YES, ("742",))
+    other = Circumstances(recent=({"pallet_id": "743", "quantity": 12, "dock": "B"},))
+    assert decide(reading(**WHOLE), Closing.PAUSE, rules, other).outcome is Outcome.ACCEPT
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome"), [(STRICT, Outcome.ASK), (BALANCED, Outcome.ASK), (FAST, Outcome.ACCEPT)]
+)
+def test_a_value_that_is_seldom_meant_is_asked_about(rules: Rules, policy: Policy, outcome: Outcome) -> None:
+    many = reading(**{**WHOLE, "quantity": said(90_000)})
+    verdict = decide(many, Closing.PAUSE, replace(rules, policy=policy))
+    assert verdict.outcome is outcome
+    if outcome is Outcome.ASK:
+        assert asked(verdict) == ("quantity", ["unusual:quantity"])
+        assert (verdict.confirm, verdict.candidates) == (Confirmation.SPOKEN_YES, (90_000,))
+
+
+@pytest.mark.parametrize(
+    ("confidence", "confirms"),
+    [
+        (1.0, (Confirmation.EARCON, Confirmation.EARCON, Confirmation.EARCON)),
+        (0.97, (Confirmation.READBACK, Confirmation.EARCON, Confirmation.EARCON)),
+        (0.92, (Confirmation.READBACK, Confirmation.READBACK, Confirmation.EARCON)),
+        (0.7, (Confirmation.FIELD, Confirmation.READBACK, Confirmation.READBACK)),
+        (0.55, (Confirmation.FIELD, Confirmation.FIELD, Confirmation.READBACK)),
+        (0.4, (Confirmation.FIELD, Confirmation.FIELD, Confirmation.FIELD)),
+    ],
+)
+def test_the_riskier_the_longer_it_takes_to_confirm(
+    rules: Rules, confidence: float, confirms: tuple[Confirmation, ...]
+) -> None:
+    read = reading(**{**WHOLE, "dock": said("B", confidence)})
+    sites = [Rules(rules.form, rules.catalogue, policy=policy) for policy in POLICIES.values()]
+    verdicts = [decide(read, Closing.PAUSE, site) for site in sites]
+    assert tuple(verdict.confirm for verdict in verdicts) == confirms
+
+
+def test_what_is_easily_misheard_is_read_back_however_sure(rules: Rules) -> None:
+    verdict = decide(reading(**{**WHOLE, "quantity": rival(60, 16, 0.999)}), Closing.PAUSE, rules)
+    assert (verdict.outcome, verdict.confirm) == (Outcome.ACCEPT, Confirmation.READBACK)
 
 
 def test_the_site_chooses_how_sure_is_sure(rules: Rules) -> None:

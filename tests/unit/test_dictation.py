@@ -206,7 +206,17 @@ def test_a_recording_played_again_is_told_as_kept_and_not_read(bench: Bench) -> 
     assert second.kept.event_id == first.row.event_id
 
 
-def test_the_microphone_may_hear_the_same_thing_twice(bench: Bench) -> None:
+def test_the_microphone_may_hear_the_same_sound_twice_and_the_same_thing_is_asked_about(bench: Bench) -> None:
+    for pallet in ("742", "743", "742"):
+        spoken = ScriptedSource(UTTERANCE, name="microphone", live=True)
+        bench.hear(spoken, reads=ScriptedInterpreter(reading({**WHOLE, "pallet_id": pallet})))
+    assert [one.row.sequence for one in bench.decided if one.row] == [1, 2]
+    assert [str(one) for one in bench.decided[-1].verdict.reasons] == ["double_count:pallet_id"]
+
+
+def test_what_was_recorded_long_ago_is_recorded_again_without_a_question(bench: Bench) -> None:
+    patient = replace(bench.rules, policy=replace(bench.rules.policy, double_count_minutes=0))
+    bench.rules = patient
     for _ in range(2):
         spoken = ScriptedSource(UTTERANCE, name="microphone", live=True)
         bench.hear(spoken, reads=ScriptedInterpreter(reading(WHOLE)))

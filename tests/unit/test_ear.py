@@ -10,6 +10,7 @@ from edge.config import Endpoint, Vad
 from edge.errors import Unavailable
 from edge.hear.ear import listen
 from edge.hear.endpointing import Closed, EarEvent, Endpointing
+from edge.hear.gate import Gate
 from edge.hear.recording import Recording
 from edge.hear.vad import scorer
 from edge.ports import Source, SpeechScorer
@@ -90,6 +91,35 @@ def test_every_frame_is_scored_in_order_and_the_scorer_starts_afresh() -> None:
 def test_a_microphone_that_ends_breaks_off_what_is_being_said() -> None:
     (segment,) = closed(ear("...#####", live=True))
     assert segment.closing is Closing.BROKEN_OFF
+
+
+def closings_with(gate: Gate, line: str, change: int, **flags: bool) -> list[Closing]:
+    """How utterances of a microphone close when, at the frame `change`, the flags of its gate are set."""
+
+    class Changing(Line):
+        def frames(self) -> Iterator[Frame]:
+            for number, frame in enumerate(super().frames()):
+                if number == change:
+                    vars(gate).update(flags)
+                yield frame
+
+    events = listen(Changing(line, live=True), Listener(), Endpointing(Endpoint()), gate)
+    return [event.segment.closing for event in events if isinstance(event, Closed)]
+
+
+def test_what_is_said_when_the_gate_shuts_in_the_middle_of_it_is_broken_off() -> None:
+    assert closings_with(Gate(push_to_talk=False), "." * 20 + "#" * 60, 50, muted=True) == [Closing.BROKEN_OFF]
+
+
+def test_what_is_finished_when_the_gate_shuts_is_finished_at_once() -> None:
+    line = "." * 20 + "#" * 30 + "." * 10
+    assert closings_with(Gate(push_to_talk=False), line + "...", len(line), muted=True) == [Closing.PAUSE]
+
+
+def test_the_talk_key_let_go_after_the_last_word_ends_the_utterance() -> None:
+    gate = Gate(push_to_talk=True)
+    gate.talking = True
+    assert closings_with(gate, "." * 20 + "#" * 30 + "." * 24, 51, talking=False) == [Closing.PAUSE]
 
 
 def test_the_end_of_a_recording_is_the_end_of_what_is_said_in_it() -> None:

@@ -101,7 +101,7 @@ class TestRetrying:
     @pytest.mark.parametrize("which", ["1", "nobody", "99"])
     def test_what_waits_for_nobody(self, journal: Journal, rows: list[OutboxRow], which: str) -> None:
         assert rows
-        with pytest.raises(UnreadableInput, match=f"{which}: (waits for nobody|no such entry)"):
+        with pytest.raises(UnreadableInput, match=f"{which}: (waits for no person|no such entry)"):
             journal.retry(which, "kim")
 
 
@@ -127,7 +127,7 @@ class TestDiscarding:
     def test_only_once(self, journal: Journal, rows: list[OutboxRow]) -> None:
         journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         journal.discard("2", "kim", "entered by hand")
-        with pytest.raises(UnreadableInput, match="waits for nobody"):
+        with pytest.raises(UnreadableInput, match="waits for no person"):
             journal.discard("2", "kim", "again")
 
 

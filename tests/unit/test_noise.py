@@ -10,6 +10,8 @@ import pytest
 import soundfile
 
 from bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
+from edge.hear.recording import Recording
+from edge.noises import BABBLE, LOUDNESS_DB, InNoise, Made, babble, whole
 
 
 def rms(sound: np.ndarray) -> float:
@@ -94,3 +96,39 @@ def test_the_noisy_demo_clips_can_be_made_again(repository: Path, recipe: tuple[
     np.testing.assert_allclose(stored, mix(sound, noise(kind, len(sound) / rate, seed), snr_db), atol=2 / 32_768)
     truth = [json.loads(line) for line in (speech / "demo/manifest.jsonl").read_text().splitlines()]
     assert any(clip["audio"] == f"{made}.flac" and clip["noise"] == kind for clip in truth)
+
+
+def test_babble_needs_voices() -> None:
+    with pytest.raises(ValueError, match="there is none"):
+        babble([], 1, 1)
+
+
+def test_babble_is_speech_played_backwards_and_never_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.noises.TALKERS", 1)
+    voice = np.random.default_rng(1).standard_normal(16_000) * np.linspace(0, 1, 16_000)
+    sound = np.tile(babble([voice], 1, seed=1), 2)
+    backwards, forwards = (np.correlate(sound, one).max() / 16_000 for one in (voice[::-1], voice))
+    assert backwards > 5 * forwards
+    assert rms(sound) == pytest.approx(LEVEL)
+
+
+@pytest.mark.parametrize("kind", ["wind", BABBLE])
+def test_a_made_sound_is_a_source_of_its_own_name_length_and_loudness(kind: str) -> None:
+    voices = [np.random.default_rng(1).standard_normal(8_000)]
+    first, second = Made(kind, 2, 1, voices), Made(kind, 2, 2, voices)
+    assert first.name != second.name
+    assert first.name == Made(kind, 2, 1, voices).name
+    frames = list(first.frames())
+    assert frames[-1].end == 2 * 16_000
+    levels = [20 * np.log10(rms(whole(one)) / LEVEL) for one in (first, second)]
+    assert all(LOUDNESS_DB[0] - 1 < level < LOUDNESS_DB[1] + 1 for level in levels)
+    assert levels[0] != pytest.approx(levels[1], abs=0.5)
+
+
+def test_a_recording_in_noise_is_the_mixture_at_the_ratio(repository: Path) -> None:
+    clip = Recording(repository / "tests/data/speech/set/001-clean.flac")
+    noisy = InNoise(clip, "pink", 10)
+    assert noisy.name not in {clip.name, InNoise(clip, "pink", 20).name}
+    clean = whole(clip)
+    under = whole(noisy) - clean
+    assert 20 * np.log10(active_rms(clean) / rms(under)) == pytest.approx(10, abs=0.1)

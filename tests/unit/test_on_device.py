@@ -14,7 +14,7 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
-from edge.understand.attention import PIECE, ListeningAhead
+from edge.understand.attention import PIECE, ListeningAhead, Speculation
 from edge.understand.on_device import interpreter
 from edge.understand.vosk_interpreter import VoskInterpreter
 
@@ -86,7 +86,8 @@ class Ahead:
     def __init__(self) -> None:
         self.made: list[Counting] = []
         self.judged: list[Reading] = []
-        self.attention = ListeningAhead(self._begin, self._judge)
+        self.speculation = Speculation()
+        self.attention = ListeningAhead(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> Counting:
         self.made.append(Counting())
@@ -152,6 +153,19 @@ def test_what_was_foreseen_is_thrown_away_when_speech_goes_on() -> None:
     assert ahead.finish(pcm) is not ahead.judged[0]
     assert ahead.taken == pcm
     assert len(ahead.made) == 2
+
+
+def test_what_reading_at_pauses_was_for_is_counted() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
+    assert ahead.speculation.share == 0.0
+    for part in (pcm[:32_000], pcm[32_000:]):
+        ahead.attention.hear(part)
+        ahead.attention.expect()
+    ahead.finish(pcm)
+    counted = ahead.speculation
+    assert (counted.made, counted.used, counted.thrown_away) == (2, 1, 1)
+    assert counted.made_s - counted.used_s + counted.again_s == counted.wasted_s >= 0
+    assert 0 <= counted.share <= 1
 
 
 def test_the_pieces_are_those_of_the_recording_wherever_the_operator_paused() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import soundfile
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
     CompletionCreateParamsStreaming,
@@ -155,11 +156,13 @@ def test_the_spoken_reply_is_kept_and_a_broken_one_is_none() -> None:
     assert returned.spoken == b""
 
 
-def test_a_streamed_reply_is_put_together() -> None:
-    pieces = [{"choices": [{"index": 0, "delta": {"audio": {"data": part}}}]} for part in ("UklG", "Rg==")]
+@pytest.mark.parametrize("parts", [("AAAB", "AA=="), ("AAA=", "AQA="), ("AA", "ABAA==")])
+def test_a_streamed_reply_is_put_together(parts: tuple[str, ...]) -> None:
+    pieces = [{"choices": [{"index": 0, "delta": {"audio": {"data": part}}}]} for part in parts]
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     returned, tokens = wire(streaming=True, voice="echo").returned(streamed(*pieces, end))
-    assert returned.spoken == b"RIFF"
+    samples, rate = soundfile.read(io.BytesIO(returned.spoken), dtype="int16")
+    assert (samples.tolist(), rate) == ([0, 1], 24_000)
     assert tokens == Tokens()
 
 

@@ -23,6 +23,7 @@ MESSAGES = {
     "receipt": "receipt.schema.json",
     "receipt-early": "receipt.schema.json",
     "status": "status.schema.json",
+    "control": "control.schema.json",
 }
 
 
@@ -109,7 +110,12 @@ def test_every_reference_of_the_wire_leads_somewhere(schemas: Path, wire: dict[s
 def test_the_wire_has_the_channels_of_the_code(wire: dict[str, Any]) -> None:
     topics = Topics("{prefix}", "{site}", "{device}")
     addresses = {name: channel["address"] for name, channel in wire["channels"].items()}
-    assert addresses == {"entries": topics.entries, "receipts": topics.receipts, "status": topics.status}
+    assert addresses == {
+        "entries": topics.entries,
+        "receipts": topics.receipts,
+        "status": topics.status,
+        "control": topics.control,
+    }
     assert all(set(channel["parameters"]) == {"prefix", "site", "device"} for channel in wire["channels"].values())
 
 

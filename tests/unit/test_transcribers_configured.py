@@ -62,8 +62,14 @@ def test_what_is_wrong_in_the_settings_is_told_at_the_start(written: Written, te
     ("text", "told"),
     [
         (CLIENT + CASCADE, "understand.interpreters.own.transcriber: must be given"),
-        (CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\nclient = "gpu"', "understand.interpreters.own.model: must be given"),
-        (CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\nmodel = "mistral"', "understand.interpreters.own.client: must be given"),
+        (
+            CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\nclient = "gpu"',
+            "understand.interpreters.own.model: must be given",
+        ),
+        (
+            CLIENT + WRITER + CASCADE + 'transcriber = "whisper"\nmodel = "mistral"',
+            "understand.interpreters.own.client: must be given",
+        ),
         (
             CLIENT + WRITER.replace('"openai"', '"google"') + CASCADE + 'transcriber = "whisper"',
             "understand.clients.gpu: project or region is not set",

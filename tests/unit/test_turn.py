@@ -64,6 +64,7 @@ def test_nobody_ends_in_the_middle_of_a_number_or_a_field(said: str) -> None:
         "pallet seven four two twelve units dock b",
         "pallet seven four two twelve units dock bravo",
         "dock b pallet seven four two twelve units",
+        "pallet seven four two twelve units dock bravo please",
         "pallet seven four two twelve units no fifteen units dock b",
         "dock b twelve units pallet" + " one two three" * 6,
     ],

@@ -1,5 +1,14 @@
 """What is said: words or a transcript to the fields of a form, and a form to the words a recogniser should expect."""
 
+from edge.forms.spoken.commands import (
+    command,
+    command_phrases,
+    corrects,
+    exception,
+    proves,
+    says_check,
+    without_cue,
+)
 from edge.forms.spoken.jsgf import jsgf
 from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.languages import LANGUAGES
@@ -14,11 +23,18 @@ __all__ = [
     "LANGUAGES",
     "Spoken",
     "check",
+    "command",
+    "command_phrases",
+    "corrects",
+    "exception",
     "expected",
     "jsgf",
     "phrases",
+    "proves",
     "read",
     "read_transcript",
+    "says_check",
     "sentences",
     "vocabulary",
+    "without_cue",
 ]

@@ -74,6 +74,8 @@ def lexicon(form: Form, language: Language) -> Lexicon:
     phrases |= {(word,): (Part.HESITATION, None) for word in language.hesitations}
     phrases |= dict.fromkeys(language.link_phrases, (Part.LINK, None))
     phrases |= dict.fromkeys(language.cues, (Part.CUE, None))
+    if form.terminator is not None:
+        phrases[form.terminator,] = (Part.LINK, None)
     for field in form.fields:
         phrases |= _own(field, language)
     return phrases

@@ -77,9 +77,10 @@ def said(value: FieldValue, field: FormField, catalogue: Catalogue, random: Rand
     if isinstance(value, int):
         return cardinal(value, random)
     words = _said(value, field, catalogue, random)
-    check = catalogue.check(field.catalogue, value) if field.catalogue else None
-    if check is None or random.random() >= CHECKED:
+    checks = catalogue.checks_of(field.catalogue, value) if field.catalogue else ()
+    if not checks or random.random() >= CHECKED:
         return words
+    check = random.choice(checks)
     return f"{words} check {spelt(check, random) if check.isdigit() else check}"
 
 

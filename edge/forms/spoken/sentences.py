@@ -7,7 +7,7 @@ stands after another matters as much as that it occurs. Shares below are of sent
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,8 @@ def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sent
             random.shuffle(fields)
         if len(fields) > 1 and random.random() < INCOMPLETE:
             fields.remove(random.choice(fields))
-        yield _sentence(fields, catalogue, random, complete=len(fields) == len(form.fields))
+        said = _sentence(fields, catalogue, random, complete=len(fields) == len(form.fields))
+        yield said if form.terminator is None else replace(said, text=f"{said.text} {form.terminator}")
 
 
 def phrases(form: Form, catalogue: Catalogue, count: int = COUNT, seed: int = SEED) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the form's loader uses this package, so the package needs t
     from edge.forms.form import Form, FormField
 
 LEADING_ON = frozenset({Part.LABEL, Part.CUE, Part.LINK, Part.HESITATION})
-"""What nobody ends a sentence with: "dock", "no", "and", "uh"."""
+"""What nobody ends an unfinished sentence with: "dock", "no", "and", "uh". A finished one may end with "please"."""
 
 
 def expected(
@@ -31,10 +31,13 @@ def expected(
     parts = list(with_particles(marks(heard, lexicon(form, language)), form, language))
     if not parts or not (fields or parts[-1].part is Part.LABEL):
         return Expectation.EITHER
+    complete = _complete(fields, form, catalogue)
+    while complete and parts[-1].part is Part.LINK:
+        parts.pop()
     if parts[-1].part in LEADING_ON:
         return Expectation.MORE
     last = _field_of(parts[-1], fields, form)
-    if _complete(fields, form, catalogue):
+    if complete:
         closed = parts[-1].part is Part.UNIT or (last is not None and _is_full(last, fields[last.name]))
         return Expectation.FINISHED if closed else Expectation.EITHER
     return Expectation.MORE if last is not None and _is_begun(last, fields[last.name]) else Expectation.EITHER

@@ -29,10 +29,9 @@ def value(
     if at is None or field.catalogue is None:
         return _plain(words, field, catalogue, language)
     said = _plain(words[:at], field, catalogue, language)
-    expected = catalogue.check(field.catalogue, str(said))
     check = [word for word in words[at:] if word not in language.checks]
-    proved = expected is not None and expected in {" ".join(check), language.numbers.digits(check)}
-    return said if proved else None
+    heard = {" ".join(check), language.numbers.digits(check)}
+    return said if heard.intersection(catalogue.checks_of(field.catalogue, str(said))) else None
 
 
 def _plain(words: Sequence[str], field: FormField, catalogue: Catalogue, language: Language) -> FieldValue | None:

@@ -1,0 +1,95 @@
+"""`docs/dialogue.md`, written from the table: `python -m edge.agree.diagram > docs/dialogue.md`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from edge.agree.states import QUESTIONS, TABLE, Event, State, Step, leads
+
+_INTRODUCTION = """\
+# The dialogue
+
+How an entry is agreed with the operator. This page is written from the table in `edge/agree/states.py` by
+`python -m edge.agree.diagram > docs/dialogue.md`; a test holds the two together. Try it: `dockvoice talk`.
+
+An entry that is complete is read back and *held* for the undo window: "no, fifteen units" corrects it, "scratch that"
+drops it, "yes" or silence or the next sentence commits it. What is missing or in doubt is asked, one question at a
+time. A question that gets no answer is put once more; then the utterance goes to a person (`dockvoice queue list
+--held`). Nothing waits for ever, and nothing is committed that was not read back while somebody could object: after a
+power cut or a fault of the headset, what was held is asked again.
+
+After it was committed, "correction, fifteen units" amends the last entry and "cancel", confirmed, cancels it: each is
+an event of its own, which names the one it replaces.
+
+## What leads from state to state
+
+"Pause", "sign on" and "sign off" lead from almost everywhere to the same state, and are left out here.
+"""
+
+_TABLE = """
+## What is done
+
+Each row is an event, each column a state. In brackets: where it may lead, if not back to the same state.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([_INTRODUCTION, "```mermaid", *_diagram(), "```", _TABLE, *_table(), ""])
+
+
+def _diagram() -> Iterator[str]:
+    yield "stateDiagram-v2"
+    for name, states in _DRAWN.items():
+        yield f'    state "{_label(states)}" as {name}'
+    yield "    [*] --> idle"
+    for name, states in _DRAWN.items():
+        for other, targets in _DRAWN.items():
+            if other != name and (events := _between(states, targets)):
+                yield f"    {name} --> {other}: {', '.join(events)}"
+
+
+_DRAWN = {
+    "signed_off": frozenset({State.SIGNED_OFF}),
+    "idle": frozenset({State.IDLE}),
+    "held": frozenset({State.HELD}),
+    "question": QUESTIONS,
+    "paused": frozenset({State.PAUSED}),
+}
+"""What is drawn as one: from one question to the next almost any answer leads."""
+
+
+def _label(states: frozenset[State]) -> str:
+    return ", ".join(state.value for state in State if state in states)
+
+
+def _between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
+    return [
+        event.value
+        for event in Event
+        if event not in _ANYWHERE and any(leads(state, event) & targets for state in states)
+    ]
+
+
+_ANYWHERE = frozenset({Event.PAUSE, Event.SIGN_ON, Event.SIGN_OFF, Event.STARTED})
+"""They lead from almost every state to the same one: drawn, they would hide the rest."""
+
+
+def _table() -> Iterator[str]:
+    yield f"| | {' | '.join(State)} |"
+    yield f"|---|{'---|' * len(State)}"
+    for event in Event:
+        yield f"| **{event}** | {' | '.join(_cell(state, event) for state in State)} |"
+
+
+def _cell(state: State, event: Event) -> str:
+    step = TABLE[state][event]
+    if step is Step.NOTHING:
+        return ""
+    to = [target.value for target in State if target in leads(state, event) and target is not state]
+    return f"{step} ({', '.join(to)})" if to else step.value
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

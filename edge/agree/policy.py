@@ -1,0 +1,156 @@
+"""How sure a site wants to be: the policy table. `docs/decisions.md` shows it to people; a test holds the two together.
+
+A demand is a probability: what a field's calibrated confidence must reach, or the field is asked about. The demands of
+`balanced` are set on the dev set, so that records which are wrong stay within 0.5 % in the clean and 1 % at 10 dB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from edge.agree.confusable import sound_alike, swallowed
+from edge.config import PolicyName
+from edge.forms.form import FormField
+from edge.records import Acoustics, FieldReading, Reason
+
+PASSES_BY_CHANCE = 0.1
+"""One misheard value in ten has a check digit that fits: there are ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One column of the table. Confidences are probabilities, 0 to 1."""
+
+    minimum: float
+    """What any field must reach."""
+    alike: float
+    """The same where the likeliest other value sounds alike: E for G."""
+    swallowed: float
+    """The same where some sound of the likeliest other value may have been lost: sixty for sixteen."""
+    poor: float
+    """The same for every field where the sound is poor by one of the next three."""
+    noisy_db: float
+    """Poor: the voice stands out from what surrounds it by less, dB."""
+    clipped: float
+    """Poor: a greater share of the samples overran the converter."""
+    second_voice: float
+    """Poor: a greater share of the voiced sound has another pitch."""
+    faint_db: float
+    """Fainter than this, dB below full scale, it is somebody far away: said again, or no dictation at all."""
+    seconds_per_digit: float
+    """Nobody says the digits of an identifier faster."""
+    earcon: float
+    """Recorded with a mere sound where every field reaches this and none is easily misheard; else it is read back."""
+    double_count_minutes: float
+    """The same thing recorded again within so many minutes is asked about; 0: never."""
+    asks_unusual: bool
+    """Whether a value outside what the form calls usual is asked about."""
+
+    def demanding(self, minimum: float | None) -> Policy:
+        """This policy with the least confidence that a site has set for itself; None: it has set none."""
+        if minimum is None:
+            return self
+        return replace(
+            self,
+            minimum=minimum,
+            alike=max(minimum, self.alike),
+            swallowed=max(minimum, self.swallowed),
+            poor=max(minimum, self.poor),
+        )
+
+
+STRICT = Policy(
+    minimum=0.90,
+    alike=0.95,
+    swallowed=0.99,
+    poor=0.99,
+    noisy_db=10.0,
+    clipped=0.001,
+    second_voice=0.40,
+    faint_db=-45.0,
+    seconds_per_digit=0.12,
+    earcon=1.0,
+    double_count_minutes=30.0,
+    asks_unusual=True,
+)
+BALANCED = Policy(
+    minimum=0.60,
+    alike=0.82,
+    swallowed=0.90,
+    poor=0.90,
+    noisy_db=4.0,
+    clipped=0.01,
+    second_voice=0.55,
+    faint_db=-50.0,
+    seconds_per_digit=0.10,
+    earcon=0.95,
+    double_count_minutes=10.0,
+    asks_unusual=True,
+)
+FAST = Policy(
+    minimum=0.50,
+    alike=0.60,
+    swallowed=0.75,
+    poor=0.75,
+    noisy_db=0.0,
+    clipped=0.05,
+    second_voice=0.70,
+    faint_db=-55.0,
+    seconds_per_digit=0.08,
+    earcon=0.75,
+    double_count_minutes=2.0,
+    asks_unusual=False,
+)
+
+POLICIES: Mapping[PolicyName, Policy] = MappingProxyType(
+    {PolicyName.STRICT: STRICT, PolicyName.BALANCED: BALANCED, PolicyName.FAST: FAST}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """How sure a field must be, and what to call it if it is not."""
+
+    confidence: float
+    reason: Reason
+
+
+def demanded(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
+    """What the policy demands of a field as it was read: the most of all that applies, by the most telling reason."""
+    demands = [*_by_sound(said, policy), *_by_place(acoustics, policy), Demand(policy.minimum, Reason.FIELD_UNSURE)]
+    most = max(demands, key=lambda demand: demand.confidence)
+    return most if field.check_digit is None else replace(most, confidence=_checked(most.confidence))
+
+
+def is_safe(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> bool:
+    """Whether a field that meets its demand need not be read back."""
+    ordinary = demanded(field, said, acoustics, policy).reason is Reason.FIELD_UNSURE
+    return ordinary and said.confidence >= policy.earcon
+
+
+def _by_sound(said: FieldReading, policy: Policy) -> list[Demand]:
+    """Where the likeliest other value is easily misheard for this one."""
+    if said.value is None or said.runner_up is None:
+        return []
+    demands = [policy.swallowed] if swallowed(said.value, said.runner_up) else []
+    demands += [policy.alike] if sound_alike(said.value, said.runner_up) else []
+    return [Demand(confidence, Reason.CONFUSABLE) for confidence in demands]
+
+
+def _by_place(acoustics: Acoustics | None, policy: Policy) -> list[Demand]:
+    """Where the sound was poor."""
+    if acoustics is None:
+        return []
+    poor = {
+        Reason.TOO_NOISY: acoustics.snr_db < policy.noisy_db,
+        Reason.CLIPPED: acoustics.clipped > policy.clipped,
+        Reason.SECOND_VOICE: acoustics.second_voice > policy.second_voice,
+    }
+    return [Demand(policy.poor, reason) for reason, applies in poor.items() if applies]
+
+
+def _checked(confidence: float) -> float:
+    """The same demand of a value whose check digit fits, by Bayes' rule: a misheard one seldom does."""
+    return confidence * PASSES_BY_CHANCE / (1 - confidence + confidence * PASSES_BY_CHANCE)

@@ -1,0 +1,195 @@
+"""What is asked about a draft before it may be held: one question at a time, the shortest that settles the doubt."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
+from edge.agree.orders import Say
+from edge.agree.prompts import Prompt
+from edge.agree.states import State
+from edge.forms.form import FormField
+from edge.forms.spoken import says_check
+from edge.records import (
+    Because,
+    Closing,
+    Confirmation,
+    Draft,
+    FieldReading,
+    FieldValue,
+    Outcome,
+    Reason,
+    Verdict,
+)
+
+UNSETTLED_BY_YES = frozenset(
+    {Reason.FIELD_MISSING, Reason.FIELD_AMBIGUOUS, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE}
+)
+"""Doubts that no "yes" removes: there is no one value that could be entered."""
+
+
+class About(StrEnum):
+    """What a question is about."""
+
+    FIELD = "field"
+    CHOICE = "choice"
+    FIELD_RIGHT = "field right"
+    ENTRY_RIGHT = "entry right"
+    CANCEL = "cancel"
+    """Whether the last entry is to be cancelled."""
+    INSTEAD = "instead"
+    """Whether an identifier said while an entry is held corrects it, or begins the next one."""
+    PROOF = "proof"
+    WRONG = "wrong"
+    """What is wrong about the entry read back."""
+
+
+_STATES = {
+    About.FIELD: State.ASKING,
+    About.WRONG: State.ASKING,
+    About.CHOICE: State.CHOOSING,
+    About.FIELD_RIGHT: State.CONFIRMING,
+    About.ENTRY_RIGHT: State.CONFIRMING,
+    About.CANCEL: State.CONFIRMING,
+    About.INSTEAD: State.CONFIRMING,
+    About.PROOF: State.PROVING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked, and what its answer is about."""
+
+    about: About
+    field: str | None = None
+    candidates: tuple[FieldValue, ...] = ()
+    """The values that "yes", or a choice, is about."""
+    fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict)
+    """What is read back with it."""
+    check: int = 0
+    """Which of the place's check digits are asked for, counted from 0."""
+    checks: int = 1
+    """How many it has."""
+    other: Draft | None = None
+    """What begins the next entry, if it does not correct this one."""
+    prompt: Prompt | None = None
+    """Other words than usual."""
+
+    @property
+    def state(self) -> State:
+        """Where the dialogue waits for its answer."""
+        return _STATES[self.about]
+
+
+def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
+    """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
+    # What was measured of one utterance says nothing of a draft that rests on several.
+    verdict = decide(draft.reading, Closing.PAUSE, rules, replace(known, acoustics=None))
+    if verdict.outcome is not Outcome.ASK:
+        return verdict
+    left = tuple(doubt for doubt in verdict.reasons if not _agreed(draft, doubt))
+    values = {name: said.value for name, said in draft.reading.fields.items() if said.value is not None}
+    if not left:
+        return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values, confirm=Confirmation.READBACK)
+    if left[0] == verdict.reasons[0]:
+        return replace(verdict, reasons=left)
+    return Verdict(Outcome.ASK, left, verdict.fields, ask=left[0].field, confirm=Confirmation.FIELD)
+
+
+def question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, ended: bool) -> Question | None:
+    """What is to be asked next; None where the draft may be held.
+
+    `turn` chooses among the check digits of a place; `ended` says that the form's terminator, if it has one, was said.
+    """
+    if verdict.outcome is Outcome.ASK:
+        return _doubt(draft, verdict, rules)
+    if (place := _unproved(draft, verdict, rules)) is not None:
+        return proof(place.name, verdict.fields[place.name], rules, turn)
+    return None if ended else Question(About.ENTRY_RIGHT, fields=verdict.fields)
+
+
+def proof(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
+    """The question for the check digits on the sign of a place. Signs with several are asked in turn."""
+    checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
+    return Question(About.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
+
+
+def worded(asked: Question, rules: Rules) -> Say:
+    """The question as it is spoken."""
+    match asked.about:
+        case About.FIELD:
+            text = next((one.ask for one in rules.form.fields if one.name == asked.field), "")
+            return Say(asked.prompt or Prompt.ASK_FIELD, slots={"question": text})
+        case About.CHOICE:
+            first, second = (rules.form[str(asked.field)].told(value) for value in asked.candidates[:2])
+            return Say(Prompt.CHOOSE, slots={"first": first, "second": second})
+        case About.FIELD_RIGHT:
+            return Say(Prompt.CONFIRM_FIELD, {str(asked.field): asked.candidates[0]})
+        case About.PROOF if asked.checks > 1:
+            return Say(Prompt.PROVE_SET, asked.fields, {"set": str(asked.check + 1)})
+        case _:
+            return Say(asked.prompt or _PLAIN[asked.about], asked.fields)
+
+
+_PLAIN = {
+    About.ENTRY_RIGHT: Prompt.CONFIRM_ENTRY,
+    About.CANCEL: Prompt.CONFIRM_CANCEL,
+    About.INSTEAD: Prompt.CONFIRM_INSTEAD,
+    About.PROOF: Prompt.PROVE,
+    About.WRONG: Prompt.WHAT_IS_WRONG,
+}
+
+
+def marked(name: str, value: FieldValue) -> str:
+    """How a draft notes what was agreed or proved."""
+    return f"{name}={value}"
+
+
+def _agreed(draft: Draft, doubt: Because) -> bool:
+    if doubt.field is None or doubt.reason in UNSETTLED_BY_YES:
+        return False
+    said = draft.reading.fields.get(doubt.field)
+    return said is not None and said.value is not None and marked(doubt.field, said.value) in draft.agreed
+
+
+def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
+    name = str(verdict.ask)
+    said = draft.reading.fields.get(name)
+    candidates = verdict.candidates or _candidates(said, verdict.reasons[0].reason, rules.form[name], rules)
+    if len(candidates) > 1:
+        return Question(About.CHOICE, name, candidates)
+    if candidates:
+        return Question(About.FIELD_RIGHT, name, candidates)
+    return Question(About.FIELD, name)
+
+
+def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rules: Rules) -> tuple[FieldValue, ...]:
+    """The values that the operator may have meant, where there are one or two; more would not be listened to."""
+    if said is None or said.value is None or reason in UNSETTLED_BY_YES - {Reason.FIELD_AMBIGUOUS}:
+        return ()
+    likely = (said.value, *said.rivals)
+    if reason is Reason.FIELD_UNSURE:
+        likely = (said.value, *(() if said.runner_up is None else (said.runner_up,)))
+        if len(likely) == 1:
+            return ()
+    known = tuple(dict.fromkeys(value for value in likely if _possible(value, field, rules)))
+    return known if len(known) in {1, 2} and len(known) == len(set(likely)) else ()
+
+
+def _possible(value: FieldValue, field: FormField, rules: Rules) -> bool:
+    listed = field.catalogue is None or str(value) in rules.catalogue.values(field.catalogue)
+    return listed and field.allows(value)
+
+
+def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
+    for one in rules.form.fields:
+        value = verdict.fields.get(one.name)
+        if one.catalogue is None or value is None or not rules.catalogue.checks_of(one.catalogue, str(value)):
+            continue
+        said = draft.reading.fields.get(one.name)
+        if marked(one.name, value) not in draft.proved and not (said is not None and says_check(said.words)):
+            return one
+    return None

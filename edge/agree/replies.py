@@ -1,0 +1,47 @@
+"""What the device answers to a verdict, where nobody holds a conversation: a sound, then words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.agree.orders import Earcon, Say, Sound
+from edge.agree.prompts import Prompt
+from edge.agree.readback import Readback
+from edge.records import Confirmation, Outcome, Verdict
+
+SOUNDS = {
+    Outcome.ACCEPT: Earcon.STORED,
+    Outcome.ASK: Earcon.QUESTION,
+    Outcome.REPEAT: Earcon.NOT_UNDERSTOOD,
+    Outcome.DEFER: Earcon.HEARD,
+}
+"""What is heard at once. Noise and talk are answered with silence."""
+
+
+def replies(verdict: Verdict, readback: Readback, *, always: bool) -> Iterator[Sound | Say]:
+    """The sound, and what is said after it. `always`: entries heard surely are read back too."""
+    if verdict.outcome in SOUNDS:
+        yield Sound(SOUNDS[verdict.outcome])
+    match verdict.outcome:
+        case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
+            yield Say(Prompt.READBACK, verdict.fields)
+        case Outcome.ASK if verdict.ask is not None:
+            yield _question(verdict, verdict.ask, readback)
+        case Outcome.REPEAT:
+            yield Say(Prompt.REPEAT)
+        case Outcome.DEFER:
+            yield Say(Prompt.DEFERRED)
+        case _:
+            pass
+
+
+def _question(verdict: Verdict, asked: str, readback: Readback) -> Say:
+    """By what may have been meant, where one or two values are in the running: "15 units, or 50 units?"."""
+    match verdict.candidates:
+        case [value]:
+            return Say(Prompt.CONFIRM_FIELD, {asked: value})
+        case [first, second]:
+            slots = {"first": readback.text(asked, first), "second": readback.text(asked, second)}
+            return Say(Prompt.CHOOSE, slots=slots)
+        case _:
+            return Say(Prompt.ASK_FIELD, slots={"question": readback.question(asked)})

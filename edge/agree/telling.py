@@ -1,0 +1,183 @@
+"""The part of the dialogue that agrees on nothing: commands, news, and who is signed on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from edge.agree.decide import Rules
+from edge.agree.happenings import Answered, Committed, Hardware, Heard, Link
+from edge.agree.orders import Adjust, Earcon, Hush, Note, Order, Park, Say, Sound
+from edge.agree.prompts import Prompt
+from edge.agree.states import AGREEING, State
+from edge.records import Act, Because, Command, Draft, FieldValue, LastEntry, Outcome, Reason, ReceiptOutcome, Verdict
+
+UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})
+"""States in which what is dictated is put aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the device converses at a site."""
+
+    undo_s: float = 4.0
+    """An entry is held for so long after its readback: time to say "no", which is said at once or not at all."""
+    patience_s: float = 8.0
+    """An answer is waited for so long, twice."""
+    holds_sure: bool = True
+    """Also what the policy would record with a mere sound is read back and held."""
+    operators: Mapping[str, str] | None = None
+    """Who may sign on, as spoken, to the name that goes on record; None: nobody needs to."""
+    operator: str | None = None
+    """Who is on record while nobody has signed on."""
+
+
+class Telling:
+    """What the dialogue remembers, and the steps that change nothing about the draft."""
+
+    def __init__(self, rules: Rules, manner: Manner) -> None:
+        self._rules = rules
+        self._manner = manner
+        self.state = State.SIGNED_OFF if manner.operators else State.IDLE
+        self.draft: Draft | None = None
+        """What is being agreed."""
+        self.operator: str | None = None
+        """Who is signed on."""
+        self.last: LastEntry | None = None
+        """What "cancel" and "correction" are about while there is no draft."""
+        self._owed = 0
+        self._refused: set[str] = set()
+        self._news: deque[Say] = deque()
+        self._said: Say | None = None
+        """What "say again" is about."""
+        self._speaking: Say | None = None
+        """What was said last, of all that was said."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the operator is in the middle of an entry."""
+        return self.state in AGREEING
+
+    @property
+    def _who(self) -> str | None:
+        return self.operator or self._manner.operator
+
+    def _say(
+        self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, *, priority: bool = False, **slots: str
+    ) -> Say:
+        return self._told(Say(prompt, fields or {}, slots, priority))
+
+    def _told(self, say: Say) -> Say:
+        self._said = say
+        return say
+
+    def _note(self, heard: Heard) -> list[Order]:
+        reason = Reason.COMMAND if heard.reading.act is Act.COMMAND else Reason.ANSWER
+        if self.state in UNASKED:
+            reason = Reason.NOT_LISTENING
+        if heard.verdict.outcome is Outcome.IGNORE:
+            return [Note(heard.utterance_id, heard.reading, heard.verdict)]
+        return [heeded(heard, reason)]
+
+    def _not_understood(self, heard: Heard) -> list[Order]:
+        return [
+            Note(heard.utterance_id, heard.reading, _repeated(heard.verdict)),
+            Sound(Earcon.NOT_UNDERSTOOD),
+            self._say(Prompt.REPEAT),
+        ]
+
+    def _defer(self, heard: Heard) -> list[Order]:
+        return [Note(heard.utterance_id, heard.reading, heard.verdict), self._say(Prompt.DEFERRED)]
+
+    def _turn_away(self, heard: Heard) -> list[Order]:
+        prompt = Prompt.PAUSED if self.state is State.PAUSED else Prompt.SIGN_ON_FIRST
+        parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields)
+        return [parked, Sound(Earcon.NOT_UNDERSTOOD), self._say(prompt)]
+
+    def _say_again(self, heard: Heard) -> list[Order]:
+        told = self._say(Prompt.NOTHING_SAID) if self._said is None else self._said
+        return [*self._note(heard), told]
+
+    def _tell_waiting(self, heard: Heard) -> list[Order]:
+        owed, refused = str(self._owed), str(len(self._refused))
+        prompt = Prompt.WAITING_REFUSED if self._refused else Prompt.WAITING
+        return [*self._note(heard), self._say(prompt, count=owed, refused=refused)]
+
+    def _tell_last(self, heard: Heard) -> list[Order]:
+        if self.last is None:
+            return [*self._note(heard), self._say(Prompt.NO_ENTRY)]
+        return [*self._note(heard), self._say(Prompt.LAST_ENTRY, self.last.fields)]
+
+    def _help(self, heard: Heard) -> list[Order]:
+        labels = ", ".join(field.labels[0] for field in self._rules.form.fields)
+        match self.state:
+            case State.HELD:
+                told = self._say(Prompt.HELP_HELD)
+            case State.IDLE:
+                told = self._say(Prompt.HELP, labels=labels)
+            case State.SIGNED_OFF:
+                told = self._say(Prompt.SIGN_ON_FIRST)
+            case State.PAUSED:
+                told = self._say(Prompt.HELP_PAUSED)
+            case _:
+                told = self._say(Prompt.HELP_QUESTION)
+        return [*self._note(heard), told]
+
+    def _not_paused(self, heard: Heard) -> list[Order]:
+        return [*self._note(heard), self._say(Prompt.LISTENING)]
+
+    def _adjust(self, heard: Heard) -> list[Order]:
+        what = heard.reading.command or Command.SAY_AGAIN
+        return [*self._note(heard), Adjust(what), Say(Prompt(what.value))]
+
+    def _listen(self) -> list[Order]:
+        return [] if self._speaking is not None and self._speaking.priority else [Hush()]
+
+    def _remember(self, committed: Committed) -> list[Order]:
+        self._owed += 1
+        entry = committed.entry
+        self.last = None if entry.draft.act is Act.CANCEL else entry
+        self._refused.discard(entry.draft.replaces or "")
+        return [Sound(Earcon.STORED)]
+
+    def _count(self, answered: Answered) -> list[Order]:
+        self._owed = max(0, self._owed - 1)
+        if answered.outcome is not ReceiptOutcome.REFUSED:
+            return []
+        self._refused.add(answered.event_id)
+        if self.last is not None and self.last.event_id == answered.event_id:
+            self.last = replace(self.last, refused=True)
+        return []
+
+    def _hear_news(self, happening: Answered | Link) -> list[Order]:
+        if isinstance(happening, Link):
+            self._news.append(Say(Prompt.DELIVERING if happening.up else Prompt.TROUBLE))
+            return []
+        reason = ", ".join(reason.replace("_", " ") for reason in happening.reasons)
+        prompt = Prompt.REFUSED if happening.outcome is ReceiptOutcome.REFUSED else Prompt.DUPLICATE
+        self._news.append(Say(prompt, happening.fields, {"reason": reason}))
+        return self._count(happening)
+
+    def _tell_news(self) -> list[Order]:
+        told = [self._told(say) for say in self._news]
+        self._news.clear()
+        return list(told)
+
+    def _alarm(self, hardware: Hardware) -> list[Order]:
+        fault = hardware.fault.replace("_", " ")
+        # Not remembered: "say again" is about the work.
+        if hardware.healed:
+            return [Say(Prompt.HEALED, slots={"fault": fault})]
+        return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots={"fault": fault}, priority=True)]
+
+
+def heeded(heard: Heard, reason: Reason) -> Note:
+    """On record, and no entry by itself."""
+    return Note(heard.utterance_id, heard.reading, Verdict(Outcome.HEED, (Because(reason),), {}))
+
+
+def _repeated(verdict: Verdict) -> Verdict:
+    """A command that was not heard surely has a verdict of its own."""
+    unclear = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
+    return verdict if verdict.outcome is Outcome.REPEAT else unclear

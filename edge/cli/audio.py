@@ -1,0 +1,247 @@
+"""`dockvoice audio`: the sound devices, how loud the microphone is, and a self test of the headset."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+import uuid_utils
+from rich.box import SIMPLE_HEAD
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from edge.agree.decide import decide
+from edge.app import Parts, assemble, reading
+from edge.cli.meter import Meter
+from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
+from edge.cli.output import line, show
+from edge.config import Settings
+from edge.errors import Unavailable
+from edge.hear.advice import advice
+from edge.hear.capture import Device, NotOpened, device_named, devices, unopened
+from edge.hear.ear import listen
+from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.microphone import Microphone
+from edge.hear.microphone_health import MicrophoneEvent, Noticed
+from edge.hear.routing import Routing
+from edge.hear.sound_server import SoundServer
+from edge.hear.vad import scorer
+from edge.portaudio import portaudio
+from edge.ports import Source
+from edge.records import SAMPLE_RATE, Frame, Reading, Segment, Utterance, Verdict
+
+SHOWN_EVERY = SAMPLE_RATE // 10
+"""A bar that moves ten times a second."""
+
+PLAIN_EVERY = SAMPLE_RATE
+"""A line a second."""
+
+Seconds = Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds; unset: with Ctrl-C.")]
+
+commands = typer.Typer(no_args_is_help=True, help="The sound devices, their level, and a self test.")
+
+
+@commands.command("list", epilog=EXIT_CODES)
+def list_devices(config: Config = None, as_json: AsJson = False) -> None:
+    """Show the devices one can listen to, and which one the settings choose."""
+    wanted = settings(config).hear.device
+    found = devices()
+    try:
+        chosen: int | None = device_named(wanted)["index"]
+    except NotOpened:
+        chosen = None
+    if as_json:
+        for one in found:
+            line(json.dumps(_device(one, chosen)))
+        return
+    table = Table("", "number", "name", "rate", "channels", box=SIMPLE_HEAD)
+    for one in found:
+        mark = "→" if one.index == chosen else ""
+        table.add_row(mark, str(one.index), Text(one.name), f"{one.rate:,} Hz", str(one.channels))
+    show(table)
+    line(_which(wanted, chosen, found))
+    if sources := _sources():
+        line(f"The sound server's sources, for hear.source: {', '.join(sources)}")
+
+
+@commands.command("level", epilog=EXIT_CODES)
+def show_level(
+    config: Config = None,
+    seconds: Seconds = None,
+    plain: Annotated[bool, typer.Option("--plain", help="A line a second in the place of a bar.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how loud the microphone is, whether that is speech, and what is wrong with it."""
+    given = settings(config)
+    meter = Meter()
+    microphone = _microphone(given, meter.tell)
+    lines = plain or as_json or not sys.stdout.isatty()
+    detector = scorer(given.hear.vad)
+    detector.reset()
+    with nullcontext() if lines else Live(refresh_per_second=10, transient=True) as live:
+        for frame in Limited(microphone, seconds).frames():
+            meter.take(frame, speech=detector.is_speech(frame))
+            if live is not None and meter.samples >= SHOWN_EVERY:
+                live.update(meter.shown())
+            elif live is None and meter.samples >= PLAIN_EVERY:
+                line(json.dumps(meter.as_json()) if as_json else str(meter.shown()))
+                sys.stdout.flush()
+
+
+@commands.command("test", epilog=EXIT_CODES)
+def self_test(
+    config: Config = None,
+    form: FormName = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long to wait for a sentence.")] = 20.0,
+    playback: Annotated[bool, typer.Option(help="Play back what was heard.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say a sentence: hear yourself back, and see what was understood, how surely, and what to do about the sound.
+
+    Nothing is recorded or delivered.
+    """
+    parts = assemble(settings(config, form=form))
+    faults: list[str] = []
+    microphone = _microphone(
+        parts.settings, lambda event: faults.append(event.what) if isinstance(event, Noticed) else None
+    )
+    if not as_json:
+        line(f"Say a sentence; `dockvoice forms examples {parts.form.name}` lists some.")
+        sys.stdout.flush()
+    segment = _first_utterance(parts, microphone, seconds)
+    if segment is None:
+        why = f": the microphone {'; '.join(faults)}" if faults else "; see `dockvoice audio level`"
+        raise Unavailable(f"no speech within {seconds:g} s{why}")
+    if playback and (silent := _play(segment.pcm)) is not None and not as_json:
+        line(silent)
+    read = asyncio.run(_read(parts, segment))
+    told = Tested(segment, read, decide(read, segment.closing, parts.rules), faults)
+    line(json.dumps(told.as_json())) if as_json else told.show(parts)
+
+
+class Limited(Source):
+    """A source that ends by itself after some time."""
+
+    def __init__(self, source: Source, seconds: float | None) -> None:
+        self.name, self.live = source.name, source.live
+        self._source = source
+        self._samples = float("inf") if seconds is None else seconds * SAMPLE_RATE
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames of the first `seconds`."""
+        for frame in self._source.frames():
+            yield frame
+            if frame.end >= self._samples:
+                return
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a self test found."""
+
+    segment: Segment
+    reading: Reading
+    verdict: Verdict
+    faults: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """As a line for programs."""
+        heard, todo = advice(self.segment)
+        return {
+            "transcript": self.reading.transcript,
+            "interpreter": self.reading.interpreter,
+            "verdict": self.verdict.outcome,
+            "reasons": [str(reason) for reason in self.verdict.reasons],
+            "fields": {
+                name: {"value": one.value, "confidence": round(one.confidence, 3), "runner_up": one.runner_up}
+                for name, one in self.reading.fields.items()
+            },
+            "level_db": round(heard.level_db, 1),
+            "snr_db": round(heard.snr_db, 1),
+            "clipped": round(heard.clipped, 5),
+            "advice": todo,
+            "faults": self.faults,
+        }
+
+    def show(self, parts: Parts) -> None:
+        """For people."""
+        heard, todo = advice(self.segment)
+        line(f"heard       {self.reading.transcript or '(no words)'}   ({self.reading.interpreter})")
+        table = Table("field", "value", "sure", "or else", box=SIMPLE_HEAD)
+        for field in parts.form.fields:
+            if (one := self.reading.fields.get(field.name)) is not None:
+                value, other = ("" if it is None else str(it) for it in (one.value, one.runner_up))
+                table.add_row(field.name, value, f"{one.confidence:.2f}", other)
+        show(table)
+        line(f"verdict     {self.verdict.outcome} ({', '.join(map(str, self.verdict.reasons))})")
+        line(f"sound       voice {heard.level_db:.0f} dBFS, {heard.snr_db:.0f} dB above what surrounds it")
+        for sentence in [*todo, *(f"the microphone {what}" for what in self.faults)] or ["nothing to be done"]:
+            line(f"advice      {sentence}")
+
+
+def _device(one: Device, chosen: int | None) -> dict[str, Any]:
+    return {
+        "number": one.index,
+        "name": one.name,
+        "rate": one.rate,
+        "channels": one.channels,
+        "default": one.is_default,
+        "chosen": one.index == chosen,
+    }
+
+
+def _which(wanted: str | int | None, chosen: int | None, found: list[Device]) -> str:
+    if not found:
+        return "There is no device to listen to: connect one."
+    if chosen is None:
+        return f"hear.device = {wanted!r} means none of these, or more than one: set a name or number from the list."
+    how = "the default, since hear.device is unset" if wanted is None else f"hear.device = {wanted!r}"
+    return f"→ is the one that is listened to ({how})."
+
+
+def _sources() -> list[str]:
+    """What the sound server could record from, but for what is played."""
+    told = SoundServer().now()
+    return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
+
+
+def _microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
+    hear, watch = given.hear, given.watch
+    try:
+        device_named(hear.device)
+    except NotOpened as why:
+        raise unopened(f"hear.device = {hear.device!r}", why) from None
+    return Microphone(hear.device, watch.stall_s, tell, zeros_s=watch.zeros_s, source=hear.source)
+
+
+def _first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Segment | None:
+    hear = parts.settings.hear
+    heard = listen(Limited(microphone, seconds), scorer(hear.vad), Endpointing(hear.endpoint))
+    return next((event.segment for event in heard if isinstance(event, Closed)), None)
+
+
+def _play(pcm: bytes) -> str | None:
+    """Play back; what to say where there is nothing to play it on."""
+    library = portaudio()
+    try:
+        library.play(np.frombuffer(pcm, "<i2"), SAMPLE_RATE, blocking=True)
+    except (library.PortAudioError, ValueError) as fault:
+        return f"not played back: {' '.join(str(fault).split())}"
+    return None
+
+
+async def _read(parts: Parts, segment: Segment) -> Reading:
+    said = Utterance(str(uuid_utils.uuid7()), parts.form.name, Microphone.name, datetime.now(UTC), segment)
+    async with reading(parts):
+        attention = parts.interpreter.attend()
+        attention.hear(segment.pcm)
+        return await attention.finish(said)

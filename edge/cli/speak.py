@@ -1,0 +1,92 @@
+"""`dockvoice speak`: hear the device's voice and its sounds, or write them to a file."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import soundfile
+import typer
+
+from edge.agree.earcons import Samples, earcon
+from edge.agree.loudspeaker import Loudspeaker
+from edge.agree.orders import Earcon
+from edge.agree.phrases import Phrases
+from edge.agree.playing import Rank
+from edge.cli.options import EXIT_CODES, Config, settings
+from edge.cli.output import log_warnings
+from edge.config import Language, Settings, Speak
+from edge.errors import StorageFailed
+from edge.records import SAMPLE_RATE
+from edge.speaking import phrases
+from edge.understand.clients import Clients
+
+LAST_S = 0.2
+"""What the sound card still holds when the last sample was handed to it."""
+
+GAP = np.zeros(SAMPLE_RATE * 3 // 10, dtype=np.int16)
+"""Between an earcon and the text: 0.3 s, so that each is heard by itself."""
+
+commands = typer.Typer()
+
+
+@commands.command(epilog=EXIT_CODES)
+def speak(
+    text: Annotated[str | None, typer.Argument(help="What is to be said.")] = None,
+    earcons: Annotated[
+        list[Earcon] | None,
+        typer.Option("--earcon", help="A sound with a meaning, before the text; as often as wanted."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a WAV file (16 kHz, mono) instead.")] = None,
+    language: Annotated[Language | None, typer.Option(help="Over the settings file's.")] = None,
+    config: Config = None,
+) -> None:
+    """Say a text as the device would, or play its sounds: to try the headset, the voice and the volume."""
+    log_warnings()
+    if text is None and not earcons:
+        raise typer.BadParameter("give a text, --earcon, or both")
+    given = settings(config)
+    chosen = given.speak if language is None else given.speak.model_copy(update={"language": language})
+    sound = asyncio.run(_sound(text, earcons or [], chosen, given))
+    if out is None:
+        asyncio.run(_play(sound, chosen))
+    else:
+        _write(sound, out)
+
+
+async def _sound(text: str | None, earcons: list[Earcon], chosen: Speak, given: Settings) -> Samples:
+    pieces = [piece for which in earcons for piece in (earcon(which), GAP)]
+    if text is not None:
+        clients = Clients(given.understand.clients)
+        try:
+            pieces.append(await _said(phrases(chosen, clients), text, chosen.rate))
+        finally:
+            await clients.aclose()
+    return np.concatenate(pieces)
+
+
+async def _said(voice: Phrases, text: str, pace: float) -> Samples:
+    return await voice.sound(text, pace)
+
+
+async def _play(sound: Samples, chosen: Speak) -> None:
+    loudspeaker = Loudspeaker(chosen.device, chosen.volume_db)
+    await loudspeaker.open()
+    phrase = loudspeaker.say(Rank.REPLY)
+    if phrase is not None:
+        loudspeaker.add(phrase, sound)
+        loudspeaker.end(phrase)
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(loudspeaker.keep_open())
+        await loudspeaker.until_quiet()
+        await asyncio.sleep(LAST_S)
+        keeping.cancel()
+
+
+def _write(sound: Samples, out: Path) -> None:
+    try:
+        soundfile.write(out, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    except (OSError, soundfile.LibsndfileError) as fault:
+        raise StorageFailed(f"{out}: cannot be written ({fault}); choose another place") from None

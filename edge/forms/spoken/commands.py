@@ -1,0 +1,219 @@
+"""What is said to the device and not for the form: "yes", "scratch that", "how many waiting", "sign on ana".
+
+A command is a whole utterance, but for hesitations around it: within a sentence the same words are what they always
+were. So nothing that names a field of a form is ever a command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from edge.forms.spoken.english import ENGLISH
+from edge.forms.spoken.language import Language, Phrase, fold, phrases
+from edge.forms.spoken.lexicon import tokens
+from edge.records import Act, Command, FieldReading, Word
+
+if TYPE_CHECKING:  # the form's loader uses this package, so the package needs the form for its types only
+    from edge.forms.form import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command asks."""
+
+    act: Act
+    command: Command | None = None
+    name: str | None = None
+    """Whoever signs on, as he was heard."""
+
+
+YES, NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
+
+
+def _device(command: Command) -> Asked:
+    return Asked(Act.COMMAND, command)
+
+
+_ENGLISH = {
+    YES: "yes, yeah, yep, that is right, that's right, correct, affirmative",
+    NO: "no, nope, wrong, negative, that is wrong, that's wrong",
+    CANCEL: "scratch that, cancel, cancel that, undo, undo that, delete that",
+    _device(Command.SAY_AGAIN): "say again, say that again, repeat, repeat that",
+    _device(Command.HOW_MANY_WAITING): "how many waiting, how many are waiting",
+    _device(Command.LAST_ENTRY): "last entry, what was the last entry",
+    _device(Command.HELP): "help, help me",
+    _device(Command.PAUSE): "pause, stop listening",
+    _device(Command.RESUME): "resume, continue, start listening",
+    _device(Command.LOUDER): "louder, speak louder",
+    _device(Command.SOFTER): "softer, quieter, speak softer",
+    _device(Command.FASTER): "faster, speak faster",
+    _device(Command.SLOWER): "slower, speak slower",
+    _device(Command.SIGN_ON): "sign on, sign in",
+    _device(Command.SIGN_OFF): "sign off, sign out",
+}
+_GERMAN = {
+    YES: "ja, jawohl, richtig, stimmt, das stimmt, korrekt",
+    NO: "nein, nee, falsch, das ist falsch",
+    CANCEL: "stornieren, abbrechen, löschen, verwerfen, vergiss das, rückgängig",
+    _device(Command.SAY_AGAIN): "noch einmal, nochmal, wiederholen, wiederhole",
+    _device(Command.HOW_MANY_WAITING): "wie viele warten, wieviele warten",
+    _device(Command.LAST_ENTRY): "letzter eintrag, der letzte eintrag",
+    _device(Command.HELP): "hilfe",
+    _device(Command.PAUSE): "pause",
+    _device(Command.RESUME): "weiter, fortsetzen",
+    _device(Command.LOUDER): "lauter",
+    _device(Command.SOFTER): "leiser",
+    _device(Command.FASTER): "schneller",
+    _device(Command.SLOWER): "langsamer",
+    _device(Command.SIGN_ON): "anmelden, anmeldung",
+    _device(Command.SIGN_OFF): "abmelden, abmeldung",
+}
+_FRENCH = {
+    YES: "oui, ouais, c'est ça, exact, correct",
+    NO: "non, faux, c'est faux",
+    CANCEL: "annuler, annule, annulez, effacer, efface ça",
+    _device(Command.SAY_AGAIN): "répéter, répète, répétez, encore une fois",
+    _device(Command.HOW_MANY_WAITING): "combien en attente, combien attendent",
+    _device(Command.LAST_ENTRY): "dernière entrée, la dernière entrée",
+    _device(Command.HELP): "aide, à l'aide",
+    _device(Command.PAUSE): "pause",
+    _device(Command.RESUME): "reprendre, continuer",
+    _device(Command.LOUDER): "plus fort",
+    _device(Command.SOFTER): "moins fort, plus doucement",
+    _device(Command.FASTER): "plus vite",
+    _device(Command.SLOWER): "moins vite, plus lentement",
+    _device(Command.SIGN_ON): "début de service, identification",
+    _device(Command.SIGN_OFF): "fin de service",
+}
+_SPANISH = {
+    YES: "sí, correcto, exacto, eso es",
+    NO: "no, incorrecto, está mal",
+    CANCEL: "cancelar, cancela, anular, borrar, borra eso",
+    _device(Command.SAY_AGAIN): "repetir, repite, repita, otra vez",
+    _device(Command.HOW_MANY_WAITING): "cuántos en espera, cuántos esperan",
+    _device(Command.LAST_ENTRY): "último registro, el último registro",
+    _device(Command.HELP): "ayuda",
+    _device(Command.PAUSE): "pausa",
+    _device(Command.RESUME): "continuar, seguir",
+    _device(Command.LOUDER): "más alto, más fuerte",
+    _device(Command.SOFTER): "más bajo",
+    _device(Command.FASTER): "más rápido",
+    _device(Command.SLOWER): "más lento, más despacio",
+    _device(Command.SIGN_ON): "iniciar turno, empezar turno",
+    _device(Command.SIGN_OFF): "terminar turno, fin de turno",
+}
+_ITALIAN = {
+    YES: "sì, giusto, esatto, corretto",
+    NO: "no, sbagliato, è sbagliato",
+    CANCEL: "annulla, annullare, cancella, cancellare",
+    _device(Command.SAY_AGAIN): "ripeti, ripeta, ripetere, ancora una volta",
+    _device(Command.HOW_MANY_WAITING): "quante in attesa, quanti in attesa",
+    _device(Command.LAST_ENTRY): "ultima voce, l'ultima voce",
+    _device(Command.HELP): "aiuto",
+    _device(Command.PAUSE): "pausa",
+    _device(Command.RESUME): "riprendi, riprendere, continua",
+    _device(Command.LOUDER): "più forte",
+    _device(Command.SOFTER): "più piano",
+    _device(Command.FASTER): "più veloce",
+    _device(Command.SLOWER): "più lento",
+    _device(Command.SIGN_ON): "inizio turno",
+    _device(Command.SIGN_OFF): "fine turno",
+}
+PHRASES: Mapping[str, Mapping[Asked, str]] = {
+    "en": _ENGLISH,
+    "de": _GERMAN,
+    "fr": _FRENCH,
+    "es": _SPANISH,
+    "it": _ITALIAN,
+}
+"""By language, the ways to say each command, with a comma between any two. A name follows those to sign on."""
+
+TWICE = 2
+"""Said so often in one utterance, an exception needs no question."""
+
+
+def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None:
+    """What the utterance asks of the device as a whole; None where it is no command."""
+    said = _plain(words, language)
+    known = _known(language)
+    if (asked := known.get(said)) is not None:
+        return None if asked.command is Command.SIGN_ON else asked
+    for at in range(1, len(said)):
+        asked = known.get(said[:at])
+        if asked is not None and asked.command is Command.SIGN_ON:
+            return Asked(asked.act, asked.command, " ".join(said[at:]))
+    return None
+
+
+def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> Mapping[str, FieldReading]:
+    """The exception of the form that the utterance says as a whole, once or twice: "damaged", "damaged damaged".
+
+    Said twice it is confirmed; once, it must be.
+    """
+    said = _plain(words, language)
+    for field in form.fields:
+        for choice in field.choices if field.exception else ():
+            one = tuple(choice.lower().replace("-", " ").split())
+            times = len(said) // len(one)
+            if times in {1, TWICE} and said == one * times:
+                sure = min(word.confidence for word in words)
+                heard = tuple(word.text for word in words)
+                return {field.name: FieldReading(choice, heard, sure, confirmed=times == TWICE)}
+    return {}
+
+
+def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance begin by taking something back: "no, fifteen units"?"""
+    return len(without_cue(words, language)) < len(_unhesitating(words, language))
+
+
+def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """The words without hesitations, and without what announces a correction at their beginning."""
+    left = _unhesitating(words, language)
+    while left:
+        size = _cue(left, language)
+        if not size:
+            break
+        left = left[size:]
+    return left
+
+
+def says_check(words: Sequence[str], language: Language = ENGLISH) -> bool:
+    """Do the words of a place hold its check digits too: "dock B, check four seven"?"""
+    return any(fold(word) in language.checks for word in words)
+
+
+def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
+    """Are the words the check word, or digits, `check` and nothing else?"""
+    said = [word for word in _plain(words, language) if word not in language.checks]
+    return check in {" ".join(said), language.numbers.digits(said)}
+
+
+def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> tuple[str, ...]:
+    """Every way to say a command, for a recogniser to expect; `names` are of those who may sign on."""
+    known = _known(language)
+    plain = [" ".join(said) for said, asked in known.items() if asked.command is not Command.SIGN_ON]
+    signing = [" ".join(said) for said, asked in known.items() if asked.command is Command.SIGN_ON]
+    return (*plain, *(f"{phrase} {name}" for phrase in signing for name in names))
+
+
+@lru_cache
+def _known(language: Language) -> Mapping[Phrase, Asked]:
+    return {said: asked for asked, listed in PHRASES[language.code].items() for said in phrases(listed)}
+
+
+def _plain(words: Sequence[Word], language: Language) -> Phrase:
+    return tuple(fold(token.text) for token in tokens(_unhesitating(words, language), language))
+
+
+def _unhesitating(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
+    return tuple(word for word in words if fold(word.text).strip(".,;:!? ") not in language.hesitations)
+
+
+def _cue(words: Sequence[Word], language: Language) -> int:
+    """How many words at the beginning are a cue; the longest counts."""
+    texts = tuple(fold(word.text).strip(".,;:!? ") for word in words)
+    return max((len(cue) for cue in language.cues if texts[: len(cue)] == cue), default=0)

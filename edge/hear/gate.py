@@ -1,0 +1,103 @@
+"""Which sound may be heard at all: mute, push to talk, and how long after the wake phrase. Pure.
+
+The keys and commands that speak to a gate come on other threads than the sound: each sets one flag, and the sound sees
+it at its next frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame, Segment
+
+TAIL = SAMPLE_RATE * 300 // 1000
+"""Thumbs leave the key before the last word is out: 300 ms."""
+
+LEAD = SAMPLE_RATE * 200 // 1000
+"""And the first word begins before the key is down: 200 ms. Not heard when muted."""
+
+HELD_AT_MOST = 60 * SAMPLE_RATE
+"""A talk key that is down for a minute is stuck, or its release was lost on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """From here on nothing may be heard."""
+
+
+class Gate:
+    """Mute and push to talk. Mute wins over everything."""
+
+    def __init__(self, *, push_to_talk: bool) -> None:
+        self.muted = False
+        self.talking = False
+        """Whether the talk key is down."""
+        self._push_to_talk = push_to_talk
+        self._open = False
+        self._recent: deque[Frame] = deque()
+        self._until = 0
+        self._held_since: int | None = None
+
+    def take(self, frame: Frame) -> list[Frame | Shut]:
+        """What may be heard of the next frame: it, what came shortly before it, or the word that this is the end."""
+        if self._lets_through(frame):
+            heard = [*self._recent, frame]
+            self._recent.clear()
+            self._open = True
+            return list(heard)
+        was_open, self._open = self._open, False
+        self._remember(frame)
+        return [Shut()] if was_open else []
+
+    def _lets_through(self, frame: Frame) -> bool:
+        if self.muted or not self._push_to_talk:
+            self._until = 0
+            return not self.muted
+        if self.talking:
+            self._held_since = frame.start if self._held_since is None else self._held_since
+            self._until = min(frame.start, self._held_since + HELD_AT_MOST) + TAIL
+        else:
+            self._held_since = None
+        return frame.start < self._until
+
+    def _remember(self, frame: Frame) -> None:
+        """Keep what a talk key may come too late for, and nothing while muted."""
+        if self.muted:
+            self._recent.clear()
+            return
+        self._recent.append(frame)
+        while self._recent[0].end <= frame.end - LEAD:
+            self._recent.popleft()
+
+
+class WakePhrase:
+    """Which utterances are meant for the device: those that begin with the phrase, and those shortly after one."""
+
+    def __init__(self, window_s: float) -> None:
+        """`window_s`: for so long after an utterance that was heard, the next needs no phrase."""
+        self._window = round(window_s * SAMPLE_RATE)
+        self._until = 0
+        self.ignored = 0
+        """How many utterances were not meant for the device."""
+
+    def meant(self, segment: Segment, phrase_end: int | None) -> Segment | None:
+        """The utterance without the phrase, or None where it is not for us, or is nothing but the phrase.
+
+        `phrase_end` is the sample index, within the segment's sound, where the phrase at its beginning ends.
+        """
+        if phrase_end is None and segment.speech_start >= self._until:
+            self.ignored += 1
+            return None
+        self._until = segment.closed + self._window
+        if phrase_end is None:
+            return segment
+        begins = segment.start + phrase_end
+        if begins >= segment.speech_end:
+            return None
+        return replace(
+            segment,
+            start=begins,
+            speech_start=max(begins, segment.speech_start),
+            pcm=segment.pcm[phrase_end * SAMPLE_BYTES :],
+        )

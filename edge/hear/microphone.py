@@ -1,0 +1,244 @@
+"""The microphone as a source: opened, watched over, and opened again when nothing can be heard from it any more.
+
+Everything here runs on the thread that listens. A fresh process alone sees sound cards that appeared since PortAudio
+was loaded: so a microphone that stays deaf ends with an error, and the process with it, rather than to sit deaf.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from threading import Event
+from typing import Protocol
+
+from edge.errors import Unavailable
+from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
+from edge.hear.claim import microphone_claim, source_claim
+from edge.hear.framing import FRAME_SAMPLES, Framing, floats
+from edge.hear.levels import level
+from edge.hear.microphone_health import Fault, MicrophoneEvent, MicrophoneHealth
+from edge.hear.routing import Routing
+from edge.hear.sound_server import Gone, SoundServer
+from edge.records import SAMPLE_RATE, Frame
+
+SLICE_S = 0.2
+"""A wait for sound is made of such slices. When the whole process was stopped for a while, the clock ran but nothing
+was missed: only the slice under way expires, and what the sound server kept meanwhile is still heard."""
+
+REOPEN_EVERY_S = 0.5
+"""From one try to open the microphone again to the next."""
+
+ZEROS_REOPEN_S = (20.0, 40.0)
+"""After so long with nothing but zeros it is opened anew: that wakes a Bluetooth link that died."""
+
+DIGITAL_SILENCE_S = 60.0
+"""Every real microphone has noise. One that was heard and then gives nothing but zeros for a minute, however often it
+was opened again, is for a fresh process to look at."""
+
+ZEROS_S = 1.5
+"""So long nothing but zeros is no fault yet, unless the settings say otherwise."""
+
+
+class Server(Protocol):
+    """What is asked of the sound server; `SoundServer` is the real one."""
+
+    def look(self, now: float) -> Routing | Gone | None:
+        """How it routes the recording, when it has said so again."""
+        ...
+
+    def now(self) -> Routing | Gone | None:
+        """The same, waited for."""
+        ...
+
+    def move(self, stream: int, source: str) -> None:
+        """Let a recording come from another source."""
+        ...
+
+    def resume(self, source: str) -> None:
+        """Wake a source."""
+        ...
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        ...
+
+
+class Microphone:
+    """A sound device, listened to until it is closed, or could not be heard for too long. Used once."""
+
+    name = "microphone"
+    live = True
+
+    def __init__(
+        self,
+        device: str | int | None,
+        stall_s: float,
+        tell: Callable[[MicrophoneEvent], None] = lambda _: None,
+        beat: Callable[[], None] = lambda: None,
+        *,
+        zeros_s: float = ZEROS_S,
+        source: str | None = None,
+        server: Server | None = None,
+    ) -> None:
+        """`device` is PortAudio's name or number, None its default; `source` the sound server's name for it.
+
+        `stall_s`: when nothing could be heard for so long in spite of everything, it is given up. `tell` hears of each
+        fault that begins or ends, `beat` is called at least every second as long as the thread gets on: both on the
+        listening thread. `zeros_s`: so long nothing but zeros is no fault.
+        """
+        self.dropped = 0
+        """Samples (16 kHz) that were lost between the device and the listening thread."""
+        self._device = device
+        self._stall_s = stall_s
+        self._tell = tell
+        self._beat = beat
+        self._health = MicrophoneHealth(zeros_s=zeros_s, source=source)
+        self._server: Server = server or SoundServer()
+        self._claims = ExitStack()
+        self._claimed = False
+        self._closing = Event()
+        self._stream: Stream | None = None
+        self._position = 0
+        self._deaf_s = 0.0
+        self._silent_s = 0.0
+        self._sounded = False
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield sound as it comes; where some was lost, or the device was opened again, the numbering leaves a gap.
+
+        Raises Unavailable when there is no such device or it could not be heard for `stall_s`, AlreadyRunning when
+        another process listens to it.
+        """
+        with self._claims:
+            self._claims.callback(self._server.close)
+            self._claims.callback(self._close_stream)
+            self._open_first()
+            while not self._closing.is_set():
+                if self._stream is None:
+                    self._open_again()
+                    continue
+                yield from self.framed(self._stream)
+                self._close_stream()
+
+    def close(self) -> None:
+        """End `frames`, from any thread, once it has yielded what was taken until now."""
+        self._closing.set()
+        stream = self._stream
+        if stream is not None:
+            stream.hand_off.put(None)
+
+    def framed(self, stream: Stream) -> Iterator[Frame]:
+        """What a stream brings, as frames, until nothing more can be heard from it."""
+        framing, watch, expected = Framing(stream.rate, start=self._position), LossWatch(stream.rate), 0
+        self._health.opened(stream.rate)
+        for piece in self._pieces(stream):
+            missing = piece.start - expected + watch.lost(piece)
+            expected = piece.end
+            lost = bool(missing) or piece.overflowed
+            if not self._is_well(piece, stream, lost=lost):
+                continue
+            if lost:
+                yield from framing.end()
+                gap = max(1, math.ceil(missing / stream.rate * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
+                self.dropped += gap
+                framing = Framing(stream.rate, start=framing.position + gap)
+            yield from framing.take(floats(piece.pcm).reshape(-1, stream.channels))
+        yield from framing.end()
+        self._position = framing.position + FRAME_SAMPLES  # whatever is opened next, it leaves a gap
+
+    def _open_first(self) -> None:
+        """A device that is not there at the start, or has another listener, is for a person to see to."""
+        try:
+            found = device_named(self._device)
+            self._claims.enter_context(microphone_claim(str(found["name"])))
+            self._stream = Stream.open(found)
+        except NotOpened as why:
+            raise unopened(self._told, why) from None
+
+    def _open_again(self) -> None:
+        self._beat()
+        if Fault.SUSPENDED in self._health.faults and self._health.wanted is not None:
+            self._server.resume(self._health.wanted)
+        try:
+            self._stream = Stream.open(device_named(self._device))
+        except NotOpened:
+            self._closing.wait(REOPEN_EVERY_S)
+            self._count_deaf(REOPEN_EVERY_S)
+
+    def _close_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _pieces(self, stream: Stream) -> Iterator[Piece]:
+        """What comes, until it is of no use to listen any longer."""
+        while self._health.is_usable:
+            self._beat()
+            self._look_at_the_server()
+            try:
+                piece = stream.hand_off.take(SLICE_S)
+            except queue.Empty:
+                self._tell_all(self._health.waited(SLICE_S))
+                self._count_deaf(SLICE_S)
+                continue
+            if piece is None:
+                self._stopped()
+                return
+            yield piece
+            if self._wants_reopening(piece, stream.rate):
+                return
+
+    def _is_well(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
+        """Whether this piece may be heard: not what comes from another microphone, or at another speed."""
+        self._tell_all(self._health.heard(level(piece.pcm), piece.end, piece.arrived, lost=lost))
+        if not self._health.hears:
+            self._count_deaf(piece.samples / stream.rate)
+            return False
+        self._deaf_s = 0.0
+        return True
+
+    def _stopped(self) -> None:
+        if not self._closing.is_set():
+            self._tell_all(self._health.stopped(server_gone=isinstance(self._server.now(), Gone)))
+
+    def _wants_reopening(self, piece: Piece, rate: int) -> bool:
+        """Zeros and nothing else: open it anew now and then, and give up after a minute if it was ever heard."""
+        if any(piece.pcm):
+            self._silent_s, self._sounded = 0.0, True
+            return False
+        before, self._silent_s = self._silent_s, self._silent_s + piece.samples / rate
+        if self._silent_s > DIGITAL_SILENCE_S and self._sounded:
+            raise Unavailable(f"{self._told}: gave nothing but zeros for {DIGITAL_SILENCE_S:g} s; is it muted or gone?")
+        return any(before < after <= self._silent_s for after in ZEROS_REOPEN_S)
+
+    def _look_at_the_server(self) -> None:
+        found = self._server.look(time.monotonic())
+        if not isinstance(found, Routing):
+            return
+        self._tell_all(self._health.routed(found))
+        wanted = self._health.wanted
+        if found.source is None or wanted is None:
+            return
+        if found.source == wanted and not self._claimed:
+            self._claimed = True
+            self._claims.enter_context(source_claim(wanted))
+        if found.source != wanted and wanted in found.sources and found.stream is not None:
+            self._server.move(found.stream, wanted)
+
+    def _count_deaf(self, seconds: float) -> None:
+        """Raises Unavailable once nothing could be heard for too long."""
+        self._deaf_s += seconds
+        if self._deaf_s >= self._stall_s:
+            what = "; ".join(self._health.faults.values()) or "gave no sound"
+            raise Unavailable(f"{self._told}: {what}; nothing could be heard for {self._stall_s:g} s")
+
+    def _tell_all(self, events: Iterable[MicrophoneEvent]) -> None:
+        for event in events:
+            self._tell(event)
+
+    @property
+    def _told(self) -> str:
+        return f"microphone {'(default)' if self._device is None else self._device}"

@@ -1,0 +1,23 @@
+"""PortAudio through sounddevice: the one place that imports it, for the microphone and for the speaker."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+from edge.errors import Unavailable
+
+TURN = Lock()
+"""Held while a stream is opened or closed: PortAudio keeps its list of streams without a lock of its own, and a headset
+that vanishes has its microphone and its speaker opened again at the same time."""
+
+
+def portaudio() -> Any:
+    """The library. Raises Unavailable saying what to install where it is missing."""
+    try:
+        import sounddevice  # noqa: PLC0415 - needs a system library, which machines that only replay lack
+    except ImportError:
+        raise Unavailable("sound: sounddevice is missing; pip install 'dockvoice[microphone]'") from None
+    except OSError:
+        raise Unavailable("sound: PortAudio is missing; apt install libportaudio2") from None
+    return sounddevice

@@ -1,0 +1,108 @@
+"""A person makes an entry of an utterance under review: what a model read of it, or what he heard in the recording.
+
+The rules of the form hold for him as for everybody: nothing required is missing, nothing is unknown to the catalogue.
+What the device would have asked the operator about, whether an unusual value is meant, he has answered by accepting it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from edge.agree.decide import Rules, decide
+from edge.deliver.events import recorded
+from edge.errors import UnreadableInput
+from edge.forms.form import Form
+from edge.keep.dossier import Dossier
+from edge.keep.journal import Journal
+from edge.records import Closing, Entry, FieldReading, FieldValue, Minted, OutboxRow, Outcome, Reading
+
+CERTAIN = 1.0
+"""The confidence of a person who has looked at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who decides, and why."""
+
+    who: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Whose journal it is, as events name it."""
+
+    site: str
+    device: str
+    operator: str | None
+    """Who spoke, as far as is known."""
+    clock_believed: bool
+
+
+def stated(assignments: Sequence[str], form: Form) -> Mapping[str, FieldValue]:
+    """The values in `name=value` pairs, as the form's fields want them. Raises UnreadableInput."""
+    return dict(_stated(assignment, form) for assignment in assignments)
+
+
+def accept(
+    journal: Journal, which: str, given: Mapping[str, FieldValue], rules: Rules, person: Person, device: Device
+) -> OutboxRow:
+    """Commit the entry: the values that a model read, `given` laid over them. Its event is owed from then on.
+
+    `which` is as in `Journal.dossier`. Raises UnreadableInput where it is not under review, or breaks the rules.
+    """
+    found = journal.under_review_as(which)
+    reading = _reading(found, given)
+    demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
+    verdict = decide(reading, Closing.PAUSE, demands)
+    if verdict.outcome is not Outcome.ACCEPT:
+        told = ", ".join(map(str, verdict.reasons))
+        fields = ", ".join(f"{name}={value}" for name, value in verdict.fields.items()) or "nothing"
+        raise UnreadableInput(f"{which}: is no entry yet ({told}; {fields} stands); give what lacks with --field")
+    recording = journal.recording(found.utterance_id)
+    entry = Entry(
+        utterance_id=found.utterance_id,
+        form=found.form,
+        fields=verdict.fields,
+        operator=device.operator,
+        recorded_at=datetime.now(UTC),
+        reading=reading,
+        audio_sha256=recording.audio_sha256,
+        audio_seconds=recording.audio_seconds,
+    )
+
+    def render(minted: Minted) -> dict[str, Any]:
+        return recorded(entry, minted, site=device.site, device=device.device, clock_believed=device.clock_believed)
+
+    return journal.accept(entry, verdict, person.who, person.reason, render)
+
+
+def _stated(assignment: str, form: Form) -> tuple[str, FieldValue]:
+    name, is_given, value = assignment.partition("=")
+    kinds = {field.name: field.kind for field in form.fields}
+    if not is_given or name not in kinds:
+        raise UnreadableInput(f"--field {assignment!r}: allowed is NAME=VALUE with one of {', '.join(kinds)}")
+    if kinds[name] != "integer":
+        return name, value
+    try:
+        return name, int(value)
+    except ValueError:
+        raise UnreadableInput(f"--field {assignment!r}: {name} is a whole number, such as {name}=12") from None
+
+
+def _reading(found: Dossier, given: Mapping[str, FieldValue]) -> Reading:
+    """What the person takes for said. It goes on record under the name of the model whose reading he looked at."""
+    answers = [answer for answer in found.answers if answer.reading is not None]
+    proposed: Mapping[str, Any] = (answers[-1].reading or {}) if answers else {}
+    heard = {name: field for name, field in proposed.get("fields", {}).items() if field["value"] is not None}
+    read = {name: field["value"] for name, field in heard.items()}
+    values = {**read, **found.fields, **given}
+    fields = {
+        name: FieldReading(value, tuple(heard[name]["words"]) if read.get(name) == value else (), CERTAIN)
+        for name, value in values.items()
+    }
+    reader = f" of {answers[-1].interpreter}" if answers else ""
+    return Reading(f"review{reader}", found.form, (), fields)

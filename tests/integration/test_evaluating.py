@@ -1,0 +1,57 @@
+"""`dockvoice evaluate` as a user runs it, over a few recordings: figures, details, a page, two runs compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.reporting.lines import read_lines
+from tests.command import dockvoice
+
+CLIPS = 3
+
+
+@pytest.fixture
+def few(tmp_path: Path, repository: Path) -> Path:
+    demo = repository / "tests/data/speech/demo"
+    clips = [json.loads(text) for text in (demo / "manifest.jsonl").read_text(encoding="utf-8").splitlines()][:CLIPS]
+    lines = [json.dumps({**clip, "audio": str(demo / clip["audio"])}) for clip in clips]
+    manifest = tmp_path / "few.jsonl"
+    manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return manifest
+
+
+def test_a_run_leaves_figures_details_and_a_page_and_is_compared_with_another(few: Path, tmp_path: Path) -> None:
+    details, page = tmp_path / "first.jsonl", tmp_path / "page.html"
+    ended = dockvoice(
+        "evaluate", few, "--json", "--operator", "--in-noise", "20", "--details", details, "--report", page
+    )
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["conditions"]["clean"]["n"] == told["conditions"]["20dB"]["n"] == CLIPS
+    assert told["operator"]["together"]["n"] == str(2 * CLIPS)
+    lines = read_lines(details)
+    assert len({line.audio for line in lines}) == 2 * CLIPS
+    assert all(line.conversation is not None for line in lines)
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    compared = dockvoice("evaluate", "--compare", details, details, "--json")
+    assert compared.returncode == 0, compared.stderr
+    found = json.loads(compared.stdout)
+    assert (found["clips"], found["changed"], found["mcnemar_p"]) == (2 * CLIPS, [], 1.0)
+
+
+def test_tables_can_be_had_as_markdown(few: Path) -> None:
+    ended = dockvoice("evaluate", few, "--markdown", "--policy", "strict")
+    assert ended.returncode == 0, ended.stderr
+    assert "### By condition" in ended.stdout
+    assert "### By kind of field" in ended.stdout
+
+
+def test_a_run_is_about_something(tmp_path: Path) -> None:
+    ended = dockvoice("evaluate")
+    assert ended.returncode == 2
+    missing = dockvoice("evaluate", "--compare", tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    assert missing.returncode == 66
+    assert "a.jsonl: cannot be read" in missing.stderr

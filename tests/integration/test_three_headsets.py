@@ -1,0 +1,175 @@
+"""Three headsets on one box: a process each, with device, journal and identity of its own. How one tells its faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import Mqtt
+from edge.deliver.mqtt import Delivered, Session, SessionEvent
+from tests.command import DOCKVOICE
+from tests.inventory import RunningInventory
+from tests.mosquitto import Mosquitto
+from tests.pulseaudio import Shelf, room, stopped
+from tests.waiting import Notices, until
+
+SAID = {
+    "left": ("dock-a", "02-pallet-0126-nine-units-dock-bravo.flac", "0126", 9),
+    "middle": ("dock-b", "04-dock-charlie-pallet-277-sixteen-units.flac", "277", 16),
+    "right": ("dock-c", "01-pallet-5451-four-cases-dock-alpha.flac", "5451", 4),
+}
+"""By headset: the device that it belongs to, what is said into it, and the pallet and quantity that it says."""
+
+ENDED_IN_S = 60
+
+
+class Worn:
+    """An agent that listens to one headset."""
+
+    def __init__(self, shelf: Shelf, name: str, device: str, broker: int, directory: Path, **more: str) -> None:
+        self.state = directory / device
+        self.log = directory / f"{device}-{name}.log"
+        self.notices = Notices()
+        environment = {
+            **shelf.environment,
+            "DOCKVOICE_DEVICE": device,
+            "DOCKVOICE_HEAR__DEVICE": name,
+            "DOCKVOICE_STATE_DIRECTORY": str(self.state),
+            "DOCKVOICE_DELIVER__MQTT__PORT": str(broker),
+            "NOTIFY_SOCKET": self.notices.address,
+            **more,
+        }
+        if models := os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY"):
+            environment["DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY"] = models
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([*DOCKVOICE, "run", "--json"], stdout=log, stderr=log, env=environment)
+
+    def verdicts(self) -> list[dict[str, Any]]:
+        return [said for said in self._lines() if "verdict" in said]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def end(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(ENDED_IN_S)
+        self.notices.__exit__(None, None, None)
+        return code
+
+
+class Watcher:
+    """What a colleague sees on the status topics, and can order."""
+
+    def __init__(self, port: int) -> None:
+        self.states: list[tuple[str, dict[str, Any]]] = []
+        self._session = Session(
+            Mqtt(port=port), client_id="watcher", receive=self._receive, subscriptions=["dockvoice/+/+/status"]
+        )
+        self._session.start()
+
+    def _receive(self, event: SessionEvent) -> None:
+        if isinstance(event, Delivered):
+            self.states.append((event.topic.split("/")[2], json.loads(event.payload)))
+
+    def sees(self, device: str, **microphone: Any) -> Callable[[], bool]:
+        """Whether the device last said so of its microphone."""
+
+        def seen() -> bool:
+            said = next((state.get("microphone", {}) for name, state in reversed(self.states) if name == device), {})
+            return all(said.get(key) == value for key, value in microphone.items())
+
+        return seen
+
+    def orders(self, device: str, order: str) -> None:
+        payload = json.dumps({"order": order}).encode()
+        until(lambda: self._session.publish(f"dockvoice/site/{device}/control", payload, tag="order"), "not connected")
+
+    def end(self) -> None:
+        self._session.stop()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    with Shelf(tmp_path / "sound", list(SAID)) as opened:
+        yield opened
+
+
+def test_what_is_said_into_three_headsets_is_booked_for_three_devices(
+    shelf: Shelf, tmp_path: Path, repository: Path, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    clips = repository / "tests/data/speech/demo"
+    with ExitStack() as held:
+        held.enter_context(Mosquitto(tmp_path / "broker", port))
+        inventory = held.enter_context(RunningInventory(port, tmp_path / "inventory"))
+        worn = {
+            name: Worn(shelf, name, device, port, tmp_path, DOCKVOICE_DELIVER__CONTROL="true")
+            for name, (device, *_) in SAID.items()
+        }
+        for one in worn.values():
+            held.callback(one.end)
+        for one in worn.values():
+            one.notices.hear("READY=1", one.log.read_text)
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        intruders = [
+            Worn(shelf, "left", "dock-d", port, tmp_path),
+            Worn(shelf, "middle", "dock-c", port, elsewhere),
+        ]
+        for name, (_, clip, *_) in SAID.items():
+            shelf.air.say(name, clips / clip)
+        until(lambda: len(inventory.rows()) >= 3, lambda: str([one.log.read_text() for one in worn.values()]))
+        rows = {row["device"]: (row["fields"]["pallet_id"], row["fields"]["quantity"]) for row in inventory.rows()}
+        assert rows == {device: (pallet, quantity) for device, _, pallet, quantity in SAID.values()}
+        told = [(one.process.wait(ENDED_IN_S), one.end(), one.log.read_text())[2] for one in intruders]
+        assert f"microphone left: is listened to by process {worn['left'].process.pid}" in told[0]
+        assert f"device 'dock-c': this machine runs it already, by process {worn['right'].process.pid}" in told[1]
+
+
+def test_a_fault_is_told_on_the_status_topic_and_by_the_command_and_mute_is_announced(
+    shelf: Shelf, tmp_path: Path, repository: Path, free_port: Callable[[], int]
+) -> None:
+    port, told = free_port(), tmp_path / "told"
+    lamp = tmp_path / "lamp"
+    lamp.write_text(f'#!/bin/sh\necho "$@" "${{DOCKVOICE_DEVICE:-no secrets}}" >> {told}\n')
+    lamp.chmod(0o700)
+    with ExitStack() as held:
+        held.enter_context(Mosquitto(tmp_path / "broker", port))
+        watcher = Watcher(port)
+        held.callback(watcher.end)
+        worn = Worn(
+            shelf,
+            "left",
+            "dock-a",
+            port,
+            tmp_path,
+            DOCKVOICE_DELIVER__CONTROL="true",
+            DOCKVOICE_WATCH__FAULT_COMMAND=json.dumps([str(lamp), "red"]),
+        )
+        held.callback(worn.end)
+        worn.notices.hear("READY=1", worn.log.read_text)
+        until(watcher.sees("dock-a", mode="open", muted=False, faults=[]), lambda: str(watcher.states))
+        shelf.air.let("left", stopped)
+        worn.notices.hear("STATUS=microphone: stuck: gives no sound; is it on and in range?", worn.log.read_text)
+        until(watcher.sees("dock-a", faults=["stuck"]), lambda: str(watcher.states))
+        shelf.air.let("left", room)
+        until(watcher.sees("dock-a", faults=[]), lambda: str(watcher.states))
+        until(lambda: told.exists() and told.read_text().count("\n") == 2, worn.log.read_text)
+        assert told.read_text() == "red began stuck no secrets\nred over stuck no secrets\n"
+        watcher.orders("dock-a", "mute")
+        worn.notices.hear("STATUS=muted: nothing is heard", worn.log.read_text)
+        until(watcher.sees("dock-a", muted=True), lambda: str(watcher.states))
+        assert "WARNING microphone: muted, nothing is heard" in worn.log.read_text()
+        watcher.orders("dock-a", "unmute")
+        until(watcher.sees("dock-a", muted=False), lambda: str(watcher.states))
+        assert worn.end() == 0

@@ -1,0 +1,88 @@
+"""A headset whose earpiece leaks into its microphone, in virtual time: what is played comes back softer and later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.agree.playing import Playing, Rank
+from edge.config import Endpoint, Vad
+from edge.hear.ear import listen
+from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.own_voice import NotOneself, OwnVoice
+from edge.hear.vad import scorer
+from edge.ports import Source
+from edge.records import SAMPLE_RATE, Frame, Segment
+
+Sound = NDArray[np.int16]
+FRAME = 320
+
+
+@dataclass
+class Leaking(Source):
+    """A microphone that hears its own earpiece, a quiet room and, where the script says so, the operator."""
+
+    script: list[tuple[float, Sound, Sound | None, float]]
+    """What happens, each thing so many seconds after the one before has ended: what the device says, and what the
+    operator says, so many seconds after the device began."""
+    leakage_db: float = -20.0
+    delay_ms: int = 120
+    room_db: float = -62.0
+    """A quiet office: white noise, root mean square below full scale."""
+    seed: int = 1
+    name: str = "microphone"
+    live: bool = True
+    now: float = 0.0
+    playing: Playing = field(default_factory=Playing)
+    own: OwnVoice = field(default_factory=OwnVoice)
+    said_at: list[float] = field(default_factory=list)
+    """When the operator began, each time."""
+    stopped_at: list[float] = field(default_factory=list)
+    """When the device fell silent because somebody spoke over it."""
+
+    def frames(self) -> Iterator[Frame]:
+        delayed = np.zeros(max(self.delay_ms * SAMPLE_RATE // 1000, 0))
+        chance, number = np.random.default_rng(self.seed), 0
+        for silence_s, device, operator, after_s in self.script:
+            begins = number + round(silence_s * SAMPLE_RATE / FRAME) * FRAME
+            speaks = begins + round(after_s * SAMPLE_RATE)
+            if operator is not None:
+                self.said_at.append(speaks / SAMPLE_RATE)
+            said = np.zeros(0) if operator is None else operator
+            while number < max(begins + FRAME, speaks + len(said)) or not self.playing.quiet:
+                if number == begins:
+                    phrase = self.playing.say(Rank.REPLY)
+                    self.playing.add(phrase, device)
+                    self.playing.end(phrase)
+                out = self.playing.take(FRAME)
+                self.own.played(number / SAMPLE_RATE, out.tobytes())
+                delayed = np.concatenate([delayed, out])
+                heard = delayed[:FRAME] * 10 ** (self.leakage_db / 20)
+                delayed = delayed[FRAME:]
+                heard = heard + chance.normal(0, 10 ** (self.room_db / 20) * 32768, FRAME)
+                heard += _slice(said, number - speaks)
+                self.now = (number + FRAME) / SAMPLE_RATE
+                yield Frame(number, np.clip(np.rint(heard), -32768, 32767).astype(np.int16).tobytes())
+                number += FRAME
+
+    def stop(self) -> None:
+        self.stopped_at.append(self.now)
+        self.playing.hush()
+
+
+def _slice(sound: NDArray[np.float64] | Sound, at: int) -> NDArray[np.float64]:
+    piece = np.zeros(FRAME)
+    taken = sound[max(at, 0) : max(at + FRAME, 0)]
+    piece[max(-at, 0) : max(-at, 0) + len(taken)] = taken
+    return piece
+
+
+def heard(source: Leaking, *, guarded: bool = True, stop: Callable[[], None] | None = None) -> list[Segment]:
+    """The utterances that the real ear cuts out."""
+    detector = scorer(Vad())
+    if guarded:
+        detector = NotOneself(detector, source.own, lambda: source.now, stop or source.stop)
+    return [event.segment for event in listen(source, detector, Endpointing(Endpoint())) if isinstance(event, Closed)]

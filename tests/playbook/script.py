@@ -1,0 +1,105 @@
+"""The language of the plays: a line is what somebody does, or what must be true then.
+
+# A comment. Without any other line first: pallet moves, nobody signs on, nothing has happened yet.
+form goods-check                        the form to fill
+may sign on: ana = op-17, ben = op-18   who may
+what is sure is recorded at once        instead of being read back and held
+
+operator: pallet seven four two         what is said; `dock~0.4` is a word the recogniser doubts
+operator is cut off: pallet seven       the end was not heard
+operator mumbles                        speech without a word
+no model reads: pallet seven            what only a model could be sure of, and none answers
+operator begins to speak
+4 s pass
+inventory applies 1                     … knows 1, … refuses 1: not_on_site
+the connection is lost                  … is back
+the headset fails: headset_lost         … is healed: headset_lost
+the power is cut                        what was open, and who was signed on, must come from the disk
+
+device: Pallet 7 4 2?                   the next thing it says; all that it says must stand here
+device sounds stored                    heard, stored, not understood, fault: since the last thing that was done
+device falls silent                     … talks on
+device is louder                        softer, faster, slower
+dialogue is held                        signed off, idle, held, asking, choosing, confirming, proving, paused
+nothing waits                           … something waits: is there a deadline?
+entry: pallet_id 742, quantity 12       the last event's values
+event: recorded 1                       the last event; amended 2 of 1; cancelled 2 of 1
+no event
+rests on 2 utterances                   the last event
+operator on record: op-17               of the last event; nobody
+1 under review                          0 …; 1 on record as cancelled
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a play that is no comment."""
+
+    number: int
+    text: str
+    words: tuple[str, ...]
+    """What the pattern of its rule caught."""
+    rule: str
+
+
+RULES = {
+    "form": r"form ([\w-]+)",
+    "operators": r"may sign on: (.+)",
+    "at_once": r"what is sure is recorded at once",
+    "says": r"operator: (.+)",
+    "cut_off": r"operator is cut off: (.+)",
+    "mumbles": r"operator mumbles",
+    "unread": r"no model reads: (.+)",
+    "begins": r"operator begins to speak",
+    "pass": r"([\d.]+) s pass",
+    "applies": r"inventory applies (\d+)",
+    "knows": r"inventory knows (\d+)",
+    "refuses": r"inventory refuses (\d+): (\w+)",
+    "lost": r"the connection is lost",
+    "back": r"the connection is back",
+    "fails": r"the headset fails: (\w+)",
+    "healed": r"the headset is healed: (\w+)",
+    "cut": r"the power is cut",
+    "device": r"device: (.+)",
+    "sounds": r"device sounds (heard|stored|not understood|fault)",
+    "silent": r"device falls silent",
+    "talks_on": r"device talks on",
+    "adjusts": r"device is (louder|softer|faster|slower)",
+    "state": r"dialogue is ([\w ]+)",
+    "nothing_waits": r"nothing waits",
+    "something_waits": r"something waits",
+    "entry": r"entry: (.+)",
+    "event": r"event: (recorded|amended|cancelled) (\d+)(?: of (\d+))?",
+    "no_event": r"no event",
+    "rests": r"rests on (\d+) utterances?",
+    "record": r"operator on record: (\S+)",
+    "review": r"(\d+) under review",
+    "cancelled": r"(\d+) on record as cancelled",
+}
+"""What each kind of line looks like."""
+
+DOES = frozenset(
+    "says cut_off mumbles unread begins pass applies knows refuses lost back fails healed cut".split()  # noqa: SIM905 - read as a line
+)
+"""The kinds of which something comes: before each, all that the device said must have been told."""
+
+
+def lines(play: Path) -> Iterator[Line]:
+    """The lines of a play. Raises ValueError, with file and line, for one that is none of the language."""
+    for number, raw in enumerate(play.read_text(encoding="utf-8").splitlines(), 1):
+        text = raw.strip()
+        if not text or text.startswith("#"):
+            continue
+        matched = ((rule, re.fullmatch(pattern, text)) for rule, pattern in RULES.items())
+        found = next(((rule, match) for rule, match in matched if match), None)
+        if found is None:
+            raise ValueError(f"{play.name}:{number}: no line of a play: {text}")
+        rule, match = found
+        yield Line(number, text, match.groups(), rule)

@@ -1,0 +1,224 @@
+"""Where a play is acted: the real dialogue, decision, reader and journal, in a time that only the play lets pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from edge.agree.decide import Rules
+from edge.agree.happenings import Hardware, Link, Speaking
+from edge.agree.orders import Adjust, Hush, Say, Sound
+from edge.agree.phrasing import Phrasing
+from edge.agree.states import AGREEING, State
+from edge.agree.telling import Manner
+from edge.conversation import Stepped
+from edge.deliver.events import check_event, recorded
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.keep.journal import Journal
+from edge.records import Closing, NotUnderstood, Outcome, Reading, Receipt, ReceiptOutcome, Word
+from edge.talk import Talk
+from edge.understand.proposal import proposal
+from tests.playbook.script import DOES, Line
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+
+
+class Stage:
+    """One play's device, inventory and clock."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._now = 0.0
+        self._form = "pallet-move"
+        self._manner = Manner()
+        self._said: list[str] = []
+        self._orders: list[Any] = []
+        self._events: list[dict[str, Any]] = []
+        self._talk: Talk | None = None
+        self._journal: Journal | None = None
+
+    def end(self) -> None:
+        """The play is over: nothing that the device said may be untold."""
+        assert self._said == [], f"at the end the device had also said: {self._said}"
+
+    def leave(self) -> None:
+        """Close what is open."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def act(self, line: Line) -> None:
+        """Do what the line does, or see that it is true."""
+        if line.rule in DOES:
+            assert self._said == [], f"before this the device also said: {self._said}"
+            self._orders = []
+        getattr(self, f"on_{line.rule}")(*line.words)
+
+    # What is set up.
+
+    def on_form(self, name: str) -> None:
+        self._form = name
+
+    def on_operators(self, listed: str) -> None:
+        pairs = (pair.split("=") for pair in listed.split(","))
+        self._manner = replace(self._manner, operators={name.strip(): who.strip() for name, who in pairs})
+
+    def on_at_once(self) -> None:
+        self._manner = replace(self._manner, holds_sure=False)
+
+    # What happens.
+
+    def on_says(self, text: str) -> None:
+        self._hear(self._reading(text))
+
+    def on_cut_off(self, text: str) -> None:
+        self._hear(self._reading(text), Closing.BROKEN_OFF)
+
+    def on_mumbles(self) -> None:
+        self._hear(Reading("play", self._form, (), {}, NotUnderstood.NO_WORDS))
+
+    def on_unread(self, text: str) -> None:
+        self._hear(replace(self._reading(text), deferrable=True))
+
+    def on_begins(self) -> None:
+        self._tell(lambda: self._device.tell(Speaking()))
+
+    def on_pass(self, seconds: str) -> None:
+        until = self._now + float(seconds)
+        while self._device.due is not None and self._device.due <= until:
+            self._now = self._device.due
+            self._tell(self._device.expire)
+        self._now = until
+
+    def on_applies(self, number: str) -> None:
+        self._answer(number, ReceiptOutcome.APPLIED)
+
+    def on_knows(self, number: str) -> None:
+        self._answer(number, ReceiptOutcome.DUPLICATE)
+
+    def on_refuses(self, number: str, reason: str) -> None:
+        self._answer(number, ReceiptOutcome.REFUSED, reason)
+
+    def on_lost(self) -> None:
+        self._tell(lambda: self._device.tell(Link(up=False)))
+
+    def on_back(self) -> None:
+        self._tell(lambda: self._device.tell(Link(up=True)))
+
+    def on_fails(self, fault: str) -> None:
+        self._tell(lambda: self._device.tell(Hardware(fault)))
+
+    def on_healed(self, fault: str) -> None:
+        self._tell(lambda: self._device.tell(Hardware(fault, healed=True)))
+
+    def on_cut(self) -> None:
+        self.leave()
+        self._talk = self._journal = None
+        assert self._device.state is not State.HELD, "what was held would be committed in silence"
+
+    # What must be true.
+
+    def on_device(self, text: str) -> None:
+        assert self._said, "the device said nothing"
+        assert self._said.pop(0) == text
+
+    def on_sounds(self, earcon: str) -> None:
+        assert earcon in [order.earcon for order in self._orders if isinstance(order, Sound)]
+
+    def on_silent(self) -> None:
+        assert Hush() in self._orders
+
+    def on_talks_on(self) -> None:
+        assert Hush() not in self._orders
+
+    def on_adjusts(self, how: str) -> None:
+        assert [order.what.value for order in self._orders if isinstance(order, Adjust)] == [how]
+
+    def on_state(self, name: str) -> None:
+        assert self._device.state.value == name
+
+    def on_nothing_waits(self) -> None:
+        assert self._device.due is None
+
+    def on_something_waits(self) -> None:
+        assert self._device.due is not None
+
+    def on_entry(self, listed: str) -> None:
+        told = dict(pair.strip().split(" ", 1) for pair in listed.split(","))
+        assert {name: str(value) for name, value in self._last["data"]["fields"].items()} == told
+
+    def on_event(self, kind: str, number: str, of: str | None) -> None:
+        event = self._last
+        assert (event["type"], event["sequence"]) == (f"dockvoice.entry.{kind}.v1", number)
+        named = event["data"].get("amends") or event["data"].get("cancels")
+        assert named == (None if of is None else self._events[int(of) - 1]["id"])
+
+    def on_no_event(self) -> None:
+        assert self._events == []
+
+    def on_rests(self, count: str) -> None:
+        assert 1 + len(self._last["data"].get("support", ())) == int(count)
+
+    def on_record(self, operator: str) -> None:
+        assert self._last["data"]["operator"] == (None if operator == "nobody" else operator)
+
+    def on_review(self, count: str) -> None:
+        assert self._journal is not None
+        assert len(self._journal.under_review()) == int(count)
+
+    def on_cancelled(self, count: str) -> None:
+        assert self._journal is not None
+        found = list(self._journal._rows("SELECT 1 FROM utterances WHERE outcome = ?", Outcome.CANCEL.value))
+        assert len(found) == int(count)
+
+    # How it is done.
+
+    @property
+    def _device(self) -> Talk:
+        if self._talk is None:
+            self._journal = Journal.open(self._directory)
+            render = partial(recorded, site="north", device="dock-3")
+            self._talk = Talk(self._rules, self._journal, render, lambda: self._now, self._manner)
+            self._tell(self._talk.start)
+        return self._talk
+
+    @property
+    def _rules(self) -> Rules:
+        ours = HERE / "forms" / f"{self._form}.schema.json"
+        shipped = REPOSITORY / "schemas" / "forms" / f"{self._form}.schema.json"
+        return Rules(Form.load(ours if ours.exists() else shipped), Catalogue.load(HERE / "catalogue"))
+
+    @property
+    def _last(self) -> dict[str, Any]:
+        assert self._events, "there was no event"
+        return self._events[-1]
+
+    def _reading(self, text: str) -> Reading:
+        rules = self._device.rules
+        words = [_word(number, said) for number, said in enumerate(text.split())]
+        return proposal("play", words, rules.form, rules.catalogue)
+
+    def _hear(self, reading: Reading, closing: Closing = Closing.PAUSE) -> None:
+        self._tell(lambda: self._device.hear(reading, closing))
+
+    def _answer(self, number: str, outcome: ReceiptOutcome, *reasons: str) -> None:
+        event_id = self._events[int(number) - 1]["id"]
+        self._tell(lambda: self._device.answer(Receipt(event_id, outcome, reasons)))
+
+    def _tell(self, happen: Any) -> None:
+        device = self._device
+        stepped: Stepped = happen()
+        self._orders += stepped.orders
+        phrasing = Phrasing(device.rules.form)
+        self._said += [phrasing.text(order) for order in stepped.orders if isinstance(order, Say)]
+        if stepped.row is not None:
+            self._events.append(check_event(stepped.row.body.encode()))
+        assert device.state not in AGREEING or device.due is not None, "it would wait for ever"
+
+
+def _word(number: int, said: str) -> Word:
+    text, _, confidence = said.partition("~")
+    return Word(text, number * 0.4, number * 0.4 + 0.38, float(confidence or 0.94))

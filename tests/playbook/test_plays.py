@@ -1,0 +1,34 @@
+"""Every play in `plays/`, acted in virtual time. `script.py` explains the language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.playbook.script import lines
+from tests.playbook.stage import Stage
+
+PLAYS = sorted((Path(__file__).parent / "plays").glob("*.play"))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    set_up = Stage(tmp_path)
+    yield set_up
+    set_up.leave()
+
+
+@pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.stem)
+def test_the_play(play: Path, stage: Stage) -> None:
+    for line in lines(play):
+        try:
+            stage.act(line)
+        except AssertionError as fault:
+            raise AssertionError(f"{play.name}:{line.number}: {line.text}: {fault}") from fault
+    stage.end()
+
+
+def test_there_are_sixty_plays_and_more() -> None:
+    assert len(PLAYS) >= 60

@@ -1,0 +1,131 @@
+"""Whatever happens in whatever order: the dialogue goes only where its table says, what is open has a deadline, left
+alone it comes to rest, and nothing is committed twice, or committed and dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import (
+    Answered,
+    Committed,
+    Deadline,
+    Happening,
+    Hardware,
+    Heard,
+    Link,
+    Speaking,
+    Started,
+    event_of,
+)
+from edge.agree.orders import Commit, Drop, Note, Order, Park, StartTimer, StopTimer
+from edge.agree.states import AGREEING, Event, leads
+from edge.agree.telling import Manner
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.records import Closing, LastEntry, ReceiptOutcome, Word
+from edge.understand.proposal import proposal
+
+REPOSITORY = Path(__file__).parent.parent.parent
+FORM = Form.load(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+RULES = Rules(FORM, Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue"))
+
+SAID = [
+    *("pallet five four three two bay a", "pallet five four three three bay d", "pallet five five five", "bay b", "d"),
+    *("no bay d", "correction pallet five five one", "four seven", "one two", "damaged", "damaged damaged", "grumble"),
+    *("yes", "no", "cancel", "say again", "how many waiting", "last entry", "help", "pause", "resume", "louder"),
+    *(
+        "sign on ana",
+        "sign on zoe",
+        "sign off",
+        "bay a bay b",
+        "what time is it now then",
+        "pallet five four bay~0.2 a~0.2",
+    ),
+]
+
+
+def heard(said: str, number: int, closing: Closing = Closing.PAUSE) -> Heard:
+    words = [
+        Word(text, at * 0.4, at * 0.4 + 0.38, float(sure or 0.94))
+        for at, (text, _, sure) in enumerate(word.partition("~") for word in said.split())
+    ]
+    reading = proposal("test", words, RULES.form, RULES.catalogue)
+    return Heard(f"u{number}", reading, decide(reading, closing, RULES), closing)
+
+
+spoken = st.sampled_from(SAID)
+others = st.sampled_from(
+    [
+        Speaking(),
+        Deadline(),
+        Link(up=False),
+        Link(up=True),
+        Hardware("headset_lost"),
+        Hardware("headset_lost", healed=True),
+        Answered("e1", ReceiptOutcome.REFUSED, ("not_on_site",)),
+        Answered("e1", ReceiptOutcome.APPLIED),
+    ]
+)
+
+
+class Walk:
+    def __init__(self, manner: Manner) -> None:
+        self.dialogue = Dialogue(RULES, manner)
+        self.waits = False
+        self.became: Counter[str] = Counter()
+        self.take(Started())
+
+    def take(self, happening: Happening) -> None:
+        before, event = self.dialogue.state, event_of(happening, RULES.demands.minimum)
+        orders = self.dialogue.take(happening)
+        allowed = leads(before, event)
+        if event is Event.NOISE:  # talk that answers a question is none
+            allowed |= leads(before, Event.UNCLEAR)
+        assert self.dialogue.state in allowed, (before, event, self.dialogue.state)
+        for order in orders:
+            self.see(order)
+        open_ = self.dialogue.state in AGREEING
+        assert (self.dialogue.draft is not None) >= open_
+        assert self.waits or not open_, "it would wait for ever"
+
+    def see(self, order: Order) -> None:
+        match order:
+            case StartTimer():
+                self.waits = True
+            case StopTimer():
+                self.waits = False
+            case Commit(draft):
+                self.became[draft.utterance_id] += 1
+                assert self.became[draft.utterance_id] == 1, "committed twice"
+                fields = order.verdict.fields
+                self.take(Committed(LastEntry(f"e{sum(self.became.values())}", draft, fields)))
+            case Drop(draft):
+                assert draft.utterance_id not in self.became
+            case Note(utterance_id) | Park(utterance_id):
+                assert utterance_id not in self.became
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("operators", [None, {"ana": "op-17"}])
+@settings(max_examples=120, deadline=None)
+@given(st.lists(spoken | others, max_size=25))
+def test_any_walk_keeps_to_the_table_and_comes_to_rest(
+    operators: dict[str, str] | None, happenings: list[str | Happening]
+) -> None:
+    walk = Walk(Manner(operators=operators))
+    for number, happening in enumerate(happenings):
+        walk.take(heard(happening, number) if isinstance(happening, str) else happening)
+    for _ in range(4):
+        if walk.waits:
+            walk.waits = False
+            walk.take(Deadline())
+    assert not walk.waits
+    assert walk.dialogue.draft is None

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.calibration import PULL, SHARE_ITSELF, Read, fit, loss
+from edge.understand.calibration import VOSK, Curve
+
+
+@pytest.mark.parametrize("share", [-0.5, 0.0, 1.0, 2.0])
+def test_a_share_at_or_beyond_the_ends_still_has_a_probability(share: float) -> None:
+    assert 0 < VOSK.probability(share) < 1
+
+
+def test_a_greater_share_is_never_less_likely_right() -> None:
+    chances = [VOSK.probability(hundredths / 100) for hundredths in range(101)]
+    assert chances == sorted(chances)
+
+
+@pytest.mark.parametrize("share", [0.002, 0.3, 0.5, 0.75, 0.9, 0.99, 0.998])
+def test_the_share_can_be_had_back(share: float) -> None:
+    assert VOSK.share(VOSK.probability(share)) == pytest.approx(share, abs=1e-6)
+
+
+def reads(share: float, right: int, wrong: int) -> list[Read]:
+    return [Read("digits", "somebody", share, number < right) for number in range(right + wrong)]
+
+
+def test_a_fit_finds_how_often_readings_were_right() -> None:
+    told = reads(0.5, 800, 200) + reads(0.9, 990, 10)
+    curve = fit(told, SHARE_ITSELF, PULL)
+    assert curve.probability(0.5) == pytest.approx(0.8, abs=0.02)
+    assert curve.probability(0.9) == pytest.approx(0.99, abs=0.01)
+    assert loss(told, lambda _: curve) < loss(told, lambda _: SHARE_ITSELF)
+
+
+def test_a_few_readings_hardly_bend_what_is_believed_without_them() -> None:
+    curve = fit(reads(0.9, 3, 0), Curve(0.0, 1.0), PULL)
+    assert curve.probability(0.5) == pytest.approx(0.5, abs=0.08)
+
+
+def test_readings_that_are_all_right_make_nothing_certain() -> None:
+    assert fit(reads(0.99, 200, 0), SHARE_ITSELF, PULL).probability(0.99) < 1

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.errors import UnreadableInput
+from edge.reporting.comparing import compare
+from edge.scoring import Mark
+from tests.details import heard, line
+
+
+def test_runs_over_other_clips_are_not_compared() -> None:
+    with pytest.raises(UnreadableInput, match="no clip in common"):
+        compare([line(audio="set/a.flac")], [line(audio="set/b.flac")])
+
+
+def test_clips_are_paired_wherever_the_set_lies() -> None:
+    found = compare([line(audio="/here/set/a.flac")], [line(audio="/there/set/a.flac"), line(audio="set/b.flac")])
+    assert (len(found.pairs), found.unpaired) == (1, 1)
+
+
+def test_what_changed_is_told_and_weighed() -> None:
+    before = [line(Mark.ASKED, audio=f"set/{name}.flac") for name in "abcdef"]
+    after = [line(Mark.RIGHT, audio=f"set/{name}.flac") for name in "abcde"] + [line(Mark.ASKED, audio="set/f.flac")]
+    found = compare(before, after)
+    assert [one.clip for one in found.changed] == [f"set/{name}.flac" for name in "abcde"]
+    assert (found.only_first, found.only_second) == (0, 5)
+    assert found.as_json()["mcnemar_p"] == 0.0625
+    assert found.as_json()["marks"]["right"] == (0, 5)
+
+
+def test_another_wrong_record_of_the_same_clip_is_a_change_but_no_gain() -> None:
+    found = compare([line(Mark.WRONG, heard(dock="D"))], [line(Mark.WRONG, heard(dock="E"))])
+    assert len(found.changed) == 1
+    assert found.changed[0].before.mark is Mark.WRONG
+    assert found.chance == 1.0

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, forms_in
+from edge.forms.spoken import LANGUAGES, command, command_phrases, corrects, exception, proves, read, sentences
+from edge.forms.spoken.commands import PHRASES
+from edge.forms.spoken.language import phrases
+from edge.forms.spoken.languages import language_named
+from edge.records import Act, Command, NotUnderstood, Reading, Word
+from edge.understand.proposal import proposal
+
+
+def words(text: str, confidence: float = 1.0) -> list[Word]:
+    return [Word(said, at * 0.4, at * 0.4 + 0.35, confidence) for at, said in enumerate(text.split())]
+
+
+@pytest.fixture(scope="module")
+def form(repository: Path) -> Form:
+    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+
+
+@pytest.fixture(scope="module")
+def catalogue(repository: Path) -> Catalogue:
+    return Catalogue.load(repository / "config" / "catalogue")
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_language_can_say_every_command_and_each_phrase_means_one(code: str) -> None:
+    asked = {one for one in PHRASES[code] if one.act is Act.COMMAND}
+    assert {one.command for one in asked} == set(Command)
+    assert {one.act for one in PHRASES[code]} == {Act.YES, Act.NO, Act.CANCEL, Act.COMMAND}
+    said = [phrase for listed in PHRASES[code].values() for phrase in phrases(listed)]
+    assert sorted(said) == sorted(set(said))
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) -> None:
+    language = language_named(code)
+    hesitation = min(language.hesitations)
+    for asked, listed in PHRASES[code].items():
+        if asked.command is Command.SIGN_ON:
+            continue
+        for phrase in phrases(listed):
+            said = " ".join(phrase)
+            assert command(words(said), language) == asked, said
+            assert command(words(f"{hesitation} {said} {hesitation}"), language) == asked, said
+
+
+def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
+    for form in forms_in(repository / "schemas" / "forms").values():
+        for sentence in islice(sentences(form, catalogue, Random(7)), 400):
+            reading = proposal("test", words(sentence.text), form, catalogue)
+            assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
+            assert command(words(sentence.text)) is None, sentence.text
+
+
+def test_no_whole_sentence_is_a_correction_however_it_begins(form: Form, catalogue: Catalogue) -> None:
+    for sentence in islice(sentences(form, catalogue, Random(8)), 200):
+        reading = proposal("test", words(f"sorry {sentence.text}"), form, catalogue)
+        assert (reading.act is Act.RECORD) == all(field.name in reading.fields for field in form.fields)
+
+
+def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogue) -> None:
+    for form in forms_in(repository / "schemas" / "forms").values():
+        for phrase in command_phrases(["ana"]):
+            assert read(words(phrase), form, catalogue) == {}, phrase
+            assert proposal("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
+
+
+@pytest.mark.parametrize(
+    ("said", "act", "asked"),
+    [
+        ("scratch that", Act.CANCEL, None),
+        ("cancel", Act.CANCEL, None),
+        ("yes", Act.YES, None),
+        ("no", Act.NO, None),
+        ("how many waiting", Act.COMMAND, Command.HOW_MANY_WAITING),
+        ("sign on ana", Act.COMMAND, Command.SIGN_ON),
+        ("no fifteen units", Act.AMEND, None),
+        ("correction quantity fifteen", Act.AMEND, None),
+        ("dock c", Act.RECORD, None),
+        ("no pallet seven four two twelve units dock b", Act.RECORD, None),
+    ],
+)
+def test_what_is_said_is_this_act(said: str, act: Act, asked: Command | None, form: Form, catalogue: Catalogue) -> None:
+    reading = proposal("test", words(said), form, catalogue)
+    assert (reading.act, reading.command, reading.not_understood) == (act, asked, None)
+
+
+@pytest.mark.parametrize(
+    "said", ["cancel the dock", "yes please come here", "no pallet", "sign on", "help me out of here"]
+)
+def test_a_command_among_other_words_is_none(said: str) -> None:
+    assert command(words(said)) is None
+
+
+def test_whoever_signs_on_is_named() -> None:
+    asked = command(words("sign on ana maria"))
+    assert asked is not None
+    assert asked.name == "ana maria"
+    assert "sign on ben" in command_phrases(["ben"])
+    assert all("sign on" not in phrase for phrase in command_phrases())
+
+
+def test_an_exception_counts_when_it_is_said_twice(repository: Path) -> None:
+    form = Form.load(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+    once, twice = exception(words("damaged", 0.9), form), exception(words("damaged damaged", 0.9), form)
+    assert (once["condition"].value, once["condition"].confirmed, once["condition"].confidence) == (
+        "damaged",
+        False,
+        0.9,
+    )
+    assert twice["condition"].confirmed
+    assert exception(words("damaged wet"), form) == exception(words("damaged damaged damaged"), form) == {}
+
+
+def test_what_begins_with_a_cue_corrects() -> None:
+    assert corrects(words("uh no fifteen"))
+    assert not corrects(words("fifteen no sixteen"))
+
+
+def test_check_digits_are_proved_by_themselves_alone() -> None:
+    assert proves(words("four seven"), "47")
+    assert proves(words("check forty seven"), "47")
+    assert proves(words("apple"), "apple")
+    assert not proves(words("four seven one"), "47")
+    assert not proves(words("dock four seven"), "47")
+
+
+def test_what_is_no_word_of_the_form_and_no_command_is_not_dictation(form: Form, catalogue: Catalogue) -> None:
+    reading: Reading = proposal("test", words("green door"), form, catalogue)
+    assert reading.not_understood is NotUnderstood.NOT_DICTATION

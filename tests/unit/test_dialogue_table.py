@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.agree.decide import Rules
+from edge.agree.diagram import page
+from edge.agree.dialogue import Dialogue
+from edge.agree.prompts import LANGUAGES, Prompt, prompts
+from edge.agree.states import LEADS, TABLE, Event, State, Step, leads
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+
+
+def test_the_table_has_no_holes() -> None:
+    assert set(TABLE) == set(State)
+    assert {state: set(Event) - set(row) for state, row in TABLE.items()} == {state: set() for state in State}
+
+
+def test_every_state_can_be_reached_and_left() -> None:
+    for state in State:
+        others = set(State) - {state}
+        assert any(state in leads(other, event) for other in others for event in Event)
+        assert any(leads(state, event) - {state} for event in Event)
+
+
+def test_every_step_is_taken_somewhere() -> None:
+    taken = {step for row in TABLE.values() for step in row.values()}
+    assert taken == set(Step)
+    assert set(LEADS) <= taken
+
+
+def test_every_step_of_the_table_can_be_done(repository: Path) -> None:
+    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    dialogue = Dialogue(Rules(form, Catalogue.load(repository / "config" / "catalogue")))
+    assert set(dialogue._on_speech) | set(dialogue._on_news) == set(Step)
+
+
+def test_the_page_shows_the_table(repository: Path) -> None:
+    assert (repository / "docs" / "dialogue.md").read_text(encoding="utf-8") == page(), (
+        "write it again: python -m edge.agree.diagram > docs/dialogue.md"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_prompt_with_the_same_slots(language: str) -> None:
+    english, ours = prompts("en"), prompts(language)
+    for prompt in Prompt:
+        assert sorted(slots(ours[prompt])) == sorted(slots(english[prompt])), prompt
+
+
+def slots(text: str) -> list[str]:
+    return [part.split("}")[0] for part in text.split("{")[1:]]

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.hear.gate import HELD_AT_MOST, LEAD, TAIL, Gate, Shut, WakePhrase
+from edge.records import Closing, Frame, Segment
+
+FRAME = 320
+
+
+def heard(gate: Gate, first: int, frames: int) -> list[int | None]:
+    """The numbers of the frames that come through from `first` on; None where the gate shuts."""
+    through = [one for number in range(first, first + frames) for one in gate.take(Frame(number * FRAME, bytes(640)))]
+    return [None if isinstance(one, Shut) else one.start // FRAME for one in through]
+
+
+def test_an_open_gate_lets_everything_through() -> None:
+    assert heard(Gate(push_to_talk=False), 0, 5) == [0, 1, 2, 3, 4]
+
+
+def test_nothing_is_heard_while_muted_and_nothing_of_it_afterwards() -> None:
+    gate = Gate(push_to_talk=False)
+    heard(gate, 0, 5)
+    gate.muted = True
+    assert heard(gate, 5, 50) == [None]
+    gate.muted = False
+    assert heard(gate, 55, 2) == [55, 56]
+
+
+def test_push_to_talk_hears_from_a_little_before_the_key_to_a_little_after() -> None:
+    gate = Gate(push_to_talk=True)
+    assert heard(gate, 0, 100) == []
+    gate.talking = True
+    lead, tail = LEAD // FRAME, TAIL // FRAME
+    assert heard(gate, 100, 10) == list(range(100 - lead, 110))
+    gate.talking = False
+    assert heard(gate, 110, 100) == [*range(110, 109 + tail), None]
+
+
+def test_mute_wins_over_the_talk_key() -> None:
+    gate = Gate(push_to_talk=True)
+    gate.muted = gate.talking = True
+    assert heard(gate, 0, 20) == []
+    gate.muted = False
+    assert heard(gate, 20, 2) == [20, 21]
+
+
+def test_a_stuck_talk_key_is_let_go_after_a_minute_and_can_be_pressed_again() -> None:
+    gate = Gate(push_to_talk=True)
+    gate.talking = True
+    limit = (HELD_AT_MOST + TAIL) // FRAME
+    assert heard(gate, 0, limit + 100) == [*range(limit), None]
+    gate.talking = False
+    heard(gate, limit + 100, 1)
+    gate.talking = True
+    assert heard(gate, limit + 101, 1)[-1] == limit + 101
+
+
+SEGMENT = Segment(
+    start=1000, speech_start=1500, speech_end=30_000, closed=38_000, closing=Closing.PAUSE, pcm=bytes(2 * 32_000)
+)
+
+
+def later(seconds: float) -> Segment:
+    samples = round(seconds * 16_000)
+    return replace(
+        SEGMENT,
+        start=SEGMENT.start + samples,
+        speech_start=SEGMENT.speech_start + samples,
+        speech_end=SEGMENT.speech_end + samples,
+        closed=SEGMENT.closed + samples,
+    )
+
+
+def test_without_the_phrase_an_utterance_is_not_for_us_and_counted() -> None:
+    wake = WakePhrase(8)
+    assert wake.meant(SEGMENT, None) is None
+    assert wake.meant(later(100), None) is None
+    assert wake.ignored == 2
+
+
+def test_the_phrase_is_taken_off_and_the_rest_keeps_its_place() -> None:
+    meant = WakePhrase(8).meant(SEGMENT, 12_000)
+    assert meant is not None
+    assert (meant.start, meant.speech_start, meant.speech_end) == (13_000, 13_000, 30_000)
+    assert len(meant.pcm) == 2 * 20_000
+
+
+def test_shortly_after_an_utterance_no_phrase_is_needed() -> None:
+    wake = WakePhrase(8)
+    wake.meant(SEGMENT, 12_000)
+    assert wake.meant(later(9), None) == later(9)  # it began 8 s after the first one closed at the latest
+    assert wake.meant(later(30), None) is None
+
+
+def test_the_phrase_alone_opens_the_ear_for_what_follows() -> None:
+    wake = WakePhrase(8)
+    assert wake.meant(SEGMENT, 29_500) is None
+    assert wake.ignored == 0
+    assert wake.meant(later(5), None) == later(5)

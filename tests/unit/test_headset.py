@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from edge.config import Hear, ListeningMode, Settings
+from edge.headset import Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
+from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
+from edge.watch.notify import Notifier
+
+
+class Seen:
+    """A headset, and what it told."""
+
+    def __init__(self, mode: ListeningMode = ListeningMode.OPEN) -> None:
+        self.told: list[HeadsetTold] = []
+        self.published: list[dict[str, Any]] = []
+        self._news = asyncio.Event()
+        settings = Settings(hear=Hear(mode=mode, wake_phrase="hello warehouse"))
+        self.headset = Headset(settings, Notifier(None), self._publish, self.told.append)
+
+    def attend(self, *events: MicrophoneEvent) -> None:
+        """Let the ear notice these, and the loop tell them all."""
+        asyncio.run(self._attend(events))
+
+    async def _attend(self, events: Sequence[MicrophoneEvent]) -> None:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            attending = group.create_task(self.headset.attend())
+            await self._news.wait()
+            for event in events:
+                self._news.clear()
+                await asyncio.to_thread(self.headset._noticed, event)
+                await self._news.wait()
+            attending.cancel()
+
+    def _publish(self, state: dict[str, Any]) -> None:
+        self.published.append(state)
+        self._news.set()
+
+
+def test_a_fault_is_told_once_when_it_begins_and_once_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    seen = Seen()
+    seen.attend(Noticed(Fault.STUCK, "gives no sound"), Over(Fault.STUCK))
+    assert seen.told == [MicrophoneFault("stuck", "gives no sound"), MicrophoneFault("stuck", None)]
+    assert [state["faults"] for state in seen.published] == [[], ["stuck"], []]
+    assert [record.getMessage() for record in caplog.records] == [
+        "microphone: stuck: it gives no sound",
+        "microphone: stuck is over",
+    ]
+    assert seen.headset.status == "listening"
+
+
+def test_the_status_names_what_is_wrong() -> None:
+    seen = Seen()
+    seen.attend(Noticed(Fault.CLIPPING, "is overdriven"))
+    assert seen.headset.status == "microphone: clipping: is overdriven"
+
+
+def test_mute_is_announced_each_time_it_changes_and_only_then(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    seen = Seen()
+    for order in (Order.MUTE, Order.MUTE, Order.UNMUTE, Order.UNMUTE):
+        seen.headset.order(order)
+    assert seen.told == [Muted(True), Muted(False)]
+    assert [state["muted"] for state in seen.published] == [True, False]
+    assert [record.getMessage() for record in caplog.records] == [
+        "microphone: muted, nothing is heard",
+        "microphone: heard again",
+    ]
+
+
+def test_a_muted_headset_says_so_in_its_status() -> None:
+    seen = Seen()
+    seen.headset.typed("m")
+    assert (seen.headset.gate.muted, seen.headset.status) == (True, "muted: nothing is heard")
+    seen.headset.typed("m")
+    assert not seen.headset.gate.muted
+
+
+@pytest.mark.parametrize(
+    ("mode", "status"),
+    [
+        (ListeningMode.OPEN, "listening"),
+        (ListeningMode.PUSH_TO_TALK, "listening while the talk key is down"),
+        (ListeningMode.WAKE_PHRASE, "listening for the wake phrase"),
+    ],
+)
+def test_the_mode_is_part_of_the_state(mode: ListeningMode, status: str) -> None:
+    seen = Seen(mode)
+    assert (seen.headset.status, seen.headset.state["mode"]) == (status, mode.value)
+
+
+def test_the_space_bar_begins_and_ends_to_talk_and_other_keys_do_nothing() -> None:
+    headset = Seen(ListeningMode.PUSH_TO_TALK).headset
+    headset.typed(" ")
+    headset.typed("x")
+    assert headset.gate.talking
+    headset.typed(" ")
+    assert not headset.gate.talking
+
+
+def test_programs_are_told_in_json() -> None:
+    assert as_json(Muted(True)) == {"microphone": "muted"}
+    assert as_json(MicrophoneFault("stuck", None)) == {"microphone": "stuck", "state": "over", "found": None}
+    assert as_json(MicrophoneFault("stuck", "gives"))["state"] == "began"

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.agree import loudspeaker as module
+from edge.agree.loudspeaker import Loudspeaker
+from edge.agree.playing import Rank
+from edge.errors import Unavailable
+from edge.records import SAMPLE_RATE
+
+SOUND = np.full(SAMPLE_RATE, 1000, dtype=np.int16)
+
+
+class PortAudioError(Exception):
+    pass
+
+
+class Card:
+    """A sound card in the shape of sounddevice, whose callbacks come when the test says so."""
+
+    PortAudioError = PortAudioError
+
+    def __init__(self, rate: int = SAMPLE_RATE, channels: int = 1) -> None:
+        self.rate, self.channels = rate, channels
+        self.there = True
+        self.streams: list[Opened] = []
+
+    def query_devices(self, device: object, kind: str) -> dict[str, Any]:
+        if not self.there:
+            raise ValueError(f"No output device matching {device!r}")
+        return {"index": 3, "default_samplerate": float(self.rate), "max_output_channels": self.channels}
+
+    def check_output_settings(self, _index: int, *, channels: int, samplerate: int, dtype: str) -> None:
+        if (samplerate, channels) != (self.rate, self.channels):
+            raise PortAudioError("Invalid sample rate")
+
+    def RawOutputStream(self, **given: Any) -> Opened:  # noqa: N802 - sounddevice's name
+        self.streams.append(Opened(**given))
+        return self.streams[-1]
+
+
+class Opened:
+    def __init__(self, *, callback: Callable[..., None], finished_callback: Callable[[], None], **given: Any) -> None:
+        self.callback, self.finished, self.given = callback, finished_callback, given
+        self.closed = False
+
+    def start(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+    def take(self, blocks: int = 1, latency_s: float = 0.02) -> Any:
+        frames, channels = self.given["blocksize"], self.given["channels"]
+        heard = []
+        for _ in range(blocks):
+            out = bytearray(frames * channels * 2)
+            clock = SimpleNamespace(outputBufferDacTime=5.0 + latency_s, currentTime=5.0)
+            self.callback(memoryview(out), frames, clock, None)
+            heard.append(np.frombuffer(bytes(out), dtype="<i2"))
+        return np.concatenate(heard).reshape(-1, channels)
+
+
+def with_speaker(
+    card: Card, test: Callable[[Loudspeaker], Coroutine[Any, Any, None]], **given: Any
+) -> None:
+    speaker = Loudspeaker(None, library=lambda: card, **given)
+    asyncio.run(test(speaker))
+
+
+async def seen(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - the condition is the product's own, which tells nobody
+            await asyncio.sleep(0.01)
+
+
+def speak(speaker: Loudspeaker) -> None:
+    phrase = speaker.say(Rank.REPLY)
+    assert phrase is not None
+    speaker.add(phrase, SOUND)
+    speaker.end(phrase)
+
+
+def test_without_the_library_it_says_what_to_install() -> None:
+    def missing() -> Any:
+        raise Unavailable("sound: sounddevice is missing; pip install 'dockvoice[microphone]'")
+
+    with pytest.raises(Unavailable, match="pip install"):
+        asyncio.run(Loudspeaker(None, library=missing).open())
+
+
+def test_without_a_device_it_says_which_setting_to_mend() -> None:
+    card = Card()
+    card.there = False
+
+    async def test(speaker: Loudspeaker) -> None:
+        with pytest.raises(Unavailable, match=r"speak\.device"):
+            await speaker.open()
+        assert not speaker.is_open
+
+    with_speaker(card, test)
+
+
+def test_what_nobody_can_hear_is_forgotten_and_not_said_late() -> None:
+    card = Card()
+
+    async def test(speaker: Loudspeaker) -> None:
+        assert speaker.say(Rank.PRIORITY) is None
+        assert speaker.ring(SOUND) == 0
+        await speaker.open()
+        assert not card.streams[0].take(5).any()
+
+    with_speaker(card, test)
+
+
+def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped() -> None:
+    card = Card()
+
+    async def test(speaker: Loudspeaker) -> None:
+        await speaker.open()
+        speaker.adjust(-1)
+        speak(speaker)
+        assert card.streams[0].take(3).any()
+        card.there = False
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(speaker.keep_open())
+            card.streams[0].finished()
+            await seen(lambda: not speaker.is_open)
+            assert speaker.say(Rank.REPLY) is None
+            card.there = True
+            await seen(lambda: speaker.is_open)
+            assert card.streams[0].closed
+            assert speaker.quiet
+            assert speaker.adjust(0) == -3.0
+            speak(speaker)
+            assert card.streams[1].take(3).any()
+            keeping.cancel()
+        assert card.streams[1].closed
+
+    with_speaker(card, test)
+
+
+def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STUCK_S", 0.05)
+    card = Card()
+
+    async def test(speaker: Loudspeaker) -> None:
+        await speaker.open()
+        card.streams[0].take()
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(speaker.keep_open())
+            await seen(lambda: len(card.streams) > 1)
+            keeping.cancel()
+        assert card.streams[0].closed
+
+    with_speaker(card, test)
+
+
+def test_it_tells_when_the_first_sample_of_each_sound_leaves() -> None:
+    card, left = Card(), []
+
+    async def test(speaker: Loudspeaker) -> None:
+        await speaker.open()
+        before = time.monotonic()
+        ring = speaker.ring(SOUND[:1600])
+        speak(speaker)
+        card.streams[0].take(6, latency_s=0.02)
+        after = time.monotonic()
+        assert [number for number, _ in left] == [ring, ring + 1]
+        assert all(before + 0.02 <= at <= after + 0.02 for _, at in left)
+
+    with_speaker(card, test, left=lambda number, at: left.append((number, at)))
+
+
+def test_the_ear_is_told_all_that_is_played_silence_included() -> None:
+    card, taken = Card(), []
+
+    async def test(speaker: Loudspeaker) -> None:
+        await speaker.open()
+        speak(speaker)
+        heard = card.streams[0].take(4)
+        assert b"".join(taken) == heard.tobytes()
+
+    with_speaker(card, test, taken=lambda _at, pcm: taken.append(pcm))
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])
+def test_a_device_of_another_rate_or_with_two_channels_is_served_as_it_wants(rate: int, channels: int) -> None:
+    card = Card(rate, channels)
+
+    async def test(speaker: Loudspeaker) -> None:
+        await speaker.open()
+        tone = (np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE) * 10_000).astype(np.int16)
+        phrase = speaker.say(Rank.REPLY)
+        assert phrase is not None
+        speaker.add(phrase, tone)
+        heard = card.streams[0].take(50)
+        assert heard.shape[1] == channels
+        assert (heard[:, 0] == heard[:, -1]).all()
+        spectrum = np.abs(np.fft.rfft(heard[rate // 10 :, 0].astype(float)))
+        strongest = spectrum.argmax() * rate / (len(heard) - rate // 10)
+        assert strongest == pytest.approx(1000, abs=5)
+
+    with_speaker(card, test)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.forms.form import Form, forms_in
+from edge.records import Act
+from edge.understand.context import TURNS, Context, Past, Turn, told
+from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
+
+
+@pytest.fixture
+def form(repository: Path) -> Form:
+    return forms_in(repository / "schemas" / "forms")["pallet-move"]
+
+
+@pytest.fixture
+def past() -> Past:
+    return Past()
+
+
+def test_what_was_no_dictation_leaves_it_where_it_was(past: Past) -> None:
+    past.decided(READ, ASK)
+    before = past()
+    past.decided(READ, IGNORE)
+    assert past() is before
+
+
+def test_before_anything_was_said_there_is_nothing_to_tell(past: Past) -> None:
+    assert past() == Context()
+
+
+def test_a_question_is_told_until_something_else_is_said(past: Past) -> None:
+    past.decided(READ, ASK)
+    assert past() == Context(asked="dock", turns=(Turn(Act.RECORD, ("pallet_id", "dock"), "dock"),))
+    past.decided(READ, REPEAT)
+    assert past().asked is None
+
+
+def test_the_last_entry_is_told_from_then_on(past: Past) -> None:
+    past.decided(READ, REPEAT)
+    assert not past().last
+    past.decided(READ, ACCEPT)
+    past.decided(replace(READ, act=Act.AMEND), REPEAT)
+    assert past().last
+    assert past().turns[-1].act is Act.AMEND
+
+
+def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: Past, form: Form) -> None:
+    for _ in range(1000):
+        past.decided(READ, ACCEPT)
+    assert len(past().turns) == TURNS
+    text = told(past(), form)
+    assert len(text) < 1000
+    assert "007" not in text

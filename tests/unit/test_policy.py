@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded
+from edge.config import PolicyName
+from edge.forms.check_digits import Gs1
+from edge.forms.form import Form, FormField
+from edge.records import FieldReading, Reason
+
+ROW = re.compile(r"^\| `(\w+)`[^|]*\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+
+
+def of_form(repository: Path, form: str, field: str) -> FormField:
+    return Form.load(repository / "schemas" / "forms" / f"{form}.schema.json")[field]
+
+
+def written(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:g}"
+
+
+def test_the_page_shows_the_table_of_the_code(repository: Path) -> None:
+    page = (repository / "docs" / "decisions.md").read_text(encoding="utf-8")
+    shown = {name: tuple(cell.strip() for cell in cells) for name, *cells in ROW.findall(page)}
+    told = {
+        row.name: tuple(written(getattr(policy, row.name)) for policy in (STRICT, BALANCED, FAST))
+        for row in fields(Policy)
+    }
+    assert shown == told
+
+
+def test_the_page_tells_of_every_reason_of_a_reading(repository: Path) -> None:
+    page = (repository / "docs" / "decisions.md").read_text(encoding="utf-8")
+    in_dialogue = {Reason.COMMAND, Reason.ANSWER, Reason.TAKEN_BACK, Reason.NOT_LISTENING}
+    assert [reason for reason in Reason if reason not in in_dialogue and f"`{reason}`" not in page] == []
+
+
+@pytest.mark.parametrize("policy", POLICIES.values())
+def test_what_is_easily_misheard_is_never_demanded_less_of(policy: Policy) -> None:
+    assert policy.minimum <= policy.alike <= policy.swallowed <= 1
+    assert policy.minimum <= policy.poor <= 1
+
+
+@pytest.mark.parametrize(("stricter", "laxer"), [(STRICT, BALANCED), (BALANCED, FAST)])
+def test_no_policy_is_stricter_in_one_row_and_laxer_in_another(stricter: Policy, laxer: Policy) -> None:
+    more = ("minimum", "alike", "swallowed", "poor", "noisy_db", "faint_db", "seconds_per_digit", "earcon")
+    assert all(getattr(stricter, row) >= getattr(laxer, row) for row in (*more, "double_count_minutes", "asks_unusual"))
+    assert all(getattr(stricter, row) <= getattr(laxer, row) for row in ("clipped", "second_voice"))
+
+
+def test_every_name_has_its_policy() -> None:
+    assert set(POLICIES) == set(PolicyName)
+
+
+def test_a_site_that_wants_to_be_surer_is_surer_of_everything() -> None:
+    raised = BALANCED.demanding(0.95)
+    assert (raised.minimum, raised.alike, raised.swallowed, raised.poor) == (0.95, 0.95, 0.95, 0.95)
+    assert BALANCED.demanding(None) == BALANCED
+
+
+def test_a_site_that_wants_to_be_less_sure_still_fears_what_is_easily_misheard() -> None:
+    assert BALANCED.demanding(0.3) == replace(BALANCED, minimum=0.3)
+
+
+def test_a_check_digit_that_fits_lowers_the_demand_and_never_to_nothing(repository: Path) -> None:
+    plain = of_form(repository, "pallet-move", "pallet_id")
+    checked = replace(plain, check_digit=Gs1.SSCC)
+    said = FieldReading("006141411234567890", ("some", "words"), 0.9)
+    for policy in POLICIES.values():
+        demand = demanded(checked, said, None, policy).confidence
+        assert 0 < demand < demanded(plain, said, None, policy).confidence
+
+
+def test_where_several_demands_apply_the_greatest_is_named(repository: Path) -> None:
+    dock = of_form(repository, "pallet-move", "dock")
+    said = FieldReading("E", ("dock", "e"), 0.7, runner_up="G")
+    assert demanded(dock, said, None, BALANCED).reason is Reason.CONFUSABLE
+    assert demanded(dock, replace(said, runner_up="A"), None, BALANCED).reason is Reason.FIELD_UNSURE

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from edge.agree.orders import Say
+from edge.agree.phrasing import LONGEST_SLOT, Phrasing
+from edge.agree.prompts import LANGUAGES, Prompt, faults, prompts
+from edge.agree.readback import Readback
+from edge.config import Language
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, forms_in
+from edge.forms.spoken import read_transcript
+from edge.forms.spoken.saying import value
+from edge.hear.microphone_health import Fault
+from edge.records import FieldValue
+
+ROOT = Path(__file__).parent.parent.parent
+FORMS = forms_in(ROOT / "schemas/forms")
+CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
+MOVE = FORMS["pallet-move"]
+ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 15, "dock": "B"}
+
+SLOTS = re.compile(r"\{(\w+)\}")
+
+AWKWARD = (1, 2, 13, 14, 15, 19, 30, 50, 65, 75, 90, 100, 115, 150, 215, 250, 1013, 2000, 99999)
+
+
+def entries(form: Form, count: int) -> list[dict[str, FieldValue]]:
+    chance = Random(form.name)
+    made = [{one.name: value(one, CATALOGUE, chance) for one in form.fields if one.required} for _ in range(count)]
+    for entry, quantity in zip(made, AWKWARD, strict=False):
+        entry["quantity"] = quantity
+    return made
+
+
+def test_a_language_that_the_device_does_not_speak_is_refused() -> None:
+    with pytest.raises(ValueError, match="pl"):
+        Readback(MOVE, "pl")
+
+
+def test_a_slot_that_is_not_filled_is_named() -> None:
+    with pytest.raises(KeyError, match="question"):
+        Phrasing(MOVE).clauses(Say(Prompt.ASK_FIELD))
+
+
+def test_the_settings_offer_the_languages_that_there_are() -> None:
+    assert {language.value for language in Language} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_has_every_prompt_with_the_slots_of_the_english_one(language: str) -> None:
+    for prompt, text in prompts(language).items():
+        assert sorted(SLOTS.findall(text)) == sorted(SLOTS.findall(prompts("en")[prompt])), prompt
+        assert "{" not in SLOTS.sub("", text), prompt
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
+    assert set(faults(language)) == {fault.value for fault in Fault} | {"muted", "not_recording"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("prompt", list(Prompt))
+def test_every_slot_of_every_prompt_is_filled(language: str, prompt: Prompt) -> None:
+    slots = {name: "besides" for name in SLOTS.findall(prompts(language)[prompt]) if name not in {"entry", "field"}}
+    text = Phrasing(MOVE, language).text(Say(prompt, ENTRY, slots))
+    assert "{" not in text
+    assert all("besides" in text for _ in slots)
+    if "{entry}" in prompts(language)[prompt]:
+        assert "7 4 2, 15" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_what_is_read_back_says_the_entry_it_was_made_from(form: Form, language: str) -> None:
+    readback = Readback(form, language)
+    for entry in entries(form, 60):
+        line = readback.line(entry, twice=False)
+        heard = {
+            name: (said.value, said.rivals) for name, said in read_transcript(line, form, CATALOGUE, language).items()
+        }
+        assert heard == {name: (meant, ()) for name, meant in entry.items()}, line
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_what_is_said_twice_never_says_another_value(form: Form, language: str) -> None:
+    for entry in entries(form, 30):
+        line = Readback(form, language).line(entry)
+        for name, said in read_transcript(line, form, CATALOGUE, language).items():
+            assert said.value in {entry[name], None}, line
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "given", "clauses"),
+    [
+        ("en", "pallet_id", "007", ("pallet", "0 0 7")),
+        ("en", "quantity", 12, ("12 units",)),
+        ("en", "quantity", 1, ("1 unit",)),
+        ("en", "quantity", 15, ("15 units,", "1 5")),
+        ("en", "quantity", 250, ("250 units,", "2 5 0")),
+        ("en", "quantity", 20, ("20 units",)),
+        ("en", "dock", "B", ("dock B,", "bravo")),
+        ("en", "dock", "A", ("dock A",)),
+        ("de", "quantity", 50, ("50 stück,", "5 0")),
+        ("de", "quantity", 1, ("1 stück",)),
+        ("de", "dock", "B", ("tor B,", "berta")),
+        ("fr", "quantity", 1, ("1 unité",)),
+        ("fr", "dock", "D", ("quai D,", "désiré")),
+        ("es", "quantity", 65, ("65 unidades,", "6 5")),
+        ("es", "quantity", 1, ("1 unidad",)),
+        ("it", "quantity", 1, ("1 unità",)),
+        ("it", "pallet_id", "38", ("pallet", "3 8")),
+    ],
+)
+def test_a_field_is_read_back_so_that_it_is_not_misheard(
+    language: str, name: str, given: FieldValue, clauses: tuple[str, ...]
+) -> None:
+    def plain(text: str) -> str:
+        return text.translate(str.maketrans("éè", "ee"))
+
+    assert tuple(map(plain, Readback(MOVE, language).field(name, given))) == tuple(map(plain, clauses))
+
+
+def test_letters_of_an_item_that_sound_alike_are_read_back_as_code_words() -> None:
+    assert Readback(FORMS["stock-count"]).field("item", "B714") == ("item", "bravo 7 1 4")
+    assert Readback(FORMS["stock-count"]).field("item", "O100") == ("item", "oscar 1 0 0")
+
+
+def test_what_is_there_of_an_entry_is_read_back_in_the_order_of_the_form() -> None:
+    assert Readback(MOVE).line({"dock": "A", "pallet_id": "38"}) == "pallet 3 8, dock A"
+
+
+def test_a_question_is_the_forms_own_or_the_label() -> None:
+    assert Readback(MOVE).question("dock") == "Which dock?"
+    assert Readback(MOVE, "de-AT").question("dock") == "tor?"
+
+
+def test_a_prompt_comes_clause_by_clause_and_its_first_is_one_of_a_few() -> None:
+    phrasing = Phrasing(MOVE)
+    say = Say(Prompt.READBACK_AMENDED, ENTRY)
+    assert phrasing.clauses(say) == ("Corrected:", "pallet", "7 4 2,", "15 units,", "1 5,", "dock B,", "bravo.")
+    ready = phrasing.constant()
+    assert phrasing.clauses(say)[0] in ready
+    assert phrasing.clauses(Say(Prompt.READBACK, ENTRY))[0] in ready
+    assert phrasing.clauses(Say(Prompt.REPEAT))[0] in ready
+
+
+def test_codes_are_spoken_as_words_and_long_reasons_cut() -> None:
+    phrasing = Phrasing(MOVE)
+    assert phrasing.text(Say(Prompt.FAULT, slots={"fault": "muted"})) == "Attention: the microphone is muted."
+    assert "not on site" in phrasing.text(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}))
+    assert len(phrasing.text(Say(Prompt.REFUSED, ENTRY, {"reason": "x" * 5000}))) < LONGEST_SLOT + 100

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.agree.orders import Earcon, Say, Sound
+from edge.agree.phrasing import Phrasing
+from edge.agree.replies import replies
+from edge.forms.form import forms_in
+from edge.records import Because, Confirmation, FieldValue, Outcome, Reason, Verdict
+
+MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "A"}
+
+
+def verdict(outcome: Outcome, confirm: Confirmation, *candidates: FieldValue) -> Verdict:
+    ask = "quantity" if outcome is Outcome.ASK else None
+    return Verdict(outcome, (Because(Reason.COMPLETE),), ENTRY, ask, confirm, candidates)
+
+
+def heard(told: Verdict, language: str = "en", *, always: bool = False) -> tuple[Earcon | None, str]:
+    phrasing = Phrasing(MOVE, language)
+    orders = list(replies(told, phrasing.readback, always=always))
+    sounds = [order.earcon for order in orders if isinstance(order, Sound)]
+    words = [phrasing.text(order) for order in orders if isinstance(order, Say)]
+    assert orders == sorted(orders, key=lambda order: isinstance(order, Say))
+    return next(iter(sounds), None), " ".join(words)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.IGNORE, Outcome.HEED, Outcome.CANCEL, Outcome.HOLD])
+def test_what_is_no_dictation_is_answered_with_silence(outcome: Outcome) -> None:
+    assert heard(verdict(outcome, Confirmation.NONE)) == (None, "")
+
+
+def test_what_was_not_understood_sounds_unlike_what_was() -> None:
+    assert heard(verdict(Outcome.REPEAT, Confirmation.SAY_AGAIN)) == (Earcon.NOT_UNDERSTOOD, "Say again.")
+
+
+def test_what_is_read_later_is_not_told_as_recorded() -> None:
+    assert heard(verdict(Outcome.DEFER, Confirmation.NONE)) == (Earcon.HEARD, "Kept, to be read later.")
+
+
+@pytest.mark.parametrize(
+    ("confirm", "always", "words"),
+    [
+        (Confirmation.READBACK, False, "pallet 7 4 2, 12 units, dock A."),
+        (Confirmation.EARCON, True, "pallet 7 4 2, 12 units, dock A."),
+        (Confirmation.EARCON, False, ""),
+    ],
+)
+def test_an_entry_is_told_and_read_back_as_the_site_wants(confirm: Confirmation, always: bool, words: str) -> None:
+    assert heard(verdict(Outcome.ACCEPT, confirm), always=always) == (Earcon.STORED, words)
+
+
+@pytest.mark.parametrize(
+    ("language", "confirm", "candidates", "words"),
+    [
+        ("en", Confirmation.FIELD, (), "How many units?"),
+        ("en", Confirmation.CHOICE, (15, 50), "15 units, 1 5, or 50 units, 5 0?"),
+        ("en", Confirmation.SPOKEN_YES, (12,), "12 units?"),
+        ("de", Confirmation.CHOICE, (15, 50), "15 stück, 1 5, oder 50 stück, 5 0?"),
+    ],
+)
+def test_a_question_is_the_shortest_that_settles_it(
+    language: str, confirm: Confirmation, candidates: tuple[FieldValue, ...], words: str
+) -> None:
+    assert heard(verdict(Outcome.ASK, confirm, *candidates), language) == (Earcon.QUESTION, words)

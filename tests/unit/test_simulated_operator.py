@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge.app import Parts
+from edge.config import Settings
+from edge.dictation import Decided
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.hear.recording import Recording
+from edge.keep.desk import Desk
+from edge.records import (
+    Because,
+    Closing,
+    Confirmation,
+    FieldReading,
+    FieldValue,
+    NotUnderstood,
+    Outcome,
+    Reading,
+    Reason,
+    Segment,
+    Utterance,
+    Verdict,
+)
+from edge.reporting.lines import Conversation
+from edge.scoring import Clip, Mark, Result
+from edge.simulated_operator import MOST_TURNS, REACTION_S, Habits, SimulatedOperator
+from tests.fakes import ScriptedInterpreter, reading
+
+TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}
+NOTHING = reading(not_understood=NotUnderstood.NOT_DICTATION)
+
+
+@pytest.fixture
+def clip(repository: Path) -> Clip:
+    audio = repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
+    return Clip(audio=audio, fields=TRUTH, condition="clean", speaker="af_heart", speech_end=3.811)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Desk(tmp_path / "state") as desk:
+        yield desk
+
+
+@pytest.fixture
+def parts(repository: Path) -> Parts:
+    form = Form.load(repository / "schemas/forms/pallet-move.schema.json")
+    return Parts(Settings(), form, Catalogue.load(repository / "config/catalogue"), ScriptedInterpreter())
+
+
+def decided(said: Reading, verdict: Verdict) -> Decided:
+    segment = Segment(0, 8_000, 61_000, 66_000, Closing.PAUSE, b"")
+    utterance = Utterance("first", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment)
+    return Decided(utterance, said, verdict, None, 0.05)
+
+
+def accepted(confirm: Confirmation = Confirmation.READBACK, **changed: FieldValue) -> Decided:
+    fields = {**TRUTH, **changed}
+    return decided(reading(fields), Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), fields, confirm=confirm))
+
+
+def asked(missing: str) -> Decided:
+    fields = {name: value for name, value in TRUTH.items() if name != missing}
+    verdict = Verdict(Outcome.ASK, (Because(Reason.FIELD_MISSING, missing),), fields, ask=missing)
+    return decided(reading(fields), verdict)
+
+
+def conversed(
+    parts: Parts, desk: Desk, clip: Clip, heard: list[Decided], *answers: Reading, habits: Habits | None = None
+) -> Conversation | None:
+    interpreter = parts.interpreter
+    assert isinstance(interpreter, ScriptedInterpreter)
+    interpreter.readings[:] = answers
+    operator = SimulatedOperator(parts, desk, habits or Habits())
+    result = Result(clip, Mark.ASKED, tuple(heard), 5.5, 0.1)
+    return asyncio.run(operator.converse(result, partial(Recording, clip.audio)))
+
+
+def test_who_dictated_nothing_whole_is_not_asked(parts: Parts, desk: Desk, clip: Clip) -> None:
+    chatter = clip.model_copy(update={"fields": None})
+    assert conversed(parts, desk, chatter, [asked("dock")]) is None
+
+
+def test_two_entries_from_one_sentence_are_wrong_whatever_follows(parts: Parts, desk: Desk, clip: Clip) -> None:
+    ended = conversed(parts, desk, clip, [accepted(), accepted()])
+    assert ended is not None
+    assert (ended.end, ended.questions) == ("wrong", 0)
+
+
+def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk: Desk, clip: Clip) -> None:
+    ended = conversed(parts, desk, clip, [asked("dock")], reading({"dock": "B"}))
+    assert ended is not None
+    assert (ended.end, ended.fields, ended.questions) == ("right", TRUTH, 1)
+    assert ended.turns[0].about == "dock"
+    assert ended.turns[0].text.startswith("dock ")
+    spoken_s = (66_000 - 8_000) / 16_000 + 0.05
+    assert ended.seconds > spoken_s + REACTION_S + ended.turns[0].seconds
+
+
+def test_an_answer_is_never_asked_for_more_often_than_a_person_bears(parts: Parts, desk: Desk, clip: Clip) -> None:
+    ended = conversed(parts, desk, clip, [asked("dock")], *[NOTHING] * MOST_TURNS)
+    assert ended is not None
+    assert (ended.end, ended.questions) == ("parked", MOST_TURNS)
+
+
+def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: Desk, clip: Clip) -> None:
+    ended = conversed(parts, desk, clip, [], reading(TRUTH))
+    assert ended is not None
+    assert (ended.end, ended.turns[0].about) == ("right", None)
+    assert "pallet" in ended.turns[0].text
+    assert "dock" in ended.turns[0].text
+
+
+def test_a_wrong_readback_is_put_right(parts: Parts, desk: Desk, clip: Clip) -> None:
+    ended = conversed(parts, desk, clip, [accepted(quantity=90)], reading({"quantity": 9}))
+    assert ended is not None
+    assert (ended.end, ended.fields, ended.questions) == ("right", TRUTH, 1)
+
+
+@pytest.mark.parametrize(
+    ("heard", "habits"),
+    [
+        (accepted(quantity=90), Habits(attentive=0.0)),
+        (accepted(quantity=90), Habits(read_back=False)),
+        (accepted(Confirmation.EARCON, quantity=90), Habits()),
+    ],
+    ids=["inattentive", "not read back", "earcon"],
+)
+def test_what_nobody_notices_stays_wrong(parts: Parts, desk: Desk, clip: Clip, heard: Decided, habits: Habits) -> None:
+    ended = conversed(parts, desk, clip, [heard], habits=habits)
+    assert ended is not None
+    assert (ended.end, ended.questions) == ("wrong", 0)
+
+
+def test_a_yes_settles_what_only_had_to_be_confirmed(parts: Parts, desk: Desk, clip: Clip) -> None:
+    said = reading(TRUTH)
+    fields = {**said.fields, "dock": FieldReading("B", ("dock", "b"), 1.0, confirmed=False)}
+    unconfirmed = Reading("scripted", "pallet-move", (), fields)
+    verdict = Verdict(
+        Outcome.ASK,
+        (Because(Reason.FIELD_UNCONFIRMED, "dock"),),
+        {"pallet_id": "0126", "quantity": 9},
+        ask="dock",
+        confirm=Confirmation.SPOKEN_YES,
+        candidates=("B",),
+    )
+    ended = conversed(parts, desk, clip, [decided(unconfirmed, verdict)])
+    assert ended is not None
+    assert (ended.end, ended.fields, ended.turns[0].text) == ("right", TRUTH, "yes")
+
+
+def test_a_recorded_answer_is_taken_where_the_set_has_one(
+    parts: Parts, desk: Desk, clip: Clip, repository: Path
+) -> None:
+    another = repository / "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac"
+    spoken = clip.model_copy(update={"answers": {"dock": another}})
+    conversed(parts, desk, spoken, [asked("dock")], reading({"dock": "B"}))
+    interpreter = parts.interpreter
+    assert isinstance(interpreter, ScriptedInterpreter)
+    recorded = b"".join(frame.pcm for frame in Recording(another).frames())
+    assert interpreter.fed[-1][:32_000] in recorded

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge.config import Endpoint, Vad
+from edge.errors import StorageFailed, UnreadableInput
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import read
+from edge.hear.recording import Recording
+from edge.ports import StoppableSource
+from edge.records import Frame, Word
+from edge.scoring import read_manifest
+from edge.truth import AFTER_S, Prompt, Take, noise, prompts, take
+from edge.truth_set import TruthSet
+
+PROMPT = Prompt(7, "dock b", {"dock": "B"})
+TAKE = Take(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)
+WIND = b"\x10\x00" * 32_000
+
+
+class Worn(StoppableSource):
+    """A microphone into which a recording is spoken, between silences; `lost` samples are missing from its middle."""
+
+    name = "microphone"
+    live = True
+
+    def __init__(self, clip: Path, lost: int = 0) -> None:
+        self.closed = False
+        self._clip = clip
+        self._lost = lost
+
+    def frames(self) -> Iterator[Frame]:
+        at = 0
+        for number, frame in enumerate([*self._quiet(1.5), *Recording(self._clip).frames(), *self._quiet(10)]):
+            at += self._lost if number == 150 else 0
+            yield Frame(at, frame.pcm)
+            at += frame.samples
+
+    def close(self) -> None:
+        self.closed = True
+
+    @staticmethod
+    def _quiet(seconds: float) -> list[Frame]:
+        return [Frame(0, bytes(640))] * round(seconds * 50)
+
+
+@pytest.fixture
+def clip(repository: Path) -> Path:
+    return repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
+
+
+@pytest.fixture(scope="module")
+def form(repository: Path) -> Form:
+    return Form.load(repository / "schemas/forms/pallet-move.schema.json")
+
+
+@pytest.fixture(scope="module")
+def catalogue(repository: Path) -> Catalogue:
+    return Catalogue.load(repository / "config/catalogue")
+
+
+def lines(made: TruthSet) -> list[dict[str, object]]:
+    return [json.loads(text) for text in made.manifest.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailed, match="name another folder"):
+        TruthSet(tmp_path / "file", "pallet-move")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"audio": "a.flac"}', '{"form": "stock-count"}'])
+def test_a_manifest_of_another_kind_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.jsonl").write_text(text, encoding="utf-8")
+    with pytest.raises(UnreadableInput, match="name another folder"):
+        TruthSet(tmp_path, "pallet-move")
+    assert (tmp_path / "manifest.jsonl").read_text(encoding="utf-8") == text
+
+
+def test_nothing_is_mixed_without_noise(tmp_path: Path) -> None:
+    made = TruthSet(tmp_path, "pallet-move")
+    made.keep(PROMPT, "anna", "clean", TAKE)
+    with pytest.raises(UnreadableInput, match="--noise-minutes"):
+        list(made.mix_noise([10]))
+
+
+def test_a_recording_whose_line_was_never_written_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "anna-007.flac").write_bytes(b"of a run that was broken off")
+    kept = TruthSet(tmp_path, "pallet-move").keep(PROMPT, "anna", "clean", TAKE)
+    assert kept.name == "anna-007-2.flac"
+    assert (tmp_path / "anna-007.flac").read_bytes() == b"of a run that was broken off"
+
+
+def test_a_set_goes_on_where_it_stopped_and_is_what_evaluate_reads(tmp_path: Path) -> None:
+    made = TruthSet(tmp_path / "set", "pallet-move")
+    made.keep(PROMPT, "anna", "clean", TAKE)
+    made.keep_noise(WIND)
+    again = TruthSet(tmp_path / "set", "pallet-move")
+    assert (again.said("anna"), again.said("bert"), again.noise_minutes) == ({7}, set(), 1)
+    said, still = read_manifest(again.manifest)
+    assert (said.fields, said.condition, said.speaker, said.speech_end) == ({"dock": "B"}, "clean", "anna", 0.8)
+    assert (still.fields, still.condition, still.speaker, still.speech_end) == (None, "site noise", None, None)
+    sound, rate = soundfile.read(said.audio, dtype="int16")
+    assert (sound.tobytes(), rate) == (TAKE.pcm, 16_000)
+
+
+def test_each_saying_is_mixed_once_at_each_ratio(tmp_path: Path) -> None:
+    made = TruthSet(tmp_path, "pallet-move")
+    made.keep(PROMPT, "anna", "clean", TAKE)
+    made.keep_noise(WIND)
+    assert [file.name for file in made.mix_noise([20, 10])] == ["anna-007-20dB.flac", "anna-007-10dB.flac"]
+    assert [file.name for file in TruthSet(tmp_path, "pallet-move").mix_noise([10, 5])] == ["anna-007-5dB.flac"]
+    mixed = lines(made)[-1]
+    assert (mixed["condition"], mixed["fields"], mixed["of"]) == ("5dB", {"dock": "B"}, "anna-007.flac")
+    assert TruthSet(tmp_path, "pallet-move").said("anna") == {7}
+
+
+def test_prompts_are_the_same_for_a_speaker_others_for_another_and_mean_what_they_say(
+    form: Form, catalogue: Catalogue
+) -> None:
+    wanted = prompts(form, catalogue, 20, "anna")
+    assert wanted == prompts(form, catalogue, 20, "anna")
+    assert wanted != prompts(form, catalogue, 20, "bert")
+    for prompt in wanted:
+        found = read([Word(word, 0, 0, 1.0) for word in prompt.text.split()], form, catalogue)
+        assert {name: one.value for name, one in found.items()} == prompt.fields, prompt.text
+
+
+def test_prompts_are_spread_over_what_can_be_said(form: Form, catalogue: Catalogue) -> None:
+    wanted = prompts(form, catalogue, 24, "anna")
+    assert {prompt.fields["dock"] for prompt in wanted} == set(catalogue.values("docks"))
+    assert {str(prompt.fields["pallet_id"])[-1] for prompt in wanted} == set("0123456789")
+    assert len({len(str(prompt.fields["pallet_id"])) for prompt in wanted}) >= 3
+
+
+def heard(worn: Worn) -> Take | None:
+    return take(worn, Endpoint(), Vad(), lambda: None)
+
+
+def test_a_take_holds_what_was_said_with_quiet_around_it(clip: Path) -> None:
+    worn = Worn(clip)
+    taken = heard(worn)
+    assert taken is not None
+    assert worn.closed
+    assert not taken.spoilt
+    assert len(taken.pcm) / 32_000 - taken.speech_end_s == pytest.approx(AFTER_S, abs=0.05)
+    assert taken.speech_end_s == pytest.approx(4.3, abs=0.4)  # 1 s before the first of 3.3 s of speech
+    assert -40 < taken.level_db < -5
+    assert np.frombuffer(taken.pcm, "<i2").any()
+
+
+def test_a_take_from_which_sound_was_lost_is_spoilt(clip: Path) -> None:
+    taken = heard(Worn(clip, lost=3200))
+    assert taken is not None
+    assert taken.spoilt
+
+
+def test_a_microphone_that_ends_before_a_word_gives_no_take(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "still.wav", np.zeros(16_000), 16_000)
+    assert heard(Worn(tmp_path / "still.wav")) is None
+
+
+def test_noise_is_as_long_as_was_asked_for(clip: Path) -> None:
+    worn = Worn(clip)
+    told: list[float] = []
+    assert len(noise(worn, 2, told.append)) == 2 * 32_000
+    assert told == [1, 2]
+    assert worn.closed
