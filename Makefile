@@ -32,7 +32,7 @@ soak: $(CACHE)/test.stamp system-test  ## Half an hour of steady load with a fau
 
 OWN     := tests/data/speech/set/manifest.jsonl
 SPEECH  ?= $(OWN)
-HOURS   ?= 0.25
+HOURS   ?= 0.15
 # The repository's own clips are clean: noise is added to them. Another set has its own.
 NOISE   ?= $(if $(filter $(OWN),$(SPEECH)),--in-noise 20$(COMMA)10$(COMMA)5)
 COMMA   := ,

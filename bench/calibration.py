@@ -74,10 +74,10 @@ def main() -> None:
 
 
 def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[Read]:
-    """Every field that was read to one value, in clips heard as one utterance."""
+    """Every field that vosk alone read to one value, in clips heard as one utterance."""
     for line in lines:
         said = line.truth or line.said
-        if not said or len(line.heard) != 1:
+        if not said or len(line.heard) != 1 or not line.heard[0].interpreter.startswith("vosk/"):
             continue
         for name, one in line.heard[0].readings.items():
             if one.value is not None and not one.rivals:

@@ -20,11 +20,11 @@ from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
 from edge.records import Closing, Outcome, Reading, Utterance
-from edge.understand.deferring import Pacing
-from edge.understand.failures import Garbled, OurFault
-from edge.understand.membership import Answer, Came
-from edge.understand.panel import Panel
-from edge.understand.weighing import contradicts
+from edge.understand.panel.deferring import Pacing
+from edge.understand.panel.membership import Answer, Came
+from edge.understand.panel.panel import Panel
+from edge.understand.panel.weighing import contradicts
+from edge.understand.service.failures import Garbled, OurFault
 
 logger = logging.getLogger(__name__)
 

@@ -20,8 +20,12 @@ from typing import Any
 
 from edge.afterwards import Afterwards
 from edge.agree.decide import Rules
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import Answered, Hardware, Link
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
+from edge.conversation import manner
+from edge.conversing import Conversing
 from edge.deliver.events import recorded
 from edge.delivery import Delivery, LinkChanged
 from edge.dictation import CaptureResumed, CaptureStopped, Decided, Dictation, Told
@@ -37,16 +41,16 @@ from edge.keep.journal import Journal
 from edge.keep.replies import Replies
 from edge.keep.room import MB
 from edge.ports import Interpreter, Source, StoppableSource
-from edge.records import Entry, Minted, Segment
+from edge.records import Entry, Minted, ReceiptOutcome, Segment
 from edge.speaking import Speaking
-from edge.understand.clients import Clients
+from edge.understand.asking.context import Past
 from edge.understand.configured import Surroundings
-from edge.understand.context import Past
-from edge.understand.costs import Budget
-from edge.understand.membership import Answer, local_day
 from edge.understand.on_device import interpreter, vosk_weights
-from edge.understand.panel import Panel
-from edge.understand.seating import panel
+from edge.understand.panel.costs import Budget
+from edge.understand.panel.membership import Answer, local_day
+from edge.understand.panel.panel import Panel
+from edge.understand.panel.seating import panel
+from edge.understand.service.clients import Clients
 from edge.understand.wake import WakeWord
 from edge.watch.clock import Clock
 from edge.watch.disk import DiskWatch, Level
@@ -101,7 +105,7 @@ def assemble(settings: Settings, form: str | None = None) -> Parts:
     clients = Clients(settings.understand.clients)
     if settings.understand.mode is Mode.ON_DEVICE:
         return Parts(settings, chosen, catalogue, reader, None, clients)
-    sure_from = rules(settings, chosen, catalogue).demands.minimum
+    sure_from = rules(settings, chosen, catalogue).demands.uncalibrated
     past, replies = Past(), Replies(settings.state)
     surroundings = Surroundings(settings, chosen, catalogue, clients, past, replies.keep)
     asked = panel(surroundings, reader, sure_from)
@@ -130,17 +134,14 @@ def dictation(
     clock: Clock | None = None,
     gate: Gate | None = None,
     speaking: Speaking | None = None,
+    conversing: Conversing | None = None,
 ) -> Dictation:
     """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already.
 
-    `gate` is what the sound of a microphone goes through; `speaking` is the device's own voice, not to be heard.
+    `gate` is what the sound of a microphone goes through; `speaking` is the device's own voice, not to be heard;
+    `conversing` agrees with the operator what becomes of what a microphone hears.
     """
-    settings, watched = parts.settings, clock or Clock()
-
-    def render(entry: Entry, minted: Minted) -> dict[str, Any]:
-        believed = watched.believed()
-        return recorded(entry, minted, site=settings.site, device=settings.device, clock_believed=believed)
-
+    settings = parts.settings
     detector = scorer(settings.hear.vad)
     return Dictation(
         rules=parts.rules,
@@ -149,12 +150,24 @@ def dictation(
         interpreter=parts.interpreter,
         desk=desk,
         operator=settings.operator,
-        render=render,
+        render=renderer(settings, clock or Clock()),
         tell=tell,
         beat=beat,
         gate=gate,
+        converse=None if conversing is None else conversing.happen,
+        speaking=(lambda: None) if conversing is None else conversing.heard_speaking,
         meant=None if gate is None else wake(settings),
     )
+
+
+def renderer(settings: Settings, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
+    """What makes the event of an entry, and says in it whether the wall clock was right."""
+
+    def render(entry: Entry, minted: Minted) -> dict[str, Any]:
+        believed = clock.believed()
+        return recorded(entry, minted, site=settings.site, device=settings.device, clock_believed=believed)
+
+    return render
 
 
 def wake(settings: Settings) -> Callable[[Segment], Segment | None] | None:
@@ -216,7 +229,7 @@ class Agent:
         self._notifier = Notifier.from_environment()
         self._refusals: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._delivery = Delivery(
-            *(parts.settings, desk, tell, partial(self._beat, "relay")),
+            *(parts.settings, desk, self._linked, partial(self._beat, "relay")),
             order=self._ordered,
             refused=lambda event_id, reason: self._refusals.put_nowait((event_id, reason)),
         )
@@ -226,12 +239,26 @@ class Agent:
         speaks = live and parts.settings.speak.enabled is not False
         self.speaking = Speaking(parts.settings.speak, parts.form, parts.clients) if speaks else None
         """The device's voice, for whoever answers the operator."""
-        self._dictation = dictation(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking)
+        self._conversing = self._conversation(parts, desk) if live and parts.settings.agree.conversation else None
+        self._dictation = dictation(
+            *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing)
+        )
         keep = parts.settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
         self._afterwards = None if parts.panel is None else Afterwards(parts.panel, desk, parts.rules, per_minute)
+
+    def _conversation(self, parts: Parts, desk: Desk) -> Conversing:
+        speaking = self.speaking
+        return Conversing(
+            Dialogue(parts.rules, manner(parts.settings)),
+            desk,
+            renderer(parts.settings, self._clock),
+            order=(lambda _: None) if speaking is None else speaking.order,
+            quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
+            owed=lambda _: self._delivery.written(),
+        )
 
     def microphone(self) -> Microphone:
         """The microphone that the settings name, watched by this agent."""
@@ -240,6 +267,8 @@ class Agent:
     def stop(self) -> None:
         """Hear no more; what was heard is concluded, and delivery gets its last chance."""
         self._dictation.stop()
+        if self._conversing is not None:
+            self._conversing.stop()
 
     async def run(self, sources: Iterable[Source], *, settle_within_s: float) -> int:
         """Work until the sources have ended, then wait up to `settle_within_s` for what is owed to be settled.
@@ -253,7 +282,8 @@ class Agent:
                 watching.append(group.create_task(self.headset.attend()))
             if self.speaking is not None:
                 watching.append(group.create_task(self.speaking.run()))
-                watching.append(group.create_task(self._tell_refusals(self.speaking)))
+            if self.speaking is not None or self._conversing is not None:
+                watching.append(group.create_task(self._tell_refusals()))
             if self._afterwards is None:
                 await self._dictate(sources)
             else:
@@ -269,7 +299,14 @@ class Agent:
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         await self._dictation.resume()
-        await take(self._dictation, sources)
+        if self._conversing is None:
+            await take(self._dictation, sources)
+            return
+        await self._conversing.start()
+        async with asyncio.TaskGroup() as group:
+            conversing = group.create_task(self._conversing.run())
+            await take(self._dictation, sources)
+            conversing.cancel()
 
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: Afterwards) -> None:
         """The same with a panel at work; nobody asks a model any more when its connections are closed."""
@@ -316,10 +353,9 @@ class Agent:
             self._answer(told, self.speaking)
         self._tell(told)
 
-    @staticmethod
-    def _answer(told: Told, speaking: Speaking) -> None:
+    def _answer(self, told: Told, speaking: Speaking) -> None:
         match told:
-            case Decided(verdict=verdict):
+            case Decided(verdict=verdict) if self._conversing is None:
                 speaking.decided(verdict)
             case CaptureStopped():
                 speaking.fault("not_recording")
@@ -328,19 +364,30 @@ class Agent:
             case _:
                 pass
 
-    async def _tell_refusals(self, speaking: Speaking) -> None:
+    async def _tell_refusals(self) -> None:
         while True:
             event_id, reason = await self._refusals.get()
             found = await self._desk(partial(Journal.dossier, which=event_id))
-            speaking.refused(found.fields, reason)
+            if self._conversing is not None:
+                self._conversing.post(Answered(event_id, ReceiptOutcome.REFUSED, (reason,), found.fields))
+            elif self.speaking is not None:
+                self.speaking.refused(found.fields, reason)
 
     def _worn(self, told: HeadsetTold) -> None:
         """Something about the headset changed."""
-        if self.speaking is not None:
-            code = told.fault if isinstance(told, MicrophoneFault) else "muted"
-            begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
+        code = told.fault if isinstance(told, MicrophoneFault) else "muted"
+        begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
+        if self._conversing is not None:
+            self._conversing.post(Hardware(code, healed=not begins))
+        elif self.speaking is not None:
             (self.speaking.fault if begins else self.speaking.healed)(code)
         self._tell(told)
+
+    def _linked(self, changed: LinkChanged) -> None:
+        """The broker can be reached, or no longer."""
+        if self._conversing is not None:
+            self._conversing.post(Link(changed.up))
+        self._tell(changed)
 
     def _ordered(self, order: str) -> None:
         if self._live:

@@ -20,8 +20,8 @@ from edge.hear.capture import microphones
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
 from edge.understand import models as weights
-from edge.understand.checkup import served
-from edge.understand.clients import Clients
+from edge.understand.service.checkup import served
+from edge.understand.service.clients import Clients
 from edge.watch import doctor
 from edge.watch.clock import Clock
 from edge.watch.doctor import Check, Finding, Level, ModelSeen

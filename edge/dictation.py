@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event
@@ -21,6 +21,7 @@ from typing import Any
 import uuid_utils
 
 from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.happenings import Heard
 from edge.config import Endpoint
 from edge.hear.acoustics import measured
 from edge.hear.ear import listen
@@ -31,7 +32,7 @@ from edge.keep.disk import DiskFull
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal, KeptUtterance
 from edge.ports import Attention, Interpreter, Source, SpeechScorer
-from edge.records import Entry, FieldValue, Frame, Minted, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
+from edge.records import Act, Entry, FieldValue, Frame, Minted, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -124,9 +125,13 @@ class Dictation:
         beat: Callable[[], None],
         gate: Gate | None = None,
         meant: Callable[[Segment], Segment | None] | None = None,
+        converse: Callable[[Heard], Awaitable[OutboxRow | None]] | None = None,
+        speaking: Callable[[], None] = lambda: None,
     ) -> None:
         """`gate` is what a live source goes through, `meant` takes the wake phrase off an utterance, where one is used.
 
+        `converse` agrees with the operator what becomes of a live utterance; without it, one utterance is one entry.
+        `speaking` is called, in the ear's thread, when somebody begins to speak to a live source.
         `render` makes the event of an entry, `tell` hears what happens, `beat` is called for every frame heard.
         """
         self._rules = rules
@@ -140,6 +145,8 @@ class Dictation:
         self._beat = beat
         self._gate = gate
         self._meant = meant
+        self._converse = converse
+        self._speaking = speaking
         self._stopping = Event()
         self._handed: asyncio.Queue[_Handed | None] = asyncio.Queue()
         self._lacking: str | None = None
@@ -222,8 +229,9 @@ class Dictation:
         lacking = None
         endpointing = Endpointing(self._endpoint)
         for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
-            if isinstance(event, Opened):
-                lacking = self._lacking if source.live else None
+            if isinstance(event, Opened) and source.live:
+                lacking = self._lacking
+                self._speaking()
             match event:
                 case Opened(pcm) | Continued(pcm):
                     attention.hear(pcm)
@@ -288,7 +296,14 @@ class Dictation:
         reading = await heard.attention.finish(heard.utterance)
         known = Circumstances(measured(heard.utterance.segment), await self._recent(heard))
         verdict = decide(reading, heard.utterance.segment.closing, self._rules, known)
-        row = await self._recorded(heard, reading, verdict)
+        if self._converse is not None and heard.live:
+            row = await self._converse(
+                Heard(heard.utterance.utterance_id, reading, verdict, heard.utterance.segment.closing, known)
+            )
+            if verdict.outcome is Outcome.ACCEPT:
+                verdict = replace(verdict, outcome=Outcome.HOLD)
+        else:
+            row = await self._recorded(heard, reading, verdict)
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _recent(self, heard: _Heard) -> tuple[Mapping[str, FieldValue], ...]:
@@ -297,7 +312,9 @@ class Dictation:
             return ()
         since = heard.utterance.heard_at - timedelta(minutes=self._rules.demands.double_count_minutes)
         entries = await self._desk(lambda journal: journal.entries(RECENT))
-        return tuple(one.fields for one in entries if one.form == heard.utterance.form and one.recorded_at > since)
+        replaced = {one.replaces for one in entries}  # what was amended or cancelled does not stand any more
+        standing = [one for one in entries if one.event_id not in replaced and one.act is not Act.CANCEL]
+        return tuple(one.fields for one in standing if one.form == heard.utterance.form and one.recorded_at > since)
 
     async def _recorded(self, heard: _Heard, reading: Reading, verdict: Verdict) -> OutboxRow | None:
         """Put the verdict on record; on a full disk, once there is room. Until then the utterance is kept, unread."""

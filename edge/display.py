@@ -160,17 +160,18 @@ def said(clip: Clip) -> str:
 
 def answer(form: Form, verdict: Verdict) -> str:
     """What the operator is told, in words."""
+    why = f"({', '.join(str(reason) for reason in verdict.reasons)})"
     match verdict.outcome:
-        case Outcome.ACCEPT:
-            return f"recorded  {form.readback(verdict.fields)}"
+        case Outcome.ACCEPT | Outcome.HOLD:
+            what = "recorded" if verdict.outcome is Outcome.ACCEPT else "held"
+            return f"{what:9} {form.readback(verdict.fields)}"
         case Outcome.ASK:
             asked = next((field.ask for field in form.fields if field.name == verdict.ask), REPEAT)
-            return f"asked     {asked}  ({', '.join(str(reason) for reason in verdict.reasons)})"
+            return f"asked     {asked}  {why}"
         case Outcome.REPEAT:
-            return f"asked     {REPEAT}  ({', '.join(str(reason) for reason in verdict.reasons)})"
-        case Outcome.IGNORE:
-            return f"ignored   ({', '.join(str(reason) for reason in verdict.reasons)})"
-        case Outcome.HOLD | Outcome.HEED | Outcome.CANCEL:
-            return f"{verdict.outcome:9} ({', '.join(str(reason) for reason in verdict.reasons)})"
+            return f"asked     {REPEAT}  {why}"
+        case Outcome.IGNORE | Outcome.HEED | Outcome.CANCEL:
+            what = {Outcome.IGNORE: "ignored", Outcome.HEED: "heeded"}.get(verdict.outcome, "cancelled")
+            return f"{what:9} {why}"
         case Outcome.DEFER:
-            return f"kept      to be read later  ({', '.join(str(reason) for reason in verdict.reasons)})"
+            return f"kept      to be read later  {why}"

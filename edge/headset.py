@@ -119,11 +119,10 @@ class Headset:
 
         A terminal does not tell when a key goes up, so each press is the other one's end.
         """
-        match key:
-            case "m":
-                self.order(Order.UNMUTE if self.gate.muted else Order.MUTE)
-            case " ":
-                self.order(Order.DONE if self.gate.talking else Order.TALK)
+        if key == "m":
+            self.order(Order.UNMUTE if self.gate.muted else Order.MUTE)
+        elif key == " ":
+            self.order(Order.DONE if self.gate.talking else Order.TALK)
 
     async def attend(self) -> None:
         """Tell what happens to the microphone and follow the talk key, until cancelled."""

@@ -164,13 +164,16 @@ class FieldReading:
     words: tuple[str, ...]
     """The words heard for the field, in order: the evidence a value is checked against."""
     confidence: float
-    """The lowest confidence among the words the value rests on, 0 to 1."""
+    """How likely the value is right, where `calibrated`; else the lowest confidence among the words that it rests on.
+    0 to 1."""
     rivals: tuple[FieldValue, ...] = ()
     """Other values the same utterance gives the field, with nothing to say which one is meant."""
     confirmed: bool = True
     """False where a second, independent reading of the value is demanded and there is none."""
     runner_up: FieldValue | None = None
     """The likeliest other value, where the sound allows another one: what to ask about, should there be doubt."""
+    calibrated: bool = False
+    """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
 
 
 class NotUnderstood(StrEnum):

@@ -19,11 +19,11 @@ from edge.keep.answers import AnswersView, Heard
 from edge.ports import Interpreter
 from edge.records import FieldValue, Outcome, Usage, Verdict
 from edge.understand import on_device
-from edge.understand.clients import Clients
 from edge.understand.configured import Surroundings, interpreter
-from edge.understand.costs import cost_usd, estimate_usd
-from edge.understand.failures import Barred
-from edge.understand.weighing import same
+from edge.understand.panel.costs import cost_usd, estimate_usd
+from edge.understand.panel.weighing import same
+from edge.understand.service.clients import Clients
+from edge.understand.service.failures import Barred
 
 ON_DEVICE = "on-device"
 """The name of the device's own recogniser, among those of `understand.interpreters`."""

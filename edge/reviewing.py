@@ -16,6 +16,7 @@ from edge.deliver.events import recorded
 from edge.errors import UnreadableInput
 from edge.forms.form import Form
 from edge.keep.dossier import Dossier
+from edge.keep.drafts import reading_of
 from edge.keep.journal import Journal
 from edge.records import Closing, Entry, FieldReading, FieldValue, Minted, OutboxRow, Outcome, Reading
 
@@ -55,7 +56,7 @@ def accept(
     `which` is as in `Journal.dossier`. Raises UnreadableInput where it is not under review, or breaks the rules.
     """
     found = journal.under_review_as(which)
-    reading = _reading(found, given)
+    reading = _reading(found, given, journal.reading(found.utterance_id))
     demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
     verdict = decide(reading, Closing.PAUSE, demands)
     if verdict.outcome is not Outcome.ACCEPT:
@@ -93,16 +94,16 @@ def _stated(assignment: str, form: Form) -> tuple[str, FieldValue]:
         raise UnreadableInput(f"--field {assignment!r}: {name} is a whole number, such as {name}=12") from None
 
 
-def _reading(found: Dossier, given: Mapping[str, FieldValue]) -> Reading:
-    """What the person takes for said. It goes on record under the name of the model whose reading he looked at."""
-    answers = [answer for answer in found.answers if answer.reading is not None]
-    proposed: Mapping[str, Any] = (answers[-1].reading or {}) if answers else {}
-    heard = {name: field for name, field in proposed.get("fields", {}).items() if field["value"] is not None}
-    read = {name: field["value"] for name, field in heard.items()}
-    values = {**read, **found.fields, **given}
+def _reading(found: Dossier, given: Mapping[str, FieldValue], first: Reading | None) -> Reading:
+    """What the person takes for said. It goes on record under the name of whoever read it last, with all readings."""
+    later = [reading_of(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
+    opinions = (*([] if first is None else [first]), *later)
+    if not opinions:
+        return Reading("review", found.form, (), {name: FieldReading(one, (), CERTAIN) for name, one in given.items()})
+    latest = opinions[-1]
+    read = {name: field.value for name, field in latest.fields.items() if field.value is not None}
     fields = {
-        name: FieldReading(value, tuple(heard[name]["words"]) if read.get(name) == value else (), CERTAIN)
-        for name, value in values.items()
+        name: FieldReading(value, latest.fields[name].words if read.get(name) == value else (), CERTAIN)
+        for name, value in {**(read if later else {}), **found.fields, **given}.items()
     }
-    reader = f" of {answers[-1].interpreter}" if answers else ""
-    return Reading(f"review{reader}", found.form, (), fields)
+    return Reading(f"review of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)

@@ -31,6 +31,9 @@ from edge.records import FieldValue, Verdict
 
 logger = logging.getLogger(__name__)
 
+AGAIN_S = 30.0
+"""A fault that comes and goes is put into words once in so long; each time its sound is heard."""
+
 
 class Speaking:
     """The voice of one agent. Everything but `deaf_to_itself` belongs to the loop."""
@@ -39,6 +42,7 @@ class Speaking:
         """`clients` are the connections that the settings name, for a voice of a service."""
         language = settings.language.value
         self._settings = settings
+        self._told: dict[tuple[Prompt, str], float] = {}
         self._own = OwnVoice()
         self._phrasing = Phrasing(form, language)
         self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.played)
@@ -60,9 +64,25 @@ class Speaking:
             group.create_task(self._loudspeaker.keep_open())
             group.create_task(self._speaker.run())
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is being said."""
+        return self._loudspeaker.quiet
+
     def order(self, order: Say | Sound | Hush | Adjust) -> None:
-        """Do what a dialogue wants heard. Returns at once."""
-        self._speaker.order(order)
+        """Do what a dialogue wants heard, but for a fault that comes and goes. Returns at once."""
+        if not (isinstance(order, Say) and self._was_told(order)):
+            self._speaker.order(order)
+
+    def _was_told(self, say: Say) -> bool:
+        """Whether the same fault, or the end of it, was told a short while ago."""
+        if say.prompt not in {Prompt.FAULT, Prompt.HEALED}:
+            return False
+        told, now = (say.prompt, say.slots.get("fault", "")), time.monotonic()
+        if now - self._told.get(told, -AGAIN_S) < AGAIN_S:
+            return True
+        self._told[told] = now
+        return False
 
     def decided(self, verdict: Verdict) -> None:
         """Answer what was said."""
@@ -72,12 +92,12 @@ class Speaking:
 
     def fault(self, code: str) -> None:
         """Something keeps the device from hearing or recording: told over everything else."""
-        self._speaker.order(Sound(Earcon.FAULT))
-        self._speaker.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
+        self.order(Sound(Earcon.FAULT))
+        self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 
     def healed(self, code: str) -> None:
         """It is over."""
-        self._speaker.order(Say(Prompt.HEALED, slots={"fault": code}))
+        self.order(Say(Prompt.HEALED, slots={"fault": code}))
 
     def refused(self, fields: Mapping[str, FieldValue], reason: str) -> None:
         """The inventory refused an entry: told at the next quiet moment."""

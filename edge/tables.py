@@ -17,7 +17,7 @@ from edge.forms.form import Form
 from edge.keep.answers import Flagged, Spent
 from edge.keep.dossier import Dossier
 from edge.keep.rows import Counts, KeptEntry, KeptUtterance
-from edge.records import FieldValue
+from edge.records import Act, FieldValue
 from edge.reporting import figures as figured
 from edge.reporting.comparing import Comparison, recorded
 from edge.reporting.lines import Line
@@ -104,15 +104,24 @@ def _details(figures: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
 def entries(kept: Sequence[KeptEntry]) -> Table:
     """Entries of the journal, newest first, and how far each has come."""
     table = Table("number", "recorded at", "entry", "state", "sent", box=SIMPLE_HEAD)
+    numbers = {entry.event_id: entry.sequence for entry in kept}
     for entry in kept:
         table.add_row(
             str(entry.sequence),
             entry.recorded_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
-            f"{entry.form}: {_fields(entry.fields)}",
+            _meant(entry, numbers),
             " ".join((entry.state, *entry.reasons)),
             f"{entry.attempts}x",
         )
     return table
+
+
+def _meant(entry: KeptEntry, numbers: Mapping[str, int]) -> str:
+    """An entry's values, and which one it amends or cancels; by its event id where its number is not among these."""
+    if entry.replaces is None:
+        return f"{entry.form}: {_fields(entry.fields)}"
+    named = numbers.get(entry.replaces, entry.replaces)
+    return f"cancels {named}" if entry.act is Act.CANCEL else f"{entry.form}: {_fields(entry.fields)}, amends {named}"
 
 
 def entry_json(entry: KeptEntry) -> dict[str, Any]:
@@ -120,6 +129,8 @@ def entry_json(entry: KeptEntry) -> dict[str, Any]:
     return {
         "sequence": entry.sequence,
         "event_id": entry.event_id,
+        "act": entry.act,
+        "replaces": entry.replaces,
         "form": entry.form,
         "fields": dict(entry.fields),
         "recorded_at": entry.recorded_at.isoformat(),
@@ -188,9 +199,22 @@ def dossier(told: Mapping[str, Any]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in told.items():
-        if value not in (None, (), {}):
+        if name == "answers":
+            for answer in value:
+                table.add_row("answer", _answer(answer))
+        elif value not in (None, (), {}):
             table.add_row(name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
     return table
+
+
+def _answer(answer: Mapping[str, Any]) -> str:
+    """What a model answered, in a line; all of it is in the JSON."""
+    told = f"{answer['interpreter']}, {answer['came']}"
+    if answer["reading"] is None:
+        return told
+    heard = " ".join(word["text"] for word in answer["reading"]["words"])
+    fields = {name: field["value"] for name, field in answer["reading"]["fields"].items() if field["value"] is not None}
+    return f"{told}: {heard or 'no words'}" + (f" ({_fields(fields)})" if fields else "")
 
 
 def counted(counts: Counts) -> str:

@@ -82,7 +82,7 @@ def earpiece(worn: Headset) -> Iterator[Earpiece]:
 
     def record() -> None:
         assert recorder.stdout is not None
-        while pcm := recorder.stdout.read1(CHUNK):
+        while pcm := recorder.stdout.read(CHUNK):
             listening.take(pcm)
 
     with ThreadPoolExecutor(1) as pool:
@@ -92,5 +92,5 @@ def earpiece(worn: Headset) -> Iterator[Earpiece]:
             yield listening
         finally:
             recorder.terminate()
-            recorder.wait()
-    done.result()
+            done.result()
+            recorder.communicate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +25,7 @@ FRAME = 320
 class Leaking(Source):
     """A microphone that hears its own earpiece, a quiet room and, where the script says so, the operator."""
 
-    script: list[tuple[float, Sound, Sound | None, float]]
+    script: Sequence[tuple[float, Sound, Sound | None, float]]
     """What happens, each thing so many seconds after the one before has ended: what the device says, and what the
     operator says, so many seconds after the device began."""
     leakage_db: float = -20.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -219,6 +220,16 @@ class Shelf:
             self._server.kill()
             self._server.wait()
             self._server = None
+
+    def freeze(self) -> None:
+        """The server stands still, with all its connections open."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGCONT)
 
     def plug(self, name: str) -> None:
         """A headset is there, hearing the noise of its room."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from edge.agree.completing import Pending, completed
@@ -62,7 +62,16 @@ def supported(draft: Draft, utterance_id: str) -> Draft:
 
 def other_identifier(before: Reading, said: Reading, rules: Rules) -> bool:
     """Does it name another thing than the one before, by any identifier of the form?"""
-    names = [field.name for field in rules.form.fields if field.identifier]
+    return _differ(before, said, [field.name for field in rules.form.fields if field.identifier])
+
+
+def another(before: Reading, said: Reading, rules: Rules) -> bool:
+    """Is a whole sentence about something else? Where the form has no identifier, any other value says so."""
+    identifiers = [field.name for field in rules.form.fields if field.identifier]
+    return _differ(before, said, identifiers or [field.name for field in rules.form.fields])
+
+
+def _differ(before: Reading, said: Reading, names: Iterable[str]) -> bool:
     pairs = ((before.fields.get(name), said.fields.get(name)) for name in names)
     return any(
         old is not None and new is not None and new.value is not None and old.value != new.value for old, new in pairs

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.answering import answer_to, answered, confirmed, corrected, other_identifier, replaced, supported
+from edge.agree.answering import (
+    another,
+    answer_to,
+    answered,
+    confirmed,
+    corrected,
+    other_identifier,
+    replaced,
+    supported,
+)
 from edge.agree.drafting import MOST_TRIES, Drafting
 from edge.agree.happenings import Heard
 from edge.agree.orders import Drop, Earcon, Note, Order, Sound
@@ -45,7 +54,8 @@ class Asking(Drafting):
                 return self._anew(heard)
             if heard.reading.act is Act.AMEND:
                 return self._instead(heard, corrected(draft, said.fields, heard.utterance_id))
-        return self._answered(heard, answered(draft, name, said, heard, self._rules, correcting=self._asked().prompt is not None))
+        was_no = self._asked().prompt is not None  # asked again, since what was offered was not meant
+        return self._answered(heard, answered(draft, name, said, heard, self._rules, correcting=was_no))
 
     def _answered(self, heard: Heard, draft: Draft) -> list[Order]:
         return [heeded(heard, Reason.ANSWER), *self._consider(draft, judged(draft, self._rules, heard.known), heard)]
@@ -60,7 +70,7 @@ class Asking(Drafting):
                 return self._agree(heard)
             return [heeded(heard, Reason.ANSWER), *self._ask_again()]
         if heard.verdict.outcome is Outcome.ACCEPT:
-            if other_identifier(draft.reading, said, self._rules) and not corrects(said.words):
+            if another(draft.reading, said, self._rules) and not corrects(said.words):
                 return self._anew(heard)
             return self._instead(heard, replaced(draft, said, heard.utterance_id))
         return self._instead(heard, corrected(draft, said.fields, heard.utterance_id))

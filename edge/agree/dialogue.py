@@ -144,7 +144,7 @@ class Dialogue(Asking):
 
     def _restore(self, started: Started) -> list[Order]:
         """Nothing that was open is committed without another word: nobody knows what was said in the dark."""
-        self.operator, self.last, self._owed = started.operator, started.last, started.owed
+        self.operator, self.last, self.owed = started.operator, started.last, started.owed
         self.state = State.SIGNED_OFF if self._manner.operators and not self.operator else State.IDLE
         draft = started.draft
         if draft is not None and draft.act is Act.CANCEL:

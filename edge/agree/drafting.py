@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.answering import corrected, other_identifier, replaced
+from edge.agree.answering import another, corrected, other_identifier, replaced
 from edge.agree.decide import Rules
 from edge.agree.happenings import Heard
 from edge.agree.orders import Commit, Drop, Earcon, Note, Order, Park, Sound
@@ -47,7 +47,7 @@ class Drafting(Telling):
     def _next(self, heard: Heard) -> list[Order]:
         """A whole sentence while another entry is held: the next one, unless it takes that one back."""
         draft = self._open_draft()
-        if corrects(heard.reading.words) or not other_identifier(draft.reading, heard.reading, self._rules):
+        if corrects(heard.reading.words) or not another(draft.reading, heard.reading, self._rules):
             return self._instead(heard, replaced(draft, heard.reading, heard.utterance_id))
         # Held in any case: a step commits one entry.
         sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))

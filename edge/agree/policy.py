@@ -1,6 +1,7 @@
 """How sure a site wants to be: the policy table. `docs/decisions.md` shows it to people; a test holds the two together.
 
-A demand is a probability: what a field's calibrated confidence must reach, or the field is asked about. The demands of
+A demand is what a field's confidence must reach, or the field is asked about: a probability, where the confidence is
+one. The demands of
 `balanced` are set on the dev set, so that records which are wrong stay within 0.5 % in the clean and 1 % at 10 dB.
 """
 
@@ -25,6 +26,8 @@ class Policy:
 
     minimum: float
     """What any field must reach."""
+    uncalibrated: float
+    """The same where the confidence is no probability, but the reader's own view."""
     alike: float
     """The same where the likeliest other value sounds alike: E for G."""
     swallowed: float
@@ -55,6 +58,7 @@ class Policy:
         return replace(
             self,
             minimum=minimum,
+            uncalibrated=minimum,
             alike=max(minimum, self.alike),
             swallowed=max(minimum, self.swallowed),
             poor=max(minimum, self.poor),
@@ -63,6 +67,7 @@ class Policy:
 
 STRICT = Policy(
     minimum=0.90,
+    uncalibrated=0.95,
     alike=0.95,
     swallowed=0.99,
     poor=0.99,
@@ -77,6 +82,7 @@ STRICT = Policy(
 )
 BALANCED = Policy(
     minimum=0.60,
+    uncalibrated=0.75,
     alike=0.82,
     swallowed=0.90,
     poor=0.90,
@@ -91,6 +97,7 @@ BALANCED = Policy(
 )
 FAST = Policy(
     minimum=0.50,
+    uncalibrated=0.60,
     alike=0.60,
     swallowed=0.75,
     poor=0.75,
@@ -119,7 +126,8 @@ class Demand:
 
 def demanded(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
     """What the policy demands of a field as it was read: the most of all that applies, by the most telling reason."""
-    demands = [*_by_sound(said, policy), *_by_place(acoustics, policy), Demand(policy.minimum, Reason.FIELD_UNSURE)]
+    least = Demand(policy.minimum if said.calibrated else policy.uncalibrated, Reason.FIELD_UNSURE)
+    demands = [*_by_sound(said, policy), *_by_place(acoustics, policy), least]
     most = max(demands, key=lambda demand: demand.confidence)
     return most if field.check_digit is None else replace(most, confidence=_checked(most.confidence))
 

@@ -14,6 +14,7 @@ from edge.agree.states import State
 from edge.forms.form import FormField
 from edge.forms.spoken import says_check
 from edge.records import (
+    Act,
     Because,
     Closing,
     Confirmation,
@@ -86,8 +87,10 @@ class Question:
 
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
     """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
-    # What was measured of one utterance says nothing of a draft that rests on several.
-    verdict = decide(draft.reading, Closing.PAUSE, rules, replace(known, acoustics=None))
+    # What was measured of one utterance says nothing of a draft that rests on several; and the entry that is amended
+    # was recorded a little while ago, of course.
+    recent = known.recent if draft.act is Act.RECORD else ()
+    verdict = decide(draft.reading, Closing.PAUSE, rules, Circumstances(recent=recent))
     if verdict.outcome is not Outcome.ASK:
         return verdict
     left = tuple(doubt for doubt in verdict.reasons if not _agreed(draft, doubt))

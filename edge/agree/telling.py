@@ -46,9 +46,11 @@ class Telling:
         """Who is signed on."""
         self.last: LastEntry | None = None
         """What "cancel" and "correction" are about while there is no draft."""
-        self._owed = 0
+        self.owed = 0
+        """How many events are owed to the inventory."""
         self._refused: set[str] = set()
         self._news: deque[Say] = deque()
+        self._cut_off = False
         self._said: Say | None = None
         """What "say again" is about."""
         self._speaking: Say | None = None
@@ -100,7 +102,7 @@ class Telling:
         return [*self._note(heard), told]
 
     def _tell_waiting(self, heard: Heard) -> list[Order]:
-        owed, refused = str(self._owed), str(len(self._refused))
+        owed, refused = str(self.owed), str(len(self._refused))
         prompt = Prompt.WAITING_REFUSED if self._refused else Prompt.WAITING
         return [*self._note(heard), self._say(prompt, count=owed, refused=refused)]
 
@@ -135,14 +137,14 @@ class Telling:
         return [] if self._speaking is not None and self._speaking.priority else [Hush()]
 
     def _remember(self, committed: Committed) -> list[Order]:
-        self._owed += 1
+        self.owed += 1
         entry = committed.entry
         self.last = None if entry.draft.act is Act.CANCEL else entry
         self._refused.discard(entry.draft.replaces or "")
         return [Sound(Earcon.STORED)]
 
     def _count(self, answered: Answered) -> list[Order]:
-        self._owed = max(0, self._owed - 1)
+        self.owed = max(0, self.owed - 1)
         if answered.outcome is not ReceiptOutcome.REFUSED:
             return []
         self._refused.add(answered.event_id)
@@ -152,12 +154,23 @@ class Telling:
 
     def _hear_news(self, happening: Answered | Link) -> list[Order]:
         if isinstance(happening, Link):
-            self._news.append(Say(Prompt.DELIVERING if happening.up else Prompt.TROUBLE))
+            self._hear_of_link(happening)
             return []
         reason = ", ".join(reason.replace("_", " ") for reason in happening.reasons)
         prompt = Prompt.REFUSED if happening.outcome is ReceiptOutcome.REFUSED else Prompt.DUPLICATE
         self._news.append(Say(prompt, happening.fields, {"reason": reason}))
         return self._count(happening)
+
+    def _hear_of_link(self, link: Link) -> None:
+        """Told once when it is lost, and once when it is back; nothing where nobody heard of the trouble yet."""
+        trouble = Say(Prompt.TROUBLE)
+        if not link.up and not self._cut_off:
+            self._news.append(trouble)
+        elif link.up and trouble in self._news:
+            self._news.remove(trouble)
+        elif link.up and self._cut_off:
+            self._news.append(Say(Prompt.DELIVERING))
+        self._cut_off = not link.up
 
     def _tell_news(self) -> list[Order]:
         told = [self._told(say) for say in self._news]

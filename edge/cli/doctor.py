@@ -15,7 +15,7 @@ from edge.checks import checks
 from edge.cli.options import AsJson, Broker, Config, State, settings
 from edge.cli.output import line, show
 from edge.errors import Misconfigured, Unavailable
-from edge.understand.membership import local_day
+from edge.understand.panel.membership import local_day
 from edge.watch.doctor import Finding, Level, examine, failed, worst
 
 EXIT_CODE = {Level.WELL: 0, Level.WARNING: 1, Level.FAILED: Unavailable.exit_code}

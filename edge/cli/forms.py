@@ -21,7 +21,7 @@ from edge.forms.form import Form, forms_in
 from edge.forms.spoken import LANGUAGES, read_transcript, sentences
 from edge.forms.spoken import check as check_sayable
 from edge.records import FieldReading
-from edge.understand.tool import tool_definition
+from edge.understand.asking.tool import tool_definition
 
 NO_VALUE = "no value"
 

@@ -21,7 +21,7 @@ from edge.config import Language, Settings, Speak
 from edge.errors import StorageFailed
 from edge.records import SAMPLE_RATE
 from edge.speaking import phrases
-from edge.understand.clients import Clients
+from edge.understand.service.clients import Clients
 
 LAST_S = 0.2
 """What the sound card still holds when the last sample was handed to it."""

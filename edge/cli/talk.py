@@ -40,7 +40,8 @@ def talk(config: Config = None, state: State = None, form: FormName = None) -> N
     """Type what an operator would say; see what the device would say, and the events.
 
     The dialogue, the decisions and the journal are the agent's own. The journal is thrown away at the end, unless
-    --state names a directory for it; nothing is sent. "/wait" keeps silent until the device does something, "/quit" ends.
+    --state names a directory for it; nothing is sent. "/wait" is silence until the device does something, "/quit"
+    ends.
     """
     chosen = settings(config, state=state, form=form)
     filled = form_named(chosen, chosen.forms.active)

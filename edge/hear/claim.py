@@ -6,6 +6,7 @@ see, and given back by the kernel when its holder dies in any way.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -42,8 +43,10 @@ class Claim:
         try:
             claiming.bind(self._address)
             claiming.listen(1)
-        except OSError:
+        except OSError as fault:
             claiming.close()
+            if fault.errno != errno.EADDRINUSE:
+                raise
             raise AlreadyRunning(f"{self._told} by process {self._holder()}") from None
         self._socket = claiming
         return self

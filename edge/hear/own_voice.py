@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from threading import Lock
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -82,7 +81,11 @@ class Clocked:
 
 
 class OwnVoice:
-    """Knows what is played, and judges what is heard. `played` and `is_own` may be called from two threads."""
+    """Knows what is played, and judges what is heard.
+
+    `played` may be called from one thread and `is_own` from another: one alone writes down what was played, and a step
+    that is being written is not among those that the other looks for.
+    """
 
     def __init__(self) -> None:
         self.leakage_db = USUAL_DB
@@ -91,23 +94,18 @@ class OwnVoice:
         self._newest = 0
         self._heard: deque[float] = deque(maxlen=COMPARED)
         self._delay: int | None = None
-        self._rest = np.zeros(0, dtype=np.int16)
-        self._lock = Lock()
-        self._looked = 0
 
     def played(self, at: float, pcm: bytes) -> None:
         """The speaker plays this from `at` on, in seconds by whichever clock `is_own` is asked by."""
         step = round(at * SAMPLE_RATE / STEP)
-        with self._lock:
-            for number, power in enumerate(_powers(pcm)):
-                self._note(step + number, power)
+        for number, power in enumerate(_powers(pcm)):
+            self._note(step + number, power)
 
     def is_own(self, frame: Frame, at: float) -> bool:
         """Whether the frame, which ended `at`, holds the device's own voice and no other."""
         powers = _powers(frame.pcm)
         self._heard.extend(powers)
-        with self._lock:
-            reference = self._reference(round(at * SAMPLE_RATE / STEP))
+        reference = self._reference(round(at * SAMPLE_RATE / STEP))
         if reference.max() < PLAYED**2:
             return False
         alike = self._compared(reference)
@@ -128,7 +126,8 @@ class OwnVoice:
     def _reference(self, now: int) -> Powers:
         """What was played until EARLIEST steps after `now`, the newest last; silence where nothing was noted."""
         wanted = np.arange(now - LATEST - COMPARED, now + EARLIEST + 1)
-        known = (wanted <= self._newest) & (wanted > self._newest - REMEMBERED)
+        newest = self._newest
+        known = (wanted <= newest) & (wanted > newest - REMEMBERED)
         return np.where(known, self._played[wanted % REMEMBERED], 0.0)
 
     def _expected(self, reference: Powers, steps: int) -> float:

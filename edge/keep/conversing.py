@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from edge.keep import drafts
 from edge.keep.answers import Answers
 from edge.keep.drafts import Conversation, Parked
 from edge.keep.rows import to_json
-from edge.records import SAMPLE_RATE, LastEntry, Recording
+from edge.records import SAMPLE_RATE, LastEntry, Reading, Recording
 
 
 class Conversing(Answers):
@@ -21,6 +23,12 @@ class Conversing(Answers):
         """The newest entry; None before the first, and where it is a cancellation."""
         found = self._rows(drafts.LAST)
         return drafts.last_entry(found[0]) if found else None
+
+    def reading(self, utterance_id: str) -> Reading | None:
+        """What was read of an utterance when its verdict fell, without usage and opinions; None where nothing was."""
+        found = self._rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
+        stored = found[0]["reading"] if found else None
+        return None if stored is None else drafts.reading_of(json.loads(stored))
 
     def recording(self, utterance_id: str) -> Recording:
         """The sound of an utterance, as events name it. Raises LookupError for one that never began."""

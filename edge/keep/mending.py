@@ -162,16 +162,29 @@ def _bring_up(directory: Path, db: Database, entries: EntryLog, last: int) -> No
     )
 
 
+_SUPPORTING = """
+    UPDATE utterances SET outcome = 'heed', reasons = '[]', fields = '{}'
+    WHERE outcome IS NULL AND utterance_id IN (SELECT value FROM entries, json_each(support))
+"""
+_SUPPORTING_OWED = """
+    UPDATE utterances SET evidence = 'needed' WHERE evidence <> 'removed' AND utterance_id IN (
+        SELECT value FROM entries JOIN outbox USING (event_id), json_each(support) WHERE settled_at IS NULL
+    )
+"""
+"""What an entry rests on besides its first utterance has led to something, though its verdict is lost."""
+
+
 def _review(directory: Path, db: Database) -> int:
     """Put under review what no entry rests on and no verdict fell for; returns how many utterances."""
     for path in evidence.recordings(directory):
         if not _known(db, path.stem):
             _keep_for_review(directory, db, path)
+    db.execute(_SUPPORTING)
+    db.execute(_SUPPORTING_OWED)
     marked = db.execute(
         "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
         "WHERE outcome IS NULL OR outcome IN ('accept', 'hold') AND evidence <> 'removed' "
-        "AND utterance_id NOT IN (SELECT utterance_id FROM entries) "
-        "AND utterance_id NOT IN (SELECT value FROM entries, json_each(support))",
+        "AND utterance_id NOT IN (SELECT utterance_id FROM entries)",
         [JOURNAL_LOST],
     )
     db.execute("UPDATE conversation SET draft = NULL")  # as old as the journal: it may long be an entry

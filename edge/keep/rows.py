@@ -12,7 +12,7 @@ from typing import Any
 
 from edge import chain
 from edge.chain import Chained, PublicKey
-from edge.records import Because, FieldValue, Outcome, Reading, Reason, Receipt, Verdict
+from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Receipt, Verdict
 
 Row = dict[str, Any]
 """A row of a table, by column."""
@@ -61,6 +61,9 @@ class KeptEntry:
     """How often the broker took it."""
     reasons: tuple[str, ...]
     """Those of the inventory's receipt, if it refused; that of a dead letter."""
+    act: Act = Act.RECORD
+    replaces: str | None = None
+    """The event of the entry that it amends or cancels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,8 @@ def kept_entry(row: Row) -> KeptEntry:
         state=OutboxState(row["state"]),
         attempts=row["attempts"],
         reasons=tuple([row["reason"], *reasons] if row["reason"] else reasons),
+        act=Act(row["act"]),
+        replaces=row["replaces"],
     )
 
 

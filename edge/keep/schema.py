@@ -320,13 +320,13 @@ _CONVERSATION = """
     CREATE TRIGGER evidence_of_a_draft AFTER UPDATE OF draft ON conversation BEGIN
         UPDATE utterances SET evidence = 'spare'
         WHERE evidence = 'needed' AND outcome IN ('ask', 'heed') AND utterance_id IN (
-            SELECT OLD.draft ->> 'utterance_id' UNION SELECT value FROM json_each(OLD.draft, '$.support')
+            SELECT json_extract(OLD.draft, '$.utterance_id') UNION SELECT value FROM json_each(OLD.draft, '$.support')
         ) AND utterance_id NOT IN (SELECT value FROM entries, json_each(support) WHERE entries.sequence = (
             SELECT max(sequence) FROM entries
         ));
         UPDATE utterances SET evidence = 'needed'
         WHERE evidence <> 'removed' AND utterance_id IN (
-            SELECT NEW.draft ->> 'utterance_id' UNION SELECT value FROM json_each(NEW.draft, '$.support')
+            SELECT json_extract(NEW.draft, '$.utterance_id') UNION SELECT value FROM json_each(NEW.draft, '$.support')
         );
     END;
 """

@@ -76,7 +76,7 @@ def speakers(lines: Sequence[Line]) -> Table:
 def halves(lines: Sequence[Line]) -> Table:
     """By half of the speakers and condition."""
     groups = grouped(lines, lambda one: one.speaker and f"{half(one.speaker)}: {one.condition}")
-    note = "Speakers are parted by a hash of their name: rules were tuned on one half, the other only reported."
+    note = "Speakers are parted by a hash of their name: one half to tune on, the other to report on."
     return outcomes("By half of the speakers", "half: condition", dict(sorted(groups.items())), note)
 
 

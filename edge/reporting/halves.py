@@ -13,9 +13,9 @@ class Half(StrEnum):
     """The two halves of a set's speakers."""
 
     TRAIN = "train"
-    """Those that rules and thresholds were tuned on."""
+    """Those that rules and thresholds may be tuned on."""
     REPORT = "report"
-    """Those that nobody tuned on."""
+    """Those that nobody shall tune on."""
 
 
 def half(speaker: str) -> Half:

@@ -81,6 +81,10 @@ key = {json.dumps(key)}
 kind = "chat-audio"
 client = "standin"
 model = "gpt-audio-mini"
+# What the vendor takes for it, USD per million tokens; here nothing is paid, but `dockvoice costs` has what to count.
+text_in_usd = 0.60
+audio_in_usd = 10
+out_usd = 2.40
 
 # Standing in at {url} until Ctrl-C.
 """

@@ -21,8 +21,8 @@ TEMPERATURE = 0.7
 """By how much scores count: alternatives that differ by so much are apart by a factor of e. On the dev set, shares made
 so tell right from wrong best (0.7, 1, 1.5 and 2 were tried)."""
 
-REACH = 7.0
-"""Alternatives further behind the first than this hold less than one part in 20,000 and are not read."""
+REACH = 6.0
+"""Alternatives further behind the first than this hold less than one part in 5,000 and are not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.ports import Interpreter
-from edge.understand.audio_llm import AudioLlm
-from edge.understand.cascade import Cascade, Terms
-from edge.understand.clients import Client
-from edge.understand.context import Context, Situation
-from edge.understand.model_reader import ModelReader, Spoken, nowhere
+from edge.understand.asking.audio_llm import AudioLlm
+from edge.understand.asking.context import Context, Situation
+from edge.understand.asking.model_reader import ModelReader, Spoken, nowhere
 from edge.understand.moonshine_interpreter import MoonshineInterpreter
+from edge.understand.service.clients import Client
+from edge.understand.transcribers.cascade import Cascade, Terms
 from edge.understand.transcribers.configured import transcriber
 
 

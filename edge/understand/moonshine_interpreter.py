@@ -20,8 +20,8 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Reading, Transcript, Utterance
-from edge.understand.hallucinations import hallucination
-from edge.understand.transcribed import TranscriptReader
+from edge.understand.transcribers.hallucinations import hallucination
+from edge.understand.transcribers.transcribed import TranscriptReader
 
 LANGUAGE = "en"
 

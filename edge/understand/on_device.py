@@ -8,6 +8,7 @@ from edge.config import Engine, Settings
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
+from edge.forms.spoken.conversational import conversational
 from edge.ports import Interpreter
 from edge.understand.models import Model, located, named
 from edge.understand.pocketsphinx_interpreter import PocketsphinxInterpreter
@@ -25,7 +26,9 @@ def interpreter(settings: Settings, form: Form, catalogue: Catalogue) -> Interpr
     model = _vosk(wanted.model)
     weights = located(model, settings.models)
     if weights is not None:
-        return VoskInterpreter(weights, form, catalogue)
+        names = tuple(settings.agree.operators)
+        besides = conversational(form, catalogue, names) if settings.agree.conversation else ()
+        return VoskInterpreter(weights, form, catalogue, besides)
     if wanted.engine == "auto":
         return PocketsphinxInterpreter(form, catalogue)
     raise Misconfigured(

@@ -43,8 +43,8 @@ MOST_ALTERNATIVES = 20
 class VoskInterpreter:
     """Reads utterances with the weights in one directory, for one form. Any number of attentions may be open."""
 
-    def __init__(self, weights: Path, form: Form, catalogue: Catalogue) -> None:
-        """Load the weights, about half a second.
+    def __init__(self, weights: Path, form: Form, catalogue: Catalogue, besides: Sequence[str] = ()) -> None:
+        """Load the weights, about half a second; `besides` is what else may be said, as whole utterances.
 
         Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
         """
@@ -53,7 +53,7 @@ class VoskInterpreter:
         self._form = form
         self._catalogue = catalogue
         self._model = _loaded(weights)
-        sentences = phrases(form, catalogue)
+        sentences = (*phrases(form, catalogue), *besides)
         refuse_unhearable(self.name, form, sentences, lambda word: self._model.vosk_model_find_word(word) >= 0)
         self._grammar = json.dumps([*sentences, UNKNOWN])
 
@@ -125,7 +125,7 @@ class _Hearing:
 
 
 def _calibrated(field: FieldReading) -> FieldReading:
-    return replace(field, confidence=VOSK.probability(field.confidence))
+    return replace(field, confidence=VOSK.probability(field.confidence), calibrated=True)
 
 
 def _loaded(weights: Path) -> Any:

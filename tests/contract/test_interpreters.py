@@ -27,13 +27,13 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldReading, NotUnderstood, Reading, Segment, Utterance, Word
-from edge.understand.clients import Clients
 from edge.understand.configured import Surroundings
 from edge.understand.configured import interpreter as configured
-from edge.understand.failures import Fault, Garbled
 from edge.understand.models import located, named
 from edge.understand.moonshine_interpreter import MoonshineInterpreter
 from edge.understand.pocketsphinx_interpreter import PocketsphinxInterpreter
+from edge.understand.service.clients import Clients
+from edge.understand.service.failures import Fault, Garbled
 from edge.understand.vosk_interpreter import VoskInterpreter
 from tests.standin import KEY, RunningStandin
 

@@ -21,10 +21,10 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.ports import Transcriber
 from edge.records import SAMPLE_RATE, Closing, Hallucination, Segment, Transcript, Utterance
-from edge.understand.clients import Clients
-from edge.understand.failures import Barred, Failure, Garbled, OurFault, TryLater
-from edge.understand.transcribed import TranscriptReader
+from edge.understand.service.clients import Clients
+from edge.understand.service.failures import Barred, Failure, Garbled, OurFault, TryLater
 from edge.understand.transcribers.configured import transcriber
+from edge.understand.transcribers.transcribed import TranscriptReader
 from tests.standin import FORBIDDEN, KEY, RunningStandin
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"

@@ -19,7 +19,7 @@ from edge.config import Settings, load
 from edge.errors import Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_RATE
-from edge.understand.clients import Clients
+from edge.understand.service.clients import Clients
 from tests.standin import KEY, RunningStandin
 
 TEXT = "Pallet 7 4 2, 12 units, dock B & dock C."

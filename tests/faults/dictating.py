@@ -3,7 +3,8 @@
     python -m tests.faults.dictating SETTINGS FIRST… -- REST…
 
 It hears the first recordings, writes `first`, waits for a line, hears the rest, writes `rest`, waits for a line, and
-ends when nothing is deferred any more.
+ends when nothing is deferred any more. The device's own readings are made up: how well it hears is no matter here, and
+a recogniser would work for a minute on the sound of ten.
 """
 
 from __future__ import annotations
@@ -14,12 +15,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.app import Agent, assemble
+from edge.app import Agent, Parts, form_named, rules
 from edge.config import Settings, load
+from edge.forms.catalogue import Catalogue
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.records import FieldValue, Reading
+from edge.understand.configured import Surroundings
+from edge.understand.panel.seating import panel
+from edge.understand.service.clients import Clients
+from tests.fakes import ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
+
+EACH = 5
+"""Of so many readings of the device, one lacks a field, for which a model must be asked."""
 
 
 def main(settings_file: str, *recordings: str) -> None:
@@ -34,8 +44,22 @@ def main(settings_file: str, *recordings: str) -> None:
         _wait_until_nothing_is_deferred(settings.state)
 
     with Desk(settings.state) as desk:
-        agent = Agent(assemble(settings), desk, lambda _: None, live=False)
+        agent = Agent(parts(settings, 2 * len(recordings)), desk, lambda _: None, live=False)
         asyncio.run(agent.run(sources(), settle_within_s=0))
+
+
+def parts(settings: Settings, utterances: int) -> Parts:
+    """The agent's parts, with a device that reads what is made up for so many utterances."""
+    form, catalogue = form_named(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
+    device, clients = ScriptedInterpreter(*map(_made_up, range(utterances))), Clients(settings.understand.clients)
+    sure_from = rules(settings, form, catalogue).demands.minimum
+    asked = panel(Surroundings(settings, form, catalogue, clients), device, sure_from)
+    return Parts(settings, form, catalogue, asked, asked, clients)
+
+
+def _made_up(number: int) -> Reading:
+    dock: dict[str, FieldValue] = {"dock": "A"} if number % EACH else {}
+    return reading({"pallet_id": f"{number:04d}", "quantity": 12, **dock})
 
 
 def _wait_until_nothing_is_deferred(state: Path) -> None:

@@ -8,7 +8,9 @@ it again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
@@ -19,7 +21,7 @@ from edge.records import OutboxRow
 from inventory.records import Applying, Event, Unfit
 from tests.simulation.events import Saying
 from tests.simulation.outbox import ModelOutbox
-from tests.simulation.run import Parts, Wrong, simulate
+from tests.simulation.run import Parts, Wrong, simulate, simulate_all
 from tests.simulation.shelf import ModelTables
 
 RUNS = 10_000
@@ -29,10 +31,19 @@ ENOUGH = 100
 """A planted fault is found within so many runs; most within ten."""
 
 
+@pytest.fixture(scope="module")
+def played() -> Iterator[dict[int, Future[tuple[int, int]]]]:
+    """All runs, begun at once, on as many processes as there are processors."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        starts = range(0, RUNS, AT_ONCE)
+        yield {first: processes.submit(simulate_all, range(first, first + AT_ONCE)) for first in starts}
+
+
 @pytest.mark.parametrize("first", range(0, RUNS, AT_ONCE))
-def test_the_inventory_is_what_was_said_whatever_happened_on_the_way(first: int) -> None:
-    ended = [simulate(seed) for seed in range(first, first + AT_ONCE)]
-    said, commits = sum(run.said for run in ended), sum(len(run.trace) for run in ended)
+def test_the_inventory_is_what_was_said_whatever_happened_on_the_way(
+    first: int, played: dict[int, Future[tuple[int, int]]]
+) -> None:
+    said, commits = played[first].result()
     print(f"seeds {first} to {first + AT_ONCE - 1}: {said} entries, {commits} commits on either side, all exact")
     assert said >= AT_ONCE, "in each run there is something to lose"
 

@@ -143,6 +143,7 @@ def times(shelves: tuple[Shelf, Shelf]) -> Mapping[str, Times]:
         lone = listeners[LONE]
         found["unplugged"] = one_fault(lone, Fault.UNPLUGGED, lambda: one.unplug(LONE), lambda: one.plug(LONE))
         found["server"] = one_fault(lone, Fault.SERVER_GONE, one.kill, one.start)
+        found["frozen"] = one_fault(lone, Fault.STUCK, one.freeze, one.thaw)
     return found
 
 
@@ -177,7 +178,7 @@ def one_fault(listener: Listener, fault: Fault, stage: Callable[[], None], mend:
     return Times(noticed - began, over - mended, listener.heard(noticed, over))
 
 
-@pytest.mark.parametrize("name", [*ROWS, "unplugged", "server"])
+@pytest.mark.parametrize("name", [*ROWS, "unplugged", "server", "frozen"])
 def test_it_is_noticed_and_healed(times: Mapping[str, Times], name: str) -> None:
     seen = times[name]
     print(f"\n{name:10} noticed after {seen.noticed_s:4.2f} s, healed after {seen.healed_s:4.2f} s", end="")

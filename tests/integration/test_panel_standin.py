@@ -17,7 +17,7 @@ from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from edge.scoring import Clip, read_manifest
-from edge.understand.prompt import LONGEST
+from edge.understand.asking.prompt import LONGEST
 from edge.watch.doctor import Finding, Level, examine
 from tests.command import dockvoice
 from tests.standin import KEY, RunningStandin

@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,25 +45,17 @@ def utterance(pcm: bytes) -> Utterance:
     return Utterance("0", "pallet-move", "microphone", datetime(2026, 11, 20, tzinfo=UTC), segment)
 
 
-def heard(reader: Interpreter, name: str) -> tuple[Reading, float]:
-    """The reading, and the seconds it took after the last frame."""
+def heard(reader: Interpreter, name: str) -> Reading:
+    """The reading of a recording that was heard as it was spoken."""
     attention, pcm = reader.attend(), sound(name)
     for at in range(0, len(pcm), 640):
         attention.hear(pcm[at : at + 640])
-    closed = time.perf_counter()
-    reading = asyncio.run(attention.finish(utterance(pcm)))
-    return reading, time.perf_counter() - closed
+    return asyncio.run(attention.finish(utterance(pcm)))
 
 
 def test_auto_gives_vosk_where_its_weights_are(chosen: tuple[Interpreter, bool]) -> None:
     reader, weights_here = chosen
     assert reader.name == ("vosk/small-en-us" if weights_here else "pocketsphinx/en-us")
-
-
-def test_the_reading_is_there_long_before_the_bar_of_400_ms(chosen: tuple[Interpreter, bool]) -> None:
-    reader, _ = chosen
-    waits = sorted(heard(reader, name)[1] for name in OTHERS * 2)
-    assert waits[len(waits) // 2] < 0.2  # usual: 0.015 s; the rest of the 400 ms is endpointing's
 
 
 def test_every_form_can_be_heard(chosen: tuple[Interpreter, bool]) -> None:
@@ -75,7 +66,7 @@ def test_every_form_can_be_heard(chosen: tuple[Interpreter, bool]) -> None:
 
 
 def test_a_correction_within_a_sentence_is_not_read_as_what_was_said_first(chosen: tuple[Interpreter, bool]) -> None:
-    reading, _ = heard(chosen[0], CORRECTED)
+    reading = heard(chosen[0], CORRECTED)
     assert reading.fields["quantity"].value != 80 or reading.fields["quantity"].rivals
 
 
@@ -90,7 +81,7 @@ from edge.understand.on_device import interpreter
 settings = load(Settings, None)
 form = forms_in(settings.forms_directory)["pallet-move"]
 reader = interpreter(settings, form, Catalogue.load(settings.catalogue_directory))
-print(json.dumps([repr(heard(reader, name)[0]) for name in sys.argv[1:]]))
+print(json.dumps([repr(heard(reader, name)) for name in sys.argv[1:]]))
 """
 
 

@@ -85,7 +85,9 @@ class Watcher:
         """Whether the device last said so of its microphone."""
 
         def seen() -> bool:
-            said = next((state.get("microphone", {}) for name, state in reversed(self.states) if name == device), {})
+            said: dict[str, Any] = next(
+                (state.get("microphone", {}) for name, state in reversed(self.states) if name == device), {}
+            )
             return all(said.get(key) == value for key, value in microphone.items())
 
         return seen
@@ -128,6 +130,10 @@ def test_what_is_said_into_three_headsets_is_booked_for_three_devices(
         ]
         for name, (_, clip, *_) in SAID.items():
             shelf.air.say(name, clips / clip)
+        until(
+            lambda: all(one.verdicts() for one in worn.values()),
+            lambda: str([one.log.read_text() for one in worn.values()]),
+        )
         until(lambda: len(inventory.rows()) >= 3, lambda: str([one.log.read_text() for one in worn.values()]))
         rows = {row["device"]: (row["fields"]["pallet_id"], row["fields"]["quantity"]) for row in inventory.rows()}
         assert rows == {device: (pallet, quantity) for device, _, pallet, quantity in SAID.values()}

@@ -35,6 +35,7 @@ def said(values: some.SearchStrategy[str] | some.SearchStrategy[int]) -> some.Se
         some.one_of(some.just(()), some.tuples(values)),
         some.booleans(),
         some.one_of(some.none(), values),
+        some.booleans(),
     )
 
 

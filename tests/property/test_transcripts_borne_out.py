@@ -15,10 +15,10 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.forms.spoken import vocabulary
 from edge.records import FieldReading, Reading
-from edge.understand.hallucinations import hallucination
-from edge.understand.labels import relabelled
-from edge.understand.support import borne_out
-from edge.understand.transcribed import bare
+from edge.understand.transcribers.hallucinations import hallucination
+from edge.understand.transcribers.labels import relabelled
+from edge.understand.transcribers.support import borne_out
+from edge.understand.transcribers.transcribed import bare
 
 SAID = (
     "pallet hallet ballad palette dock doc dog take units unites cases no sorry seven four two twelve fifty fifteen "

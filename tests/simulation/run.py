@@ -85,6 +85,12 @@ def simulate(seed: int, parts: Parts = Parts()) -> Ended:
             run.stop()
 
 
+def simulate_all(seeds: range) -> tuple[int, int]:
+    """Run these; how many entries were said in them, and how many commits there were on either side."""
+    ended = [simulate(seed) for seed in seeds]
+    return sum(run.said for run in ended), sum(len(run.trace) for run in ended)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Ten thousand runs warn a million times."""

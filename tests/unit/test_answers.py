@@ -15,10 +15,10 @@ from edge.config import ClientSettings, InterpreterSettings
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.records import SAMPLE_RATE, Reading
-from edge.understand.clients import Client
-from edge.understand.failures import Garbled
-from edge.understand.model_reader import ModelReader
-from edge.understand.strict_json import NotStrict, strict
+from edge.understand.asking.model_reader import ModelReader
+from edge.understand.service.clients import Client
+from edge.understand.service.failures import Garbled
+from edge.understand.service.strict_json import NotStrict, strict
 
 ROOT = Path(__file__).parent.parent.parent
 ANSWERS = ROOT / "tests" / "data" / "answers"

@@ -17,12 +17,12 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.records import SAMPLE_RATE, Act, Closing, NotUnderstood, Reading, Segment, Utterance
-from edge.understand.audio_llm import AudioLlm
-from edge.understand.clients import Client, Clients
+from edge.understand.asking.audio_llm import AudioLlm
+from edge.understand.asking.context import Context
+from edge.understand.asking.model_reader import ModelReader
 from edge.understand.configured import Surroundings, interpreter
-from edge.understand.context import Context
-from edge.understand.failures import Garbled, TryLater
-from edge.understand.model_reader import ModelReader
+from edge.understand.service.clients import Client, Clients
+from edge.understand.service.failures import Garbled, TryLater
 
 ROOT = Path(__file__).parent.parent.parent
 Answering = Callable[[int, dict[str, Any]], httpx.Response]

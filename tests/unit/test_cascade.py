@@ -26,7 +26,7 @@ from edge.records import (
     Utterance,
     Word,
 )
-from edge.understand.cascade import Cascade, Terms
+from edge.understand.transcribers.cascade import Cascade, Terms
 
 WHOLE = "Pallet 742, 12 units, dock B."
 IN_PART = "Pallet 742, dock B."

@@ -13,10 +13,10 @@ import pytest
 
 from edge.config import ClientSettings
 from edge.errors import Misconfigured, Unavailable
-from edge.understand.breaker import FAILURES
-from edge.understand.clients import HOLD_S, Answer, Client, Clients
-from edge.understand.connection import LARGEST_ANSWER
-from edge.understand.failures import Barred, Failure, Fault, Garbled, OurFault, TryLater
+from edge.understand.service.breaker import FAILURES
+from edge.understand.service.clients import HOLD_S, Answer, Client, Clients
+from edge.understand.service.connection import LARGEST_ANSWER
+from edge.understand.service.failures import Barred, Failure, Fault, Garbled, OurFault, TryLater
 
 KEY = "sk-the-key-of-the-tests"
 AZURE = {"kind": "azure-openai", "url": "https://r.openai.azure.com"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -216,3 +217,17 @@ def test_each_service_has_its_own_header_unless_another_is_named() -> None:
     assert ClientSettings(kind="openai").header is KeyHeader.BEARER
     assert ClientSettings(kind="elevenlabs").header is KeyHeader.ELEVENLABS
     assert ClientSettings(kind="elevenlabs", key_header="bearer").header is KeyHeader.BEARER
+
+
+# ---- what the documentation shows ----
+
+
+def snippets() -> list[str]:
+    page = (Path(__file__).parent.parent.parent / "docs" / "models.md").read_text(encoding="utf-8")
+    return re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+
+
+@pytest.mark.parametrize("snippet", snippets())
+def test_the_settings_in_the_documentation_are_taken(snippet: str, written: Written) -> None:
+    understand = load(Settings, written(snippet)).understand
+    assert understand.interpreters

@@ -32,7 +32,7 @@ def rules(repository: Path) -> Rules:
 
 
 def said(value: FieldValue | None, confidence: float = 1.0, rivals: tuple[FieldValue, ...] = ()) -> FieldReading:
-    return FieldReading(value, ("some", "words"), confidence, rivals)
+    return FieldReading(value, ("some", "words"), confidence, rivals, calibrated=True)
 
 
 def reading(not_understood: NotUnderstood | None = None, /, **fields: FieldReading) -> Reading:
@@ -198,6 +198,12 @@ def test_the_question_is_the_shortest_that_settles_the_doubt(
 ) -> None:
     verdict = decide(reading(**{**WHOLE, "dock": heard}), Closing.PAUSE, rules)
     assert (verdict.ask, verdict.confirm, verdict.candidates) == ("dock", confirm, candidates)
+
+
+def test_a_reader_that_judges_itself_must_be_surer(rules: Rules) -> None:
+    own_view = replace(said("B", 0.7), calibrated=False)
+    verdict = decide(reading(**{**WHOLE, "dock": own_view}), Closing.PAUSE, replace(rules, minimum_confidence=None))
+    assert asked(verdict) == ("dock", ["field_unsure:dock"])
 
 
 def test_the_same_thing_again_is_asked_about(rules: Rules) -> None:

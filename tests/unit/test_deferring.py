@@ -22,10 +22,10 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.ports import Attention, Interpreter
 from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict
-from edge.understand.deferring import MOST_WAIT_S, Pacing
-from edge.understand.failures import Barred, Fault, Garbled, OurFault, TryLater
-from edge.understand.membership import Answer, Came, Member, Terms
-from edge.understand.panel import Panel
+from edge.understand.panel.deferring import MOST_WAIT_S, Pacing
+from edge.understand.panel.membership import Answer, Came, Member, Terms
+from edge.understand.panel.panel import Panel
+from edge.understand.service.failures import Barred, Fault, Garbled, OurFault, TryLater
 from tests.fakes import reading
 from tests.sayings import ACCEPT, FIELDS, entry, render, utterance
 

@@ -23,6 +23,7 @@ from edge.deliver.events import (
     encode,
     event_validator,
     read_answer,
+    read_order,
     receipt,
     recorded,
     status,
@@ -307,3 +308,21 @@ def test_only_a_doubtful_clock_is_told_and_the_schema_takes_both() -> None:
     assert withheld(doubtful, "too_large")["clock"] == "unsynchronised"
     with pytest.raises(MalformedMessage, match="/clock: found str, which breaks the rule const"):
         check_event(encode(event(clock="fine")))
+
+
+@pytest.mark.parametrize("order", ["mute", "unmute", "talk", "done"])
+def test_an_order_to_the_headset_is_read(order: str) -> None:
+    assert read_order(encode({"order": order, "from": "later"})) == order
+
+
+@pytest.mark.parametrize("payload", [b"", b"mute", b"{}", b'{"order": "shout"}', b'{"order": 1}'])
+def test_what_is_no_order_is_refused(payload: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        read_order(payload)
+
+
+def test_a_status_says_how_the_device_listens_where_it_does() -> None:
+    listening = {"mode": "open", "muted": False, "faults": ["stuck"]}
+    said = status("online", site="north", device="dock-3", key=KEY, time=NOON, microphone=listening)
+    assert said["microphone"] == listening
+    assert "microphone" not in status("offline", site="north", device="dock-3", key=KEY)

@@ -406,3 +406,26 @@ def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: P
     assert "check digit" in form.faults(fields)["pallet_id"]
     assert not form["pallet_id"].allows("376130321109103421")
     assert form.faults(fields | {"pallet_id": "376130321109103420"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("usual", "told"),
+    [
+        ({"minimum": 9, "maximum": 3}, "#/properties/quantity/x-voice/usual/minimum: 9 is above maximum 3"),
+        ({"minimum": 1}, "#/properties/quantity/x-voice/usual: 'maximum' is a required property"),
+    ],
+)
+def test_usual_values_that_are_none_are_refused(
+    schema: dict[str, Any], tmp_path: Path, usual: dict[str, int], told: str
+) -> None:
+    voice(schema, "quantity")["usual"] = usual
+    assert told in fault(written(schema, tmp_path))
+
+
+def test_the_usual_values_hold_both_their_ends(schema: dict[str, Any], tmp_path: Path) -> None:
+    voice(schema, "quantity")["usual"] = {"minimum": 3, "maximum": 9}
+    usual = Form.load(written(schema, tmp_path))["quantity"].usual
+    assert usual is not None
+    assert [value for value in (2, 3, 9, 10) if value in usual] == [3, 9]
+    del voice(schema, "quantity")["usual"]
+    assert Form.load(written(schema, tmp_path))["quantity"].usual is None

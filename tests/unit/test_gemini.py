@@ -10,12 +10,12 @@ from google.genai import types
 
 from edge.config import ClientSettings, InterpreterSettings
 from edge.forms.form import Form, forms_in
-from edge.understand.answer import Answer
-from edge.understand.answers import Ending
-from edge.understand.clients import Client
-from edge.understand.gemini import GeminiWire
-from edge.understand.model_wire import Question, Tokens
-from edge.understand.tool import tools
+from edge.understand.asking.answers import Ending
+from edge.understand.asking.gemini import GeminiWire
+from edge.understand.asking.model_wire import Question, Tokens
+from edge.understand.asking.tool import tools
+from edge.understand.service.answer import Answer
+from edge.understand.service.clients import Client
 
 PCM = bytes(3200)
 

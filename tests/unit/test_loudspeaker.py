@@ -71,9 +71,7 @@ class Opened:
         return np.concatenate(heard).reshape(-1, channels)
 
 
-def with_speaker(
-    card: Card, test: Callable[[Loudspeaker], Coroutine[Any, Any, None]], **given: Any
-) -> None:
+def with_speaker(card: Card, test: Callable[[Loudspeaker], Coroutine[Any, Any, None]], **given: Any) -> None:
     speaker = Loudspeaker(None, library=lambda: card, **given)
     asyncio.run(test(speaker))
 
@@ -167,7 +165,8 @@ def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.M
 
 
 def test_it_tells_when_the_first_sample_of_each_sound_leaves() -> None:
-    card, left = Card(), []
+    card = Card()
+    left: list[tuple[int, float]] = []
 
     async def test(speaker: Loudspeaker) -> None:
         await speaker.open()
@@ -183,7 +182,8 @@ def test_it_tells_when_the_first_sample_of_each_sound_leaves() -> None:
 
 
 def test_the_ear_is_told_all_that_is_played_silence_included() -> None:
-    card, taken = Card(), []
+    card = Card()
+    taken: list[bytes] = []
 
     async def test(speaker: Loudspeaker) -> None:
         await speaker.open()

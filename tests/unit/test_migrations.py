@@ -13,7 +13,7 @@ from edge.keep import backup
 from edge.keep.journal import Counts, Journal
 from edge.keep.schema import migrations
 
-TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "answers", "tally"}
+TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "answers", "tally", "conversation"}
 
 
 @pytest.fixture

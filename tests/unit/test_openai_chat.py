@@ -20,12 +20,12 @@ from pydantic import TypeAdapter
 from edge.config import InterpreterSettings
 from edge.forms.form import Form, forms_in
 from edge.records import SAMPLE_RATE
-from edge.understand.answer import Answer
-from edge.understand.answers import Refused
-from edge.understand.failures import Fault
-from edge.understand.model_wire import Question, Tokens
-from edge.understand.openai_chat import ChatWire
-from edge.understand.tool import tools
+from edge.understand.asking.answers import Refused
+from edge.understand.asking.model_wire import Question, Tokens
+from edge.understand.asking.openai_chat import ChatWire
+from edge.understand.asking.tool import tools
+from edge.understand.service.answer import Answer
+from edge.understand.service.failures import Fault
 
 PCM = bytes(range(256)) * 125
 

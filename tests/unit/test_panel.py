@@ -13,10 +13,10 @@ from edge.errors import Unavailable
 from edge.forms.form import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Reading, Usage, Utterance
-from edge.understand.costs import Budget
-from edge.understand.failures import Barred, Fault, Garbled, OurFault, TryLater
-from edge.understand.membership import Answer, Came, Member, Terms
-from edge.understand.panel import Panel
+from edge.understand.panel.costs import Budget
+from edge.understand.panel.membership import Answer, Came, Member, Terms
+from edge.understand.panel.panel import Panel
+from edge.understand.service.failures import Barred, Fault, Garbled, OurFault, TryLater
 from tests.fakes import reading
 from tests.sayings import FIELDS, utterance
 from tests.simulation.virtual import VirtualLoop

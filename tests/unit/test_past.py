@@ -7,7 +7,7 @@ import pytest
 
 from edge.forms.form import Form, forms_in
 from edge.records import Act
-from edge.understand.context import TURNS, Context, Past, Turn, told
+from edge.understand.asking.context import TURNS, Context, Past, Turn, told
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
 
 

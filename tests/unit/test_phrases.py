@@ -90,7 +90,9 @@ def test_every_voice_is_brought_to_one_loudness_and_none_overruns(amplitude: int
     assert np.abs(shaped(spiky.tobytes(), "x")).max() <= 10 ** (PEAK_DB / 20) * 32768
 
 
-@pytest.mark.parametrize(("clause", "ms"), [("pallet", NO_BREATH_MS), ("dock B,", BREATHS_MS[","]), ("B.", BREATHS_MS["."])])
+@pytest.mark.parametrize(
+    ("clause", "ms"), [("pallet", NO_BREATH_MS), ("dock B,", BREATHS_MS[","]), ("B.", BREATHS_MS["."])]
+)
 def test_silence_around_the_words_is_replaced_by_the_breath_of_the_clause(clause: str, ms: int) -> None:
     sound = shaped(pcm((0, 200), (3000, 300), (0, 400)), clause)
     assert len(sound) * 1000 / SAMPLE_RATE == pytest.approx(300 + 5 + ms, abs=6)

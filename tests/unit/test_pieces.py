@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.records import SAMPLE_RATE
-from edge.understand.pieces import pieces, wav
+from edge.understand.asking.pieces import pieces, wav
 
 
 def noise(seconds: float, loudness: int = 8000) -> bytes:

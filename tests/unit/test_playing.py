@@ -29,7 +29,7 @@ def played(playing: Playing, ms: int) -> NDArray[np.int16]:
 def runs(sound: NDArray[np.int16]) -> list[tuple[int, int]]:
     """What is heard: loudness and how many ms of it, fades aside."""
     found: list[tuple[int, int]] = []
-    for loudness in sound[:: MS].tolist():
+    for loudness in sound[::MS].tolist():
         if found and found[-1][0] == loudness:
             found[-1] = (loudness, found[-1][1] + 1)
         else:

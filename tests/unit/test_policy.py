@@ -43,11 +43,22 @@ def test_the_page_tells_of_every_reason_of_a_reading(repository: Path) -> None:
 def test_what_is_easily_misheard_is_never_demanded_less_of(policy: Policy) -> None:
     assert policy.minimum <= policy.alike <= policy.swallowed <= 1
     assert policy.minimum <= policy.poor <= 1
+    assert policy.minimum <= policy.uncalibrated <= 1
 
 
 @pytest.mark.parametrize(("stricter", "laxer"), [(STRICT, BALANCED), (BALANCED, FAST)])
 def test_no_policy_is_stricter_in_one_row_and_laxer_in_another(stricter: Policy, laxer: Policy) -> None:
-    more = ("minimum", "alike", "swallowed", "poor", "noisy_db", "faint_db", "seconds_per_digit", "earcon")
+    more = (
+        "minimum",
+        "uncalibrated",
+        "alike",
+        "swallowed",
+        "poor",
+        "noisy_db",
+        "faint_db",
+        "seconds_per_digit",
+        "earcon",
+    )
     assert all(getattr(stricter, row) >= getattr(laxer, row) for row in (*more, "double_count_minutes", "asks_unusual"))
     assert all(getattr(stricter, row) <= getattr(laxer, row) for row in ("clipped", "second_voice"))
 
@@ -58,18 +69,18 @@ def test_every_name_has_its_policy() -> None:
 
 def test_a_site_that_wants_to_be_surer_is_surer_of_everything() -> None:
     raised = BALANCED.demanding(0.95)
-    assert (raised.minimum, raised.alike, raised.swallowed, raised.poor) == (0.95, 0.95, 0.95, 0.95)
+    assert {raised.minimum, raised.uncalibrated, raised.alike, raised.swallowed, raised.poor} == {0.95}
     assert BALANCED.demanding(None) == BALANCED
 
 
 def test_a_site_that_wants_to_be_less_sure_still_fears_what_is_easily_misheard() -> None:
-    assert BALANCED.demanding(0.3) == replace(BALANCED, minimum=0.3)
+    assert BALANCED.demanding(0.3) == replace(BALANCED, minimum=0.3, uncalibrated=0.3)
 
 
 def test_a_check_digit_that_fits_lowers_the_demand_and_never_to_nothing(repository: Path) -> None:
     plain = of_form(repository, "pallet-move", "pallet_id")
     checked = replace(plain, check_digit=Gs1.SSCC)
-    said = FieldReading("006141411234567890", ("some", "words"), 0.9)
+    said = FieldReading("006141411234567890", ("some", "words"), 0.9, calibrated=True)
     for policy in POLICIES.values():
         demand = demanded(checked, said, None, policy).confidence
         assert 0 < demand < demanded(plain, said, None, policy).confidence
@@ -77,6 +88,6 @@ def test_a_check_digit_that_fits_lowers_the_demand_and_never_to_nothing(reposito
 
 def test_where_several_demands_apply_the_greatest_is_named(repository: Path) -> None:
     dock = of_form(repository, "pallet-move", "dock")
-    said = FieldReading("E", ("dock", "e"), 0.7, runner_up="G")
+    said = FieldReading("E", ("dock", "e"), 0.7, runner_up="G", calibrated=True)
     assert demanded(dock, said, None, BALANCED).reason is Reason.CONFUSABLE
     assert demanded(dock, replace(said, runner_up="A"), None, BALANCED).reason is Reason.FIELD_UNSURE

@@ -160,6 +160,13 @@ def test_what_a_model_read_becomes_an_entry_with_its_words(state: Path, rules: R
     assert event is not None
     assert event["data"]["reading"]["interpreter"] == "review of openai/gpt-audio"
     assert event["data"]["reading"]["heard"]["dock"] == " ".join(HEARD.fields["dock"].words)
+    with Journal.open(state) as journal:
+        stored = journal.reading(journal.dossier("2").utterance_id)
+        (trailed,) = journal.trail(1)
+    assert stored is not None
+    assert stored.words == HEARD.words
+    opinions = json.loads(trailed.reading or "")["opinions"]
+    assert [one["interpreter"] for one in opinions] == [READ.interpreter, HEARD.interpreter], "no reading is lost"
 
 
 def test_what_the_person_says_stands_over_what_was_read(state: Path, rules: Rules) -> None:
@@ -189,3 +196,9 @@ def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypa
     assert (decision["decision"], decision["who"], decision["reason"]) == ("accept", "kim", "the label says so")
     with Journal.open(state) as journal:
         assert [trailed.sequence for trailed in journal.trail()] == [1, 2]
+
+
+def test_what_a_model_answered_is_shown_in_a_line(state: Path) -> None:
+    shown = CliRunner().invoke(commands, ["show", waiting(state), "--state", str(state)]).stdout
+    told = " ".join(shown.split())
+    assert "answer openai/gpt-audio, deferred: no words (pallet_id 007, quantity 12, dock B)" in told

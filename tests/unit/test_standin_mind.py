@@ -12,7 +12,7 @@ from edge.forms.form import forms_in
 from edge.standin.behaviour import Lie
 from edge.standin.lying import lied
 from edge.standin.mind import Answer, Call, Mind, Tool
-from edge.understand.tool import not_understood_tool, tool_definition
+from edge.understand.asking.tool import not_understood_tool, tool_definition
 
 SPOKEN = "Hallet seven, four, two, twelve units, Doc B."
 SAYS = {"pallet_id": "742", "quantity": 12, "dock": "B"}

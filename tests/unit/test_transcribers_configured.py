@@ -10,8 +10,8 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import forms_in
 from edge.ports import Interpreter
-from edge.understand.clients import Clients
 from edge.understand.configured import Surroundings, interpreter
+from edge.understand.service.clients import Clients
 from edge.understand.transcribers.configured import WIRES, transcriber
 from edge.understand.transcribers.wire import hints
 

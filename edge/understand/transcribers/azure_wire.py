@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
 from edge.records import Word
-from edge.understand.pieces import wav
+from edge.understand.asking.pieces import wav
 from edge.understand.transcribers.wire import Expected, Heard, Request, Wire
 
 PATH = "/speech/recognition/conversation/cognitiveservices/v1"

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from edge.config import TranscriberSettings
 from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Hallucination, Transcript, Usage, Utterance, Word
-from edge.understand.answer import Answer
-from edge.understand.clients import Client
-from edge.understand.costs import cost_usd
-from edge.understand.failures import Fault, Garbled, TryLater
-from edge.understand.hallucinations import hallucination
-from edge.understand.pieces import pieces
+from edge.understand.asking.pieces import pieces
+from edge.understand.panel.costs import cost_usd
+from edge.understand.service.answer import Answer
+from edge.understand.service.clients import Client
+from edge.understand.service.failures import Fault, Garbled, TryLater
+from edge.understand.transcribers.hallucinations import hallucination
 from edge.understand.transcribers.wire import Heard, Wire
 
 

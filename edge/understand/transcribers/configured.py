@@ -9,7 +9,7 @@ from edge.config import Settings, TranscriberKind, TranscriberSettings
 from edge.errors import Misconfigured
 from edge.forms.form import Form
 from edge.ports import Transcriber
-from edge.understand.clients import Client
+from edge.understand.service.clients import Client
 from edge.understand.transcribers.azure_wire import AzureWire
 from edge.understand.transcribers.cloud_transcriber import CloudTranscriber
 from edge.understand.transcribers.google_wire import GoogleWire

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.understand.pieces import wav
+from edge.understand.asking.pieces import wav
 from edge.understand.transcribers.openai_wire import Answer, whispered
 from edge.understand.transcribers.wire import Expected, Heard, Request, Wire
 

@@ -55,6 +55,11 @@ def _strace(call: str, fault: str, *options: str) -> Under:
     )
 
 
+SEEN_S = 1
+"""After so long a step is seen. libfaketime could look into its file at each question for the time, but under it threads
+that wait for one another ask without a pause."""
+
+
 class Clock:
     """The wall clock of a process, which can be stepped while it runs; its monotonic clock stays true."""
 
@@ -76,7 +81,7 @@ class Clock:
             environment={
                 "LD_PRELOAD": str(library),
                 "FAKETIME_TIMESTAMP_FILE": str(self._path),
-                "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_CACHE_DURATION": str(SEEN_S),
                 "DONT_FAKE_MONOTONIC": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             }

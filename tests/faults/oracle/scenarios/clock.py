@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.oracle.faults import Clock
+from tests.faults.oracle.faults import SEEN_S, Clock
 from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
@@ -20,7 +20,7 @@ def device_stepped(run: Run) -> Tally:
             device.speak(pace_s=PACE_S, under=clock.under)
             device.has_handed_in(10)
             clock.step(STEPS[number % len(STEPS)])
-            device.has_handed_in(run.chance.randint(1, 20))
+            run.pause(SEEN_S, SEEN_S + 1)
             device.kill()
         return stage.conclude()
 
@@ -33,6 +33,6 @@ def inventory_stepped(run: Run) -> Tally:
         device.speak(pace_s=PACE_S)
         for number in run.rounds():
             device.has_handed_in(10)
-            run.pause(0.5, 1)
+            run.pause(SEEN_S, SEEN_S + 0.5)
             clock.step(STEPS[number % len(STEPS)])
         return stage.conclude()

@@ -16,9 +16,9 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, FormField
 from edge.forms.spoken import read_transcript
 from edge.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
-from edge.understand import tool
-from edge.understand.answers import Call, Refused
-from edge.understand.failures import Fault
+from edge.understand.asking import tool
+from edge.understand.asking.answers import Call, Refused
+from edge.understand.service.failures import Fault
 from edge.understand.transcribers.wire import spread
 
 LONGEST_HEARD = 600

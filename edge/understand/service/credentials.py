@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from edge.config import ClientKind, ClientSettings, KeyHeader
 from edge.errors import Misconfigured
-from edge.understand.failures import Barred
+from edge.understand.service.failures import Barred
 
 TOKEN_AGE_S = 300.0
 """How long a token that a command printed is used. Entra and Google tokens live for an hour, and their command line

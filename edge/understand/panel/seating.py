@@ -6,8 +6,8 @@ from edge.config import InterpreterKind
 from edge.errors import Misconfigured
 from edge.ports import Interpreter
 from edge.understand.configured import Surroundings, interpreter
-from edge.understand.membership import Member, Terms
-from edge.understand.panel import Panel
+from edge.understand.panel.membership import Member, Terms
+from edge.understand.panel.panel import Panel
 
 MS = 1000
 

@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from edge.understand.answer import Answer
-from edge.understand.answers import Refused, Returned
-from edge.understand.clients import Client
-from edge.understand.failures import Fault
+from edge.understand.asking.answers import Refused, Returned
+from edge.understand.service.answer import Answer
+from edge.understand.service.clients import Client
+from edge.understand.service.failures import Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from edge.config import ClientKind
-from edge.understand.clients import Answer, Client
-from edge.understand.failures import Barred, OurFault
+from edge.understand.service.clients import Answer, Client
+from edge.understand.service.failures import Barred, OurFault
 
 _LISTS = {
     ClientKind.OPENAI: "/v1/models",

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from edge.understand.failures import Barred, Failure, Garbled, OurFault, TryLater
-from edge.understand.strict_json import NotStrict, strict
+from edge.understand.service.failures import Barred, Failure, Garbled, OurFault, TryLater
+from edge.understand.service.strict_json import NotStrict, strict
 
 REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "request-id", "x-goog-request-id", "x-requestid")
 """Headers that name a request: OpenAI and vLLM, Azure, ElevenLabs, Google, Azure Speech."""

@@ -10,17 +10,17 @@ from edge.config import GOOGLE_WIRE, InterpreterSettings
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Reading, Usage
-from edge.understand import verbatim
-from edge.understand.answer import Answer
-from edge.understand.answers import Refused, Returned, call
-from edge.understand.clients import Client
-from edge.understand.context import Context, Situation
-from edge.understand.failures import Fault, Garbled
-from edge.understand.gemini import GeminiWire
-from edge.understand.model_wire import ModelWire, Question, Tokens
-from edge.understand.openai_chat import ChatWire
-from edge.understand.prompt import Leaks, Prompt
-from edge.understand.tool import tools
+from edge.understand.asking import verbatim
+from edge.understand.asking.answers import Refused, Returned, call
+from edge.understand.asking.context import Context, Situation
+from edge.understand.asking.gemini import GeminiWire
+from edge.understand.asking.model_wire import ModelWire, Question, Tokens
+from edge.understand.asking.openai_chat import ChatWire
+from edge.understand.asking.prompt import Leaks, Prompt
+from edge.understand.asking.tool import tools
+from edge.understand.service.answer import Answer
+from edge.understand.service.clients import Client
+from edge.understand.service.failures import Fault, Garbled
 
 Spoken = Callable[[str, bytes], None]
 """Is given each spoken reply, as a WAV file, with the id of the utterance that it replies to."""

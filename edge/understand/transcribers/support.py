@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from edge.records import Act, FieldReading, NotUnderstood, Reading
-from edge.understand.transcribed import bare
+from edge.understand.transcribers.transcribed import bare
 
 DICTATED = frozenset({Act.RECORD, Act.AMEND})
 """Acts whose fields carry the words; the words of any other stand in the reading itself."""

@@ -9,7 +9,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import read_transcript, vocabulary
 from edge.records import FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
-from edge.understand.labels import relabelled
+from edge.understand.transcribers.labels import relabelled
 from edge.understand.transcribers.wire import spread
 
 ENGLISH = "en"

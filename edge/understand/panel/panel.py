@@ -21,10 +21,10 @@ from edge.errors import Unavailable
 from edge.forms.form import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Expectation, Reading, Usage, Utterance
-from edge.understand.costs import Budget
-from edge.understand.failures import Garbled, OurFault
-from edge.understand.membership import Answer, Came, Member, Terms, local_day, priced, with_cost
-from edge.understand.weighing import Seat, is_settled, weigh
+from edge.understand.panel.costs import Budget
+from edge.understand.panel.membership import Answer, Came, Member, Terms, local_day, priced, with_cost
+from edge.understand.panel.weighing import Seat, is_settled, weigh
+from edge.understand.service.failures import Garbled, OurFault
 
 logger = logging.getLogger(__name__)
 

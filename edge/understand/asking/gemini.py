@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from edge.config import InterpreterSettings
-from edge.understand.answer import Answer
-from edge.understand.answers import Ending, Refused, Returned
-from edge.understand.clients import Client
-from edge.understand.failures import Fault
-from edge.understand.model_wire import Question, Tokens, as_shaped
-from edge.understand.openai_chat import SAID
-from edge.understand.pieces import wav
+from edge.understand.asking.answers import Ending, Refused, Returned
+from edge.understand.asking.model_wire import Question, Tokens, as_shaped
+from edge.understand.asking.openai_chat import SAID
+from edge.understand.asking.pieces import wav
+from edge.understand.service.answer import Answer
+from edge.understand.service.clients import Client
+from edge.understand.service.failures import Fault
 
 _WHOLE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", "None"})
 _CALL_LOST = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"})

@@ -14,12 +14,12 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from edge.config import InterpreterSettings
-from edge.understand.answer import Answer
-from edge.understand.answers import Ending, Refused, Returned
-from edge.understand.clients import Client
-from edge.understand.failures import Fault
-from edge.understand.model_wire import Question, Tokens, as_shaped
-from edge.understand.pieces import wav
+from edge.understand.asking.answers import Ending, Refused, Returned
+from edge.understand.asking.model_wire import Question, Tokens, as_shaped
+from edge.understand.asking.pieces import wav
+from edge.understand.service.answer import Answer
+from edge.understand.service.clients import Client
+from edge.understand.service.failures import Fault
 
 SAID = "What the worker said, as a transcript:\n"
 """Before a text, so that no model takes it for an instruction of ours."""

@@ -17,9 +17,9 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.ports import Attention, Interpreter, Transcriber
 from edge.records import FieldReading, Reading, Transcript, Usage, Utterance
-from edge.understand.costs import Prices, cost_usd
-from edge.understand.support import borne_out
-from edge.understand.transcribed import TranscriptReader, doubted
+from edge.understand.panel.costs import Prices, cost_usd
+from edge.understand.transcribers.support import borne_out
+from edge.understand.transcribers.transcribed import TranscriptReader, doubted
 
 logger = logging.getLogger(__name__)
 

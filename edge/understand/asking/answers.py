@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from edge.understand.failures import Fault
-from edge.understand.strict_json import NotStrict, strict
+from edge.understand.service.failures import Fault
+from edge.understand.service.strict_json import NotStrict, strict
 
 LONGEST_ARGUMENTS = 20_000
 """Characters: a form of twenty fields, each with a long sentence, has a fifth of it."""

@@ -12,9 +12,9 @@ import httpx
 
 from edge.config import EU_REGIONS, ClientSettings
 from edge.errors import Misconfigured
-from edge.understand.answer import Answer, failure, request_id_of
-from edge.understand.credentials import Credentials
-from edge.understand.failures import Barred, Fault, Garbled, TryLater
+from edge.understand.service.answer import Answer, failure, request_id_of
+from edge.understand.service.credentials import Credentials
+from edge.understand.service.failures import Barred, Fault, Garbled, TryLater
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import Any
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
-from edge.understand.context import Context, hints, told
+from edge.understand.asking.context import Context, hints, told
 
 LONGEST = 12_000
 """Characters of prompt and tools together: some four thousand tokens, so that with ninety seconds of sound, at most

@@ -9,7 +9,7 @@ from enum import StrEnum
 from edge.config import Mode
 from edge.ports import Interpreter
 from edge.records import Reading, Usage
-from edge.understand.costs import Prices, cost_usd
+from edge.understand.panel.costs import Prices, cost_usd
 
 
 class Came(StrEnum):

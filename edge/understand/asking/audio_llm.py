@@ -9,10 +9,10 @@ from functools import partial
 from edge.config import InterpreterSettings
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, NotUnderstood, Reading, Utterance
-from edge.understand.failures import Failure
-from edge.understand.model_reader import ModelReader
-from edge.understand.pieces import pieces
-from edge.understand.piecewise import together
+from edge.understand.asking.model_reader import ModelReader
+from edge.understand.asking.pieces import pieces
+from edge.understand.asking.piecewise import together
+from edge.understand.service.failures import Failure
 
 SHORTEST_S = 0.1
 """Less sound than this the services refuse, and no word is so short."""

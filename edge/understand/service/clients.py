@@ -17,10 +17,10 @@ from typing import Any, Self
 import httpx
 
 from edge.config import ClientKind, ClientSettings
-from edge.understand.answer import Answer
-from edge.understand.breaker import Breaker, State
-from edge.understand.connection import Connection
-from edge.understand.failures import Barred, Failure, TryLater
+from edge.understand.service.answer import Answer
+from edge.understand.service.breaker import Breaker, State
+from edge.understand.service.connection import Connection
+from edge.understand.service.failures import Barred, Failure, TryLater
 
 __all__ = ["Answer", "Client", "Clients"]
 

@@ -1,0 +1,1 @@
+"""Several interpreters read one utterance: who sits there, how they are weighed, what it costs, what waits."""

@@ -1,0 +1,249 @@
+"""The device's voice on a real sound server: heard at the sink, in time, read by the recogniser, not by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.agree.earcons import earcon
+from edge.agree.orders import Earcon
+from edge.app import assemble
+from edge.config import Settings, load
+from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
+from tests.command import DOCKVOICE, dockvoice
+from tests.earpiece import DEVICE, Earpiece, earpiece, plug_in
+from tests.pulseaudio import DEVICE as MICROPHONE
+from tests.pulseaudio import Headset, headset
+from tests.waiting import Notices, until
+
+ENTRIES: list[dict[str, FieldValue]] = [
+    {"pallet_id": "982", "quantity": 122, "dock": "B"},
+    {"pallet_id": "046", "quantity": 31, "dock": "A"},
+    {"pallet_id": "34646", "quantity": 147, "dock": "F"},
+]
+"""Such as the recogniser reads right when espeak says them: all nine fields as a rule; espeak's breath is chance."""
+
+SPEAK = """
+import asyncio, json, sys
+from pathlib import Path
+from edge.agree.loudspeaker import Loudspeaker
+from edge.agree.orders import Earcon, Say, Sound
+from edge.agree.phrasing import Phrasing
+from edge.agree.prompts import Prompt
+from edge.agree.speak import Speaker
+from edge.config import Speak, shipped
+from edge.forms.form import forms_in
+from edge.speaking import phrases
+
+def say(**said):
+    print(json.dumps(said), flush=True)
+
+async def main():
+    form = forms_in(shipped("schemas") / "forms")["pallet-move"]
+    loudspeaker = Loudspeaker(sys.argv[1])
+    speaker = Speaker(loudspeaker, phrases(Speak(), {}), Phrasing(form))
+    await loudspeaker.open()
+    say(open=True)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in (loudspeaker.keep_open(), speaker.run())]
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            if (entry := json.loads(line)) == "open?":
+                say(open=loudspeaker.is_open)
+                continue
+            speaker.order(Sound(Earcon.STORED))
+            speaker.order(Say(Prompt.READBACK, entry))
+            await loudspeaker.until_quiet()
+            say(told=True)
+        for task in tasks:
+            task.cancel()
+
+asyncio.run(main())
+"""
+
+LOUD = 300
+"""Of 32768: what is louder is no silence between two clauses."""
+
+
+@pytest.fixture
+def worn(tmp_path: Path) -> Iterator[Headset]:
+    with headset(tmp_path) as server:
+        yield server
+
+
+@contextmanager
+def speaker(server: Headset) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", SPEAK, DEVICE]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    child = subprocess.Popen(command, env=server.environment, text=True, **pipes)  # type: ignore[call-overload]
+    try:
+        assert answer(child) == {"open": True}
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def answer(child: subprocess.Popen[str]) -> dict[str, Any]:
+    """The next thing the child says; pytest's own time limit ends a wait for nothing."""
+    assert child.stdout is not None
+    said: dict[str, Any] = json.loads(child.stdout.readline() or '{"ended": true}')
+    return said
+
+
+def ask(child: subprocess.Popen[str], what: object) -> dict[str, Any]:
+    assert child.stdin is not None
+    child.stdin.write(json.dumps(what) + "\n")
+    child.stdin.flush()
+    return answer(child)
+
+
+def after(listening: Earpiece, begins: int) -> NDArray[np.int16]:
+    """What was played from there on, once a second of silence has followed it."""
+
+    def heard() -> NDArray[np.int16]:
+        return listening.samples[begins:]
+
+    def over() -> bool:
+        loud = np.flatnonzero(np.abs(heard().astype(int)) > LOUD)
+        return len(loud) > 0 and len(heard()) - loud[-1] > SAMPLE_RATE
+
+    until(over, "nothing was heard, or it never ended")
+    return heard()
+
+
+def ring_at(sound: NDArray[np.int16], which: Earcon) -> int:
+    """Where the earcon begins, to the sample; it must be there."""
+    wanted = earcon(which).astype(float)
+    likeness = np.correlate(sound.astype(float), wanted, "valid") / (wanted**2).sum()
+    assert likeness.max() > 0.9, f"{which} was not heard"
+    return int(likeness.argmax())
+
+
+def read(sound: NDArray[np.int16]) -> dict[str, FieldValue | None]:
+    """What the recogniser makes of it."""
+    interpreter = assemble(load(Settings, None, understand={"engine": "vosk"})).interpreter
+    loud = np.flatnonzero(np.abs(sound.astype(int)) > LOUD)
+    quiet = np.zeros(SAMPLE_RATE // 3, dtype=np.int16)
+    pcm = np.concatenate([quiet, sound[loud[0] : loud[-1]], quiet]).tobytes()
+    attention = interpreter.attend()
+    attention.hear(pcm)
+    segment = Segment(0, len(quiet), len(pcm) // 2 - len(quiet), len(pcm) // 2, Closing.PAUSE, pcm)
+    said = Utterance("0", "pallet-move", "sha256:0", datetime.now(UTC), segment)
+    return {name: field.value for name, field in asyncio.run(attention.finish(said)).fields.items()}
+
+
+def test_an_earcon_and_a_readback_come_out_of_the_earpiece_and_say_the_entry(worn: Headset) -> None:
+    right = 0
+    with earpiece(worn) as listening, speaker(worn) as child:
+        for entry in ENTRIES:
+            begins = len(listening.samples)
+            assert ask(child, entry) == {"told": True}
+            sound = after(listening, begins)
+            rings = ring_at(sound, Earcon.STORED)
+            words = sound[rings:].astype(int)
+            words[: len(earcon(Earcon.STORED))] -= earcon(Earcon.STORED)
+            first = np.flatnonzero(np.abs(words) > LOUD)[0] * 1000 / SAMPLE_RATE
+            assert 45 <= first <= 80  # ms after the earcon began, by the samples: no busy machine can change that
+            right += len(entry.items() & read(words.astype(np.int16)).items())
+    assert right >= 6, f"of nine fields read back the recogniser read {right}"
+
+
+def test_an_earpiece_that_vanishes_is_spoken_into_again_when_it_is_back(worn: Headset) -> None:
+    with earpiece(worn) as listening, speaker(worn) as child:
+        assert ask(child, ENTRIES[0]) == {"told": True}
+        after(listening, 0)
+        listening.unplug()
+        until(lambda: ask(child, "open?") == {"open": False}, "the loss was not noticed")
+        assert ask(child, ENTRIES[0]) == {"told": True}  # nobody waits for it
+        plug_in(worn)
+        until(lambda: ask(child, "open?") == {"open": True}, "it was not opened again")
+
+
+def test_speak_plays_and_without_a_device_says_what_to_mend(worn: Headset, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in worn.environment.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setenv("DOCKVOICE_SPEAK__DEVICE", DEVICE)
+    absent = dockvoice("speak", "pallet 7 4 2")
+    assert absent.returncode == 69
+    assert "speak.device" in absent.stderr
+    with earpiece(worn) as listening:
+        spoken = dockvoice("speak", "pallet 7 4 2", "--earcon", "fault")
+        assert spoken.returncode == 0, spoken.stderr
+        ring_at(after(listening, 0), Earcon.FAULT)
+
+
+def test_an_agent_answers_and_does_not_hear_itself(worn: Headset, tmp_path: Path, repository: Path) -> None:
+    log = tmp_path / "errors"
+    with earpiece(worn) as listening, log.open("w") as errors, Notices() as notices:
+        leak(worn, "-20dB")
+        room = subprocess.Popen(
+            ["pacat", "--device=mic", "--raw", "--rate=16000", "--channels=1", str(noise(tmp_path))],
+            env=worn.environment,
+        )
+        environment = {
+            **worn.environment,
+            "DOCKVOICE_DEVICE": f"speaking-{os.getpid()}",  # no other test's: a device runs once on a machine
+            "DOCKVOICE_HEAR__DEVICE": MICROPHONE,
+            "DOCKVOICE_SPEAK__DEVICE": DEVICE,
+            "DOCKVOICE_STATE_DIRECTORY": str(tmp_path / "state"),
+            "DOCKVOICE_DELIVER__MQTT__PORT": "1",
+            "NOTIFY_SOCKET": notices.address,
+        }
+        agent = subprocess.Popen(
+            [*DOCKVOICE, "run", "--json"], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        try:
+            notices.hear("READY=1", lambda: f"nobody listens: {log.read_text()}")
+            for clip in ("02-pallet-0126-nine-units-dock-bravo.flac",) * 2:
+                begins = len(listening.samples)
+                worn.say(repository / "tests/data/speech/demo" / clip)
+                told = decided(agent)
+                assert told["fields"]["quantity"] == 9, "the device heard something else than the operator"
+                sound = after(listening, begins)
+                rings = ring_at(sound, Earcon.STORED if told["verdict"] == "accept" else Earcon.QUESTION)
+                assert (np.abs(sound[rings + SAMPLE_RATE // 2 :].astype(int)) > LOUD).any(), "nothing was read back"
+        finally:
+            room.kill()
+            room.wait()
+            agent.kill()
+            rest, _ = agent.communicate()
+        assert [line for line in rest.splitlines() if "verdict" in line] == [], "the device heard itself"
+
+
+def noise(directory: Path) -> Path:
+    """Minutes of a quiet room, some -60 dBFS: without any the microphone would count as dead."""
+    file = directory / "room.raw"
+    chance = np.random.default_rng(1)
+    file.write_bytes(chance.normal(0, 30, 300 * SAMPLE_RATE).astype("<i2").tobytes())
+    return file
+
+
+def leak(worn: Headset, volume: str) -> None:
+    """What is played is heard by the microphone too."""
+    loop = ["load-module", "module-loopback", f"source={DEVICE}.monitor", "sink=mic", "latency_msec=60"]
+    worn._run("pactl", *loop)
+    listing = ["pactl", "-f", "json", "list", "sink-inputs"]
+    inputs = json.loads(subprocess.run(listing, env=worn.environment, check=True, capture_output=True).stdout)
+    worn._run("pactl", "set-sink-input-volume", str(inputs[-1]["index"]), volume)
+
+
+def decided(agent: subprocess.Popen[str]) -> dict[str, Any]:
+    """The next verdict that the agent tells."""
+    assert agent.stdout is not None
+    while line := agent.stdout.readline():
+        if "verdict" in line:
+            found: dict[str, Any] = json.loads(line)
+            return found
+    pytest.fail("the agent ended")

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from edge.evaluate import in_noise, made_noise, recorded
+from edge.noises import BABBLE, KINDS
+from edge.scoring import Clip, read_manifest
+
+
+@pytest.fixture
+def clips(repository: Path) -> tuple[Clip, ...]:
+    return read_manifest(repository / "tests/data/speech/demo/manifest.jsonl")
+
+
+def test_made_noise_is_as_much_of_each_kind_and_no_two_pieces_alike(clips: tuple[Clip, ...]) -> None:
+    sounds = made_noise(0.2, clips)
+    kinds = Counter(sound.clip.condition for sound in sounds)
+    assert kinds == {f"made {kind}": 2 for kind in (*KINDS, BABBLE)}
+    assert all(sound.clip.fields is None and sound.clip.speech_end is None for sound in sounds)
+    assert len({sound.source().name for sound in sounds}) == len(sounds)
+
+
+def test_without_dictation_there_is_nothing_to_make_babble_of(clips: tuple[Clip, ...]) -> None:
+    still = [clip for clip in clips if clip.speaker is None]
+    assert still
+    assert BABBLE not in {sound.clip.condition.removeprefix("made ") for sound in made_noise(0.01, still)}
+
+
+def test_clean_dictation_comes_again_in_noise_with_its_truth(clips: tuple[Clip, ...]) -> None:
+    clean = [clip for clip in clips if clip.condition == "clean" and clip.fields is not None]
+    sounds = in_noise(clips, [20, 5])
+    assert [sound.clip.condition for sound in sounds] == ["20dB"] * len(clean) + ["5dB"] * len(clean)
+    assert [sound.clip.fields for sound in sounds[: len(clean)]] == [clip.fields for clip in clean]
+    names = {sound.source().name for sound in (*sounds, *recorded(clean))}
+    assert len(names) == 3 * len(clean)

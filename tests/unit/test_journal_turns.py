@@ -1,0 +1,235 @@
+"""What one step of the dialogue puts on disk, all of it or nothing, and what a restart finds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge import chain
+from edge.deliver.events import check_event, recorded
+from edge.keep.drafts import Agreed, Noted, Parked, Turn
+from edge.keep.journal import Journal
+from edge.records import (
+    Act,
+    Because,
+    Draft,
+    Entry,
+    OutboxRow,
+    Outcome,
+    Reason,
+    Receipt,
+    ReceiptOutcome,
+    Utterance,
+    Verdict,
+)
+from inventory.forms import load_forms
+from inventory.judge import Sound, judge
+from tests.sayings import ACCEPT, FIELDS, NOON, READ, utterance
+
+HELD = replace(ACCEPT, outcome=Outcome.HOLD)
+HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
+TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
+render = partial(recorded, site="north", device="dock-3")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path) as opened:
+        yield opened
+
+
+def draft(said: Utterance, *support: Utterance, act: Act = Act.RECORD, replaces: str | None = None) -> Draft:
+    ids = tuple(one.utterance_id for one in support)
+    return Draft(said.utterance_id, "pallet-move", READ, "op-17", act, replaces, ids, ("dock=B",), ("dock=B",))
+
+
+def said(journal: Journal, number: int) -> Utterance:
+    one = utterance(number)
+    journal.begin(one)
+    return one
+
+
+def held(journal: Journal, number: int, *support: Utterance) -> Draft:
+    one = said(journal, number)
+    pending = draft(one, *support)
+    noted = tuple(Noted(other.utterance_id, READ, HEEDED) for other in support)
+    journal.turn(Turn((Noted(one.utterance_id, READ, HELD), *noted), draft=pending, operator="op-17"), render)
+    return pending
+
+
+def agreed(journal: Journal, pending: Draft, **changes: Any) -> Agreed:
+    sound = journal.recording(pending.utterance_id)
+    entry = Entry(
+        utterance_id=pending.utterance_id,
+        form="pallet-move",
+        fields={} if pending.act is Act.CANCEL else FIELDS | changes,
+        operator="op-17",
+        recorded_at=NOON,
+        reading=READ,
+        audio_sha256=sound.audio_sha256,
+        audio_seconds=sound.audio_seconds,
+        act=pending.act,
+        replaces=pending.replaces,
+        support=tuple(map(journal.recording, pending.support)),
+    )
+    return Agreed(entry, ACCEPT)
+
+
+def commit(journal: Journal, pending: Draft, **changes: Any) -> OutboxRow:
+    row = journal.turn(Turn(agreed=agreed(journal, pending, **changes), operator="op-17"), render)
+    assert row is not None
+    return row
+
+
+def evidence(journal: Journal) -> dict[str, str]:
+    return {row["utterance_id"]: row["evidence"] for row in journal._rows("SELECT * FROM utterances")}
+
+
+def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:
+    assert (journal.conversation().draft, journal.conversation().operator, journal.last_entry()) == (None, None, None)
+
+
+def test_what_is_held_is_there_after_a_restart_and_is_not_read_again(journal: Journal, tmp_path: Path) -> None:
+    pending = held(journal, 1, said(journal, 2))
+    journal.close()
+    with Journal.open(tmp_path) as again:
+        assert again.conversation().draft == pending
+        assert again.conversation().operator == "op-17"
+        assert list(again.unread()) == []
+        assert again.counts().heard == 2
+        assert (again.counts().accepted, again.unsettled()) == (0, 0)
+
+
+def test_the_recordings_of_a_draft_are_needed_until_its_entry_is_settled(journal: Journal) -> None:
+    answer = said(journal, 2)
+    pending = held(journal, 1, answer)
+    assert set(evidence(journal).values()) == {"needed"}
+    row = commit(journal, pending)
+    assert set(evidence(journal).values()) == {"needed"}
+    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+    assert set(evidence(journal).values()) == {"spare"}
+
+
+def test_the_recordings_of_what_was_taken_back_are_spare(journal: Journal) -> None:
+    answer = said(journal, 2)
+    pending = held(journal, 1, answer)
+    journal.turn(Turn((Noted(pending.utterance_id, READ, TAKEN_BACK),), operator="op-17"), render)
+    assert set(evidence(journal).values()) == {"spare"}
+    kept = journal.kept(pending.utterance_id)
+    assert kept is not None
+    assert kept.verdict == TAKEN_BACK
+    assert journal.unsettled() == 0
+
+
+def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:
+    answer = said(journal, 2)
+    event = check_event(commit(journal, held(journal, 1, answer)).body.encode())
+    sound = journal.recording(answer.utterance_id)
+    assert [(one["id"], one["audio_sha256"]) for one in event["data"]["support"]] == [
+        (answer.utterance_id, sound.audio_sha256)
+    ]
+
+
+def test_amended_and_cancelled_entries_follow_in_number_and_chain(journal: Journal) -> None:
+    first = commit(journal, held(journal, 1))
+    correcting, cancelling = said(journal, 2), said(journal, 3)
+    second = commit(journal, draft(correcting, act=Act.AMEND, replaces=first.event_id), quantity=15)
+    third = commit(journal, draft(cancelling, act=Act.CANCEL, replaces=second.event_id))
+    events = [check_event(row.body.encode()) for row in journal.due(10)]
+    assert [event["type"].split(".")[2] for event in events] == ["recorded", "amended", "cancelled"]
+    assert [event["sequence"] for event in events] == ["1", "2", "3"]
+    assert (events[1]["data"]["amends"], events[1]["data"]["fields"]["quantity"]) == (first.event_id, 15)
+    assert events[2]["data"]["cancels"] == second.event_id
+    assert [event[chain.PREVIOUS] for event in events[1:]] == [event[chain.CHAIN] for event in events[:-1]]
+    assert third.sequence == 3
+
+
+def test_the_inventory_finds_every_kind_sound(journal: Journal, repository: Path) -> None:
+    first = commit(journal, held(journal, 1, said(journal, 2)))
+    second = commit(journal, draft(said(journal, 3), said(journal, 4), act=Act.AMEND, replaces=first.event_id))
+    commit(journal, draft(said(journal, 5), act=Act.CANCEL, replaces=second.event_id))
+    forms = load_forms(repository / "schemas" / "forms")
+    judged = [judge(row.body.encode(), "dockvoice/north/dock-3/entries", "dockvoice", forms) for row in journal.due(10)]
+    assert [one.event.replaces for one in judged if isinstance(one, Sound)] == [None, first.event_id, second.event_id]
+
+
+def test_the_last_entry_is_what_may_be_corrected(journal: Journal) -> None:
+    pending = held(journal, 1)
+    row = commit(journal, pending)
+    last = journal.last_entry()
+    assert last is not None
+    assert (last.event_id, last.fields, last.refused) == (row.event_id, FIELDS, False)
+    assert last.draft.reading.fields == READ.fields
+    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
+    refused = journal.last_entry()
+    assert refused is not None
+    assert refused.refused
+
+
+def test_a_cancelled_entry_is_no_last_entry(journal: Journal) -> None:
+    first = commit(journal, held(journal, 1))
+    commit(journal, draft(said(journal, 2), act=Act.CANCEL, replaces=first.event_id))
+    assert journal.last_entry() is None
+
+
+def test_what_nobody_answered_waits_for_a_person_and_can_be_read_again(journal: Journal) -> None:
+    pending = held(journal, 1)
+    parked = Parked(pending.utterance_id, "unanswered", {"pallet_id": "007"})
+    journal.turn(Turn(parked=(parked,), operator="op-17"), render)
+    assert [kept.utterance_id for kept in journal.under_review()] == [pending.utterance_id]
+    assert journal.dossier(pending.utterance_id).fields == {"pallet_id": "007"}
+    assert list(journal.unread()) == []
+    journal.retry(pending.utterance_id, "a person")
+    assert [one.utterance_id for one in journal.unread()] == [pending.utterance_id]
+
+
+def test_a_turn_is_kept_as_a_whole_or_not_at_all(journal: Journal) -> None:
+    pending = held(journal, 1)
+    unknown = Noted("nobody-said-this", READ, HEEDED)
+    with pytest.raises(LookupError):
+        journal.turn(Turn((unknown,), agreed=agreed(journal, pending), operator="op-18"), render)
+    assert journal.conversation().draft == pending
+    assert journal.conversation().operator == "op-17"
+    assert journal.unsettled() == 0
+
+
+def test_a_turn_that_is_kept_again_makes_no_second_event(journal: Journal) -> None:
+    pending = held(journal, 1)
+    turn = Turn(agreed=agreed(journal, pending), operator="op-17")
+    assert journal.turn(turn, render) == journal.turn(turn, render)
+    assert [row.sequence for row in journal.due(10)] == [1]
+
+
+def test_what_is_committed_cannot_be_noted_otherwise(journal: Journal) -> None:
+    pending = held(journal, 1)
+    commit(journal, pending)
+    with pytest.raises(ValueError, match="committed already"):
+        journal.turn(Turn((Noted(pending.utterance_id, READ, TAKEN_BACK),)), render)
+
+
+def test_a_rebuilt_journal_has_the_corrections_too(journal: Journal, tmp_path: Path) -> None:
+    answer = said(journal, 2)
+    first = commit(journal, held(journal, 1, answer))
+    commit(journal, draft(said(journal, 3), act=Act.AMEND, replaces=first.event_id), quantity=15)
+    held(journal, 4)
+    journal.close()
+    (tmp_path / "journal.db").write_bytes(b"damaged" * 1000)
+    for beside in ("journal.db-wal", "journal.db-shm"):
+        (tmp_path / beside).unlink(missing_ok=True)
+    with Journal.open(tmp_path) as rebuilt:
+        last = rebuilt.last_entry()
+        assert last is not None
+        assert (last.draft.act, last.draft.replaces, last.fields["quantity"]) == (Act.AMEND, first.event_id, 15)
+        assert rebuilt.conversation().draft is None
+        assert len(rebuilt.under_review()) == 1
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
+        (support,) = db.execute("SELECT support FROM entries WHERE sequence = 1").fetchone()
+    assert json.loads(support) == [answer.utterance_id]

@@ -1,0 +1,80 @@
+"""What an operator says to others is not recorded where a wake phrase is asked for; what is said to the device is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.agree.decide import Rules
+from edge.app import take
+from edge.config import Endpoint
+from edge.dictation import Decided, Dictation, Told
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.hear.gate import Gate
+from edge.keep.desk import Desk
+from edge.records import Entry, FieldValue, Minted, Segment
+from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
+
+UTTERANCE = "." * 20 + "#" * 30 + "." * 40
+WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+
+
+def render(entry: Entry, minted: Minted) -> dict[str, Any]:
+    return {"id": minted.event_id, "fields": dict(entry.fields)}
+
+
+@pytest.fixture
+def rules(repository: Path) -> Rules:
+    form = Form.load(repository / "schemas/forms/pallet-move.schema.json")
+    return Rules(form, Catalogue.load(repository / "config/catalogue"))
+
+
+def heard(
+    directory: Path, rules: Rules, meant: Callable[[Segment], Segment | None], *, live: bool = True
+) -> tuple[list[Decided], ScriptedInterpreter]:
+    told: list[Told] = []
+    interpreter = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
+    with Desk(directory) as desk:
+        dictation = Dictation(
+            rules=rules,
+            endpoint=Endpoint(),
+            scorer=LoudnessScorer(),
+            interpreter=interpreter,
+            desk=desk,
+            operator=None,
+            render=render,
+            tell=told.append,
+            beat=lambda: None,
+            gate=Gate(push_to_talk=False),
+            meant=meant,
+        )
+        asyncio.run(take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=live)]))
+    return [one for one in told if isinstance(one, Decided)], interpreter
+
+
+def test_what_is_not_meant_for_the_device_is_neither_read_nor_kept(tmp_path: Path, rules: Rules) -> None:
+    decided, interpreter = heard(tmp_path, rules, lambda _: None)
+    assert (decided, interpreter.read) == ([], [])
+    assert list(tmp_path.rglob("*.flac")) == []
+
+
+def test_what_follows_the_phrase_is_read_alone(tmp_path: Path, rules: Rules) -> None:
+    cut = 640 * 10
+
+    def without_phrase(segment: Segment) -> Segment:
+        return replace(segment, start=segment.start + cut // 2, pcm=segment.pcm[cut:])
+
+    (decided,), interpreter = heard(tmp_path, rules, without_phrase)
+    assert interpreter.fed == [decided.utterance.segment.pcm]
+    assert decided.utterance.segment.start == cut // 2 + 320 * 5
+
+
+def test_a_recording_needs_no_phrase(tmp_path: Path, rules: Rules) -> None:
+    decided, _ = heard(tmp_path, rules, lambda _: None, live=False)
+    assert len(decided) == 1

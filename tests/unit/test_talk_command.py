@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from edge.cli.talk import commands
+from edge.keep.journal import Journal
+
+
+@pytest.fixture(autouse=True)
+def ordinary_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKVOICE_CONFIG", raising=False)
+
+
+def typed(*lines: str, state: Path | None = None) -> Result:
+    arguments = [] if state is None else ["--state", str(state)]
+    result = CliRunner().invoke(commands, arguments, input="".join(f"{line}\n" for line in lines))
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_an_entry_is_read_back_corrected_recorded_and_cancelled() -> None:
+    told = typed("Pallet seven four two, 12 units, dock B", "no, fifteen units", "/wait", "scratch that", "yes").stdout
+    assert "device    pallet 7 4 2, 12 units" in told
+    assert '"quantity": 15' in told
+    assert told.index("dockvoice.entry.recorded.v1") < told.index("dockvoice.entry.cancelled.v1")
+
+
+def test_silence_lets_the_deadline_come() -> None:
+    told = typed("pallet 742, 12 units", "/wait", "/wait").stdout
+    assert told.count("says nothing") == 2
+    assert "Put aside for review." in told
+
+
+def test_nothing_waits_where_nothing_is_open() -> None:
+    assert "says nothing" not in typed("/wait").stdout
+
+
+def test_quit_ends_it() -> None:
+    assert "recorded" not in typed("/quit", "pallet 742, 12 units, dock b", "yes").stdout
+
+
+def test_a_conversation_is_taken_up_again_in_its_directory(tmp_path: Path) -> None:
+    typed("pallet 742, 12 units, dock b", state=tmp_path)
+    told = typed("yes", state=tmp_path).stdout
+    assert "Before the interruption: pallet 7 4 2" in told
+    with Journal.inspect(tmp_path) as journal:
+        assert journal.unsettled() == 1
+
+
+def test_without_a_directory_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    typed("pallet 742, 12 units, dock b", "yes")
+    assert list(tmp_path.iterdir()) == []
