@@ -86,9 +86,7 @@ class ListeningMode(StrEnum):
 class Hear(Section):
     """The ear: the sound device, when it is listened to, and how speech is cut out."""
 
-    device: SoundDevice = Field(
-        None, description="sounddevice's name or number of the microphone; unset: the default"
-    )
+    device: SoundDevice = Field(None, description="sounddevice's name or number of the microphone; unset: the default")
     source: str | None = Field(
         None, min_length=1, description="the sound server's name of it; unset: what is recorded from first"
     )

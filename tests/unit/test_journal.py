@@ -292,6 +292,7 @@ class TestConcluding:
             "rivals": [],
             "confirmed": True,
             "runner_up": None,
+            "calibrated": False,
         }
         assert [word["text"] for word in reading["words"]] == ["pallet", "seven"]
 

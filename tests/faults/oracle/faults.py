@@ -56,8 +56,8 @@ def _strace(call: str, fault: str, *options: str) -> Under:
 
 
 SEEN_S = 1
-"""After so long a step is seen. libfaketime could look into its file at each question for the time, but under it threads
-that wait for one another ask without a pause."""
+"""Seconds after which a step is seen. libfaketime could look into its file whenever it is asked for the time; but
+threads that wait for one another ask it without a pause."""
 
 
 class Clock:
