@@ -19,8 +19,8 @@ NUMBERED = struct.Struct("<8sq")
 SAMPLES = 320
 """Per frame, 20 ms."""
 
-SPOKEN = 5
-"""Frames of speech: 100 ms, which webrtcvad takes for speech and, if so configured, endpointing for an utterance."""
+SPOKEN = 36
+"""Frames of speech: 720 ms. In less, nobody says the seven digits and letters of an entry, and it would be asked for."""
 PAUSE = 20
 """Frames of silence: more than webrtcvad's own hangover and the hangover configured together."""
 
