@@ -207,12 +207,13 @@ class Witness:
 def run_agent(directory: Path, witness: Witness, operator: Operator) -> None:
     """An agent without a broker, over `directory`."""
     settings = Settings(state_directory=directory, keep=KEEP)
-    whole = reading({"pallet_id": "742", "quantity": 12, "dock": "B"})
+    # A pallet each: one recorded twice within minutes would be asked about.
+    wholes = [reading({"pallet_id": f"74{at}", "quantity": 12, "dock": "B"}) for at in range(len(operator.acts))]
     parts = Parts(
         settings,
         Form.load(ROOT / "schemas" / "forms" / "pallet-move.schema.json"),
         Catalogue.load(ROOT / "config" / "catalogue"),
-        ScriptedInterpreter(*[whole] * len(operator.acts)),
+        ScriptedInterpreter(*wholes),
     )
     with Desk(directory, KEEP) as desk:
         agent = Agent(parts, desk, witness.hear, live=True)

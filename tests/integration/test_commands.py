@@ -98,7 +98,8 @@ def test_a_fault_is_one_line_with_an_exit_code(case: Case, tmp: Path, free_port:
     port = free_port()
     ended = dockvoice(*case.arguments.format(tmp=tmp, port=port).split(" "))
     assert ended.returncode == case.exit_code, ended.stderr
-    lines = ended.stderr.strip().splitlines()
+    # A machine without any sound device lacks a speaker besides, and says so.
+    lines = [line for line in ended.stderr.strip().splitlines() if not line.startswith("WARNING nothing is read back:")]
     assert len(lines) == 1, ended.stderr
     assert lines[0].startswith("dockvoice: ")
     assert case.told.format(port=port) in lines[0]

@@ -20,7 +20,7 @@ SAMPLES = 320
 """Per frame, 20 ms."""
 
 SPOKEN = 36
-"""Frames of speech: 720 ms. In less, nobody says the seven digits and letters of an entry, and it would be asked for."""
+"""Frames of speech: 720 ms. In less, nobody says the digits of an identifier, and it would be asked for."""
 PAUSE = 20
 """Frames of silence: more than webrtcvad's own hangover and the hangover configured together."""
 
