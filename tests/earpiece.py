@@ -36,6 +36,8 @@ pcm.{DEVICE} {{
 class Earpiece:
     """What the sink plays, as it is recorded from its monitor."""
 
+    worn: Headset
+    module: str
     _heard: bytearray = field(default_factory=bytearray)
     _offset: float = float("inf")
 
@@ -52,15 +54,20 @@ class Earpiece:
         """When that sample left, at the latest, in seconds by the monotonic clock."""
         return self._offset + sample / RATE
 
+    def unplug(self) -> None:
+        """The sink vanishes."""
+        self.worn._run("pactl", "unload-module", self.module)
+
     def take(self, pcm: bytes) -> None:
         """More was recorded. The least delay of all tells how sample count and clock belong together."""
         self._heard += pcm
         self._offset = min(self._offset, time.monotonic() - len(self._heard) / 2 / RATE)
 
 
-def _plug_in(worn: Headset) -> None:
+def plug_in(worn: Headset) -> str:
+    """A sink of that name appears; returns the server's number of the module."""
     loading = ["pactl", "load-module", "module-null-sink", f"sink_name={DEVICE}", f"rate={RATE}", "channels=1"]
-    subprocess.run(loading, env=worn.environment, check=True, capture_output=True)
+    return subprocess.run(loading, env=worn.environment, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @contextmanager
@@ -68,8 +75,7 @@ def earpiece(worn: Headset) -> Iterator[Earpiece]:
     """A speaker for the headset; ends with the block."""
     with (Path(worn.environment["HOME"]) / ".asoundrc").open("a", encoding="utf-8") as file:
         file.write(ASOUNDRC)
-    _plug_in(worn)
-    listening = Earpiece()
+    listening = Earpiece(worn, plug_in(worn))
     format_ = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=10"]
     command = ["parec", f"--device={DEVICE}.monitor", *format_]
     recorder = subprocess.Popen(command, env=worn.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

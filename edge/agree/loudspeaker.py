@@ -17,6 +17,7 @@ import numpy as np
 import soxr
 
 from edge.agree.earcons import Samples
+from edge.agree.outlet import Outlet
 from edge.agree.playing import Phrase, Playing, Rank
 from edge.errors import Unavailable
 from edge.portaudio import TURN, portaudio
@@ -69,6 +70,7 @@ class Loudspeaker:
         self._left = left
         self._library = library
         self._stream: _Stream | None = None
+        self._outlet = Outlet()
 
     @property
     def is_open(self) -> bool:
@@ -126,18 +128,23 @@ class Loudspeaker:
                 f"speaker {_named(self._device)}: cannot be opened ({' '.join(str(fault).split())}); "
                 "set speak.device, or speak.enabled = false"
             ) from None
+        self._outlet = Outlet()
 
     async def keep_open(self) -> None:
         """Open the device again whenever it is lost, until cancelled; then close it."""
         try:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
-                if self._stream is None or self._stream.is_lost(time.monotonic()):
+                if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_elsewhere():
                     await self._again()
         finally:
             stream, self._stream = self._stream, None
             if stream is not None:
                 await asyncio.to_thread(stream.close)
+
+    async def _is_elsewhere(self) -> bool:
+        """Whether the speaker that was asked for has vanished, and sound goes to another. The default is whichever."""
+        return self._device is not None and await asyncio.to_thread(self._outlet.is_gone)
 
     async def _again(self) -> None:
         lost, self._stream = self._stream, None

@@ -23,7 +23,7 @@ from edge.app import assemble
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
 from tests.command import DOCKVOICE, dockvoice
-from tests.earpiece import DEVICE, Earpiece, earpiece
+from tests.earpiece import DEVICE, Earpiece, earpiece, plug_in
 from tests.pulseaudio import DEVICE as MICROPHONE
 from tests.pulseaudio import Headset, headset
 from tests.waiting import Notices, until
@@ -59,8 +59,11 @@ async def main():
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(work) for work in (loudspeaker.keep_open(), speaker.run())]
         while line := await asyncio.to_thread(sys.stdin.readline):
+            if (entry := json.loads(line)) == "open?":
+                say(open=loudspeaker.is_open)
+                continue
             speaker.order(Sound(Earcon.STORED))
-            speaker.order(Say(Prompt.READBACK, json.loads(line)))
+            speaker.order(Say(Prompt.READBACK, entry))
             await loudspeaker.until_quiet()
             say(told=True)
         for task in tasks:
@@ -155,6 +158,17 @@ def test_an_earcon_and_a_readback_come_out_of_the_earpiece_and_say_the_entry(wor
             assert 45 <= first <= 80  # ms after the earcon began, by the samples: no busy machine can change that
             right += len(entry.items() & read(words.astype(np.int16)).items())
     assert right >= 6, f"of nine fields read back the recogniser read {right}"
+
+
+def test_an_earpiece_that_vanishes_is_spoken_into_again_when_it_is_back(worn: Headset) -> None:
+    with earpiece(worn) as listening, speaker(worn) as child:
+        assert ask(child, ENTRIES[0]) == {"told": True}
+        after(listening, 0)
+        listening.unplug()
+        until(lambda: ask(child, "open?") == {"open": False}, "the loss was not noticed")
+        assert ask(child, ENTRIES[0]) == {"told": True}  # nobody waits for it
+        plug_in(worn)
+        until(lambda: ask(child, "open?") == {"open": True}, "it was not opened again")
 
 
 def test_speak_plays_and_without_a_device_says_what_to_mend(worn: Headset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,91 @@
+"""Where sound goes, as the sound server lists it. `pactl` is a script here that prints a file, or fails."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from edge.agree.outlet import Outlet, played_into
+
+
+def listing(*sinks: str, into: str | None) -> bytes:
+    numbered = dict(enumerate(sinks))
+    ours = [
+        {"sink": number, "properties": {"application.process.id": str(os.getpid())}}
+        for number, name in numbered.items()
+        if name == into
+    ]
+    other = {"sink": 0, "properties": {"application.process.id": "1"}}
+    told = {"sinks": [{"index": n, "name": name} for n, name in numbered.items()], "sink_inputs": [other, *ours]}
+    return json.dumps(told).encode()
+
+
+class Server:
+    """What `pactl` will say."""
+
+    def __init__(self, directory: Path) -> None:
+        self._says = directory / "says"
+        script = directory / "pactl"
+        script.write_text(f"#!/bin/sh\nexec cat {self._says}\n", encoding="utf-8")
+        script.chmod(0o755)
+
+    def says(self, listed: bytes) -> None:
+        self._says.write_bytes(listed)
+
+    def is_silent(self) -> None:
+        self._says.unlink()
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return Server(tmp_path)
+
+
+def test_without_pactl_nothing_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not Outlet().is_gone()
+
+
+@pytest.mark.parametrize("listed", [b"", b"no json", b"[]", b"{}", b'{"sinks": [], "sink_inputs": [{}]}'])
+def test_a_listing_that_cannot_be_read_is_told_once_and_nothing_is_gone(
+    server: Server, listed: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.says(listed)
+    outlet = Outlet()
+    assert [outlet.is_gone() for _ in range(3)] == [False] * 3
+    assert len(caplog.records) == 1
+
+
+def test_a_server_that_does_not_answer_is_not_a_sink_that_vanished(server: Server) -> None:
+    server.says(listing("earpiece", "hall", into="earpiece"))
+    outlet = Outlet()
+    outlet.is_gone()
+    server.is_silent()
+    assert not outlet.is_gone()
+
+
+def test_a_sink_that_vanished_is_gone_wherever_sound_goes_now(server: Server) -> None:
+    server.says(listing("earpiece", "hall", into="earpiece"))
+    outlet = Outlet()
+    assert not outlet.is_gone()
+    server.says(listing("hall", into="hall"))
+    assert outlet.is_gone()
+
+
+def test_a_stream_that_somebody_moved_stays_there_and_that_sink_counts_from_then_on(server: Server) -> None:
+    outlet = Outlet()
+    for into in ("earpiece", "hall"):
+        server.says(listing("earpiece", "hall", into=into))
+        assert not outlet.is_gone()
+    server.says(listing("hall", into="hall"))
+    assert not outlet.is_gone()
+    server.says(listing("earpiece", into="earpiece"))
+    assert outlet.is_gone()
+
+
+def test_a_process_that_plays_nothing_has_no_sink() -> None:
+    assert played_into(listing("earpiece", into=None), os.getpid()) == (None, frozenset({"earpiece"}))
