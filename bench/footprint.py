@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from edge.app import Parts, assemble, dictation, take
+from edge.assembly import Parts, assemble, dictation, take
 from edge.config import Settings, load
 from edge.dictation import Decided, SourceEnded, Told
 from edge.hear.framing import FRAME_BYTES, FRAME_SAMPLES

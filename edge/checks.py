@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.app import form_named
+from edge.assembly import form_named
 from edge.config import Engine, Settings
 from edge.deliver.mqtt import Connected, Session, SessionEvent
 from edge.errors import Unavailable

@@ -21,7 +21,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from edge.app import AgentTold, Parts
+from edge.app import AgentTold
+from edge.assembly import Parts
 from edge.config import MqttVersion
 from edge.dictation import Decided
 from edge.errors import Misconfigured, Unavailable

@@ -13,7 +13,7 @@ from itertools import cycle, groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edge.app import Parts, assemble, dictation, reading, take
+from edge.assembly import Parts, assemble, dictation, reading, take
 from edge.config import Settings
 from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.errors import UnreadableInput

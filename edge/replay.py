@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edge.app import Agent, AgentTold, Parts
+from edge.app import Agent, AgentTold
+from edge.assembly import Parts
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 

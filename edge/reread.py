@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.app import form_named, rules
+from edge.assembly import form_named, rules
 from edge.config import InterpreterSettings, Settings
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue

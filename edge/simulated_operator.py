@@ -16,7 +16,7 @@ from edge.agree.answering import answer_to, answered, confirmed, replaced
 from edge.agree.happenings import Heard
 from edge.agree.questions import judged
 from edge.agree.voices.espeak import WORDS_PER_MINUTE
-from edge.app import Parts, dictation, take
+from edge.assembly import Parts, dictation, take
 from edge.dictation import Decided, Told
 from edge.forms.form import FormField
 from edge.forms.spoken import saying

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.agree.decide import decide
-from edge.app import Parts, assemble, reading
+from edge.assembly import Parts, assemble, reading
 from edge.cli.meter import Meter
 from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
 from edge.cli.output import line, show

@@ -13,7 +13,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from edge.app import form_named
+from edge.assembly import form_named
 from edge.cli.options import AsJson, Config, FormName, settings
 from edge.cli.output import line, show
 from edge.forms.catalogue import Catalogue

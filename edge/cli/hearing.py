@@ -13,7 +13,8 @@ from rich.console import Console
 
 from edge import demo as trial
 from edge import display, tables
-from edge.app import Agent, assemble
+from edge.app import Agent
+from edge.assembly import assemble
 from edge.cli.options import (
     EXIT_CODES,
     AsJson,

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from edge import tables
-from edge.app import form_named, rules
+from edge.assembly import form_named, rules
 from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, State, Wait, settings
 from edge.cli.output import line, log_warnings, show
 from edge.delivery import Reconciled, reconcile

@@ -19,7 +19,7 @@ from edge.agree.decide import Rules
 from edge.agree.orders import Adjust, Hush, Say, Sound
 from edge.agree.phrasing import Phrasing
 from edge.agree.policy import POLICIES
-from edge.app import form_named
+from edge.assembly import form_named
 from edge.cli.options import EXIT_CODES, Config, FormName, State, settings
 from edge.conversation import Stepped, manner
 from edge.deliver.events import recorded

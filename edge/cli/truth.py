@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from edge.app import form_named
+from edge.assembly import form_named
 from edge.cli.options import EXIT_CODES, Config, FormName, ratios, settings
 from edge.cli.output import line, log_warnings
 from edge.config import Settings

@@ -15,7 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.app import Agent, Parts, form_named, rules
+from edge.app import Agent
+from edge.assembly import Parts, form_named, rules
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.hear.recording import Recording

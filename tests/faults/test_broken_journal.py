@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from edge.app import Agent, Parts
+from edge.app import Agent
+from edge.assembly import Parts
 from edge.config import Settings
 from edge.errors import StorageFailed
 from edge.forms.catalogue import Catalogue

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from edge.app import Agent, Parts
+from edge.app import Agent
+from edge.assembly import Parts
 from edge.config import Keep, Settings
 from edge.dictation import CaptureResumed, CaptureStopped, Decided, Told
 from edge.forms.catalogue import Catalogue

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge.agree.earcons import earcon
 from edge.agree.orders import Earcon
-from edge.app import assemble
+from edge.assembly import assemble
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
 from tests.command import DOCKVOICE, dockvoice

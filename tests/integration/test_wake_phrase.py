@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.agree.voices.espeak import EspeakVoice
-from edge.app import wake
+from edge.assembly import wake
 from edge.config import Hear, ListeningMode, Settings
 from edge.errors import Misconfigured
 from edge.records import SAMPLE_RATE, Closing, Segment

@@ -14,7 +14,7 @@ from edge.agree.happenings import Answered, Heard, Link
 from edge.agree.orders import Earcon, Hush, Say, Sound
 from edge.agree.prompts import Prompt
 from edge.agree.telling import Manner
-from edge.app import take
+from edge.assembly import take
 from edge.config import Endpoint
 from edge.conversing import Audible, Conversing
 from edge.deliver.events import recorded

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge.agree.decide import Rules
-from edge.app import take
+from edge.assembly import take
 from edge.config import Endpoint
 from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, Dictation, SourceEnded, Told
 from edge.errors import Unavailable

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edge.agree.decide import Rules
-from edge.app import take
+from edge.assembly import take
 from edge.config import Endpoint
 from edge.dictation import Decided, Dictation, Told
 from edge.forms.catalogue import Catalogue

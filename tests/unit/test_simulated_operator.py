@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.app import Parts
+from edge.assembly import Parts
 from edge.config import Settings
 from edge.dictation import Decided
 from edge.forms.catalogue import Catalogue
