@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from edge.config import Settings, load
 from edge.forms.form import Form, forms_in
-from edge.reporting.intervals import Interval, wilson
-from edge.reporting.lines import Line, read_lines
+from edge.measure.reporting.intervals import Interval, wilson
+from edge.measure.reporting.lines import Line, read_lines
 from edge.understand.calibration import VOSK, Curve, log_odds
 
 EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)

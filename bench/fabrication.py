@@ -23,9 +23,9 @@ from typing import Any
 import httpx
 
 from edge.config import Mode, Settings, load
-from edge.evaluate import evaluate, recorded
+from edge.measure.evaluate import evaluate, recorded
+from edge.measure.scoring import Clip, Mark, Result, read_manifest
 from edge.records import FieldValue, Outcome, Reading
-from edge.scoring import Clip, Mark, Result, read_manifest
 
 PATIENT_MS = 30_000
 """The deadline: this measures what is accepted, not how fast, and the stand-in may run on a busy machine."""

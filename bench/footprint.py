@@ -25,10 +25,10 @@ from edge.dictation import Decided, SourceEnded, Told
 from edge.hear.framing import FRAME_BYTES, FRAME_SAMPLES
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
-from edge.noises import noise, pcm
+from edge.measure.noises import noise, pcm
+from edge.measure.scoring import read_manifest
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
-from edge.scoring import read_manifest
 from edge.understand.attention import Speculation
 from edge.understand.vosk_interpreter import VoskInterpreter
 

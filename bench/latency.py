@@ -20,8 +20,8 @@ import httpx
 from bench.fabrication import heard, standin
 from bench.fabrication import settings as with_standin
 from edge.config import Mode, Settings
+from edge.measure.scoring import Clip, read_manifest
 from edge.records import Outcome
-from edge.scoring import Clip, read_manifest
 
 MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
 

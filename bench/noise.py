@@ -1,4 +1,4 @@
-"""The noises of a dock, made from a seed by `edge.noises`, into a file.
+"""The noises of a dock, made from a seed by `edge.measure.noises`, into a file.
 
     python -m bench.noise KIND SECONDS OUT.wav --seed N
 
@@ -11,7 +11,7 @@ import argparse
 
 import soundfile
 
-from edge.noises import KINDS, LEVEL, RATE, active_rms, mix, noise, within_full_scale
+from edge.measure.noises import KINDS, LEVEL, RATE, active_rms, mix, noise, within_full_scale
 
 __all__ = ["KINDS", "LEVEL", "active_rms", "mix", "noise", "within_full_scale"]
 

@@ -15,8 +15,8 @@ from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided,
 from edge.forms.form import Form
 from edge.headset import HeadsetTold
 from edge.headset import as_json as headset_line
+from edge.measure.scoring import Clip
 from edge.records import SAMPLE_RATE, Outcome, Verdict
-from edge.scoring import Clip
 
 STYLES = {
     Outcome.ACCEPT: "green",

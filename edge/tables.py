@@ -17,12 +17,12 @@ from edge.forms.form import Form
 from edge.keep.answers import Flagged, Spent
 from edge.keep.dossier import Dossier
 from edge.keep.rows import Counts, KeptEntry, KeptUtterance
+from edge.measure.reporting import figures as figured
+from edge.measure.reporting.comparing import Comparison, recorded
+from edge.measure.reporting.lines import Line
+from edge.measure.scoring import Mark, Tally
 from edge.records import Act, FieldValue
-from edge.reporting import figures as figured
-from edge.reporting.comparing import Comparison, recorded
-from edge.reporting.lines import Line
 from edge.reread import Compared, Side
-from edge.scoring import Mark, Tally
 
 ALARMING = (Mark.WRONG, Mark.INVENTED)
 """What must be 0."""

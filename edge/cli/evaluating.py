@@ -20,17 +20,17 @@ from edge.cli.options import EXIT_CODES, AsJson, Config, Interpreters, ModeName,
 from edge.cli.output import line, log_warnings, show
 from edge.config import PolicyName, Settings
 from edge.errors import UnreadableInput
-from edge.evaluate import Scored, Sounding, in_noise, made_noise, recorded
-from edge.evaluate import evaluate as evaluated
+from edge.measure.evaluate import Scored, Sounding, in_noise, made_noise, recorded
+from edge.measure.evaluate import evaluate as evaluated
+from edge.measure.reporting import figures, made_with, page
+from edge.measure.reporting.comparing import compare
+from edge.measure.reporting.halves import Half, of_half
+from edge.measure.reporting.lines import Line, read_lines, write_lines
+from edge.measure.reporting.lines import line as as_line
+from edge.measure.reporting.measures import quiet
+from edge.measure.scoring import Result, read_manifest, tallies
+from edge.measure.simulated_operator import Habits
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.reporting import figures, made_with, page
-from edge.reporting.comparing import compare
-from edge.reporting.halves import Half, of_half
-from edge.reporting.lines import Line, read_lines, write_lines
-from edge.reporting.lines import line as as_line
-from edge.reporting.measures import quiet
-from edge.scoring import Result, read_manifest, tallies
-from edge.simulated_operator import Habits
 
 commands = typer.Typer()
 

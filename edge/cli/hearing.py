@@ -31,8 +31,8 @@ from edge.config import Settings, load, shipped
 from edge.hear.claim import Claim, identity_claim
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
+from edge.measure.scoring import read_manifest
 from edge.replay import replay as replayed
-from edge.scoring import read_manifest
 
 DRAIN_ON_STOP_S = 5.0
 """How long a stopping agent waits for receipts; what is still owed then goes out at the next start."""

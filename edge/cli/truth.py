@@ -17,8 +17,8 @@ from edge.config import Settings
 from edge.errors import Unfinished
 from edge.forms.catalogue import Catalogue
 from edge.hear.microphone import Microphone
-from edge.truth import MINUTE_S, Prompt, Take, noise, prompts, take
-from edge.truth_set import TruthSet
+from edge.measure.truth import MINUTE_S, Prompt, Take, noise, prompts, take
+from edge.measure.truth_set import TruthSet
 
 commands = typer.Typer()
 

@@ -16,7 +16,7 @@ from edge.checks import checks
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
-from edge.scoring import Clip, read_manifest
+from edge.measure.scoring import Clip, read_manifest
 from edge.understand.asking.prompt import LONGEST
 from edge.watch.doctor import Finding, Level, examine
 from tests.command import dockvoice

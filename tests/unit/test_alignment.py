@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.reporting.alignment import aligned, confusions
+from edge.measure.reporting.alignment import aligned, confusions
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.evaluate import in_noise, made_noise, recorded
-from edge.noises import BABBLE, KINDS
-from edge.scoring import Clip, read_manifest
+from edge.measure.evaluate import in_noise, made_noise, recorded
+from edge.measure.noises import BABBLE, KINDS
+from edge.measure.scoring import Clip, read_manifest
 
 
 @pytest.fixture

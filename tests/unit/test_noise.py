@@ -11,7 +11,7 @@ import soundfile
 
 from bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
 from edge.hear.recording import Recording
-from edge.noises import BABBLE, LOUDNESS_DB, InNoise, Made, babble, whole
+from edge.measure.noises import BABBLE, LOUDNESS_DB, InNoise, Made, babble, whole
 
 
 def rms(sound: np.ndarray) -> float:
@@ -104,7 +104,7 @@ def test_babble_needs_voices() -> None:
 
 
 def test_babble_is_speech_played_backwards_and_never_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.noises.TALKERS", 1)
+    monkeypatch.setattr("edge.measure.noises.TALKERS", 1)
     voice = np.random.default_rng(1).standard_normal(16_000) * np.linspace(0, 1, 16_000)
     sound = np.tile(babble([voice], 1, seed=1), 2)
     backwards, forwards = (np.correlate(sound, one).max() / 16_000 for one in (voice[::-1], voice))

@@ -12,6 +12,12 @@ import pytest
 from edge.config import Settings
 from edge.dictation import Decided
 from edge.errors import UnreadableInput
+from edge.measure.reporting import figures, made_with, measures
+from edge.measure.reporting.halves import Half, half, of_half
+from edge.measure.reporting.lines import Conversation, HeardUtterance, Line, read_lines, write_lines
+from edge.measure.reporting.lines import line as as_line
+from edge.measure.reporting.page import Run, page, write
+from edge.measure.scoring import Clip, Mark, Result
 from edge.records import (
     Because,
     Closing,
@@ -23,12 +29,6 @@ from edge.records import (
     Utterance,
     Verdict,
 )
-from edge.reporting import figures, made_with, measures
-from edge.reporting.halves import Half, half, of_half
-from edge.reporting.lines import Conversation, HeardUtterance, Line, read_lines, write_lines
-from edge.reporting.lines import line as as_line
-from edge.reporting.page import Run, page, write
-from edge.scoring import Clip, Mark, Result
 from tests.details import TRUTH, heard, line
 
 
@@ -218,7 +218,7 @@ def test_the_worst_clips_come_first_and_rightly_asked_ones_not_at_all() -> None:
 
 
 def test_sound_beyond_what_a_page_may_hold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.reporting.page.SOUND_BYTES", 20)
+    monkeypatch.setattr("edge.measure.reporting.page.SOUND_BYTES", 20)
     clips = [line(Mark.WRONG, heard(dock="D"), audio=f"set/{number}.flac") for number in range(3)]
     assert page(run(clips)).count("<audio") == 1
 

@@ -9,6 +9,7 @@ import pytest
 
 from edge.dictation import Decided
 from edge.errors import UnreadableInput
+from edge.measure.scoring import Clip, Mark, Result, mark, read_manifest, tallies
 from edge.records import (
     Closing,
     FieldReading,
@@ -19,7 +20,6 @@ from edge.records import (
     Utterance,
     Verdict,
 )
-from edge.scoring import Clip, Mark, Result, mark, read_manifest, tallies
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 

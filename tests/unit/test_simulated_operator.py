@@ -15,6 +15,9 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
+from edge.measure.reporting.lines import Conversation
+from edge.measure.scoring import Clip, Mark, Result
+from edge.measure.simulated_operator import MOST_TURNS, REACTION_S, Habits, SimulatedOperator
 from edge.records import (
     Because,
     Closing,
@@ -29,9 +32,6 @@ from edge.records import (
     Utterance,
     Verdict,
 )
-from edge.reporting.lines import Conversation
-from edge.scoring import Clip, Mark, Result
-from edge.simulated_operator import MOST_TURNS, REACTION_S, Habits, SimulatedOperator
 from tests.fakes import ScriptedInterpreter, reading
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}

@@ -9,13 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from edge.errors import UnreadableInput
-from edge.reporting import drawings
-from edge.reporting.figures import ALARMING, Table, tables
-from edge.reporting.intervals import wilson
-from edge.reporting.lines import Line
-from edge.reporting.markup import Element, append, document, element
-from edge.reporting.measures import marks, percentile, quiet
-from edge.scoring import Mark
+from edge.measure.reporting import drawings
+from edge.measure.reporting.figures import ALARMING, Table, tables
+from edge.measure.reporting.intervals import wilson
+from edge.measure.reporting.lines import Line
+from edge.measure.reporting.markup import Element, append, document, element
+from edge.measure.reporting.measures import marks, percentile, quiet
+from edge.measure.scoring import Mark
 
 WORST = 24
 """Clips shown one by one: what one listens to in a sitting."""
@@ -56,7 +56,7 @@ def page(run: Run) -> str:
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", files("edge.reporting").joinpath("page.css").read_text(encoding="utf-8")),
+        element("style", files("edge.measure.reporting").joinpath("page.css").read_text(encoding="utf-8")),
     )
     body = element("body", *_summary(run), *_plots(run.lines), *_worst(run), *_figures(run.lines), *_made_with(run))
     return document(element("html", head, body, lang="en"))

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from edge.reporting.alignment import NOTHING, Pair
-from edge.reporting.halves import half
-from edge.reporting.intervals import Interval, wilson
-from edge.reporting.lines import Line
-from edge.reporting.measures import (
+from edge.measure.reporting.alignment import NOTHING, Pair
+from edge.measure.reporting.halves import half
+from edge.measure.reporting.intervals import Interval, wilson
+from edge.measure.reporting.lines import Line
+from edge.measure.reporting.measures import (
     FieldHeard,
     by_condition,
     characters,
@@ -22,7 +22,7 @@ from edge.reporting.measures import (
     quiet,
     reliability,
 )
-from edge.scoring import Mark
+from edge.measure.scoring import Mark
 
 NONE = "-"
 """Stands where there is no figure."""

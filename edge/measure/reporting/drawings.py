@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from edge.reporting.alignment import Pair
-from edge.reporting.intervals import wilson
-from edge.reporting.lines import Line
-from edge.reporting.markup import Element
-from edge.reporting.measures import by_condition, characters, fields_heard, marks, percentile, reliability, risk
-from edge.reporting.plots import Axis, Bar, Curve, bars, matrix
-from edge.reporting.plots import curves as drawn
-from edge.scoring import Mark
+from edge.measure.reporting.alignment import Pair
+from edge.measure.reporting.intervals import wilson
+from edge.measure.reporting.lines import Line
+from edge.measure.reporting.markup import Element
+from edge.measure.reporting.measures import by_condition, characters, fields_heard, marks, percentile, reliability, risk
+from edge.measure.reporting.plots import Axis, Bar, Curve, bars, matrix
+from edge.measure.reporting.plots import curves as drawn
+from edge.measure.scoring import Mark
 
 Told = tuple[Element, str]
 """A plot and what stands below it."""

@@ -9,9 +9,9 @@ from pathlib import PurePath
 from typing import Any
 
 from edge.errors import UnreadableInput
-from edge.reporting.intervals import mcnemar
-from edge.reporting.lines import Line
-from edge.scoring import Mark
+from edge.measure.reporting.intervals import mcnemar
+from edge.measure.reporting.lines import Line
+from edge.measure.scoring import Mark
 
 GOOD = {Mark.RIGHT, Mark.SILENT}
 """What a clip should come to: recorded as it was said, or rightly nothing."""

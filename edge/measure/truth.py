@@ -21,7 +21,7 @@ from edge.hear.ear import listen
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.framing import floats
 from edge.hear.vad import scorer
-from edge.noises import active_rms
+from edge.measure.noises import active_rms
 from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Frame, Segment, Word
 

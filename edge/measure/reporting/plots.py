@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.reporting.intervals import Interval
-from edge.reporting.markup import Element, append, element
+from edge.measure.reporting.intervals import Interval
+from edge.measure.reporting.markup import Element, append, element
 
 WIDTH = 380
 LINE = 26

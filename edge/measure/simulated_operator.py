@@ -22,12 +22,12 @@ from edge.forms.form import FormField
 from edge.forms.spoken import saying
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
-from edge.noises import whole
-from edge.operator_voice import BEFORE_S, Spoken, in_place, spoken
+from edge.measure.noises import whole
+from edge.measure.operator_voice import BEFORE_S, Spoken, in_place, spoken
+from edge.measure.reporting.lines import Conversation, Turn
+from edge.measure.scoring import Clip, Result, same
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Confirmation, Draft, FieldValue, Outcome, Reading, Verdict
-from edge.reporting.lines import Conversation, Turn
-from edge.scoring import Clip, Result, same
 
 MOST_TURNS = 3
 """After so many answers a person is left in peace: the entry is parked, for somebody to look at."""

@@ -19,12 +19,12 @@ from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided,
 from edge.errors import UnreadableInput
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
-from edge.noises import BABBLE, KINDS, InNoise, Made, whole
+from edge.measure.noises import BABBLE, KINDS, InNoise, Made, whole
+from edge.measure.reporting.lines import Conversation
+from edge.measure.scoring import Clip, Result, mark
+from edge.measure.simulated_operator import Habits, SimulatedOperator
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
-from edge.reporting.lines import Conversation
-from edge.scoring import Clip, Result, mark
-from edge.simulated_operator import Habits, SimulatedOperator
 
 MADE_S = 60.0
 """Made noise comes in pieces of a minute, each with a seed of its own."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
 
-from edge.scoring import Clip
+from edge.measure.scoring import Clip
 
 
 class Half(StrEnum):

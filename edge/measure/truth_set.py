@@ -19,9 +19,9 @@ import soundfile
 
 from edge.errors import StorageFailed, UnreadableInput
 from edge.hear.framing import floats
-from edge.noises import Sound, mix
+from edge.measure.noises import Sound, mix
+from edge.measure.truth import Prompt, Take
 from edge.records import SAMPLE_RATE
-from edge.truth import Prompt, Take
 
 MANIFEST = "manifest.jsonl"
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import TypeVar
 
-from edge.reporting.alignment import Pair, confusions
-from edge.reporting.intervals import Interval, at_most, wilson
-from edge.reporting.lines import Line
-from edge.scoring import Mark
+from edge.measure.reporting.alignment import Pair, confusions
+from edge.measure.reporting.intervals import Interval, at_most, wilson
+from edge.measure.reporting.lines import Line
+from edge.measure.scoring import Mark
 
 Key = TypeVar("Key", bound=Hashable)
 

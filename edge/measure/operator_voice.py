@@ -10,10 +10,10 @@ import numpy as np
 
 from edge.agree.voices.espeak import EspeakVoice
 from edge.hear.framing import Framing, floats
-from edge.noises import Sound, active_rms, within_full_scale
+from edge.measure.noises import Sound, active_rms, within_full_scale
+from edge.measure.scoring import Result
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
-from edge.scoring import Result
 
 BEFORE_S, AFTER_S = 0.4, 1.6
 """Sound before and after an answer: after it, more than the longest silence that endpointing waits for."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import Settings
-from edge.reporting.lines import Line
+from edge.measure.reporting.lines import Line
 
 TABLES = ("hear", "agree", "forms")
 UNDERSTAND = ("mode", "first", "fallback", "second", "engine", "model", "deadline_ms")

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.dictation import Decided
 from edge.errors import UnreadableInput
+from edge.measure.scoring import Mark, Result, same
 from edge.records import SAMPLE_RATE, FieldReading, FieldValue, Outcome, Reading
-from edge.scoring import Mark, Result, same
 
 
 class _Written(BaseModel):
