@@ -21,7 +21,6 @@ import psutil
 
 from edge.assembly import Parts, assemble, dictation, take
 from edge.config import Settings, load
-from edge.dictation import Decided, SourceEnded, Told
 from edge.hear.framing import FRAME_BYTES, FRAME_SAMPLES
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
@@ -29,6 +28,7 @@ from edge.measure.noises import noise, pcm
 from edge.measure.scoring import read_manifest
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
+from edge.told import Decided, SourceEnded, Told
 from edge.understand.attention import Speculation
 from edge.understand.vosk_interpreter import VoskInterpreter
 

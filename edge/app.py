@@ -22,7 +22,6 @@ from edge.assembly import Parts, dictation, reading, renderer, take
 from edge.conversation import manner
 from edge.conversing import Conversing
 from edge.delivery import Delivery, LinkChanged
-from edge.dictation import CaptureResumed, CaptureStopped, Decided, Told
 from edge.errors import Unfinished
 from edge.headset import Headset, HeadsetTold, MicrophoneFault, Order
 from edge.hear.microphone import Microphone
@@ -32,6 +31,7 @@ from edge.keep.room import MB
 from edge.ports import Source, StoppableSource
 from edge.records import ReceiptOutcome
 from edge.speaking import Speaking
+from edge.told import CaptureResumed, CaptureStopped, Decided, Told
 from edge.understand.panel.costs import Budget
 from edge.understand.panel.membership import local_day
 from edge.watch.clock import Clock

@@ -17,7 +17,7 @@ from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.conversing import Conversing
 from edge.deliver.events import recorded
-from edge.dictation import Dictation, Told
+from edge.dictation import Dictation
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
@@ -25,9 +25,11 @@ from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.desk import Desk
 from edge.keep.replies import Replies
+from edge.listening import Listening
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Segment
 from edge.speaking import Speaking
+from edge.told import Told
 from edge.understand.asking.context import Past
 from edge.understand.configured import Surroundings
 from edge.understand.on_device import interpreter, vosk_weights
@@ -116,20 +118,26 @@ def dictation(
     """
     settings = parts.settings
     detector = scorer(settings.hear.vad)
-    return Dictation(
-        rules=parts.rules,
+    listening = Listening(
+        form=parts.form.name,
         endpoint=settings.hear.endpoint,
         scorer=detector if speaking is None else speaking.deaf_to_itself(detector),
+        interpreter=parts.interpreter,
+        desk=desk,
+        beat=beat,
+        gate=gate,
+        meant=None if gate is None else wake(settings),
+        speaking=(lambda: None) if conversing is None else conversing.heard_speaking,
+    )
+    return Dictation(
+        listening,
+        rules=parts.rules,
         interpreter=parts.interpreter,
         desk=desk,
         operator=settings.operator,
         render=renderer(settings, clock or Clock()),
         tell=tell,
-        beat=beat,
-        gate=gate,
         converse=None if conversing is None else conversing.happen,
-        speaking=(lambda: None) if conversing is None else conversing.heard_speaking,
-        meant=None if gate is None else wake(settings),
     )
 
 

@@ -24,10 +24,10 @@ from typing import Any
 from edge.app import AgentTold
 from edge.assembly import Parts
 from edge.config import MqttVersion
-from edge.dictation import Decided
 from edge.errors import Misconfigured, Unavailable
 from edge.hear.recording import Recording
 from edge.replay import replay
+from edge.told import Decided
 
 START_WITHIN_S = 20.0
 """A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from edge.delivery import LinkChanged
-from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.forms.form import Form
 from edge.headset import HeadsetTold
 from edge.headset import as_json as headset_line
 from edge.measure.scoring import Clip
 from edge.records import SAMPLE_RATE, Outcome, Verdict
+from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 
 STYLES = {
     Outcome.ACCEPT: "green",

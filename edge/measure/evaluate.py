@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 from edge.assembly import Parts, assemble, dictation, reading, take
 from edge.config import Settings
-from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.errors import UnreadableInput
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
@@ -25,6 +24,7 @@ from edge.measure.scoring import Clip, Result, mark
 from edge.measure.simulated_operator import Habits, SimulatedOperator
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
+from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 
 MADE_S = 60.0
 """Made noise comes in pieces of a minute, each with a seed of its own."""

@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edge.dictation import Decided
 from edge.errors import UnreadableInput
 from edge.records import SAMPLE_RATE, FieldValue, Outcome
+from edge.told import Decided
 
 FASTEST_TO_SLOWEST = 100
 """Percentiles are read off hundredths."""

@@ -17,7 +17,6 @@ from edge.agree.happenings import Heard
 from edge.agree.questions import judged
 from edge.agree.voices.espeak import WORDS_PER_MINUTE
 from edge.assembly import Parts, dictation, take
-from edge.dictation import Decided, Told
 from edge.forms.form import FormField
 from edge.forms.spoken import saying
 from edge.hear.recording import Recording
@@ -28,6 +27,7 @@ from edge.measure.reporting.lines import Conversation, Turn
 from edge.measure.scoring import Clip, Result, same
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Confirmation, Draft, FieldValue, Outcome, Reading, Verdict
+from edge.told import Decided, Told
 
 MOST_TURNS = 3
 """After so many answers a person is left in peace: the entry is parked, for somebody to look at."""

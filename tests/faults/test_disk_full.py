@@ -17,7 +17,6 @@ from typing import cast
 from edge.app import Agent
 from edge.assembly import Parts
 from edge.config import Keep, Settings
-from edge.dictation import CaptureResumed, CaptureStopped, Decided, Told
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.hear.recording import Recording
@@ -27,6 +26,7 @@ from edge.keep.disk import DiskFull, free_bytes
 from edge.keep.journal import Journal
 from edge.keep.reserve import RESERVE
 from edge.records import Frame, OutboxRow, Outcome
+from edge.told import CaptureResumed, CaptureStopped, Decided, Told
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance
 from tests.small_disk import Ballast, live_on_small_disk

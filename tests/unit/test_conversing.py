@@ -18,13 +18,15 @@ from edge.assembly import take
 from edge.config import Endpoint
 from edge.conversing import Audible, Conversing
 from edge.deliver.events import recorded
-from edge.dictation import Decided, Dictation, Told
+from edge.dictation import Dictation
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
+from edge.listening import Listening
 from edge.records import Closing, OutboxRow, Reading, ReceiptOutcome, Word
+from edge.told import Decided, Told
 from edge.understand.proposal import proposal
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
 from tests.sayings import utterance
@@ -190,18 +192,24 @@ def test_dictation_lets_the_conversation_agree_on_what_a_microphone_hears(tmp_pa
     async def play(desk: Desk) -> None:
         bench = Bench(desk, rules, undo_s=60)
         await bench.conversing.start()
-        dictation = Dictation(
-            rules=rules,
+        interpreter = ScriptedInterpreter(read(WHOLE, rules), read("yes", rules))
+        listening = Listening(
+            form=rules.form.name,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
-            interpreter=ScriptedInterpreter(read(WHOLE, rules), read("yes", rules)),
+            interpreter=interpreter,
+            desk=desk,
+            speaking=bench.conversing.heard_speaking,
+        )
+        dictation = Dictation(
+            listening,
+            rules=rules,
+            interpreter=interpreter,
             desk=desk,
             operator=None,
             render=render,
             tell=told.append,
-            beat=lambda: None,
             converse=bench.conversing.happen,
-            speaking=bench.conversing.heard_speaking,
         )
         async with asyncio.TaskGroup() as group:
             running = group.create_task(bench.conversing.run())

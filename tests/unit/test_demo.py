@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from edge.demo import BrokerKind, Count, broker, count
-from edge.dictation import Decided
 from edge.errors import Misconfigured
 from edge.records import Closing, FieldValue, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
+from edge.told import Decided
 
 FIELDS: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 

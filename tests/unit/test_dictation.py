@@ -11,14 +11,16 @@ import pytest
 from edge.agree.decide import Rules
 from edge.assembly import take
 from edge.config import Endpoint
-from edge.dictation import AlreadyKept, CaptureResumed, CaptureStopped, Decided, Dictation, SourceEnded, Told
+from edge.dictation import Dictation
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
+from edge.listening import Listening
 from edge.records import Entry, FieldValue, Minted, NotUnderstood, Outcome, Reading, Utterance
+from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
 from tests.sayings import utterance
 
@@ -45,16 +47,22 @@ class Bench:
         def beat() -> None:
             self.beats += 1
 
-        return Dictation(
-            rules=self.rules,
+        listening = Listening(
+            form=self.rules.form.name,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
+            interpreter=interpreter,
+            desk=desk,
+            beat=beat,
+        )
+        return Dictation(
+            listening,
+            rules=self.rules,
             interpreter=interpreter,
             desk=desk,
             operator="op-17",
             render=render,
             tell=self.tell,
-            beat=beat,
         )
 
     def hear(self, *sources: ScriptedSource, reads: ScriptedInterpreter) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from edge.delivery import LinkChanged
-from edge.dictation import Decided, SourceEnded
 from edge.display import discreet_teller, teller
 from edge.forms.form import Form
 from edge.records import (
@@ -24,6 +23,7 @@ from edge.records import (
     Verdict,
     Word,
 )
+from edge.told import Decided, SourceEnded
 
 SAID = ("seven", "four", "two")
 

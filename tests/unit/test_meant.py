@@ -13,12 +13,14 @@ import pytest
 from edge.agree.decide import Rules
 from edge.assembly import take
 from edge.config import Endpoint
-from edge.dictation import Decided, Dictation, Told
+from edge.dictation import Dictation
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.hear.gate import Gate
 from edge.keep.desk import Desk
+from edge.listening import Listening
 from edge.records import Entry, FieldValue, Minted, Segment
+from edge.told import Decided, Told
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
 
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
@@ -41,18 +43,23 @@ def heard(
     told: list[Told] = []
     interpreter = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
     with Desk(directory) as desk:
-        dictation = Dictation(
-            rules=rules,
+        listening = Listening(
+            form=rules.form.name,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
+            interpreter=interpreter,
+            desk=desk,
+            gate=Gate(push_to_talk=False),
+            meant=meant,
+        )
+        dictation = Dictation(
+            listening,
+            rules=rules,
             interpreter=interpreter,
             desk=desk,
             operator=None,
             render=render,
             tell=told.append,
-            beat=lambda: None,
-            gate=Gate(push_to_talk=False),
-            meant=meant,
         )
         asyncio.run(take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=live)]))
     return [one for one in told if isinstance(one, Decided)], interpreter

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from edge.config import Settings
-from edge.dictation import Decided
 from edge.errors import UnreadableInput
 from edge.measure.reporting import figures, made_with, measures
 from edge.measure.reporting.halves import Half, half, of_half
@@ -29,6 +28,7 @@ from edge.records import (
     Utterance,
     Verdict,
 )
+from edge.told import Decided
 from tests.details import TRUTH, heard, line
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from edge.dictation import Decided
 from edge.errors import UnreadableInput
 from edge.measure.scoring import Clip, Mark, Result, mark, read_manifest, tallies
 from edge.records import (
@@ -20,6 +19,7 @@ from edge.records import (
     Utterance,
     Verdict,
 )
+from edge.told import Decided
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 

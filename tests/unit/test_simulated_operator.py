@@ -10,7 +10,6 @@ import pytest
 
 from edge.assembly import Parts
 from edge.config import Settings
-from edge.dictation import Decided
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.hear.recording import Recording
@@ -32,6 +31,7 @@ from edge.records import (
     Utterance,
     Verdict,
 )
+from edge.told import Decided
 from tests.fakes import ScriptedInterpreter, reading
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edge.dictation import Decided
 from edge.errors import UnreadableInput
 from edge.measure.scoring import Mark, Result, same
 from edge.records import SAMPLE_RATE, FieldReading, FieldValue, Outcome, Reading
+from edge.told import Decided
 
 
 class _Written(BaseModel):
