@@ -227,11 +227,13 @@ def _plain(row: Row) -> dict[str, object]:
 
 
 def _table(found: list[Row]) -> Table:
-    table = Table(box=SIMPLE_HEAD, title=f"{len(found)} entries")
+    table = _narrow(f"{len(found)} entries")
     for heading in ("device", "number", "recorded, UTC"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("entry", "operator"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("entry", overflow="fold")
+    signed = any(row.operator for row in found)  # where nobody signs on, the room is the entries'
+    if signed:
+        table.add_column("operator", overflow="fold")
     table.add_column("state", no_wrap=True)
     for row in found:
         values = " ".join(f"{name}={value}" for name, value in row.fields.items())
@@ -240,15 +242,22 @@ def _table(found: list[Row]) -> Table:
             str(row.sequence),
             f"{row.recorded_at:%Y-%m-%d %H:%M:%S}",
             Text(f"{row.form} {values}"),  # as it is: what was dictated is no markup
-            Text(row.operator or ""),
+            *([Text(row.operator or "")] if signed else []),
             row.state,
         )
     return table
 
 
+def _narrow(title: str) -> Table:
+    """A table without edges and with one blank between columns, so that values stay whole on 80 columns."""
+    return Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+
+
 def _gaps(found: list[Progress]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
-    table = Table(box=SIMPLE_HEAD, title=f"{len(found)} devices, {lacking} with a gap")
+    table = _narrow(f"{len(found)} devices, {lacking} with a gap")
     for heading in ("device", "handled up to", "missing", "last heard, UTC"):
         table.add_column(heading, no_wrap=True)
     for progress in found:

@@ -394,7 +394,7 @@ def test_a_hand_off_that_stays_empty_says_so_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(queue.Empty):
         HandOff(3).take(0.1)
-    assert 0.08 < time.monotonic() - began < 1
+    assert 0.08 < time.monotonic() - began < 10
 
 
 def test_a_hand_off_keeps_the_newest() -> None:
