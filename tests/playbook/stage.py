@@ -34,7 +34,7 @@ class Stage:
         self._directory = directory
         self._now = 0.0
         self._form = "pallet-move"
-        self._manner = Manner()
+        self.manner = Manner()
         self._said: list[str] = []
         self._orders: list[Any] = []
         self._events: list[dict[str, Any]] = []
@@ -64,10 +64,10 @@ class Stage:
 
     def on_operators(self, listed: str) -> None:
         pairs = (pair.split("=") for pair in listed.split(","))
-        self._manner = replace(self._manner, operators={name.strip(): who.strip() for name, who in pairs})
+        self.manner = replace(self.manner, operators={name.strip(): who.strip() for name, who in pairs})
 
     def on_at_once(self) -> None:
-        self._manner = replace(self._manner, holds_sure=False)
+        self.manner = replace(self.manner, holds_sure=False)
 
     # What happens.
 
@@ -181,12 +181,12 @@ class Stage:
         if self._talk is None:
             self._journal = Journal.open(self._directory)
             render = partial(recorded, site="north", device="dock-3")
-            self._talk = Talk(self._rules, self._journal, render, lambda: self._now, self._manner)
+            self._talk = Talk(self.rules, self._journal, render, lambda: self._now, self.manner)
             self._tell(self._talk.start)
         return self._talk
 
     @property
-    def _rules(self) -> Rules:
+    def rules(self) -> Rules:
         ours = HERE / "forms" / f"{self._form}.schema.json"
         shipped = REPOSITORY / "schemas" / "forms" / f"{self._form}.schema.json"
         return Rules(Form.load(ours if ours.exists() else shipped), Catalogue.load(HERE / "catalogue"))

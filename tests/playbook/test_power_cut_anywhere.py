@@ -1,0 +1,66 @@
+"""The power is cut after any line of any play, and nobody answers any more: nothing is lost, nothing is made up.
+
+What is on disk at that moment is copied while the journal is open, which is what a power cut leaves; another device
+starts from the copy.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge.agree.decide import Rules
+from edge.agree.states import State
+from edge.agree.telling import Manner
+from edge.deliver.events import recorded
+from edge.keep.journal import Journal
+from edge.records import Act
+from edge.talk import Talk
+from tests.playbook.script import DOES, lines
+from tests.playbook.stage import Stage
+
+PLAYS = sorted((Path(__file__).parent / "plays").glob("*.play"))
+
+FOR_EVER = 100
+"""More deadlines in a row than any question may have."""
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    set_up = Stage(tmp_path / "state")
+    yield set_up
+    set_up.leave()
+
+
+@pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.stem)
+def test_what_was_open_when_the_power_was_cut_is_asked_and_then_kept_for_a_person(
+    play: Path, stage: Stage, tmp_path: Path
+) -> None:
+    for line in lines(play):
+        stage.act(line)
+        if line.rule in DOES:
+            image = tmp_path / f"after-line-{line.number}"
+            shutil.copytree(tmp_path / "state", image)
+            left_alone(image, stage.rules, stage.manner)
+
+
+def left_alone(image: Path, rules: Rules, manner: Manner) -> None:
+    """Start from `image`, and let every deadline pass in silence."""
+    with Journal.open(image) as journal:
+        opened, committed = journal.conversation().draft, journal.last_sequence()
+        device = Talk(rules, journal, partial(recorded, site="north", device="dock-3"), lambda: 0.0, manner)
+        device.start()
+        assert device.state is not State.HELD, "what was held would be committed in silence"
+        for _ in range(FOR_EVER):
+            if device.due is not None:
+                device.expire()
+        assert device.due is None, "it would ask for ever"
+        assert journal.last_sequence() == committed, "silence made an entry"
+        assert list(journal.unread()) == [], "what was said is forgotten"
+        if opened is not None and opened.act is Act.RECORD:
+            waiting = [kept.utterance_id for kept in journal.under_review()]
+            assert opened.utterance_id in waiting, "what was open is with nobody"
