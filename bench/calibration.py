@@ -1,9 +1,9 @@
-"""Whether a confidence is the probability it claims to be: `python -m bench.calibration DETAILS`.
+"""Whether a confidence is the probability it claims to be: `python -m bench.calibration DETAILS...`.
 
-`DETAILS` is what `dockvoice evaluate MANIFEST --details DETAILS` wrote. The speakers are halved by the SHA-256 of their
-name. A curve is fitted on the first half (those that are even), and every figure is also given for the other, which
-nothing was fitted on. Fitted again after a change of recogniser, grammar or parser, the curve goes into
-`edge/understand/calibration.py`.
+Each of `DETAILS` is what `dockvoice evaluate MANIFEST --details DETAILS` wrote; a recording in several counts once. The
+speakers are halved by the SHA-256 of their name. Curves are fitted on the first half (those that are even), and every
+figure is also given for the other, which nothing was fitted on. Fitted again after a change of recogniser, grammar or
+parser, the curves go into `edge/understand/calibration.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from edge.config import Settings, load
 from edge.forms.form import Form, forms_in
+from edge.forms.spoken.confusable import Rival, rivalry
 from edge.measure.reporting.intervals import Interval, wilson
 from edge.measure.reporting.lines import Line, read_lines
 from edge.understand.calibration import VOSK, Curve, log_odds
@@ -35,10 +36,13 @@ PULL = 1.0
 """How strongly, as the inverse variance of both parameters."""
 
 PULL_OF_KINDS = 3.0
-"""The same for the curve of one kind of field, towards that of all."""
+"""The same for the curve of one kind of rival or field, towards that of all."""
 
 STEPS = 100
 """Newton's method needs about eight."""
+
+SHORTEST = 1e-6
+"""The part of one of its steps below which nothing is left to gain."""
 
 LEAST = 1e-4
 """A probability in a loss: one overconfident reading must not drown the others."""
@@ -49,9 +53,15 @@ class Read:
     """One field of a clip: how sure, and whether right."""
 
     kind: str
+    rival: Rival
     speaker: str
     share: float
     right: bool
+
+    @property
+    def confidence(self) -> float:
+        """What the curves in use make of the share."""
+        return VOSK[self.rival].probability(self.share)
 
     @property
     def is_fitted(self) -> bool:
@@ -62,10 +72,11 @@ class Read:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.calibration", description=__doc__)
-    parser.add_argument("details", type=Path)
-    details: Path = parser.parse_args().details
+    parser.add_argument("details", type=Path, nargs="+")
+    details: list[Path] = parser.parse_args().details
     settings = load(Settings, None)
-    reads = list(fields(read_lines(details), forms_in(settings.forms_directory)))
+    lines = {Path(line.audio).name: line for path in details for line in read_lines(path)}
+    reads = list(fields(lines.values(), forms_in(settings.forms_directory)))
     fitted, others = [one for one in reads if one.is_fitted], [one for one in reads if not one.is_fitted]
     for name, half in (("speakers of the fit", fitted), ("other speakers", others)):
         print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {wrong(half)}")
@@ -81,8 +92,9 @@ def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[Read]:
             continue
         for name, one in line.heard[0].readings.items():
             if one.value is not None and not one.rivals:
-                kind = forms[line.form][name].spoken
-                yield Read(kind, line.speaker or "", VOSK.share(one.confidence), said.get(name) == one.value)
+                kind, rival = forms[line.form][name].spoken, rivalry(one.value, one.runner_up)
+                share = VOSK[rival].share(one.confidence)
+                yield Read(kind, rival, line.speaker or "", share, said.get(name) == one.value)
 
 
 def wrong(reads: Iterable[Read]) -> int:
@@ -94,9 +106,9 @@ def print_reliability(reads: Sequence[Read]) -> None:
     """How often fields of about the same confidence were right, with the 95 % interval of so few."""
     print(f"{'confidence':>13} {'n':>5} {'told':>7} {'right':>7}  95 % interval")
     for low, high in pairwise(EDGES):
-        row = [one for one in reads if low <= VOSK.probability(one.share) < high]
+        row = [one for one in reads if low <= one.confidence < high]
         if row:
-            told = float(np.mean([VOSK.probability(one.share) for one in row]))
+            told = float(np.mean([one.confidence for one in row]))
             right = len(row) - wrong(row)
             reach = cast("Interval", wilson(right, len(row)))
             print(
@@ -106,20 +118,36 @@ def print_reliability(reads: Sequence[Read]) -> None:
 
 
 def print_curves(fitted: Sequence[Read], others: Sequence[Read]) -> None:
-    """The curve for all kinds and one for each, and which of them tells more of the other speakers."""
+    """The curve for all, one for each kind of field and of rival, and which of them tell more of the other speakers."""
     pooled = fit(fitted, SHARE_ITSELF, PULL)
-    kinds = sorted({one.kind for one in fitted})
-    own = {kind: fit([one for one in fitted if one.kind == kind], pooled, PULL_OF_KINDS) for kind in kinds}
-    print(f"\nfitted: all kinds {told(pooled)}" + "".join(f"; {kind} {told(curve)}" for kind, curve in own.items()))
+    of_kinds = apart(fitted, pooled, lambda one: one.kind)
+    of_rivals = apart(fitted, pooled, lambda one: one.rival)
+    print(f"\nfitted: all {told(pooled)}")
+    for name, curve in {**of_kinds, **of_rivals}.items():
+        n, bad = sizes(fitted, name)
+        print(f"  {name:>12} {told(curve)}; {n} fields, {bad} wrong")
     print("loss (nats a field) on the other speakers, less is better:")
     by: dict[str, Callable[[Read], Curve]] = {
         "share itself": lambda _: SHARE_ITSELF,
-        "in use": lambda _: VOSK,
+        "in use": lambda one: VOSK[one.rival],
         "one curve": lambda _: pooled,
-        "one each": lambda one: own.get(one.kind, pooled),
+        "by field": lambda one: of_kinds.get(one.kind, pooled),
+        "by rival": lambda one: of_rivals.get(one.rival, pooled),
     }
-    for name, curve in by.items():
-        print(f"  {name:>12} {loss(others, curve):.4f}")
+    for name, curve_of in by.items():
+        print(f"  {name:>12} {loss(others, curve_of):.4f}")
+
+
+def apart(reads: Sequence[Read], pooled: Curve, kind: Callable[[Read], str]) -> dict[str, Curve]:
+    """A curve for each kind, drawn to that of all."""
+    kinds = sorted({kind(one) for one in reads})
+    return {name: fit([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds}
+
+
+def sizes(reads: Sequence[Read], name: str) -> tuple[int, int]:
+    """How many fields are of a kind, and how many of these are wrong."""
+    some = [one for one in reads if name in {one.kind, one.rival}]
+    return len(some), wrong(some)
 
 
 def told(curve: Curve) -> str:
@@ -128,16 +156,27 @@ def told(curve: Curve) -> str:
 
 
 def fit(reads: Sequence[Read], drawn_to: Curve, pull: float) -> Curve:
-    """The likeliest curve, drawn to another one: logistic regression with a ridge, by Newton's method."""
+    """The likeliest curve, drawn to another one: logistic regression with a ridge, by Newton's method.
+
+    Where a whole step would go too far, half of it is tried, and so on.
+    """
     odds = np.array([[1.0, log_odds(one.share)] for one in reads])
     right = np.array([one.right for one in reads], float)
     prior = np.array([drawn_to.offset, drawn_to.slope])
+
+    def cost(weights: NDArray[np.float64]) -> float:
+        signs = np.where(right == 1, -1.0, 1.0)
+        return float(np.sum(np.logaddexp(0, signs * (odds @ weights))) + pull / 2 * np.sum((weights - prior) ** 2))
+
     weights: NDArray[np.float64] = prior.copy()
     for _ in range(STEPS):
         probable = 1 / (1 + np.exp(-odds @ weights))
         gradient = odds.T @ (right - probable) - pull * (weights - prior)
         curvature = (odds * (probable * (1 - probable))[:, None]).T @ odds + pull * np.eye(2)
-        weights = weights + np.linalg.solve(curvature, gradient)
+        step, part = np.linalg.solve(curvature, gradient), 1.0
+        while part > SHORTEST and cost(weights + part * step) > cost(weights):
+            part /= 2
+        weights = weights + part * step
     return Curve(float(weights[0]), float(weights[1]))
 
 

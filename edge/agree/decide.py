@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from edge.agree.policy import BALANCED, Policy, demanded, is_safe
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, FormField
+from edge.forms.spoken.english import ENGLISH
+from edge.forms.spoken.language import Language
 from edge.records import (
     Acoustics,
     Act,
@@ -47,6 +49,8 @@ class Rules:
     minimum_confidence: float | None = None
     """From 0 to 1: a field less sure is asked for, whatever the policy says; None: what the policy says."""
     policy: Policy = BALANCED
+    language: Language = ENGLISH
+    """The language that the operator speaks."""
 
     @property
     def demands(self) -> Policy:

@@ -8,7 +8,7 @@ A form's file is JSON Schema 2020-12 in a stated subset (`subset.py`, told to au
   `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`, `check_digit`, `last_digits`,
   `exception`), `x-languages`;
 - an integer field: `type`, `title`, `description`, `$comment`, `minimum`, `maximum`, `x-voice` (`labels`, `spoken`,
-  `ask`, `readback`, `units`, `usual`), `x-languages` (language to `labels` and `units`, for transcripts).
+  `ask`, `readback`, `units`, `usual`), `x-languages` (language to `labels` and `units`, for transcripts, and `ask`).
 
 Any other keyword is refused by name and JSON pointer, and all faults of a file are told at once.
 """
@@ -45,6 +45,8 @@ class Wording:
 
     labels: tuple[str, ...]
     units: tuple[str, ...]
+    ask: str | None = None
+    """The question for the field; None: its label asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,7 @@ def _languages(keywords: Mapping[str, Any]) -> Mapping[str, Wording]:
     spoken = keywords.get("x-languages", {})
     return MappingProxyType(
         {
-            code: Wording(tuple(wording.get("labels", ())), tuple(wording.get("units", ())))
+            code: Wording(tuple(wording.get("labels", ())), tuple(wording.get("units", ())), wording.get("ask"))
             for code, wording in spoken.items()
         }
     )

@@ -48,12 +48,14 @@ def _voice(spoken: list[Spoken], **more: Any) -> dict[str, Any]:
 
 
 def _written(*parts: str) -> dict[str, Any]:
-    """`x-languages`: by language, the words of a field that transcripts carry."""
+    """`x-languages`: by language, the words of a field that transcripts carry, and the question for it."""
     wording = {part: {"type": "array", "items": WRITTEN, "minItems": 1, "uniqueItems": True} for part in parts}
+    others = {**wording, "ask": TEXT}  # in English the field itself has its question
     return {
         "type": "object",
         "properties": {
-            code: _object([] if code == "en" else ["labels"], wording) | {"minProperties": 1} for code in LANGUAGES
+            code: _object([], wording) | {"minProperties": 1} if code == "en" else _object(["labels"], others)
+            for code in LANGUAGES
         },
         "additionalProperties": False,
     }

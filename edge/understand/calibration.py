@@ -1,14 +1,19 @@
 """How likely a field is right, given the share of all that was likely in which it has its value.
 
-The share is a good guess, and a little too modest at its upper end. One curve serves every kind of field: fitted apart
-for digits, numbers and letters, the curves were worse on voices that they were not fitted on (`bench/calibration.py`
-prints both). The form is Platt's: Platt, "Probabilistic outputs for support vector machines", 1999.
+What else it may have been tells as much as the share: a value from which a sound may have been lost (60 for 16) is
+wrong far more often than one in which that sound was heard, at the same share. So there is a curve for each kind of
+rival; on voices that they were not fitted on, these told more than one for all (`bench/calibration.py` prints both).
+The form is Platt's: Platt, "Probabilistic outputs for support vector machines", 1999.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from edge.forms.spoken.confusable import Rival
 
 CERTAIN = 0.999
 """Shares beyond are counted as this: a few hundred readings cannot tell one error in a thousand from none."""
@@ -36,6 +41,15 @@ def log_odds(share: float, certain: float = CERTAIN) -> float:
     return math.log(held / (1 - held))
 
 
-VOSK = Curve(offset=-0.09, slope=1.43)
-"""Fitted on half of the dev set's speakers (540 fields, 11 of them wrong), those whose name has an even SHA-256:
-`dockvoice evaluate MANIFEST --details dev.jsonl; python -m bench.calibration dev.jsonl`."""
+VOSK: Mapping[Rival, Curve] = MappingProxyType(
+    {
+        Rival.NONE: Curve(offset=-0.11, slope=1.30),
+        Rival.LESS: Curve(offset=0.43, slope=1.58),
+        Rival.MORE: Curve(offset=-1.42, slope=0.72),
+        Rival.ALIKE: Curve(offset=-0.18, slope=1.09),
+        Rival.LETTER: Curve(offset=0.57, slope=1.63),
+        Rival.OTHER: Curve(offset=-0.38, slope=0.83),
+    }
+)
+"""Fitted on half of the speakers, those whose name has an even SHA-256: on their clips of the dev set, and of the
+repository's own set in made noise. `python -m bench.calibration DETAILS...` fits them."""

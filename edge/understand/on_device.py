@@ -8,6 +8,7 @@ from edge.config import Engine, Settings
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
+from edge.forms.spoken import command_phrases
 from edge.forms.spoken.conversational import conversational
 from edge.ports import Interpreter
 from edge.understand.models import Model, located, named
@@ -15,22 +16,24 @@ from edge.understand.pocketsphinx_interpreter import PocketsphinxInterpreter
 from edge.understand.vosk_interpreter import VoskInterpreter
 
 
-def interpreter(settings: Settings, form: Form, catalogue: Catalogue) -> Interpreter:
+def interpreter(settings: Settings, form: Form, catalogue: Catalogue, *, converses: bool = False) -> Interpreter:
     """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
 
+    With `converses` it expects commands, answers and corrections besides whole sentences.
     Raises Misconfigured where the weights asked for are unknown or not here, or a word of the form cannot be heard.
     """
     wanted = settings.understand
+    names = tuple(settings.agree.operators)
+    commands = command_phrases(names) if converses else ()
     if wanted.engine is Engine.POCKETSPHINX:
-        return PocketsphinxInterpreter(form, catalogue)
+        return PocketsphinxInterpreter(form, catalogue, commands)
     model = _vosk(wanted.model)
     weights = located(model, settings.models)
     if weights is not None:
-        names = tuple(settings.agree.operators)
-        besides = conversational(form, catalogue, names) if settings.agree.conversation else ()
+        besides = conversational(form, catalogue, names) if converses else ()
         return VoskInterpreter(weights, form, catalogue, besides)
     if wanted.engine == "auto":
-        return PocketsphinxInterpreter(form, catalogue)
+        return PocketsphinxInterpreter(form, catalogue, commands)
     raise Misconfigured(
         f"understand.model = {model.name!r}: its weights are not in {settings.models}; "
         f"run `dockvoice models get {model.name}`, or set understand.engine to 'auto' or 'pocketsphinx'"

@@ -1,13 +1,14 @@
 """Pocketsphinx, the recogniser of last resort: its weights come inside its wheel, so it is always there.
 
-It hears only sentences of the form's grammar, and forces whatever was said into one, or hears nothing.
+It hears only sentences of the form's grammar, in a conversation also commands and answers; it forces whatever was said
+into one of these, or hears nothing.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pocketsphinx
@@ -45,11 +46,14 @@ class PocketsphinxInterpreter:
 
     name = NAME
 
-    def __init__(self, form: Form, catalogue: Catalogue) -> None:
-        """Load the weights. Raises Misconfigured where they do not know a word of the form."""
+    def __init__(self, form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> None:
+        """Load the weights; with `commands`, those are heard too, and answers without a label.
+
+        Raises Misconfigured where the weights do not know a word of the form or of a command.
+        """
         self._form = form
         self._catalogue = catalogue
-        grammar = jsgf(form, catalogue)
+        grammar = jsgf(form, catalogue, commands)
         words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
         self._compiler = _decoder()  # kept: the compiled grammar uses its tables
         refuse_unhearable(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
-from edge.forms.spoken import command, corrects, exception, read
+from edge.forms.spoken import command, corrects, exception, read, takes_back
+from edge.forms.spoken.english import ENGLISH
+from edge.forms.spoken.language import Language
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
 from edge.understand.talk import is_talk
 
@@ -15,30 +17,38 @@ UNKNOWN = "[unk]"
 """What a recogniser writes for speech that is none of the words it listens for."""
 
 
-def proposal(interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue) -> Reading:
+def proposal(
+    interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH
+) -> Reading:
     """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value."""
-    return proposed(interpreter, form, words, read(words, form, catalogue))
+    return proposed(interpreter, form, words, read(words, form, catalogue, language), language)
 
 
-def proposed(interpreter: str, form: Form, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Reading:
+def proposed(
+    interpreter: str,
+    form: Form,
+    words: Sequence[Word],
+    fields: Mapping[str, FieldReading],
+    language: Language = ENGLISH,
+) -> Reading:
     """The reading of `words`, which were read to `fields`."""
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
-    if not fields:
-        return asked(interpreter, form, words)
+    if not fields or takes_back(words, language):
+        return asked(interpreter, form, words, language)
     whole = all(field.name in fields for field in form.fields if field.required)
     # A whole sentence stands for itself, however it begins.
-    act = Act.AMEND if corrects(words) and not whole else Act.RECORD
+    act = Act.AMEND if corrects(words, language) and not whole else Act.RECORD
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
 
 
-def asked(interpreter: str, form: Form, words: Sequence[Word]) -> Reading:
+def asked(interpreter: str, form: Form, words: Sequence[Word], language: Language = ENGLISH) -> Reading:
     """The reading of `words` that name no field: an exception of the form, a command, or nothing for the device."""
-    if exceptional := exception(words, form):
+    if exceptional := exception(words, form, language):
         return Reading(interpreter, form.name, tuple(words), exceptional, act=Act.AMEND)
-    if (said := command(words)) is not None:
+    if (said := command(words, language)) is not None:
         return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
-    reason = NotUnderstood.TALK if is_talk(words, form) else NotUnderstood.NOT_DICTATION
+    reason = NotUnderstood.TALK if is_talk(words, form, language) else NotUnderstood.NOT_DICTATION
     return Reading(interpreter, form.name, tuple(words), {}, reason)
 
 

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from edge.forms.form import Form
 from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import fold
+from edge.forms.spoken.language import Language, fold
 from edge.forms.spoken.lexicon import Mark, Part, lexicon, marks, tokens
 from edge.records import Word
 
@@ -25,24 +25,25 @@ FIGURES_IN_A_ROW = 3
 """From here on somebody dictates without labels: "three two two, five, yankee". Talk has two at most ("two eight")."""
 
 
-def is_talk(words: Sequence[Word], form: Form) -> bool:
+def is_talk(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> bool:
     """Whether words that make no field were plainly not meant for the device."""
-    parts = list(marks(list(tokens(words, ENGLISH)), lexicon(form, ENGLISH)))
+    parts = list(marks(list(tokens(words, language)), lexicon(form, language)))
     if len(words) < FEWEST_WORDS or any(mark.part in {Part.LABEL, Part.UNIT, Part.CUE} for mark in parts):
         return False
     said = [fold(token.text) for mark in parts if mark.part is not Part.HESITATION for token in mark.tokens]
-    return _strange(said) >= FEWEST_STRANGE and _longest_run(parts) < FIGURES_IN_A_ROW
+    return _strange(said, language) >= FEWEST_STRANGE and _longest_run(parts, language) < FIGURES_IN_A_ROW
 
 
-def _strange(said: Iterable[str]) -> int:
-    return sum(not ENGLISH.tells(word) for word in said)
+def _strange(said: Iterable[str], language: Language) -> int:
+    return sum(not language.tells(word) for word in said)
 
 
-def _longest_run(parts: Iterable[Mark]) -> int:
+def _longest_run(parts: Iterable[Mark], language: Language) -> int:
     """How many words that are a figure stand in a row, at most."""
-    figures = (_is_figure(token.text) for mark in parts if mark.part is not Part.HESITATION for token in mark.tokens)
+    said = (token.text for mark in parts if mark.part is not Part.HESITATION for token in mark.tokens)
+    figures = (_is_figure(word, language) for word in said)
     return max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
 
 
-def _is_figure(word: str) -> bool:
-    return word not in ENGLISH.common and ENGLISH.numbers.is_part(word)
+def _is_figure(word: str, language: Language) -> bool:
+    return word not in language.common and language.numbers.is_part(fold(word))

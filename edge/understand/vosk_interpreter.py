@@ -24,10 +24,12 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import expected, phrases, read
+from edge.forms.spoken.confusable import rivalry
 from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
 from edge.understand.alternatives import Alternative, most_likely
 from edge.understand.attention import ListeningAhead, Speculation
 from edge.understand.calibration import VOSK
+from edge.understand.homophones import told_apart
 from edge.understand.proposal import UNKNOWN, proposed, refuse_unhearable
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
@@ -52,6 +54,7 @@ class VoskInterpreter:
         self.speculation = Speculation()
         self._form = form
         self._catalogue = catalogue
+        self._converses = bool(besides)
         self._model = _loaded(weights)
         sentences = (*phrases(form, catalogue), *besides)
         refuse_unhearable(self.name, form, sentences, lambda word: self._model.vosk_model_find_word(word) >= 0)
@@ -68,7 +71,7 @@ class VoskInterpreter:
         return _Hearing(vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar), speed)
 
     def _judge(self, reading: Reading) -> Expectation:
-        return expected(reading.words, reading.fields, self._form, self._catalogue)
+        return expected(reading.words, reading.fields, self._form, self._catalogue, converses=self._converses)
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
         words, fields = most_likely(hearings, lambda words: read(words, self._form, self._catalogue))
@@ -118,14 +121,17 @@ class _Hearing:
 
     def _words(self, alternative: Mapping[str, Any]) -> tuple[Word, ...]:
         said = alternative.get("result", ())
-        return tuple(Word(one["word"], one["start"] * self._speed, one["end"] * self._speed, 1.0) for one in said)
+        return told_apart(
+            [Word(one["word"], one["start"] * self._speed, one["end"] * self._speed, 1.0) for one in said]
+        )
 
     def _stretched(self, pcm: bytes, *, last: bool = False) -> bytes:
         return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
 
 
 def _calibrated(field: FieldReading) -> FieldReading:
-    return replace(field, confidence=VOSK.probability(field.confidence), calibrated=True)
+    curve = VOSK[rivalry(field.value, field.runner_up)]
+    return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
 
 
 def _loaded(weights: Path) -> Any:

@@ -29,7 +29,7 @@ from edge.agree.states import AGREEING, Event, leads
 from edge.agree.telling import Manner
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
-from edge.records import Closing, LastEntry, ReceiptOutcome, Word
+from edge.records import Closing, LastEntry, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -69,8 +69,8 @@ others = st.sampled_from(
         Link(up=True),
         Hardware("headset_lost"),
         Hardware("headset_lost", healed=True),
-        Answered("e1", ReceiptOutcome.REFUSED, ("not_on_site",)),
-        Answered("e1", ReceiptOutcome.APPLIED),
+        Answered(Receipt("e1", ReceiptOutcome.REFUSED, ("not_on_site",))),
+        Answered(Receipt("e1", ReceiptOutcome.APPLIED)),
     ]
 )
 
@@ -83,7 +83,7 @@ class Walk:
         self.take(Started())
 
     def take(self, happening: Happening) -> None:
-        before, event = self.dialogue.state, event_of(happening, RULES.demands.minimum)
+        before, event = self.dialogue.state, event_of(happening, RULES)
         orders = self.dialogue.take(happening)
         allowed = leads(before, event)
         if event is Event.NOISE:  # talk that answers a question is none

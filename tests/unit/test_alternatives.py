@@ -6,6 +6,7 @@ import pytest
 
 from edge.records import FieldReading, FieldValue, Word
 from edge.understand.alternatives import REACH, TEMPERATURE, Alternative, most_likely
+from edge.understand.proposal import UNKNOWN
 
 
 def words(text: str, confidence: float = 1.0) -> tuple[Word, ...]:
@@ -18,12 +19,12 @@ def alternative(text: str, behind: float = 0.0) -> Alternative:
 
 
 def read(said: Sequence[Word]) -> Mapping[str, FieldReading]:
-    """Each word is `field=value`; "?" is a word for the field that means nothing, "a|b" either; others nothing."""
+    """Each word is `field=value`; "?" and "[unk]" mean nothing for it, "a|b" either; other words name no field."""
     return {name: meaning(value) for name, _, value in (word.text.partition("=") for word in said) if value}
 
 
 def meaning(value: str) -> FieldReading:
-    known: list[FieldValue] = [] if value == "?" else list(value.split("|"))
+    known: list[FieldValue] = [] if value in {"?", UNKNOWN} else list(value.split("|"))
     return FieldReading(known[0] if known else None, (value,), 1.0, tuple(known[1:]))
 
 
@@ -48,14 +49,49 @@ def test_what_most_alternatives_leave_out_is_doubted() -> None:
     assert confidences([alternative("dock=B"), alternative("um", 0.1)])["dock"] == pytest.approx(0.525, abs=0.001)
 
 
-def test_words_that_mean_no_value_count_against_one() -> None:
-    assert confidences([alternative("dock=B"), alternative("dock=?")])["dock"] == pytest.approx(0.5)
+def test_words_that_mean_no_value_are_hardly_what_was_said() -> None:
+    fields = most_likely([[alternative("dock=?"), alternative("dock=B", 1)]], read)[1]
+    assert fields["dock"].value == "B"
+    assert fields["dock"].confidence == pytest.approx(0.964, abs=0.001)
 
 
-def test_a_value_among_rivals_is_not_that_value() -> None:
+def test_words_that_mean_no_value_are_what_was_said_where_nothing_else_is_near() -> None:
+    near_enough_to_be_read = REACH / TEMPERATURE - 0.01
+    fields = most_likely([[alternative("dock=?"), alternative("dock=B", near_enough_to_be_read)]], read)[1]
+    assert (fields["dock"].value, fields["dock"].runner_up) == (None, "B")
+
+
+def test_words_beyond_the_grammar_count_against_a_value_as_they_are() -> None:
+    fields = most_likely([[alternative("dock=[unk]"), alternative("dock=B")]], read)[1]
+    assert fields["dock"].value is None
+    assert fields["dock"].confidence == pytest.approx(0.5)
+
+
+def test_a_field_left_out_is_not_made_up_for() -> None:
+    fields = most_likely([[alternative("dock=B"), alternative("dock=B quantity=4", 0.5)]], read)[1]
+    assert fields.keys() == {"dock"}
+
+
+def test_what_may_mean_either_value_says_nothing_as_to_which() -> None:
+    clear = most_likely([[alternative("dock=B"), alternative("dock=D", 1)]], read)[1]
+    fields = most_likely([[alternative("dock=B"), alternative("dock=D", 1), alternative("dock=D|B", 0.5)]], read)[1]
+    assert (fields["dock"].value, fields["dock"].runner_up) == ("B", "D")
+    assert fields["dock"].confidence == pytest.approx(clear["dock"].confidence)
+
+
+def test_a_value_that_only_an_ambiguous_alternative_has_is_no_runner_up() -> None:
     fields = most_likely([[alternative("dock=B"), alternative("dock=B|D", 1)]], read)[1]
-    assert fields["dock"].confidence == pytest.approx(0.731, abs=0.001)
-    assert fields["dock"].runner_up is None
+    assert (fields["dock"].confidence, fields["dock"].runner_up) == (1.0, None)
+
+
+def test_a_value_that_nothing_but_its_rival_is_clear_against_is_not_believed() -> None:
+    fields = most_likely([[alternative("dock=B|D"), alternative("dock=D", 1)]], read)[1]
+    assert (fields["dock"].value, fields["dock"].rivals, fields["dock"].confidence) == ("B", ("D",), 0.0)
+
+
+def test_where_either_value_is_likeliest_both_are_given() -> None:
+    fields = most_likely([[alternative("dock=B|D")]], read)[1]
+    assert (fields["dock"].value, fields["dock"].rivals) == ("B", ("D",))
 
 
 def test_without_an_alternative_there_is_no_doubt_and_no_runner_up() -> None:

@@ -3,26 +3,40 @@ from __future__ import annotations
 import pytest
 
 from bench.calibration import PULL, SHARE_ITSELF, Read, fit, loss
+from edge.forms.spoken.confusable import Rival
 from edge.understand.calibration import VOSK, Curve
 
 
+def test_there_is_a_curve_for_every_kind_of_rival() -> None:
+    assert set(VOSK) == set(Rival)
+
+
+@pytest.mark.parametrize("curve", VOSK.values(), ids=str)
 @pytest.mark.parametrize("share", [-0.5, 0.0, 1.0, 2.0])
-def test_a_share_at_or_beyond_the_ends_still_has_a_probability(share: float) -> None:
-    assert 0 < VOSK.probability(share) < 1
+def test_a_share_at_or_beyond_the_ends_still_has_a_probability(share: float, curve: Curve) -> None:
+    assert 0 < curve.probability(share) < 1
 
 
-def test_a_greater_share_is_never_less_likely_right() -> None:
-    chances = [VOSK.probability(hundredths / 100) for hundredths in range(101)]
+@pytest.mark.parametrize("curve", VOSK.values(), ids=str)
+def test_a_greater_share_is_never_less_likely_right(curve: Curve) -> None:
+    chances = [curve.probability(hundredths / 100) for hundredths in range(101)]
     assert chances == sorted(chances)
 
 
+@pytest.mark.parametrize("curve", VOSK.values(), ids=str)
 @pytest.mark.parametrize("share", [0.002, 0.3, 0.5, 0.75, 0.9, 0.99, 0.998])
-def test_the_share_can_be_had_back(share: float) -> None:
-    assert VOSK.share(VOSK.probability(share)) == pytest.approx(share, abs=1e-6)
+def test_the_share_can_be_had_back(share: float, curve: Curve) -> None:
+    assert curve.share(curve.probability(share)) == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.95, 0.999])
+def test_a_value_of_which_a_sound_may_have_been_lost_is_believed_least(share: float) -> None:
+    lost, heard = VOSK[Rival.MORE].probability(share), VOSK[Rival.LESS].probability(share)
+    assert lost == min(curve.probability(share) for curve in VOSK.values()) < heard
 
 
 def reads(share: float, right: int, wrong: int) -> list[Read]:
-    return [Read("digits", "somebody", share, number < right) for number in range(right + wrong)]
+    return [Read("digits", Rival.NONE, "somebody", share, number < right) for number in range(right + wrong)]
 
 
 def test_a_fit_finds_how_often_readings_were_right() -> None:
@@ -36,6 +50,13 @@ def test_a_fit_finds_how_often_readings_were_right() -> None:
 def test_a_few_readings_hardly_bend_what_is_believed_without_them() -> None:
     curve = fit(reads(0.9, 3, 0), Curve(0.0, 1.0), PULL)
     assert curve.probability(0.5) == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_fit_ends_where_few_are_right_though_they_seemed_sure() -> None:
+    few = reads(0.999, 2, 8)
+    curve = fit(few, SHARE_ITSELF, PULL)
+    assert loss(few, lambda _: curve) < loss(few, lambda _: SHARE_ITSELF)
+    assert abs(curve.slope) < 10
 
 
 def test_readings_that_are_all_right_make_nothing_certain() -> None:

@@ -16,6 +16,7 @@ from edge.records import (
     SAMPLE_RATE,
     Act,
     Closing,
+    Command,
     FieldReading,
     Hallucination,
     NotUnderstood,
@@ -223,6 +224,29 @@ def test_a_whole_entry_that_the_parser_finds_costs_no_text_model(trial: Trial) -
     assert values(reading) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
     assert reading.not_understood is None
     assert not model.asked
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "act", "command"),
+    [
+        ("en", "Scratch that.", Act.CANCEL, None),
+        ("de", "Ja.", Act.YES, None),
+        ("fr", "Combien en attente ?", Act.COMMAND, Command.HOW_MANY_WAITING),
+        ("es", "¿Cuántos en espera?", Act.COMMAND, Command.HOW_MANY_WAITING),
+        ("it", "Annulla.", Act.CANCEL, None),
+    ],
+)
+def test_a_command_needs_no_text_model_in_any_language(
+    trial: Trial, language: str, text: str, act: Act, command: Command | None
+) -> None:
+    model = TextModel(Unavailable("must not be asked"))
+    reading = trial.read(written(text), model, language=language)
+    assert (reading.act, reading.command, model.asked) == (act, command, [])
+
+
+def test_a_correction_is_known_as_one_in_the_language_that_is_spoken(trial: Trial) -> None:
+    reading = trial.read(written("Nein, fünfzehn Stück."), language="de")
+    assert (reading.act, values(reading)) == (Act.AMEND, {"quantity": 15})
 
 
 @pytest.mark.parametrize(

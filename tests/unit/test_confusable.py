@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.agree.confusable import sound_alike, swallowed
+from edge.forms.spoken.confusable import Rival, rivalry, sound_alike, swallowed
 from edge.records import FieldValue
 
 LOST: list[tuple[FieldValue, FieldValue]] = [
@@ -44,3 +44,24 @@ def test_the_letters_of_the_e_set_sound_alike(one: str, other: str) -> None:
 @pytest.mark.parametrize(("one", "other"), [("A", "H"), ("B", "F"), (3, 3), ("742", "743")])
 def test_others_do_not(one: FieldValue, other: FieldValue) -> None:
     assert not sound_alike(one, other)
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "rival"),
+    [
+        ("B", None, Rival.NONE),
+        (None, "B", Rival.NONE),
+        (60, 16, Rival.MORE),
+        (16, 60, Rival.LESS),
+        ("99", "999", Rival.MORE),
+        ("999", "99", Rival.LESS),
+        ("B", "D", Rival.ALIKE),
+        ("A", "H", Rival.LETTER),
+        ("E", "A", Rival.LETTER),
+        ("742", "752", Rival.OTHER),
+        (12, 20, Rival.OTHER),
+        ("damaged", "missing", Rival.OTHER),
+    ],
+)
+def test_what_the_likeliest_other_value_is(value: FieldValue | None, other: FieldValue | None, rival: Rival) -> None:
+    assert rivalry(value, other) is rival

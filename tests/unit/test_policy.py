@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded
+from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded, is_safe
 from edge.config import PolicyName
 from edge.forms.check_digits import Gs1
 from edge.forms.form import Form, FormField
@@ -40,8 +40,7 @@ def test_the_page_tells_of_every_reason_of_a_reading(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES.values())
-def test_what_is_easily_misheard_is_never_demanded_less_of(policy: Policy) -> None:
-    assert policy.minimum <= policy.alike <= policy.swallowed <= 1
+def test_no_doubt_makes_a_demand_less(policy: Policy) -> None:
     assert policy.minimum <= policy.poor <= 1
     assert policy.minimum <= policy.uncalibrated <= 1
 
@@ -51,8 +50,6 @@ def test_no_policy_is_stricter_in_one_row_and_laxer_in_another(stricter: Policy,
     more = (
         "minimum",
         "uncalibrated",
-        "alike",
-        "swallowed",
         "poor",
         "noisy_db",
         "faint_db",
@@ -69,11 +66,11 @@ def test_every_name_has_its_policy() -> None:
 
 def test_a_site_that_wants_to_be_surer_is_surer_of_everything() -> None:
     raised = BALANCED.demanding(0.95)
-    assert {raised.minimum, raised.uncalibrated, raised.alike, raised.swallowed, raised.poor} == {0.95}
+    assert {raised.minimum, raised.uncalibrated, raised.poor} == {0.95}
     assert BALANCED.demanding(None) == BALANCED
 
 
-def test_a_site_that_wants_to_be_less_sure_still_fears_what_is_easily_misheard() -> None:
+def test_a_site_that_wants_to_be_less_sure_still_fears_poor_sound() -> None:
     assert BALANCED.demanding(0.3) == replace(BALANCED, minimum=0.3, uncalibrated=0.3)
 
 
@@ -86,8 +83,15 @@ def test_a_check_digit_that_fits_lowers_the_demand_and_never_to_nothing(reposito
         assert 0 < demand < demanded(plain, said, None, policy).confidence
 
 
-def test_where_several_demands_apply_the_greatest_is_named(repository: Path) -> None:
+def test_a_demand_tells_whether_the_value_is_easily_misheard(repository: Path) -> None:
     dock = of_form(repository, "pallet-move", "dock")
     said = FieldReading("E", ("dock", "e"), 0.7, runner_up="G", calibrated=True)
     assert demanded(dock, said, None, BALANCED).reason is Reason.CONFUSABLE
     assert demanded(dock, replace(said, runner_up="A"), None, BALANCED).reason is Reason.FIELD_UNSURE
+
+
+def test_what_is_easily_misheard_is_read_back_however_sure(repository: Path) -> None:
+    dock = of_form(repository, "pallet-move", "dock")
+    said = FieldReading("E", ("dock", "e"), 0.999, runner_up="G", calibrated=True)
+    assert not is_safe(dock, said, None, BALANCED)
+    assert is_safe(dock, replace(said, runner_up="A"), None, BALANCED)

@@ -16,7 +16,7 @@ from pocketsphinx import Decoder
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
-from edge.forms.spoken import check, jsgf, phrases, vocabulary
+from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
 from edge.forms.spoken.numbers import ONES
 
 
@@ -128,6 +128,28 @@ def test_pocketsphinx_takes_the_grammar_and_every_word_of_it_is_in_its_dictionar
     # Spellings that only transcripts of other recognisers carry; the grammar does not use them.
     grammar = set(re.findall("[a-z]+", jsgf(form, catalogue)))
     assert not unknown & grammar
+
+
+def test_without_commands_the_grammar_has_sentences_alone(form: Form, catalogue: Catalogue) -> None:
+    grammar = jsgf(form, catalogue)
+    assert "<command>" not in grammar
+    assert "public <utterance> = <sentence>;" in grammar
+
+
+def test_pocketsphinx_knows_every_word_of_the_commands(form: Form, catalogue: Catalogue) -> None:
+    decoder = Decoder(lm=None, loglevel="FATAL")
+    decoder.add_jsgf_string("form", jsgf(form, catalogue, command_phrases(("ana",))))
+    said = {word for phrase in command_phrases(("ana",)) for word in phrase.split()}
+    assert [word for word in said if decoder.lookup_word(word) is None] == []
+
+
+def test_exceptions_and_check_digits_are_answers_too(repository: Path) -> None:
+    playbook = repository / "tests" / "playbook"
+    form = Form.load(playbook / "forms" / "goods-check.schema.json")
+    grammar = jsgf(form, Catalogue.load(playbook / "catalogue"), command_phrases())
+    assert "<exception> = damaged [damaged] | short [short] | wet [wet];" in grammar
+    assert "<check> = apple | <digit>+;" in grammar
+    assert "<answer> = <pallet_id_value> | <bay_value>;" in grammar
 
 
 def test_the_grammar_expects_only_the_docks_there_are(pallet_move: Form, catalogue: Catalogue) -> None:

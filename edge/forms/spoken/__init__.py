@@ -7,6 +7,7 @@ from edge.forms.spoken.commands import (
     exception,
     proves,
     says_check,
+    takes_back,
     without_cue,
 )
 from edge.forms.spoken.jsgf import jsgf
@@ -35,6 +36,7 @@ __all__ = [
     "read_transcript",
     "says_check",
     "sentences",
+    "takes_back",
     "vocabulary",
     "without_cue",
 ]

@@ -148,6 +148,15 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
     return None
 
 
+def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Are the words a command to which nothing is ever added: "say again", but not "no", which may begin more?"""
+    said = _plain(words, language)
+    known = _known(language)
+    if said not in known or known[said].command is Command.SIGN_ON or said in language.cues:
+        return False
+    return not any(other[: len(said)] == said for other in known if len(other) > len(said))
+
+
 def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> Mapping[str, FieldReading]:
     """The exception of the form that the utterance says as a whole, once or twice: "damaged", "damaged damaged".
 
@@ -163,6 +172,16 @@ def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -
                 heard = tuple(word.text for word in words)
                 return {field.name: FieldReading(choice, heard, sure, confirmed=times == TWICE)}
     return {}
+
+
+def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance begin by cancelling what it goes on to name: "cancel pallet seven four two"?
+
+    What is a cue as well, "scratch that", announces what is meant instead.
+    """
+    said, known = _plain(words, language), _known(language)
+    begun = (said[:size] for size in range(1, len(said)))
+    return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
 
 
 def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:

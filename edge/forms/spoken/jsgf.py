@@ -6,7 +6,7 @@ written in the JSpeech Grammar Format 1.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from edge.forms.spoken import letters, numbers
@@ -33,6 +33,9 @@ NUMBERS = {
 }
 """Rules that hold for every form; a pair of digits said as a number is rarer than digits said singly."""
 
+REPLIES = ("command", "answer", "exception", "check")
+"""Rules of what is said besides sentences."""
+
 USUAL = {
     Spoken.DIGITS: ["<group>+", "<hundreds>"],
     Spoken.ALPHANUMERIC: ["(<{field}_letter> | <group>)+"],
@@ -43,10 +46,12 @@ USUAL = {
 """How a value is said, besides the phrases listed for it."""
 
 
-def jsgf(form: Form, catalogue: Catalogue) -> str:
+def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     """The grammar of one form, ready to be given to a decoder.
 
-    Raises Misconfigured where the form or its catalogue holds a value that cannot be said.
+    With `commands`, which are said by themselves, it has what else is said when the device answers: values without
+    their labels, exceptions, check digits. Raises Misconfigured where the form or its catalogue holds a value that
+    cannot be said.
     """
     check(form, catalogue)
     name = form.name.replace("-", "_")
@@ -55,9 +60,31 @@ def jsgf(form: Form, catalogue: Catalogue) -> str:
         rules |= _field_rules(field, catalogue)
     rules["mention"] = " | ".join(f"<{field.name}>" for field in form.fields)
     # One loop rather than so many mentions: each copy of the number rules would cost a decoder as much again.
-    sentence = f"public <utterance> = [{_either(OPENINGS)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}];"
+    rules["sentence"] = f"[{_either(OPENINGS)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}]"
+    if commands:
+        rules |= _replies(form, catalogue, commands)
+    said = " | ".join(f"<{rule}>" for rule in ("sentence", *REPLIES) if rule in rules)
     lines = [f"<{rule}> = {expansion};" for rule, expansion in rules.items()]
-    return "\n".join(["#JSGF V1.0;", f"grammar {name};", *lines, sentence, ""])
+    return "\n".join(["#JSGF V1.0;", f"grammar {name};", *lines, f"public <utterance> = {said};", ""])
+
+
+def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[str, str]:
+    """What answers a question, and what is asked of the device."""
+    values = [f"<{field.name}_value>" for field in form.fields if not field.exception]
+    exceptions = [choice.lower().replace("-", " ") for one in form.fields if one.exception for choice in one.choices]
+    checks = {
+        check
+        for field in form.fields
+        for value in (catalogue.values(field.catalogue) if field.catalogue else ())
+        for check in catalogue.checks_of(str(field.catalogue), value)
+    }
+    rules = {"command": " | ".join(sorted(set(commands))), "answer": " | ".join(values)}
+    if exceptions:
+        rules["exception"] = " | ".join(f"{one} [{one}]" for one in exceptions)
+    if checks:
+        words = sorted(check for check in checks if not check.isdigit())
+        rules["check"] = " | ".join([*words, *(["<digit>+"] if len(words) < len(checks) else [])])
+    return rules
 
 
 def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:

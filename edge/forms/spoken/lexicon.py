@@ -92,7 +92,7 @@ def tokens(words: Sequence[Word], language: Language) -> Iterator[Token]:
     for word in words:
         text = word.text.strip().lower()
         for piece in [text] if _WHOLE.fullmatch(text) else unhyphenated(text, language):
-            if plain := piece.strip(".,;:!?\"' "):
+            if plain := piece.strip(".,;:!?¿¡…\"'«»„“” "):
                 yield Token(plain, word.start, word.end, word.confidence)
 
 

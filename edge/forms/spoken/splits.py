@@ -82,12 +82,42 @@ def _with_doubt(
     run: Sequence[Token], way: Split, head: Meaning, allowed: Callable[[FieldValue], bool], group: Group
 ) -> tuple[Split, ...]:
     """The way, and a second one where a pause goes one digit before it: "742 | two fifty units" may be 250 units."""
+    if (paused := _paused_before(run, way, head, allowed, group)) is not None:
+        return (Split(paused, head(run[:paused]), None), way)
     at = way.at - 1
     hundreds = _single_digit(run[at], group) and head(run[at : way.at]) != "0" and way.tail not in range(TWO_DIGITS)
     if at < 1 or not run[at].apart or _set_apart(run, way) or not hundreds:
         return (way,)
     shorter = head(run[:at])
     return (way,) if shorter is None or not allowed(shorter) else (Split(at, shorter, None), way)
+
+
+def _paused_before(
+    run: Sequence[Token], way: Split, head: Meaning, allowed: Callable[[FieldValue], bool], group: Group
+) -> int | None:
+    """Where a pause makes a whole id of what is before it, and two numbers of the rest: "742 | twelve fifteen units".
+
+    The second may have been meant for the first, or both digit by digit for one count: "742 | one two units". Where the
+    digits are said one by one, with a pause after each, no pause tells anything.
+    """
+    if all(token.apart for token in run[1 : way.at + 1]) and all(
+        _single_digit(token, group) for token in run[: way.at]
+    ):
+        return None
+    for at in range(1, way.at):
+        ahead = head(run[:at])
+        if run[at].apart and ahead is not None and allowed(ahead) and _two_numbers(run[at:], group):
+            return at
+    return None
+
+
+def _two_numbers(run: Sequence[Token], group: Group) -> bool:
+    said = [fold(token.text) for token in run if not token.link]
+    first = group(said)
+    second = None if first is None else group(said[first[1] :])
+    if first is None or second is None or first[0].startswith("0"):  # no count begins with a zero
+        return False
+    return first[1] + second[1] == len(said)
 
 
 def _single_digit(token: Token, group: Group) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from edge.forms.spoken.commands import corrects, is_whole
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.language import Language
@@ -25,8 +26,15 @@ def expected(
     form: Form,
     catalogue: Catalogue,
     language: Language = ENGLISH,
+    *,
+    converses: bool = False,
 ) -> Expectation:
-    """What may follow `words`, of which `fields` was made."""
+    """What may follow `words`, of which `fields` was made.
+
+    With `converses`, whole commands and corrections are said as well: to those nobody adds anything either.
+    """
+    if converses and is_whole(words, language):
+        return Expectation.FINISHED
     heard = list(tokens(words, language))
     parts = list(with_particles(marks(heard, lexicon(form, language)), form, language))
     if not parts or not (fields or parts[-1].part is Part.LABEL):
@@ -37,7 +45,7 @@ def expected(
     if parts[-1].part in LEADING_ON:
         return Expectation.MORE
     last = _field_of(parts[-1], fields, form)
-    if complete:
+    if complete or (converses and corrects(words, language)):
         closed = parts[-1].part is Part.UNIT or (last is not None and _is_full(last, fields[last.name]))
         return Expectation.FINISHED if closed else Expectation.EITHER
     return Expectation.MORE if last is not None and _is_begun(last, fields[last.name]) else Expectation.EITHER

@@ -38,8 +38,8 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """The state of the conversation when the operator spoke."""
+class AtHand:
+    """What the operator is in the middle of when he speaks."""
 
     pending: tuple[str, ...] = ()
     """The fields that are known of the entry at hand; empty: none is at hand."""
@@ -49,6 +49,12 @@ class Context:
     """The device has just asked a question that is answered with yes or no."""
     last: bool = False
     """An entry was recorded a moment ago, and can still be corrected or taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context(AtHand):
+    """The state of the conversation when the operator spoke."""
+
     turns: tuple[Turn, ...] = ()
     """The oldest first."""
 
@@ -62,16 +68,25 @@ class Past:
 
     def __init__(self) -> None:
         self._state = Context()
+        self._at_hand: Callable[[], AtHand] | None = None
 
     def __call__(self) -> Context:
         """As it is now."""
-        return self._state
+        if self._at_hand is None:
+            return self._state
+        now = self._at_hand()
+        return Context(now.pending, now.asked, now.confirming, now.last, self._state.turns)
+
+    def follow(self, at_hand: Callable[[], AtHand]) -> None:
+        """Entries are agreed with the operator: what he is in the middle of is asked of whoever does so."""
+        self._at_hand = at_hand
 
     def decided(self, reading: Reading, verdict: Verdict) -> None:
         """An utterance was decided on. What was no dictation leaves the conversation where it was."""
         if verdict.outcome is Outcome.IGNORE:
             return
-        turn = Turn(reading.act, tuple(reading.fields), verdict.ask)
+        asked = verdict.ask if self._at_hand is None else self._at_hand().asked
+        turn = Turn(reading.act, tuple(reading.fields), asked)
         self._state = replace(
             self._state,
             asked=verdict.ask,
@@ -102,7 +117,8 @@ def hints(form: Form, catalogue: Catalogue) -> str:
 
 def _state(context: Context, form: Form) -> Iterator[str]:
     if context.pending:
-        yield f"An entry is at hand; known of it: {_titles(context.pending, form)}."
+        known = _titles(context.pending, form)
+        yield f"An entry is at hand and can be corrected, completed or taken back; known of it: {known}."
     if context.asked is not None:
         yield f"The device has just asked for: {_titles((context.asked,), form)}."
     if context.confirming:

@@ -18,7 +18,7 @@ from edge.forms.form import Form
 from edge.ports import Attention, Interpreter, Transcriber
 from edge.records import FieldReading, Reading, Transcript, Usage, Utterance
 from edge.understand.panel.costs import Prices, cost_usd
-from edge.understand.transcribers.support import borne_out
+from edge.understand.transcribers.support import DICTATED, borne_out
 from edge.understand.transcribers.transcribed import TranscriptReader, doubted
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Cascade(Interpreter):
         try:
             read = await self._reader.read(transcript.text, ends - time.monotonic())
         except Unavailable as fault:
-            if not parsed.fields:
+            if parsed.not_understood is not None:
                 raise
             # What was heard need not wait for what the model would have made of it: the rest is asked for.
             logger.warning("%s: the text model did not answer, the parser's reading stands (%s)", self.name, fault)
@@ -94,7 +94,9 @@ class Cascade(Interpreter):
         return replace(reading, interpreter=self.name)
 
     def _is_enough(self, parsed: Reading) -> bool:
-        """Has the parser, where it goes first, one value that may stand for every field that the form requires?"""
+        """Has the parser, where it goes first, a command, or one value that may stand for every field required?"""
+        if self._terms.parser is Parser.FIRST and parsed.act not in DICTATED:
+            return True
         values = {name: field.value for name, field in parsed.fields.items() if field.value is not None}
         return (
             self._terms.parser is Parser.FIRST

@@ -8,7 +8,9 @@ from dataclasses import replace
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import read_transcript, vocabulary
+from edge.forms.spoken.languages import language_named
 from edge.records import FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
+from edge.understand.proposal import proposed
 from edge.understand.transcribers.labels import relabelled
 from edge.understand.transcribers.wire import spread
 
@@ -41,8 +43,8 @@ class TranscriptReader:
             reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         fields = {name: doubted(field, transcript.words) for name, field in self._said(transcript.text, sure).items()}
-        nothing = None if fields else NotUnderstood.NOT_DICTATION
-        return Reading(transcript.transcriber, self._form.name, words, fields, nothing, usage=transcript.usage)
+        said = proposed(transcript.transcriber, self._form, words, fields, language_named(self._language))
+        return replace(said, usage=transcript.usage)
 
     def mended(self, text: str) -> str:
         """The text with the form's labels spelt as the form has them, in English; as it is in other languages."""

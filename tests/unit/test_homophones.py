@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.records import Word
+from edge.understand.homophones import told_apart
+
+
+def said(text: str, seconds: float, pause_before: float = 0.0) -> list[Word]:
+    """The words, 0.3 s each; "to" and "for" last `seconds`, after a pause."""
+    words, now = [], 0.0
+    for one in text.split():
+        brief = one in {"to", "for"}
+        now += pause_before if brief else 0.0
+        words.append(Word(one, now, now + (seconds if brief else 0.3), 0.8))
+        now = words[-1].end
+    return words
+
+
+def told(text: str, seconds: float, pause_before: float = 0.0) -> str:
+    return " ".join(word.text for word in told_apart(said(text, seconds, pause_before)))
+
+
+def test_nothing_said_is_nothing() -> None:
+    assert told_apart(()) == ()
+
+
+@pytest.mark.parametrize("seconds", [0.06, 0.15, 0.2])
+def test_a_brief_to_stays(seconds: float) -> None:
+    assert told("pallet one six five to dock delta", seconds) == "pallet one six five to dock delta"
+
+
+@pytest.mark.parametrize("seconds", [0.27, 0.4])
+def test_a_drawn_out_to_in_one_breath_with_a_digit_is_a_two(seconds: float) -> None:
+    assert told("pallet one six five to dock delta", seconds) == "pallet one six five two dock delta"
+
+
+def test_a_drawn_out_to_set_off_from_the_digit_stays() -> None:
+    assert told("pallet one six five to dock delta", 0.4, pause_before=0.06) == "pallet one six five to dock delta"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "to dock b",
+        "going to dock b",
+        "twelve units to dock b",
+        "pallet to dock b",
+        "quantity twenty to dock b",
+        "pallet seven uh to dock b",
+    ],
+)
+def test_a_drawn_out_to_behind_anything_but_a_digit_stays(text: str) -> None:
+    assert told(text, 0.4) == text
+
+
+def test_nothing_else_about_a_word_changes() -> None:
+    before = said("pallet nine to dock b", 0.4)
+    after = told_apart(before)
+    assert [(word.start, word.end, word.confidence) for word in after] == [
+        (word.start, word.end, word.confidence) for word in before
+    ]

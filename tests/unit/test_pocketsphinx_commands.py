@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import command_phrases
+from edge.records import Act, Closing, Command, Reading, Segment, Utterance
+from edge.understand.pocketsphinx_interpreter import PocketsphinxInterpreter
+
+ASKED = {
+    "yes": (Act.YES, None),
+    "scratch that": (Act.CANCEL, None),
+    "say again": (Act.COMMAND, Command.SAY_AGAIN),
+    "repeat": (Act.COMMAND, Command.SAY_AGAIN),
+    "last entry": (Act.COMMAND, Command.LAST_ENTRY),
+    "how many waiting": (Act.COMMAND, Command.HOW_MANY_WAITING),
+}
+
+
+@pytest.fixture(scope="module")
+def catalogue(repository: Path) -> Catalogue:
+    return Catalogue.load(repository / "config" / "catalogue")
+
+
+@pytest.fixture(scope="module")
+def form(repository: Path) -> Form:
+    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+
+
+def heard(audio: Path, interpreter: PocketsphinxInterpreter) -> Reading:
+    pcm, _ = soundfile.read(audio, dtype="int16")
+    segment = Segment(0, 0, len(pcm), len(pcm), Closing.PAUSE, pcm.tobytes())
+    attention = interpreter.attend()
+    attention.hear(segment.pcm)
+    return asyncio.run(attention.finish(Utterance("u", "pallet-move", "test", datetime.now(UTC), segment)))
+
+
+def test_the_name_of_an_operator_that_cannot_be_heard_is_told(form: Form, catalogue: Catalogue) -> None:
+    with pytest.raises(Misconfigured, match="zbigniewa"):
+        PocketsphinxInterpreter(form, catalogue, command_phrases(("zbigniewa",)))
+
+
+def test_commands_and_bare_answers_are_heard_where_entries_are_agreed(
+    form: Form, catalogue: Catalogue, repository: Path
+) -> None:
+    interpreter = PocketsphinxInterpreter(form, catalogue, command_phrases())
+    directory = repository / "tests" / "data" / "speech" / "conversation"
+    clips = [json.loads(line) for line in (directory / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    readings = {clip["audio"]: heard(directory / clip["audio"], interpreter) for clip in clips if clip["line"] in ASKED}
+    told = {audio: (reading.act, reading.command) for audio, reading in readings.items()}
+    assert told == {clip["audio"]: ASKED[clip["line"]] for clip in clips if clip["line"] in ASKED}
+    assert [word.text for word in heard(directory / "rms-bravo.flac", interpreter).words] == ["bravo"]
+
+
+def test_a_sentence_alone_knows_no_command(form: Form, catalogue: Catalogue, repository: Path) -> None:
+    audio = repository / "tests" / "data" / "speech" / "conversation" / "rms-yes.flac"
+    assert heard(audio, PocketsphinxInterpreter(form, catalogue)).act is Act.RECORD

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge.assembly import form_named, rules
+from edge.config import Settings, load
+from edge.conversation import manner
+from edge.forms.catalogue import Catalogue
+
+INTERPRETERS = {
+    "there": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio-mini", "language": "de-AT"},
+    "here": {"kind": "moonshine"},
+}
+
+
+def language(**understand: Any) -> str:
+    clients = {"openai": {"kind": "openai", "key": "none"}}
+    settings = load(Settings, None, understand={"clients": clients, "interpreters": INTERPRETERS, **understand})
+    form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
+    return rules(settings, form, catalogue).language.code
+
+
+@pytest.fixture(autouse=True)
+def ordinary_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKVOICE_CONFIG", raising=False)
+
+
+def test_the_recogniser_on_the_device_is_spoken_to_in_english() -> None:
+    assert language() == "en"
+    assert language(first="there") == "en"
+
+
+def test_a_model_is_spoken_to_in_its_own_language() -> None:
+    assert language(mode="cloud-first", first="there") == "de"
+    assert language(mode="panel", second="there") == "de"
+    assert language(mode="cloud-first", first="here") == "en"
+
+
+def test_the_manner_of_a_site_names_who_may_sign_on() -> None:
+    assert manner(load(Settings, None)).operators is None
+    assert manner(load(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == {"ana": "op-17"}
