@@ -36,7 +36,7 @@ from edge.deliver.session_events import Acknowledged, Connected, Delivered, Disc
 from edge.errors import Misconfigured
 from edge.keep.desk import Desk
 from edge.noting import Notes
-from edge.records import OutboxRow
+from edge.records import OutboxRow, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -88,12 +88,12 @@ class Delivery:
         beat: Callable[[], None],
         session: Callable[..., Session] = Session,
         order: Callable[[str], None] = lambda _: None,
-        refused: Callable[[str, str], None] = lambda _event_id, _reason: None,
+        turned_down: Callable[[Receipt], None] = lambda _: None,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
-        `order` is given what comes on the control topic, if the settings let it be listened to. `refused` is told event
-        id and reason when the inventory will not have an event.
+        `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
+        hears, once, what the inventory does not take, and what will never reach it.
         """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
@@ -104,10 +104,9 @@ class Delivery:
         self._beat = beat
         self._relay = Relay(settings.deliver)
         self._news: asyncio.Queue[SessionEvent | _Word] = asyncio.Queue()
-        self._notes = Notes(desk, beat)
+        self._notes = Notes(desk, beat, turned_down)
         self._agreed = asyncio.Event()
         self._order = order
-        self._refused = refused
         self._microphone: dict[str, Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._obstacles = Obstacles(
@@ -249,8 +248,6 @@ class Delivery:
                     self._publish(row)
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.note(command)
-                    if isinstance(command, DeadLetter):
-                        self._refused(command.event_id, command.reason)
                 case Alarm(reason_code, meaning):
                     logger.error("the broker refuses events: %s (%d). %s", meaning.name, reason_code, meaning.remedy)
 

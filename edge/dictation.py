@@ -21,15 +21,17 @@ from edge.hear.acoustics import measured
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
+from edge.keep.view import RECORDING
 from edge.listening import Attended, HandedOver, Listening
 from edge.ports import Interpreter, Source
-from edge.records import Act, Entry, FieldValue, Minted, OutboxRow, Outcome, Reading, Verdict
+from edge.records import Act, Entry, FieldValue, Minted, OutboxRow, Outcome, Reading, Utterance, Verdict
 from edge.told import CaptureResumed, CaptureStopped, Decided, Told
+from edge.typed import KEYBOARD, Typed, unspoken
 
 logger = logging.getLogger(__name__)
 
-RECENT = 100
-"""The latest entries that are looked through for the same thing: more than anybody dictates in ten minutes."""
+INTERRUPTED = "interrupted"
+"""Why an utterance is under review: the device went down before anybody could be asked about it."""
 
 
 class Dictation:
@@ -60,8 +62,14 @@ class Dictation:
         self._tell = tell
         self._converse = converse
         self._handed: asyncio.Queue[HandedOver | None] = asyncio.Queue()
+        self._concluding = False
         self._room = asyncio.Event()
         self._room.set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is speaking."""
+        return self._listening.is_open
 
     def stop(self) -> None:
         """Hear no more; what was heard is still concluded. A blocked microphone must be closed besides."""
@@ -84,8 +92,9 @@ class Dictation:
     async def resume(self) -> int:
         """Read and decide what an earlier run heard and kept but did not decide; returns how many utterances.
 
-        What was dictated for another form waits until an agent fills that form: read as this one, it could only be
-        misunderstood.
+        Nobody listens for a question about it, or could object to a readback: what would be asked goes to a person, and
+        where entries are agreed with the operator, so does every entry. What was dictated for another form waits until
+        an agent fills that form: read as this one, it could only be misunderstood.
         """
         unread = await self._desk(lambda journal: list(journal.unread()))
         ours = [utterance for utterance in unread if utterance.form == self._rules.form.name]
@@ -97,19 +106,51 @@ class Dictation:
             # To begin what has begun changes nothing, and tells where its recording is.
             evidence = await self._desk(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
-            await self._conclude(Attended(utterance, evidence, self._interpreter.attend(), began, live=False))
+            await self._take_up(Attended(utterance, evidence, self._interpreter.attend(), began, live=False))
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
         """Listen to each source to its end, in a thread; then `conclude` returns too."""
         await self._listening.hear(sources, self._handed.put_nowait)
 
+    @property
+    def attentive(self) -> bool:
+        """Whether somebody is speaking, or what was said is not decided yet."""
+        return self._listening.is_open or self._concluding or not self._handed.empty()
+
+    @property
+    def converses(self) -> bool:
+        """Whether it is agreed with the operator what becomes of what he says."""
+        return self._converse is not None
+
+    def unheard(self) -> None:
+        """Nobody hears what would be asked: one utterance is one entry from now on."""
+        self._converse = None
+
+    async def type(self, reading: Reading) -> None:
+        """Take what was typed in the place of speech, in its turn: kept, decided and recorded as if it had been said.
+
+        What is typed has no recording to be read from again: where the device goes down before its verdict, it is gone.
+        """
+        if self._listening.is_stopping:
+            return
+        utterance = unspoken(self._rules.form.name)
+        began = time.perf_counter()
+        try:
+            evidence = await self._desk(partial(Journal.begin, utterance=utterance))
+        except DiskFull as fault:
+            self.stop_capture(str(fault))
+        else:
+            self._handed.put_nowait(Attended(utterance, evidence, Typed(reading), began, live=True))
+
     async def conclude(self) -> None:
         """Read, decide and record what is handed over, in order, until the last source has ended."""
         try:
             while (heard := await self._handed.get()) is not None:
                 if isinstance(heard, Attended):
+                    self._concluding = True
                     await self._conclude(heard)
+                    self._concluding = False
                     heard.concluded.set_result(None)
                 elif isinstance(heard, CaptureStopped):
                     self.stop_capture(heard.reason)
@@ -118,16 +159,52 @@ class Dictation:
         finally:
             self._listening.stop()  # however this ends, the ear must not wait for an answer that will never come
 
-    async def _conclude(self, heard: Attended) -> None:
-        reading = await heard.attention.finish(heard.utterance)
-        known = Circumstances(measured(heard.utterance.segment), await self._recent(heard))
-        verdict = decide(reading, heard.utterance.segment.closing, self._rules, known)
-        if self._converse is not None and heard.live:
-            row = await self._converse(
-                Heard(heard.utterance.utterance_id, reading, verdict, heard.utterance.segment.closing, known)
+    async def _take_up(self, heard: Attended) -> None:
+        """Conclude what an earlier run heard."""
+        reading, verdict, _ = await self._judged(heard)
+        row = None
+        if await self._is_for_a_person(heard.utterance, reading, verdict):
+            verdict = _held(verdict)
+            await self._desk(
+                partial(
+                    Journal.put_under_review,
+                    utterance_id=heard.utterance.utterance_id,
+                    reading=reading,
+                    verdict=verdict,
+                    why=INTERRUPTED,
+                )
             )
-            if verdict.outcome is Outcome.ACCEPT:
-                verdict = replace(verdict, outcome=Outcome.HOLD)
+        else:
+            row = await self._recorded(heard, reading, verdict)
+        self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+
+    async def _is_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> bool:
+        """Whether nothing may be made of it, or nothing can, without a word of somebody."""
+        if utterance.source.startswith(RECORDING):
+            return False  # it can be played again
+        if verdict.outcome is Outcome.ASK:
+            return True
+        if self._converse is None:
+            return False
+        if reading.act in {Act.AMEND, Act.CANCEL}:
+            return True  # what it was to change is not known any more
+        if verdict.outcome is not Outcome.ACCEPT:
+            return False
+        kept = await self._desk(partial(Journal.dossier, which=utterance.utterance_id))
+        return not kept.decisions  # unless a person has wanted it read
+
+    async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
+        reading = await heard.attention.finish(heard.utterance)
+        sound = None if heard.utterance.source == KEYBOARD else measured(heard.utterance.segment)
+        known = Circumstances(sound, await self._recent(heard))
+        return reading, decide(reading, heard.utterance.segment.closing, self._rules, known), known
+
+    async def _conclude(self, heard: Attended) -> None:
+        reading, verdict, known = await self._judged(heard)
+        if self._converse is not None and heard.live:
+            closing = heard.utterance.segment.closing
+            await self._converse(Heard(heard.utterance.utterance_id, reading, verdict, closing, known))
+            row, verdict = None, _held(verdict)
         else:
             row = await self._recorded(heard, reading, verdict)
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
@@ -137,10 +214,7 @@ class Dictation:
         if not heard.live:
             return ()
         since = heard.utterance.heard_at - timedelta(minutes=self._rules.demands.double_count_minutes)
-        entries = await self._desk(lambda journal: journal.entries(RECENT))
-        replaced = {one.replaces for one in entries}  # what was amended or cancelled does not stand any more
-        standing = [one for one in entries if one.event_id not in replaced and one.act is not Act.CANCEL]
-        return tuple(one.fields for one in standing if one.form == heard.utterance.form and one.recorded_at > since)
+        return await self._desk(partial(Journal.standing, form=heard.utterance.form, since=since))
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict) -> OutboxRow | None:
         """Put the verdict on record; on a full disk, once there is room. Until then the utterance is kept, unread."""
@@ -169,3 +243,8 @@ class Dictation:
             audio_seconds=heard.evidence.seconds,
         )
         return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
+
+
+def _held(verdict: Verdict) -> Verdict:
+    """The verdict on what is no entry yet."""
+    return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict

@@ -86,6 +86,8 @@ class Listening:
         self._stopping = Event()
         self.lacking: str | None = None
         """Why nothing that is said to a live source can be recorded now. Set by whoever knows the disk."""
+        self.is_open = False
+        """Whether an utterance is open: somebody speaks, or has just paused."""
 
     @property
     def is_stopping(self) -> bool:
@@ -117,9 +119,8 @@ class Listening:
         lacking = None
         endpointing = Endpointing(self._endpoint)
         for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
-            if isinstance(event, Opened) and source.live:
-                lacking = self.lacking
-                self._speaking()
+            if isinstance(event, Opened):
+                lacking = self._opened(source)
             match event:
                 case Opened(pcm) | Continued(pcm):
                     attention.hear(pcm)
@@ -133,7 +134,17 @@ class Listening:
                     attention = self._interpreter.attend()
                 case Abandoned():
                     attention = self._interpreter.attend()
+            # Not before it was handed over: a deadline waits for what is being said.
+            self.is_open = self.is_open and not isinstance(event, Closed | Abandoned)
         return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
+
+    def _opened(self, source: Source) -> str | None:
+        """Why what somebody begins to say cannot be recorded; None where it can be."""
+        self.is_open = True
+        if not source.live:
+            return None
+        self._speaking()
+        return self.lacking
 
     def _keep_meant(self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver) -> None:
         """Keep what is meant for the device: what was said to others is not recorded at all."""

@@ -29,6 +29,9 @@ REOPENED_AT_ONCE = 10_000
 REUSED = "sequence_reused"
 """The inventory's reason for a refusal that one device after another event will meet, until a person steps in."""
 
+UNDELIVERABLE = "undeliverable"
+"""What the operator is told of a dead letter; what the broker said is in the log."""
+
 Outcome = Sent | Settle | Reopen | DeadLetter
 """The commands of the relay that change the journal."""
 
@@ -36,10 +39,14 @@ Outcome = Sent | Settle | Reopen | DeadLetter
 class Notes:
     """Notes outcomes in one journal, one at a time."""
 
-    def __init__(self, desk: Desk, beat: Callable[[], None]) -> None:
-        """`beat` is called before each wait for room on the disk."""
+    def __init__(self, desk: Desk, beat: Callable[[], None], turned_down: Callable[[Receipt], None]) -> None:
+        """`beat` is called before each wait for room on the disk.
+
+        `turned_down` hears, once, what the inventory does not take, and what will never reach it.
+        """
         self._desk = desk
         self._beat = beat
+        self._turned_down = turned_down
         self.nothing_owed = asyncio.Event()
         """Set while every event that was written is settled."""
         self.sent_again = 0
@@ -77,10 +84,14 @@ class Notes:
                 await self._withhold(event_id, reason)
 
     async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
+        was_owed = await self._desk(lambda journal: journal.owes(event_id))
         if not await self._desk(lambda journal: journal.settle(event_id, receipt)):
             logger.warning("a receipt came for %s, which this device never sent", event_id)
-        elif receipt is not None and receipt.outcome is ReceiptOutcome.REFUSED:
-            logger.warning("the inventory refuses %s: %s", event_id, _explained(receipt.reasons))
+        elif receipt is not None and receipt.turned_down:
+            does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
+            logger.warning("the inventory %s %s: %s", does, event_id, _explained(receipt.reasons))
+            if was_owed:  # the same answer comes again, to the question at each connection
+                self._turned_down(receipt)
         await self.look()
 
     async def _reopen(self, first: int) -> None:
@@ -112,6 +123,7 @@ class Notes:
                 "%s is set aside, so that it holds up nothing: %s. `dockvoice queue list --held` shows it",
                 *(event_id, reason),
             )
+            self._turned_down(Receipt(event_id, ReceiptOutcome.REFUSED, (UNDELIVERABLE,)))
 
 
 def _explained(reasons: Iterable[str]) -> str:

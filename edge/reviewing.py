@@ -18,7 +18,7 @@ from edge.forms.form import Form
 from edge.keep.dossier import Dossier
 from edge.keep.drafts import reading_of
 from edge.keep.journal import Journal
-from edge.records import Closing, Entry, FieldReading, FieldValue, Minted, OutboxRow, Outcome, Reading
+from edge.records import Act, Closing, Entry, FieldReading, FieldValue, Minted, OutboxRow, Outcome, Reading
 
 CERTAIN = 1.0
 """The confidence of a person who has looked at it."""
@@ -56,7 +56,9 @@ def accept(
     `which` is as in `Journal.dossier`. Raises UnreadableInput where it is not under review, or breaks the rules.
     """
     found = journal.under_review_as(which)
-    reading = _reading(found, given, journal.reading(found.utterance_id))
+    first, later = journal.reading(found.utterance_id), _later(found)
+    _demand_an_entry(which, later[-1] if later else first)
+    reading = _reading(found, given, first, later)
     demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
     verdict = decide(reading, Closing.PAUSE, demands)
     if verdict.outcome is not Outcome.ACCEPT:
@@ -94,9 +96,24 @@ def _stated(assignment: str, form: Form) -> tuple[str, FieldValue]:
         raise UnreadableInput(f"--field {assignment!r}: {name} is a whole number, such as {name}=12") from None
 
 
-def _reading(found: Dossier, given: Mapping[str, FieldValue], first: Reading | None) -> Reading:
+def _later(found: Dossier) -> list[Reading]:
+    """What models read of it after the first reading, the latest last."""
+    return [reading_of(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
+
+
+def _demand_an_entry(which: str, latest: Reading | None) -> None:
+    """A correction made an entry of its own would count the same thing twice."""
+    if latest is not None and latest.act in {Act.AMEND, Act.CANCEL}:
+        raise UnreadableInput(
+            f"{which}: corrects or cancels an entry, and is none itself; put that entry right in the inventory, "
+            "then `dockvoice queue discard` this"
+        )
+
+
+def _reading(
+    found: Dossier, given: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
+) -> Reading:
     """What the person takes for said. It goes on record under the name of whoever read it last, with all readings."""
-    later = [reading_of(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
     opinions = (*([] if first is None else [first]), *later)
     if not opinions:
         return Reading("review", found.form, (), {name: FieldReading(one, (), CERTAIN) for name, one in given.items()})

@@ -17,8 +17,9 @@ def listen(
     """Yield what is heard until the source ends. Blocks as the source does; runs in one thread.
 
     Where frames are missing (a microphone dropped them), and where a live source ends, what is open closes as broken
-    off: nothing may be made of it without asking. What the source raises comes after the closing of what was open.
-    Where the gate shuts, what is open closes at once: as finished, unless it shut in the middle of speech.
+    off, and so does what is said on right behind a loss: nothing may be made of it without asking. What the source
+    raises comes after the closing of what was open. Where the gate shuts, what is open closes at once: as finished,
+    unless it shut in the middle of speech.
     """
     ended = Closing.BROKEN_OFF if source.live else Closing.SOURCE_ENDED
     scorer.reset()
@@ -30,7 +31,7 @@ def listen(
                 continue
             if frame.start != following:
                 scorer.reset()
-                yield from endpointing.end(Closing.BROKEN_OFF)
+                yield from endpointing.lose()
             following, speech = frame.end, scorer.is_speech(frame)
             yield from endpointing.take(frame, speech)
     except DockvoiceError:

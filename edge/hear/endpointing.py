@@ -6,7 +6,8 @@
 
 How long a pause ends the turn depends on what was said so far: told of a pause (`Paused`), whoever understands speech
 may answer with `expect`. Unanswered, it is hangover_ms. An utterance that reaches maximum_ms is closed, and another
-opens at once where speech goes on.
+opens at once where speech goes on. What is said on without a pause, after that or after a loss, is broken off too: of
+"one hundred and | twelve units" the second half says something else than the whole.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ class _Open:
     speech_samples: int
     told: int
     """How many of the frames were told of."""
+    torn: bool
+    """Whether it may go on with what was cut off before it."""
 
     @property
     def end(self) -> int:
@@ -112,18 +115,27 @@ class Endpointing:
         self._recent: deque[Frame] = deque()
         self._speech_start = 0
         self._open: _Open | None = None
+        self._lost = False
+        self._torn_until = 0
+        """Speech that begins before this sample goes on with what was cut off."""
 
     def take(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """What this frame, scored as speech or not, makes happen."""
         if self._open is None:
             return self._wait(frame, speech)
         if self._open.samples >= self._maximum:
+            self._torn_until = self._open.speech_end + self._patience[Expectation.EITHER]
             return (*self._close(self._open, Closing.TOO_LONG), *self._go_on(frame, speech))
         return self._follow(self._open, frame, speech)
 
     def expect(self, expectation: Expectation) -> None:
         """What the words so far lead to expect of the pause that `Paused` told of. Holds until speech goes on."""
         self._expectation = expectation
+
+    def lose(self) -> tuple[EarEvent, ...]:
+        """Sound is missing between the last frame and the next one: what is open closes, and may go on behind it."""
+        self._lost = self._open is not None or self._state is State.STARTING
+        return self.end(Closing.BROKEN_OFF)
 
     def end(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
         """No frame follows the last one: what is open closes, and what was heard before it is forgotten."""
@@ -133,6 +145,8 @@ class Endpointing:
         return events
 
     def _wait(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+        if self._lost:
+            self._lost, self._torn_until = False, frame.start + self._patience[Expectation.EITHER]
         self._recent.append(frame)
         if not speech:
             self._state = State.QUIET
@@ -152,7 +166,8 @@ class Endpointing:
         frames = list(self._recent)
         self._recent.clear()
         self._state = State.SPEAKING
-        self._open = _Open(frames, speech_start, frames[-1].end, speech_samples, len(frames))
+        torn = speech_start < self._torn_until
+        self._open = _Open(frames, speech_start, frames[-1].end, speech_samples, len(frames), torn)
         self._expectation = Expectation.EITHER
         return (Opened(_pcm(frames)),)
 
@@ -198,7 +213,7 @@ class Endpointing:
                     speech_start=utterance.speech_start,
                     speech_end=utterance.speech_end,
                     closed=utterance.end,
-                    closing=closing,
+                    closing=closing if closing is Closing.TOO_LONG or not utterance.torn else Closing.BROKEN_OFF,
                     pcm=_pcm(kept),
                 )
             ),

@@ -78,16 +78,14 @@ class WakePhrase:
         """`window_s`: for so long after an utterance that was heard, the next needs no phrase."""
         self._window = round(window_s * SAMPLE_RATE)
         self._until = 0
-        self.ignored = 0
-        """How many utterances were not meant for the device."""
 
-    def meant(self, segment: Segment, phrase_end: int | None) -> Segment | None:
+    def meant(self, segment: Segment, phrase_end: int | None, *, awaited: bool = False) -> Segment | None:
         """The utterance without the phrase, or None where it is not for us, or is nothing but the phrase.
 
-        `phrase_end` is the sample index, within the segment's sound, where the phrase at its beginning ends.
+        `phrase_end` is the sample index, within the segment's sound, where the phrase at its beginning ends. What is
+        `awaited` needs no phrase: a "no" to a readback that was unheard would let a wrong entry pass.
         """
-        if phrase_end is None and segment.speech_start >= self._until:
-            self.ignored += 1
+        if phrase_end is None and not awaited and segment.speech_start >= self._until:
             return None
         self._until = segment.closed + self._window
         if phrase_end is None:

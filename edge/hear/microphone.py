@@ -90,7 +90,7 @@ class Microphone:
         listening thread. `zeros_s`: so long nothing but zeros is no fault.
         """
         self.dropped = 0
-        """Samples (16 kHz) that were lost between the device and the listening thread."""
+        """Samples (16 kHz) that were lost between the device and the listening thread, or were not to be heard."""
         self._device = device
         self._stall_s = stall_s
         self._tell = tell
@@ -133,15 +133,18 @@ class Microphone:
     def framed(self, stream: Stream) -> Iterator[Frame]:
         """What a stream brings, as frames, until nothing more can be heard from it."""
         framing, watch, expected = Framing(stream.rate, start=self._position), LossWatch(stream.rate), 0
+        unheard = 0
         self._health.opened(stream.rate)
         for piece in self._pieces(stream):
             missing = piece.start - expected + watch.lost(piece)
             expected = piece.end
             lost = bool(missing) or piece.overflowed
             if not self._is_well(piece, stream, lost=lost):
+                unheard += missing + piece.samples
                 continue
-            if lost:
+            if lost or unheard:
                 yield from framing.end()
+                missing, unheard = missing + unheard, 0
                 gap = max(1, math.ceil(missing / stream.rate * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
                 self.dropped += gap
                 framing = Framing(stream.rate, start=framing.position + gap)

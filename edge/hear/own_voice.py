@@ -34,6 +34,9 @@ ALIKE = 0.85
 """Correlation of loudness from which the microphone is taken to hear the device. Leakage in a room with some noise has
 0.9 and more. Two different voices reach 0.7 at the best of all delays in one of some hundred half seconds."""
 
+TELLING = 0.5
+"""Share of the steps in which something was played, from which likeness alone tells."""
+
 USUAL_DB = -14.0
 """The leakage to be expected before anything is known: an earpiece worn loosely, turned up."""
 LEAST_DB, MOST_DB = -45.0, 6.0
@@ -149,17 +152,19 @@ class OwnVoice:
             windows = windows[max(0, self._delay - EARLIEST) : self._delay + EARLIEST + 1]
         likeness = _correlations(windows, heard)
         best = int(likeness.argmax())
-        if likeness[best] >= ALIKE:
+        if likeness[best] >= ALIKE and self._is_possible(heard, windows[best]):
             self._learn(heard, windows[best])
             self._delay = best if self._delay is None else max(0, self._delay - EARLIEST) + best
             return True
         self._unlearn(heard, windows)
         return False
 
+    def _is_possible(self, heard: Powers, played: Powers) -> bool:
+        """Whether it may be leakage by its strength: one tone alone rises and falls as any syllable does."""
+        return bool((played > PLAYED).mean() >= TELLING) or _swing_db(heard, played) <= self.leakage_db + MARGIN_DB
+
     def _learn(self, heard: Powers, played: Powers) -> None:
-        swing = float(np.std(heard) / np.std(played))  # noise adds to the level, and little to the swing
-        found = 20 * np.log10(max(swing, 1e-6))
-        self._move_to(found)
+        self._move_to(_swing_db(heard, played))
 
     def _unlearn(self, heard: Powers, windows: Powers) -> None:
         """However little was heard while much was played is an upper bound of the leakage."""
@@ -218,6 +223,12 @@ def _powers(pcm: bytes) -> Powers:
     whole = samples[: len(samples) // STEP * STEP].reshape(-1, STEP)
     powers: Powers = (whole**2).mean(axis=1)
     return powers
+
+
+def _swing_db(heard: Powers, played: Powers) -> float:
+    """How strong the leakage is, if it is any. Noise adds to the level, and little to the swing."""
+    swing = float(np.std(heard) / np.std(played))
+    return 20 * float(np.log10(max(swing, 1e-6)))
 
 
 def _correlations(windows: Powers, heard: Powers) -> Powers:

@@ -33,7 +33,7 @@ from edge.keep.answers import AnswersView
 from edge.keep.conversing import Conversing
 from edge.keep.database import JOURNAL, check_at_work, open_for_reading
 from edge.keep.disk import DiskFull, make_directory, refusals
-from edge.keep.drafts import Turn, draft_json, recordings_json
+from edge.keep.drafts import Parked, Turn, draft_json, recordings_json
 from edge.keep.entrylog import EntryLog
 from edge.keep.evidence import Evidence
 from edge.keep.identity import KEY, DeviceKey
@@ -49,7 +49,6 @@ from edge.records import (
     Outcome,
     Reading,
     Receipt,
-    ReceiptOutcome,
     Utterance,
     Verdict,
 )
@@ -138,6 +137,12 @@ class Journal(Conversing):
         with self._writing():
             self._conclude(utterance_id, reading, verdict)
 
+    def put_under_review(self, utterance_id: str, reading: Reading, verdict: Verdict, why: str) -> None:
+        """Keep what was read of an utterance, and let a person decide about it. Raises as `conclude` does."""
+        with self._writing():
+            self._conclude(utterance_id, reading, verdict)
+            self._park(Parked(utterance_id, why, verdict.fields))
+
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
         """Keep an entry and owe its event, in one transaction. From here it cannot be lost or doubled.
 
@@ -192,8 +197,7 @@ class Journal(Conversing):
 
         The first settlement stands, whatever comes later. False for an event that is not of this journal.
         """
-        refused = receipt is not None and receipt.outcome is ReceiptOutcome.REFUSED
-        state = OutboxState.REFUSED if refused else OutboxState.SETTLED
+        state = OutboxState.REFUSED if receipt is not None and receipt.turned_down else OutboxState.SETTLED
         with self._writing():
             self._db.execute(
                 "UPDATE outbox SET state = iif(state = 'waiting', ?, state), settled_at = ?, receipt = ? "
@@ -292,8 +296,9 @@ class Journal(Conversing):
 
     def _decide(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
         changed = self._db.execute(
+            # A verdict ends a review: what was put there while a question was open has been answered.
             "UPDATE utterances SET outcome = :outcome, reasons = :reasons, fields = :fields, ask = :ask, "
-            "reading = :reading WHERE utterance_id = :utterance_id",
+            "reading = :reading, review = NULL WHERE utterance_id = :utterance_id",
             {"utterance_id": utterance_id, **rows.verdict_columns(reading, verdict)},
         )
         if not changed.rowcount:

@@ -154,6 +154,7 @@ def _bring_up(directory: Path, db: Database, entries: EntryLog, last: int) -> No
     with writing(db, path):
         committed.enter(db, entries.since(last))
         if entries.last == last + 1:
+            _close_what_led_to_them(db)
             return
         reviewed = _review(directory, db)
     log.error(
@@ -172,6 +173,18 @@ _SUPPORTING_OWED = """
     )
 """
 """What an entry rests on besides its first utterance has led to something, though its verdict is lost."""
+_AGREED = """
+    UPDATE conversation SET draft = NULL
+    WHERE json_extract(draft, '$.utterance_id') IN (SELECT utterance_id FROM entries)
+"""
+"""What became an entry is not asked about any more: whatever was answered, the entry would stay as it is."""
+
+
+def _close_what_led_to_them(db: Database) -> None:
+    """The utterances and the draft that entries were made of are done with, as in the transaction that was lost."""
+    db.execute(_SUPPORTING)
+    db.execute(_SUPPORTING_OWED)
+    db.execute(_AGREED)
 
 
 def _review(directory: Path, db: Database) -> int:
@@ -179,8 +192,7 @@ def _review(directory: Path, db: Database) -> int:
     for path in evidence.recordings(directory):
         if not _known(db, path.stem):
             _keep_for_review(directory, db, path)
-    db.execute(_SUPPORTING)
-    db.execute(_SUPPORTING_OWED)
+    _close_what_led_to_them(db)
     marked = db.execute(
         "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
         "WHERE outcome IS NULL OR outcome IN ('accept', 'hold') AND evidence <> 'removed' "

@@ -40,7 +40,7 @@ class KeptUtterance:
     verdict: Verdict | None
     """None while it is heard but not yet read."""
     fields: Mapping[str, FieldValue]
-    """Those of the entry, where there is one; else those that stood at the verdict."""
+    """Those of the entry, where there is one; else those that stood at the verdict, or when it went to review."""
     event_id: str | None
     """The event its entry became, where it was accepted."""
     state: OutboxState | None
@@ -169,17 +169,12 @@ def receipt_json(receipt: Receipt | None) -> str | None:
 
 def kept_utterance(row: Row) -> KeptUtterance:
     """From a row of `utterances` joined with its entry's `entry_fields`, `event_id` and `state`."""
-    verdict = _verdict(row)
-    if row["entry_fields"] is not None:
-        fields = json.loads(row["entry_fields"])
-    else:
-        fields = {} if verdict is None else verdict.fields
     return KeptUtterance(
         utterance_id=row["utterance_id"],
         form=row["form"],
         source=row["source"],
-        verdict=verdict,
-        fields=fields,
+        verdict=_verdict(row),
+        fields=json.loads(row["entry_fields"] or row["fields"] or "{}"),
         event_id=row["event_id"],
         state=None if row["state"] is None else OutboxState(row["state"]),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,8 +19,8 @@ from edge.keep.anchor import Anchor
 from edge.keep.database import CHECKED_AT_ONCE, JOURNAL
 from edge.keep.disk import refusals
 from edge.keep.dossier import Dossier
-from edge.keep.rows import Counts, KeptEntry, KeptUtterance, Row, Spare, Trailed
-from edge.records import OutboxRow, Outcome, ReceiptOutcome, Segment, Utterance
+from edge.keep.rows import Counts, KeptEntry, KeptUtterance, OutboxState, Row, Spare, Trailed
+from edge.records import Act, FieldValue, OutboxRow, Outcome, ReceiptOutcome, Segment, Utterance
 
 RECORDING = "sha256:"
 """How the source of an utterance begins that was cut from a recording, which can be played again."""
@@ -40,6 +41,9 @@ _TRAIL = """
     FROM audit a JOIN outbox o USING (event_id, sequence) JOIN entries e USING (event_id, sequence)
     JOIN utterances u USING (utterance_id)
 """
+
+RECENT = 100
+"""The latest entries that are looked through for the same thing: more than anybody dictates in ten minutes."""
 
 _PAGE = 1000
 """Rows read at a time: some megabytes."""
@@ -137,6 +141,18 @@ class JournalView:
         """How many events are still owed."""
         return self._tally().get("owed", 0)
 
+    def how_many_sent(self) -> int:
+        """Of the events that are owed, how many the broker took at least once."""
+        return self._count("SELECT count(*) AS n FROM outbox WHERE settled_at IS NULL AND attempts > 0")
+
+    def how_many_in_review(self) -> int:
+        """How many utterances a person must look at."""
+        return self._count("SELECT count(*) AS n FROM utterances WHERE review IS NOT NULL")
+
+    def owes(self, event_id: str) -> bool:
+        """Whether this event is still owed; false for one that is not of this journal."""
+        return bool(self._rows("SELECT 1 FROM outbox WHERE event_id = ? AND settled_at IS NULL", event_id))
+
     def evidence_bytes(self) -> int:
         """How much room the recordings take that were not removed."""
         return self._tally()["evidence bytes"]
@@ -173,6 +189,13 @@ class JournalView:
             limit,
         )
         return [rows.kept_entry(row) for row in found]
+
+    def standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
+        """The fields of what was recorded after `since` and stands: not replaced since then, nor refused."""
+        taken = [one for one in self.entries(RECENT) if one.state is not OutboxState.REFUSED]
+        gone = {one.replaces for one in taken} | {one.event_id for one in taken if one.act is Act.CANCEL}
+        lately = (one for one in taken if one.form == form and one.recorded_at > since)
+        return tuple(one.fields for one in lately if one.event_id not in gone)
 
     def held(self) -> list[KeptEntry]:
         """The entries whose events are dead letters, oldest first."""
@@ -243,6 +266,9 @@ class JournalView:
     def _rows(self, sql: str, *values: str | int) -> list[Row]:
         with refusals(self._path):
             return list(self._db.query(sql, values))
+
+    def _count(self, sql: str) -> int:
+        return int(self._rows(sql)[0]["n"])
 
     def _tally(self) -> dict[str, int]:
         """How many there are of what; one page is read, however long the journal is."""

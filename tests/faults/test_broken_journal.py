@@ -21,7 +21,7 @@ import pytest
 
 from edge.app import Agent
 from edge.assembly import Parts
-from edge.config import Settings
+from edge.config import Settings, Speak
 from edge.errors import StorageFailed
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
@@ -338,7 +338,7 @@ def test_a_journal_too_large_for_the_start_is_checked_beside_the_agent_at_work(
     monkeypatch.setattr(view, "CHECKED_AT_ONCE", -1)
     damage_an_index(device.journal)
     form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    settings = Settings(state_directory=device.directory)
+    settings = Settings(state_directory=device.directory, speak=Speak(enabled=False))
     parts = Parts(settings, form, Catalogue.load(repository / "config" / "catalogue"), ScriptedInterpreter())
     with Desk(device.directory) as desk, pytest.raises(ExceptionGroup) as fault:
         asyncio.run(Agent(parts, desk, lambda _: None, live=True).run([Silence()], settle_within_s=0))

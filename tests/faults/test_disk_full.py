@@ -16,7 +16,7 @@ from typing import cast
 
 from edge.app import Agent
 from edge.assembly import Parts
-from edge.config import Keep, Settings
+from edge.config import Keep, Settings, Speak
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.hear.recording import Recording
@@ -207,7 +207,7 @@ class Witness:
 
 def run_agent(directory: Path, witness: Witness, operator: Operator) -> None:
     """An agent without a broker, over `directory`."""
-    settings = Settings(state_directory=directory, keep=KEEP)
+    settings = Settings(state_directory=directory, keep=KEEP, speak=Speak(enabled=False))
     # A pallet each: one recorded twice within minutes would be asked about.
     wholes = [reading({"pallet_id": f"74{at}", "quantity": 12, "dock": "B"}) for at in range(len(operator.acts))]
     parts = Parts(

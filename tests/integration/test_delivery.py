@@ -17,7 +17,7 @@ from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from edge.delivery import Delivery
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
-from edge.records import OutboxRow, ReceiptOutcome
+from edge.records import OutboxRow, Receipt, ReceiptOutcome
 from tests.mosquitto import Mosquitto
 from tests.sayings import ACCEPT, entry, utterance
 from tests.waiting import until
@@ -88,11 +88,16 @@ def committed(desk: Desk, number: int = 0) -> OutboxRow:
     return desk.now(work)
 
 
-def delivery(desk: Desk, broker: Mosquitto, settle: Settle = Settle.RECEIPT) -> Delivery:
+def delivery(
+    desk: Desk,
+    broker: Mosquitto,
+    settle: Settle = Settle.RECEIPT,
+    turned_down: Callable[[Receipt], None] = lambda _: None,
+) -> Delivery:
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, mqtt=mqtt)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
-    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, turned_down=turned_down)
 
 
 def delivering(delivery: Delivery, meanwhile: Callable[[], Any]) -> None:
@@ -172,6 +177,35 @@ def test_a_refusal_settles_and_its_reason_is_kept(desk: Desk, broker: Mosquitto,
     delivering(delivery(desk, broker), meanwhile)
     (kept,) = desk.now(lambda journal: journal.entries(1))
     assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet",))
+
+
+def test_a_refusal_is_told_once_however_often_its_receipt_comes(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+    refusing, row = committed(desk), committed(desk, 1)
+    told: list[Receipt] = []
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(2)
+        for _ in range(2):
+            far_end.say(answer(refusing, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many")))
+        far_end.say(answer(row))
+
+    delivering(delivery(desk, broker, turned_down=told.append), meanwhile)
+    assert told == [Receipt(refusing.event_id, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many"))]
+
+
+def test_a_duplicate_is_told_where_somebody_else_has_recorded_it_and_not_where_it_came_twice(
+    desk: Desk, broker: Mosquitto, far_end: FarEnd
+) -> None:
+    twice, other = committed(desk), committed(desk, 1)
+    told: list[Receipt] = []
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(2)
+        far_end.say(answer(twice, ReceiptOutcome.DUPLICATE))
+        far_end.say(answer(other, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)))
+
+    delivering(delivery(desk, broker, turned_down=told.append), meanwhile)
+    assert told == [Receipt(other.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",))]
 
 
 def test_a_site_without_receipts_settles_by_the_broker(desk: Desk, broker: Mosquitto) -> None:

@@ -121,6 +121,9 @@ class ModelOutbox:
     def unsettled(self) -> int:
         return sum(not known.settled for known in self._rows.values())
 
+    def owes(self, event_id: str) -> bool:
+        return event_id in self._rows and not self._rows[event_id].settled
+
     def sent(self, event_id: str) -> None:
         self._commit("sent", self._rows[event_id].row.sequence, lambda: None)
 
@@ -261,6 +264,9 @@ class RealOutbox:
 
     def unsettled(self) -> int:
         return self._journal.unsettled()
+
+    def owes(self, event_id: str) -> bool:
+        return self._journal.owes(event_id)
 
     def sent(self, event_id: str) -> None:
         with self._about("sent", self._numbers[event_id]):

@@ -244,7 +244,9 @@ def test_what_another_microphone_hears_is_not_taken_and_the_recording_moved_back
     server = FakeServer([Routing("ours", 7, sources=both), Routing("theirs", 7, sources=both), Routing("ours", 7)])
     portaudio.play = bringing_all(*(np.full(320, number) for number in (1, 2, 3, 4)))
     frames = listening(None, 0.1, tell=told.append, server=server).frames()
-    assert [next(frames).pcm[0] for _ in range(3)] == [1, 3, 4]
+    taken = [next(frames) for _ in range(3)]
+    assert [frame.pcm[0] for frame in taken] == [1, 3, 4]
+    assert [frame.start for frame in taken] == [0, 640, 960], "what was said meanwhile is missing, and it shows"
     assert server.moved == [(7, "ours")]
     assert [(type(event), event.fault) for event in told] == [(Noticed, Fault.REROUTED), (Over, Fault.REROUTED)]
 

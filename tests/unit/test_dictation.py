@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge.agree.decide import Rules
+from edge.agree.happenings import Heard
 from edge.assembly import take
 from edge.config import Endpoint
 from edge.dictation import Dictation
@@ -19,18 +20,26 @@ from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
 from edge.listening import Listening
-from edge.records import Entry, FieldValue, Minted, NotUnderstood, Outcome, Reading, Utterance
+from edge.records import Act, Entry, FieldValue, Minted, NotUnderstood, OutboxRow, Outcome, Reading, Utterance
 from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
-from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
+from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
 from tests.sayings import utterance
 
 WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+PART = {"pallet_id": "742"}
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
 """0.4 s of silence, 0.6 s of speech, 0.8 s of silence."""
 
 
 def render(entry: Entry, minted: Minted) -> dict[str, Any]:
     return {"id": minted.event_id, "fields": dict(entry.fields), "audio": entry.audio_sha256}
+
+
+Converse = Callable[[Heard], Awaitable[OutboxRow | None]]
+
+
+async def nobody_is_there(_: Heard) -> OutboxRow | None:
+    raise AssertionError("it was said before the device went down")
 
 
 class Bench:
@@ -43,7 +52,7 @@ class Bench:
         self.beats = 0
         self.tell: Callable[[Told], None] = self.told.append
 
-    def dictation(self, interpreter: ScriptedInterpreter, desk: Desk) -> Dictation:
+    def dictation(self, interpreter: ScriptedInterpreter, desk: Desk, *, converse: Converse | None = None) -> Dictation:
         def beat() -> None:
             self.beats += 1
 
@@ -63,15 +72,16 @@ class Bench:
             operator="op-17",
             render=render,
             tell=self.tell,
+            converse=converse,
         )
 
     def hear(self, *sources: ScriptedSource, reads: ScriptedInterpreter) -> None:
         with Desk(self.directory) as desk:
             asyncio.run(take(self.dictation(reads, desk), sources))
 
-    def resume(self, reads: ScriptedInterpreter) -> int:
+    def resume(self, *reads: Reading, converse: Converse | None = None) -> int:
         with Desk(self.directory) as desk:
-            return asyncio.run(self.dictation(reads, desk).resume())
+            return asyncio.run(self.dictation(ScriptedInterpreter(*reads), desk, converse=converse).resume())
 
     @property
     def decided(self) -> list[Decided]:
@@ -109,7 +119,7 @@ def test_an_interpreter_that_fails_loses_nothing(bench: Bench, unread: Callable[
     assert fault.group_contains(Unavailable, match="the model is gone")
     assert len(unread()) == 1
 
-    assert bench.resume(ScriptedInterpreter(reading(WHOLE))) == 1
+    assert bench.resume(reading(WHOLE)) == 1
     assert [one.verdict.outcome for one in bench.decided] == [Outcome.ACCEPT]
     assert unread() == []
 
@@ -119,9 +129,51 @@ def test_what_was_kept_for_another_form_waits_for_that_form(
 ) -> None:
     with Journal.open(bench.directory) as journal:
         journal.begin(replace(utterance(), form="stock-count"))
-    assert bench.resume(ScriptedInterpreter()) == 0
+    assert bench.resume() == 0
     assert len(unread()) == 1
     assert "--form stock-count" in caplog.text
+
+
+def heard_before_a_crash(bench: Bench) -> Utterance:
+    said = utterance(samples=32_000)  # long enough to hold what is read of it
+    said = replace(said, segment=replace(said.segment, pcm=SPEECH * 100))
+    with Journal.open(bench.directory) as journal:
+        journal.begin(said)
+    return said
+
+
+def under_review(bench: Bench) -> list[tuple[str, dict[str, FieldValue]]]:
+    with Journal.inspect(bench.directory) as journal:
+        return [(kept.utterance_id, dict(kept.fields)) for kept in journal.under_review()]
+
+
+def test_a_question_about_what_was_said_before_a_crash_goes_to_a_person(bench: Bench) -> None:
+    said = heard_before_a_crash(bench)
+    bench.resume(reading(PART))
+    assert under_review(bench) == [(said.utterance_id, PART)]
+    assert bench.resume() == 0
+    with Journal.inspect(bench.directory) as journal:
+        assert journal.spare_evidence(1) == [], "its recording is needed"
+
+
+def test_what_nobody_could_object_to_is_no_entry_before_a_person_wants_it_read(bench: Bench) -> None:
+    said = heard_before_a_crash(bench)
+    bench.resume(reading(WHOLE), converse=nobody_is_there)
+    assert under_review(bench) == [(said.utterance_id, WHOLE)]
+    assert bench.decided[-1].row is None
+    with Journal.open(bench.directory) as journal:
+        assert journal.unsettled() == 0
+        journal.retry(said.utterance_id, "kim")
+    bench.resume(reading(WHOLE), converse=nobody_is_there)
+    assert under_review(bench) == []
+    assert bench.decided[-1].row is not None
+
+
+@pytest.mark.parametrize(("act", "waiting"), [(Act.AMEND, 1), (Act.CANCEL, 1), (Act.YES, 0), (Act.COMMAND, 0)])
+def test_a_correction_of_before_a_crash_is_not_forgotten(bench: Bench, act: Act, waiting: int) -> None:
+    heard_before_a_crash(bench)
+    bench.resume(replace(reading(PART), act=act), converse=nobody_is_there)
+    assert len(under_review(bench)) == waiting
 
 
 def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_heard(
@@ -131,7 +183,7 @@ def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_h
     with pytest.raises(ExceptionGroup) as fault:
         bench.hear(dying, reads=ScriptedInterpreter(reading(WHOLE)))
     assert fault.group_contains(Unavailable, match="microphone: gone")
-    bench.resume(ScriptedInterpreter(*[reading(WHOLE)] * len(unread())))
+    bench.resume(*[reading(WHOLE)] * len(unread()))
     # Its verdict may be on record without having been told: the fault may fall between the two.
     with Journal.inspect(bench.directory) as journal:
         assert (journal.counts().heard, journal.counts().repeat) == (1, 1)

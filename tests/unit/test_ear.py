@@ -77,8 +77,14 @@ def test_where_sound_was_lost_the_utterance_closes_as_not_heard_to_its_end() -> 
     assert first.closing is Closing.BROKEN_OFF
     assert first.closed == 8 * 320
     assert second.start == 10 * 320
-    assert second.closing is Closing.PAUSE
+    assert second.closing is Closing.BROKEN_OFF, "its beginning is not all there"
     assert listener.forgot_before == [0, 8]
+
+
+@pytest.mark.parametrize("line", ["...#####__......#####.....", ".....__#####.....", "...#####........__#####....."])
+def test_what_begins_anew_behind_a_loss_is_whole(line: str) -> None:
+    *_, last = closed(ear(line))
+    assert last.closing is Closing.PAUSE
 
 
 def test_every_frame_is_scored_in_order_and_the_scorer_starts_afresh() -> None:

@@ -146,7 +146,7 @@ def test_after_the_end_nothing_is_left_even_where_sound_goes_on_soon_after(befor
 def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between() -> None:
     events = hear("." * 3 + "#" * 250 + "." * 5)
     found = segments(events)
-    assert [segment.closing for segment in found] == [Closing.TOO_LONG, Closing.TOO_LONG, Closing.PAUSE]
+    assert [segment.closing for segment in found] == [Closing.TOO_LONG, Closing.TOO_LONG, Closing.BROKEN_OFF]
     assert [len(numbers(segment.pcm)) for segment in found] == [103, 100, 55]  # the first one with its pre-roll
     assert [number for segment in found for number in numbers(segment.pcm)] == list(range(258))
     assert [number for utterance in fed(events) for number in utterance] == list(range(258))
@@ -161,6 +161,12 @@ def test_speech_right_after_a_maximum_in_a_pause_has_its_preroll() -> None:
     first, second = segments(hear("#" * 80 + "." * 20 + "#" * 5 + "." * 30, hangover_ms=600))
     assert (first.closing, numbers(first.pcm)[-1]) == (Closing.TOO_LONG, 89)
     assert (second.speech_start, numbers(second.pcm)[0]) == (100 * FRAME, 97)
+    assert second.closing is Closing.BROKEN_OFF
+
+
+def test_what_is_said_after_a_pause_behind_a_maximum_begins_anew() -> None:
+    _, second = segments(hear("#" * 100 + "." * 6 + "#" * 5 + "." * 6))
+    assert second.closing is Closing.PAUSE
 
 
 def test_the_maximum_in_a_pause_leaves_the_machine_quiet() -> None:

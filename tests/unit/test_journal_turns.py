@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,23 @@ def test_a_turn_is_kept_as_a_whole_or_not_at_all(journal: Journal) -> None:
     assert journal.unsettled() == 0
 
 
+def test_what_a_power_cut_left_in_the_second_copy_alone_is_asked_about_no_more(tmp_path: Path) -> None:
+    """Whatever was answered, the entry would stay as it is: it is committed, and goes out."""
+    with Journal.open(tmp_path) as journal:
+        whole_again = said(journal, 2)
+        pending = replace(held(journal, 1), support=(whole_again.utterance_id,))
+        journal.turn(Turn(draft=pending), render)
+    before_the_commit = (tmp_path / "journal.db").read_bytes()
+    with Journal.open(tmp_path) as journal:
+        committed = commit(journal, pending)
+    (tmp_path / "journal.db").write_bytes(before_the_commit)
+    with Journal.open(tmp_path) as journal:
+        assert journal.due(10) == [committed]
+        assert journal.conversation().draft is None
+        assert list(journal.unread()) == [], "what it rests on makes no second entry"
+        assert set(evidence(journal).values()) == {"needed"}
+
+
 def test_a_turn_that_is_kept_again_makes_no_second_event(journal: Journal) -> None:
     pending = held(journal, 1)
     turn = Turn(agreed=agreed(journal, pending), operator="op-17")
@@ -233,3 +251,37 @@ def test_a_rebuilt_journal_has_the_corrections_too(journal: Journal, tmp_path: P
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
         (support,) = db.execute("SELECT support FROM entries WHERE sequence = 1").fetchone()
     assert json.loads(support) == [answer.utterance_id]
+
+
+def test_what_stands_is_what_nothing_replaced_and_nobody_refused(journal: Journal) -> None:
+    first, second, third, fourth = (
+        commit(journal, held(journal, number), pallet_id=f"74{number}") for number in range(4)
+    )
+    amending = replace(held(journal, 4), act=Act.AMEND, replaces=first.event_id)
+    commit(journal, amending, pallet_id="750")
+    commit(journal, replace(held(journal, 5), act=Act.CANCEL, replaces=second.event_id))
+    journal.settle(third.event_id, Receipt(third.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
+    before = NOON - timedelta(minutes=1)
+    assert [fields["pallet_id"] for fields in journal.standing("pallet-move", before)] == ["750", "743"]
+    refused = commit(journal, replace(held(journal, 6), act=Act.AMEND, replaces=fourth.event_id), pallet_id="760")
+    journal.settle(refused.event_id, Receipt(refused.event_id, ReceiptOutcome.REFUSED, ("invalid:/dock",)))
+    assert [fields["pallet_id"] for fields in journal.standing("pallet-move", before)] == ["750", "743"]
+    assert journal.standing("stock-count", before) == ()
+    assert journal.standing("pallet-move", NOON) == ()
+
+
+def test_what_somebody_else_has_recorded_is_refused_to_whoever_corrects_it(journal: Journal) -> None:
+    row = commit(journal, held(journal, 1))
+    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)))
+    last = journal.last_entry()
+    assert last is not None
+    assert last.refused
+    assert journal.counts().duplicate == 1
+
+
+def test_an_event_that_came_twice_is_there(journal: Journal) -> None:
+    row = commit(journal, held(journal, 1))
+    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
+    last = journal.last_entry()
+    assert last is not None
+    assert not last.refused

@@ -18,7 +18,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.keep.answers import DEFERRED, UNREADABLE
 from edge.keep.journal import Journal
-from edge.records import Because, FieldValue, Outcome, Reading, Reason, Verdict
+from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
 from edge.reviewing import Device, Person, accept, stated
 from tests.fakes import reading
 from tests.sayings import ACCEPT, FIELDS, READ, entry, render, utterance
@@ -96,6 +96,16 @@ def test_what_nobody_read_wants_every_field(tmp_path: Path) -> None:
     which = reviewed(tmp_path, None, None)
     result = run(tmp_path, which, "--field", "dock=B")
     assert "field_missing:pallet_id, field_missing:quantity; dock=B stands" in str(result.exception)
+
+
+@pytest.mark.parametrize("act", [Act.AMEND, Act.CANCEL])
+def test_a_correction_makes_no_second_entry(tmp_path: Path, act: Act) -> None:
+    which = reviewed(tmp_path, replace(HEARD, act=act), ACCEPT)
+    result = run(tmp_path, which)
+    assert isinstance(result.exception, UnreadableInput)
+    assert "corrects or cancels an entry, and is none itself" in str(result.exception)
+    with Journal.inspect(tmp_path) as journal:
+        assert journal.last_sequence() == 1
 
 
 def test_an_entry_is_not_accepted_twice(state: Path) -> None:

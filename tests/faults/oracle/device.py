@@ -143,6 +143,7 @@ def _settings(name: str, state: Path, broker_port: int) -> str:
     keys = {
         "device": name,
         "state_directory": str(state),
+        "speak.enabled": False,
         **EAR,
         **ROOM,
         "deliver.receipt_timeout_s": 2,
