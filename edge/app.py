@@ -17,10 +17,10 @@ from functools import partial
 
 from edge.afterwards import Afterwards
 from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Answered, Hardware, Link
-from edge.assembly import Parts, dictation, reading, renderer, take
-from edge.conversation import manner
-from edge.conversing import Conversing
+from edge.agree.happenings import Hardware, Link
+from edge.assembly import Parts, converses, dictation, reading, renderer, take
+from edge.conversation import answered, manner
+from edge.conversing import Conversing, Stands
 from edge.delivery import Delivery, LinkChanged
 from edge.errors import Unfinished
 from edge.headset import Headset, HeadsetTold, MicrophoneFault, Order
@@ -29,7 +29,7 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.keep.room import MB
 from edge.ports import Source, StoppableSource
-from edge.records import ReceiptOutcome
+from edge.records import Reading, Receipt
 from edge.speaking import Speaking
 from edge.told import CaptureResumed, CaptureStopped, Decided, Told
 from edge.understand.panel.costs import Budget
@@ -51,7 +51,7 @@ LATE_S = 10.0
 """A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
 
 
-AgentTold = Told | LinkChanged | HeadsetTold
+AgentTold = Told | LinkChanged | HeadsetTold | Stands
 """What an agent tells whoever watches it."""
 
 
@@ -71,11 +71,11 @@ class Agent:
         self._health = Health(limits)
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
-        self._refusals: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
         self._delivery = Delivery(
             *(parts.settings, desk, self._linked, partial(self._beat, "relay")),
             order=self._ordered,
-            refused=lambda event_id, reason: self._refusals.put_nowait((event_id, reason)),
+            turned_down=self._turned_down.put_nowait,
         )
         self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
         """How the device listens; of no effect on recordings."""
@@ -83,7 +83,8 @@ class Agent:
         speaks = live and parts.settings.speak.enabled is not False
         self.speaking = Speaking(parts.settings.speak, parts.form, parts.clients) if speaks else None
         """The device's voice, for whoever answers the operator."""
-        self._conversing = self._conversation(parts, desk) if live and parts.settings.agree.conversation else None
+        agrees = live and converses(parts.settings, live=live)
+        self._conversing = self._conversation(parts, desk) if agrees else None
         self._dictation = dictation(
             *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing)
         )
@@ -102,11 +103,38 @@ class Agent:
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
             owed=lambda _: self._delivery.written(),
+            tell=self._tell,
+            attentive=lambda: self._dictation.attentive,
+            cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
         )
 
     def microphone(self) -> Microphone:
         """The microphone that the settings name, watched by this agent."""
         return self.headset.microphone(partial(self._beat, "ear"))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is speaking to it."""
+        return self._dictation.is_open
+
+    @property
+    def converses(self) -> bool:
+        """Whether entries are agreed with the operator; known for sure once sound comes."""
+        return self._dictation.converses
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until the conversation's deadline; None where nothing is waited for."""
+        return None if self._conversing is None else self._conversing.left_s
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection to the broker; None while there is one, or none was tried yet."""
+        return self._delivery.trouble
+
+    async def type(self, reading: Reading) -> None:
+        """Take what was typed as if it had been said."""
+        await self._dictation.type(reading)
 
     def stop(self) -> None:
         """Hear no more; what was heard is concluded, and delivery gets its last chance."""
@@ -142,15 +170,26 @@ class Agent:
         return await self._desk(Journal.unsettled)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
+        await self._find_out_whether_heard()
         await self._dictation.resume()
         if self._conversing is None:
             await take(self._dictation, sources)
             return
         await self._conversing.start()
+        self._parts.past.follow(self._conversing.at_hand)
         async with asyncio.TaskGroup() as group:
             conversing = group.create_task(self._conversing.run())
             await take(self._dictation, sources)
             conversing.cancel()
+
+    async def _find_out_whether_heard(self) -> None:
+        """Nothing is asked of an operator who cannot hear it, nor before he can.
+
+        What was open when the device went down is asked all the same: unanswered, it goes to a person.
+        """
+        heard = self.speaking is not None and await self.speaking.is_heard()
+        if not heard and self._settings.agree.conversation == "auto":
+            self._dictation.unheard()
 
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: Afterwards) -> None:
         """The same with a panel at work; nobody asks a model any more when its connections are closed."""
@@ -199,7 +238,7 @@ class Agent:
 
     def _answer(self, told: Told, speaking: Speaking) -> None:
         match told:
-            case Decided(verdict=verdict) if self._conversing is None:
+            case Decided(verdict=verdict) if not self._dictation.converses:
                 speaking.decided(verdict)
             case CaptureStopped():
                 speaking.fault("not_recording")
@@ -210,12 +249,11 @@ class Agent:
 
     async def _tell_refusals(self) -> None:
         while True:
-            event_id, reason = await self._refusals.get()
-            found = await self._desk(partial(Journal.dossier, which=event_id))
+            answer = await self._desk(partial(answered, receipt=await self._turned_down.get()))
             if self._conversing is not None:
-                self._conversing.post(Answered(event_id, ReceiptOutcome.REFUSED, (reason,), found.fields))
+                self._conversing.post(answer)
             elif self.speaking is not None:
-                self.speaking.refused(found.fields, reason)
+                self.speaking.turned_down(answer)
 
     def _worn(self, told: HeadsetTold) -> None:
         """Something about the headset changed."""

@@ -21,6 +21,7 @@ from edge.dictation import Dictation
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
+from edge.forms.spoken.languages import language_named
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.desk import Desk
@@ -64,14 +65,14 @@ class Parts:
         return rules(self.settings, self.form, self.catalogue)
 
 
-def assemble(settings: Settings, form: str | None = None) -> Parts:
+def assemble(settings: Settings, form: str | None = None, *, live: bool = False) -> Parts:
     """Load the form (the active one, unless another is named), the catalogues and the interpreter.
 
-    Raises Misconfigured naming what is wrong.
+    `live`: somebody is there to answer, as nobody is for a recording. Raises Misconfigured naming what is wrong.
     """
     chosen = form_named(settings, form or settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    reader = interpreter(settings, chosen, catalogue)
+    reader = interpreter(settings, chosen, catalogue, converses=converses(settings, live=live))
     if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
@@ -87,9 +88,23 @@ def assemble(settings: Settings, form: str | None = None) -> Parts:
     return Parts(settings, chosen, catalogue, asked, asked, clients, past)
 
 
+def converses(settings: Settings, *, live: bool) -> bool:
+    """Whether entries are agreed with the operator, if he turns out to hear the device."""
+    wanted = settings.agree.conversation
+    return live and settings.speak.enabled is not False if wanted == "auto" else wanted
+
+
 def rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:
     """What the settings demand before a reading becomes an entry."""
-    return Rules(form, catalogue, settings.agree.minimum_confidence, POLICIES[settings.agree.policy])
+    policy, language = POLICIES[settings.agree.policy], language_named(spoken(settings))
+    return Rules(form, catalogue, settings.agree.minimum_confidence, policy, language)
+
+
+def spoken(settings: Settings) -> str:
+    """The language that operators speak: that of the model asked first; the device's own recogniser knows English."""
+    understand = settings.understand
+    asked = understand.interpreters.get(understand.first or understand.second or "")
+    return "en" if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
 
 
 def form_named(settings: Settings, name: str) -> Form:
@@ -126,7 +141,7 @@ def dictation(
         desk=desk,
         beat=beat,
         gate=gate,
-        meant=None if gate is None else wake(settings),
+        meant=None if gate is None else wake(settings, lambda: conversing is not None and conversing.awaits),
         speaking=(lambda: None) if conversing is None else conversing.heard_speaking,
     )
     return Dictation(
@@ -151,16 +166,17 @@ def renderer(settings: Settings, clock: Clock) -> Callable[[Entry, Minted], dict
     return render
 
 
-def wake(settings: Settings) -> Callable[[Segment], Segment | None] | None:
+def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Callable[[Segment], Segment | None] | None:
     """What tells the utterances that are meant for the device from others, where the settings want a wake phrase.
 
-    Raises Misconfigured where vosk is not there to listen for it, or does not know its words.
+    While something is awaited of the operator, all is meant for it. Raises Misconfigured where vosk is not there to
+    listen for it, or does not know its words.
     """
     hear = settings.hear
     if hear.mode is not ListeningMode.WAKE_PHRASE or hear.wake_phrase is None:
         return None
     word, phrase = WakeWord(vosk_weights(settings), hear.wake_phrase), WakePhrase(hear.wake_window_s)
-    return lambda segment: phrase.meant(segment, word.spotted(segment.pcm))
+    return lambda segment: phrase.meant(segment, word.spotted(segment.pcm), awaited=awaits())
 
 
 @asynccontextmanager

@@ -12,17 +12,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Committed, Happening, Started
-from edge.agree.orders import Commit, Drop, Note, Order, Park, Sound
+from edge.agree.happenings import Answered, Committed, Happening, Started
+from edge.agree.orders import Commit, Drop, Note, Order, Park
 from edge.agree.states import State
 from edge.agree.telling import Manner
 from edge.config import ReadBack, Settings
 from edge.keep.drafts import Agreed, Noted, Parked, Turn
 from edge.keep.journal import Journal
-from edge.records import Act, Because, Draft, Entry, LastEntry, Minted, OutboxRow, Outcome, Reason, Verdict
+from edge.records import Act, Because, Draft, Entry, LastEntry, Minted, OutboxRow, Outcome, Reason, Receipt, Verdict
+from edge.understand.asking.context import AtHand
 
 Render = Callable[[Entry, Minted], dict[str, Any]]
 """Makes the event of an entry."""
+
+LOOKED_THROUGH = 10_000
+"""So many of the latest entries are looked through for the one that was answered: more than a week's."""
 
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
 
@@ -93,15 +97,39 @@ class Conversation:
 
         Raises StorageFailed: nothing was kept, and it may be tried again; whoever gives up begins again from the disk.
         """
-        heard: list[Order] = [order for order in planned.orders if not isinstance(order, Note | Park | Commit | Drop)]
         row = journal.turn(_turn(planned, journal), self._render) if planned.changes else None
-        commit = next((order for order in planned.orders if isinstance(order, Commit)), None)
-        if row is not None and commit is not None:
-            last = LastEntry(row.event_id, commit.draft, commit.verdict.fields)
-            # The sound that it is stored comes before what the device goes on to say.
-            at = next((at for at, order in enumerate(heard) if not isinstance(order, Sound)), len(heard))
-            heard[at:at] = self._dialogue.take(Committed(last))
+        heard: list[Order] = []
+        for order in planned.orders:
+            match order:
+                case Commit(draft, verdict) if row is not None:
+                    # The sound that it is stored comes before what the device goes on to say.
+                    heard += self._dialogue.take(Committed(LastEntry(row.event_id, draft, verdict.fields)))
+                case Note() | Park() | Commit() | Drop():
+                    pass
+                case _:
+                    heard.append(order)
         return Stepped(tuple(heard), row)
+
+
+def at_hand(dialogue: Dialogue) -> AtHand:
+    """What the operator is in the middle of, as models are told: names of fields, and no value."""
+    draft, question = dialogue.draft, dialogue.question
+    known = {} if draft is None or draft.act is Act.CANCEL else draft.reading.fields
+    return AtHand(
+        pending=tuple(name for name, said in known.items() if said.value is not None),
+        asked=None if question is None else question.field,
+        confirming=dialogue.state is State.CONFIRMING,
+        last=dialogue.last is not None,
+    )
+
+
+def answered(journal: Journal, receipt: Receipt) -> Answered:
+    """The inventory's answer, with what it is about: of a cancellation, the entry that was to be cancelled."""
+    by_id = {entry.event_id: entry for entry in journal.entries(LOOKED_THROUGH)}
+    entry = by_id.get(receipt.event_id)
+    if entry is not None and entry.act is Act.CANCEL:
+        entry = by_id.get(str(entry.replaces))
+    return Answered(receipt, {} if entry is None else entry.fields)
 
 
 def _turn(planned: Planned, journal: Journal) -> Turn:

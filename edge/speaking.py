@@ -11,25 +11,29 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from edge.agree.happenings import Answered
 from edge.agree.loudspeaker import Loudspeaker
 from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
 from edge.agree.phrases import PaceOf, Phrases
 from edge.agree.phrasing import Phrasing
 from edge.agree.prompts import Prompt
-from edge.agree.replies import replies
+from edge.agree.replies import replies, turned_down
 from edge.agree.speak import Speaker
 from edge.agree.voices.azure_voice import AzureVoice
 from edge.agree.voices.elevenlabs_voice import ElevenLabsVoice
 from edge.agree.voices.espeak import WORDS_PER_MINUTE, EspeakVoice
 from edge.agree.voices.openai_voice import OpenAiVoice
 from edge.config import ReadBack, Speak, VoiceKind
-from edge.errors import Unavailable
+from edge.errors import DockvoiceError, Unavailable
 from edge.forms.form import Form
 from edge.hear.own_voice import NotOneself, OwnVoice
 from edge.ports import SpeechScorer, Voice
-from edge.records import FieldValue, Verdict
+from edge.records import Verdict
 
 logger = logging.getLogger(__name__)
+
+LOOKING_S = 5.0
+"""Who is to be heard waits no longer to know whether there is a speaker: it takes a tenth of a second, or for ever."""
 
 AGAIN_S = 30.0
 """A fault that comes and goes is put into words once in so long; each time its sound is heard."""
@@ -46,11 +50,19 @@ class Speaking:
         self._own = OwnVoice()
         self._phrasing = Phrasing(form, language)
         self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.played)
-        self._speaker = Speaker(self._loudspeaker, phrases(settings, clients), self._phrasing, settings.rate)
+        self._phrases = phrases(settings, clients)
+        self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
+        self._looked = asyncio.Event()
+        self._cut_off = False
 
     def deaf_to_itself(self, scorer: SpeechScorer) -> SpeechScorer:
         """The detector of speech that does not hear this voice; who speaks over it silences it."""
-        return NotOneself(scorer, self._own, time.monotonic, self._loudspeaker.hush)
+        return NotOneself(scorer, self._own, time.monotonic, self._spoken_over)
+
+    def _spoken_over(self) -> None:
+        """Called in the ear's thread, too."""
+        if self._loudspeaker.hush():
+            self._cut_off = True
 
     async def run(self) -> None:
         """Speak until cancelled. Returns at once where there is no speaker and none is wanted."""
@@ -60,18 +72,44 @@ class Speaking:
             logger.warning("nothing is read back: %s", fault)
             if self._settings.enabled == "auto":
                 return
+        finally:
+            self._looked.set()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._loudspeaker.keep_open())
             group.create_task(self._speaker.run())
+
+    async def is_heard(self) -> bool:
+        """Whether words can be heard: there is a voice, and a speaker, or one is waited for."""
+        try:
+            return await asyncio.wait_for(self._found(), LOOKING_S)
+        except TimeoutError:
+            return False
+
+    async def _found(self) -> bool:
+        await self._looked.wait()
+        if not (self._loudspeaker.is_open or self._settings.enabled is True):
+            return False
+        try:
+            await self._phrases.sound(self._phrasing.constant()[0], self._settings.rate)
+        except DockvoiceError:  # told by the speaker, which prepares what it will say
+            return False
+        return True
 
     @property
     def quiet(self) -> bool:
         """Whether nothing is being said."""
         return self._loudspeaker.quiet
 
+    def was_cut_off(self) -> bool:
+        """Whether somebody spoke over what was being said, since this was asked last."""
+        cut, self._cut_off = self._cut_off, False
+        return cut
+
     def order(self, order: Say | Sound | Hush | Adjust) -> None:
         """Do what a dialogue wants heard, but for a fault that comes and goes. Returns at once."""
-        if not (isinstance(order, Say) and self._was_told(order)):
+        if isinstance(order, Hush):
+            self._spoken_over()
+        elif not (isinstance(order, Say) and self._was_told(order)):
             self._speaker.order(order)
 
     def _was_told(self, say: Say) -> bool:
@@ -87,7 +125,7 @@ class Speaking:
     def decided(self, verdict: Verdict) -> None:
         """Answer what was said."""
         always = self._settings.read_back is ReadBack.ALWAYS
-        for order in replies(verdict, self._phrasing.readback, always=always):
+        for order in replies(verdict, always=always):
             self._speaker.order(order)
 
     def fault(self, code: str) -> None:
@@ -99,9 +137,9 @@ class Speaking:
         """It is over."""
         self.order(Say(Prompt.HEALED, slots={"fault": code}))
 
-    def refused(self, fields: Mapping[str, FieldValue], reason: str) -> None:
-        """The inventory refused an entry: told at the next quiet moment."""
-        self._speaker.news(Say(Prompt.REFUSED, fields, {"reason": reason}), Sound(Earcon.REFUSED))
+    def turned_down(self, answer: Answered) -> None:
+        """The inventory does not take an entry: told at the next quiet moment."""
+        self._speaker.news(turned_down(answer), Sound(Earcon.REFUSED))
 
 
 def phrases(settings: Speak, clients: Mapping[str, Any]) -> Phrases:

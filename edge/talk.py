@@ -1,35 +1,23 @@
 """The conversation as text: what the operator would say is typed, what the device would say is shown.
 
 The dialogue, the decision, the forms' reader and the journal are those of the agent; only ears and voice are missing.
-In the place of a recording, each utterance has a tenth of a second of silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import timedelta
 
-import uuid_utils
-
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Answered, Deadline, Happening, Heard
+from edge.agree.happenings import Deadline, Happening, Heard
 from edge.agree.orders import StartTimer, StopTimer
 from edge.agree.states import State
 from edge.agree.telling import Manner
-from edge.conversation import Conversation, Render, Stepped
-from edge.forms.spoken import read_transcript
+from edge.conversation import Conversation, Render, Stepped, answered
 from edge.keep.journal import Journal
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Reading, Receipt, Segment, Utterance, Word
-from edge.understand.proposal import proposed
-
-KEYBOARD = "keyboard"
-"""The source of what was typed, as it goes on record."""
-
-SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
-
-WORD_S = 0.3
-"""How long a typed word counts as having been spoken."""
+from edge.records import Acoustics, Closing, Reading, Receipt
+from edge.typed import typed, unspoken
 
 
 class Talk:
@@ -59,11 +47,14 @@ class Talk:
         """The operator says it."""
         return self.hear(typed(text, self.rules))
 
-    def hear(self, reading: Reading, closing: Closing = Closing.PAUSE) -> Stepped:
-        """The operator said what makes this reading."""
-        utterance = _silent(self.rules.form.name, closing)
+    def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
+        """The operator said what makes this reading; `acoustics` is how it sounded, where it did."""
+        utterance = unspoken(self.rules.form.name, closing)
+        since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
+        known = Circumstances(acoustics, self._journal.standing(self.rules.form.name, since))
         self._journal.begin(utterance)
-        return self.tell(Heard(utterance.utterance_id, reading, decide(reading, closing, self.rules), closing))
+        verdict = decide(reading, closing, self.rules, known)
+        return self.tell(Heard(utterance.utterance_id, reading, verdict, closing, known))
 
     def expire(self) -> Stepped:
         """The deadline is reached."""
@@ -73,9 +64,7 @@ class Talk:
     def answer(self, receipt: Receipt) -> Stepped:
         """The inventory answers an event."""
         self._journal.settle(receipt.event_id, receipt)
-        entry = next((entry for entry in self._journal.entries(_ALL) if entry.event_id == receipt.event_id), None)
-        fields = {} if entry is None else entry.fields
-        return self.tell(Answered(receipt.event_id, receipt.outcome, receipt.reasons, fields))
+        return self.tell(answered(self._journal, receipt))
 
     def tell(self, happening: Happening) -> Stepped:
         """Something happens."""
@@ -91,22 +80,3 @@ class Talk:
                 case _:
                     pass
         return stepped
-
-
-def typed(text: str, rules: Rules) -> Reading:
-    """What a typed line says, in words or figures."""
-    pieces = [piece.strip('.,;:!?"') for piece in text.lower().split()]
-    words = [
-        Word(piece, number * WORD_S, (number + 1) * WORD_S, 1.0) for number, piece in enumerate(filter(None, pieces))
-    ]
-    return proposed(KEYBOARD, rules.form, words, read_transcript(text, rules.form, rules.catalogue))
-
-
-_ALL = 1_000_000
-"""More entries than anybody types."""
-
-
-def _silent(form: str, closing: Closing) -> Utterance:
-    samples = len(SILENCE) // SAMPLE_BYTES
-    segment = Segment(0, 0, samples, samples, closing, SILENCE)
-    return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment)

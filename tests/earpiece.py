@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.pulseaudio import Headset
 from tests.waiting import until
 
 DEVICE = "earpiece"
@@ -23,20 +23,28 @@ RATE = 16_000
 CHUNK = 320
 """Bytes read at a time: 10 ms."""
 
-ASOUNDRC = f"""
-pcm.{DEVICE} {{
+ASOUNDRC = """
+pcm.{name} {{
     type pulse
-    device "{DEVICE}"
+    device "{name}"
     hint {{ show on  description "Virtual earpiece" }}
 }}
 """
+
+
+class Server(Protocol):
+    """A sound server of the tests' own."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What whoever is to use it is started with."""
 
 
 @dataclass
 class Earpiece:
     """What the sink plays, as it is recorded from its monitor."""
 
-    worn: Headset
+    server: Server
     module: str
     _heard: bytearray = field(default_factory=bytearray)
     _offset: float = float("inf")
@@ -45,6 +53,14 @@ class Earpiece:
     def samples(self) -> NDArray[np.int16]:
         """All that was played so far, silence included."""
         return np.frombuffer(bytes(self._heard[: len(self._heard) // 2 * 2]), dtype="<i2")
+
+    def between(self, begin: int, end: int) -> NDArray[np.int16]:
+        """A stretch of it, as far as it was played."""
+        return np.frombuffer(bytes(self._heard[begin * 2 : min(end, len(self)) * 2]), dtype="<i2")
+
+    def __len__(self) -> int:
+        """How many samples were played so far."""
+        return len(self._heard) // 2
 
     def at(self, moment: float) -> int:
         """Which sample left at that moment of the monotonic clock, or a little before it: what was late is not seen."""
@@ -56,7 +72,7 @@ class Earpiece:
 
     def unplug(self) -> None:
         """The sink vanishes."""
-        self.worn._run("pactl", "unload-module", self.module)
+        _pactl(self.server, "unload-module", self.module)
 
     def take(self, pcm: bytes) -> None:
         """More was recorded. The least delay of all tells how sample count and clock belong together."""
@@ -64,21 +80,25 @@ class Earpiece:
         self._offset = min(self._offset, time.monotonic() - len(self._heard) / 2 / RATE)
 
 
-def plug_in(worn: Headset) -> str:
+def plug_in(server: Server, name: str = DEVICE) -> str:
     """A sink of that name appears; returns the server's number of the module."""
-    loading = ["pactl", "load-module", "module-null-sink", f"sink_name={DEVICE}", f"rate={RATE}", "channels=1"]
-    return subprocess.run(loading, env=worn.environment, check=True, capture_output=True, text=True).stdout.strip()
+    return _pactl(server, "load-module", "module-null-sink", f"sink_name={name}", f"rate={RATE}", "channels=1")
+
+
+def _pactl(server: Server, *words: str) -> str:
+    done = subprocess.run(["pactl", *words], env=server.environment, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 @contextmanager
-def earpiece(worn: Headset) -> Iterator[Earpiece]:
-    """A speaker for the headset; ends with the block."""
-    with (Path(worn.environment["HOME"]) / ".asoundrc").open("a", encoding="utf-8") as file:
-        file.write(ASOUNDRC)
-    listening = Earpiece(worn, plug_in(worn))
+def earpiece(server: Server, name: str = DEVICE) -> Iterator[Earpiece]:
+    """A speaker for a headset; ends with the block."""
+    with (Path(server.environment["HOME"]) / ".asoundrc").open("a", encoding="utf-8") as file:
+        file.write(ASOUNDRC.format(name=name))
+    listening = Earpiece(server, plug_in(server, name))
     format_ = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=10"]
-    command = ["parec", f"--device={DEVICE}.monitor", *format_]
-    recorder = subprocess.Popen(command, env=worn.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = ["parec", f"--device={name}.monitor", *format_]
+    recorder = subprocess.Popen(command, env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def record() -> None:
         assert recorder.stdout is not None
@@ -88,7 +108,7 @@ def earpiece(worn: Headset) -> Iterator[Earpiece]:
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(record)
         try:
-            until(lambda: len(listening.samples) > 0, "the monitor of the sink gave no sound")
+            until(lambda: len(listening) > 0, "the monitor of the sink gave no sound")
             yield listening
         finally:
             recorder.terminate()

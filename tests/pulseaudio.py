@@ -102,6 +102,7 @@ class Air:
         self._pipes: dict[str, int] = {}
         self._sounds: dict[str, Callable[[int], Samples]] = {}
         self._said: dict[str, Samples] = {}
+        self._began: dict[str, float] = {}
         self._ended = Event()
 
     def open(self, name: str, pipe: Path) -> None:
@@ -120,7 +121,16 @@ class Air:
         """Say a recording (16 kHz) into a microphone, over the noise; returns at once."""
         said, rate = soundfile.read(recording, dtype="int16")
         assert rate == RATE
+        self._began.pop(name, None)
         self._said[name] = said
+
+    def began(self, name: str) -> float | None:
+        """When the first sample of what was said last was heard, by the monotonic clock; None: not yet."""
+        return self._began.get(name)
+
+    def is_over(self, name: str) -> bool:
+        """Whether what was said was heard to its end."""
+        return not len(self._said.get(name, ()))
 
     def blow(self) -> None:
         """Keep the air moving until `end`."""
@@ -141,6 +151,8 @@ class Air:
     def _next(self, name: str) -> Samples:
         sound = self._sounds[name](TICK).astype(np.int32)
         said = self._said.get(name, sound[:0])
+        if len(said) and name not in self._began:
+            self._began[name] = time.monotonic()
         self._said[name] = said[len(sound) :]
         sound[: len(said)] += said[: len(sound)]
         return np.clip(sound, -32_768, 32_767)

@@ -6,11 +6,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from edge.agree.completing import Pending, completed
-from edge.agree.decide import Rules
+from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.happenings import Heard
 from edge.agree.questions import marked
 from edge.forms.spoken import read, without_cue
-from edge.records import Act, Draft, FieldReading, FieldValue, Reading, Word
+from edge.records import Act, Closing, Draft, FieldReading, FieldValue, Reading, Reason, Word
+
+STAYING = frozenset({Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT})
+"""Doubts about a field that rest on how and when it was said, which a draft that grows does not tell any more."""
+
+
+def as_heard(reading: Reading, known: Circumstances, rules: Rules) -> Reading:
+    """The reading, in which what the circumstances make doubtful wants to be confirmed, however the draft goes on."""
+    said = replace(reading, act=Act.RECORD, not_understood=None)
+    doubts = decide(said, Closing.PAUSE, rules, known).reasons
+    doubted = {doubt.field for doubt in doubts if doubt.reason in STAYING}
+    fields = {name: replace(one, confirmed=name not in doubted and one.confirmed) for name, one in said.fields.items()}
+    return replace(reading, fields=fields)
 
 
 def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
@@ -18,12 +30,14 @@ def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     said = replace(reading, act=Act.RECORD)
     if said.fields:
         return said
-    words = without_cue(said.words)
+    words = without_cue(said.words, rules.language)
     if not words:
         return said
-    label = rules.form[name].labels[0].split()
+    label = rules.form[name].wording(rules.language.code).labels[0].split()
     start = words[0].start
-    fields = read([*(Word(word, start, start, 1.0) for word in label), *words], rules.form, rules.catalogue)
+    fields = read(
+        [*(Word(word, start, start, 1.0) for word in label), *words], rules.form, rules.catalogue, rules.language
+    )
     told = {name: fields[name]} if name in fields and fields[name].value is not None else {}
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
 

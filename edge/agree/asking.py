@@ -8,17 +8,19 @@ from edge.agree.answering import (
     another,
     answer_to,
     answered,
+    as_heard,
     confirmed,
     corrected,
     other_identifier,
     replaced,
     supported,
 )
+from edge.agree.decide import Circumstances
 from edge.agree.drafting import MOST_TRIES, Drafting
 from edge.agree.happenings import Heard
 from edge.agree.orders import Drop, Earcon, Note, Order, Sound
 from edge.agree.prompts import Prompt
-from edge.agree.questions import About, Question, judged, marked, proof
+from edge.agree.questions import About, Question, marked, proof
 from edge.agree.telling import heeded
 from edge.forms.spoken import corrects, proves
 from edge.records import Act, Confirmation, Draft, Outcome, Reading, Reason
@@ -30,6 +32,8 @@ class Asking(Drafting):
     def _answers(self, heard: Heard) -> bool:
         """Does what would be talk at any other time answer the question: "the far one, B"?"""
         if self._question is None or self._question.field is None or not heard.reading.words:
+            return False
+        if heard.is_indistinct(self._rules):
             return False
         if self._question.about is About.PROOF:
             return True
@@ -46,7 +50,8 @@ class Asking(Drafting):
 
     def _answer_about_one(self, heard: Heard) -> list[Order]:
         draft, name = self._open_draft(), str(self._asked().field)
-        said = answer_to(name, heard.reading, self._rules)
+        sound = Circumstances(heard.known.acoustics)
+        said = as_heard(answer_to(name, heard.reading, self._rules), sound, self._rules)
         if not said.fields:
             return [heeded(heard, Reason.ANSWER), *self._ask_again()]
         if name not in said.fields or other_identifier(_but(draft.reading, name), said, self._rules):
@@ -58,19 +63,17 @@ class Asking(Drafting):
         return self._answered(heard, answered(draft, name, said, heard, self._rules, correcting=was_no))
 
     def _answered(self, heard: Heard, draft: Draft) -> list[Order]:
-        return [heeded(heard, Reason.ANSWER), *self._consider(draft, judged(draft, self._rules, heard.known), heard)]
+        return [heeded(heard, Reason.ANSWER), *self._consider(draft, self._judged(draft, heard), heard)]
 
     def _answer_about_all(self, heard: Heard) -> list[Order]:
         """A correction in the place of a yes or a no, or a new sentence."""
-        said, draft = heard.reading, self._open_draft()
+        said, draft = self._said_by(heard), self._open_draft()
         if not said.fields:
-            if self._rules.form.terminator is not None and [w.text for w in said.words] == [
-                self._rules.form.terminator
-            ]:
+            if len(said.words) == 1 and self._terminated(said.words):
                 return self._agree(heard)
             return [heeded(heard, Reason.ANSWER), *self._ask_again()]
         if heard.verdict.outcome is Outcome.ACCEPT:
-            if another(draft.reading, said, self._rules) and not corrects(said.words):
+            if another(draft.reading, said, self._rules) and not corrects(said.words, self._rules.language):
                 return self._anew(heard)
             return self._instead(heard, replaced(draft, said, heard.utterance_id))
         return self._instead(heard, corrected(draft, said.fields, heard.utterance_id))
@@ -95,6 +98,14 @@ class Asking(Drafting):
         self._close()
         return [heeded(heard, Reason.ANSWER), Drop(draft), self._say(Prompt.DROPPED)]
 
+    def _give_up(self, heard: Heard) -> list[Order]:
+        """Drop it; but who answers so to the question what is wrong with the last entry means all of that."""
+        draft = self._open_draft()
+        if self._about() is not About.WRONG or draft.act is not Act.AMEND:
+            return self._drop(heard)
+        self._close()
+        return [Drop(draft), *self._take_back(heard)]
+
     def _agree(self, heard: Heard) -> list[Order]:
         noted, asked, draft = heeded(heard, Reason.ANSWER), self._asked(), self._open_draft()
         match asked.about:
@@ -105,7 +116,7 @@ class Asking(Drafting):
             case About.INSTEAD if asked.other is not None:
                 correction = corrected(draft, asked.other.reading.fields, asked.other.utterance_id)
                 said = Note(asked.other.utterance_id, asked.other.reading, noted.verdict)
-                return [noted, said, *self._consider(correction, judged(correction, self._rules), heard)]
+                return [noted, said, *self._consider(correction, self._judged(correction, heard), heard)]
             case About.CANCEL:
                 self.draft = supported(draft, heard.utterance_id)
                 return [noted, *self._commit(), self._say(Prompt.CANCELLED)]
@@ -120,7 +131,7 @@ class Asking(Drafting):
                 return [noted, *self._ask(Question(About.FIELD, asked.field, prompt=Prompt.ASK_FIELD))]
             case About.INSTEAD if asked.other is not None:
                 other = asked.other
-                verdict = replace(judged(other, self._rules), confirm=Confirmation.READBACK)
+                verdict = replace(self._judged(other, heard), confirm=Confirmation.READBACK)
                 return [noted, *self._commit(), *self._consider(other, verdict, None)]
             case About.CANCEL:
                 dropped = Drop(self._open_draft())
@@ -142,7 +153,7 @@ class Asking(Drafting):
             return self._answer(heard)
         ((name, value),) = asked.fields.items()
         checks = self._rules.catalogue.checks_of(str(self._rules.form[name].catalogue), str(value))
-        if proves(heard.reading.words, checks[asked.check]):
+        if proves(heard.reading.words, checks[asked.check], self._rules.language):
             return self._answered(
                 heard, supported(replace(draft, proved=(*draft.proved, marked(name, value))), heard.utterance_id)
             )

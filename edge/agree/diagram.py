@@ -14,13 +14,24 @@ How an entry is agreed with the operator. This page is written from the table in
 `python -m edge.agree.diagram > docs/dialogue.md`; a test holds the two together. Try it: `dockvoice talk`.
 
 An entry that is complete is read back and *held* for the undo window: "no, fifteen units" corrects it, "scratch that"
-drops it, "yes" or silence or the next sentence commits it. What is missing or in doubt is asked, one question at a
+drops it, "yes" or silence or the next sentence commits it; where something was said that nobody understood, silence
+does not, and the entry is asked about. What is missing or in doubt is asked, one question at a
 time. A question that gets no answer is put once more; then the utterance goes to a person (`dockvoice queue list
 --held`). Nothing waits for ever, and nothing is committed that was not read back while somebody could object: after a
 power cut or a fault of the headset, what was held is asked again.
 
 After it was committed, "correction, fifteen units" amends the last entry and "cancel", confirmed, cancels it: each is
-an event of its own, which names the one it replaces.
+an event of its own, which names the one it replaces. A bare "no" that comes after the undo window asks what is wrong
+with the last entry.
+
+What the inventory refuses is told when nothing is open and nobody is speaking, and "how many waiting" counts it until
+it is corrected or cancelled. An event that came twice is no news; one that somebody else has recorded is told like a
+refusal, with the reason that the inventory gives.
+
+What is too faint, too fast or too long to be what was read of it, or whose end was not heard, is never acted on. A
+field that was heard in noise, or that was recorded a little while ago, is asked about however the entry goes on.
+
+All of this goes on in English, German, French, Spanish or Italian ([speaking.md](speaking.md)).
 
 ## What leads from state to state
 

@@ -14,13 +14,14 @@ from typing import Any
 
 from edge.agree.asking import Asking
 from edge.agree.decide import Rules
-from edge.agree.happenings import Happening, Heard, Started, event_of
+from edge.agree.happenings import Deadline, Happening, Heard, Started, event_of
 from edge.agree.orders import Drop, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.prompts import Prompt
 from edge.agree.questions import About, Question, judged
-from edge.agree.states import AGREEING, TABLE, Event, State, Step
-from edge.agree.telling import Manner, heeded
+from edge.agree.states import AGREEING, QUESTIONS, TABLE, Event, State, Step
+from edge.agree.telling import Manner, heeded, repeated
 from edge.forms.spoken import command
+from edge.forms.spoken.language import fold
 from edge.records import Act, Outcome, Reason, Verdict
 
 MOST_EXTENSIONS = 3
@@ -51,9 +52,13 @@ class Dialogue(Asking):
             Step.DOUBT: self._doubt,
             Step.NOT_UNDERSTOOD: self._not_understood,
             Step.ASK_AGAIN: lambda heard: [heeded(heard, Reason.ANSWER), *self._ask_again()],
+            Step.NOT_HEARD: lambda heard: [repeated(heard), *self._ask_again()],
             Step.DROP: self._drop,
+            Step.GIVE_UP: self._give_up,
+            Step.OBJECT: self._object,
             Step.TAKE_BACK: self._take_back,
             Step.DEFER: self._defer,
+            Step.PUT_OFF: self._put_off,
             Step.TURN_AWAY: self._turn_away,
             Step.SAY_AGAIN: self._say_again,
             Step.TELL_WAITING: self._tell_waiting,
@@ -69,7 +74,7 @@ class Dialogue(Asking):
         # The table gives each of these only the kind of happening that it takes.
         self._on_news: Mapping[Step, Callable[[Any], list[Order]]] = {
             Step.NOTHING: lambda _: [],
-            Step.COMMIT: lambda _: self._commit(),
+            Step.DUE: lambda _: self._due(),
             Step.LAPSE: lambda _: self._lapse(),
             Step.LET_GO: lambda _: self._let_go(),
             Step.LISTEN: lambda _: self._listen(),
@@ -84,28 +89,34 @@ class Dialogue(Asking):
     def take(self, happening: Happening) -> list[Order]:
         """What is to be done about `happening`, in order."""
         before, question = self.state, self._question
-        event = event_of(happening, self._rules.demands.minimum)
+        event = event_of(happening, self._rules)
         if event is Event.NOISE and isinstance(happening, Heard) and self._answers(happening):
             event = Event.UNCLEAR
         step = TABLE[self.state][event]
         orders = self._on_speech[step](happening) if isinstance(happening, Heard) else self._on_news[step](happening)
+        changed = (before, question) != (self.state, self._question)
         if isinstance(happening, Heard) and event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
-            orders.insert(0, Sound(Earcon.HEARD))
-        if self.state is State.IDLE and event is not Event.SPEAKING:
+            asks = changed and self.state in QUESTIONS
+            orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
+        over = isinstance(happening, Heard | Deadline)
+        self._interrupted = event is Event.SPEAKING or (self._interrupted and not over)
+        if self.state is State.IDLE and not self._interrupted:
             orders += self._tell_news()
         self._speaking = next((order for order in reversed(orders) if isinstance(order, Say)), self._speaking)
-        return [*orders, *self._timer(event, changed=(before, question) != (self.state, self._question))]
+        return [*orders, *self._timer(event, changed=changed)]
 
     def _timer(self, event: Event, *, changed: bool) -> list[Order]:
         """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not."""
-        if not (self.state in AGREEING or (self.state is State.PAUSED and self.draft is not None)):
+        news = bool(self._news) and self.state is State.IDLE
+        if not (self.state in AGREEING or (self.state is State.PAUSED and self.draft is not None) or news):
             stopping, self._waiting = self._waiting, False
             return [StopTimer()] if stopping else []
         if event is Event.SPEAKING:
             self._extensions -= 1
         elif changed or event not in _QUIET:
             self._extensions = MOST_EXTENSIONS
-        if not (changed or event not in _QUIET or (event is Event.SPEAKING and self._extensions >= 0)):
+        put_off = event is Event.SPEAKING and self._extensions >= 0
+        if self._waiting and not (changed or event not in _QUIET or put_off):
             return []
         self._waiting = True
         return [StartTimer(self._manner.undo_s if self.state is State.HELD else self._manner.patience_s)]
@@ -113,7 +124,11 @@ class Dialogue(Asking):
     # Shifts, pauses, restarts.
 
     def _pause(self, heard: Heard) -> list[Order]:
-        orders: list[Order] = self._commit() if self.state is State.HELD else []
+        orders: list[Order] = []
+        if self.state is State.HELD and self._doubted:
+            self._question = self._whole()
+        elif self.state is State.HELD:
+            orders = self._commit()
         if self.draft is not None and self.draft.act is Act.CANCEL:
             orders = self._set_aside()
         self.state = State.PAUSED
@@ -127,28 +142,34 @@ class Dialogue(Asking):
         return [*noted, Say(Prompt.RESUMED), *self._ask(self._question)]
 
     def _sign_on(self, heard: Heard) -> list[Order]:
-        name = _name(heard)
-        known = self._manner.operators
-        operator = name if known is None else known.get(name)
+        asked = command(heard.reading.words, self._rules.language)
+        name = (asked.name if asked is not None else None) or ""
+        known = self._manner.operators or {name: name}
+        spoken = next((one for one in known if fold(one) == name), "")
         noted = self._note_command(heard)
-        if not operator:
+        if not spoken:
             return [*noted, Sound(Earcon.NOT_UNDERSTOOD), self._say(Prompt.UNKNOWN_OPERATOR, operator=name)]
         orders = self._finish()
-        self.operator, self.state = operator, State.IDLE
-        return [*noted, *orders, self._say(Prompt.SIGNED_ON, operator=name)]
+        self.operator, self.state = known[spoken], State.IDLE
+        self.last = self._own(self.last)
+        return [*noted, *orders, self._say(Prompt.SIGNED_ON, operator=spoken)]
 
     def _sign_off(self, heard: Heard) -> list[Order]:
         orders = self._finish()
-        self.operator, self.last, self.state = None, None, State.SIGNED_OFF
+        self.operator, self.state = None, State.SIGNED_OFF
+        self.last = self._own(self.last)
         return [*self._note_command(heard), *orders, self._say(Prompt.SIGNED_OFF)]
 
     def _restore(self, started: Started) -> list[Order]:
         """Nothing that was open is committed without another word: nobody knows what was said in the dark."""
-        self.operator, self.last, self.owed = started.operator, started.last, started.owed
+        self.operator, self.owed = started.operator, started.owed
+        self.last = self._own(started.last)
         self.state = State.SIGNED_OFF if self._manner.operators and not self.operator else State.IDLE
         draft = started.draft
+        if self.last is not None and self.last.refused:
+            self._refused.add(self.last.event_id)
         if draft is not None and draft.act is Act.CANCEL:
-            if self.last is None or self.last.event_id != draft.replaces:
+            if self.last is None or self._standing(self.last) != draft.replaces:
                 return [Drop(draft)]
             self.draft, self._verdict = draft, Verdict(Outcome.ACCEPT, (), {})
             return self._ask(Question(About.CANCEL, fields=self.last.fields))
@@ -164,13 +185,15 @@ class Dialogue(Asking):
             return []
         orders = self._set_aside()
         self.state = State.PAUSED
+        self._news.append(Say(Prompt.PARKED))
         return orders
 
     def _finish(self) -> list[Order]:
         """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
         if self.draft is None:
             return []
-        return self._commit() if self.state is State.HELD else self._set_aside()
+        sure = self.state is State.HELD and not self._doubted
+        return self._commit() if sure else self._set_aside()
 
     def _note_command(self, heard: Heard) -> list[Order]:
         return [heeded(heard, Reason.COMMAND)]
@@ -185,13 +208,8 @@ _QUIET = frozenset(
         Event.REFUSED,
         Event.TROUBLE,
         Event.DELIVERING,
+        Event.FAULT,
         Event.HEALED,
     }
 )
 """Events that put off no deadline by themselves: the operator has no part in them."""
-
-
-def _name(heard: Heard) -> str:
-    """Who signs on, as he was heard."""
-    asked = command(heard.reading.words)
-    return (asked.name if asked is not None else None) or ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from edge.agree.decide import NOTHING_KNOWN, Circumstances
+from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.states import Event
 from edge.records import (
     Act,
@@ -16,11 +16,17 @@ from edge.records import (
     LastEntry,
     Outcome,
     Reading,
-    ReceiptOutcome,
+    Receipt,
     Verdict,
 )
 
 ADJUSTING = frozenset({Command.LOUDER, Command.SOFTER, Command.FASTER, Command.SLOWER})
+
+WORD_S = 1.0
+"""Nobody takes longer for a word of a command; most take a third of it."""
+
+BREATH_S = 1.0
+"""What may be taken for speech around a command: a breath, the end of a noise."""
 
 _ACTS = {Act.AMEND: Event.CORRECTION, Act.CANCEL: Event.CANCEL, Act.YES: Event.YES, Act.NO: Event.NO}
 _OUTCOMES = {
@@ -29,6 +35,7 @@ _OUTCOMES = {
     Outcome.IGNORE: Event.NOISE,
     Outcome.DEFER: Event.DEFERRED,
 }
+_WHATEVER_IT_SOUNDED_LIKE = frozenset({Outcome.IGNORE, Outcome.DEFER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +48,32 @@ class Heard:
     closing: Closing = Closing.PAUSE
     known: Circumstances = NOTHING_KNOWN
 
-    def event(self, minimum_confidence: float) -> Event:
+    def event(self, rules: Rules) -> Event:
         """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
         said = self.reading
+        if self.verdict.outcome in _WHATEVER_IT_SOUNDED_LIKE:
+            return _OUTCOMES[self.verdict.outcome]
+        if self.is_indistinct(rules):
+            return Event.INDISTINCT
         if said.act is Act.RECORD or said.not_understood is not None:
             return _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
-        if self.closing in {Closing.TOO_LONG, Closing.BROKEN_OFF}:
-            return Event.UNCLEAR
-        if said.act is not Act.AMEND and any(word.confidence < minimum_confidence for word in said.words):
+        if said.act is not Act.AMEND and any(word.confidence < rules.demands.uncalibrated for word in said.words):
             return Event.UNCLEAR
         if said.command is None:
             return _ACTS.get(said.act, Event.UNCLEAR)
         return Event.ADJUST if said.command in ADJUSTING else Event(said.command.value.replace("_", " "))
+
+    def is_indistinct(self, rules: Rules) -> bool:
+        """Whether it was cut off, or is too faint or too fast to be the operator's, whatever was read of it."""
+        said = replace(self.reading, act=Act.RECORD, not_understood=None)
+        sound = Circumstances(self.known.acoustics)
+        return decide(said, self.closing, rules, sound).outcome is Outcome.REPEAT or self._is_more_than_a_word()
+
+    def _is_more_than_a_word(self) -> bool:
+        """Whether a command was made of speech that went on much longer: a grammar hears one in anything."""
+        if self.known.acoustics is None or self.reading.act in {Act.RECORD, Act.AMEND}:
+            return False
+        return self.known.acoustics.speech_seconds > BREATH_S + WORD_S * len(self.reading.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +97,9 @@ class Committed:
 class Answered:
     """What the inventory said to an event of this device."""
 
-    event_id: str
-    outcome: ReceiptOutcome
-    reasons: tuple[str, ...] = ()
+    receipt: Receipt
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
-    """Those of its entry."""
+    """Those of its entry; of a cancellation those of the entry that was to be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +139,13 @@ _ALONE: Mapping[type, Event] = {
 }
 
 
-def event_of(happening: Happening, minimum_confidence: float) -> Event:
+def event_of(happening: Happening, rules: Rules) -> Event:
     """The column of the table."""
     match happening:
         case Heard():
-            return happening.event(minimum_confidence)
-        case Answered(outcome=outcome):
-            return Event.SETTLED if outcome is ReceiptOutcome.APPLIED else Event.REFUSED
+            return happening.event(rules)
+        case Answered(receipt):
+            return Event.REFUSED if receipt.turned_down else Event.SETTLED
         case Link(up):
             return Event.DELIVERING if up else Event.TROUBLE
         case Hardware(healed=healed):

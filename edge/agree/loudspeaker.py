@@ -103,10 +103,10 @@ class Loudspeaker:
         with self._lock:
             self._playing.end(phrase)
 
-    def hush(self) -> None:
-        """Fall silent, but for what must be heard."""
+    def hush(self) -> bool:
+        """Fall silent, but for what must be heard. Whether anything was cut off by that."""
         with self._lock:
-            self._playing.hush()
+            return self._playing.hush()
 
     def adjust(self, steps: int) -> float:
         """Louder, or softer where negative; returns the volume in dB."""

@@ -60,13 +60,20 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak a prompt. Its slots `entry` and `field` are `fields`, read back as the form says."""
+    """Speak a prompt. Its slots `entry` and `field` are `fields`, read back as the form says.
+
+    In no language: whoever speaks it has the form's words, and the texts of the language that is spoken.
+    """
 
     prompt: Prompt
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
     slots: Mapping[str, str] = field(default_factory=dict)
     priority: bool = False
     """Cannot be talked over."""
+    asked: str | None = None
+    """The field that is asked for, where the prompt asks for one."""
+    candidates: tuple[FieldValue, ...] = ()
+    """The values of that field that are offered."""
 
 
 @dataclass(frozen=True, slots=True)

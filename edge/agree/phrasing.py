@@ -7,21 +7,23 @@ so that a reply begins at once while the rest of it is still being made.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from edge.agree.orders import Say
-from edge.agree.prompts import faults, prompts
+from edge.agree.prompts import Prompt, codes, prompts
 from edge.agree.readback import Clauses, Readback
 from edge.forms.form import Form
 
 SLOT = re.compile(r"\{(\w+)\}")
+WORD = re.compile(r"\w")
+"""What a clause must have: the mark that opens a Spanish question is none."""
 CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
 
 SEPARATE = frozenset({"entry", "field"})
 """Slots that are read back clause by clause."""
 
-CODED = frozenset({"fault", "reason"})
-"""Slots that may hold a code, such as `not_on_site`, where no text is to be had."""
+ORDER = {"first": 0, "second": 1}
+"""Which of the values offered a slot holds."""
 
 LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
@@ -35,7 +37,8 @@ class Phrasing:
         self.readback = Readback(form, language)
         self._form = form
         spoken = language.replace("_", "-").split("-")[0].lower()
-        self._texts, self._faults = prompts(spoken), faults(spoken)
+        self._texts = prompts(spoken)
+        self._faults, self._mended, self._reasons = (codes(name, spoken) for name in ("faults", "mended", "reasons"))
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
@@ -67,19 +70,39 @@ class Phrasing:
                 yield self._slot(part, say), False
 
     def _slot(self, name: str, say: Say) -> str:
-        if name not in say.slots:
+        told = self._own(name, say)
+        if told is None:
             raise KeyError(f"{say.prompt}: its slot {name!r} was not filled")
-        text = say.slots[name]
-        if name in CODED:
-            text = self._faults.get(text, text.replace("_", " "))
-        return text[:LONGEST_SLOT]
+        return told[:LONGEST_SLOT]
+
+    def _own(self, name: str, say: Say) -> str | None:
+        """What the form and the language give a slot; else what the order has for it."""
+        match name:
+            case "labels":
+                return self.readback.labels()
+            case "question" if say.asked is not None:
+                return self.readback.question(say.asked)
+            case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
+                return self.readback.text(say.asked, say.candidates[at])
+            case "fault" if name in say.slots:
+                return _called(say.slots[name], self._mended if say.prompt is Prompt.HEALED else self._faults)
+            case "reason" if name in say.slots:
+                return _called(say.slots[name], self._reasons)
+            case _:
+                return say.slots.get(name)
+
+
+def _called(code: str, names: Mapping[str, str]) -> str:
+    """What a code means, such as `not_on_site` or `already_recorded:dock-4`; one that is not known is said as it is."""
+    name, _, detail = code.partition(":")
+    return names[name].format(detail=detail) if name in names else code.replace("_", " ")
 
 
 def _joined(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
     """Clauses of the texts: a new one begins where a text demands it, and behind every comma and stop."""
     open_clause = ""
     for text, begins in parts:
-        if begins and open_clause.strip():
+        if begins and WORD.search(open_clause):
             yield open_clause.strip()
             open_clause = ""
         *whole, rest = CLAUSE_ENDS.split(open_clause + text)

@@ -125,13 +125,15 @@ class Playing:
         if not phrase.waiting:
             self._give_up(phrase)
 
-    def hush(self) -> None:
-        """Fall silent, and forget what waits; but for what must be heard."""
-        for phrase in [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]:
+    def hush(self) -> bool:
+        """Fall silent, and forget what waits; but for what must be heard. Whether anything was cut off by that."""
+        cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
+        for phrase in cut:
             if phrase.began and phrase.waiting:
                 left = phrase.waiting[0][:FADE].astype(np.float64)
                 self._tail = left * np.linspace(1, 0, len(left), endpoint=False) * self._gain
             self._give_up(phrase)
+        return bool(cut)
 
     def adjust(self, steps: int) -> float:
         """So many steps louder, or softer where negative; returns the volume in dB."""

@@ -37,14 +37,20 @@ class Prompt(StrEnum):
     NOTHING_TO_CANCEL = "nothing_to_cancel"
     NOTHING_TO_CORRECT = "nothing_to_correct"
     NOTHING_SAID = "nothing_said"
+    WAITING_NONE = "waiting_none"
     WAITING = "waiting"
     WAITING_REFUSED = "waiting_refused"
     LAST_ENTRY = "last_entry"
+    LAST_REFUSED = "last_refused"
     NO_ENTRY = "no_entry"
     HELP = "help"
     HELP_HELD = "help_held"
-    HELP_QUESTION = "help_question"
+    HELP_ASKING = "help_asking"
+    HELP_CHOOSING = "help_choosing"
+    HELP_CONFIRMING = "help_confirming"
+    HELP_PROVING = "help_proving"
     HELP_PAUSED = "help_paused"
+    HELP_SIGNED_OFF = "help_signed_off"
     PAUSED = "paused"
     RESUMED = "resumed"
     LISTENING = "listening"
@@ -74,9 +80,9 @@ def prompts(language: str) -> Mapping[Prompt, str]:
 
 
 @cache
-def faults(language: str) -> Mapping[str, str]:
-    """What a fault is called in one of LANGUAGES, by its code."""
-    return MappingProxyType(_table(language)["faults"])
+def codes(table: str, language: str) -> Mapping[str, str]:
+    """What codes are called in one of LANGUAGES: `faults`, what is said when they are `mended`, and `reasons`."""
+    return MappingProxyType(_table(language)[table])
 
 
 def _table(language: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from edge.agree.states import State
 from edge.forms.form import FormField
 from edge.forms.spoken import says_check
 from edge.records import (
-    Act,
     Because,
     Closing,
     Confirmation,
@@ -87,10 +86,8 @@ class Question:
 
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
     """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
-    # What was measured of one utterance says nothing of a draft that rests on several; and the entry that is amended
-    # was recorded a little while ago, of course.
-    recent = known.recent if draft.act is Act.RECORD else ()
-    verdict = decide(draft.reading, Closing.PAUSE, rules, Circumstances(recent=recent))
+    # What was measured of one utterance says nothing of a draft that rests on several: see `answering.as_heard`.
+    verdict = decide(draft.reading, Closing.PAUSE, rules, Circumstances(recent=known.recent))
     if verdict.outcome is not Outcome.ASK:
         return verdict
     left = tuple(doubt for doubt in verdict.reasons if not _agreed(draft, doubt))
@@ -120,15 +117,13 @@ def proof(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
     return Question(About.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
 
 
-def worded(asked: Question, rules: Rules) -> Say:
-    """The question as it is spoken."""
+def worded(asked: Question) -> Say:
+    """The question as it is to be spoken."""
     match asked.about:
         case About.FIELD:
-            text = next((one.ask for one in rules.form.fields if one.name == asked.field), "")
-            return Say(asked.prompt or Prompt.ASK_FIELD, slots={"question": text})
+            return Say(asked.prompt or Prompt.ASK_FIELD, asked=asked.field)
         case About.CHOICE:
-            first, second = (rules.form[str(asked.field)].told(value) for value in asked.candidates[:2])
-            return Say(Prompt.CHOOSE, slots={"first": first, "second": second})
+            return Say(Prompt.CHOOSE, asked=asked.field, candidates=asked.candidates[:2])
         case About.FIELD_RIGHT:
             return Say(Prompt.CONFIRM_FIELD, {str(asked.field): asked.candidates[0]})
         case About.PROOF if asked.checks > 1:
@@ -193,6 +188,8 @@ def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
         if one.catalogue is None or value is None or not rules.catalogue.checks_of(one.catalogue, str(value)):
             continue
         said = draft.reading.fields.get(one.name)
-        if marked(one.name, value) not in draft.proved and not (said is not None and says_check(said.words)):
+        if marked(one.name, value) not in draft.proved and not (
+            said is not None and says_check(said.words, rules.language)
+        ):
             return one
     return None

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from edge.agree.confusable import E_SET, TEENS_OF_TENS
 from edge.forms.form import Form, FormField
+from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
 from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.language import Language
 from edge.forms.spoken.languages import language_named
@@ -25,6 +25,17 @@ TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 
 SIXTIES_AND_SEVENTIES = {"es": "67", "it": "67"}
 """By language, tens that differ in one consonant: sesenta and setenta, sessanta and settanta, alone or with ones."""
+
+ACCENTED = {
+    "casar": "Cäsar",
+    "celestin": "Célestin",
+    "desire": "Désiré",
+    "eugene": "Eugène",
+    "paris": "París",
+    "therese": "Thérèse",
+    "zoe": "Zoé",
+}
+"""Names of spelling alphabets as a voice must have them: where they are listened for, they stand without accents."""
 
 VALUE = re.compile(r"\{value\}")
 
@@ -71,9 +82,11 @@ class Readback:
         )
 
     def question(self, name: str) -> str:
-        """What asks for one field: the form's own question, or in another language than the form's its label."""
+        """What asks for one field: the form's own question, or where it has none in this language, its label."""
         field = self._form[name]
-        return field.ask if self._language.code == "en" else f"{self._label(field)}?"
+        if self._language.code == "en":
+            return field.ask
+        return field.wording(self._language.code).ask or f"{self._label(field)}?"
 
     def labels(self) -> str:
         """What an entry consists of: `pallet, quantity, dock`."""
@@ -81,7 +94,11 @@ class Readback:
 
     def _label(self, field: FormField) -> str:
         labels = field.wording(self._language.code).labels
-        return labels[0] if labels else field.title
+        return self._written(labels[0] if labels else field.title)
+
+    def _written(self, noun: str) -> str:
+        """Forms have their words in small letters; whoever reads along expects German nouns as they are written."""
+        return noun.title() if self._language.code == "de" else noun
 
     def _once(self, field: FormField, value: FieldValue) -> str:
         return " ".join(self._plain(field, value))
@@ -104,7 +121,7 @@ class Readback:
             unit = next(iter(field.units.items()), ("", ""))[value == 1]
             return field.readback.replace("{unit}", unit)
         if field.units:
-            return f"{{value}} {_unit(field.wording(self._language.code).units, value)}"
+            return f"{{value}} {self._written(_unit(field.wording(self._language.code).units, value))}"
         return "{value}" if field.exception else f"{self._label(field)} {{value}}"
 
 
@@ -133,7 +150,8 @@ def _code_word(letter: str, language: Language) -> str:
     """The word that stands for a letter: that of the language's own alphabet, else the international one."""
     own = (" ".join(words) for words, meant in language.alphabet.code_words.items() if meant == letter.lower())
     international = NATO[letter.lower()]
-    return next((word for word in own if word != international and not _also_international(word)), international)
+    name = next((word for word in own if word != international and not _also_international(word)), None)
+    return international if name is None else ACCENTED.get(name, name.title())
 
 
 def _also_international(word: str) -> bool:

@@ -1,13 +1,13 @@
-"""What the device answers to a verdict, where nobody holds a conversation: a sound, then words. Pure."""
+"""What the device answers to a verdict, where nobody holds a conversation, and to the inventory. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edge.agree.happenings import Answered
 from edge.agree.orders import Earcon, Say, Sound
 from edge.agree.prompts import Prompt
-from edge.agree.readback import Readback
-from edge.records import Confirmation, Outcome, Verdict
+from edge.records import Confirmation, Outcome, ReceiptOutcome, Verdict
 
 SOUNDS = {
     Outcome.ACCEPT: Earcon.STORED,
@@ -18,7 +18,7 @@ SOUNDS = {
 """What is heard at once. Noise and talk are answered with silence."""
 
 
-def replies(verdict: Verdict, readback: Readback, *, always: bool) -> Iterator[Sound | Say]:
+def replies(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
     """The sound, and what is said after it. `always`: entries heard surely are read back too."""
     if verdict.outcome in SOUNDS:
         yield Sound(SOUNDS[verdict.outcome])
@@ -26,7 +26,7 @@ def replies(verdict: Verdict, readback: Readback, *, always: bool) -> Iterator[S
         case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
             yield Say(Prompt.READBACK, verdict.fields)
         case Outcome.ASK if verdict.ask is not None:
-            yield _question(verdict, verdict.ask, readback)
+            yield _question(verdict, verdict.ask)
         case Outcome.REPEAT:
             yield Say(Prompt.REPEAT)
         case Outcome.DEFER:
@@ -35,13 +35,19 @@ def replies(verdict: Verdict, readback: Readback, *, always: bool) -> Iterator[S
             pass
 
 
-def _question(verdict: Verdict, asked: str, readback: Readback) -> Say:
+def turned_down(answer: Answered) -> Say:
+    """What is told of an entry that the inventory does not take. The first reason says enough."""
+    receipt = answer.receipt
+    prompt = Prompt.DUPLICATE if receipt.outcome is ReceiptOutcome.DUPLICATE else Prompt.REFUSED
+    return Say(prompt, answer.fields, {"reason": receipt.reasons[0]})
+
+
+def _question(verdict: Verdict, asked: str) -> Say:
     """By what may have been meant, where one or two values are in the running: "15 units, or 50 units?"."""
     match verdict.candidates:
         case [value]:
             return Say(Prompt.CONFIRM_FIELD, {asked: value})
-        case [first, second]:
-            slots = {"first": readback.text(asked, first), "second": readback.text(asked, second)}
-            return Say(Prompt.CHOOSE, slots=slots)
+        case [_, _]:
+            return Say(Prompt.CHOOSE, asked=asked, candidates=verdict.candidates)
         case _:
-            return Say(Prompt.ASK_FIELD, slots={"question": readback.question(asked)})
+            return Say(Prompt.ASK_FIELD, asked=asked)

@@ -41,7 +41,9 @@ class Event(StrEnum):
     CORRECTION = "correction"
     """"No, fifteen units"; also an exception of the form, as "damaged"."""
     UNCLEAR = "unclear"
-    """Words that name no field, or whose end was not heard."""
+    """Words that name no field."""
+    INDISTINCT = "indistinct"
+    """Cut off, or too faint, too fast or too long to be what was read of it: that counts for nothing."""
     NOISE = "noise"
     """No words."""
     DEFERRED = "deferred"
@@ -67,7 +69,7 @@ class Event(StrEnum):
     """The entry is on disk and owed to the inventory."""
     SETTLED = "settled"
     REFUSED = "refused"
-    """The inventory refused an event, or knew it already."""
+    """The inventory refused an event, or has the same from somebody else."""
     TROUBLE = "trouble"
     """The inventory cannot be reached."""
     DELIVERING = "delivering"
@@ -95,11 +97,16 @@ class Step(StrEnum):
     NEITHER = "ask for the field instead"
     WHAT_IS_WRONG = "ask what is wrong"
     COMMIT = "commit"
-    DOUBT = "say again; a second time, ask whether it is right"
+    DUE = "commit; after something that was not understood, ask whether it is right"
+    PUT_OFF = "tell that it is kept; then silence commits no more"
+    DOUBT = "say again; a second time, ask whether it is right; silence commits no more"
     NOT_UNDERSTOOD = "say again"
     ASK_AGAIN = "ask again"
+    NOT_HEARD = "ask again, for that was not heard well"
     LAPSE = "ask again; a second time, park it in review"
     DROP = "drop it, on record as cancelled"
+    OBJECT = "ask what is wrong with the last entry"
+    GIVE_UP = "drop it; if it says what is wrong with the last entry, ask whether to cancel that"
     TAKE_BACK = "ask whether to cancel the last entry"
     DEFER = "tell that it is kept"
     TURN_AWAY = "park it in review, tell why"
@@ -144,10 +151,14 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.NEITHER: frozenset({State.ASKING}),
         Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
         Step.COMMIT: IDLE,
+        Step.DUE: frozenset({State.CONFIRMING, State.IDLE}),
         Step.DOUBT: frozenset({State.CONFIRMING}),
         Step.ASK_AGAIN: IDLE,
+        Step.NOT_HEARD: IDLE,
         Step.LAPSE: IDLE,
         Step.DROP: IDLE,
+        Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
+        Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE,
@@ -159,7 +170,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
 
-MAY_STAY = frozenset({Step.ASK_AGAIN, Step.DOUBT, Step.LAPSE, Step.SIGN_ON})
+MAY_STAY = frozenset({Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.SIGN_ON})
 """Steps that lead somewhere else at times, and at times nowhere."""
 
 _ALWAYS = {
@@ -192,6 +203,7 @@ _ANSWERED = {
     Event.PART: Step.ANSWER,
     Event.CORRECTION: Step.ANSWER,
     Event.UNCLEAR: Step.ANSWER,
+    Event.INDISTINCT: Step.NOT_HEARD,
     Event.CANCEL: Step.DROP,
     Event.YES: Step.ASK_AGAIN,
     Event.NO: Step.ASK_AGAIN,
@@ -203,6 +215,7 @@ _AWAY = {
     Event.PART: Step.TURN_AWAY,
     Event.CORRECTION: Step.NOTE,
     Event.UNCLEAR: Step.NOTE,
+    Event.INDISTINCT: Step.NOTE,
     Event.CANCEL: Step.NOTE,
     Event.YES: Step.NOTE,
     Event.NO: Step.NOTE,
@@ -225,9 +238,10 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.PART: Step.BEGIN,
             Event.CORRECTION: Step.AMEND,
             Event.UNCLEAR: Step.NOT_UNDERSTOOD,
+            Event.INDISTINCT: Step.NOT_UNDERSTOOD,
             Event.CANCEL: Step.TAKE_BACK,
             Event.YES: Step.NOTE,
-            Event.NO: Step.NOTE,
+            Event.NO: Step.OBJECT,
             Event.STARTED: Step.RESTORE,
         },
         State.HELD: {
@@ -236,13 +250,15 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.PART: Step.CORRECT,
             Event.CORRECTION: Step.CORRECT,
             Event.UNCLEAR: Step.DOUBT,
+            Event.INDISTINCT: Step.DOUBT,
             Event.CANCEL: Step.DROP,
             Event.YES: Step.COMMIT,
             Event.NO: Step.WHAT_IS_WRONG,
-            Event.DEADLINE: Step.COMMIT,
+            Event.DEFERRED: Step.PUT_OFF,
+            Event.DEADLINE: Step.DUE,
             Event.FAULT: Step.ALARM_HELD,
         },
-        State.ASKING: {**_ALWAYS, **_ANSWERED},
+        State.ASKING: {**_ALWAYS, **_ANSWERED, Event.CANCEL: Step.GIVE_UP},
         State.CHOOSING: {**_ALWAYS, **_ANSWERED, Event.NO: Step.NEITHER},
         State.CONFIRMING: {**_ALWAYS, **_ANSWERED, Event.YES: Step.AGREE, Event.NO: Step.DISAGREE},
         State.PROVING: {**_ALWAYS, **_ANSWERED, Event.UNCLEAR: Step.PROVE, Event.PART: Step.PROVE},

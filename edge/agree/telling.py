@@ -10,8 +10,24 @@ from edge.agree.decide import Rules
 from edge.agree.happenings import Answered, Committed, Hardware, Heard, Link
 from edge.agree.orders import Adjust, Earcon, Hush, Note, Order, Park, Say, Sound
 from edge.agree.prompts import Prompt
+from edge.agree.replies import turned_down
 from edge.agree.states import AGREEING, State
-from edge.records import Act, Because, Command, Draft, FieldValue, LastEntry, Outcome, Reason, ReceiptOutcome, Verdict
+from edge.records import Act, Because, Command, Draft, FieldValue, LastEntry, Outcome, Reason, Verdict
+
+HELP = {
+    State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
+    State.IDLE: Prompt.HELP,
+    State.HELD: Prompt.HELP_HELD,
+    State.ASKING: Prompt.HELP_ASKING,
+    State.CHOOSING: Prompt.HELP_CHOOSING,
+    State.CONFIRMING: Prompt.HELP_CONFIRMING,
+    State.PROVING: Prompt.HELP_PROVING,
+    State.PAUSED: Prompt.HELP_PAUSED,
+}
+"""What can be said in each state."""
+
+TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE})
+"""News that the inventory does not have an entry: a sound of its own comes before it."""
 
 UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})
 """States in which what is dictated is put aside."""
@@ -49,7 +65,12 @@ class Telling:
         self.owed = 0
         """How many events are owed to the inventory."""
         self._refused: set[str] = set()
+        """The events that the inventory turned down and that nothing has taken the place of."""
+        self._mending: tuple[str, str] | None = None
+        """The utterance whose entry is to take the place of a refused one, and the event of that."""
         self._news: deque[Say] = deque()
+        self._interrupted = False
+        """The operator has begun to speak, and what he says is not known yet: no time for news."""
         self._cut_off = False
         self._said: Say | None = None
         """What "say again" is about."""
@@ -84,7 +105,7 @@ class Telling:
 
     def _not_understood(self, heard: Heard) -> list[Order]:
         return [
-            Note(heard.utterance_id, heard.reading, _repeated(heard.verdict)),
+            repeated(heard),
             Sound(Earcon.NOT_UNDERSTOOD),
             self._say(Prompt.REPEAT),
         ]
@@ -103,28 +124,25 @@ class Telling:
 
     def _tell_waiting(self, heard: Heard) -> list[Order]:
         owed, refused = str(self.owed), str(len(self._refused))
-        prompt = Prompt.WAITING_REFUSED if self._refused else Prompt.WAITING
+        none = Prompt.WAITING if self.owed else Prompt.WAITING_NONE
+        prompt = Prompt.WAITING_REFUSED if self._refused else none
         return [*self._note(heard), self._say(prompt, count=owed, refused=refused)]
 
     def _tell_last(self, heard: Heard) -> list[Order]:
         if self.last is None:
             return [*self._note(heard), self._say(Prompt.NO_ENTRY)]
-        return [*self._note(heard), self._say(Prompt.LAST_ENTRY, self.last.fields)]
+        prompt = Prompt.LAST_REFUSED if self.last.refused else Prompt.LAST_ENTRY
+        return [*self._note(heard), self._say(prompt, self.last.fields)]
 
     def _help(self, heard: Heard) -> list[Order]:
-        labels = ", ".join(field.labels[0] for field in self._rules.form.fields)
-        match self.state:
-            case State.HELD:
-                told = self._say(Prompt.HELP_HELD)
-            case State.IDLE:
-                told = self._say(Prompt.HELP, labels=labels)
-            case State.SIGNED_OFF:
-                told = self._say(Prompt.SIGN_ON_FIRST)
-            case State.PAUSED:
-                told = self._say(Prompt.HELP_PAUSED)
-            case _:
-                told = self._say(Prompt.HELP_QUESTION)
-        return [*self._note(heard), told]
+        """What can be said here; then the question once more, for that is what help was needed with."""
+        asked = self._repeated()
+        told = [Say(HELP[self.state])] if asked else [self._say(HELP[self.state])]
+        return [*self._note(heard), *told, *asked]
+
+    def _repeated(self) -> list[Say]:
+        """The question that is open."""
+        return []
 
     def _not_paused(self, heard: Heard) -> list[Order]:
         return [*self._note(heard), self._say(Prompt.LISTENING)]
@@ -139,16 +157,23 @@ class Telling:
     def _remember(self, committed: Committed) -> list[Order]:
         self.owed += 1
         entry = committed.entry
-        self.last = None if entry.draft.act is Act.CANCEL else entry
+        self.last = self._own(None if entry.draft.act is Act.CANCEL else entry)
         self._refused.discard(entry.draft.replaces or "")
+        if self._mending is not None and self._mending[0] == entry.draft.utterance_id:
+            self._refused.discard(self._mending[1])
         return [Sound(Earcon.STORED)]
+
+    def _own(self, last: LastEntry | None) -> LastEntry | None:
+        """The entry, if it is of whoever speaks now: nobody corrects or cancels another's by saying "no"."""
+        return last if last is not None and last.draft.operator == self._who else None
 
     def _count(self, answered: Answered) -> list[Order]:
         self.owed = max(0, self.owed - 1)
-        if answered.outcome is not ReceiptOutcome.REFUSED:
+        receipt = answered.receipt
+        if not receipt.turned_down:
             return []
-        self._refused.add(answered.event_id)
-        if self.last is not None and self.last.event_id == answered.event_id:
+        self._refused.add(receipt.event_id)
+        if self.last is not None and self.last.event_id == receipt.event_id:
             self.last = replace(self.last, refused=True)
         return []
 
@@ -156,9 +181,8 @@ class Telling:
         if isinstance(happening, Link):
             self._hear_of_link(happening)
             return []
-        reason = ", ".join(reason.replace("_", " ") for reason in happening.reasons)
-        prompt = Prompt.REFUSED if happening.outcome is ReceiptOutcome.REFUSED else Prompt.DUPLICATE
-        self._news.append(Say(prompt, happening.fields, {"reason": reason}))
+        if happening.receipt.event_id not in self._refused:  # receipts may come more than once
+            self._news.append(turned_down(happening))
         return self._count(happening)
 
     def _hear_of_link(self, link: Link) -> None:
@@ -173,16 +197,18 @@ class Telling:
         self._cut_off = not link.up
 
     def _tell_news(self) -> list[Order]:
-        told = [self._told(say) for say in self._news]
-        self._news.clear()
-        return list(told)
+        told: list[Order] = []
+        while self._news:
+            say = self._told(self._news.popleft())
+            told += [Sound(Earcon.REFUSED), say] if say.prompt in TURNED_DOWN else [say]
+        return told
 
     def _alarm(self, hardware: Hardware) -> list[Order]:
-        fault = hardware.fault.replace("_", " ")
+        slots = {"fault": hardware.fault}
         # Not remembered: "say again" is about the work.
         if hardware.healed:
-            return [Say(Prompt.HEALED, slots={"fault": fault})]
-        return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots={"fault": fault}, priority=True)]
+            return [Say(Prompt.HEALED, slots=slots)]
+        return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots=slots, priority=True)]
 
 
 def heeded(heard: Heard, reason: Reason) -> Note:
@@ -190,7 +216,9 @@ def heeded(heard: Heard, reason: Reason) -> Note:
     return Note(heard.utterance_id, heard.reading, Verdict(Outcome.HEED, (Because(reason),), {}))
 
 
-def _repeated(verdict: Verdict) -> Verdict:
-    """A command that was not heard surely has a verdict of its own."""
+def repeated(heard: Heard) -> Note:
+    """On record as not understood; a command that was not heard surely has another verdict by itself."""
     unclear = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
-    return verdict if verdict.outcome is Outcome.REPEAT else unclear
+    return Note(
+        heard.utterance_id, heard.reading, heard.verdict if heard.verdict.outcome is Outcome.REPEAT else unclear
+    )

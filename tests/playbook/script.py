@@ -2,22 +2,25 @@
 
 # A comment. Without any other line first: pallet moves, nobody signs on, nothing has happened yet.
 form goods-check                        the form to fill
+language de                             what is spoken; English if nothing is said
 may sign on: ana = op-17, ben = op-18   who may
 what is sure is recorded at once        instead of being read back and held
 
 operator: pallet seven four two         what is said; `dock~0.4` is a word the recogniser doubts
 operator is cut off: pallet seven       the end was not heard
+operator in noise: pallet seven         the sound is poor; … from afar: too faint to be the operator's
 operator mumbles                        speech without a word
 no model reads: pallet seven            what only a model could be sure of, and none answers
 operator begins to speak
 4 s pass
-inventory applies 1                     … knows 1, … refuses 1: not_on_site
+inventory applies 1                     … refuses 1: not_on_site, … has 1: already_recorded:dock-4
+inventory knows 1                       it came twice
 the connection is lost                  … is back
 the headset fails: headset_lost         … is healed: headset_lost
 the power is cut                        what was open, and who was signed on, must come from the disk
 
 device: Pallet 7 4 2?                   the next thing it says; all that it says must stand here
-device sounds stored                    heard, stored, not understood, fault: since the last thing that was done
+device sounds stored                    heard, stored, not understood, refused, fault: since something was done last
 device falls silent                     … talks on
 device is louder                        softer, faster, slower
 dialogue is held                        signed off, idle, held, asking, choosing, confirming, proving, paused
@@ -51,24 +54,28 @@ class Line:
 
 RULES = {
     "form": r"form ([\w-]+)",
+    "language": r"language (\w+)",
     "operators": r"may sign on: (.+)",
     "at_once": r"what is sure is recorded at once",
     "says": r"operator: (.+)",
     "cut_off": r"operator is cut off: (.+)",
+    "noisy": r"operator in noise: (.+)",
+    "afar": r"operator from afar: (.+)",
     "mumbles": r"operator mumbles",
     "unread": r"no model reads: (.+)",
     "begins": r"operator begins to speak",
     "pass": r"([\d.]+) s pass",
     "applies": r"inventory applies (\d+)",
     "knows": r"inventory knows (\d+)",
-    "refuses": r"inventory refuses (\d+): (\w+)",
+    "refuses": r"inventory refuses (\d+): (\S+)",
+    "has": r"inventory has (\d+): (\S+)",
     "lost": r"the connection is lost",
     "back": r"the connection is back",
     "fails": r"the headset fails: (\w+)",
     "healed": r"the headset is healed: (\w+)",
     "cut": r"the power is cut",
     "device": r"device: (.+)",
-    "sounds": r"device sounds (heard|stored|not understood|fault)",
+    "sounds": r"device sounds (heard|stored|not understood|refused|fault)",
     "silent": r"device falls silent",
     "talks_on": r"device talks on",
     "adjusts": r"device is (louder|softer|faster|slower)",
@@ -86,7 +93,7 @@ RULES = {
 """What each kind of line looks like."""
 
 DOES = frozenset(
-    "says cut_off mumbles unread begins pass applies knows refuses lost back fails healed cut".split()  # noqa: SIM905 - read as a line
+    "says cut_off noisy afar mumbles unread begins pass applies knows has refuses lost back fails healed cut".split()  # noqa: SIM905 - read as a line
 )
 """The kinds of which something comes: before each, all that the device said must have been told."""
 

@@ -17,14 +17,22 @@ from edge.conversation import Stepped
 from edge.deliver.events import check_event, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
+from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
-from edge.records import Closing, NotUnderstood, Outcome, Reading, Receipt, ReceiptOutcome, Word
+from edge.records import Acoustics, Closing, NotUnderstood, Outcome, Reading, Receipt, ReceiptOutcome, Transcript, Word
 from edge.talk import Talk
 from edge.understand.proposal import proposal
+from edge.understand.transcribers.transcribed import TranscriptReader
 from tests.playbook.script import DOES, Line
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
+
+PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=4.0, second_voice=0.0)
+"""How an operator sounds."""
+
+SURE = 0.94
+"""How sure of a word whoever hears it is, unless the play says otherwise."""
 
 
 class Stage:
@@ -34,6 +42,7 @@ class Stage:
         self._directory = directory
         self._now = 0.0
         self._form = "pallet-move"
+        self._language = "en"
         self.manner = Manner()
         self._said: list[str] = []
         self._orders: list[Any] = []
@@ -66,6 +75,9 @@ class Stage:
         pairs = (pair.split("=") for pair in listed.split(","))
         self.manner = replace(self.manner, operators={name.strip(): who.strip() for name, who in pairs})
 
+    def on_language(self, code: str) -> None:
+        self._language = code
+
     def on_at_once(self) -> None:
         self.manner = replace(self.manner, holds_sure=False)
 
@@ -76,6 +88,12 @@ class Stage:
 
     def on_cut_off(self, text: str) -> None:
         self._hear(self._reading(text), Closing.BROKEN_OFF)
+
+    def on_noisy(self, text: str) -> None:
+        self._hear(self._reading(text), acoustics=replace(PLAIN, snr_db=1.0))
+
+    def on_afar(self, text: str) -> None:
+        self._hear(self._reading(text), acoustics=replace(PLAIN, level_db=-60.0))
 
     def on_mumbles(self) -> None:
         self._hear(Reading("play", self._form, (), {}, NotUnderstood.NO_WORDS))
@@ -98,6 +116,9 @@ class Stage:
 
     def on_knows(self, number: str) -> None:
         self._answer(number, ReceiptOutcome.DUPLICATE)
+
+    def on_has(self, number: str, reason: str) -> None:
+        self._answer(number, ReceiptOutcome.DUPLICATE, reason)
 
     def on_refuses(self, number: str, reason: str) -> None:
         self._answer(number, ReceiptOutcome.REFUSED, reason)
@@ -123,7 +144,8 @@ class Stage:
 
     def on_device(self, text: str) -> None:
         assert self._said, "the device said nothing"
-        assert self._said.pop(0) == text
+        said = self._said.pop(0)
+        assert said == text, f"it said: {said}"
 
     def on_sounds(self, earcon: str) -> None:
         assert earcon in [order.earcon for order in self._orders if isinstance(order, Sound)]
@@ -189,7 +211,8 @@ class Stage:
     def rules(self) -> Rules:
         ours = HERE / "forms" / f"{self._form}.schema.json"
         shipped = REPOSITORY / "schemas" / "forms" / f"{self._form}.schema.json"
-        return Rules(Form.load(ours if ours.exists() else shipped), Catalogue.load(HERE / "catalogue"))
+        form, catalogue = Form.load(ours if ours.exists() else shipped), Catalogue.load(HERE / "catalogue")
+        return Rules(form, catalogue, language=language_named(self._language))
 
     @property
     def _last(self) -> dict[str, Any]:
@@ -198,11 +221,14 @@ class Stage:
 
     def _reading(self, text: str) -> Reading:
         rules = self._device.rules
+        if self._language != "en":
+            reader = TranscriptReader(rules.form, rules.catalogue, self._language)
+            return reader.read(Transcript("play", text, SURE), SURE, len(text.split()) * 0.4)
         words = [_word(number, said) for number, said in enumerate(text.split())]
         return proposal("play", words, rules.form, rules.catalogue)
 
-    def _hear(self, reading: Reading, closing: Closing = Closing.PAUSE) -> None:
-        self._tell(lambda: self._device.hear(reading, closing))
+    def _hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> None:
+        self._tell(lambda: self._device.hear(reading, closing, acoustics))
 
     def _answer(self, number: str, outcome: ReceiptOutcome, *reasons: str) -> None:
         event_id = self._events[int(number) - 1]["id"]
@@ -212,7 +238,7 @@ class Stage:
         device = self._device
         stepped: Stepped = happen()
         self._orders += stepped.orders
-        phrasing = Phrasing(device.rules.form)
+        phrasing = Phrasing(device.rules.form, self._language)
         self._said += [phrasing.text(order) for order in stepped.orders if isinstance(order, Say)]
         if stepped.row is not None:
             self._events.append(check_event(stepped.row.body.encode()))
@@ -221,4 +247,4 @@ class Stage:
 
 def _word(number: int, said: str) -> Word:
     text, _, confidence = said.partition("~")
-    return Word(text, number * 0.4, number * 0.4 + 0.38, float(confidence or 0.94))
+    return Word(text, number * 0.4, number * 0.4 + 0.38, float(confidence or SURE))

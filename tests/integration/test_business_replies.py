@@ -1,0 +1,216 @@
+"""What the inventory says of an entry reaches the operator: a whole agent, typed to, over a real broker.
+
+The agent is the product's own but for microphone and loudspeaker; what it would say is read from where it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from edge.agree.orders import Earcon, Say, Sound
+from edge.agree.phrasing import Phrasing
+from edge.app import Agent, AgentTold
+from edge.assembly import Parts, form_named
+from edge.config import Mqtt, Settings
+from edge.conversing import Stands
+from edge.deliver.events import MEDIA_TYPE, Topics
+from edge.deliver.mqtt import Session
+from edge.forms.catalogue import Catalogue
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from edge.ports import StoppableSource
+from edge.records import Frame, ReceiptOutcome
+from edge.typed import typed
+from tests.fakes import ScriptedInterpreter
+from tests.inventory import RunningInventory
+from tests.mosquitto import Mosquitto
+from tests.playbook.theatre import Warehouse
+from tests.postgresql import PostgreSQL
+from tests.waiting import until
+
+WHOLE = "pallet seven four two, twelve units, dock b"
+
+
+class Nobody(StoppableSource):
+    """A microphone in front of which nobody speaks."""
+
+    name = "microphone"
+    live = True
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        self._closed.wait()
+        return iter(())
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Shift:
+    """An operator at the keyboard of one agent."""
+
+    def __init__(self, desk: Desk, parts: Parts, language: str) -> None:
+        self.agent = Agent(parts, desk, self._told, live=True)
+        self.parts = parts
+        self._phrasing = Phrasing(parts.form, language)
+        self.begun = asyncio.Event()
+        """The agent has taken up what was open, and takes what is said now."""
+        self.said: list[str] = []
+        self.sounds: list[Earcon] = []
+
+    def _told(self, told: AgentTold) -> None:
+        if isinstance(told, Stands):
+            self.begun.set()
+            self.said += [self._phrasing.text(order) for order in told.told if isinstance(order, Say)]
+            self.sounds += [order.earcon for order in told.told if isinstance(order, Sound)]
+
+    async def type(self, text: str) -> None:
+        await self.agent.type(typed(text, self.parts.rules))
+
+    async def hears(self, text: str) -> None:
+        await asyncio.to_thread(until, lambda: text in self.said, lambda: f"{text!r} was not said, but {self.said}")
+
+
+def shift(
+    directory: Path, port: int, play: Callable[[Shift], Awaitable[None]], language: str = "en", settle_s: float = 20
+) -> None:
+    """A shift with this play; it ends when all that is owed is settled."""
+    settings = Settings.model_validate(
+        {
+            "state_directory": directory,
+            "site": "hall",
+            "device": "dock-1",
+            "deliver": {"mqtt": {"host": "127.0.0.1", "port": port}, "receipt_timeout_s": 1},
+            "speak": {"enabled": False, "language": language},
+            "agree": {"conversation": True},
+        }
+    )
+    form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
+    parts = Parts(settings, form, catalogue, ScriptedInterpreter())
+
+    async def shifted(desk: Desk) -> None:
+        operator, nobody = Shift(desk, parts, language), Nobody()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(operator.agent.run([nobody], settle_within_s=settle_s))
+            try:
+                await operator.begun.wait()
+                await play(operator)
+            finally:
+                operator.agent.stop()
+                nobody.close()
+            await running
+
+    with Desk(directory) as desk:
+        asyncio.run(shifted(desk))
+
+
+@pytest.fixture
+def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker", free_port()) as running:
+        yield running
+
+
+@pytest.fixture
+def strict(repository: Path, tmp_path: Path) -> Path:
+    """The forms of an inventory that takes ten units at most, which the device does not know."""
+    form = json.loads((repository / "schemas/forms/pallet-move.schema.json").read_text(encoding="utf-8"))
+    form["properties"]["quantity"]["maximum"] = 10
+    directory = tmp_path / "forms"
+    directory.mkdir()
+    (directory / "pallet-move.schema.json").write_text(json.dumps(form), encoding="utf-8")
+    return directory
+
+
+def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
+    broker: Mosquitto, postgresql: PostgreSQL, strict: Path, tmp_path: Path
+) -> None:
+    refused = "Abgelehnt: Palette 7 4 2, 12 Stück, Tor B, Berta: gegen die Regeln des Bestands."
+
+    async def play(operator: Shift) -> None:
+        await operator.type(WHOLE)
+        await operator.hears("Palette 7 4 2, 12 Stück, Tor B, Berta.")
+        await operator.type("yes")
+        await operator.hears(refused)
+        assert operator.sounds[-1] is Earcon.REFUSED
+        await operator.type("how many waiting")
+        await operator.hears("0 offen, 1 abgelehnt.")
+        await operator.type("no nine units")
+        await operator.hears("Palette 7 4 2, 9 Stück, Tor B, Berta.")
+        await operator.type("yes")
+        await asyncio.to_thread(until, lambda: len(inventory.rows()) == 1, "the corrected entry is no row")
+        await operator.type("how many waiting")
+        await operator.hears("Nichts offen.")
+        assert operator.said.count(refused) == 1
+
+    environment = {"DOCKVOICE_INVENTORY_FORMS_DIRECTORY": str(strict)}
+    with (
+        postgresql.database() as url,
+        RunningInventory(broker.port, tmp_path / "inventory", url, environment=environment) as inventory,
+    ):
+        shift(tmp_path / "state", broker.port, play, "de")
+        assert [row["fields"]["quantity"] for row in inventory.rows()] == [9]
+
+
+def test_what_somebody_else_has_recorded_is_told_and_stays_among_what_waits(broker: Mosquitto, tmp_path: Path) -> None:
+    async def play(operator: Shift) -> None:
+        await operator.type(WHOLE)
+        await operator.hears("pallet 7 4 2, 12 units, dock B, bravo.")
+        assert operator.parts.past().pending == ("pallet_id", "quantity", "dock")  # as models are told from here on
+        await operator.type("yes")
+        await asyncio.to_thread(warehouse.refuse, "already_recorded:dock-4", ReceiptOutcome.DUPLICATE)
+        await operator.hears("Already there: pallet 7 4 2, 12 units, dock B, bravo: recorded by dock-4.")
+        await operator.type("how many waiting")
+        await operator.hears("0 waiting, 1 refused.")
+
+    warehouse = Warehouse(broker.port)
+    try:
+        shift(tmp_path / "state", broker.port, play)
+    finally:
+        warehouse.close()
+
+
+def test_an_event_that_came_twice_is_no_news(
+    broker: Mosquitto, postgresql: PostgreSQL, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    """The inventory applied it, but its receipt was lost: sent again, it is a duplicate of itself."""
+
+    async def record(operator: Shift) -> None:
+        await operator.type(WHOLE)
+        await operator.type("yes")
+        await operator.type("how many waiting")
+        await operator.hears("1 waiting.")
+
+    async def ask(operator: Shift) -> None:
+        await asyncio.to_thread(until, settled, "no receipt came")
+        await operator.type("how many waiting")
+        await operator.hears("Nothing waiting.")
+        assert operator.said == ["Nothing waiting."]
+
+    def settled() -> bool:
+        with Journal.inspect(tmp_path / "state") as journal:
+            return journal.counts().duplicate == 1
+
+    with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
+        shift(tmp_path / "state", free_port(), record, settle_s=0)
+        with Desk(tmp_path / "state") as desk:
+            row = desk.now(Journal.last)
+        assert row is not None
+        sent = Session(Mqtt(port=broker.port), client_id="before", receive=lambda _: None)
+        sent.start()
+        topic = Topics("dockvoice", "hall", "dock-1").entries
+        until(lambda: sent.connected, "not connected")
+        assert sent.publish(topic, row.body.encode(), tag=row.event_id, content_type=MEDIA_TYPE)
+        until(lambda: len(inventory.rows()) == 1, "it is no row")
+        with suppress(OSError):
+            sent.stop()
+        shift(tmp_path / "state", broker.port, ask)
+        assert len(inventory.rows()) == 1
