@@ -10,13 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from edge.app import AgentTold
+from edge.conversing import Stands
 from edge.delivery import LinkChanged
 from edge.forms.form import Form
-from edge.headset import HeadsetTold
 from edge.headset import as_json as headset_line
 from edge.measure.scoring import Clip
-from edge.records import SAMPLE_RATE, Outcome, Verdict
-from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
+from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Outcome, Verdict
+from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
 
 STYLES = {
     Outcome.ACCEPT: "green",
@@ -33,7 +34,7 @@ STYLES = {
 REPEAT = "Please say it again."
 """What the operator is asked when no field was understood."""
 
-Show = Callable[[Told | LinkChanged | HeadsetTold], None]
+Show = Callable[[AgentTold], None]
 
 
 def teller(form: Form, names: Mapping[str, str], *, as_json: bool) -> Show:
@@ -45,12 +46,14 @@ def discreet_teller() -> Show:
     """What a service writes to its log: what became of each utterance, and never a word of what was said."""
     out = Console(highlight=False, soft_wrap=True)
 
-    def show(told: Told | LinkChanged | HeadsetTold) -> None:
+    def show(told: AgentTold) -> None:
         match told:
             case Decided(utterance, _, verdict, row):
                 why = ", ".join(str(reason) for reason in verdict.reasons)
                 event = "" if row is None else f", event {row.event_id}, number {row.sequence}"
                 out.print(f"{verdict.outcome}: utterance {utterance.utterance_id} ({why}){event}")
+            case Stands(row=row) if row is not None:
+                out.print(f"{_kind(row)}: event {row.event_id}, number {row.sequence}")
             case LinkChanged():
                 out.print(_link(told))
             case CaptureStopped() | CaptureResumed():
@@ -61,6 +64,16 @@ def discreet_teller() -> Show:
     return show
 
 
+def _kind(row: OutboxRow) -> str:
+    """What the event does: recorded, amended or cancelled."""
+    return str(json.loads(row.body)["type"].split(".")[2])
+
+
+def _fields(row: OutboxRow) -> dict[str, FieldValue]:
+    """The entry's values, as they are published; none in a cancellation."""
+    return dict(json.loads(row.body)["data"].get("fields", {}))
+
+
 def _link(changed: LinkChanged) -> str:
     return f"{'connected to' if changed.up else 'lost'} the broker: {changed.what}"
 
@@ -69,8 +82,12 @@ def _capture(told: CaptureStopped | CaptureResumed) -> str:
     return f"NOT RECORDED: {told.reason}" if isinstance(told, CaptureStopped) else "recording again: there is room"
 
 
+def _capture_json(told: CaptureStopped | CaptureResumed) -> dict[str, Any]:
+    return {"capture": "stopped", "reason": told.reason} if isinstance(told, CaptureStopped) else {"capture": "resumed"}
+
+
 def _json_teller(names: Mapping[str, str]) -> Show:
-    def show(told: Told | LinkChanged | HeadsetTold) -> None:
+    def show(told: AgentTold) -> None:
         line = _as_json(told, names)
         if line is not None:
             sys.stdout.write(json.dumps(line) + "\n")
@@ -79,7 +96,7 @@ def _json_teller(names: Mapping[str, str]) -> Show:
     return show
 
 
-def _as_json(told: Told | LinkChanged | HeadsetTold, names: Mapping[str, str]) -> dict[str, Any] | None:
+def _as_json(told: AgentTold, names: Mapping[str, str]) -> dict[str, Any] | None:
     match told:
         case Decided(utterance, reading, verdict, row, compute_s):
             segment = utterance.segment
@@ -110,11 +127,11 @@ def _as_json(told: Told | LinkChanged | HeadsetTold, names: Mapping[str, str]) -
                 "event_id": kept.event_id,
                 "timings": {"speech_start_s": segment.speech_start / SAMPLE_RATE},
             }
-        case CaptureStopped(reason):
-            return {"capture": "stopped", "reason": reason}
-        case CaptureResumed():
-            return {"capture": "resumed"}
-        case SourceEnded() | LinkChanged():
+        case CaptureStopped() | CaptureResumed():
+            return _capture_json(told)
+        case Stands(row=row) if row is not None:
+            return {"agreed": _kind(row), "event_id": row.event_id, "fields": _fields(row)}
+        case SourceEnded() | LinkChanged() | Stands():
             return None
         case _:
             return headset_line(told)
@@ -124,7 +141,7 @@ def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
     console = Console(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
-    def show(told: Told | LinkChanged | HeadsetTold) -> None:
+    def show(told: AgentTold) -> None:
         nonlocal quiet_since_last
         match told:
             case Decided(utterance, reading, verdict):
@@ -138,14 +155,24 @@ def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
                 if quiet_since_last:
                     console.print(_lines(names.get(source, source), ignored="no speech"), style="dim")
                 quiet_since_last = True
-            case LinkChanged():
-                console.print(Text(_link(told), style="dim"))
-            case CaptureStopped() | CaptureResumed():
-                console.print(Text(_capture(told), style="bold"))
             case _:
-                pass  # of the headset, the log has a line of its own
+                if (line := _besides(form, told)) is not None:
+                    console.print(line)
 
     return show
+
+
+def _besides(form: Form, told: AgentTold) -> Text | None:
+    """What is told of anything but what was just heard; of the headset, the log has a line of its own."""
+    match told:
+        case Stands(row=row) if row is not None:
+            return Text(f"   {_kind(row):9} {form.readback(_fields(row))}", style=STYLES[Outcome.ACCEPT])
+        case LinkChanged():
+            return Text(_link(told), style="dim")
+        case CaptureStopped() | CaptureResumed():
+            return Text(_capture(told), style="bold")
+        case _:
+            return None
 
 
 def _lines(name: str, **told: str) -> Text:

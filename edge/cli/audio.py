@@ -21,7 +21,6 @@ from rich.text import Text
 
 from edge.agree.decide import decide
 from edge.assembly import Parts, assemble, reading
-from edge.cli.meter import Meter
 from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
 from edge.cli.output import line, show
 from edge.config import Settings
@@ -38,6 +37,7 @@ from edge.hear.vad import scorer
 from edge.portaudio import portaudio
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Reading, Segment, Utterance, Verdict
+from edge.view.meter import Meter
 
 SHOWN_EVERY = SAMPLE_RATE // 10
 """A bar that moves ten times a second."""
@@ -109,7 +109,7 @@ def self_test(
 
     Nothing is recorded or delivered.
     """
-    parts = assemble(settings(config, form=form))
+    parts = assemble(settings(config, form=form), live=True)
     faults: list[str] = []
     microphone = _microphone(
         parts.settings, lambda event: faults.append(event.what) if isinstance(event, Noticed) else None

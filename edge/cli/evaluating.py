@@ -12,22 +12,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from edge import tables
+from edge.cli.counted import counted
 from edge.cli.options import EXIT_CODES, AsJson, Config, Interpreters, ModeName, Second, ratios, seats, settings
 from edge.cli.output import line, log_warnings, show
 from edge.config import PolicyName, Settings
 from edge.errors import UnreadableInput
-from edge.measure.evaluate import Scored, Sounding, in_noise, made_noise, recorded
+from edge.measure.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
 from edge.measure.evaluate import evaluate as evaluated
-from edge.measure.reporting import figures, made_with, page
+from edge.measure.reporting import endings, figures, made_with, page
 from edge.measure.reporting.comparing import compare
+from edge.measure.reporting.endings import Fixed
 from edge.measure.reporting.halves import Half, of_half
 from edge.measure.reporting.lines import Line, read_lines, write_lines
 from edge.measure.reporting.lines import line as as_line
 from edge.measure.reporting.measures import quiet
+from edge.measure.reporting.table import Table, markdown
 from edge.measure.scoring import Result, read_manifest, tallies
 from edge.measure.simulated_operator import Habits
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
@@ -57,7 +58,11 @@ def evaluate(
         float, typer.Option(min=0, max=1, help="The share of wrong readbacks that the operator notices.")
     ] = 1.0,
     read_back: Annotated[
-        bool | None, typer.Option(help="Whether the operator hears each entry read back; unset: as the policy says.")
+        bool | None, typer.Option(help="Whether the operator hears sure entries read back; unset: as the settings say.")
+    ] = None,
+    beside_fixed: Annotated[
+        int | None,
+        typer.Option(min=220, max=5000, metavar="MS", help="Hear dictation again, each turn ended by a pause so long."),
     ] = None,
     policy: Annotated[
         PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
@@ -91,42 +96,63 @@ def evaluate(
     sounds = [*recorded(clips), *noisy, *(made_noise(noise_hours, clips) if noise_hours else ())]
     scored = _heard(asked, sounds, Habits(attentive, read_back) if operator else None)
     lines = tuple(as_line(one.result, one.conversation) for one in scored)
+    fixed = None if beside_fixed is None else _fixed(asked, sounds, beside_fixed)
     if details is not None:
         write_lines(details, lines)
     if report is not None:
-        page.write(report, _run(manifest, asked, scored, lines))
-    _tell(scored, lines, as_json=as_json, as_markdown=as_markdown)
+        page.write(report, _run(manifest, asked, scored, lines, fixed))
+    if as_markdown:
+        line(made_with.sentence(asked, lines) + "\n")
+        for table in figures.tables(lines, fixed):
+            line(markdown(table))
+    else:
+        _tell(scored, lines, fixed, as_json=as_json)
 
 
-def _heard(asked: Settings, sounds: Sequence[Sounding], habits: Habits | None) -> tuple[Scored, ...]:
+def _fixed(asked: Settings, sounds: Sequence[Sounding], pause_ms: int) -> Fixed:
+    dictated = [sound for sound in sounds if sound.clip.fields is not None]
+    again = _heard(with_fixed_pause(asked, pause_ms), dictated, None, "with a fixed pause")
+    return Fixed(pause_ms, tuple(as_line(one.result) for one in again))
+
+
+def _heard(
+    asked: Settings, sounds: Sequence[Sounding], habits: Habits | None, doing: str = "hearing"
+) -> tuple[Scored, ...]:
     dictated = sum(sound.clip.fields is not None for sound in sounds)
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("hearing", total=len(sounds) + (0 if habits is None else dictated))
-        return asyncio.run(evaluated(asked, sounds, lambda: progress.advance(task), habits))
+    with counted(doing, len(sounds) + (0 if habits is None else dictated)) as advance:
+        return asyncio.run(evaluated(asked, sounds, advance, habits))
 
 
-def _tell(scored: Sequence[Scored], lines: Sequence[Line], *, as_json: bool, as_markdown: bool) -> None:
+def _tell(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None, *, as_json: bool) -> None:
     by_condition, overall = tallies(one.result for one in scored)
     if as_json:
         told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
         still = quiet(lines)
         without = {} if still is None else {"without_speech": still.as_json()}
-        line(json.dumps({**told, "overall": overall.as_json(), **without, **_conversations(lines)}, indent=2))
-    elif as_markdown:
-        for table in figures.tables(lines):
-            line(figures.markdown(table))
+        line(json.dumps({**told, "overall": overall.as_json(), **without, **_as_json(lines, fixed)}, indent=2))
     else:
         show(tables.evaluation(by_condition, overall))
-        for one in (figures.without_speech(lines), figures.conversations(lines)):
-            if one.rows:
-                show(tables.figures(one))
+        for one in _beyond(lines, fixed).values():
+            show(tables.figures(one))
 
 
-def _conversations(lines: Sequence[Line]) -> dict[str, Any]:
-    table = figures.conversations(lines)
-    rows = {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
-    return {"operator": rows} if rows else {}
+def _beyond(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Table]:
+    """What a run tells beside outcomes, where there is something to tell."""
+    every = {
+        "operator": figures.conversations(lines),
+        "noise": figures.without_speech(lines),
+        "end_of_turn": endings.beside(lines, fixed),
+        "reading_ahead": endings.reading_ahead(lines),
+    }
+    return {name: table for name, table in every.items() if table.rows}
+
+
+def _as_json(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Any]:
+    return {
+        name: {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
+        for name, table in _beyond(lines, fixed).items()
+        if name != "noise"
+    }
 
 
 def _compare(first: Path, second: Path, *, as_json: bool) -> None:
@@ -137,12 +163,15 @@ def _compare(first: Path, second: Path, *, as_json: bool) -> None:
         show(tables.two_runs(found))
 
 
-def _run(manifest: Path, asked: Settings, scored: Sequence[Scored], lines: tuple[Line, ...]) -> page.Run:
+def _run(
+    manifest: Path, asked: Settings, scored: Sequence[Scored], lines: tuple[Line, ...], fixed: Fixed | None
+) -> page.Run:
     results = {str(one.result.clip.audio): one.result for one in scored}
     return page.Run(
         manifest=str(manifest),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         lines=lines,
+        fixed=fixed,
         machine=made_with.machine(),
         settings=made_with.settings(asked, lines),
         sound=lambda audio: _sound(results[audio]),

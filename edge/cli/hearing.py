@@ -15,6 +15,7 @@ from edge import demo as trial
 from edge import display, tables
 from edge.app import Agent
 from edge.assembly import assemble
+from edge.cli.live import LiveView
 from edge.cli.options import (
     EXIT_CODES,
     AsJson,
@@ -25,7 +26,8 @@ from edge.cli.options import (
     Wait,
     settings,
 )
-from edge.cli.output import log_warnings
+from edge.cli.output import line, log_warnings
+from edge.cli.screen import can_be_drawn_on
 from edge.cli.terminal import keys
 from edge.config import Settings, load, shipped
 from edge.hear.claim import Claim, identity_claim
@@ -42,21 +44,31 @@ commands = typer.Typer()
 
 @commands.command(epilog=EXIT_CODES)
 def run(
-    config: Config = None, broker: Broker = None, state: State = None, form: FormName = None, as_json: AsJson = False
+    config: Config = None,
+    broker: Broker = None,
+    state: State = None,
+    form: FormName = None,
+    plain: Annotated[bool, typer.Option("--plain", help="On a terminal, lines in the place of the live view.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Listen to the microphone until stopped (SIGTERM or Ctrl-C).
 
     What is dictated is kept, and delivered when the broker answers: it works without a network. On a terminal it shows
-    what was heard; into a log it writes only what became of it, unless --json asks for all. The terminal's key m mutes
-    the microphone and hears again; with hear.mode = "push-to-talk" the space bar begins and ends to talk.
+    live what it hears, what it makes of it and how far that has come, and its keys do what the voice can; --plain
+    prints lines, and of the keys only m (mute) and the space bar (begin and end to talk, with hear.mode =
+    "push-to-talk") work. Into a log it writes only what became of it, unless --json asks for all.
     """
     log_warnings()
-    parts = assemble(settings(config, broker, state, form))
+    parts = assemble(settings(config, broker, state, form), live=True)
     with identity(parts.settings), Desk(parts.settings.state, parts.settings.keep) as desk:
+        if not (plain or as_json) and can_be_drawn_on(sys.stdout):
+            view = LiveView(parts)
+            asyncio.run(view.run(Agent(parts, desk, view.tell, live=True), desk, settle_within_s=DRAIN_ON_STOP_S))
+            line(tables.counted(desk.now(lambda journal: journal.counts())))
+            return
         discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
         tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)
-        agent = Agent(parts, desk, tell, live=True)
-        asyncio.run(listened(agent))
+        asyncio.run(listened(Agent(parts, desk, tell, live=True)))
 
 
 async def listened(agent: Agent) -> None:

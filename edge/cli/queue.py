@@ -40,9 +40,9 @@ def queue_list(
     """The newest entries of this device, and how far each has come. Works beside a running agent.
 
     With --held: the dead letters, which could not be delivered as they are; the utterances under review, because a
-    journal was lost or because a model read them later; the entries that a later answer contradicts; and what still
-    waits for a model. `show` tells more of one; `accept`, `retry` and `discard` decide about it, `stand` takes a flag
-    away.
+    question about them got no answer, a crash cut them off, a journal was lost, or a model read them later; the entries
+    that a later answer contradicts; and what still waits for a model. `show` tells more of one; `accept`, `retry` and
+    `discard` decide about it, `stand` takes a flag away.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
         entries = journal.held() if held else journal.entries(limit)

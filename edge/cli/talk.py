@@ -9,21 +9,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
-from edge.agree.decide import Rules
 from edge.agree.orders import Adjust, Hush, Say, Sound
 from edge.agree.phrasing import Phrasing
-from edge.agree.policy import POLICIES
-from edge.assembly import form_named
+from edge.assembly import form_named, rules
 from edge.cli.options import EXIT_CODES, Config, FormName, State, settings
 from edge.conversation import Stepped, manner
 from edge.deliver.events import recorded
 from edge.forms.catalogue import Catalogue
+from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
 from edge.talk import Talk
 
@@ -39,23 +39,24 @@ commands = typer.Typer()
 def talk(config: Config = None, state: State = None, form: FormName = None) -> None:
     """Type what an operator would say; see what the device would say, and the events.
 
-    The dialogue, the decisions and the journal are the agent's own. The journal is thrown away at the end, unless
-    --state names a directory for it; nothing is sent. "/wait" is silence until the device does something, "/quit"
-    ends.
+    The dialogue, the decisions and the journal are the agent's own. Type in the language of speak.language. The journal
+    is thrown away at the end, unless --state names a directory for it; nothing is sent. "/wait" is silence until the
+    device does something, "/quit" ends.
     """
     chosen = settings(config, state=state, form=form)
     filled = form_named(chosen, chosen.forms.active)
     catalogue = Catalogue.load(chosen.catalogue_directory)
-    rules = Rules(filled, catalogue, chosen.agree.minimum_confidence, POLICIES[chosen.agree.policy])
+    language = chosen.speak.language.value
+    typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
         journal = opened.enter_context(Journal.open(directory))
         render = partial(recorded, site=chosen.site, device=chosen.device)
-        _converse(Talk(rules, journal, render, time.monotonic, manner(chosen)))
+        _converse(Talk(typed_in, journal, render, time.monotonic, manner(chosen)), language)
 
 
-def _converse(conversation: Talk) -> None:
-    screen = _Screen(conversation)
+def _converse(conversation: Talk, language: str) -> None:
+    screen = _Screen(conversation, language)
     screen.show(conversation.start())
     for line in _lines(conversation):
         if line is None or line == WAIT:
@@ -90,8 +91,8 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
 class _Screen:
     """Shows what the device does."""
 
-    def __init__(self, conversation: Talk) -> None:
-        self._phrasing = Phrasing(conversation.rules.form)
+    def __init__(self, conversation: Talk, language: str) -> None:
+        self._phrasing = Phrasing(conversation.rules.form, language)
         self._console = Console(highlight=False, soft_wrap=True)
 
     def show(self, stepped: Stepped) -> None:

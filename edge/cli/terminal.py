@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import termios
 import tty
@@ -15,9 +16,10 @@ MOST_AT_ONCE = 64
 
 @contextmanager
 def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
-    """Tell `pressed` of each key, on the running loop; does nothing where `descriptor` is no terminal.
+    """Tell `pressed` of each character, on the running loop; does nothing where `descriptor` is no terminal.
 
-    The terminal is put back as it was at the end. Ctrl-C stays what it is.
+    The terminal is put back as it was at the end. Ctrl-C stays what it is; Ctrl-S and Ctrl-Z do nothing: neither a
+    terminal that takes no more nor a process that stands still can listen to anybody.
     """
     if not os.isatty(descriptor):
         yield
@@ -25,14 +27,24 @@ def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
     before = termios.tcgetattr(descriptor)
     loop = asyncio.get_running_loop()
 
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
     def read() -> None:
-        for key in os.read(descriptor, MOST_AT_ONCE).decode(errors="replace"):
+        for key in decoder.decode(os.read(descriptor, MOST_AT_ONCE)):
             pressed(key)
 
     tty.setcbreak(descriptor)
+    _without_standstill(descriptor)
     loop.add_reader(descriptor, read)
     try:
         yield
     finally:
         loop.remove_reader(descriptor)
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _without_standstill(descriptor: int) -> None:
+    changed = termios.tcgetattr(descriptor)
+    changed[tty.IFLAG] &= ~termios.IXON
+    changed[tty.CC][termios.VSUSP] = os.fpathconf(descriptor, "PC_VDISABLE").to_bytes()
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, changed)

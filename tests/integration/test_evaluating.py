@@ -25,16 +25,21 @@ def few(tmp_path: Path, repository: Path) -> Path:
 
 def test_a_run_leaves_figures_details_and_a_page_and_is_compared_with_another(few: Path, tmp_path: Path) -> None:
     details, page = tmp_path / "first.jsonl", tmp_path / "page.html"
-    ended = dockvoice(
-        "evaluate", few, "--json", "--operator", "--in-noise", "20", "--details", details, "--report", page
-    )
+    wanted = ("--operator", "--in-noise", "20", "--beside-fixed", "600", "--details", details, "--report", page)
+    ended = dockvoice("evaluate", few, "--json", *wanted)
     assert ended.returncode == 0, ended.stderr
+    assert f"with a fixed pause: {2 * CLIPS} of {2 * CLIPS}" in ended.stderr
     told = json.loads(ended.stdout)
+    assert set(told["end_of_turn"]) == {
+        f"{condition}: {way}" for condition in ("clean", "20dB", "together") for way in ("by meaning", "fixed 600 ms")
+    }
     assert told["conditions"]["clean"]["n"] == told["conditions"]["20dB"]["n"] == CLIPS
     assert told["operator"]["together"]["n"] == str(2 * CLIPS)
     lines = read_lines(details)
     assert len({line.audio for line in lines}) == 2 * CLIPS
     assert all(line.conversation is not None for line in lines)
+    read_at_pauses = [line.ahead is not None and line.ahead.made > 0 for line in lines]
+    assert read_at_pauses == [line.heard[0].interpreter.startswith("vosk/") for line in lines]
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     compared = dockvoice("evaluate", "--compare", details, details, "--json")
     assert compared.returncode == 0, compared.stderr

@@ -197,6 +197,7 @@ def test_an_agent_answers_and_does_not_hear_itself(worn: Headset, tmp_path: Path
             "DOCKVOICE_DEVICE": f"speaking-{os.getpid()}",  # no other test's: a device runs once on a machine
             "DOCKVOICE_HEAR__DEVICE": MICROPHONE,
             "DOCKVOICE_SPEAK__DEVICE": DEVICE,
+            "DOCKVOICE_AGREE__CONVERSATION": "false",
             "DOCKVOICE_STATE_DIRECTORY": str(tmp_path / "state"),
             "DOCKVOICE_DELIVER__MQTT__PORT": "1",
             "NOTIFY_SOCKET": notices.address,

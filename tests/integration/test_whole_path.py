@@ -14,7 +14,7 @@ from tests.command import dockvoice, started
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.postgresql import PostgreSQL
-from tests.pulseaudio import DEVICE, headset
+from tests.pulseaudio import DEVICE, Shelf
 from tests.waiting import Notices, until
 
 
@@ -96,13 +96,13 @@ def test_what_is_spoken_into_the_microphone_becomes_a_row(
     log = tmp_path / "run.log"
     broker = f"127.0.0.1:{inventory.broker_port}"
     options: list[str | Path] = ["--config", settings, "--broker", broker, "--state", tmp_path / "state"]
-    with headset(tmp_path / "sound") as worn, Notices() as notices:
-        for name, value in {**worn.environment, "NOTIFY_SOCKET": notices.address}.items():
+    with Shelf(tmp_path / "sound", [DEVICE]) as shelf, Notices() as notices:
+        for name, value in {**shelf.environment, "NOTIFY_SOCKET": notices.address}.items():
             monkeypatch.setenv(name, value)
         process = started(["run", *options], log)
         try:
             notices.hear("READY=1", log.read_text)
-            worn.say(demo[0]["audio"])
+            shelf.air.say(DEVICE, demo[0]["audio"])
             until(lambda: len(inventory.rows()) == 1, "no row came")
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == 0, log.read_text()
@@ -112,4 +112,5 @@ def test_what_is_spoken_into_the_microphone_becomes_a_row(
     (row,) = inventory.rows()
     assert row["fields"] == demo[0]["fields"]
     assert row["event_id"] in log.read_text()
+    assert "nothing is read back" in log.read_text(), "with a speaker the entry would be agreed with the operator first"
     assert "pallet" not in log.read_text(), "a log is no place for what operators say"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edge import conversing
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import Dialogue
 from edge.agree.happenings import Answered, Heard, Link
@@ -16,7 +18,7 @@ from edge.agree.prompts import Prompt
 from edge.agree.telling import Manner
 from edge.assembly import take
 from edge.config import Endpoint
-from edge.conversing import Audible, Conversing
+from edge.conversing import Audible, Conversing, Stands
 from edge.deliver.events import recorded
 from edge.dictation import Dictation
 from edge.forms.catalogue import Catalogue
@@ -25,8 +27,9 @@ from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
 from edge.listening import Listening
-from edge.records import Closing, OutboxRow, Reading, ReceiptOutcome, Word
+from edge.records import Closing, OutboxRow, Outcome, Reading, Receipt, ReceiptOutcome, Word
 from edge.told import Decided, Told
+from edge.understand.asking.context import AtHand
 from edge.understand.proposal import proposal
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
 from tests.sayings import utterance
@@ -55,6 +58,8 @@ class Bench:
         self.desk = desk
         self.rules = rules
         self.quiet = True
+        self.attentive = self.cut = self.noisy = False
+        self.stood: list[Stands] = []
         self.heard: list[Audible] = []
         self.owed: list[OutboxRow] = []
         self.conversing = Conversing(
@@ -64,7 +69,14 @@ class Bench:
             order=self.heard.append,
             quiet=lambda: self.quiet,
             owed=self.owed.append,
+            tell=self.stood.append,
+            attentive=lambda: self.attentive,
+            cut_off=self.cut_off,
         )
+
+    def cut_off(self) -> bool:
+        cut, self.cut = self.cut or self.noisy, False
+        return cut
 
     async def say(self, text: str) -> OutboxRow | None:
         said = utterance(0)
@@ -104,6 +116,17 @@ def test_what_is_held_is_committed_when_the_window_is_over(tmp_path: Path, rules
     converse(tmp_path, rules, play)
 
 
+def test_while_an_entry_is_open_something_is_awaited(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        assert not bench.conversing.awaits
+        await bench.say(WHOLE)
+        assert bench.conversing.awaits
+        await bench.say("yes")
+        assert not bench.conversing.awaits
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
 def test_the_window_begins_when_the_readback_ends(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
         bench.quiet = False
@@ -132,7 +155,7 @@ def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> Non
         row = await bench.say("yes")
         assert row is not None
         bench.conversing.post(Link(up=False))
-        refused = Answered(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",), {"pallet_id": "742"})
+        refused = Answered(Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"})
         bench.conversing.post(refused)
         await bench.until(lambda: bench.said[-2:] == [Prompt.TROUBLE, Prompt.REFUSED])
 
@@ -186,41 +209,158 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
         asyncio.run(play(desk))
 
 
+def dictated(bench: Bench, told: list[Told]) -> Dictation:
+    """What a microphone hears, agreed with the bench's operator: a whole sentence, and a yes."""
+    interpreter = ScriptedInterpreter(read(WHOLE, bench.rules), read("yes", bench.rules))
+    listening = Listening(
+        form=bench.rules.form.name,
+        endpoint=Endpoint(),
+        scorer=LoudnessScorer(),
+        interpreter=interpreter,
+        desk=bench.desk,
+        speaking=bench.conversing.heard_speaking,
+    )
+    return Dictation(
+        listening,
+        rules=bench.rules,
+        interpreter=interpreter,
+        desk=bench.desk,
+        operator=None,
+        render=render,
+        tell=told.append,
+        converse=bench.conversing.happen,
+    )
+
+
 def test_dictation_lets_the_conversation_agree_on_what_a_microphone_hears(tmp_path: Path, rules: Rules) -> None:
     told: list[Told] = []
 
-    async def play(desk: Desk) -> None:
-        bench = Bench(desk, rules, undo_s=60)
-        await bench.conversing.start()
-        interpreter = ScriptedInterpreter(read(WHOLE, rules), read("yes", rules))
-        listening = Listening(
-            form=rules.form.name,
-            endpoint=Endpoint(),
-            scorer=LoudnessScorer(),
-            interpreter=interpreter,
-            desk=desk,
-            speaking=bench.conversing.heard_speaking,
-        )
-        dictation = Dictation(
-            listening,
-            rules=rules,
-            interpreter=interpreter,
-            desk=desk,
-            operator=None,
-            render=render,
-            tell=told.append,
-            converse=bench.conversing.happen,
-        )
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(bench.conversing.run())
-            await take(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
-            await bench.until(lambda: Hush() in bench.heard)
-            running.cancel()
+    async def play(bench: Bench) -> None:
+        await take(dictated(bench, told), [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        await bench.until(lambda: Hush() in bench.heard)
         assert bench.said == [Prompt.READBACK]
         assert len(bench.owed) == 1
 
-    with Desk(tmp_path) as desk:
-        asyncio.run(play(desk))
-        assert desk.now(Journal.unsettled) == 1
+    converse(tmp_path, rules, play, undo_s=60)
     decided = [one for one in told if isinstance(one, Decided)]
-    assert [one.row is not None for one in decided] == [False, True]
+    assert [one.row for one in decided] == [None, None]  # what came of it is told by the conversation
+
+
+def test_where_nobody_hears_the_device_one_utterance_is_one_entry(tmp_path: Path, rules: Rules) -> None:
+    told: list[Told] = []
+
+    async def play(bench: Bench) -> None:
+        dictation = dictated(bench, told)
+        assert dictation.converses
+        dictation.unheard()
+        assert not dictation.converses
+        await take(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        assert not dictation.attentive
+        assert bench.said == []
+
+    converse(tmp_path, rules, play)
+    outcomes = [(one.verdict.outcome, one.row is not None) for one in told if isinstance(one, Decided)]
+    assert outcomes == [(Outcome.ACCEPT, True), (Outcome.REPEAT, False)]
+
+
+def test_what_is_at_hand_is_told_by_the_names_of_its_fields(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        assert bench.conversing.at_hand() == AtHand()
+        await bench.say("pallet seven four two twelve units")
+        assert bench.conversing.at_hand() == AtHand(("pallet_id", "quantity"), "dock")
+        await bench.say("b")
+        assert bench.conversing.at_hand() == AtHand(("pallet_id", "quantity", "dock"))
+        await bench.say("yes")
+        assert bench.conversing.at_hand() == AtHand(last=True)
+        await bench.say("cancel")
+        assert bench.conversing.at_hand() == AtHand(confirming=True, last=True)
+        await bench.say("yes")
+        assert bench.conversing.at_hand() == AtHand()
+
+    converse(tmp_path, rules, play, undo_s=20.0)
+
+
+def test_no_deadline_comes_while_the_operator_is_speaking_or_being_read(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        bench.attentive = True
+        await bench.say(WHOLE)
+        await asyncio.sleep(0.6)
+        assert bench.owed == []
+        await bench.say("no fifteen units")
+        bench.attentive = False
+        await bench.until(lambda: bool(bench.owed))
+        assert json.loads(bench.owed[0].body)["data"]["fields"]["quantity"] == 15
+
+    converse(tmp_path, rules, play)
+
+
+def test_sound_that_never_ends_does_not_put_the_deadline_off_for_ever(
+    tmp_path: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversing, "LONGEST_S", 0.3)
+
+    async def play(bench: Bench) -> None:
+        bench.attentive = True
+        await bench.say(WHOLE)
+        await bench.until(lambda: bool(bench.owed))
+
+    converse(tmp_path, rules, play)
+
+
+def test_what_the_device_says_later_does_not_put_the_deadline_off(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await asyncio.sleep(0.3)
+        bench.quiet = False
+        await bench.until(lambda: bool(bench.owed))
+
+    converse(tmp_path, rules, play, undo_s=1.0)
+
+
+def test_whoever_watches_is_told_of_each_event(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await bench.say("yes")
+        assert [stands.row for stands in bench.stood if stands.row is not None] == bench.owed
+
+    converse(tmp_path, rules, play)
+
+
+def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_window_begin(
+    tmp_path: Path, rules: Rules
+) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        bench.attentive = bench.cut = True
+        bench.conversing.heard_speaking()
+        await bench.until(lambda: Hush() in bench.heard)
+        bench.quiet = bench.attentive = False
+        await bench.until(lambda: bench.said == [Prompt.READBACK] * 2)
+        await asyncio.sleep(0.6)
+        assert bench.owed == []
+        bench.quiet = True
+        await bench.until(lambda: bool(bench.owed))
+
+    converse(tmp_path, rules, play, undo_s=0.4)
+
+
+def test_what_was_cut_off_by_an_answer_is_not_said_again(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        bench.attentive = bench.cut = True
+        await bench.say("yes")
+        bench.attentive = False
+        await asyncio.sleep(0.4)
+        assert bench.said == [Prompt.READBACK]
+
+    converse(tmp_path, rules, play)
+
+
+def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        bench.noisy = True
+        await bench.say(WHOLE)
+        await bench.until(lambda: bool(bench.owed))
+        assert bench.said == [Prompt.READBACK] * (1 + conversing.MOST_REPEATS)
+
+    converse(tmp_path, rules, play, undo_s=0.3)

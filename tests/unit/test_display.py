@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from edge.agree.states import State
+from edge.conversing import Stands
 from edge.delivery import LinkChanged
 from edge.display import discreet_teller, teller
 from edge.forms.form import Form
@@ -81,3 +84,30 @@ def test_people_are_shown_what_was_heard_recorded_and_asked(form: Form, capsys: 
     assert "asked     Which dock?" in shown
     assert shown.count("no speech") == 1
     assert "\x1b" not in shown
+
+
+def stands(kind: str, **data: object) -> Stands:
+    body = {"type": f"dockvoice.entry.{kind}.v1", "data": data}
+    return Stands(State.IDLE, None, None, None, (), (), OutboxRow("event-1", 7, json.dumps(body)))
+
+
+RECORDED = stands("recorded", fields={"pallet_id": "742", "quantity": 12, "dock": "B"})
+CANCELLED = stands("cancelled", cancels="event-0")
+
+
+def test_what_was_agreed_in_a_conversation_is_told_as_it_is_recorded(
+    form: Form, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for show in (teller(form, {}, as_json=True), teller(form, {}, as_json=False), discreet_teller()):
+        for told in (RECORDED, CANCELLED, replace(RECORDED, row=None)):
+            show(told)
+    recorded, cancelled, *shown = capsys.readouterr().out.splitlines()
+    fields = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+    assert json.loads(recorded) == {"agreed": "recorded", "event_id": "event-1", "fields": fields}
+    assert json.loads(cancelled) == {"agreed": "cancelled", "event_id": "event-1", "fields": {}}
+    assert [line.rstrip() for line in shown] == [
+        "   recorded  pallet 7 4 2, 12 units, dock B",
+        "   cancelled",
+        "recorded: event event-1, number 7",
+        "cancelled: event event-1, number 7",
+    ]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.measure.evaluate import in_noise, made_noise, recorded
-from edge.measure.noises import BABBLE, KINDS
+from edge.config import Settings
+from edge.measure.evaluate import MADE_S, in_noise, made_noise, recorded, with_fixed_pause
+from edge.measure.noises import BABBLE, KINDS, SILENCE
 from edge.measure.scoring import Clip, read_manifest
 
 
@@ -18,7 +19,8 @@ def clips(repository: Path) -> tuple[Clip, ...]:
 def test_made_noise_is_as_much_of_each_kind_and_no_two_pieces_alike(clips: tuple[Clip, ...]) -> None:
     sounds = made_noise(0.2, clips)
     kinds = Counter(sound.clip.condition for sound in sounds)
-    assert kinds == {f"made {kind}": 2 for kind in (*KINDS, BABBLE)}
+    assert kinds == {**{f"made {kind}": 2 for kind in (SILENCE, *KINDS)}, f"made {BABBLE}": 1}
+    assert sum(kinds.values()) * MADE_S / 3600 >= 0.2
     assert all(sound.clip.fields is None and sound.clip.speech_end is None for sound in sounds)
     assert len({sound.source().name for sound in sounds}) == len(sounds)
 
@@ -36,3 +38,13 @@ def test_clean_dictation_comes_again_in_noise_with_its_truth(clips: tuple[Clip, 
     assert [sound.clip.fields for sound in sounds[: len(clean)]] == [clip.fields for clip in clean]
     names = {sound.source().name for sound in (*sounds, *recorded(clean))}
     assert len(names) == 3 * len(clean)
+
+
+def test_a_fixed_pause_ends_every_turn_and_changes_nothing_else() -> None:
+    settings = Settings()
+    fixed = with_fixed_pause(settings, 600)
+    pauses = fixed.hear.endpoint
+    assert {pauses.hangover_ms, pauses.finished_ms, pauses.unfinished_ms} == {600}
+    back = {name: getattr(settings.hear.endpoint, name) for name in ("hangover_ms", "finished_ms", "unfinished_ms")}
+    endpoint = pauses.model_copy(update=back)
+    assert fixed.model_copy(update={"hear": fixed.hear.model_copy(update={"endpoint": endpoint})}) == settings

@@ -11,7 +11,7 @@ import soundfile
 
 from bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
 from edge.hear.recording import Recording
-from edge.measure.noises import BABBLE, LOUDNESS_DB, InNoise, Made, babble, whole
+from edge.measure.noises import BABBLE, LOUDNESS_DB, SILENCE, InNoise, Made, babble, whole
 
 
 def rms(sound: np.ndarray) -> float:
@@ -132,3 +132,9 @@ def test_a_recording_in_noise_is_the_mixture_at_the_ratio(repository: Path) -> N
     clean = whole(clip)
     under = whole(noisy) - clean
     assert 20 * np.log10(active_rms(clean) / rms(under)) == pytest.approx(10, abs=0.1)
+
+
+def test_silence_is_what_a_converter_gives_when_nothing_sounds() -> None:
+    samples = np.frombuffer(b"".join(frame.pcm for frame in Made(SILENCE, 1.0, 3).frames()), dtype="<i2")
+    assert len(samples) == 16_000
+    assert 0 < np.abs(samples).max() <= 6

@@ -140,3 +140,21 @@ def test_two_clocks_that_drift_apart_do_not_lose_each_other() -> None:
     clocked = Clocked()
     for second in range(1000):
         assert clocked.at(second * 16_000, second * 1.0002) == pytest.approx(second * 1.0002, abs=0.001)
+
+
+@pytest.mark.parametrize("leakage_db", [-100.0, -20.0], ids=str)
+def test_what_is_said_right_after_an_earcon_is_heard_from_the_first_word(leakage_db: float) -> None:
+    """One syllable rises and falls as one tone does: that is no proof that it is the device's."""
+    rings = np.concatenate([earcon(Earcon.HEARD), earcon(Earcon.STORED)])
+    silence = np.zeros(1, dtype=np.int16)
+    clips = sorted((ROOT / "tests/data/speech/conversation").glob("*.flac"))
+    script: list[tuple[float, Sound, Sound | None, float]] = []
+    for number, clip in enumerate(clips):
+        said, _ = soundfile.read(clip, dtype="int16")
+        said = said[np.flatnonzero(np.abs(said) > 1000)[0] - 400 :]
+        script += [(1.0, rings, said, 0.2 + 0.1 * (number % 6)), (1.5, silence, None, 0.0)]
+    worn = Leaking(script, leakage_db)
+    begins = np.array([one.start / SAMPLE_RATE for one in heard(worn)])
+    # An utterance begins 0.3 s before its first speech, if that was noticed at once.
+    late = [began for began in worn.said_at if not ((begins <= began + 0.05) & (begins > began - 0.5)).any()]
+    assert late == []

@@ -7,7 +7,7 @@ import pytest
 
 from edge.forms.form import Form, forms_in
 from edge.records import Act
-from edge.understand.asking.context import TURNS, Context, Past, Turn, told
+from edge.understand.asking.context import TURNS, AtHand, Context, Past, Turn, told
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
 
 
@@ -55,3 +55,23 @@ def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: Pa
     text = told(past(), form)
     assert len(text) < 1000
     assert "007" not in text
+
+
+def test_where_entries_are_agreed_it_tells_what_is_at_hand_at_that_moment(past: Past, form: Form) -> None:
+    now = AtHand()
+    past.follow(lambda: now)
+    past.decided(READ, ASK)
+    assert past() == Context(turns=(Turn(Act.RECORD, ("pallet_id", "dock")),))
+    now = AtHand(("pallet_id", "quantity"), "dock", last=True)
+    past.decided(READ, ASK)
+    assert (past().pending, past().asked, past().last) == (("pallet_id", "quantity"), "dock", True)
+    assert past().turns[-1].asked == "dock"
+    text = told(past(), form)
+    assert "An entry is at hand and can be corrected, completed or taken back; known of it: pallet, quantity." in text
+    now = AtHand(confirming=True)
+    assert "answered with yes or no" in told(past(), form)
+
+
+def test_a_recording_that_nobody_agrees_on_has_no_entry_at_hand(past: Past) -> None:
+    past.decided(READ, ACCEPT)
+    assert past().pending == ()

@@ -175,3 +175,12 @@ def test_together_they_never_overrun() -> None:
     playing.ring(tone(30_000, 100))
     said(playing, 30_000, 100)
     assert played(playing, 100).max() == 32_767
+
+
+def test_whoever_silences_it_is_told_whether_it_was_saying_anything() -> None:
+    mouth = Playing()
+    assert mouth.hush() is False
+    mouth.add(mouth.say(Rank.REPLY), np.ones(1600, dtype=np.int16))
+    assert mouth.hush() is True
+    mouth.add(mouth.say(Rank.PRIORITY), np.ones(1600, dtype=np.int16))
+    assert mouth.hush() is False

@@ -21,7 +21,7 @@ def verdict(outcome: Outcome, confirm: Confirmation, *candidates: FieldValue) ->
 
 def heard(told: Verdict, language: str = "en", *, always: bool = False) -> tuple[Earcon | None, str]:
     phrasing = Phrasing(MOVE, language)
-    orders = list(replies(told, phrasing.readback, always=always))
+    orders = list(replies(told, always=always))
     sounds = [order.earcon for order in orders if isinstance(order, Sound)]
     words = [phrasing.text(order) for order in orders if isinstance(order, Say)]
     assert orders == sorted(orders, key=lambda order: isinstance(order, Say))
@@ -59,7 +59,7 @@ def test_an_entry_is_told_and_read_back_as_the_site_wants(confirm: Confirmation,
         ("en", Confirmation.FIELD, (), "How many units?"),
         ("en", Confirmation.CHOICE, (15, 50), "15 units, 1 5, or 50 units, 5 0?"),
         ("en", Confirmation.SPOKEN_YES, (12,), "12 units?"),
-        ("de", Confirmation.CHOICE, (15, 50), "15 stück, 1 5, oder 50 stück, 5 0?"),
+        ("de", Confirmation.CHOICE, (15, 50), "15 Stück, 1 5, oder 50 Stück, 5 0?"),
     ],
 )
 def test_a_question_is_the_shortest_that_settles_it(

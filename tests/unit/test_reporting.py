@@ -12,10 +12,12 @@ import pytest
 from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.measure.reporting import figures, made_with, measures
+from edge.measure.reporting.endings import Fixed
 from edge.measure.reporting.halves import Half, half, of_half
-from edge.measure.reporting.lines import Conversation, HeardUtterance, Line, read_lines, write_lines
+from edge.measure.reporting.lines import Conversation, HeardUtterance, Line, Turn, read_lines, write_lines
 from edge.measure.reporting.lines import line as as_line
 from edge.measure.reporting.page import Run, page, write
+from edge.measure.reporting.table import markdown
 from edge.measure.scoring import Clip, Mark, Result
 from edge.records import (
     Because,
@@ -29,6 +31,7 @@ from edge.records import (
     Verdict,
 )
 from edge.told import Decided
+from edge.understand.attention import Speculation
 from tests.details import TRUTH, heard, line
 
 
@@ -48,7 +51,8 @@ def decided() -> Decided:
 
 def test_a_line_holds_what_was_read_and_comes_back_as_it_was_written(tmp_path: Path) -> None:
     clip = Clip(audio=Path("set/a.flac"), fields=TRUTH, condition="clean", speaker="anna", speech_end=2.0)
-    written = as_line(Result(clip, Mark.ASKED, (decided(),), 4.0, 0.1))
+    spent = Speculation(made=2, used=1, made_s=0.123456)
+    written = as_line(Result(clip, Mark.ASKED, (decided(),), 4.0, 0.1, spent))
     write_lines(tmp_path / "details.jsonl", [written, line(Mark.RIGHT, heard())])
     first, _ = read_lines(tmp_path / "details.jsonl")
     assert first == written
@@ -57,6 +61,8 @@ def test_a_line_holds_what_was_read_and_comes_back_as_it_was_written(tmp_path: P
     assert utterance.opinions[0].readings["dock"].value == "D"
     assert (utterance.ask, utterance.reasons, utterance.closing) == ("dock", ("field_ambiguous:dock",), "pause")
     assert first.decision_ms == 550.0
+    assert first.ahead is not None
+    assert (first.ahead.made, first.ahead.used, first.ahead.made_s) == (2, 1, 0.1235)
     assert type(first.truth["quantity"] if first.truth else None) is int  # and never "12"
 
 
@@ -136,8 +142,9 @@ def every_kind() -> list[Line]:
 def test_every_table_is_there_once_there_is_something_to_tell() -> None:
     titles = [table.title for table in figures.tables(every_kind())]
     assert titles == [
-        "By condition", "By half of the speakers", "By speaker", "By kind of field", "Digits confused", "Reliability",
-        "Sound without speech", "With an operator who answers",
+        "Against the goals", "By condition", "What kept clips from being right at once",
+        "With an operator who answers", "Sound without speech", "By half of the speakers", "By kind of field",
+        "Digits confused", "Reliability", "By speaker",
     ]  # fmt: skip
 
 
@@ -149,9 +156,18 @@ def test_the_operators_table_counts_wrong_among_what_was_kept() -> None:
     assert together["parked %"].startswith("50.0 ")
 
 
+def test_the_operators_table_counts_who_put_a_wrong_readback_right() -> None:
+    turn = Turn(why="correction", about="dock", text="no, dock B", transcript="no dock b", seconds=3.0)
+    talks = [
+        Conversation(end="right", fields=dict(TRUTH), questions=0, seconds=9.0, turns=turns) for turns in ((turn,), ())
+    ]
+    table = figures.conversations([line(Mark.WRONG, heard(), conversation=talk) for talk in talks])
+    assert dict(zip(table.columns, table.rows[-1], strict=True))["put right"] == "1"
+
+
 def test_markdown_has_as_many_cells_in_each_row_as_columns() -> None:
-    for table in figures.tables(every_kind()):
-        rows = [text for text in figures.markdown(table).splitlines() if text.startswith("|")]
+    for table in figures.tables(every_kind(), Fixed(600, [line(Mark.RIGHT, heard())])):
+        rows = [text for text in markdown(table).splitlines() if text.startswith("|")]
         assert {text.count("|") for text in rows} == {len(table.columns) + 1}
 
 
@@ -215,6 +231,19 @@ def test_the_worst_clips_come_first_and_rightly_asked_ones_not_at_all() -> None:
     ]
     headings = re.findall(r"<h3>(\w+):", page(run(clips)))
     assert headings == ["wrong", "asked"]
+
+
+def test_what_was_wrong_in_the_end_comes_before_all_with_what_the_operator_said() -> None:
+    turn = Turn(about="dock", text="dock B", transcript="dock d", seconds=3.0)
+    ended = Conversation(end="wrong", fields={**TRUTH, "dock": "D"}, questions=1, seconds=9.0, turns=(turn,))
+    clips = [
+        line(Mark.WRONG, heard(dock="D"), audio="set/1.flac"),
+        line(Mark.ASKED, heard(0.5, Outcome.ASK), audio="set/2.flac", conversation=ended),
+    ]
+    text = page(run(clips))
+    assert re.findall(r"<h3>\w+: (\w+)", text) == ["2", "1"]
+    assert "dock B (heard: dock d)" in text
+    assert "wrong: pallet_id 742, quantity 12, dock D" in text
 
 
 def test_sound_beyond_what_a_page_may_hold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

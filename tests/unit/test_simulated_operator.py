@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from edge.agree.drafting import MOST_TRIES
 from edge.assembly import Parts
 from edge.config import Settings
 from edge.forms.catalogue import Catalogue
@@ -18,6 +20,8 @@ from edge.measure.reporting.lines import Conversation
 from edge.measure.scoring import Clip, Mark, Result
 from edge.measure.simulated_operator import MOST_TURNS, REACTION_S, Habits, SimulatedOperator
 from edge.records import (
+    SAMPLE_BYTES,
+    Act,
     Because,
     Closing,
     Confirmation,
@@ -35,13 +39,13 @@ from edge.told import Decided
 from tests.fakes import ScriptedInterpreter, reading
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}
+SPOKEN = Path(__file__).parent.parent / "data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
 NOTHING = reading(not_understood=NotUnderstood.NOT_DICTATION)
 
 
 @pytest.fixture
-def clip(repository: Path) -> Clip:
-    audio = repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
-    return Clip(audio=audio, fields=TRUTH, condition="clean", speaker="af_heart", speech_end=3.811)
+def clip() -> Clip:
+    return Clip(audio=SPOKEN, fields=TRUTH, condition="clean", speaker="af_heart", speech_end=3.811)
 
 
 @pytest.fixture
@@ -57,7 +61,8 @@ def parts(repository: Path) -> Parts:
 
 
 def decided(said: Reading, verdict: Verdict) -> Decided:
-    segment = Segment(0, 8_000, 61_000, 66_000, Closing.PAUSE, b"")
+    pcm = b"".join(frame.pcm for frame in Recording(SPOKEN).frames())
+    segment = Segment(0, 8_000, 61_000, 66_000, Closing.PAUSE, pcm[: 64_200 * SAMPLE_BYTES])
     utterance = Utterance("first", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment)
     return Decided(utterance, said, verdict, None, 0.05)
 
@@ -89,8 +94,8 @@ def test_who_dictated_nothing_whole_is_not_asked(parts: Parts, desk: Desk, clip:
     assert conversed(parts, desk, chatter, [asked("dock")]) is None
 
 
-def test_two_entries_from_one_sentence_are_wrong_whatever_follows(parts: Parts, desk: Desk, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [accepted(), accepted()])
+def test_two_entries_from_one_sentence_are_wrong(parts: Parts, desk: Desk, clip: Clip) -> None:
+    ended = conversed(parts, desk, clip, [accepted(pallet_id="0125"), accepted()], habits=Habits(attentive=0.0))
     assert ended is not None
     assert (ended.end, ended.questions) == ("wrong", 0)
 
@@ -99,40 +104,50 @@ def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk:
     ended = conversed(parts, desk, clip, [asked("dock")], reading({"dock": "B"}))
     assert ended is not None
     assert (ended.end, ended.fields, ended.questions) == ("right", TRUTH, 1)
-    assert ended.turns[0].about == "dock"
-    assert ended.turns[0].text.startswith("dock ")
+    assert (ended.turns[0].why, ended.turns[0].about) == ("answer", "dock")
+    assert ended.turns[0].text
     spoken_s = (66_000 - 8_000) / 16_000 + 0.05
     assert ended.seconds > spoken_s + REACTION_S + ended.turns[0].seconds
 
 
-def test_an_answer_is_never_asked_for_more_often_than_a_person_bears(parts: Parts, desk: Desk, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [asked("dock")], *[NOTHING] * MOST_TURNS)
+def test_who_is_never_understood_is_left_in_peace_by_the_device(parts: Parts, desk: Desk, clip: Clip) -> None:
+    ended = conversed(parts, desk, clip, [asked("dock")], *[NOTHING] * MOST_TRIES)
     assert ended is not None
-    assert (ended.end, ended.questions) == ("parked", MOST_TURNS)
+    assert (ended.end, ended.questions, ended.fields) == ("parked", MOST_TRIES, {})
+
+
+def test_who_is_always_misheard_gives_up(parts: Parts, desk: Desk, clip: Clip) -> None:
+    ended = conversed(parts, desk, clip, [asked("dock")], *[reading({"dock": "D"})] * MOST_TURNS)
+    assert ended is not None
+    assert (ended.end, ended.questions, len(ended.turns)) == ("parked", 1, MOST_TURNS)
+    assert len({turn.text for turn in ended.turns}) > 1  # in other words than before
 
 
 def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: Desk, clip: Clip) -> None:
     ended = conversed(parts, desk, clip, [], reading(TRUTH))
     assert ended is not None
-    assert (ended.end, ended.turns[0].about) == ("right", None)
+    assert (ended.end, ended.turns[0].why, ended.turns[0].about) == ("right", "again", None)
     assert "pallet" in ended.turns[0].text
     assert "dock" in ended.turns[0].text
 
 
-def test_a_wrong_readback_is_put_right(parts: Parts, desk: Desk, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [accepted(quantity=90)], reading({"quantity": 9}))
+@pytest.mark.parametrize("confirm", [Confirmation.READBACK, Confirmation.EARCON], ids=str)
+def test_a_wrong_readback_is_put_right(parts: Parts, desk: Desk, clip: Clip, confirm: Confirmation) -> None:
+    correction = replace(reading({"quantity": 9}), act=Act.AMEND)
+    ended = conversed(parts, desk, clip, [accepted(confirm, quantity=90)], correction)
     assert ended is not None
-    assert (ended.end, ended.fields, ended.questions) == ("right", TRUTH, 1)
+    assert (ended.end, ended.fields, ended.questions) == ("right", TRUTH, 0)
+    assert ended.turns[0].why == "correction"
+    assert ended.turns[0].text.startswith("no, nine ")
 
 
 @pytest.mark.parametrize(
     ("heard", "habits"),
     [
         (accepted(quantity=90), Habits(attentive=0.0)),
-        (accepted(quantity=90), Habits(read_back=False)),
-        (accepted(Confirmation.EARCON, quantity=90), Habits()),
+        (accepted(Confirmation.EARCON, quantity=90), Habits(read_back=False)),
     ],
-    ids=["inattentive", "not read back", "earcon"],
+    ids=["inattentive", "earcon"],
 )
 def test_what_nobody_notices_stays_wrong(parts: Parts, desk: Desk, clip: Clip, heard: Decided, habits: Habits) -> None:
     ended = conversed(parts, desk, clip, [heard], habits=habits)
@@ -152,7 +167,8 @@ def test_a_yes_settles_what_only_had_to_be_confirmed(parts: Parts, desk: Desk, c
         confirm=Confirmation.SPOKEN_YES,
         candidates=("B",),
     )
-    ended = conversed(parts, desk, clip, [decided(unconfirmed, verdict)])
+    yes = replace(reading(), act=Act.YES)
+    ended = conversed(parts, desk, clip, [decided(unconfirmed, verdict)], yes)
     assert ended is not None
     assert (ended.end, ended.fields, ended.turns[0].text) == ("right", TRUTH, "yes")
 

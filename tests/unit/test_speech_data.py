@@ -16,7 +16,7 @@ def manifest(directory: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (directory / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("folder", ["demo", "set"])
+@pytest.mark.parametrize("folder", ["demo", "set", "conversation"])
 def test_every_line_has_its_clip_and_every_clip_its_line(repository: Path, folder: str) -> None:
     directory = repository / "tests/data/speech" / folder
     clips = manifest(directory)
@@ -27,10 +27,10 @@ def test_every_line_has_its_clip_and_every_clip_its_line(repository: Path, folde
         assert clip["speech_end"] is None or 0 < clip["speech_end"] < len(sound) / rate, clip["audio"]
 
 
-@pytest.mark.parametrize("folder", ["demo", "set"])
+@pytest.mark.parametrize("folder", ["demo", "set", "conversation"])
 def test_every_line_says_what_may_come_of_its_clip(repository: Path, folder: str) -> None:
     for clip in manifest(repository / "tests/data/speech" / folder):
-        assert clip.keys() - {"heard", "noise"} == KEYS, clip["audio"]
+        assert clip.keys() - {"heard", "noise", "line"} == KEYS, clip["audio"]
         assert clip["redistributable"] is True, clip["audio"]
         assert (clip["fields"] is not None) == (clip["kind"] in {"plain", "correction"}), clip["audio"]
         assert ("heard" in clip) == (clip["kind"] == "incomplete"), clip["audio"]

@@ -11,12 +11,12 @@ from edge.forms.spoken import expected, read
 from edge.records import Expectation, Word
 
 
-def after(said: str) -> Expectation:
+def after(said: str, *, converses: bool = False) -> Expectation:
     settings = load(Settings, None)
     form = forms_in(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
     words = [Word(text, number * 0.4, number * 0.4 + 0.4, 1.0) for number, text in enumerate(said.split())]
-    return expected(words, read(words, form, catalogue), form, catalogue)
+    return expected(words, read(words, form, catalogue), form, catalogue, converses=converses)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,27 @@ def test_nobody_ends_in_the_middle_of_a_number_or_a_field(said: str) -> None:
 )
 def test_a_complete_form_that_can_hold_no_more_is_finished(said: str) -> None:
     assert after(said) is Expectation.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("said", "expectation"),
+    [
+        ("yes", Expectation.FINISHED),
+        ("say again", Expectation.FINISHED),
+        ("uh how many waiting", Expectation.FINISHED),
+        ("no fifteen units", Expectation.FINISHED),
+        ("sorry dock charlie", Expectation.FINISHED),
+        # More may follow.
+        ("no", Expectation.EITHER),
+        ("scratch that", Expectation.EITHER),
+        ("cancel", Expectation.EITHER),
+        ("sign on ana", Expectation.EITHER),
+        ("no quantity fifteen", Expectation.EITHER),
+        ("no fifteen units dock", Expectation.MORE),
+        ("dock b", Expectation.EITHER),
+    ],
+)
+def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(said: str, expectation: Expectation) -> None:
+    assert after(said, converses=True) is expectation
+    if expectation is Expectation.FINISHED:
+        assert after(said) is Expectation.EITHER

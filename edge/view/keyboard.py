@@ -1,0 +1,126 @@
+"""Keys to what they stand for, one character at a time. Pure.
+
+A key that is pressed asks what the voice can ask; a line that is typed is a sentence. What is pasted is typed, too: the
+letters of a text must not be taken for keys. Arrows and function keys, which come as several characters, do nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.records import Act, Command
+
+ESCAPE = "\x1b"
+ENTER = frozenset("\r\n")
+ERASE = frozenset("\x7f\b")
+ERASE_WORD, ERASE_LINE = "\x17", "\x15"
+PASTE_BEGINS, PASTE_ENDS = "200~", "201~"
+
+LONGEST_LINE = 200
+"""Characters: longer than any sentence one can dictate."""
+
+ASKS: dict[str, Act | Command] = {
+    "y": Act.YES,
+    "n": Act.NO,
+    "c": Act.CANCEL,
+    "a": Command.SAY_AGAIN,
+    "w": Command.HOW_MANY_WAITING,
+    "l": Command.LAST_ENTRY,
+    "h": Command.HELP,
+    "?": Command.HELP,
+    "+": Command.LOUDER,
+    "-": Command.SOFTER,
+    ">": Command.FASTER,
+    "<": Command.SLOWER,
+}
+"""What the dialogue is asked by a key."""
+
+
+class Switch(StrEnum):
+    """What a key changes from one to the other."""
+
+    MUTE = "m"
+    TALK = " "
+    PAUSE = "p"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A line was typed."""
+
+    text: str
+
+
+_SWITCHES = {switch.value: switch for switch in Switch}
+
+Pressed = Act | Command | Switch | Sentence
+
+
+class Keyboard:
+    """Remembers the line that is being typed."""
+
+    def __init__(self) -> None:
+        self.line: str | None = None
+        """What was typed of it so far; None while none is open."""
+        self._sequence: str | None = None
+        self._pasting = False
+
+    def take(self, key: str) -> Pressed | None:
+        """The next character; what it asks, if that is complete."""
+        if self._sequence is not None:
+            self._continue(self._sequence + key)
+            return None
+        if key == ESCAPE:
+            self._sequence = ""
+            return None
+        if self._pasting or self.line is not None:
+            return self._type(self.line or "", key)
+        return self._press(key)
+
+    def settle(self) -> None:
+        """Some time has passed: an Escape that nothing followed was the key of that name, which gives up the line."""
+        if self._sequence == "" and not self._pasting:
+            self.line = None
+        self._sequence = None
+
+    def _press(self, key: str) -> Pressed | None:
+        if key == "/" or key in ENTER:
+            self.line = ""
+            return None
+        if key.lower() in ASKS:
+            return ASKS[key.lower()]
+        return _SWITCHES.get(key.lower())
+
+    def _type(self, line: str, key: str) -> Sentence | None:
+        if key in ENTER and not self._pasting:
+            self.line = None
+            return Sentence(line.strip()) if line.strip() else None
+        self.line = _edited(line, key)
+        return None
+
+    def _continue(self, sequence: str) -> None:
+        """ECMA-48: `ESC [` and parameters up to a final character; of anything else the next one ends it."""
+        if sequence == "[" or (sequence[0] == "[" and not "@" <= sequence[-1] <= "~"):
+            self._sequence = sequence
+            return
+        if sequence == "O":  # a function key follows
+            self._sequence = sequence
+            return
+        self._sequence = None
+        if sequence == f"[{PASTE_BEGINS}":
+            self._pasting, self.line = True, self.line or ""
+        elif sequence == f"[{PASTE_ENDS}":
+            self._pasting = False
+
+
+def _edited(line: str, key: str) -> str:
+    if key in ERASE:
+        return line[:-1]
+    if key == ERASE_LINE:
+        return ""
+    if key == ERASE_WORD:
+        return "".join(line.rstrip().rpartition(" ")[:2])
+    if not key.isprintable():
+        key = " "
+    return (line + key)[:LONGEST_LINE]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.accuracy import PAGE, PLACE, TABLE, replaced
+from edge.measure.reporting import figures
+from edge.measure.scoring import Mark
+from tests.details import heard, line
+
+PLACES = """# Page
+<!-- figures of development: Second -->
+old
+<!-- end -->
+between
+<!-- figures of human -->
+of others
+<!-- end -->
+<!-- figures of development -->
+<!-- end -->
+after
+"""
+
+FOUND = "3 sounds.\n\n### First\n\n| a |\n\n### Second\n\n| b |\n\n### Third\n\n| c |\n"
+
+
+def put(repository: Path, found: Path, page: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench.accuracy", str(found), "--page", str(page), *more]
+    return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("figures", "text", "of", "told"),
+    [
+        ("a traceback", PLACES, "development", "figures.md: holds no table"),
+        (FOUND, "no place at all", "development", "page.md: has no line"),
+        (FOUND, PLACES, "dogs", "figures of dogs"),
+        (FOUND, "<!-- figures of development -->\nnever ended", "development", "<!-- end -->"),
+    ],
+)
+def test_a_page_is_left_alone_where_something_is_missing(
+    repository: Path, tmp_path: Path, figures: str, text: str, of: str, told: str
+) -> None:
+    found, page = tmp_path / "figures.md", tmp_path / "page.md"
+    found.write_text(figures, encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
+    ran = put(repository, found, page, "--of", of)
+    assert ran.returncode == 1
+    assert told in ran.stderr
+    assert page.read_text(encoding="utf-8") == text
+
+
+def test_each_table_comes_where_the_page_wants_it_and_the_rest_stays(repository: Path, tmp_path: Path) -> None:
+    found, page = tmp_path / "figures.md", tmp_path / "page.md"
+    found.write_text(FOUND, encoding="utf-8")
+    page.write_text(PLACES, encoding="utf-8")
+    assert put(repository, found, page).returncode == 0
+    once = page.read_text(encoding="utf-8")
+    assert put(repository, found, page).returncode == 0
+    assert page.read_text(encoding="utf-8") == once
+    assert (
+        once
+        == """# Page
+<!-- figures of development: Second -->
+
+### Second
+
+| b |
+
+<!-- end -->
+between
+<!-- figures of human -->
+of others
+<!-- end -->
+<!-- figures of development -->
+
+3 sounds.
+
+### First
+
+| a |
+
+### Third
+
+| c |
+
+<!-- end -->
+after
+"""
+    )
+
+
+def test_our_own_page_has_places_for_tables_that_there_are() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    titles = [title for place in PLACE.finditer(text) for title in (place["titles"] or "").split(", ") if title]
+    assert titles
+    found = "\n".join(f"### {title}\n" for title in titles)
+    assert set(TABLE.findall(replaced(text, "development", found))) >= set(titles)
+    assert "Against the goals" in titles
+    assert "Against the goals" in {table.title for table in figures.tables([line(Mark.RIGHT, heard())])}

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from edge.measure.reporting import endings
+from edge.measure.reporting.endings import Fixed
+from edge.measure.reporting.lines import Ahead, Line
+from edge.measure.scoring import Mark
+from tests.details import heard, line
+
+
+def rows(lines: list[Line], fixed: list[Line]) -> dict[str, dict[str, str]]:
+    table = endings.beside(lines, Fixed(600, fixed))
+    return {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+
+
+def test_both_ways_stand_beside_each_other_in_each_condition() -> None:
+    early, late = (line(Mark.RIGHT, heard(), decision_ms=time) for time in (300.0, 650.0))
+    found = rows([early], [late])
+    assert list(found) == ["clean: by meaning", "clean: fixed 600 ms"]
+    assert [one["median ms"] for one in found.values()] == ["300", "650"]
+    noisy = line(Mark.RIGHT, heard(), condition="10dB", decision_ms=400.0)
+    assert rows([early, noisy], [late, noisy])["together: by meaning"]["median ms"] == "350"
+
+
+def test_a_dictation_is_cut_in_two_where_the_second_part_began_before_the_last_word_ended() -> None:
+    first, rest = heard(), heard()
+    noise_after = rest.model_copy(update={"speech_start_s": 2.5})
+    assert line(Mark.WRONG, first, rest).cut_in_two
+    assert not line(Mark.RIGHT, first, noise_after).cut_in_two
+    found = rows([line(Mark.WRONG, first, rest)], [line(Mark.RIGHT, first)])
+    assert found["clean: by meaning"]["cut in two %"].startswith("100.0 ")
+    assert found["clean: fixed 600 ms"]["cut in two %"].startswith("0.0 ")
+
+
+def test_without_a_second_run_and_without_dictation_there_is_nothing_to_compare() -> None:
+    assert endings.beside([line(Mark.RIGHT, heard())], None).rows == ()
+    assert rows([line(Mark.SILENT, truth=None)], []) == {}
+
+
+def test_reading_at_pauses_costs_what_was_thrown_away_and_heard_again() -> None:
+    spent = Ahead(made=3, used=1, made_s=0.3, used_s=0.1, again_s=0.2, ahead_s=0.9, after_s=0.1)
+    one = line(Mark.RIGHT, heard()).model_copy(update={"ahead": spent})
+    table = endings.reading_ahead([one, line(Mark.RIGHT, heard(), condition="10dB")])
+    found = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (found["readings"], found["thrown away"], found["away each"]) == ("3", "2", "2.00")
+    assert (found["wasted ms each"], found["wasted %"]) == ("400", "40")
+    assert [row[0] for row in table.rows] == ["clean"]  # of 10 dB nothing was counted
+
+
+def test_a_reader_that_does_not_read_at_pauses_has_no_such_table() -> None:
+    assert endings.reading_ahead([line(Mark.RIGHT, heard())]).rows == ()

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.happenings import Answered, Heard, event_of
+from edge.agree.states import Event
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.records import Acoustics, Closing, Receipt, ReceiptOutcome, Word
+from edge.understand.proposal import proposal
+
+PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.5, second_voice=0.0)
+
+
+@pytest.fixture(scope="module")
+def rules(repository: Path) -> Rules:
+    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    return Rules(form, Catalogue.load(repository / "config" / "catalogue"))
+
+
+def event(
+    text: str, rules: Rules, acoustics: Acoustics | None = PLAIN, closing: Closing = Closing.PAUSE, sure: float = 0.94
+) -> Event:
+    words = [Word(said, at * 0.4, at * 0.4 + 0.38, sure) for at, said in enumerate(text.split())]
+    reading, known = proposal("test", words, rules.form, rules.catalogue), Circumstances(acoustics)
+    return event_of(Heard("u", reading, decide(reading, closing, rules, known), closing, known), rules)
+
+
+@pytest.mark.parametrize("text", ["yes", "cancel", "no fifteen units", "dock b", "pallet seven four two", "grumble"])
+def test_what_is_too_faint_or_cut_off_counts_for_nothing(text: str, rules: Rules) -> None:
+    assert event(text, rules, replace(PLAIN, level_db=-60.0)) is Event.INDISTINCT
+    assert event(text, rules, None, Closing.BROKEN_OFF) is Event.INDISTINCT
+
+
+def test_more_digits_than_anybody_can_say_count_for_nothing_in_a_correction_too(rules: Rules) -> None:
+    long = "no pallet " + "seven " * 18
+    assert event(long, rules, replace(PLAIN, speech_seconds=0.5)) is Event.INDISTINCT
+    assert event(long, rules, replace(PLAIN, speech_seconds=8.0)) is Event.CORRECTION
+
+
+def test_a_command_made_of_long_talk_is_none(rules: Rules) -> None:
+    talk = replace(PLAIN, speech_seconds=6.0)
+    assert event("yes", rules, talk) is Event.INDISTINCT
+    assert event("cancel", rules, talk) is Event.INDISTINCT
+    assert event("how many waiting", rules, replace(PLAIN, speech_seconds=3.5)) is Event.HOW_MANY_WAITING
+    assert event("pallet seven four two", rules, talk) is Event.PART
+
+
+def test_a_command_that_is_not_heard_surely_is_not_acted_on(rules: Rules) -> None:
+    assert event("cancel", rules, sure=0.7) is Event.UNCLEAR
+    assert event("cancel", rules) is Event.CANCEL
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reasons", "expected"),
+    [
+        (ReceiptOutcome.REFUSED, ("not_on_site",), Event.REFUSED),
+        (ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",), Event.REFUSED),
+        (ReceiptOutcome.DUPLICATE, (), Event.SETTLED),
+        (ReceiptOutcome.APPLIED, (), Event.SETTLED),
+    ],
+)
+def test_only_what_the_inventory_does_not_take_is_news(
+    outcome: ReceiptOutcome, reasons: tuple[str, ...], expected: Event, rules: Rules
+) -> None:
+    assert event_of(Answered(Receipt("e", outcome, reasons)), rules) is expected

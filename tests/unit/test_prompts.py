@@ -1,0 +1,247 @@
+"""Everything the dialogue can say, walked through in each language with what an operator says in that language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import Answered, Committed, Deadline, Happening, Hardware, Heard, Link, Started
+from edge.agree.orders import Commit, Say
+from edge.agree.phrasing import Phrasing
+from edge.agree.prompts import LANGUAGES, Prompt, codes, prompts
+from edge.agree.telling import Manner
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import command
+from edge.forms.spoken.commands import PHRASES, corrects
+from edge.forms.spoken.languages import language_named
+from edge.hear.microphone_health import Fault
+from edge.records import Act, Closing, Command, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
+from edge.understand.transcribers.transcribed import TranscriptReader
+
+REPOSITORY = Path(__file__).parent.parent.parent
+MOVE = Form.load(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
+CHECK = Form.load(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+CATALOGUE = Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue")
+OTHERS = [language for language in LANGUAGES if language != "en"]
+
+WORDS = {
+    "en": ("pallet", "units", "dock", "correction", "no"),
+    "de": ("Palette", "Stück", "Tor", "Korrektur", "nein"),
+    "fr": ("palette", "unités", "quai", "correction", "non"),
+    "es": ("palé", "unidades", "muelle", "corrección", "no"),
+    "it": ("pallet", "unità", "banchina", "correzione", "no"),
+}
+"""Pallet, units, dock; what begins a correction of the last entry, and of the one at hand."""
+
+ALIKE = {
+    *("correct", "correction", "pause", "attention", "pallet", "no", "headset", "server", "site", "interruption", "on")
+}
+"""Words that another language has, too."""
+
+MOST_WORDS = 7
+"""Besides the entry: said in two seconds."""
+
+SERIOUS = {Fault.UNPLUGGED.value, "muted"}
+
+
+class Walk:
+    """A dialogue in one language, and all that it wanted said."""
+
+    def __init__(self, form: Form, language: str, manner: Manner | None = None) -> None:
+        self.rules = Rules(form, CATALOGUE, language=language_named(language))
+        self.dialogue = Dialogue(self.rules, manner)
+        self.said: list[Say] = []
+        self.language = language
+        self._number = 0
+        self.take(Started())
+
+    def say(self, text: str, *, sure: float = 0.94, deferrable: bool = False) -> None:
+        self._number += 1
+        reader = TranscriptReader(self.rules.form, CATALOGUE, self.language)
+        reading = replace(reader.read(Transcript("walk", text, sure), sure, 3.0), deferrable=deferrable)
+        self.take(Heard(f"u{self._number}", reading, decide(reading, Closing.PAUSE, self.rules)))
+
+    def ask(self, asked: Command | Act, name: str = "") -> None:
+        listed = next(
+            listed for one, listed in PHRASES[self.language].items() if asked in {one.command, one.act} - {Act.COMMAND}
+        )
+        self.say(f"{listed.split(',')[0]} {name}".strip())
+
+    def take(self, happening: Happening) -> None:
+        for order in self.dialogue.take(happening):
+            match order:
+                case Say():
+                    self.said.append(order)
+                case Commit(draft, verdict):
+                    self.take(Committed(LastEntry(draft.utterance_id, draft, verdict.fields)))
+                case _:
+                    pass
+
+
+def moving(language: str) -> Walk:
+    """Entries, questions, corrections and news."""
+    pallet, units, dock, correction, no = WORDS[language]
+    whole = f"{pallet} 742, 12 {units}, {dock} B"
+    walk = Walk(MOVE, language)
+    for asked in (Command.SAY_AGAIN, Command.LAST_ENTRY, Command.HOW_MANY_WAITING, Command.HELP, Act.CANCEL):
+        walk.ask(asked)
+    walk.say(f"{correction} 15 {units}")
+    walk.say("grmpf hmpf")
+    walk.say(whole)
+    walk.ask(Command.HELP)
+    walk.say(f"{pallet} 743")  # instead?
+    walk.ask(Command.HELP)
+    walk.ask(Act.YES)
+    walk.ask(Act.NO)  # what is wrong?
+    walk.say(f"{no} 15 {units}")
+    walk.say("grmpf hmpf")
+    walk.say("grmpf hmpf")  # correct?
+    walk.ask(Act.YES)
+    walk.ask(Command.HOW_MANY_WAITING)
+    _refused(walk)
+    _told(walk)
+    _cut(walk)
+    return walk
+
+
+def _refused(walk: Walk) -> None:
+    """The inventory does not take the last entry; then questions about other ones."""
+    pallet, units, dock, correction, _ = WORDS[walk.language]
+    last = walk.dialogue.last
+    assert last is not None
+    walk.take(Answered(Receipt(last.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}))
+    walk.ask(Command.HOW_MANY_WAITING)
+    walk.ask(Command.LAST_ENTRY)
+    walk.say(f"{pallet} 744, 9 {units}")
+    walk.ask(Command.HELP)
+    walk.ask(Act.CANCEL)
+    walk.say(f"{pallet} 745, 9 {units}, {dock} B, {dock} D")
+    walk.ask(Command.HELP)
+    walk.say("D")
+    walk.ask(Command.PAUSE)
+    walk.ask(Command.HELP)
+    walk.ask(Command.RESUME)
+    walk.ask(Command.RESUME)
+    walk.ask(Command.HOW_MANY_WAITING)
+    walk.ask(Command.LAST_ENTRY)
+    walk.ask(Act.CANCEL)
+    walk.ask(Act.NO)
+    walk.say(f"{correction} 15 {units}")
+    walk.ask(Act.YES)
+    walk.ask(Act.CANCEL)
+    walk.ask(Act.YES)
+
+
+def _told(walk: Walk) -> None:
+    """What the device does about its voice, and tells by itself."""
+    for asked in (Command.LOUDER, Command.SOFTER, Command.FASTER, Command.SLOWER):
+        walk.ask(asked)
+    for up in (False, True):
+        walk.take(Link(up))
+    for fault in SERIOUS:
+        walk.take(Hardware(fault))
+        walk.take(Hardware(fault, healed=True))
+    walk.take(Answered(Receipt("e9", ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)), {"pallet_id": "742"}))
+
+
+def _cut(walk: Walk) -> None:
+    """The power is cut while an entry is held."""
+    pallet, units, dock, _, _ = WORDS[walk.language]
+    walk.say(f"{pallet} 746, 9 {units}, {dock} A")
+    restarted = Walk(MOVE, walk.language)
+    restarted.take(Started(walk.dialogue.draft))
+    restarted.take(Deadline())
+    restarted.take(Deadline())
+    restarted.say(f"{pallet} 742, 12 {units}, {dock} B", sure=0.3, deferrable=True)
+    walk.said += restarted.said
+
+
+def checking(language: str) -> Walk:
+    """Signing on, exceptions and check digits."""
+    walk = Walk(CHECK, language, Manner(operators={"ana": "op-17"}))
+    walk.say("pallet 5432, bay A")
+    walk.ask(Command.HELP)
+    walk.ask(Command.SIGN_ON, "zoe")
+    walk.ask(Command.SIGN_ON, "ana")
+    walk.say("pallet 5432, bay A")
+    walk.ask(Command.HELP)
+    walk.say("48")
+    walk.say("47")
+    walk.say("damaged")
+    walk.ask(Act.YES)
+    walk.ask(Act.YES)
+    walk.say("pallet 5433, bay B")
+    walk.ask(Command.SIGN_OFF)
+    return walk
+
+
+def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
+    for walk in (moving(language), checking(language)):
+        phrasing = Phrasing(walk.rules.form, language)
+        yield from ((say.prompt, phrasing.text(say)) for say in walk.said)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_walk_comes_past_every_prompt_and_each_is_whole(language: str) -> None:
+    said = list(all_said(language))
+    assert set(Prompt) - {prompt for prompt, _ in said} == set()
+    assert [text for _, text in said if re.search(r"[{}_]|¿ ", text)] == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_english_is_left_over(language: str) -> None:
+    english = dict(prompts("en")) | {(name, code): text for name in TABLES for code, text in codes(name, "en").items()}
+    ours = dict(prompts(language)) | {
+        (name, code): text for name in TABLES for code, text in codes(name, language).items()
+    }
+    assert set(ours) == set(english)
+    left = {key: both for key in english if (both := words(ours[key]) & words(english[key]) - ALIKE)}
+    assert left == {}
+
+
+TABLES = ("faults", "mended", "reasons")
+
+
+def words(text: str) -> set[str]:
+    return {word for word in re.findall(r"[^\W\d_]+", re.sub(r"\{\w+\}", "", text).lower()) if len(word) > 1}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_said_is_short(language: str) -> None:
+    """But for help, which who asks for it will listen to."""
+    long = {
+        prompt: text
+        for prompt, text in prompts(language).items()
+        if not prompt.value.startswith("help") and len(re.sub(r"\{\w+\}", "", text).split()) > MOST_WORDS
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_help_tells_to_say_is_understood(language: str) -> None:
+    spoken = language_named(language)
+    listed = re.split(r"[.:] ", prompts(language)[Prompt.HELP])[-1].strip(".")
+    for said in listed.split(", "):
+        heard = [Word(word, at, at + 0.3, 1.0) for at, word in enumerate(said.split())]
+        assert command(heard, spoken) is not None or corrects(heard, spoken), said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_has_every_reason_that_the_inventory_gives(language: str) -> None:
+    given = {*("wrong_source", "unknown_form", "invalid", "malformed", "conflicting_event", "sequence_reused")}
+    given |= {*("unstorable", "unknown_event", "already_amended", "already_cancelled", "undeliverable")}
+    assert given <= set(codes("reasons", language))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_forms_that_are_shipped_ask_in_every_language(language: str) -> None:
+    for path in (REPOSITORY / "schemas" / "forms").glob("*.schema.json"):
+        for field in Form.load(path).fields:
+            assert field.wording(language).ask, f"{path.name}: {field.name}"

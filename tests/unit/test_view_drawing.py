@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+
+from edge.view.drawing import draw
+from edge.view.meter import Sounding
+from edge.view.picture import (
+    FieldRow,
+    Header,
+    Heard,
+    HeardWord,
+    Key,
+    Microphone,
+    Picture,
+    Queue,
+    QueueRow,
+    State,
+    Told,
+    Tone,
+)
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028\t\x7f"
+"""A title, an erased screen, a new line, 8-bit controls, writing turned around."""
+
+PICTURE = Picture(
+    header=Header("dock-b", "north", "pallet-move", "ana", "localhost:1883", up=True),
+    microphone=Microphone("headset", "open microphone", Sounding(320, -24, -12, -60), hears=True),
+    state=State("held", "2.4 s to object", Tone.OPEN),
+    said="pallet 7 4 2, 12 units, dock B.",
+    heard=Heard((HeardWord("pallet", False), HeardWord("twelve", True)), False, Told("held: complete", Tone.OPEN)),
+    entry=(FieldRow("pallet_id", "742", "seven four two"), FieldRow("dock", None, "", "dock was not said")),
+    queue=Queue(
+        (Told("1 owed", Tone.OPEN), Told("14 in the inventory", Tone.GOOD)),
+        (QueueRow(15, "pallet 7, 1 unit, dock A", Told("sent, no receipt yet", Tone.OPEN)),),
+    ),
+    faults=(),
+    log=(),
+    typing=None,
+    keys=(Key("y", "yes"), Key("^C", "stop")),
+)
+
+FULL = replace(
+    PICTURE,
+    faults=("microphone, stuck: it gives no sound; unplug it and plug it in again",) * 3,
+    log=tuple(f"WARNING number {number}: " + "words " * 30 for number in range(20)),
+    queue=replace(PICTURE.queue, rows=PICTURE.queue.rows * 60),
+    typing="pallet 7",
+)
+
+
+def drawn(picture: Picture, width: int = 80, height: int = 24) -> str:
+    return "\n".join(line.plain for line in draw(picture, width, height))
+
+
+@pytest.mark.parametrize("picture", [PICTURE, FULL], ids=["usual", "full"])
+@pytest.mark.parametrize("width", [1, 2, 7, 20, 49, 50, 80, 200])
+@pytest.mark.parametrize("height", [1, 2, 5, 10, 24, 70])
+def test_it_has_the_size_of_the_terminal_whatever_that_is(picture: Picture, width: int, height: int) -> None:
+    lines = draw(picture, width, height)
+    assert len(lines) == height
+    assert max(cell_len(line.plain) for line in lines) <= width
+
+
+def evil(picture: Picture) -> Picture:
+    """Everything that comes from outside, poisoned."""
+    return replace(
+        picture,
+        header=Header(EVIL, EVIL, EVIL, EVIL, EVIL, up=None),
+        microphone=replace(picture.microphone, name=EVIL, mode=EVIL),
+        state=State(EVIL, EVIL, Tone.OPEN),
+        said=EVIL,
+        heard=Heard((HeardWord(EVIL, True),), True, Told(EVIL)),
+        entry=(FieldRow(EVIL, EVIL, EVIL, EVIL),),
+        queue=Queue((Told(EVIL),), (QueueRow(1, EVIL, Told(EVIL)),)),
+        faults=(EVIL,),
+        log=(EVIL,),
+        typing=EVIL,
+    )
+
+
+def test_no_control_character_of_what_was_heard_or_answered_reaches_the_terminal() -> None:
+    shown = drawn(evil(PICTURE), 200, 40).replace("\n", "")
+    assert "owned" in shown
+    assert {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Zl", "Zp"} == set()
+
+
+def test_values_longer_than_any_terminal_leave_room_for_what_became_of_them() -> None:
+    long = "9" * 5000
+    row = QueueRow(1, f"pallet {long}", Told("refused: not on site", Tone.BAD))
+    picture = replace(PICTURE, said=long, entry=(FieldRow("pallet_id", long, long, "it is long"),))
+    shown = drawn(replace(picture, queue=replace(picture.queue, rows=(row,))))
+    assert "refused: not on site" in shown
+    assert "…" in shown
+
+
+def test_wide_characters_count_as_the_columns_they_take() -> None:
+    picture = replace(PICTURE, said="東京" * 60, typing="東" * 60, header=replace(PICTURE.header, site="東" * 60))
+    assert max(cell_len(line.plain) for line in draw(picture, 80, 24)) <= 80
+
+
+def test_the_lower_the_terminal_the_more_it_shows_only_what_matters_most() -> None:
+    assert "HELD" in drawn(FULL, 40, 1)
+    assert "> pallet 7" in drawn(FULL, 40, 2)
+    assert "stuck" in drawn(FULL, 40, 3)
+    assert "dB" in drawn(FULL, 40, 6)
+    assert "WARNING" not in drawn(PICTURE, 80, 24)
+
+
+def test_a_fault_and_the_latest_warning_are_shown_to_their_ends() -> None:
+    picture = replace(PICTURE, faults=("stuck: " + "so " * 40 + "unplug it",), log=("ERROR " + "so " * 40 + "mend it",))
+    shown = drawn(picture)
+    assert "unplug it" in shown
+    assert "mend it" in shown
+
+
+def test_what_was_doubtful_is_marked_without_colours_too() -> None:
+    assert "pallet twelve?" in drawn(PICTURE)
+
+
+def test_a_broker_is_up_away_or_not_tried_yet() -> None:
+    told = {up: drawn(replace(PICTURE, header=replace(PICTURE.header, up=up))) for up in (True, False, None)}
+    assert "● localhost:1883 connected" in told[True]
+    assert "○ localhost:1883 away" in told[False]
+    assert "○ localhost:1883 connecting" in told[None]
+
+
+def test_the_bar_grows_with_the_level() -> None:
+    def bar(**sound: float) -> int:
+        now = replace(PICTURE.microphone, sound=Sounding(320, **sound))  # type: ignore[arg-type]  # levels alone
+        return drawn(replace(PICTURE, microphone=now)).count("█")
+
+    assert 0 == bar(rms_db=-70) < bar(rms_db=-40) < bar(rms_db=-10)
+
+
+@pytest.mark.parametrize(
+    ("sound", "told"),
+    [
+        (Sounding(), "no sound"),
+        (Sounding(320, -120, -120), "silent"),
+        (Sounding(320, -3, 0, clipped=1, speech=True), "CLIPPING"),
+        (Sounding(320, -20, -10, speech=True), "speech"),
+    ],
+)
+def test_what_the_microphone_gives_is_told_in_words(sound: Sounding, told: str) -> None:
+    assert told in drawn(replace(PICTURE, microphone=replace(PICTURE.microphone, sound=sound)))
+
+
+def test_what_may_not_be_heard_is_told_so() -> None:
+    assert "not heard" in drawn(replace(PICTURE, microphone=replace(PICTURE.microphone, hears=False)))
+
+
+def test_the_end_of_the_line_is_what_is_seen_of_it_while_typing() -> None:
+    shown = drawn(replace(PICTURE, typing="pallet " * 30 + "end"))
+    assert "end" in shown
+    assert "Enter says it" in shown
+    assert "y yes" not in shown

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import Deadline, Happening, Heard, Started
+from edge.agree.orders import Adjust, Hush, Note, Park, Say, Sound
+from edge.agree.telling import Manner
+from edge.app import AgentTold
+from edge.config import Agree, Hear, ListeningMode, Settings
+from edge.conversing import Stands
+from edge.delivery import LinkChanged
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.headset import MicrophoneFault, Muted
+from edge.keep.rows import Counts, KeptEntry, OutboxState
+from edge.records import Act, Closing, FieldValue, OutboxRow, Outcome, Reading, Reason, Word
+from edge.told import CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.typed import KEYBOARD, typed
+from edge.view.listing import Kept
+from edge.view.meter import Sounding
+from edge.view.picture import Picture, Tone
+from edge.view.watching import Moment, Watching
+from edge.view.wording import OUTCOMES, REASONS
+from tests.sayings import NOON, utterance
+
+
+@pytest.fixture(scope="module")
+def rules(repository: Path) -> Rules:
+    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    return Rules(form, Catalogue.load(repository / "config" / "catalogue"))
+
+
+class Desk:
+    """Somebody watches an agent; with a dialogue, what is said goes through the real one."""
+
+    def __init__(self, rules: Rules, settings: Settings | None = None, *, converses: bool = False) -> None:
+        self.rules = rules
+        self.watching = Watching(settings or Settings(agree=Agree(conversation=converses)), rules)
+        self._dialogue = Dialogue(rules, Manner()) if converses else None
+        if converses:
+            self.happen(Started())
+
+    def say(self, text: str, *, confidence: float = 1.0, source: str = "microphone") -> None:
+        reading = typed(text, self.rules)
+        fields = {name: replace(one, confidence=confidence) for name, one in reading.fields.items()}
+        words = tuple(replace(word, confidence=confidence) for word in reading.words)
+        self.hear(replace(reading, words=words, fields=fields), source)
+
+    def hear(self, reading: Reading, source: str = "microphone") -> None:
+        said = utterance(source=source)
+        verdict = decide(reading, Closing.PAUSE, self.rules)
+        self.happen(Heard(said.utterance_id, reading, verdict))
+        self.tell(Decided(said, reading, verdict, None, 0.01))
+
+    def happen(self, happening: Happening, row: OutboxRow | None = None) -> None:
+        dialogue = self._dialogue
+        if dialogue is None:
+            return
+        orders = dialogue.take(happening)
+        told = tuple(order for order in orders if isinstance(order, Say | Sound | Hush | Adjust))
+        noted = tuple(order for order in orders if isinstance(order, Note | Park))
+        self.tell(Stands(dialogue.state, dialogue.draft, dialogue.question, dialogue.operator, told, noted, row))
+
+    def tell(self, *told: AgentTold) -> None:
+        for one in told:
+            self.watching.tell(one)
+
+    def sees(self, moment: Moment | None = None) -> Picture:
+        return self.watching.picture(moment or Moment())
+
+
+def test_every_reason_and_outcome_has_words() -> None:
+    assert set(REASONS) == set(Reason)
+    assert set(OUTCOMES) == set(Outcome)
+
+
+def test_a_fault_is_shown_with_what_to_do_until_it_is_over(rules: Rules) -> None:
+    desk = Desk(rules)
+    desk.tell(MicrophoneFault("stuck", "gives no sound; plug it in again"), MicrophoneFault("clipping", "is too loud"))
+    assert desk.sees().faults == (
+        "microphone, stuck: it gives no sound; plug it in again",
+        "microphone, clipping: it is too loud",
+    )
+    desk.tell(MicrophoneFault("stuck", None), MicrophoneFault("clipping", None))
+    assert desk.sees().faults == ()
+
+
+def test_a_broker_that_is_away_is_told_with_why_and_that_nothing_is_lost(rules: Rules) -> None:
+    desk = Desk(rules)
+    assert desk.sees().header.up is None
+    away = desk.sees(Moment(trouble="broker x:1883: Connection refused"))
+    assert away.header.up is False
+    assert "Connection refused. Entries are kept" in away.faults[0]
+    desk.tell(LinkChanged(True, "x:1883"))
+    assert desk.sees().header.up is True
+    desk.tell(LinkChanged(False, "x:1883"))
+    assert desk.sees().header.up is None
+
+
+def test_a_full_disk_comes_before_everything_else(rules: Rules) -> None:
+    desk = Desk(rules)
+    desk.tell(Muted(True), CaptureStopped("/var: 3 MB left; free space on its disk"))
+    assert desk.sees().state.name == "not recording"
+    assert "free space on its disk" in desk.sees().faults[0]
+    desk.tell(CaptureResumed())
+    assert desk.sees().state.name == "muted"
+
+
+def test_who_is_muted_is_told_how_to_be_heard_again(rules: Rules) -> None:
+    desk = Desk(rules, converses=True)
+    desk.tell(Muted(True))
+    seen = desk.sees()
+    assert (seen.state.name, seen.state.tone, seen.microphone.hears) == ("muted", Tone.BAD, False)
+    assert "hear again" in {key.does for key in seen.keys}
+    desk.tell(Muted(False))
+    assert desk.sees().state.name == "idle"
+
+
+def test_an_agent_that_stops_says_so(rules: Rules) -> None:
+    desk = Desk(rules)
+    desk.tell(SourceEnded("microphone", 1, 1.0))
+    assert desk.sees().state.name == "stopping"
+
+
+def test_what_is_lacking_is_asked_for_and_marked(rules: Rules) -> None:
+    desk = Desk(rules, converses=True)
+    desk.say("pallet 742 12 units")
+    seen = desk.sees(Moment(left_s=6.12))
+    assert (seen.state.name, seen.state.detail) == ("asking", "for the dock, 6.1 s to answer")
+    assert seen.said == "Which dock?"
+    assert [(row.name, row.value, row.doubt) for row in seen.entry] == [
+        ("pallet_id", "742", None),
+        ("quantity", "12", None),
+        ("dock", None, "dock was not said"),
+    ]
+
+
+def test_a_held_entry_tells_how_long_one_may_object(rules: Rules) -> None:
+    desk = Desk(rules, converses=True)
+    desk.say("pallet 742 12 units dock b")
+    seen = desk.sees(Moment(left_s=2.44))
+    assert (seen.state.name, seen.state.detail) == ("held", "2.4 s to object")
+    assert seen.heard is not None
+    assert seen.heard.result.words == "held: complete and sure"
+    desk.happen(Deadline())
+    assert desk.sees().state.name == "idle"
+    assert {row.value for row in desk.sees().entry} == {None}
+
+
+def test_an_entry_that_nobody_objected_to_is_told_with_its_number(rules: Rules) -> None:
+    desk = Desk(rules, converses=True)
+    desk.say("pallet 742 12 units dock b")
+    desk.happen(Deadline(), OutboxRow("event-7", 7, "{}"))
+    heard = desk.sees().heard
+    assert heard is not None
+    assert (heard.result.words, heard.result.tone) == ("recorded as number 7", Tone.GOOD)
+
+
+def test_an_operator_who_cannot_hear_is_shown_no_dialogue(rules: Rules) -> None:
+    desk = Desk(rules, converses=True)
+    seen = desk.sees(Moment(converses=False))
+    assert seen.state.name == "listening"
+    assert "y" not in {key.key for key in seen.keys}
+
+
+def test_an_answer_is_told_as_what_the_dialogue_took_it_for(rules: Rules) -> None:
+    desk = Desk(rules, converses=True)
+    desk.say("pallet 742 12 units")
+    desk.say("dock b", source=KEYBOARD)
+    seen = desk.sees()
+    assert seen.state.name == "held"
+    assert seen.heard is not None
+    assert seen.heard.typed
+    assert seen.heard.result.words == "heeded: an answer"
+
+
+def test_what_is_said_while_paused_is_put_aside_and_told_so(rules: Rules) -> None:
+    desk = Desk(rules, converses=True)
+    desk.say("pause")
+    assert desk.watching.paused
+    desk.say("pallet 742 12 units dock b")
+    seen = desk.sees()
+    assert seen.state.name == "paused"
+    assert seen.heard is not None
+    assert "a person must look" in seen.heard.result.words
+
+
+def test_words_that_were_not_heard_surely_are_marked(rules: Rules) -> None:
+    desk = Desk(rules)
+    desk.say("pallet 742 12 units dock b", confidence=0.2)
+    heard = desk.sees().heard
+    assert heard is not None
+    assert all(word.doubtful for word in heard.words)
+    assert desk.sees().entry[0].doubt == "pallet was not heard surely"
+
+
+def test_without_a_dialogue_there_is_a_question_and_no_keys_that_would_do_nothing(rules: Rules) -> None:
+    desk = Desk(rules)
+    desk.say("pallet 742 12 units")
+    seen = desk.sees()
+    assert (seen.state.name, seen.state.detail) == ("listening", "Which dock?")
+    assert {key.key for key in seen.keys} == {"/", "m", "^C"}
+    assert {"y", "n", "c", "p"} <= {key.key for key in Desk(rules, converses=True).sees().keys}
+
+
+def test_a_talk_key_that_is_up_is_waited_for(rules: Rules) -> None:
+    desk = Desk(rules, Settings(hear=Hear(mode=ListeningMode.PUSH_TO_TALK)))
+    assert desk.sees().state.name == "waiting"
+    assert not desk.sees().microphone.hears
+    down = desk.sees(Moment(talking=True, is_open=True))
+    assert (down.state.name, down.microphone.hears) == ("hearing", True)
+    assert "space" in {key.key for key in down.keys}
+
+
+def test_noise_is_no_entry(rules: Rules) -> None:
+    desk = Desk(rules)
+    desk.hear(Reading("test", "pallet-move", (Word("[unk]", 0, 1, 1.0),), {}))
+    assert {row.value for row in desk.sees().entry} == {None}
+
+
+def test_levels_are_seen_to_the_decibel_so_that_nothing_moves_where_nothing_changed(rules: Rules) -> None:
+    desk = Desk(rules)
+    one, other = (Moment(Sounding(samples, rms, -30.2, -61)) for samples, rms in ((1600, -40.1), (1280, -39.9)))
+    assert desk.sees(one) == desk.sees(other)
+
+
+def test_the_log_is_remembered_and_what_repeats_is_counted(rules: Rules) -> None:
+    desk = Desk(rules)
+    desk.watching.log(["WARNING one", "ALSA underrun", "ALSA underrun"])
+    desk.watching.log(["ALSA underrun"])
+    assert desk.sees().log == ("WARNING one", "ALSA underrun (3 times)")
+    desk.watching.log(str(number) for number in range(1000))
+    assert len(desk.sees().log) < 100
+
+
+def entry(sequence: int, state: OutboxState, *, attempts: int = 0, reasons: tuple[str, ...] = ()) -> KeptEntry:
+    fields: dict[str, FieldValue] = {"pallet_id": "742", "quantity": sequence, "dock": "B"}
+    return KeptEntry(sequence, f"event-{sequence}", "pallet-move", fields, NOON, state, attempts, reasons)
+
+
+def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: Rules) -> None:
+    desk = Desk(rules)
+    latest = [
+        entry(5, OutboxState.WAITING),
+        entry(4, OutboxState.WAITING, attempts=1),
+        entry(3, OutboxState.REFUSED, reasons=("not_on_site", "closed")),
+        replace(entry(2, OutboxState.SETTLED), act=Act.CANCEL, replaces="event-1", fields={}),
+        replace(entry(1, OutboxState.SETTLED), act=Act.AMEND, replaces="long-ago"),
+    ]
+    counts = Counts(heard=9, accepted=5, asked=1, repeat=1, ignored=1, unsettled=2, applied=2, duplicate=0, refused=1)
+    desk.watching.keep(Kept(counts, sent=1, in_review=3, latest=latest))
+    queue = desk.sees().queue
+    assert [told.words for told in queue.counts] == [
+        "2 owed (1 sent)",
+        "3 in review",
+        "1 refused",
+        "2 in the inventory",
+    ]
+    assert [row.state.words for row in queue.rows] == [
+        "not sent yet",
+        "sent, no receipt yet",
+        "refused: not on site, closed",
+        "in the inventory",
+        "in the inventory",
+    ]
+    assert queue.rows[3].what == "cancels number 1"
+    assert queue.rows[4].what == "pallet 7 4 2, 1 unit, dock B (amends an earlier one)"
