@@ -47,7 +47,7 @@ class Closing(StrEnum):
     TOO_LONG = "too_long"
     """The hard maximum length was reached while speech went on."""
     BROKEN_OFF = "broken_off"
-    """Sound was lost, or the microphone ended, while somebody spoke: the end was not heard."""
+    """Sound was lost, or the microphone ended, while somebody spoke: the end, or the beginning, was not heard."""
     SOURCE_ENDED = "source_ended"
     """The recording ended, and with it what was said in it."""
 
@@ -474,3 +474,11 @@ class Receipt:
     event_id: str
     outcome: ReceiptOutcome
     reasons: tuple[str, ...] = ()
+
+    @property
+    def turned_down(self) -> bool:
+        """Whether the entry is of no avail: refused, or there already by somebody else's doing, with a reason for it.
+
+        A duplicate without a reason is this very event, which came twice because a receipt was lost: it counts.
+        """
+        return bool(self.reasons) and self.outcome is not ReceiptOutcome.APPLIED

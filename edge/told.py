@@ -16,7 +16,7 @@ class Decided:
     reading: Reading
     verdict: Verdict
     row: OutboxRow | None
-    """The event owed to the inventory, when the verdict is ACCEPT."""
+    """The event owed to the inventory, when the verdict is ACCEPT. What comes of a conversation is told apart."""
     compute_s: float
     """Seconds from the closing of the utterance until the record was on disk."""
 

@@ -195,8 +195,10 @@ class Agree(Section):
     minimum_confidence: float | None = Field(
         None, ge=0, le=1, description="a field less likely to be right than this is asked for; unset: by the policy"
     )
-    conversation: bool = Field(
-        False, description="hold entries, ask, correct and cancel by voice; false: one utterance is one entry"
+    conversation: bool | Literal["auto"] = Field(
+        "auto",
+        description="hold entries, ask, correct and cancel by voice; false: one utterance is one entry; "
+        "auto: where there is a speaker to be heard",
     )
     undo_s: float = Field(4, ge=1, le=60, description="an entry is held for so long after its readback, seconds")
     patience_s: float = Field(8, ge=2, le=120, description="an answer is waited for so long, twice, seconds")
