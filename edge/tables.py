@@ -17,9 +17,9 @@ from edge.forms.form import Form
 from edge.keep.answers import Flagged, Spent
 from edge.keep.dossier import Dossier
 from edge.keep.rows import Counts, KeptEntry, KeptUtterance
-from edge.measure.reporting import figures as figured
 from edge.measure.reporting.comparing import Comparison, recorded
 from edge.measure.reporting.lines import Line
+from edge.measure.reporting.table import Table as Figures
 from edge.measure.scoring import Mark, Tally
 from edge.records import Act, FieldValue
 from edge.reread import Compared, Side
@@ -42,7 +42,7 @@ def evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
     return Group(marks, "", details)
 
 
-def figures(table: figured.Table) -> Group:
+def figures(table: Figures) -> Group:
     """One of the tables of a report."""
     drawn = Table(table.columns[0], box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in table.columns[1:]:

@@ -6,10 +6,11 @@ computing is timed for real. Nothing is delivered: the journal is a scratch one,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
-from itertools import cycle, groupby
+from itertools import cycle, groupby, pairwise, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,16 +19,22 @@ from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
-from edge.measure.noises import BABBLE, KINDS, InNoise, Made, whole
+from edge.measure.noises import BABBLE, KINDS, SILENCE, InNoise, Made, whole
 from edge.measure.reporting.lines import Conversation
 from edge.measure.scoring import Clip, Result, mark
 from edge.measure.simulated_operator import Habits, SimulatedOperator
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
+from edge.understand.attention import Speculation
+from edge.understand.vosk_interpreter import VoskInterpreter
 
 MADE_S = 60.0
 """Made noise comes in pieces of a minute, each with a seed of its own."""
+
+OF_BABBLE = 0.25
+"""So much babble for each minute of another kind: it is taken for speech from end to end, and a recogniser works on it
+for longer than it lasts, where other noise takes it nothing."""
 
 VOICES = 24
 """Recordings that babble is made of, at most: more sound no different, and take memory."""
@@ -55,17 +62,17 @@ def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
 
 
 def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
-    """At least `hours` of made noise, as much of each kind; babble where there are dictated clips to make it of."""
+    """At least `hours` of made noise, as much of each kind, less of babble; that needs dictated clips to be made of."""
     voices = [whole(Recording(clip.audio)) for clip in _clean(clips)[:VOICES]]
-    kinds = (*KINDS, BABBLE) if voices else tuple(KINDS)
-    each = max(1, -(-round(hours * 3600) // round(MADE_S * len(kinds))))
+    parts = {**dict.fromkeys((SILENCE, *KINDS), 1.0), **({BABBLE: OF_BABBLE} if voices else {})}
+    each = hours * 3600 / MADE_S / sum(parts.values())
     return tuple(
         Sounding(
             Clip(audio=Path(f"made/{kind}-{number}"), form=clips[0].form, fields=None, condition=f"made {kind}"),
             partial(Made, kind, MADE_S, number, voices),
         )
-        for kind in kinds
-        for number in range(each)
+        for kind, part in parts.items()
+        for number in range(max(1, math.ceil(each * part)))
     )
 
 
@@ -87,6 +94,13 @@ def _in_noise(audio: Path, kind: str, snr_db: int) -> Source:
 
 def _clean(clips: Sequence[Clip]) -> list[Clip]:
     return [clip for clip in clips if clip.fields is not None and clip.condition == "clean"]
+
+
+def with_fixed_pause(settings: Settings, pause_ms: int) -> Settings:
+    """The settings, but that a pause of one length ends every turn, whatever was said."""
+    pause = {"hangover_ms": pause_ms, "finished_ms": pause_ms, "unfinished_ms": pause_ms}
+    endpoint = settings.hear.endpoint.model_copy(update=pause)
+    return settings.model_copy(update={"hear": settings.hear.model_copy(update={"endpoint": endpoint})})
 
 
 async def evaluate(
@@ -113,23 +127,40 @@ async def evaluate(
 
 
 async def _heard(parts: Parts, sounds: list[Sounding], desk: Desk, tick: Callable[[], None]) -> list[Result]:
-    watch = _Watch(sounds, tick)
+    counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
+    watch = _Watch(sounds, counted, tick)
     await take(dictation(parts, desk, watch.told), watch.sources())
-    return watch.results
+    return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.ahead(), strict=True)]
 
 
 class _Watch:
     """Gathers what is told while a clip plays, and makes the clip's result of it when it ends."""
 
-    def __init__(self, sounds: Sequence[Sounding], tick: Callable[[], None]) -> None:
+    def __init__(self, sounds: Sequence[Sounding], counted: Speculation | None, tick: Callable[[], None]) -> None:
         self.results: list[Result] = []
+        self._counted = counted
+        self._before: list[Speculation] = []
         self._waiting = iter(sounds)
         self._sounds = sounds
         self._tick = tick
         self._heard: list[Decided] = []
 
     def sources(self) -> Iterator[Source]:
-        return (sound.source() for sound in self._sounds)
+        """The sounds in order. The next one is asked for when all that was heard in the one before is concluded."""
+        for sound in self._sounds:
+            self._note()
+            yield sound.source()
+        self._note()
+
+    def _note(self) -> None:
+        if self._counted is not None:
+            self._before.append(replace(self._counted))
+
+    def ahead(self) -> Iterator[Speculation | None]:
+        """What the recogniser counted during each sound."""
+        if self._counted is None:
+            return repeat(None, len(self.results))
+        return (_between(first, last) for first, last in pairwise(self._before))
 
     def told(self, told: Told) -> None:
         match told:
@@ -148,3 +179,8 @@ class _Watch:
         result = Result(clip, mark(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
         self.results.append(result)
         self._tick()
+
+
+def _between(first: Speculation, last: Speculation) -> Speculation:
+    before = astuple(first)
+    return Speculation(*(now - then for now, then in zip(astuple(last), before, strict=True)))

@@ -189,7 +189,7 @@ class Made(Source):
     live = False
 
     def __init__(self, kind: str, seconds: float, seed: int, voices: Sequence[Sound] = ()) -> None:
-        """`kind` is one of KINDS, or babble, which is made of `voices`."""
+        """`kind` is one of KINDS, or silence, or babble, which is made of `voices`."""
         self.name = f"sha256:{hashlib.sha256(f'{kind} {seconds} {seed}'.encode()).hexdigest()}"
         self._kind = kind
         self._seconds = seconds
@@ -198,6 +198,8 @@ class Made(Source):
 
     def sound(self) -> Sound:
         """The whole of it, within full scale."""
+        if self._kind == SILENCE:
+            return noise("white", self._seconds, self._seed) * (10 ** (LEAST_BIT_DB / 20) / LEVEL)
         if self._kind == BABBLE:
             made = babble(self._voices, self._seconds, self._seed)
         else:
@@ -244,6 +246,11 @@ LOUDNESS_DB = (-20.0, 10.0)
 """Made sounds lie so far below or above LEVEL: from a hall at night to a machine beside the operator."""
 
 BABBLE = "babble"
+SILENCE = "silence"
+"""A room in which nothing sounds: what is left is the converter's own noise."""
+
+LEAST_BIT_DB = -90.3
+"""RMS of that noise, dB of full scale: one step of 16 bits."""
 
 
 def pcm(sound: Sound) -> bytes:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge.errors import UnreadableInput
 from edge.records import SAMPLE_RATE, FieldValue, Outcome
 from edge.told import Decided
+from edge.understand.attention import Speculation
 
 FASTEST_TO_SLOWEST = 100
 """Percentiles are read off hundredths."""
@@ -104,6 +105,8 @@ class Result:
     """Seconds of sound in the clip."""
     wall_s: float
     """Seconds the whole way took, from the first frame to the last record on disk."""
+    ahead: Speculation | None = None
+    """What the recogniser did while the clip played; None where none counts."""
 
     @property
     def decision_ms(self) -> float | None:

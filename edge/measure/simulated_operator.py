@@ -1,65 +1,56 @@
 """An operator who answers: what is asked, misheard or read back wrong is said again, until the entry is right or left.
 
-So it can be measured what a question costs, and how much is wrong in the end. Answers are recordings of the set where
-it has some; else espeak-ng says them, over the clip's own noise and as loud as the clip's speaker. They are heard and
-read as the clip was, and taken for what they are by the functions that the dialogue uses. Only a plain "yes" is not
-spoken: it is taken for heard.
+So it can be measured what a question costs, and how much is wrong in the end. The device's part is the product's own:
+the dialogue that an agent holds, its questions, its readbacks and what it takes an answer for. The operator's part is
+`operator_words`. What he says is a recording of the set where it has one; else espeak-ng says it, over the clip's own
+noise and as loud as the clip's speaker. It is heard and read as the clip was, "yes" and "no" too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
-from edge.agree.answering import answer_to, answered, confirmed, replaced
-from edge.agree.happenings import Heard
-from edge.agree.questions import judged
-from edge.agree.voices.espeak import WORDS_PER_MINUTE
+from edge.agree.dialogue import Dialogue
+from edge.agree.phrasing import Phrasing
+from edge.agree.questions import About
+from edge.agree.telling import Manner
 from edge.assembly import Parts, dictation, take
-from edge.forms.form import FormField
-from edge.forms.spoken import saying
+from edge.conversation import manner
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
+from edge.measure.exchange import Exchange
 from edge.measure.noises import whole
 from edge.measure.operator_voice import BEFORE_S, Spoken, in_place, spoken
+from edge.measure.operator_words import Saying, Why, Words
 from edge.measure.reporting.lines import Conversation, Turn
-from edge.measure.scoring import Clip, Result, same
+from edge.measure.scoring import Result, same
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, Confirmation, Draft, FieldValue, Outcome, Reading, Verdict
+from edge.records import SAMPLE_RATE, FieldValue
 from edge.told import Decided, Told
 
-MOST_TURNS = 3
-"""After so many answers a person is left in peace: the entry is parked, for somebody to look at."""
+MOST_TURNS = 5
+"""After so many turns the operator gives up and writes it down: the entry is parked. The device parks it by itself
+after three answers to one question that answer nothing."""
 
 REACTION_S = 0.7
-"""From the end of a question to the first word of the answer. People leave 0.2 s between turns of a chat, and take
-longer to read a number off a label; an estimate."""
+"""From the end of what the device says to the first word of the answer. People leave 0.2 s between turns of a chat,
+and take longer to read a number off a label; an estimate."""
 
-EARCON_S = 0.3
-"""The sound that says "recorded"."""
-YES_S = 0.5
-"""The word "yes"."""
+UNHEARD_S = 2.0
+"""Who gets no sound in answer speaks again after so long; an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How the operator behaves."""
+    """How the operator behaves, and what he has set."""
 
     attentive: float = 1.0
     """The share of wrong readbacks that are noticed, 0 to 1."""
     read_back: bool | None = None
-    """Whether every entry is read back; None: as the policy chooses. What is not read back, nobody can notice."""
+    """Whether also what is sure is read back; None: as the settings say. What is not, nobody can notice."""
     seed: int = 2026
-
-
-@dataclass(slots=True)
-class _Entry:
-    """Where the entry stands."""
-
-    draft: Draft
-    verdict: Verdict
-    correcting: bool = False
 
 
 class SimulatedOperator:
@@ -70,125 +61,62 @@ class SimulatedOperator:
         self._parts = parts
         self._desk = desk
         self._habits = habits
+        self._phrasing = Phrasing(parts.form)
 
     async def converse(self, result: Result, clip: Callable[[], Source]) -> Conversation | None:
         """How the clip ends when the operator answers; None for a clip that dictates nothing whole."""
         truth = result.clip.fields
         if truth is None:
             return None
-        if sum(one.verdict.outcome is Outcome.ACCEPT for one in result.heard) > 1:
-            return Conversation(end="wrong", fields={}, questions=0, seconds=result.audio_s)
         random = Random(f"{self._habits.seed} {result.clip.audio.name}")  # noqa: S311 - chance, not secrecy
-        entry, seconds = _begun(result)
+        words = Words(self._parts.form, self._parts.catalogue, truth, random)
+        exchange = Exchange(Dialogue(self._parts.rules, self._manner()), self._phrasing)
+        for heard in result.heard:
+            exchange.hear(heard)
         turns: list[Turn] = []
-        while (about := self._about(entry, truth, random)) is not None:
-            seconds += self._told_s(entry.verdict)
-            if len(turns) == MOST_TURNS or entry.verdict.outcome is Outcome.DEFER:
-                return _ended("parked", entry, turns, seconds)
-            turn = await self._answer(entry, about, result, clip, len(turns), random)
-            turns.append(turn)
-            seconds += turn.seconds
-        seconds += self._told_s(entry.verdict)
-        return _ended("right" if same(entry.verdict.fields, truth) else "wrong", entry, turns, seconds)
+        while (says := self._reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
+            turns.append(await self._turn(exchange, says, result, clip, len(turns)))
+        if says is None and exchange.held:
+            exchange.leave()
+        end = "parked" if says is not None else _end(exchange.entries, truth)
+        seconds = _spoken_s(result) + exchange.told_s + sum(turn.seconds for turn in turns)
+        return _conversation(end, exchange.entries, turns, seconds)
 
-    def _about(self, entry: _Entry, truth: dict[str, FieldValue], random: Random) -> tuple[str, ...] | None:
-        """The fields to say next; None where the operator is content."""
-        entry.correcting = False
-        verdict = entry.verdict
-        if verdict.outcome is Outcome.ASK and verdict.ask is not None:
-            return (verdict.ask,)
-        if verdict.outcome is not Outcome.ACCEPT:
-            return tuple(truth)
-        wrong = [name for name in truth if verdict.fields.get(name) != truth[name]]
-        if not wrong or not self._is_read_back(verdict) or random.random() >= self._habits.attentive:
-            return None
-        entry.correcting = True
-        return (wrong[0],)
+    def _manner(self) -> Manner:
+        """As the settings want it, for an operator who has signed on."""
+        wanted = replace(manner(self._parts.settings), operators=None)
+        return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
-    def _is_read_back(self, verdict: Verdict) -> bool:
-        chosen = verdict.confirm is not Confirmation.EARCON
-        return chosen if self._habits.read_back is None else self._habits.read_back
+    def _reaction(self, exchange: Exchange, words: Words, random: Random) -> Saying | None:
+        """What he says to what he heard; None where he is content, or the device has put it aside."""
+        asked = exchange.question
+        if asked is not None:
+            blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
+            return Saying(Why.ANSWER, "yes") if blind else words.answer(asked)
+        if exchange.held:
+            wrong = words.correction(exchange.read_back)
+            return wrong if wrong is not None and random.random() < self._habits.attentive else None
+        return None if exchange.entries or exchange.parked else words.again()
 
-    def _told_s(self, verdict: Verdict) -> float:
-        """How long the device is heard, in seconds: an earcon, a readback, a question."""
-        form = self._parts.form
-        if verdict.outcome is Outcome.ACCEPT:
-            if not self._is_read_back(verdict):
-                return EARCON_S
-            text = form.readback(verdict.fields)
-        elif verdict.candidates and verdict.ask is not None:
-            text = " or ".join(form[verdict.ask].told(value) for value in verdict.candidates)
-        else:
-            text = next((field.ask for field in form.fields if field.name == verdict.ask), "please say it again")
-        return len(text.split()) * 60 / WORDS_PER_MINUTE
-
-    async def _answer(
-        self,
-        entry: _Entry,
-        about: tuple[str, ...],
-        result: Result,
-        clip: Callable[[], Source],
-        number: int,
-        random: Random,
+    async def _turn(
+        self, exchange: Exchange, says: Saying, result: Result, clip: Callable[[], Source], number: int
     ) -> Turn:
-        truth = result.clip.fields or {}
-        named = about[0] if len(about) == 1 else None
-        if named and entry.verdict.confirm is Confirmation.SPOKEN_YES and entry.verdict.candidates == (truth[named],):
-            return self._agree(entry, named, truth[named])
-        text = self._words(about, result.clip, random)
-        source = await self._sound(about, text, result, clip, number)
+        source = await self._sound(says, result, clip, number)
         heard = await self._heard(source)
-        if heard is None:
-            return Turn(about=named, text=text, transcript="", seconds=REACTION_S + source.seconds - BEFORE_S)
-        self._taken(entry, named, heard)
-        seconds = REACTION_S + heard.utterance.segment.closed / SAMPLE_RATE - BEFORE_S + heard.compute_s
-        return Turn(about=named, text=text, transcript=heard.reading.transcript, seconds=seconds)
+        for one in heard:
+            exchange.hear(one)
+        transcript = " / ".join(one.reading.transcript for one in heard)
+        return Turn(why=says.why, about=says.about, text=says.text, transcript=transcript, seconds=_took(source, heard))
 
-    def _agree(self, entry: _Entry, name: str, value: FieldValue) -> Turn:
-        entry.draft = confirmed(entry.draft, name, value, "yes")
-        entry.verdict = judged(entry.draft, self._parts.rules)
-        patience = self._parts.settings.hear.endpoint.hangover_ms / 1000
-        return Turn(about=name, text="yes", transcript="yes", seconds=REACTION_S + YES_S + patience)
-
-    def _taken(self, entry: _Entry, named: str | None, heard: Decided) -> None:
-        """What was said goes into the entry: an answer for one field, or all of it anew."""
-        utterance = heard.utterance
-        if named is None:
-            entry.draft = replaced(entry.draft, heard.reading, utterance.utterance_id)
-            entry.verdict = heard.verdict
-            return
-        rules = self._parts.rules
-        answer = answer_to(named, heard.reading, rules)
-        said = Heard(utterance.utterance_id, answer, heard.verdict, utterance.segment.closing)
-        entry.draft = answered(entry.draft, named, answer, said, rules, correcting=entry.correcting)
-        entry.verdict = judged(entry.draft, rules)
-
-    def _words(self, about: Sequence[str], clip: Clip, random: Random) -> str:
-        truth = clip.fields or {}
-        fields = (field for field in self._parts.form.fields if field.name in about and field.name in truth)
-        return ", ".join(self._mention(field, truth[field.name], random) for field in fields)
-
-    def _mention(self, field: FormField, value: FieldValue, random: Random) -> str:
-        """A field's own sentence: "pallet seven four two", "twelve units", "dock B"."""
-        words = saying.said(value, field, self._parts.catalogue, random)
-        # Espeak-ng says a small "a" as the article, and a capital as the letter.
-        spelt = " ".join(word.upper() if len(word) == 1 else word for word in words.split())
-        if field.units:
-            plural, singular = next(iter(field.units.items()))
-            return f"{words} {singular if value == 1 else plural}"
-        return f"{field.labels[0]} {spelt}"
-
-    async def _sound(
-        self, about: tuple[str, ...], text: str, result: Result, clip: Callable[[], Source], number: int
-    ) -> Spoken:
-        recorded = result.clip.answers.get(about[0]) if len(about) == 1 else None
+    async def _sound(self, says: Saying, result: Result, clip: Callable[[], Source], number: int) -> Spoken:
+        answers = result.clip.answers if says.why is Why.ANSWER else {}
         told = f"{result.clip.audio} {number}"
-        if recorded is not None:
-            return Spoken(whole(Recording(recorded)), told)
-        said = await spoken(text, result.clip.speaker or "", self._habits.seed)
+        if says.about in answers:
+            return Spoken(whole(Recording(answers[says.about])), told)
+        said = await spoken(says.text, result.clip.speaker or "", self._habits.seed)
         return Spoken(in_place(said, whole(clip()), result), told)
 
-    async def _heard(self, source: Spoken) -> Decided | None:
+    async def _heard(self, source: Source) -> list[Decided]:
         heard: list[Decided] = []
 
         def told(what: Told) -> None:
@@ -196,27 +124,35 @@ class SimulatedOperator:
                 heard.append(what)
 
         await take(dictation(self._parts, self._desk, told), [source])
-        return _best(heard)
+        return heard
 
 
-def _begun(result: Result) -> tuple[_Entry, float]:
-    """The entry as the clip left it, and the seconds from its first word until then."""
-    best = _best(result.heard)
-    form = result.clip.form
-    if best is None:
-        nothing = Draft("nothing", form, Reading("none", form, (), {}))
-        return _Entry(nothing, Verdict(Outcome.IGNORE, (), {})), result.audio_s
-    segment = best.utterance.segment
-    draft = Draft(best.utterance.utterance_id, form, best.reading)
-    return _Entry(draft, best.verdict), (segment.closed - segment.speech_start) / SAMPLE_RATE + best.compute_s
+def _end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[str, FieldValue]) -> str:
+    if not entries:
+        return "parked"
+    return "right" if len(entries) == 1 and same(entries[0], truth) else "wrong"
 
 
-def _best(heard: Sequence[Decided]) -> Decided | None:
-    """What was accepted, else the utterance that says most."""
-    return max(heard, key=lambda one: (one.verdict.outcome is Outcome.ACCEPT, len(one.reading.fields)), default=None)
+def _spoken_s(result: Result) -> float:
+    """From the first word of the clip until the device answers it."""
+    if not result.heard:
+        return result.audio_s + UNHEARD_S
+    first, last = result.heard[0].utterance.segment, result.heard[-1]
+    return (last.utterance.segment.closed - first.speech_start) / SAMPLE_RATE + last.compute_s
 
 
-def _ended(end: str, entry: _Entry, turns: Sequence[Turn], seconds: float) -> Conversation:
+def _took(source: Spoken, heard: Sequence[Decided]) -> float:
+    """From the end of what the device said until it answers again."""
+    if not heard:
+        return REACTION_S + source.seconds - BEFORE_S + UNHEARD_S
+    last = heard[-1]
+    return REACTION_S + last.utterance.segment.closed / SAMPLE_RATE - BEFORE_S + last.compute_s
+
+
+def _conversation(
+    end: str, entries: Sequence[Mapping[str, FieldValue]], turns: Sequence[Turn], seconds: float
+) -> Conversation:
     told = tuple(turn.model_copy(update={"seconds": round(turn.seconds, 2)}) for turn in turns)
-    fields = dict(entry.verdict.fields)
-    return Conversation(end=end, fields=fields, questions=len(turns), seconds=round(seconds, 2), turns=told)
+    fields = dict(entries[-1]) if entries else {}
+    questions = sum(turn.why != Why.CORRECTION for turn in turns)
+    return Conversation(end=end, fields=fields, questions=questions, seconds=round(seconds, 2), turns=told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +10,16 @@ from edge.measure.reporting.alignment import Pair
 from edge.measure.reporting.intervals import wilson
 from edge.measure.reporting.lines import Line
 from edge.measure.reporting.markup import Element
-from edge.measure.reporting.measures import by_condition, characters, fields_heard, marks, percentile, reliability, risk
+from edge.measure.reporting.measures import (
+    Bin,
+    by_condition,
+    characters,
+    fields_heard,
+    marks,
+    percentile,
+    reliability,
+    risk,
+)
 from edge.measure.reporting.plots import Axis, Bar, Curve, bars, matrix
 from edge.measure.reporting.plots import curves as drawn
 from edge.measure.scoring import Mark
@@ -17,8 +27,11 @@ from edge.measure.scoring import Mark
 Told = tuple[Element, str]
 """A plot and what stands below it."""
 
-STEPS_MS = 250
-"""Axes of time end at a whole number of these."""
+STEPS_MS = 400
+"""Axes of time end at a whole number of these, so that their four parts are round figures."""
+
+STEPS_OF_RISK = 0.04
+"""The same for shares that should be small."""
 
 
 def outcomes(lines: Sequence[Line]) -> Element:
@@ -46,19 +59,31 @@ def curves(lines: Sequence[Line]) -> Iterator[Told]:
         yield _latency(timed), "Share of decisions made within a time, from the last word to the record on disk."
     read = list(fields_heard(lines))
     if read:
-        told = "Confidence against the share that is right: on the dashed line it keeps what it promises. Bars: 95 %."
+        told = (
+            "Confidence against the share that is right: on the dashed line it keeps what it promises. Bars: 95 %; "
+            f"of {FEWEST} values and more."
+        )
         shown = [
-            Curve(name, [(one.confidence, one.right.share) for one in bins], True, [one.right for one in bins])
+            Curve(name, [(one.confidence, one.right.share) for one in bins], True, False, [one.right for one in bins])
             for name in dict.fromkeys(one.name for one in read)
-            if (bins := reliability([one for one in read if one.name == name]))
+            if (bins := _telling(reliability([one for one in read if one.name == name])))
         ]
         yield drawn("Reliability", _share("confidence"), _share("right"), shown, diagonal=True), told
+
+
+FEWEST = 5
+"""Of fewer values a share is drawn from top to bottom, and tells nothing."""
+
+
+def _telling(bins: Sequence[Bin]) -> list[Bin]:
+    return [one for one in bins if one.count >= FEWEST]
 
 
 def _risk(groups: dict[str, list[Line]]) -> Element:
     shown = [Curve(name, points, dots=True) for name, some in groups.items() if (points := risk(some))]
     worst = max((share for curve in shown for _, share in curve.points), default=0.0)
-    up = Axis("wrong among accepted", 0, max(0.05, worst), lambda share: f"{share:.0%}")
+    most = STEPS_OF_RISK * max(1, math.ceil(worst / STEPS_OF_RISK))
+    up = Axis("wrong among accepted", 0, most, lambda share: f"{share:.0%}")
     return drawn("Risk against coverage", _share("accepted"), up, shown)
 
 
@@ -90,7 +115,8 @@ def confusions(lines: Sequence[Line]) -> Iterator[Told]:
     for name, counts in zip(("Digits", "Letters"), characters(lines), strict=True):
         if counts:
             differing = sum(count for (said, heard), count in counts.items() if said != heard)
-            told = f"{name} of values read: {differing} of {counts.total()} differ. Red: heard as another one."
+            of = f"{differing} of {counts.total()}"
+            told = f"{name} of values read: {of} differ. Red: heard as another one; -: as nothing."
             yield matrix(f"{name} heard as", *_names(counts), counts), told
 
 

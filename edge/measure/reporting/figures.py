@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from edge.measure.reporting import endings, goals
 from edge.measure.reporting.alignment import NOTHING, Pair
 from edge.measure.reporting.halves import half
-from edge.measure.reporting.intervals import Interval, wilson
+from edge.measure.reporting.intervals import wilson
 from edge.measure.reporting.lines import Line
 from edge.measure.reporting.measures import (
     FieldHeard,
@@ -22,23 +22,11 @@ from edge.measure.reporting.measures import (
     quiet,
     reliability,
 )
+from edge.measure.reporting.table import NONE, Table, decision_ms, percent
 from edge.measure.scoring import Mark
-
-NONE = "-"
-"""Stands where there is no figure."""
 
 ALARMING = {Mark.WRONG, Mark.INVENTED}
 """What must be 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of text under a title. The first column names the row, the others are figures."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
 
 
 def outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Line]], note: str = "") -> Table:
@@ -50,22 +38,10 @@ def outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Line]], not
         dictated = sum(one.truth is not None for one in lines)
         right = percent(wilson(counted[Mark.RIGHT], dictated)) if dictated else NONE
         counts = (str(counted[mark]) for mark in Mark)
-        times = (_time(lines, 50), _time(lines, 95))
+        times = (decision_ms(lines, 50), decision_ms(lines, 95))
         rows.append((name, str(len(lines)), *counts, right, percent(wilson(accepted_wrong, len(lines))), *times))
     columns = (heading, "n", *(mark.value for mark in Mark), "right %", "wrong or invented %", "p50 ms", "p95 ms")
     return Table(title, columns, tuple(rows), note)
-
-
-def percent(interval: Interval | None) -> str:
-    """A share with its interval: `95.7 (90.3-98.1)`."""
-    if interval is None:
-        return NONE
-    return f"{100 * interval.share:.1f} ({100 * interval.least:.1f}-{100 * interval.most:.1f})"
-
-
-def _time(lines: Iterable[Line], hundredths: int) -> str:
-    times = [one.decision_ms for one in lines if one.decision_ms is not None]
-    return NONE if not times else f"{percentile(times, hundredths):.0f}"
 
 
 def speakers(lines: Sequence[Line]) -> Table:
@@ -152,8 +128,13 @@ def conversations(lines: Sequence[Line]) -> Table:
     answered = [one for one in lines if one.conversation is not None]
     groups = {**by_condition(answered), "together": answered}
     rows = tuple((name, *_conversation_row(some)) for name, some in groups.items() if some)
-    columns = ("condition", "n", "kept", "wrong % of kept", "parked %", "questions", "seconds", "seconds p95")
-    note = "Questions and seconds: means per clip; seconds from the first word to the end, with questions and answers."
+    columns = (
+        "condition", "n", "kept", "wrong % of kept", "put right", "parked %", "questions", "seconds", "seconds p95",
+    )  # fmt: skip
+    note = (
+        "Put right: entries that were read back wrong, and that the operator corrected. Questions and seconds: means "
+        "per clip; seconds from the first word to the end, with questions, answers and readbacks."
+    )
     return Table("With an operator who answers", columns, rows, note)
 
 
@@ -165,6 +146,7 @@ def _conversation_row(lines: Sequence[Line]) -> tuple[str, ...]:
         str(len(talks)),
         str(kept),
         percent(wilson(ends["wrong"], kept)),
+        str(sum(any(turn.why == "correction" for turn in talk.turns) for talk in talks)),
         percent(wilson(ends["parked"], len(talks))),
         f"{fmean(talk.questions for talk in talks):.2f}",
         f"{fmean(talk.seconds for talk in talks):.1f}",
@@ -172,31 +154,27 @@ def _conversation_row(lines: Sequence[Line]) -> tuple[str, ...]:
     )
 
 
-def tables(lines: Sequence[Line]) -> tuple[Table, ...]:
-    """Every table of a run that has something to show."""
+def tables(lines: Sequence[Line], fixed: endings.Fixed | None = None) -> tuple[Table, ...]:
+    """Every table of a run that has something to show, the long ones last; with `fixed`, that other run beside it."""
     digits, letters = characters(lines)
     every = (
+        goals.against(lines),
         outcomes(
             "By condition",
             "condition",
             {**by_condition(lines), "overall": list(lines)},
             "In brackets: 95 % intervals (Wilson).",
         ),
+        goals.shortfall(lines),
+        conversations(lines),
+        without_speech(lines),
+        endings.beside(lines, fixed),
+        endings.reading_ahead(lines),
         halves(lines),
-        speakers(lines),
         fields(lines),
         confused("Digits confused", digits),
         confused("Letters confused", letters),
         calibration(lines),
-        without_speech(lines),
-        conversations(lines),
+        speakers(lines),
     )
     return tuple(table for table in every if table.rows)
-
-
-def markdown(table: Table) -> str:
-    """The table for a page of docs."""
-    head = f"| {' | '.join(table.columns)} |\n|---|{'--:|' * (len(table.columns) - 1)}\n"
-    body = "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in table.rows)
-    note = f"\n{table.note}\n" if table.note else ""
-    return f"### {table.title}\n\n{head}{body}{note}"

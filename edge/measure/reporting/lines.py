@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,6 +12,7 @@ from edge.errors import UnreadableInput
 from edge.measure.scoring import Mark, Result, same
 from edge.records import SAMPLE_RATE, FieldReading, FieldValue, Outcome, Reading
 from edge.told import Decided
+from edge.understand.attention import Speculation
 
 
 class _Written(BaseModel):
@@ -56,24 +58,44 @@ class HeardUtterance(_Written):
     compute_ms: float
 
 
+class Ahead(_Written):
+    """What an on-device recogniser did while the clip played; times in seconds of processor time."""
+
+    made: int = 0
+    """Readings at a pause, as if it were the end."""
+    used: int = 0
+    """Those that were the end."""
+    made_s: float = 0.0
+    used_s: float = 0.0
+    again_s: float = 0.0
+    """Hearing again what had been heard, after a reading was thrown away."""
+    ahead_s: float = 0.0
+    """While somebody spoke, readings at pauses included."""
+    after_s: float = 0.0
+    """When the utterance was closed."""
+
+
 class Turn(_Written):
     """One thing the simulated operator said after the clip, and what it was taken for."""
 
+    why: str = "answer"
+    """`answer` to a question, `correction` of what was read back, or `again`: nothing had been taken."""
     about: str | None
-    """The field that was asked for or put right; None: the whole sentence was said again."""
+    """The one field that it gives the value of."""
     text: str
     transcript: str
     seconds: float
-    """From the end of what went before to the verdict on this."""
+    """From the end of what went before to the device's reply to this."""
 
 
 class Conversation(_Written):
     """How a clip ended when the operator answered."""
 
     end: str
-    """`right`, `wrong` or `parked`: given up after as many turns as a person may be asked for."""
+    """`right`, `wrong` or `parked`: put aside for a person, or given up after as many turns as one bears."""
     fields: dict[str, FieldValue]
     questions: int
+    """Answers that were wanted of the operator; what he corrects by himself is none."""
     seconds: float
     """From the first word to the end."""
     turns: tuple[Turn, ...] = ()
@@ -97,7 +119,15 @@ class Line(_Written):
     decision_ms: float | None
     audio_s: float
     wall_s: float
+    ahead: Ahead | None = None
+    """None where another than an on-device recogniser read."""
     conversation: Conversation | None = None
+
+    @property
+    def cut_in_two(self) -> bool:
+        """Whether somebody was still speaking when an utterance was taken for ended."""
+        end = self.speech_end_s
+        return end is not None and sum(one.speech_start_s < end for one in self.heard) > 1
 
     @property
     def proposed(self) -> HeardUtterance | None:
@@ -141,8 +171,13 @@ def line(result: Result, conversation: Conversation | None = None) -> Line:
         decision_ms=None if result.decision_ms is None else round(result.decision_ms, 1),
         audio_s=round(result.audio_s, 3),
         wall_s=round(result.wall_s, 3),
+        ahead=None if result.ahead is None else Ahead.model_validate(_rounded(result.ahead)),
         conversation=conversation,
     )
+
+
+def _rounded(spent: Speculation) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(spent).items()}
 
 
 def _utterance(one: Decided) -> HeardUtterance:

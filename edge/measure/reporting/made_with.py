@@ -29,6 +29,17 @@ def machine() -> Mapping[str, str]:
     }
 
 
+def sentence(used: Settings, lines: Sequence[Line]) -> str:
+    """The same in a few words, for above tables."""
+    hours = sum(one.audio_s for one in lines) / 3600
+    told = machine()
+    return (
+        f"{len(lines)} sounds of {hours:.2f} hours together, policy `{used.agree.policy}`, read by "
+        f"{settings(used, lines)['read by']}; Dockvoice {told['Dockvoice']} on {told['cores']} cores "
+        f"({told['processor']})."
+    )
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from edge.errors import UnreadableInput
 from edge.measure.reporting import drawings
-from edge.measure.reporting.figures import ALARMING, Table, tables
+from edge.measure.reporting.endings import Fixed
+from edge.measure.reporting.figures import ALARMING, tables
 from edge.measure.reporting.intervals import wilson
-from edge.measure.reporting.lines import Line
+from edge.measure.reporting.lines import Conversation, Line
 from edge.measure.reporting.markup import Element, append, document, element
 from edge.measure.reporting.measures import marks, percentile, quiet
+from edge.measure.reporting.table import Table
 from edge.measure.scoring import Mark
 
 WORST = 24
@@ -38,6 +40,8 @@ class Run:
     settings: Mapping[str, str]
     sound: Callable[[str], bytes]
     """A clip's sound as a FLAC or WAV file, by the clip's name."""
+    fixed: Fixed | None = None
+    """The same with a pause that ends every turn."""
 
 
 def write(file: Path, run: Run) -> None:
@@ -58,7 +62,7 @@ def page(run: Run) -> str:
         element("title", title),
         element("style", files("edge.measure.reporting").joinpath("page.css").read_text(encoding="utf-8")),
     )
-    body = element("body", *_summary(run), *_plots(run.lines), *_worst(run), *_figures(run.lines), *_made_with(run))
+    body = element("body", *_summary(run), *_plots(run.lines), *_worst(run), *_figures(run), *_made_with(run))
     return document(element("html", head, body, lang="en"))
 
 
@@ -121,11 +125,13 @@ def _worst(run: Run) -> Iterable[Element]:
         return
     yield element("h2", "The worst clips")
     left = SOUND_BYTES
+    shown = []
     for one in chosen:
         sound = run.sound(one.audio)
         fits = len(sound) <= left
         left -= len(sound) if fits else 0
-        yield _clip(one, sound if fits else b"")
+        shown.append(_clip(one, sound if fits else b""))
+    yield element("div", *shown, class_="clips")
 
 
 def _bad(one: Line) -> bool:
@@ -133,8 +139,9 @@ def _bad(one: Line) -> bool:
     return one.truth is not None or one.mark in ALARMING
 
 
-def _badness(one: Line) -> tuple[int, float]:
-    return ORDER.index(one.mark), -(one.complete or 0.0)
+def _badness(one: Line) -> tuple[bool, int, float]:
+    ended_wrong = one.conversation is not None and one.conversation.end == "wrong"
+    return not ended_wrong, ORDER.index(one.mark), -(one.complete or 0.0)
 
 
 def _clip(one: Line, sound: bytes) -> Element:
@@ -167,6 +174,15 @@ def _facts(one: Line) -> Iterable[tuple[str, str]]:
             or "no field",
         )
         yield heard.verdict, f"{_values(heard.fields)} ({', '.join(heard.reasons)}; closed by {heard.closing})"
+    if one.conversation is not None:
+        yield from _talk(one.conversation)
+
+
+def _talk(talk: Conversation) -> Iterable[tuple[str, str]]:
+    for turn in talk.turns:
+        yield "operator", f"{turn.text} (heard: {turn.transcript or 'no words'})"
+    if talk.turns:
+        yield "in the end", f"{talk.end}: {_values(talk.fields)}" if talk.fields else talk.end
 
 
 def _values(fields: Mapping[str, str | int]) -> str:
@@ -178,9 +194,9 @@ def _data(sound: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(sound).decode()}"
 
 
-def _figures(lines: Sequence[Line]) -> Iterable[Element]:
+def _figures(run: Run) -> Iterable[Element]:
     yield element("h2", "Figures")
-    for number, table in enumerate(tables(lines)):
+    for number, table in enumerate(tables(run.lines, run.fixed)):
         folded = element("details", element("summary", table.title), _table(table))
         if table.note:
             append(folded, element("p", table.note, class_="dim"))
@@ -189,14 +205,14 @@ def _figures(lines: Sequence[Line]) -> Iterable[Element]:
         yield folded
 
 
-def _table(table: Table) -> Element:
+def _table(table: Table, style: str = "scroll") -> Element:
     head = element("thead", element("tr", *(element("th", name) for name in table.columns)))
     rows = (element("tr", *(element("td", cell) for cell in row)) for row in table.rows)
-    return element("div", element("table", head, element("tbody", *rows)), class_="scroll")
+    return element("div", element("table", head, element("tbody", *rows)), class_=style)
 
 
 def _made_with(run: Run) -> Iterable[Element]:
     yield element("h2", "Made with")
     for title, told in (("Machine", run.machine), ("Settings", run.settings)):
         rows = tuple((name, value) for name, value in told.items())
-        yield _table(Table(title, (title, ""), rows))
+        yield _table(Table(title, (title, ""), rows), "told")

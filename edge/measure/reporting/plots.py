@@ -76,11 +76,13 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A named line of points; with `dots`, each stands for itself, with its interval where there is one."""
+    """A named line of points; with `dots`, each is marked, with its interval where there is one."""
 
     name: str
     points: Sequence[Point]
     dots: bool = False
+    joined: bool = True
+    """Whether a line goes from point to point; without, each stands for itself."""
     intervals: Sequence[Interval] = ()
 
 
@@ -99,7 +101,8 @@ def curves(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diagonal:
         append(plot, element("path", d=_path([(0, 0), (1, 1)], place), class_="grid dashed"))
     for number, line in enumerate(lines):
         style = f"line line-{number % COLOURS}"
-        append(plot, element("path", d=_path(line.points, place), class_=style))
+        if line.joined:
+            append(plot, element("path", d=_path(line.points, place), class_=style))
         for index, point in enumerate(line.points if line.dots else ()):
             x, y = place(point)
             append(plot, element("circle", cx=x, cy=y, r=3, class_=f"dot dot-{number % COLOURS}"))
@@ -172,9 +175,9 @@ def matrix(title: str, rows: Sequence[str], columns: Sequence[str], counts: Mapp
     append(plot, _label(HEAD, 12, "heard as", "name"))
     append(plot, _label(2, HEAD - 6, "said", "name"))
     for index, name in enumerate(columns):
-        append(plot, _label(HEAD + CELL * (index + 0.5), HEAD - 6, name or "none", "", "middle"))
+        append(plot, _label(HEAD + CELL * (index + 0.5), HEAD - 6, name or "-", "", "middle"))
     for down, said in enumerate(rows):
-        append(plot, _label(HEAD - 8, HEAD + CELL * down + 16, said or "none", "", "end"))
+        append(plot, _label(HEAD - 8, HEAD + CELL * down + 16, said or "-", "", "end"))
         total = sum(counts.get((said, heard), 0) for heard in columns)
         for right, heard in enumerate(columns):
             count = counts.get((said, heard), 0)
