@@ -97,12 +97,10 @@ def _paused_before(
 ) -> int | None:
     """Where a pause makes a whole id of what is before it, and two numbers of the rest: "742 | twelve fifteen units".
 
-    The second may have been meant for the first, or both digit by digit for one count: "742 | one two units". Where the
-    digits are said one by one, with a pause after each, no pause tells anything.
+    The second may have been meant for the first, or both digit by digit for one count: "742 | one two units". Not where
+    the speaker paused between the two as well, and not after a pause within an id: "77 | 98 twenty-seven units".
     """
-    if all(token.apart for token in run[1 : way.at + 1]) and all(
-        _single_digit(token, group) for token in run[: way.at]
-    ):
+    if run[way.at].apart:
         return None
     for at in range(1, way.at):
         ahead = head(run[:at])
@@ -117,7 +115,8 @@ def _two_numbers(run: Sequence[Token], group: Group) -> bool:
     second = None if first is None else group(said[first[1] :])
     if first is None or second is None or first[0].startswith("0"):  # no count begins with a zero
         return False
-    return first[1] + second[1] == len(said)
+    alike = (len(first[0]) > 1) == (len(second[0]) > 1)  # a digit before a number is the last one of an id
+    return alike and first[1] + second[1] == len(said)
 
 
 def _single_digit(token: Token, group: Group) -> bool:
