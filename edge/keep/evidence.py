@@ -111,11 +111,16 @@ def place(utterance: Utterance) -> Path:
 
 
 def put_in_place(recording: Path, final: Path) -> None:
-    """Move a recording to where its row says it is, if it is not there yet. Either name survives a power cut."""
+    """Move a recording to where its row says it is, if it is not there yet. One of its names survives any power cut.
+
+    Its new name is made durable at once: when the next recording is, the old name is durably gone.
+    """
     with refusals(final):
         if recording.exists():
             make_directory(final.parent)
             recording.replace(final)
+        if final.exists():  # moved by a run that was killed before its name was durable, or just now
+            sync_directory(final.parent)
 
 
 def read(path: Path, sha256: str) -> bytes:

@@ -101,6 +101,22 @@ def test_only_what_is_on_the_disk_gets_the_name_and_the_name_is_made_durable(
     assert final.stat().st_ino == inodes[3]
 
 
+def test_its_new_name_is_durable_before_the_next_recording_makes_the_loss_of_the_old_one_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = utterance()
+    kept, final = evidence.write(tmp_path, said), tmp_path / evidence.place(said)
+    synced: list[tuple[str, bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, final.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for _ in range(2):  # a kill may have come before the first was durable
+        evidence.put_in_place(kept.path, final)
+    assert synced == [(final.parent.name, True)] * 2
+
+
 def test_it_lies_in_the_directory_of_its_utc_day(tmp_path: Path) -> None:
     late = NOON.replace(hour=23, minute=30).astimezone(timezone(timedelta(hours=5)))
     assert late.day == 21
