@@ -8,9 +8,7 @@ Dictation and delivery meet only in the journal, so either can stand still while
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
-import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
@@ -27,29 +25,15 @@ from edge.headset import Headset, HeadsetTold, MicrophoneFault, Order
 from edge.hear.microphone import Microphone
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
-from edge.keep.room import MB
 from edge.ports import Source, StoppableSource
 from edge.records import Reading, Receipt
 from edge.speaking import Speaking
 from edge.told import CaptureResumed, CaptureStopped, Decided, Told
 from edge.understand.panel.costs import Budget
 from edge.understand.panel.membership import local_day
+from edge.upkeep import Pulse, Upkeep
 from edge.watch.clock import Clock
-from edge.watch.disk import DiskWatch, Level
-from edge.watch.health import Health
 from edge.watch.notify import Notifier
-
-logger = logging.getLogger(__name__)
-
-WATCH_EVERY_S = 1.0
-"""How often the agent looks at its own health: a small part of any watchdog's period."""
-
-DISK_EVERY_S = 2.0
-"""How often it looks at the disk: what fills one in less time is met by the reserve."""
-
-LATE_S = 10.0
-"""A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
-
 
 AgentTold = Told | LinkChanged | HeadsetTold | Stands
 """What an agent tells whoever watches it."""
@@ -62,18 +46,15 @@ class Agent:
         """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
         self._desk = desk
         self._tell = tell
-        limits = {"loop": LATE_S, "journal": LATE_S, "relay": LATE_S}
-        if live:
-            limits["ear"] = LATE_S
         self._settings = parts.settings
         self._live = live
         self._hearing = False
-        self._health = Health(limits)
+        self._pulse = Pulse(live=live)
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
         self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
         self._delivery = Delivery(
-            *(parts.settings, desk, self._linked, partial(self._beat, "relay")),
+            *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
             order=self._ordered,
             turned_down=self._turned_down.put_nowait,
         )
@@ -88,8 +69,7 @@ class Agent:
         self._dictation = dictation(
             *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing)
         )
-        keep = parts.settings.keep
-        self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
+        self._upkeep = Upkeep(parts.settings, desk, self._pulse, self._notifier, self._clock, self._dictation)
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
         self._afterwards = None if parts.panel is None else Afterwards(parts.panel, desk, parts.rules, per_minute)
@@ -110,7 +90,7 @@ class Agent:
 
     def microphone(self) -> Microphone:
         """The microphone that the settings name, watched by this agent."""
-        return self.headset.microphone(partial(self._beat, "ear"))
+        return self.headset.microphone(partial(self._pulse.beat, "ear"))
 
     @property
     def is_open(self) -> bool:
@@ -149,7 +129,8 @@ class Agent:
         """
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._delivery.run())
-            watching = [group.create_task(watch) for watch in (self._watch(), self._watch_disk(), self._check())]
+            upkeep = (self._upkeep.watch(self._is_deaf_rightly), self._upkeep.make_room(), self._upkeep.check())
+            watching = [group.create_task(watch) for watch in upkeep]
             if self._live:
                 watching.append(group.create_task(self.headset.attend()))
             if self.speaking is not None:
@@ -275,63 +256,13 @@ class Agent:
         if self._live:
             self.headset.order(Order(order))
 
+    def _is_deaf_rightly(self) -> bool:
+        return self._live and not self._hearing
+
     def _heard_frame(self) -> None:
         """Called in the ear's thread for every frame. Ready means that sound comes, not that the program runs."""
         if not self._hearing:
             self._hearing = True
             self._notifier.ready(self.headset.status)
         if self._live:
-            self._beat("ear")
-
-    def _beat(self, part: str) -> None:
-        self._health.beat(part, time.monotonic())
-
-    async def _watch(self) -> None:
-        """Ping systemd's watchdog only while every part is well: never a service that is active and deaf."""
-        due = 0.0
-        while True:
-            self._beat("loop")
-            self._clock.believed()  # a step shows between two looks
-            await self._desk(Journal.unsettled)
-            self._beat("journal")
-            if self._live and not self._hearing:
-                self._beat("ear")  # before the first frame the microphone itself watches; after the last nobody need
-            now = time.monotonic()
-            if stalled := self._health.stalled(now):
-                logger.error("stalled: %s; the watchdog is not told that all is well", ", ".join(stalled))
-                self._notifier.status(f"stalled: {', '.join(stalled)}")
-            elif now >= due:
-                self._notifier.alive()
-                due = now + (self._notifier.period_s or 0.0)
-            await asyncio.sleep(WATCH_EVERY_S)
-
-    async def _watch_disk(self) -> None:
-        """Make room in time, and stop recording before the disk is full; go on by itself when there is room."""
-        while True:
-            free = await self._desk.tidy()
-            if self._disk.look(free):
-                self._disk_changed(free)
-            if self._disk.level is not Level.OUT:
-                self._dictation.resume_capture()
-            await asyncio.sleep(DISK_EVERY_S)
-
-    def _disk_changed(self, free: int) -> None:
-        keep = self._settings.keep
-        left = f"{self._settings.state}: {free / MB:,.1f} MB left"
-        match self._disk.level:
-            case Level.OUT:
-                lacking = f"{left}, less than the {keep.stop_free_mb:g} of keep.stop_free_mb; free space on its disk"
-                logger.error("nothing is recorded any more: %s", lacking)
-                self._notifier.status("not recording: the disk is full")
-                self._dictation.stop_capture(lacking)
-            case Level.LOW:
-                logger.warning(
-                    "%s, less than keep.alarm_free_mb = %g; free space on its disk", left, keep.alarm_free_mb
-                )
-            case Level.AMPLE:
-                logger.warning("%s: enough again", left)
-
-    async def _check(self) -> None:
-        """Check a journal so large that it would have held up the start."""
-        if not await self._desk(lambda journal: journal.is_checked):
-            await asyncio.to_thread(Journal.check, self._settings.state)
+            self._pulse.beat("ear")
