@@ -32,10 +32,6 @@ from edge.understand.vosk_interpreter import VoskInterpreter
 MADE_S = 60.0
 """Made noise comes in pieces of a minute, each with a seed of its own."""
 
-OF_BABBLE = 0.25
-"""So much babble for each minute of another kind: it is taken for speech from end to end, and a recogniser works on it
-for longer than it lasts, where other noise takes it nothing."""
-
 VOICES = 24
 """Recordings that babble is made of, at most: more sound no different, and take memory."""
 
@@ -62,17 +58,17 @@ def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
 
 
 def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
-    """At least `hours` of made noise, as much of each kind, less of babble; that needs dictated clips to be made of."""
+    """At least `hours` of made noise, as much of each kind; babble needs dictated clips to be made of."""
     voices = [whole(Recording(clip.audio)) for clip in _clean(clips)[:VOICES]]
-    parts = {**dict.fromkeys((SILENCE, *KINDS), 1.0), **({BABBLE: OF_BABBLE} if voices else {})}
-    each = hours * 3600 / MADE_S / sum(parts.values())
+    kinds = (SILENCE, *KINDS, *([BABBLE] if voices else []))
+    each = math.ceil(hours * 3600 / MADE_S / len(kinds))
     return tuple(
         Sounding(
             Clip(audio=Path(f"made/{kind}-{number}"), form=clips[0].form, fields=None, condition=f"made {kind}"),
             partial(Made, kind, MADE_S, number, voices),
         )
-        for kind, part in parts.items()
-        for number in range(max(1, math.ceil(each * part)))
+        for kind in kinds
+        for number in range(each)
     )
 
 
