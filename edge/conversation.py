@@ -25,9 +25,6 @@ from edge.understand.asking.context import AtHand
 Render = Callable[[Entry, Minted], dict[str, Any]]
 """Makes the event of an entry."""
 
-LOOKED_THROUGH = 10_000
-"""So many of the latest entries are looked through for the one that was answered: more than a week's."""
-
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
 
 
@@ -125,10 +122,9 @@ def at_hand(dialogue: Dialogue) -> AtHand:
 
 def answered(journal: Journal, receipt: Receipt) -> Answered:
     """The inventory's answer, with what it is about: of a cancellation, the entry that was to be cancelled."""
-    by_id = {entry.event_id: entry for entry in journal.entries(LOOKED_THROUGH)}
-    entry = by_id.get(receipt.event_id)
+    entry = journal.entry(receipt.event_id)
     if entry is not None and entry.act is Act.CANCEL:
-        entry = by_id.get(str(entry.replaces))
+        entry = journal.entry(str(entry.replaces))
     return Answered(receipt, {} if entry is None else entry.fields)
 
 

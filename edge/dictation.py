@@ -182,8 +182,8 @@ class Dictation:
         """Whether nothing may be made of it, or nothing can, without a word of somebody."""
         if utterance.source.startswith(RECORDING):
             return False  # it can be played again
-        if verdict.outcome is Outcome.ASK:
-            return True
+        if verdict.outcome is Outcome.ASK or (verdict.outcome is Outcome.REPEAT and reading.act is Act.RECORD):
+            return True  # nobody is there to answer, or to say it again
         if self._converse is None:
             return False
         if reading.act in {Act.AMEND, Act.CANCEL}:

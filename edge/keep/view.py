@@ -190,6 +190,11 @@ class JournalView:
         )
         return [rows.kept_entry(row) for row in found]
 
+    def entry(self, event_id: str) -> KeptEntry | None:
+        """The entry of an event, and how far it has come; None for an event that is not of this journal."""
+        found = self._rows(f"{_ENTRY} WHERE e.event_id = ?", event_id)
+        return rows.kept_entry(found[0]) if found else None
+
     def standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
         """The fields of what was recorded after `since` and stands: not replaced since then, nor refused."""
         taken = [one for one in self.entries(RECENT) if one.state is not OutboxState.REFUSED]

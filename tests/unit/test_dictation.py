@@ -156,6 +156,14 @@ def test_a_question_about_what_was_said_before_a_crash_goes_to_a_person(bench: B
         assert journal.spare_evidence(1) == [], "its recording is needed"
 
 
+def test_what_would_be_asked_to_be_said_again_goes_to_a_person_after_a_restart(bench: Bench) -> None:
+    said = heard_before_a_crash(bench)
+    bench.resume(reading(not_understood=NotUnderstood.NOT_DICTATION))
+    assert under_review(bench) == [(said.utterance_id, {})]
+    with Journal.inspect(bench.directory) as journal:
+        assert journal.spare_evidence(1) == [], "its recording is needed"
+
+
 def test_what_nobody_could_object_to_is_no_entry_before_a_person_wants_it_read(bench: Bench) -> None:
     said = heard_before_a_crash(bench)
     bench.resume(reading(WHOLE), converse=nobody_is_there)
@@ -184,9 +192,9 @@ def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_h
         bench.hear(dying, reads=ScriptedInterpreter(reading(WHOLE)))
     assert fault.group_contains(Unavailable, match="microphone: gone")
     bench.resume(*[reading(WHOLE)] * len(unread()))
-    # Its verdict may be on record without having been told: the fault may fall between the two.
+    # The fault may fall between its verdict and the word of it; where it had none yet, a person has it now.
     with Journal.inspect(bench.directory) as journal:
-        assert (journal.counts().heard, journal.counts().repeat) == (1, 1)
+        assert (journal.counts().heard, journal.counts().repeat + journal.how_many_in_review()) == (1, 1)
 
 
 def refuse(*_: object, **__: object) -> None:

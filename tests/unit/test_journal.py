@@ -476,6 +476,8 @@ class TestOwing:
         assert journal.due(10) == []
         (listed,) = journal.entries(10)
         assert (listed.state, listed.reasons) == (OutboxState.REFUSED, ("unknown_dock", "too_many"))
+        assert journal.entry(row.event_id) == listed
+        assert journal.entry("stranger") is None
 
 
 class TestTelling:
