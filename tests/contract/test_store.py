@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInp
 from inventory.applying import handle
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
-from inventory.records import Applied, Counts, Duplicate, Early, Event, Refused, Unfit
+from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event, Refused, Unfit
 from inventory.store import Store
 from inventory.tables import entries, events
 from tests.dictated import amended, cancelled, identity, payload, recorded
@@ -198,13 +199,29 @@ def test_two_entries_of_one_utterance_are_counted_as_repeated(store: Store, even
     assert store.count().repeated == 1
 
 
+PAUSE_S = 0.002
+"""After each event, as a device pauses too: SQLite's one connection goes to whoever asks first, not to whoever has
+waited longest, so a thread that asks without a pause keeps the others out until their patience (30 s) ends."""
+
+GIVING_UP_S = 120
+"""One whose predecessor failed is early for ever; that has to end as a failure and not as a hanging test."""
+
+
+def applied(store: Store, one: Event) -> Applying:
+    became = store.apply(one)
+    sleep(PAUSE_S)
+    return became
+
+
 def in_turn(store: Store, messages: list[Event]) -> Counter[str]:
     """Send all again and again, as a device does, until none is early; what became of them."""
     outcomes: Counter[str] = Counter()
+    last_try = monotonic() + GIVING_UP_S
     while messages:
-        became = {one.event_id: store.apply(one) for one in messages}
+        became = {one.event_id: applied(store, one) for one in messages}
         messages = [one for one in messages if isinstance(became[one.event_id], Early)]
         outcomes.update(type(one).__name__ for one in became.values())
+        assert not messages or monotonic() < last_try, f"still early: {[one.sequence for one in messages]}"
     del outcomes["Early"]
     return outcomes
 
