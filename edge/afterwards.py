@@ -15,11 +15,11 @@ from functools import partial
 
 from edge.agree.decide import Rules, decide
 from edge.errors import Unavailable
-from edge.keep.answers import DEFERRED, UNREADABLE
+from edge.keep.answers import DEFERRED, UNREADABLE, Late
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
-from edge.records import Closing, Outcome, Reading, Utterance
+from edge.records import Closing, OutboxRow, Outcome, Reading, Utterance
 from edge.understand.panel.deferring import Pacing
 from edge.understand.panel.membership import Answer, Came
 from edge.understand.panel.panel import Panel
@@ -33,10 +33,11 @@ FULL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Decided:
-    """A verdict is on record for an utterance that was answered late before."""
+class _Concluded:
+    """A verdict is on record for an utterance, or an entry that it began."""
 
-    utterance_id: str
+    which: str
+    """The id of the utterance, or of the entry's event."""
 
 
 class Afterwards:
@@ -48,8 +49,7 @@ class Afterwards:
         self._desk = desk
         self._rules = rules
         self._pacing = Pacing(per_minute)
-        self._news: asyncio.Queue[Answer | _Decided] = asyncio.Queue()
-        self._late: dict[str, Answer] = {}
+        self._news: asyncio.Queue[Answer | _Concluded] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._wake.set()
 
@@ -62,10 +62,13 @@ class Afterwards:
 
     def decided(self, utterance_id: str, outcome: Outcome) -> None:
         """A verdict is on record; told in the loop."""
-        if utterance_id in self._late:
-            self._news.put_nowait(_Decided(utterance_id))
+        self._news.put_nowait(_Concluded(utterance_id))
         if outcome is Outcome.DEFER:
             self._wake.set()
+
+    def committed(self, row: OutboxRow) -> None:
+        """An entry that was held, or asked about, is on record; told in the loop."""
+        self._news.put_nowait(_Concluded(row.event_id))
 
     async def finish(self) -> None:
         """Return when all that was noted is in the journal."""
@@ -82,31 +85,35 @@ class Afterwards:
             finally:
                 self._news.task_done()
 
-    async def _keep(self, news: Answer | _Decided) -> None:
-        if isinstance(news, _Decided):
-            await self._compare(self._late.pop(news.utterance_id))
+    async def _keep(self, news: Answer | _Concluded) -> None:
+        if isinstance(news, _Concluded):
+            for late in await self._desk(lambda journal: journal.late(news.which)):
+                await self._compare(late)
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
         await self._desk(lambda journal: journal.answered(*said))
         if news.came is Came.LATE and news.reading is not None:
-            self._late[news.utterance_id] = news
-            await self._compare(news)
+            await self._compare(Late(news.utterance_id, news.interpreter, news.reading))
 
-    async def _compare(self, late: Answer) -> None:
-        """Hold a late answer against what became of the utterance meanwhile; nothing yet, and it is held again."""
+    async def _compare(self, late: Late) -> None:
+        """Hold a late answer against what became of the utterance so far; what becomes of it later is told again."""
         kept = await self._desk(lambda journal: journal.kept(late.utterance_id))
-        if kept is None or kept.verdict is None or late.reading is None:
+        if kept is None or kept.verdict is None:
             return
-        self._late.pop(late.utterance_id, None)
         if kept.verdict.outcome is Outcome.DEFER:
             await self._review(late.utterance_id, late.reading, Closing.PAUSE)  # nothing cut short is deferred
-        if kept.event_id is not None and contradicts(late.reading, kept.fields):
-            why = f"contradicted by {late.interpreter}"
-            await self._desk(lambda journal: journal.flag(late.utterance_id, why))
-            logger.warning(
-                "event %s: %s, which answered too late; it stands. `dockvoice queue list --held` shows it",
-                *(kept.event_id, why),
-            )
+        if kept.event_id is not None:
+            await self._check(late, kept.event_id)
+
+    async def _check(self, late: Late, event_id: str) -> None:
+        entry = await self._desk(lambda journal: journal.entry(event_id))
+        if entry is None or not contradicts(late.reading, entry.act, entry.fields):
+            return
+        why = f"contradicted by {late.interpreter}"
+        await self._desk(lambda journal: journal.flag(late.utterance_id, why))
+        logger.warning(
+            "event %s: %s, which answered too late; it stands. `dockvoice queue list --held` shows it", event_id, why
+        )
 
     async def read_deferred(self) -> None:
         """Work off what is deferred, until cancelled. Only while the panel is at work."""

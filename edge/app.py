@@ -17,16 +17,17 @@ from edge.afterwards import Afterwards
 from edge.agree.dialogue import Dialogue
 from edge.agree.happenings import Hardware, Link
 from edge.assembly import Parts, converses, dictation, reading, renderer, take
+from edge.audience import Audience
 from edge.conversation import answered, manner
 from edge.conversing import Conversing, Stands
 from edge.delivery import Delivery, LinkChanged
 from edge.errors import Unfinished
-from edge.headset import Headset, HeadsetTold, MicrophoneFault, Order
+from edge.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.hear.microphone import Microphone
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.ports import Source, StoppableSource
-from edge.records import Reading, Receipt
+from edge.records import OutboxRow, Receipt
 from edge.speaking import Speaking
 from edge.told import CaptureResumed, CaptureStopped, Decided, Told
 from edge.understand.panel.costs import Budget
@@ -62,13 +63,14 @@ class Agent:
         """How the device listens; of no effect on recordings."""
         gate = self.headset.gate if live else None
         speaks = live and parts.settings.speak.enabled is not False
-        self.speaking = Speaking(parts.settings.speak, parts.form, parts.clients) if speaks else None
+        self.speaking = Speaking(parts.settings.speak, parts.form, parts.clients, self._blink) if speaks else None
         """The device's voice, for whoever answers the operator."""
         agrees = live and converses(parts.settings, live=live)
         self._conversing = self._conversation(parts, desk) if agrees else None
         self._dictation = dictation(
             *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing)
         )
+        self._audience = None if self.speaking is None else self._operator(self.speaking)
         self._upkeep = Upkeep(parts.settings, desk, self._pulse, self._notifier, self._clock, self._dictation)
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
@@ -82,11 +84,15 @@ class Agent:
             renderer(parts.settings, self._clock),
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
-            owed=lambda _: self._delivery.written(),
+            owed=self._agreed,
             tell=self._tell,
             attentive=lambda: self._dictation.attentive,
             cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
         )
+
+    def _operator(self, speaking: Speaking) -> Audience:
+        depends = self._settings.agree.conversation == "auto"
+        return Audience(speaking, self._dictation, self._conversing if depends else None, self.headset.earshot)
 
     def microphone(self) -> Microphone:
         """The microphone that the settings name, watched by this agent."""
@@ -99,7 +105,7 @@ class Agent:
 
     @property
     def converses(self) -> bool:
-        """Whether entries are agreed with the operator; known for sure once sound comes."""
+        """Whether entries are agreed with the operator; he may come to hear the device later than it is started."""
         return self._dictation.converses
 
     @property
@@ -112,9 +118,9 @@ class Agent:
         """Why there is no connection to the broker; None while there is one, or none was tried yet."""
         return self._delivery.trouble
 
-    async def type(self, reading: Reading) -> None:
-        """Take what was typed as if it had been said."""
-        await self._dictation.type(reading)
+    async def type(self, text: str) -> None:
+        """Take what was typed as if it had been said: on disk when this returns, in its turn after what went before."""
+        await self._dictation.type(text)
 
     def stop(self) -> None:
         """Hear no more; what was heard is concluded, and delivery gets its last chance."""
@@ -151,26 +157,17 @@ class Agent:
         return await self._desk(Journal.unsettled)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
-        await self._find_out_whether_heard()
+        if self._audience is not None:
+            await self._audience.find_out()
         await self._dictation.resume()
-        if self._conversing is None:
-            await take(self._dictation, sources)
-            return
-        await self._conversing.start()
-        self._parts.past.follow(self._conversing.at_hand)
+        if self._conversing is not None:  # heard or not: what was open is asked, and goes to a person unanswered
+            await self._conversing.start()
+            self._parts.past.follow(self._conversing.at_hand)
         async with asyncio.TaskGroup() as group:
-            conversing = group.create_task(self._conversing.run())
+            beside = [group.create_task(one.run()) for one in (self._conversing, self._audience) if one is not None]
             await take(self._dictation, sources)
-            conversing.cancel()
-
-    async def _find_out_whether_heard(self) -> None:
-        """Nothing is asked of an operator who cannot hear it, nor before he can.
-
-        What was open when the device went down is asked all the same: unanswered, it goes to a person.
-        """
-        heard = self.speaking is not None and await self.speaking.is_heard()
-        if not heard and self._settings.agree.conversation == "auto":
-            self._dictation.unheard()
+            for task in beside:
+                task.cancel()
 
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: Afterwards) -> None:
         """The same with a panel at work; nobody asks a model any more when its connections are closed."""
@@ -188,13 +185,17 @@ class Agent:
         return Budget(self._settings.understand.daily_budget_usd, today, spent)
 
     async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
-        """Listen until SIGTERM or SIGINT, then `run` to its orderly end. What is still owed then is no failure."""
+        """Listen until SIGTERM, SIGINT or SIGHUP, then `run` to its orderly end. What is still owed then is no failure.
+
+        A SIGHUP that was ignored at the start stays so: nohup(1) asks for that.
+        """
 
         def stop() -> None:
             self.stop()
             microphone.close()
 
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
+        hangs_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        for signal_number in (signal.SIGTERM, signal.SIGINT, *hangs_up):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop)
         return await self.run([microphone], settle_within_s=settle_within_s)
 
@@ -217,6 +218,12 @@ class Agent:
             self._answer(told, self.speaking)
         self._tell(told)
 
+    def _agreed(self, row: OutboxRow) -> None:
+        """An entry was agreed with the operator, maybe long after what began it was said."""
+        self._delivery.written()
+        if self._afterwards is not None:
+            self._afterwards.committed(row)
+
     def _answer(self, told: Told, speaking: Speaking) -> None:
         match told:
             case Decided(verdict=verdict) if not self._dictation.converses:
@@ -238,6 +245,10 @@ class Agent:
 
     def _worn(self, told: HeadsetTold) -> None:
         """Something about the headset changed."""
+        if isinstance(told, Earshot):
+            self._delivery.tell_of_speaker(heard=told.heard)
+            self._tell(told)
+            return
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if self._conversing is not None:
@@ -245,6 +256,11 @@ class Agent:
         elif self.speaking is not None:
             (self.speaking.fault if begins else self.speaking.healed)(code)
         self._tell(told)
+
+    async def _blink(self) -> bool:
+        """Let new sound cards be seen, unless it would be in the middle of what somebody says."""
+        busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
+        return not busy and await self.headset.blink()
 
     def _linked(self, changed: LinkChanged) -> None:
         """The broker can be reached, or no longer."""

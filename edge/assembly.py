@@ -153,6 +153,7 @@ def dictation(
         render=renderer(settings, clock or Clock()),
         tell=tell,
         converse=None if conversing is None else conversing.happen,
+        typed_in=language_named(settings.speak.language.value),
     )
 
 

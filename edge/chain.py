@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
@@ -152,7 +152,7 @@ class Chained:
     sequence: int
     previous: str
     link: str
-    event: Mapping[str, Any]
+    event: Mapping[str, Any] = field(repr=False)
     audio_sha256: str
     withheld: bool
     """Whether its content was kept back by the device, so that there is only its seal to check."""

@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 from edge.assembly import form_named
 from edge.config import Engine, Settings
+from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.hear.capture import microphones
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
+from edge.keep.owner import demand_owner
 from edge.understand import models as weights
 from edge.understand.service.checkup import served
 from edge.understand.service.clients import Clients
@@ -110,6 +112,7 @@ async def _journal(settings: Settings) -> Iterable[Finding]:
         return [Finding("journal", Level.WELL, f"none yet in {settings.state}; the first start makes it")]
     await asyncio.to_thread(Journal.check, settings.state)
     with Journal.inspect(settings.state) as journal:
+        demand_owner(journal, Topics(settings.deliver.prefix, settings.site, settings.device).source)
         return [
             doctor.waiting(
                 dead=len(journal.held()),

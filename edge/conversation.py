@@ -78,7 +78,9 @@ class Conversation:
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
         kept = journal.conversation()
-        started = Started(kept.draft, kept.operator, journal.last_entry(), journal.unsettled())
+        last = journal.last_entry()
+        turned_down = {} if last is None else journal.turned_down(last.event_id)
+        started = Started(kept.draft, kept.operator, last, journal.unsettled(), turned_down)
         return self.record(journal, self.plan(started))
 
     def plan(self, happening: Happening) -> Planned:
@@ -123,9 +125,10 @@ def at_hand(dialogue: Dialogue) -> AtHand:
 def answered(journal: Journal, receipt: Receipt) -> Answered:
     """The inventory's answer, with what it is about: of a cancellation, the entry that was to be cancelled."""
     entry = journal.entry(receipt.event_id)
+    replaces = None if entry is None else entry.replaces
     if entry is not None and entry.act is Act.CANCEL:
         entry = journal.entry(str(entry.replaces))
-    return Answered(receipt, {} if entry is None else entry.fields)
+    return Answered(receipt, {} if entry is None else entry.fields, replaces)
 
 
 def _turn(planned: Planned, journal: Journal) -> Turn:

@@ -212,6 +212,7 @@ class Conversing:
         heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
+            self._dialogue.told_at = time.perf_counter()
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # asked to forget it: what was said over the device's words has led to something
         now = self._dialogue

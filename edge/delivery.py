@@ -35,6 +35,7 @@ from edge.deliver.relay import (
 from edge.deliver.session_events import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Misconfigured
 from edge.keep.desk import Desk
+from edge.keep.owner import demand_owner
 from edge.noting import Notes
 from edge.records import OutboxRow, Receipt
 
@@ -93,12 +94,14 @@ class Delivery:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
         `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
-        hears, once, what the inventory does not take, and what will never reach it.
+        hears, once, what the inventory does not take, and what will never reach it. Raises Misconfigured for the
+        journal of another device.
         """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
         self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
         self._desk = desk
+        desk.now(lambda journal: demand_owner(journal, self._topics.source))
         self._key = desk.now(lambda journal: journal.public_key)
         self._tell = tell
         self._beat = beat
@@ -108,6 +111,7 @@ class Delivery:
         self._agreed = asyncio.Event()
         self._order = order
         self._microphone: dict[str, Any] | None = None
+        self._speaker: dict[str, Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._obstacles = Obstacles(
             "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
@@ -134,6 +138,12 @@ class Delivery:
     def tell_of_microphone(self, state: dict[str, Any]) -> None:
         """Put on the status topic how the device listens, now and at each connection."""
         self._microphone = state
+        if self._session.connected:
+            self._announce("online")
+
+    def tell_of_speaker(self, *, heard: bool) -> None:
+        """Put on the status topic whether the operator hears the device."""
+        self._speaker = {"heard": heard}
         if self._session.connected:
             self._announce("online")
 
@@ -178,7 +188,8 @@ class Delivery:
 
     def _status(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         site, device = self._settings.site, self._settings.device
-        said = events.status(state, site=site, device=device, key=self._key, time=now, microphone=self._microphone)
+        worn = {"microphone": self._microphone, "speaker": self._speaker}
+        said = events.status(state, site=site, device=device, key=self._key, time=now, **worn)
         return events.encode(said)
 
     def _announce(self, state: Literal["online", "offline"]) -> None:
@@ -278,7 +289,8 @@ async def reconcile(
     """Compare this device with the inventory, and send again what the inventory lacks.
 
     Publishes what is owed or, where nothing is, the last event once more: the answer tells. A running agent does the
-    same at each connection. Raises Misconfigured where the inventory sends no receipts.
+    same at each connection. Raises Misconfigured where the inventory sends no receipts, or the journal is another
+    device's.
     """
     if settings.deliver.settle is SettleOn.BROKER:
         raise Misconfigured(

@@ -10,28 +10,50 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from edge.agree.breaths import continued
 from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.drafting import UNANSWERED
 from edge.agree.happenings import Heard
+from edge.forms.spoken.language import Language
 from edge.hear.acoustics import measured
+from edge.interrupted import INTERRUPTED, held, is_for_a_person
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
-from edge.keep.view import RECORDING
 from edge.listening import Attended, HandedOver, Listening
 from edge.ports import Interpreter, Source
-from edge.records import Act, Entry, FieldValue, Minted, OutboxRow, Outcome, Reading, Utterance, Verdict
+from edge.records import (
+    SAMPLE_RATE,
+    Entry,
+    FieldValue,
+    Minted,
+    OutboxRow,
+    Outcome,
+    Reading,
+    Utterance,
+    Verdict,
+    Word,
+)
 from edge.told import CaptureResumed, CaptureStopped, Decided, Told
 from edge.typed import KEYBOARD, Typed, unspoken
 
 logger = logging.getLogger(__name__)
 
-INTERRUPTED = "interrupted"
-"""Why an utterance is under review: the device went down before anybody could be asked about it."""
+
+BREATH_S = 4.0
+"""Who pauses for longer in the middle of a sentence begins it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Earshot:
+    """From here on in the order of what is said, the operator hears the device."""
+
+    begin: Callable[[], Awaitable[None]]
 
 
 class Dictation:
@@ -48,10 +70,12 @@ class Dictation:
         render: Callable[[Entry, Minted], dict[str, Any]],
         tell: Callable[[Told], None],
         converse: Callable[[Heard], Awaitable[OutboxRow | None]] | None = None,
+        typed_in: Language | None = None,
     ) -> None:
         """`render` makes the event of an entry, `tell` hears what happens.
 
         `converse` agrees with the operator what becomes of a live utterance; without it, one utterance is one entry.
+        `typed_in` is a language in which may be typed besides that of `rules`.
         """
         self._listening = listening
         self._rules = rules
@@ -61,8 +85,12 @@ class Dictation:
         self._render = render
         self._tell = tell
         self._converse = converse
-        self._handed: asyncio.Queue[HandedOver | None] = asyncio.Queue()
+        self._alone = False
+        self._handed: asyncio.Queue[HandedOver | _Earshot | None] = asyncio.Queue()
+        self._typed: set[str] = set()
+        self._typed_in = typed_in
         self._concluding = False
+        self._fragment: tuple[Utterance, tuple[Word, ...]] | None = None
         self._room = asyncio.Event()
         self._room.set()
 
@@ -90,15 +118,16 @@ class Dictation:
             self._tell(CaptureResumed())
 
     async def resume(self) -> int:
-        """Read and decide what an earlier run heard and kept but did not decide; returns how many utterances.
+        """Read and decide what an earlier run kept, heard or typed, but did not decide; returns how many utterances.
 
         Nobody listens for a question about it, or could object to a readback: what would be asked goes to a person, and
         where entries are agreed with the operator, so does every entry. What was dictated for another form waits until
         an agent fills that form: read as this one, it could only be misunderstood.
         """
         unread = await self._desk(lambda journal: list(journal.unread()))
-        ours = [utterance for utterance in unread if utterance.form == self._rules.form.name]
-        for form in sorted({utterance.form for utterance in unread} - {self._rules.form.name}):
+        earlier = [utterance for utterance in unread if utterance.utterance_id not in self._typed]
+        ours = [utterance for utterance in earlier if utterance.form == self._rules.form.name]
+        for form in sorted({utterance.form for utterance in earlier} - {self._rules.form.name}):
             logger.warning(
                 "kept and not read yet: utterances for the form %r; run with --form %s to read them", form, form
             )
@@ -106,7 +135,10 @@ class Dictation:
             # To begin what has begun changes nothing, and tells where its recording is.
             evidence = await self._desk(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
-            await self._take_up(Attended(utterance, evidence, self._interpreter.attend(), began, live=False))
+            attention = (
+                Typed(self._rules, self._typed_in) if utterance.source == KEYBOARD else self._interpreter.attend()
+            )
+            await self._take_up(Attended(utterance, evidence, attention, began, live=False))
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
@@ -121,27 +153,34 @@ class Dictation:
     @property
     def converses(self) -> bool:
         """Whether it is agreed with the operator what becomes of what he says."""
-        return self._converse is not None
+        return self._converse is not None and not self._alone
 
     def unheard(self) -> None:
-        """Nobody hears what would be asked: one utterance is one entry from now on."""
-        self._converse = None
+        """Nobody hears what would be asked: one utterance is one entry, until `heard`."""
+        self._alone = True
 
-    async def type(self, reading: Reading) -> None:
-        """Take what was typed in the place of speech, in its turn: kept, decided and recorded as if it had been said.
+    def heard(self, begin: Callable[[], Awaitable[None]]) -> None:
+        """The operator hears what he is asked: it is agreed with him what becomes of what is handed over from now on.
 
-        What is typed has no recording to be read from again: where the device goes down before its verdict, it is gone.
+        `begin` is awaited before that, and after all that was handed over before.
         """
-        if self._listening.is_stopping:
-            return
-        utterance = unspoken(self._rules.form.name)
+        self._handed.put_nowait(_Earshot(begin))
+
+    async def type(self, text: str) -> None:
+        """Take what was typed in the place of speech, in its turn: kept, read, decided and recorded as if it was said.
+
+        It is on disk when this returns. It may come at any time: before `resume`, which leaves it alone, and when
+        nothing is concluded any more, which the next start makes up for.
+        """
+        utterance = unspoken(self._rules.form.name, text)
+        self._typed.add(utterance.utterance_id)  # before it is on disk, where `resume` would find it
         began = time.perf_counter()
         try:
             evidence = await self._desk(partial(Journal.begin, utterance=utterance))
         except DiskFull as fault:
             self.stop_capture(str(fault))
         else:
-            self._handed.put_nowait(Attended(utterance, evidence, Typed(reading), began, live=True))
+            self._handed.put_nowait(Attended(utterance, evidence, Typed(self._rules, self._typed_in), began, live=True))
 
     async def conclude(self) -> None:
         """Read, decide and record what is handed over, in order, until the last source has ended."""
@@ -154,6 +193,9 @@ class Dictation:
                     heard.concluded.set_result(None)
                 elif isinstance(heard, CaptureStopped):
                     self.stop_capture(heard.reason)
+                elif isinstance(heard, _Earshot):
+                    await heard.begin()
+                    self._alone = False
                 else:
                     self._tell(heard)
         finally:
@@ -162,51 +204,58 @@ class Dictation:
     async def _take_up(self, heard: Attended) -> None:
         """Conclude what an earlier run heard."""
         reading, verdict, _ = await self._judged(heard)
-        row = None
-        if await self._is_for_a_person(heard.utterance, reading, verdict):
-            verdict = _held(verdict)
+        row, why = None, await self._why_for_a_person(heard.utterance, reading, verdict)
+        if why is not None:
+            verdict = held(verdict)
             await self._desk(
                 partial(
                     Journal.put_under_review,
                     utterance_id=heard.utterance.utterance_id,
                     reading=reading,
                     verdict=verdict,
-                    why=INTERRUPTED,
+                    why=why,
                 )
             )
         else:
             row = await self._recorded(heard, reading, verdict)
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
-    async def _is_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> bool:
-        """Whether nothing may be made of it, or nothing can, without a word of somebody."""
-        if utterance.source.startswith(RECORDING):
-            return False  # it can be played again
-        if verdict.outcome is Outcome.ASK or (verdict.outcome is Outcome.REPEAT and reading.act is Act.RECORD):
-            return True  # nobody is there to answer, or to say it again
-        if self._converse is None:
-            return False
-        if reading.act in {Act.AMEND, Act.CANCEL}:
-            return True  # what it was to change is not known any more
-        if verdict.outcome is not Outcome.ACCEPT:
-            return False
+    async def _why_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
+        """Why nothing may be made of it, or nothing can, without a word of somebody; None where something may."""
         kept = await self._desk(partial(Journal.dossier, which=utterance.utterance_id))
-        return not kept.decisions  # unless a person has wanted it read
+        wanted = kept.decisions[-1] if kept.decisions else None
+        if wanted is not None and wanted.reason == UNANSWERED:
+            # The operator may have said "no" to it: that a person wants it read is no yes to whatever is read.
+            return UNANSWERED
+        if not is_for_a_person(utterance, reading, verdict, agreed=self.converses):
+            return None
+        return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
     async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
-        reading = await heard.attention.finish(heard.utterance)
+        reading = self._in_context(heard.utterance, await heard.attention.finish(heard.utterance))
         sound = None if heard.utterance.source == KEYBOARD else measured(heard.utterance.segment)
         known = Circumstances(sound, await self._recent(heard))
         return reading, decide(reading, heard.utterance.segment.closing, self._rules, known), known
 
+    def _in_context(self, utterance: Utterance, reading: Reading) -> Reading:
+        """The reading, a number in it in doubt where what was said a breath before may have been its beginning."""
+        before, self._fragment = self._fragment, None if reading.fields else (utterance, reading.words)
+        if before is None or not _follows(before[0], utterance):
+            return reading
+        return continued(before[1], reading, self._rules)
+
     async def _conclude(self, heard: Attended) -> None:
         reading, verdict, known = await self._judged(heard)
-        if self._converse is not None and heard.live:
-            closing = heard.utterance.segment.closing
-            await self._converse(Heard(heard.utterance.utterance_id, reading, verdict, closing, known))
-            row, verdict = None, _held(verdict)
+        if self._converse is not None and not self._alone and heard.live:
+            said = heard.utterance.segment
+            began = heard.closed_at - (said.closed - said.speech_start) / SAMPLE_RATE
+            await self._converse(
+                Heard(heard.utterance.utterance_id, reading, verdict, said.closing, known, began=began)
+            )
+            row, verdict = None, held(verdict)
         else:
             row = await self._recorded(heard, reading, verdict)
+        self._typed.discard(heard.utterance.utterance_id)
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _recent(self, heard: Attended) -> tuple[Mapping[str, FieldValue], ...]:
@@ -245,6 +294,6 @@ class Dictation:
         return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
 
-def _held(verdict: Verdict) -> Verdict:
-    """The verdict on what is no entry yet."""
-    return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
+def _follows(earlier: Utterance, later: Utterance) -> bool:
+    pause = later.segment.speech_start - earlier.segment.speech_end
+    return later.source == earlier.source and 0 <= pause <= BREATH_S * SAMPLE_RATE

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from edge.agree.orders import Note
 from edge.app import AgentTold
 from edge.conversing import Stands
 from edge.delivery import LinkChanged
@@ -39,7 +41,25 @@ Show = Callable[[AgentTold], None]
 
 def teller(form: Form, names: Mapping[str, str], *, as_json: bool) -> Show:
     """What shows each thing told: a JSON line per utterance, or text. `names` gives a source's file name."""
-    return _json_teller(names) if as_json else _text_teller(form, names)
+    return _with_dialogue(_json_teller(names) if as_json else _text_teller(form, names))
+
+
+def _with_dialogue(show: Show) -> Show:
+    """The same with what the dialogue made of an utterance, which knows more than the verdict: "yes" is an answer."""
+    noted: dict[str, Verdict] = {}
+
+    def agreed(told: AgentTold) -> None:
+        match told:
+            case Stands():
+                noted.clear()  # a step is told right before what was decided by it
+                noted.update({one.utterance_id: one.verdict for one in told.noted if isinstance(one, Note)})
+            case Decided(utterance=utterance, verdict=verdict):
+                told = replace(told, verdict=noted.pop(utterance.utterance_id, verdict))
+            case _:
+                pass
+        show(told)
+
+    return agreed
 
 
 def discreet_teller() -> Show:
@@ -61,7 +81,7 @@ def discreet_teller() -> Show:
             case _:  # of the headset, the log has a line of its own
                 pass
 
-    return show
+    return _with_dialogue(show)
 
 
 def _kind(row: OutboxRow) -> str:

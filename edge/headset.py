@@ -23,6 +23,12 @@ from edge.watch.notify import Notifier
 
 logger = logging.getLogger(__name__)
 
+BLINK_S = 5.0
+"""It takes a tenth of a second; a sound server that does not answer is not waited for."""
+
+NO_SPEAKER = "no speaker, nothing is read back; "
+"""Before the rest of the state, for whoever looks at a list of services."""
+
 
 class Order(StrEnum):
     """What a key or a message can ask of the headset."""
@@ -51,12 +57,21 @@ class Muted:
     muted: bool
 
 
-HeadsetTold = MicrophoneFault | Muted
+@dataclass(frozen=True, slots=True)
+class Earshot:
+    """There is a speaker, so that the operator hears the device; or there is none any more, or none yet."""
+
+    heard: bool
+
+
+HeadsetTold = MicrophoneFault | Muted | Earshot
 """What is told whoever watches."""
 
 
 def as_json(told: HeadsetTold) -> dict[str, Any]:
     """What was told, as a line for programs."""
+    if isinstance(told, Earshot):
+        return {"speaker": "heard" if told.heard else "none"}
     if isinstance(told, Muted):
         return {"microphone": "muted" if told.muted else "unmuted"}
     return {"microphone": told.fault, "state": "over" if told.what is None else "began", "found": told.what}
@@ -78,15 +93,26 @@ class Headset:
         self._publish = publish
         self._tell = tell
         self._mode = settings.hear.mode
-        self.gate = Gate(push_to_talk=self._mode is ListeningMode.PUSH_TO_TALK)
+        self.gate = Gate(push_to_talk=self._mode is ListeningMode.PUSH_TO_TALK, tell=self._noticed)
         self._faults: dict[str, str] = {}
+        self._unheard = False
+        self._microphone: Microphone | None = None
         self._happened: asyncio.Queue[MicrophoneEvent] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def microphone(self, beat: Callable[[], None]) -> Microphone:
         """The microphone that the settings name. `beat` is called as long as its thread gets on."""
         hear, watch = self._settings.hear, self._settings.watch
-        return Microphone(hear.device, watch.stall_s, self._noticed, beat, zeros_s=watch.zeros_s, source=hear.source)
+        zeros_s, gated_s = watch.zeros_s, watch.gated_zeros_s
+        made = Microphone(
+            hear.device, watch.stall_s, self._noticed, beat, zeros_s=zeros_s, gated_s=gated_s, source=hear.source
+        )
+        self._microphone = made
+        return made
+
+    async def blink(self) -> bool:
+        """Let sound cards be seen that are new: the microphone stops for a blink. Whether that was done."""
+        return self._microphone is not None and await asyncio.to_thread(self._microphone.blink, BLINK_S)
 
     @property
     def status(self) -> str:
@@ -95,6 +121,10 @@ class Headset:
             return f"microphone: {'; '.join(f'{fault}: {what}' for fault, what in self._faults.items())}"
         if self.gate.muted:
             return "muted: nothing is heard"
+        return NO_SPEAKER + self._listens if self._unheard else self._listens
+
+    @property
+    def _listens(self) -> str:
         return {
             ListeningMode.OPEN: "listening",
             ListeningMode.PUSH_TO_TALK: "listening while the talk key is down",
@@ -139,6 +169,12 @@ class Headset:
             await follow_talk_key(
                 hear.talk_key, hear.talk_device, lambda down: self.order(Order.TALK if down else Order.DONE)
             )
+
+    def earshot(self, heard: bool) -> None:
+        """Tell whether the operator hears the device, when that changed."""
+        self._unheard = not heard
+        self._notifier.status(self.status)
+        self._tell(Earshot(heard))
 
     def _noticed(self, event: MicrophoneEvent) -> None:
         """Called on the ear's thread."""

@@ -29,6 +29,9 @@ REOPENED_AT_ONCE = 10_000
 REUSED = "sequence_reused"
 """The inventory's reason for a refusal that one device after another event will meet, until a person steps in."""
 
+UNKNOWN = "which this device never sent, or has removed since to make room"
+"""What is answered so late changes nothing."""
+
 UNDELIVERABLE = "undeliverable"
 """What the operator is told of a dead letter; what the broker said is in the log."""
 
@@ -75,7 +78,8 @@ class Notes:
     async def _note(self, outcome: Outcome) -> None:
         match outcome:
             case Sent(event_id):
-                await self._desk(lambda journal: journal.sent(event_id))
+                if not await self._desk(lambda journal: journal.sent(event_id)):
+                    logger.info("the broker took %s, %s", event_id, UNKNOWN)
             case Settle(event_id, receipt):
                 await self._settle(event_id, receipt)
             case Reopen(sequence):
@@ -86,7 +90,7 @@ class Notes:
     async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
         was_owed = await self._desk(lambda journal: journal.owes(event_id))
         if not await self._desk(lambda journal: journal.settle(event_id, receipt)):
-            logger.warning("a receipt came for %s, which this device never sent", event_id)
+            logger.warning("a receipt came for %s, %s", event_id, UNKNOWN)
         elif receipt is not None and receipt.turned_down:
             does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
             logger.warning("the inventory %s %s: %s", does, event_id, _explained(receipt.reasons))
@@ -130,4 +134,7 @@ def _explained(reasons: Iterable[str]) -> str:
     told = ", ".join(reasons)
     if REUSED not in told:
         return told
-    return f"{told}. This device's numbers were used before: its journal was emptied or copied; give it a new name"
+    return (
+        f"{told}. This device's numbers were used before: its journal was emptied or copied; give it a new name, and "
+        "with it a new state directory"
+    )

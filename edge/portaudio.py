@@ -21,3 +21,17 @@ def portaudio() -> Any:
     except OSError:
         raise Unavailable("sound: PortAudio is missing; apt install libportaudio2") from None
     return sounddevice
+
+
+def look_anew() -> None:
+    """Let PortAudio see which devices there are now: it looks once, when it starts. No stream may be open.
+
+    Raises Unavailable where it does not start again; then nothing can be opened any more in this process.
+    """
+    library = portaudio()
+    with TURN:
+        try:
+            library._terminate()  # noqa: SLF001 - sounddevice has no other way, and its author recommends this one
+            library._initialize()  # noqa: SLF001
+        except library.PortAudioError as fault:
+            raise Unavailable(f"sound: PortAudio does not start again ({' '.join(str(fault).split())})") from None

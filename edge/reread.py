@@ -6,7 +6,7 @@ Each utterance is decided again by the same rules, so that what is compared is w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,10 +44,10 @@ class Side:
     """What one interpreter made of an utterance."""
 
     interpreter: str
-    transcript: str
+    transcript: str = field(repr=False)
     outcome: Outcome | None
     """None where no verdict fell, or no answer came."""
-    fields: Mapping[str, FieldValue]
+    fields: Mapping[str, FieldValue] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from edge.agree.happenings import Answered
+from edge.agree.lookout import Lookout
 from edge.agree.loudspeaker import Loudspeaker
 from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
+from edge.agree.outlet import outlets
 from edge.agree.phrases import PaceOf, Phrases
 from edge.agree.phrasing import Phrasing
 from edge.agree.prompts import Prompt
@@ -35,17 +37,35 @@ logger = logging.getLogger(__name__)
 LOOKING_S = 5.0
 """Who is to be heard waits no longer to know whether there is a speaker: it takes a tenth of a second, or for ever."""
 
+LOOK_EVERY_S = 1.0
+"""How often it is looked whether a speaker has appeared: 5 ms of a processor each time."""
+
 AGAIN_S = 30.0
-"""A fault that comes and goes is put into words once in so long; each time its sound is heard."""
+"""A fault that comes and goes is put into words once in so long; each time its sound is heard. A voice that failed is
+asked again after the same while."""
+
+
+async def _not_at_all() -> bool:
+    return False
 
 
 class Speaking:
     """The voice of one agent. Everything but `deaf_to_itself` belongs to the loop."""
 
-    def __init__(self, settings: Speak, form: Form, clients: Mapping[str, Any]) -> None:
-        """`clients` are the connections that the settings name, for a voice of a service."""
+    def __init__(
+        self,
+        settings: Speak,
+        form: Form,
+        clients: Mapping[str, Any],
+        blink: Callable[[], Awaitable[bool]] = _not_at_all,
+    ) -> None:
+        """`clients` are the connections that the settings name, for a voice of a service.
+
+        `blink` lets sound cards be seen that are new, as soon as nobody speaks; whether it did.
+        """
         language = settings.language.value
         self._settings = settings
+        self._blink = blink
         self._told: dict[tuple[Prompt, str], float] = {}
         self._own = OwnVoice()
         self._phrasing = Phrasing(form, language)
@@ -54,6 +74,7 @@ class Speaking:
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
         self._looked = asyncio.Event()
         self._cut_off = False
+        self._mute_since = float("-inf")
 
     def deaf_to_itself(self, scorer: SpeechScorer) -> SpeechScorer:
         """The detector of speech that does not hear this voice; who speaks over it silences it."""
@@ -65,21 +86,47 @@ class Speaking:
             self._cut_off = True
 
     async def run(self) -> None:
-        """Speak until cancelled. Returns at once where there is no speaker and none is wanted."""
+        """Speak until cancelled, whenever there is a speaker."""
+        lookout = Lookout(await asyncio.to_thread(outlets))  # before PortAudio is loaded, and looks for itself
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
             logger.warning("nothing is read back: %s", fault)
-            if self._settings.enabled == "auto":
-                return
         finally:
             self._looked.set()
+        await self._until_open(lookout)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._loudspeaker.keep_open())
             group.create_task(self._speaker.run())
+            while True:
+                await self._loudspeaker.keep_open()
+                await self._until_open(lookout)
+
+    async def _until_open(self, lookout: Lookout) -> None:
+        """Return when there is a speaker, and it takes sound."""
+        while not self._loudspeaker.is_open:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if lookout.is_worth_trying(await asyncio.to_thread(outlets), time.monotonic()):
+                await self._try(lookout)
+
+    async def _try(self, lookout: Lookout) -> None:
+        if not await self._opens() and lookout.is_worth_a_blink(time.monotonic()) and await self._blink():
+            lookout.blinked(time.monotonic())
+            await self._opens()
+
+    async def _opens(self) -> bool:
+        try:
+            await self._loudspeaker.open()
+        except Unavailable as fault:
+            logger.debug("%s", fault)  # told at the start
+        return self._loudspeaker.is_open
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the settings take for granted that a speaker will be there."""
+        return self._settings.enabled is True
 
     async def is_heard(self) -> bool:
-        """Whether words can be heard: there is a voice, and a speaker, or one is waited for."""
+        """Whether words can be heard now: there is a speaker, and a voice."""
         try:
             return await asyncio.wait_for(self._found(), LOOKING_S)
         except TimeoutError:
@@ -87,11 +134,16 @@ class Speaking:
 
     async def _found(self) -> bool:
         await self._looked.wait()
-        if not (self._loudspeaker.is_open or self._settings.enabled is True):
+        return await self._loudspeaker.is_heard() and await self.has_voice()
+
+    async def has_voice(self) -> bool:
+        """Whether there is a voice: of a service, or of this machine. One that failed is asked again after a while."""
+        if time.monotonic() - self._mute_since < AGAIN_S:
             return False
         try:
             await self._phrases.sound(self._phrasing.constant()[0], self._settings.rate)
         except DockvoiceError:  # told by the speaker, which prepares what it will say
+            self._mute_since = time.monotonic()
             return False
         return True
 

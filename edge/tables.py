@@ -103,7 +103,8 @@ def _details(figures: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
 
 def entries(kept: Sequence[KeptEntry]) -> Table:
     """Entries of the journal, newest first, and how far each has come."""
-    table = Table("number", "recorded at", "entry", "state", "sent", box=SIMPLE_HEAD)
+    columns = ("number", "recorded at", "entry", "state", "sent")
+    table = Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     numbers = {entry.event_id: entry.sequence for entry in kept}
     for entry in kept:
         table.add_row(
@@ -253,7 +254,8 @@ def _cell(side: Side, name: str) -> str:
 
 def inventory_rows(form: Form, rows: Sequence[Mapping[str, Any]]) -> Table:
     """The inventory's table, a column per field of the form."""
-    table = Table(title="The inventory's table", title_justify="left", title_style="dim", box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.title, table.title_justify, table.title_style = "The inventory's table", "left", "dim"
     for name in ("sequence", *(field.name for field in form.fields), "event"):
         table.add_column(name)
     for row in rows:

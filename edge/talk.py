@@ -5,6 +5,7 @@ The dialogue, the decision, the forms' reader and the journal are those of the a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -15,9 +16,12 @@ from edge.agree.orders import StartTimer, StopTimer
 from edge.agree.states import State
 from edge.agree.telling import Manner
 from edge.conversation import Conversation, Render, Stepped, answered
+from edge.interrupted import INTERRUPTED, held, is_for_a_person
 from edge.keep.journal import Journal
-from edge.records import Acoustics, Closing, Reading, Receipt
+from edge.records import Acoustics, Closing, Reading, Receipt, Utterance
 from edge.typed import typed, unspoken
+
+logger = logging.getLogger(__name__)
 
 
 class Talk:
@@ -40,21 +44,42 @@ class Talk:
         return self._conversation.state
 
     def start(self) -> Stepped:
-        """Take up what is open in the journal."""
+        """Take up what is open in the journal; what was typed in vain goes to a person."""
+        for utterance in list(self._journal.unread()):
+            if utterance.typed is not None and utterance.form == self.rules.form.name:
+                self._take_up(utterance, utterance.typed)
         return self._timed(self._conversation.start(self._journal))
 
     def say(self, text: str) -> Stepped:
-        """The operator says it."""
-        return self.hear(typed(text, self.rules))
+        """The operator says it: on disk before it is read."""
+        utterance = unspoken(self.rules.form.name, text)
+        self._journal.begin(utterance)
+        return self._hear(utterance, typed(text, self.rules))
 
     def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
         """The operator said what makes this reading; `acoustics` is how it sounded, where it did."""
-        utterance = unspoken(self.rules.form.name, closing)
+        utterance = unspoken(self.rules.form.name, closing=closing)
+        self._journal.begin(utterance)
+        return self._hear(utterance, reading, acoustics)
+
+    def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
         since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
         known = Circumstances(acoustics, self._journal.standing(self.rules.form.name, since))
-        self._journal.begin(utterance)
+        closing = utterance.segment.closing
         verdict = decide(reading, closing, self.rules, known)
         return self.tell(Heard(utterance.utterance_id, reading, verdict, closing, known))
+
+    def _take_up(self, utterance: Utterance, text: str) -> None:
+        """Conclude what was typed before the program was killed."""
+        reading = typed(text, self.rules)
+        verdict = decide(reading, utterance.segment.closing, self.rules)
+        if is_for_a_person(utterance, reading, verdict, agreed=True):
+            logger.warning(
+                "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
+            )
+            self._journal.put_under_review(utterance.utterance_id, reading, held(verdict), INTERRUPTED)
+        else:
+            self._journal.conclude(utterance.utterance_id, reading, verdict)
 
     def expire(self) -> Stepped:
         """The deadline is reached."""

@@ -21,6 +21,7 @@ from rich.text import Text
 from edge.config import broker_address, load
 from edge.deliver.events import timestamp
 from edge.errors import Misconfigured
+from edge.fitting import show
 from inventory import audit
 from inventory.settings import InventorySettings
 
@@ -35,7 +36,11 @@ EXTRA = {"sqlalchemy", "psycopg"}
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", metavar="FILE", help="Settings file; every key is explained in config/inventory.toml."
+        "--config",
+        "-c",
+        metavar="FILE",
+        readable=False,
+        help="Settings file; every key is explained in config/inventory.toml.",
     ),
 ]
 Database = Annotated[
@@ -62,7 +67,7 @@ class Given:
     database: str | None = None
 
 
-@commands.callback(invoke_without_command=True)
+@commands.callback(invoke_without_command=True, short_help="Apply each entry once, and answer with a receipt.")
 def inventory(
     context: typer.Context,
     config: Config = None,
@@ -85,7 +90,7 @@ def inventory(
         _consume(_settings(config, broker=broker, database=database))
 
 
-@commands.command()
+@commands.command(short_help="Show the entries in the order in which they came.")
 def rows(
     context: typer.Context,
     config: Config = None,
@@ -104,7 +109,7 @@ def rows(
         for row in found:
             typer.echo(json.dumps(_plain(row), ensure_ascii=False))
     else:
-        Console().print(_table(found))
+        show(_table(found))
 
 
 @commands.command()
@@ -124,7 +129,7 @@ def count(context: typer.Context, config: Config = None, database: Database = No
         typer.echo(f"{name:<10}{number:>8}")
 
 
-@audits.command("verify")
+@audits.command("verify", short_help="Is what each device sent still as it was signed?")
 def audit_verify(
     context: typer.Context,
     device: Annotated[
@@ -163,7 +168,7 @@ def _audited(store: Store, of: Progress, keys: Mapping[str, PublicKey] | None) -
         return audit.verify(store, of, keys, lambda done: bar.update(task, completed=done))
 
 
-@commands.command()
+@commands.command(short_help="How far each device has come, and what is missing.")
 def gaps(context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False) -> None:
     """Show how far the events of each device have come, and which are missing.
 
@@ -178,7 +183,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
             told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
             typer.echo(json.dumps(told))
     else:
-        Console().print(_gaps(found))
+        show(_gaps(found))
 
 
 @contextmanager
@@ -228,13 +233,9 @@ def _plain(row: Row) -> dict[str, object]:
 
 def _table(found: list[Row]) -> Table:
     table = _narrow(f"{len(found)} entries")
-    for heading in ("device", "number", "recorded, UTC"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("entry", overflow="fold")
     signed = any(row.operator for row in found)  # where nobody signs on, the room is the entries'
-    if signed:
-        table.add_column("operator", overflow="fold")
-    table.add_column("state", no_wrap=True)
+    for heading in ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state"):
+        table.add_column(heading)
     for row in found:
         values = " ".join(f"{name}={value}" for name, value in row.fields.items())
         table.add_row(
@@ -249,7 +250,7 @@ def _table(found: list[Row]) -> Table:
 
 
 def _narrow(title: str) -> Table:
-    """A table without edges and with one blank between columns, so that values stay whole on 80 columns."""
+    """A table without edges and with one blank between columns: 80 of them, or 60, are soon filled."""
     return Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
@@ -259,7 +260,7 @@ def _gaps(found: list[Progress]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
     table = _narrow(f"{len(found)} devices, {lacking} with a gap")
     for heading in ("device", "handled up to", "missing", "last heard, UTC"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading)
     for progress in found:
         missing = "" if progress.missing is None else "{} to {}".format(*progress.missing)
         table.add_row(

@@ -8,14 +8,13 @@ the two together.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import Layered, Mqtt, Name, shipped
+from edge.config import Layered, Mqtt, Name, shipped, state_place
 
 
 class InventorySettings(Layered):
@@ -41,12 +40,7 @@ class InventorySettings(Layered):
     @property
     def state(self) -> Path:
         """Where the embedded database lies."""
-        if self.state_directory is not None:
-            return self.state_directory
-        # systemd gives a colon-separated list when a unit names several; the first is ours.
-        if given := os.environ.get("STATE_DIRECTORY"):
-            return Path(given.split(":")[0])
-        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dockvoice"
+        return self.state_directory or state_place()
 
     @property
     def database_url(self) -> str:

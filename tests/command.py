@@ -1,11 +1,13 @@
-"""The `dockvoice` command as a user runs it: a process of its own."""
+"""The `dockvoice` command as a user runs it, a process of its own; and what a process answers, line by line."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 DOCKVOICE = [sys.executable, "-m", "edge"]
 
@@ -20,3 +22,10 @@ def started(arguments: Sequence[str | Path], log: Path) -> subprocess.Popen[byte
     """Start the command, its output in `log`; the caller ends it."""
     with log.open("ab") as output:
         return subprocess.Popen([*DOCKVOICE, *map(str, arguments)], stdout=output, stderr=output)
+
+
+def answer(child: subprocess.Popen[str]) -> dict[str, Any]:
+    """The next thing the child says; pytest's own time limit ends a wait for nothing."""
+    assert child.stdout is not None
+    said: dict[str, Any] = json.loads(child.stdout.readline() or '{"ended": true}')
+    return said

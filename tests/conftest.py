@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from edge.agree.decide import Rules
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from tests import shipped
 from tests.postgresql import postgresql
 from tests.standin import standin, standin_process
 
@@ -61,6 +65,15 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 
 
 @pytest.fixture
+def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of systemd's credentials, empty."""
+    directory = tmp_path / "credentials"
+    directory.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
+    return directory
+
+
+@pytest.fixture
 def free_port() -> Iterator[Callable[[], int]]:
     """A port of this machine that nobody listens on, a different one at each call of the fixture's value."""
     with ExitStack() as held:
@@ -79,3 +92,21 @@ def free_port() -> Iterator[Callable[[], int]]:
 def repository() -> Path:
     """The root of the checkout."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def form() -> Form:
+    """The form `pallet-move`, as shipped."""
+    return shipped.form()
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The catalogue, as shipped."""
+    return shipped.catalogue()
+
+
+@pytest.fixture(scope="session")
+def rules(form: Form, catalogue: Catalogue) -> Rules:
+    """What the shipped form and catalogue demand of an entry, by the policy that holds where none is set."""
+    return Rules(form, catalogue)

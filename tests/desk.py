@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -12,7 +13,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from tests.waiting import until
 
 PIECE = 65_536
 ENDED_IN_S = 60
-
+LOOK_S = 0.05
 
 FAINT, BRIGHT_BLACK = 2, 90
 """Of ECMA-48's renditions, one that pyte does not know, and the colour that stands in for it."""
@@ -47,6 +48,7 @@ class Terminal:
         self._screen = Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._looking = Lock()
+        self._hung_up = Event()
         self._person, self._program = pty.openpty()
         self._set_size(columns, lines)
         self.before = termios.tcgetattr(self._program)
@@ -70,9 +72,8 @@ class Terminal:
             self.process.kill()
         self.process.wait()
         os.close(self._program)
-        self._reading.result()
+        self.hang_up()
         self._pool.shutdown()
-        os.close(self._person)
 
     @property
     def lines(self) -> list[str]:
@@ -113,6 +114,14 @@ class Terminal:
         self._set_size(columns, lines)
         self.process.send_signal(signal.SIGWINCH)
 
+    def hang_up(self) -> None:
+        """The window is closed, or the line to it breaks: the kernel tells the program with SIGHUP."""
+        if self._hung_up.is_set():
+            return
+        self._hung_up.set()
+        self._reading.result()
+        os.close(self._person)
+
     def ended(self) -> int:
         """Its exit code, once it has ended and all it wrote was read."""
         code = self.process.wait(ENDED_IN_S)
@@ -127,6 +136,11 @@ class Terminal:
 
     def _read(self) -> None:
         while True:
+            there, _, _ = select.select([self._person], [], [], LOOK_S)
+            if not there:
+                if self._hung_up.is_set():
+                    return
+                continue
             try:
                 written = os.read(self._person, PIECE)
             except OSError:  # nobody has the other end open any more

@@ -90,11 +90,16 @@ def _pactl(server: Server, *words: str) -> str:
     return done.stdout.strip()
 
 
+def declare(server: Server, name: str = DEVICE) -> None:
+    """Give a sink of that name, there or not, a name for PortAudio."""
+    with (Path(server.environment["HOME"]) / ".asoundrc").open("a", encoding="utf-8") as file:
+        file.write(ASOUNDRC.format(name=name))
+
+
 @contextmanager
 def earpiece(server: Server, name: str = DEVICE) -> Iterator[Earpiece]:
     """A speaker for a headset; ends with the block."""
-    with (Path(server.environment["HOME"]) / ".asoundrc").open("a", encoding="utf-8") as file:
-        file.write(ASOUNDRC.format(name=name))
+    declare(server, name)
     listening = Earpiece(server, plug_in(server, name))
     format_ = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=10"]
     command = ["parec", f"--device={name}.monitor", *format_]

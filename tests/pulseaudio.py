@@ -171,6 +171,18 @@ def zeros(samples: int) -> Samples:
     return np.zeros(samples, np.int32)
 
 
+def gated() -> Callable[[int], Samples]:
+    """Half a second of sound, half a second of zeros: a headset whose noise gate closes between words."""
+    given = 0
+
+    def sound(samples: int) -> Samples:
+        nonlocal given
+        given += samples
+        return room(samples) if given // (RATE // 2) % 2 == 0 else zeros(samples)
+
+    return sound
+
+
 def faint(samples: int) -> Samples:
     """The last bit of a converter whose gain is turned down."""
     return CHANCE.integers(-1, 2, samples)

@@ -9,6 +9,7 @@ from typing import Any
 import uuid_utils
 
 from edge.keep.evidence import Evidence
+from edge.keep.journal import Journal
 from edge.records import (
     Because,
     Closing,
@@ -17,6 +18,7 @@ from edge.records import (
     FieldValue,
     Minted,
     NotUnderstood,
+    OutboxRow,
     Outcome,
     Reading,
     Reason,
@@ -70,5 +72,11 @@ def entry(said: Utterance, kept: Evidence) -> Entry:
 
 
 def render(minted: Minted) -> dict[str, Any]:
-    """An event, as small as it may be."""
-    return {"id": minted.event_id, "sequence": minted.sequence, "data": {**FIELDS, "site": "Łódź"}}
+    """An event, as small as it may be, of a device that was given no name."""
+    data = {**FIELDS, "site": "Łódź"}
+    return {"id": minted.event_id, "source": "/sites/site/devices/device", "sequence": minted.sequence, "data": data}
+
+
+def committed(journal: Journal, said: Utterance) -> OutboxRow:
+    """The event of `said`, heard and accepted."""
+    return journal.commit(entry(said, journal.begin(said)), ACCEPT, render)

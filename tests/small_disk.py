@@ -1,4 +1,7 @@
-"""A disk of a few megabytes, of the test's own: a tmpfs in a mount namespace that ends with the process in it."""
+"""A disk of a few megabytes, of the test's own: a tmpfs in a mount namespace that ends with the process in it.
+
+And, where no disk is wanted for it, a journal for which there is no room.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from edge.keep.journal import Journal
 
 _LIFE = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && exec "$3" "$4" "$5" "$2"'
 
@@ -52,3 +57,17 @@ class Ballast:
     def give(self) -> None:
         """Free it."""
         self._path.unlink(missing_ok=True)
+
+
+class full:  # noqa: N801 - reads as what it is: `with full(journal)`
+    """While inside, SQLite finds no room for another page, as on a full disk (SQLITE_FULL)."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._db = journal._db
+
+    def __enter__(self) -> None:
+        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+        self._db.execute(f"PRAGMA max_page_count = {pages}")
+
+    def __exit__(self, *fault: object) -> None:
+        self._db.execute("PRAGMA max_page_count = 1000000")

@@ -5,28 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.answering import (
-    another,
     answer_to,
     answered,
     as_heard,
     confirmed,
     corrected,
     other_identifier,
-    replaced,
     supported,
 )
-from edge.agree.decide import Circumstances
-from edge.agree.drafting import MOST_TRIES, Drafting
+from edge.agree.breaths import astray, continued, cut_off, starts_in_doubt, unconfirmed
+from edge.agree.decide import Circumstances, decide
+from edge.agree.drafting import MOST_TRIES
 from edge.agree.happenings import Heard
 from edge.agree.orders import Drop, Earcon, Note, Order, Sound
 from edge.agree.prompts import Prompt
-from edge.agree.questions import About, Question, marked, proof
+from edge.agree.questions import About, Question, judged, marked, proof
+from edge.agree.states import QUESTIONS
 from edge.agree.telling import heeded
-from edge.forms.spoken import corrects, proves
-from edge.records import Act, Confirmation, Draft, Outcome, Reading, Reason
+from edge.agree.turning import Turning
+from edge.forms.spoken import are_one_number, begins, proves
+from edge.records import Act, Draft, FieldValue, Outcome, Reading, Reason
 
 
-class Asking(Drafting):
+class Asking(Turning):
     """The steps that answer a question."""
 
     def _answers(self, heard: Heard) -> bool:
@@ -40,55 +41,78 @@ class Asking(Drafting):
         return bool(answer_to(self._question.field, heard.reading, self._rules).fields)
 
     def _answer(self, heard: Heard) -> list[Order]:
+        if self._is_rest(heard):
+            self._doubt_what_was_cut()
         match self._about():
             case About.CANCEL:
                 return self._turn_from_cancelling(heard)
-            case About.INSTEAD | About.WRONG | About.ENTRY_RIGHT:
+            case About.INSTEAD:
+                return self._answer_whether(heard)
+            case About.ENTRY_RIGHT if self._is_terminator(heard.reading.words):
+                return self._agree(heard)
+            case About.WRONG | About.ENTRY_RIGHT:
                 return self._answer_about_all(heard)
             case _:
                 return self._answer_about_one(heard)
+
+    def _in_context(self, heard: Heard) -> Heard:
+        """What was heard, judged by what was said before it too: a pause may have cut a number in two."""
+        said = continued(self._before, heard.reading, self._rules)
+        if said is heard.reading:
+            return heard
+        return replace(heard, reading=said, verdict=decide(said, heard.closing, self._rules, heard.known))
+
+    def _remember_said(self, said: Reading) -> None:
+        if said.words:
+            self._before = said.words if self.state in QUESTIONS or not said.fields else ()
+
+    def _is_rest(self, heard: Heard) -> bool:
+        """Whether it begins with a number that answers nothing, or that makes one with what was said before it."""
+        said, name = heard.reading, self._asked().field
+        if not begins(said.words, self._rules.language):
+            return False
+        if are_one_number(self._before, said.words, self._rules.language):
+            return True
+        if said.fields:
+            return astray(said, self._rules) or starts_in_doubt(said, self._rules)
+        return name is None or not answer_to(name, said, self._rules).fields
+
+    def _doubt_what_was_cut(self) -> None:
+        """Ask for what the last words left open: the number they end with may have had an end of its own."""
+        asked, draft = self._asked(), self._doubting(self._open_draft())
+        if draft.act is not Act.CANCEL:
+            self.draft, self._verdict = draft, judged(draft, self._rules)
+        if asked.other is not None:
+            self._question = replace(asked, other=self._doubting(asked.other))
+
+    def _doubting(self, draft: Draft) -> Draft:
+        return replace(draft, reading=unconfirmed(draft.reading, cut_off(draft.reading, self._before, self._rules)))
 
     def _answer_about_one(self, heard: Heard) -> list[Order]:
         draft, name = self._open_draft(), str(self._asked().field)
         sound = Circumstances(heard.known.acoustics)
         said = as_heard(answer_to(name, heard.reading, self._rules), sound, self._rules)
-        if not said.fields:
-            return [heeded(heard, Reason.ANSWER), *self._ask_again()]
+        if not said.fields or (name not in said.fields and astray(said, self._rules)):
+            return self._unanswered(heard)
         if name not in said.fields or other_identifier(_but(draft.reading, name), said, self._rules):
             if heard.verdict.outcome is Outcome.ACCEPT:
                 return self._anew(heard)
-            if heard.reading.act is Act.AMEND:
+            if heard.reading.act is Act.AMEND and self._takes_back(heard):
                 return self._instead(heard, corrected(draft, said.fields, heard.utterance_id))
+        if name in said.fields and self._is_doubtful(heard, said.fields[name].value):
+            said = unconfirmed(said, [name])
         was_no = self._asked().prompt is not None  # asked again, since what was offered was not meant
         return self._answered(heard, answered(draft, name, said, heard, self._rules, correcting=was_no))
 
+    def _is_doubtful(self, heard: Heard, value: FieldValue | None) -> bool:
+        """Whether the answer is neither of the values that were offered, or may be the end of a number cut in two."""
+        asked, bare = self._asked(), not heard.reading.fields and not self._takes_back(heard)
+        if asked.candidates:
+            return value not in asked.candidates and (asked.about is About.CHOICE or bare)
+        return bare and asked.field in cut_off(self._open_draft().reading, self._before, self._rules)
+
     def _answered(self, heard: Heard, draft: Draft) -> list[Order]:
         return [heeded(heard, Reason.ANSWER), *self._consider(draft, self._judged(draft, heard), heard)]
-
-    def _answer_about_all(self, heard: Heard) -> list[Order]:
-        """A correction in the place of a yes or a no, or a new sentence."""
-        said, draft = self._said_by(heard), self._open_draft()
-        if not said.fields:
-            if len(said.words) == 1 and self._terminated(said.words):
-                return self._agree(heard)
-            return [heeded(heard, Reason.ANSWER), *self._ask_again()]
-        if heard.verdict.outcome is Outcome.ACCEPT:
-            if another(draft.reading, said, self._rules) and not corrects(said.words, self._rules.language):
-                return self._anew(heard)
-            return self._instead(heard, replaced(draft, said, heard.utterance_id))
-        return self._instead(heard, corrected(draft, said.fields, heard.utterance_id))
-
-    def _anew(self, heard: Heard) -> list[Order]:
-        """Another whole sentence in the place of an answer: the open one goes to a person, this one goes on."""
-        return [*self._set_aside(), *self._begin(heard)]
-
-    def _turn_from_cancelling(self, heard: Heard) -> list[Order]:
-        """The operator goes on with something else: the last entry stays."""
-        if heard.verdict.outcome not in {Outcome.ACCEPT, Outcome.ASK} and not heard.reading.fields:
-            return [heeded(heard, Reason.ANSWER), *self._ask_again()]
-        dropped = Drop(self._open_draft())
-        self._close()
-        return [dropped, *(self._amend(heard) if heard.reading.act is Act.AMEND else self._begin(heard))]
 
     def _drop(self, heard: Heard) -> list[Order]:
         """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes."""
@@ -115,8 +139,13 @@ class Asking(Drafting):
                 )
             case About.INSTEAD if asked.other is not None:
                 correction = corrected(draft, asked.other.reading.fields, asked.other.utterance_id)
+                for support in asked.other.support:
+                    correction = supported(correction, support)
                 said = Note(asked.other.utterance_id, asked.other.reading, noted.verdict)
                 return [noted, said, *self._consider(correction, self._judged(correction, heard), heard)]
+            case About.CANCEL if self._standing(draft.replaces) is None:  # it was refused while this was asked
+                self._close()
+                return [noted, Drop(draft), *self._give_up_last()]
             case About.CANCEL:
                 self.draft = supported(draft, heard.utterance_id)
                 return [noted, *self._commit(), self._say(Prompt.CANCELLED)]
@@ -130,9 +159,7 @@ class Asking(Drafting):
             case About.FIELD_RIGHT:
                 return [noted, *self._ask(Question(About.FIELD, asked.field, prompt=Prompt.ASK_FIELD))]
             case About.INSTEAD if asked.other is not None:
-                other = asked.other
-                verdict = replace(self._judged(other, heard), confirm=Confirmation.READBACK)
-                return [noted, *self._commit(), *self._consider(other, verdict, None)]
+                return [noted, *self._alone(asked.other, heard)]
             case About.CANCEL:
                 dropped = Drop(self._open_draft())
                 self._close()

@@ -7,6 +7,7 @@ by the shortest question that settles it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ class Circumstances:
 
     acoustics: Acoustics | None = None
     """None where the sound was not measured, or is not all that the reading rests on."""
-    recent: tuple[Mapping[str, FieldValue], ...] = ()
+    recent: tuple[Mapping[str, FieldValue], ...] = dataclasses.field(default=(), repr=False)
     """The fields of the entries recorded within `Policy.double_count_minutes`."""
 
 
@@ -204,9 +205,9 @@ def _known(field: FormField, value: FieldValue, catalogue: Catalogue) -> bool:
 
 
 def _implausible(field: FormField, said: FieldReading, rules: Rules) -> Reason | None:
-    if not rules.demands.asks_unusual or not isinstance(said.value, int) or field.usual is None:
+    if not rules.demands.asks_unusual or said.value is None:
         return None
-    return None if said.value in field.usual else Reason.UNUSUAL
+    return None if field.is_usual(said.value) else Reason.UNUSUAL
 
 
 def _recorded_already(values: Mapping[str, FieldValue], rules: Rules, known: Circumstances) -> str | None:

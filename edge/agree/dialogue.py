@@ -22,7 +22,7 @@ from edge.agree.states import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.telling import Manner, heeded, repeated
 from edge.forms.spoken import command
 from edge.forms.spoken.language import fold
-from edge.records import Act, Outcome, Reason, Verdict
+from edge.records import Act, Draft, Outcome, Reason, Verdict
 
 MOST_EXTENSIONS = 3
 """So often a deadline is put off because somebody begins to speak; noise must not do so for ever."""
@@ -34,11 +34,13 @@ class Dialogue(Asking):
     def __init__(self, rules: Rules, manner: Manner | None = None) -> None:
         """`manner` is how the site wants it; None: as is usual."""
         super().__init__(rules, manner or Manner())
+        self.told_at: float | None = None
+        """When the device began to say what it said last, on the driver's clock; None where that is not known."""
         self._extensions = 0
         self._waiting = False
         self._on_speech: Mapping[Step, Callable[[Heard], list[Order]]] = {
             Step.NOTE: self._note,
-            Step.BEGIN: self._begin,
+            Step.BEGIN: self._said_whole,
             Step.NEXT: self._next,
             Step.CORRECT: self._correct,
             Step.AMEND: self._amend,
@@ -89,21 +91,36 @@ class Dialogue(Asking):
     def take(self, happening: Happening) -> list[Order]:
         """What is to be done about `happening`, in order."""
         before, question = self.state, self._question
-        event = event_of(happening, self._rules)
-        if event is Event.NOISE and isinstance(happening, Heard) and self._answers(happening):
-            event = Event.UNCLEAR
+        if isinstance(happening, Heard):
+            happening = self._in_context(happening)
+        event = self._event(happening)
         step = TABLE[self.state][event]
         orders = self._on_speech[step](happening) if isinstance(happening, Heard) else self._on_news[step](happening)
         changed = (before, question) != (self.state, self._question)
         if isinstance(happening, Heard) and event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
             asks = changed and self.state in QUESTIONS
             orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
+        if isinstance(happening, Heard):
+            self._remember_said(happening.reading)
         over = isinstance(happening, Heard | Deadline)
         self._interrupted = event is Event.SPEAKING or (self._interrupted and not over)
         if self.state is State.IDLE and not self._interrupted:
             orders += self._tell_news()
         self._speaking = next((order for order in reversed(orders) if isinstance(order, Say)), self._speaking)
         return [*orders, *self._timer(event, changed=changed)]
+
+    def _event(self, happening: Happening) -> Event:
+        """The column of the table: talk that answers a question is none; a yes said too early is noise."""
+        event = event_of(happening, self._rules)
+        if not isinstance(happening, Heard):
+            return event
+        if event is Event.NOISE:
+            return Event.UNCLEAR if self._answers(happening) else event
+        return Event.NOISE if event is Event.YES and self._is_early(happening) else event
+
+    def _is_early(self, heard: Heard) -> bool:
+        """Whether it was said before what it would agree to: nobody says yes to what he has not heard."""
+        return heard.began is not None and self.told_at is not None and heard.began < self.told_at
 
     def _timer(self, event: Event, *, changed: bool) -> list[Order]:
         """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not."""
@@ -165,20 +182,35 @@ class Dialogue(Asking):
         self.operator, self.owed = started.operator, started.owed
         self.last = self._own(started.last)
         self.state = State.SIGNED_OFF if self._manner.operators and not self.operator else State.IDLE
-        draft = started.draft
+        self._turned_down |= started.turned_down
         if self.last is not None and self.last.refused:
             self._refused.add(self.last.event_id)
-        if draft is not None and draft.act is Act.CANCEL:
-            if self.last is None or self._standing(self.last) != draft.replaces:
-                return [Drop(draft)]
-            self.draft, self._verdict = draft, Verdict(Outcome.ACCEPT, (), {})
-            return self._ask(Question(About.CANCEL, fields=self.last.fields))
-        if draft is not None:
-            orders = self._consider(draft, judged(draft, self._rules), None)
-            return self._ask(replace(self._whole(), prompt=Prompt.RESTORED)) if self.state is State.HELD else orders
+        if started.draft is not None:
+            return self._take_up(started.draft)
         if self.state is State.SIGNED_OFF:
             return [self._say(Prompt.SIGN_ON_FIRST)]
         return []
+
+    def _take_up(self, draft: Draft) -> list[Order]:
+        if draft.form != self._rules.form.name:
+            return self._put_by(draft)
+        if draft.act is Act.CANCEL:
+            if self.last is None or self._standing(self.last.event_id) != self._standing(draft.replaces):
+                return [Drop(draft)]
+            self.draft, self._verdict = draft, Verdict(Outcome.ACCEPT, (), {})
+            return self._ask(Question(About.CANCEL, fields=self.last.fields))
+        if self._names_another(draft):
+            return self._ask_which(draft, judged(draft, self._rules))
+        orders = self._consider(draft, judged(draft, self._rules), None)
+        return self._ask(replace(self._whole(), prompt=Prompt.RESTORED)) if self.state is State.HELD else orders
+
+    def _put_by(self, draft: Draft) -> list[Order]:
+        """To a person with a draft of another form: nothing of it can be asked in the words of this one."""
+        values = {name: said.value for name, said in draft.reading.fields.items() if said.value is not None}
+        self.draft, self._verdict, state = draft, Verdict(Outcome.HOLD, (), values), self.state
+        orders = self._park()
+        self.state = state
+        return orders
 
     def _let_go(self) -> list[Order]:
         if self.draft is None:

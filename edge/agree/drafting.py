@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.answering import another, as_heard, corrected, other_identifier, replaced
+from edge.agree.answering import as_heard
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.happenings import Heard
 from edge.agree.orders import Commit, Drop, Earcon, Note, Order, Park, Say, Sound
@@ -12,9 +12,9 @@ from edge.agree.prompts import Prompt
 from edge.agree.questions import About, Question, judged, question, worded
 from edge.agree.states import QUESTIONS, State
 from edge.agree.telling import Manner, Telling, heeded
-from edge.forms.spoken import corrects
+from edge.forms.spoken import cue
 from edge.forms.spoken.language import fold
-from edge.records import Act, Because, Confirmation, Draft, LastEntry, Outcome, Reading, Reason, Verdict, Word
+from edge.records import Act, Confirmation, Draft, Outcome, Reading, Reason, Verdict, Word
 
 MOST_TRIES = 3
 """So many answers to one question that answer nothing, and a person must look at it."""
@@ -34,6 +34,8 @@ class Drafting(Telling):
         self._tries = 0
         self._doubted = False
         self._challenges = 0
+        self._before: tuple[Word, ...] = ()
+        """What was said last, where it may have been cut off in the middle of an entry."""
 
     @property
     def question(self) -> Question | None:
@@ -50,82 +52,30 @@ class Drafting(Telling):
         kept = replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
         return [Note(heard.utterance_id, heard.reading, kept), *self._consider(draft, verdict, heard)]
 
-    def _next(self, heard: Heard) -> list[Order]:
-        """A whole sentence while another entry is held: the next one, unless it takes that one back."""
-        draft = self._open_draft()
-        if corrects(heard.reading.words, self._rules.language) or not another(
-            draft.reading, heard.reading, self._rules
-        ):
-            return self._instead(heard, replaced(draft, self._said_by(heard), heard.utterance_id))
-        # Held in any case: a step commits one entry.
-        sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
-        return [*self._commit(), *self._begin(sure)]
-
-    def _correct(self, heard: Heard) -> list[Order]:
-        draft = self._open_draft()
-        said = self._said_by(heard)
-        if said.act is not Act.AMEND and other_identifier(draft.reading, said, self._rules):
-            other = Draft(heard.utterance_id, draft.form, replace(said, act=Act.RECORD), self._who)
-            values = {name: one.value for name, one in said.fields.items() if one.value is not None}
-            asked = Question(About.INSTEAD, fields=values, other=other)
-            # In review until it is answered what it was meant for: no end of this question may lose it.
-            kept = Note(heard.utterance_id, heard.reading, heard.verdict)
-            return [kept, Park(heard.utterance_id, UNANSWERED, values), *self._ask(asked)]
-        return self._instead(heard, corrected(draft, said.fields, heard.utterance_id))
-
     def _instead(self, heard: Heard, draft: Draft) -> list[Order]:
         return [heeded(heard, Reason.ANSWER), *self._consider(draft, self._judged(draft, heard), heard)]
+
+    def _takes_back(self, heard: Heard) -> bool:
+        """Whether it surely takes something back, for a breath may sound like a "no"."""
+        said = heard.reading
+        cues, least = cue(said.words, self._rules.language), self._rules.demands.uncalibrated
+        return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
     def _judged(self, draft: Draft, heard: Heard) -> Verdict:
         """The verdict on the draft. That the thing is recorded already which it is a correction of says nothing."""
         recent = heard.known.recent
-        mends = self._mending is not None and self._mending[0] == draft.utterance_id
-        if self.last is not None and (draft.replaces is not None or mends):
+        if self.last is not None and self._is_of_last(draft):
             names, before = [one.name for one in self._rules.form.fields if one.identifier], self.last.fields
             recent = tuple(one for one in recent if any(one.get(name) != before.get(name) for name in names))
         return judged(draft, self._rules, Circumstances(recent=recent))
 
+    def _is_of_last(self, draft: Draft) -> bool:
+        """Whether it takes the place of the last entry."""
+        return draft.replaces is not None or (self._mending is not None and self._mending[0] == draft.utterance_id)
+
     def _said_by(self, heard: Heard) -> Reading:
         """What was said, with the doubts that come of how it sounded."""
         return as_heard(heard.reading, Circumstances(heard.known.acoustics), self._rules)
-
-    def _amend(self, heard: Heard) -> list[Order]:
-        """A correction while nothing is open: of the last entry. If the inventory refused that, it is recorded anew."""
-        if self.last is None:
-            return [heeded(heard, Reason.ANSWER), self._say(Prompt.NOTHING_TO_CORRECT)]
-        before, said = self.last.draft.reading, self._said_by(heard)
-        draft = self._of_last(self.last, replace(before, fields={**before.fields, **said.fields}), heard)
-        return self._first(heard, draft, self._judged(draft, heard))
-
-    def _object(self, heard: Heard) -> list[Order]:
-        """A "no" that came too late for the undo window: what was recorded over it may be wrong."""
-        if self.last is None:
-            return [heeded(heard, Reason.ANSWER)]
-        self.draft = self._of_last(self.last, self.last.draft.reading, heard)
-        held = Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {})
-        told = Say(Prompt.LAST_REFUSED if self.last.refused else Prompt.LAST_ENTRY, self.last.fields)
-        return [Note(heard.utterance_id, heard.reading, held), told, *self._ask(Question(About.WRONG))]
-
-    def _of_last(self, last: LastEntry, reading: Reading, heard: Heard) -> Draft:
-        """A draft that takes the place of the last entry: where the inventory refused that, an entry of its own."""
-        standing = self._standing(last)
-        if last.refused:
-            self._mending = heard.utterance_id, last.event_id
-        return Draft(
-            utterance_id=heard.utterance_id,
-            form=self._rules.form.name,
-            reading=reading,
-            operator=self._who,
-            act=Act.RECORD if standing is None else Act.AMEND,
-            replaces=standing,
-            agreed=last.draft.agreed,
-            proved=last.draft.proved,
-        )
-
-    def _standing(self, last: LastEntry) -> str | None:
-        """The event that the inventory has of it: where it refused a correction, the one that was to be corrected."""
-        standing = last.draft.replaces if last.refused else last.event_id
-        return None if standing in self._refused else standing
 
     def _consider(self, draft: Draft, verdict: Verdict, heard: Heard | None) -> list[Order]:
         """Ask the next question about the draft, or hold it, or commit what is so sure that nobody need hear it."""
@@ -143,33 +93,17 @@ class Drafting(Telling):
 
     def _commit(self) -> list[Order]:
         verdict = self._verdict or judged(self._open_draft(), self._rules)
-        commit = Commit(self._open_draft(), replace(verdict, outcome=Outcome.ACCEPT))
+        commit = Commit(self._of_what_stands(self._open_draft()), replace(verdict, outcome=Outcome.ACCEPT))
         self._close()
         return [commit]
 
-    def _take_back(self, heard: Heard) -> list[Order]:
-        """Cancel the last entry, which is published: it takes a yes. One that was refused is given up at once."""
-        if self.last is None:
-            return [heeded(heard, Reason.ANSWER), self._say(Prompt.NOTHING_TO_CANCEL)]
-        standing = self._standing(self.last)
-        if standing is None:
-            self._refused.discard(self.last.event_id)
-            self.last = None
-            return [heeded(heard, Reason.ANSWER), self._say(Prompt.DROPPED)]
-        if self.last.refused:
-            self._mending = heard.utterance_id, self.last.event_id
-        self.draft = Draft(
-            heard.utterance_id,
-            self._rules.form.name,
-            heard.reading,
-            self._who,
-            act=Act.CANCEL,
-            replaces=standing,
-        )
-        self._verdict = Verdict(Outcome.ACCEPT, (), {})
-        held = replace(self._verdict, outcome=Outcome.HOLD)
-        asked = Question(About.CANCEL, fields=self.last.fields)
-        return [Note(heard.utterance_id, heard.reading, held), *self._ask(asked)]
+    def _of_what_stands(self, draft: Draft) -> Draft:
+        """The draft, in the place of what the inventory has: it may have refused meanwhile what was to be replaced."""
+        if draft.replaces is None or draft.replaces not in self._turned_down:
+            return draft
+        self._mending = draft.utterance_id, draft.replaces
+        standing = self._standing(draft.replaces)
+        return replace(draft, replaces=standing, act=Act.RECORD if standing is None else draft.act)
 
     def _due(self) -> list[Order]:
         """The undo window is over. What nobody understood in it may have been "no": then silence is no consent."""
@@ -199,6 +133,10 @@ class Drafting(Telling):
         if self._tries >= MOST_TRIES or self._question is None:
             return self._park()
         return [Sound(Earcon.NOT_UNDERSTOOD), self._told(worded(self._question))]
+
+    def _unanswered(self, heard: Heard) -> list[Order]:
+        """What was said answers nothing."""
+        return [heeded(heard, Reason.ANSWER), *self._ask_again()]
 
     def _lapse(self) -> list[Order]:
         if self._lapsed or self._question is None:
@@ -244,3 +182,6 @@ class Drafting(Telling):
 
     def _terminated(self, words: tuple[Word, ...]) -> bool:
         return bool(words) and fold(words[-1].text).strip(".,;:!? ") == self._rules.form.terminator
+
+    def _is_terminator(self, words: tuple[Word, ...]) -> bool:
+        return len(words) == 1 and self._terminated(words)

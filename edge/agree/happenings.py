@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.states import Event
+from edge.forms.spoken import cue
 from edge.records import (
     Act,
     Closing,
@@ -47,6 +48,8 @@ class Heard:
     verdict: Verdict
     closing: Closing = Closing.PAUSE
     known: Circumstances = NOTHING_KNOWN
+    began: float | None = None
+    """When the operator began to say it, on the driver's clock; None where that is not known."""
 
     def event(self, rules: Rules) -> Event:
         """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
@@ -57,7 +60,8 @@ class Heard:
             return Event.INDISTINCT
         if said.act is Act.RECORD or said.not_understood is not None:
             return _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
-        if said.act is not Act.AMEND and any(word.confidence < rules.demands.uncalibrated for word in said.words):
+        heeded = cue(said.words, rules.language) if said.act is Act.AMEND else said.words
+        if any(word.confidence < rules.demands.uncalibrated for word in heeded):
             return Event.UNCLEAR
         if said.command is None:
             return _ACTS.get(said.act, Event.UNCLEAR)
@@ -98,8 +102,10 @@ class Answered:
     """What the inventory said to an event of this device."""
 
     receipt: Receipt
-    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """Those of its entry; of a cancellation those of the entry that was to be cancelled."""
+    replaces: str | None = None
+    """The event that it was to amend or cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,9 @@ class Started:
     operator: str | None = None
     last: LastEntry | None = None
     owed: int = 0
+    turned_down: Mapping[str, str | None] = field(default_factory=dict)
+    """Of the last entry and those it replaces one after the other, each that the inventory turned down, with the one
+    that it was to replace."""
 
 
 Happening = Heard | Speaking | Deadline | Committed | Answered | Link | Hardware | Started

@@ -40,6 +40,9 @@ QUIET_LOOK_S = 0.05
 STUCK_S = 2.0
 """No sound taken for so long, on a stream that is open: the device is gone, or asleep."""
 
+LOST_S = 10.0
+"""A device that was lost is tried for so long as if it was there: after that it is not only a plug or a server."""
+
 OPENING_S = 5.0
 """A device that stood idle takes its first sound some seconds late."""
 
@@ -76,6 +79,10 @@ class Loudspeaker:
     def is_open(self) -> bool:
         """Whether a device takes sound."""
         return self._stream is not None
+
+    async def is_heard(self) -> bool:
+        """Whether there is somewhere to be heard: a device takes sound, and it is none that swallows all."""
+        return self.is_open and not await asyncio.to_thread(self._outlet.leads_nowhere)
 
     @property
     def quiet(self) -> bool:
@@ -131,12 +138,14 @@ class Loudspeaker:
         self._outlet = Outlet()
 
     async def keep_open(self) -> None:
-        """Open the device again whenever it is lost, until cancelled; then close it."""
+        """Open the device again whenever it is lost. Returns when it is gone; when cancelled, the device is closed."""
+        lost_s = 0.0
         try:
-            while True:
+            while lost_s < LOST_S:
                 await asyncio.sleep(LOOK_EVERY_S)
                 if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_elsewhere():
                     await self._again()
+                lost_s = 0.0 if self.is_open else lost_s + LOOK_EVERY_S
         finally:
             stream, self._stream = self._stream, None
             if stream is not None:

@@ -39,7 +39,7 @@ class Park:
 
     utterance_id: str
     why: str
-    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """What stands of it so far."""
 
 
@@ -66,13 +66,13 @@ class Say:
     """
 
     prompt: Prompt
-    fields: Mapping[str, FieldValue] = field(default_factory=dict)
-    slots: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
+    slots: Mapping[str, str] = field(default_factory=dict, repr=False)
     priority: bool = False
     """Cannot be talked over."""
     asked: str | None = None
     """The field that is asked for, where the prompt asks for one."""
-    candidates: tuple[FieldValue, ...] = ()
+    candidates: tuple[FieldValue, ...] = field(default=(), repr=False)
     """The values of that field that are offered."""
 
 

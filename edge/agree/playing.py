@@ -49,7 +49,7 @@ class Phrase:
 
     rank: Rank
     number: int
-    waiting: deque[Samples] = field(default_factory=deque)
+    waiting: deque[Samples] = field(default_factory=deque, repr=False)
     whole: bool = False
     """No more sound follows."""
     began: bool = False

@@ -65,9 +65,9 @@ class Question:
 
     about: About
     field: str | None = None
-    candidates: tuple[FieldValue, ...] = ()
+    candidates: tuple[FieldValue, ...] = dataclasses.field(default=(), repr=False)
     """The values that "yes", or a choice, is about."""
-    fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict)
+    fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)
     """What is read back with it."""
     check: int = 0
     """Which of the place's check digits are asked for, counted from 0."""

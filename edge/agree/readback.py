@@ -105,7 +105,7 @@ class Readback:
 
     def _plain(self, field: FormField, value: FieldValue) -> Clauses:
         """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
-        shown = self._spelt(str(value)) if field.spoken in SPELT else str(value)
+        shown = self._spelt(str(value)) if field.spoken in SPELT else field.called(str(value), self._language.code)
         before, after = VALUE.split(self._template(field, value), maxsplit=1)
         if field.spoken in SPELT and before.strip():
             return before.strip(), f"{shown}{after}".strip()

@@ -66,6 +66,11 @@ class Telling:
         """How many events are owed to the inventory."""
         self._refused: set[str] = set()
         """The events that the inventory turned down and that nothing has taken the place of."""
+        self._turned_down: dict[str, str | None] = {}
+        """Every event that it turned down, with the one that it was to replace: what has taken its place may be turned
+        down in its turn."""
+        self._cancelled: tuple[str, LastEntry | None] | None = None
+        """The last cancellation, and what was the last entry before it."""
         self._mending: tuple[str, str] | None = None
         """The utterance whose entry is to take the place of a refused one, and the event of that."""
         self._news: deque[Say] = deque()
@@ -157,15 +162,34 @@ class Telling:
     def _remember(self, committed: Committed) -> list[Order]:
         self.owed += 1
         entry = committed.entry
+        if entry.draft.act is Act.CANCEL:
+            self._cancelled = entry.event_id, self.last
         self.last = self._own(None if entry.draft.act is Act.CANCEL else entry)
-        self._refused.discard(entry.draft.replaces or "")
+        if entry.draft.replaces is not None:
+            self._refused = {one for one in self._refused if self._standing(one) != entry.draft.replaces}
         if self._mending is not None and self._mending[0] == entry.draft.utterance_id:
-            self._refused.discard(self._mending[1])
+            self._give_up_on(self._mending[1])
         return [Sound(Earcon.STORED)]
 
+    def _give_up_on(self, refused: str | None) -> None:
+        """Something has taken the place of a refused event, and so of what that was to replace; or nothing will."""
+        while refused is not None:
+            self._refused.discard(refused)
+            refused = self._turned_down.get(refused)
+
+    def _standing(self, event_id: str | None) -> str | None:
+        """The event that the inventory has: from one that it turned down, back to what that was to replace."""
+        while event_id is not None and event_id in self._turned_down:
+            event_id = self._turned_down[event_id]
+        return event_id
+
     def _own(self, last: LastEntry | None) -> LastEntry | None:
-        """The entry, if it is of whoever speaks now: nobody corrects or cancels another's by saying "no"."""
-        return last if last is not None and last.draft.operator == self._who else None
+        """The entry, if it is of whoever speaks now: nobody corrects or cancels another's by saying "no".
+
+        And if it is of this form: what corrects it could not be read in the words of another.
+        """
+        ours = last is not None and (last.draft.operator, last.draft.form) == (self._who, self._rules.form.name)
+        return last if ours else None
 
     def _count(self, answered: Answered) -> list[Order]:
         self.owed = max(0, self.owed - 1)
@@ -173,7 +197,10 @@ class Telling:
         if not receipt.turned_down:
             return []
         self._refused.add(receipt.event_id)
-        if self.last is not None and self.last.event_id == receipt.event_id:
+        self._turned_down[receipt.event_id] = answered.replaces
+        if self.last is None and self._cancelled is not None and self._cancelled[0] == receipt.event_id:
+            self.last = self._own(self._cancelled[1])  # there is still something to cancel
+        if self.last is not None and self.last.event_id in self._turned_down:
             self.last = replace(self.last, refused=True)
         return []
 

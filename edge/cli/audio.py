@@ -17,14 +17,14 @@ import uuid_utils
 from rich.box import SIMPLE_HEAD
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from edge.agree.decide import decide
 from edge.assembly import Parts, assemble, reading
 from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
-from edge.cli.output import line, show
+from edge.cli.output import line
 from edge.config import Settings
 from edge.errors import Unavailable
+from edge.fitting import show
 from edge.hear.advice import advice
 from edge.hear.capture import Device, NotOpened, device_named, devices, unopened
 from edge.hear.ear import listen
@@ -45,12 +45,14 @@ SHOWN_EVERY = SAMPLE_RATE // 10
 PLAIN_EVERY = SAMPLE_RATE
 """A line a second."""
 
-Seconds = Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds; unset: with Ctrl-C.")]
+Seconds = Annotated[
+    float | None, typer.Option(min=0.1, metavar="SECONDS", help="End by itself after so long; unset: with Ctrl-C.")
+]
 
 commands = typer.Typer(no_args_is_help=True, help="The sound devices, their level, and a self test.")
 
 
-@commands.command("list", epilog=EXIT_CODES)
+@commands.command("list", short_help="The devices to listen to, and which one is chosen.", epilog=EXIT_CODES)
 def list_devices(config: Config = None, as_json: AsJson = False) -> None:
     """Show the devices one can listen to, and which one the settings choose."""
     wanted = settings(config).hear.device
@@ -63,17 +65,14 @@ def list_devices(config: Config = None, as_json: AsJson = False) -> None:
         for one in found:
             line(json.dumps(_device(one, chosen)))
         return
-    table = Table("", "number", "name", "rate", "channels", box=SIMPLE_HEAD)
-    for one in found:
-        mark = "→" if one.index == chosen else ""
-        table.add_row(mark, str(one.index), Text(one.name), f"{one.rate:,} Hz", str(one.channels))
-    show(table)
+    if found:
+        show(_table(found, chosen))
     line(_which(wanted, chosen, found))
     if sources := _sources():
         line(f"The sound server's sources, for hear.source: {', '.join(sources)}")
 
 
-@commands.command("level", epilog=EXIT_CODES)
+@commands.command("level", short_help="How loud the microphone is, and what is wrong with it.", epilog=EXIT_CODES)
 def show_level(
     config: Config = None,
     seconds: Seconds = None,
@@ -97,11 +96,11 @@ def show_level(
                 sys.stdout.flush()
 
 
-@commands.command("test", epilog=EXIT_CODES)
+@commands.command("test", short_help="Say a sentence: hear it, and see how it was read.", epilog=EXIT_CODES)
 def self_test(
     config: Config = None,
     form: FormName = None,
-    seconds: Annotated[float, typer.Option(min=1, help="How long to wait for a sentence.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for a sentence.")] = 20.0,
     playback: Annotated[bool, typer.Option(help="Play back what was heard.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -199,6 +198,14 @@ def _device(one: Device, chosen: int | None) -> dict[str, Any]:
     }
 
 
+def _table(found: list[Device], chosen: int | None) -> Table:
+    table = Table("", "number", "name", "rate", "channels", box=SIMPLE_HEAD)
+    for one in found:
+        mark = "→" if one.index == chosen else ""
+        table.add_row(mark, str(one.index), one.name, f"{one.rate:,} Hz", str(one.channels))
+    return table
+
+
 def _which(wanted: str | int | None, chosen: int | None, found: list[Device]) -> str:
     if not found:
         return "There is no device to listen to: connect one."
@@ -219,8 +226,11 @@ def _microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Mic
     try:
         device_named(hear.device)
     except NotOpened as why:
-        raise unopened(f"hear.device = {hear.device!r}", why) from None
-    return Microphone(hear.device, watch.stall_s, tell, zeros_s=watch.zeros_s, source=hear.source)
+        named = "the default microphone" if hear.device is None else f"hear.device = {hear.device!r}"
+        raise unopened(named, why) from None
+    return Microphone(
+        hear.device, watch.stall_s, tell, zeros_s=watch.zeros_s, gated_s=watch.gated_zeros_s, source=hear.source
+    )
 
 
 def _first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Segment | None:

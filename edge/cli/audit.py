@@ -26,7 +26,7 @@ from edge.keep.rows import Trailed
 commands = typer.Typer(help="Show that nothing on record was changed afterwards.", no_args_is_help=True)
 
 
-@commands.command("verify", epilog=EXIT_CODES)
+@commands.command("verify", short_help="Was anything on record changed since?", epilog=EXIT_CODES)
 def audit_verify(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """Follow the journal's events from the first one: links, signatures, gaps, readings, recordings.
 
@@ -48,7 +48,7 @@ def audit_verify(config: Config = None, state: State = None, as_json: AsJson = F
         raise typer.Exit(1)
 
 
-@commands.command("key", epilog=EXIT_CODES)
+@commands.command("key", short_help="The device's public key, and the key's id.", epilog=EXIT_CODES)
 def audit_key(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """The device's public key and its id, for whoever checks the device's events.
 
@@ -59,13 +59,13 @@ def audit_key(config: Config = None, state: State = None, as_json: AsJson = Fals
     line(json.dumps({"keyid": key.keyid, "public_key": pem}) if as_json else f"{key.keyid}\n{pem.rstrip()}")
 
 
-@commands.command("export", epilog=EXIT_CODES)
+@commands.command("export", short_help="Write events and all that proves them into a ZIP file.", epilog=EXIT_CODES)
 def audit_export(
     event_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[EVENT_ID]...", help="Which; `dockvoice queue list --json` has them.")
+        list[str] | None, typer.Argument(metavar="EVENT_ID", help="Which; `dockvoice queue list --json` has them.")
     ] = None,
     *,
-    file: Annotated[Path, typer.Argument(help="The ZIP file to make; none may be there yet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The ZIP file to make; none may be there yet.")],
     every: Annotated[bool, typer.Option("--all", help="All events, instead of some by id.")] = False,
     config: Config = None,
     state: State = None,

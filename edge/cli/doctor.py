@@ -10,11 +10,13 @@ from collections.abc import Iterable
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from edge.checks import checks
 from edge.cli.options import AsJson, Broker, Config, State, settings
-from edge.cli.output import line, show
+from edge.cli.output import line
 from edge.errors import Misconfigured, Unavailable
+from edge.fitting import show
 from edge.understand.panel.membership import local_day
 from edge.watch.doctor import Finding, Level, examine, failed, worst
 
@@ -28,7 +30,10 @@ WORD = {Level.WELL: "well", Level.WARNING: "warning", Level.FAILED: "FAILED"}
 commands = typer.Typer()
 
 
-@commands.command(epilog="Exit codes: 0 all is well; 1 a warning; 69 something does not work; 2 wrong usage.")
+@commands.command(
+    short_help="What is wrong with this installation, and what to do.",
+    epilog="Exit codes: 0 all is well; 1 a warning; 69 something does not work; 2 wrong usage.",
+)
 def doctor(config: Config = None, broker: Broker = None, state: State = None, as_json: AsJson = False) -> None:
     """Look at everything this installation needs, and say what to do about what is wrong.
 
@@ -60,5 +65,5 @@ def _tell(findings: Iterable[Finding], *, as_json: bool) -> None:
     table = Table("check", "", "found, and what to do", box=SIMPLE_HEAD)
     for one in findings:
         todo = "" if one.todo is None else f"\n→ {one.todo}"
-        table.add_row(one.what, f"[{STYLE[one.level]}]{WORD[one.level]}[/]", f"{one.found}{todo}".replace("[", "\\["))
+        table.add_row(one.what, Text(WORD[one.level], style=STYLE[one.level]), f"{one.found}{todo}")
     show(table)

@@ -16,9 +16,10 @@ import typer
 from edge import tables
 from edge.cli.counted import counted
 from edge.cli.options import EXIT_CODES, AsJson, Config, Interpreters, ModeName, Second, ratios, seats, settings
-from edge.cli.output import line, log_warnings, show
+from edge.cli.output import line, log_warnings
 from edge.config import PolicyName, Settings
-from edge.errors import UnreadableInput
+from edge.errors import StorageFailed, UnreadableInput
+from edge.fitting import show
 from edge.measure.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
 from edge.measure.evaluate import evaluate as evaluated
 from edge.measure.reporting import endings, figures, made_with, page
@@ -38,24 +39,38 @@ commands = typer.Typer()
 
 @commands.command(epilog=EXIT_CODES)
 def evaluate(
-    manifest: Annotated[Path | None, typer.Argument(help="JSON lines, one clip each; see above.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Argument(metavar="MANIFEST", readable=False, help="JSON lines, one clip each; see above.")
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="All tables, as Markdown.")] = False,
-    details: Annotated[Path | None, typer.Option(help="Write one JSON line per clip to this file.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML page with plots and the worst clips.")] = None,
+    details: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one JSON line per clip to this file.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML page with plots and the worst clips.")
+    ] = None,
     comparing: Annotated[
         tuple[Path, Path] | None,
-        typer.Option("--compare", help="Compare two files that --details wrote, instead of hearing."),
+        typer.Option(
+            "--compare",
+            metavar="FILE FILE",
+            readable=False,
+            help="Compare two files that --details wrote, instead of hearing.",
+        ),
     ] = None,
     speakers: Annotated[Half | None, typer.Option(help="Only the clips of one half of the speakers.")] = None,
-    noise_hours: Annotated[float, typer.Option(min=0, help="Hear so many hours of made noise besides.")] = 0.0,
+    noise_hours: Annotated[
+        float, typer.Option(min=0, metavar="HOURS", help="Hear so many hours of made noise besides.")
+    ] = 0.0,
     noisier: Annotated[
         str | None, typer.Option("--in-noise", metavar="DB[,DB]", help="Clean clips again in made noise: 20,10,5.")
     ] = None,
     operator: Annotated[bool, typer.Option("--operator", help="A simulated operator answers questions.")] = False,
     attentive: Annotated[
-        float, typer.Option(min=0, max=1, help="The share of wrong readbacks that the operator notices.")
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="The share of wrong readbacks that the operator notices."),
     ] = 1.0,
     read_back: Annotated[
         bool | None, typer.Option(help="Whether the operator hears sure entries read back; unset: as the settings say.")
@@ -88,6 +103,7 @@ def evaluate(
     if manifest is None:
         raise typer.BadParameter("name a manifest, or two files after --compare", param_hint="MANIFEST")
     asked = settings(config, understand=seats(mode, interpreters, second), policy=policy)
+    _demand_writable(details, report)
     clips = read_manifest(manifest)
     clips = clips if speakers is None else of_half(clips, speakers)
     if not clips:
@@ -107,6 +123,15 @@ def evaluate(
             line(markdown(table))
     else:
         _tell(scored, lines, fixed, as_json=as_json)
+
+
+def _demand_writable(*files: Path | None) -> None:
+    """Before hours of hearing, not after them."""
+    for file in filter(None, files):
+        try:
+            file.open("a").close()
+        except OSError as fault:
+            raise StorageFailed(f"{file}: cannot be written ({fault.strerror}); name another file") from None
 
 
 def _fixed(asked: Settings, sounds: Sequence[Sounding], pause_ms: int) -> Fixed:

@@ -14,8 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from edge.assembly import form_named
-from edge.cli.options import AsJson, Config, FormName, settings
-from edge.cli.output import line, show
+from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
+from edge.cli.output import line
+from edge.fitting import show
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.forms.spoken import LANGUAGES, read_transcript, sentences
@@ -28,7 +29,7 @@ NO_VALUE = "no value"
 commands = typer.Typer(help="The forms that can be dictated.", no_args_is_help=True)
 
 
-@commands.command("list")
+@commands.command("list", epilog=EXIT_CODES)
 def forms_list(config: Config = None, as_json: AsJson = False) -> None:
     """The forms that can be dictated, and their fields."""
     found = forms_in(settings(config).forms_directory)
@@ -42,8 +43,11 @@ def forms_list(config: Config = None, as_json: AsJson = False) -> None:
         show(table)
 
 
-@commands.command("check")
-def forms_check(file: Annotated[Path, typer.Argument(help="A *.schema.json file.")], config: Config = None) -> None:
+@commands.command("check", epilog=EXIT_CODES)
+def forms_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="A form, a *.schema.json file.")],
+    config: Config = None,
+) -> None:
     """Check a form file: every keyword, label and spoken form.
 
     Its catalogues are taken from the settings' forms.catalogue: every value of theirs must be sayable and valid.
@@ -53,19 +57,22 @@ def forms_check(file: Annotated[Path, typer.Argument(help="A *.schema.json file.
     line(f"{file}: form {form.name!r} can be dictated, with {', '.join(field.name for field in form.fields)}")
 
 
-@commands.command("tool")
+@commands.command("tool", epilog=EXIT_CODES)
 def forms_tool(
-    name: Annotated[str, typer.Argument(help="A name from `dockvoice forms list`.")], config: Config = None
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
+    config: Config = None,
 ) -> None:
     """The form as the tool definition that a language model is given."""
     line(json.dumps(tool_definition(form_named(settings(config), name)), indent=2))
 
 
-@commands.command("read")
+@commands.command("read", short_help="What a sentence says about each field of a form.", epilog=EXIT_CODES)
 def forms_read(
-    text: Annotated[str, typer.Argument(help="What was said, in words or figures, as a model would write it.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="What was said, in words or figures, as a model would write it.")
+    ],
     form: FormName = None,
-    language: Annotated[str, typer.Option(help=f"Its language: {', '.join(LANGUAGES)}.")] = "en",
+    language: Annotated[str, typer.Option(metavar="TAG", help=f"Its language: {', '.join(LANGUAGES)}.")] = "en",
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -86,11 +93,11 @@ def forms_read(
         show(_table(filled, readings))
 
 
-@commands.command("examples")
+@commands.command("examples", epilog=EXIT_CODES)
 def forms_examples(
-    name: Annotated[str, typer.Argument(help="A name from `dockvoice forms list`.")],
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 10,
-    seed: Annotated[int, typer.Option(help="Another number, other sentences.")] = 1,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
+    count: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many.")] = 10,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number, other sentences.")] = 1,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:

@@ -28,8 +28,9 @@ from edge.cli.options import (
 )
 from edge.cli.output import line, log_warnings
 from edge.cli.screen import can_be_drawn_on
-from edge.cli.terminal import keys
+from edge.cli.terminal import keys, outliving
 from edge.config import Settings, load, shipped
+from edge.fitting import show
 from edge.hear.claim import Claim, identity_claim
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
@@ -42,7 +43,7 @@ DRAIN_ON_STOP_S = 5.0
 commands = typer.Typer()
 
 
-@commands.command(epilog=EXIT_CODES)
+@commands.command(short_help="Listen to the microphone until stopped.", epilog=EXIT_CODES)
 def run(
     config: Config = None,
     broker: Broker = None,
@@ -51,7 +52,7 @@ def run(
     plain: Annotated[bool, typer.Option("--plain", help="On a terminal, lines in the place of the live view.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Listen to the microphone until stopped (SIGTERM or Ctrl-C).
+    """Listen to the microphone until stopped (SIGTERM, Ctrl-C, or a terminal that is closed).
 
     What is dictated is kept, and delivered when the broker answers: it works without a network. On a terminal it shows
     live what it hears, what it makes of it and how far that has come, and its keys do what the voice can; --plain
@@ -68,7 +69,7 @@ def run(
             return
         discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
         tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)
-        asyncio.run(listened(Agent(parts, desk, tell, live=True)))
+        asyncio.run(listened(Agent(parts, desk, outliving(tell), live=True)))
 
 
 async def listened(agent: Agent) -> None:
@@ -85,7 +86,12 @@ def identity(settings: Settings) -> Claim:
 
 @commands.command(epilog=EXIT_CODES)
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="Recordings: WAV or FLAC, any rate, any number of channels.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", readable=False, help="Recordings: WAV or FLAC, any rate, any number of channels."
+        ),
+    ],
     config: Config = None,
     broker: Broker = None,
     state: State = None,
@@ -112,7 +118,9 @@ def demo(
     using: Annotated[
         trial.BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
     ] = trial.BrokerKind.AUTO,
-    engine: Annotated[str | None, typer.Option(help="vosk or pocketsphinx; unset: vosk where its weights are.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vosk or pocketsphinx; unset: vosk where its weights are.")
+    ] = None,
 ) -> None:
     """Recorded sentences become inventory rows, counted.
 
@@ -136,7 +144,7 @@ def demo(
                 ledger = asyncio.run(trial.play(parts, recordings, display.teller(parts.form, said, as_json=False)))
                 rows = inventory.rows()
     console.print()
-    console.print(tables.inventory_rows(parts.form, rows))
+    show(tables.inventory_rows(parts.form, rows))
     counted = trial.count(ledger, rows)
     console.print(str(counted))
     if not counted.whole:

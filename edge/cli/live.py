@@ -14,7 +14,7 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.ports import StoppableSource
 from edge.records import Command, Frame
-from edge.typed import pressed, typed
+from edge.typed import pressed
 from edge.view.drawing import draw
 from edge.view.keyboard import Keyboard, Pressed, Sentence, Switch
 from edge.view.listing import Kept
@@ -114,14 +114,14 @@ class LiveView:
                 case Switch.MUTE | Switch.TALK as switch:
                     agent.headset.typed(switch.value)
                 case Sentence(text):
-                    await agent.type(typed(text, self._rules))
+                    await agent.type(text)
                 case _ if not agent.converses:
                     self._watching.log([NO_DIALOGUE])
                 case Switch.PAUSE:
                     asked = Command.RESUME if self._watching.paused else Command.PAUSE
-                    await agent.type(pressed(asked, self._rules.form.name))
+                    await agent.type(pressed(asked, self._rules.language))
                 case asked:
-                    await agent.type(pressed(asked, self._rules.form.name))
+                    await agent.type(pressed(asked, self._rules.language))
 
 
 class Metered(StoppableSource):

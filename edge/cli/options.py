@@ -18,15 +18,34 @@ EXIT_CODES = (
 """Told at the end of every command's help that can fail in these ways."""
 
 Config = Annotated[
-    Path | None, typer.Option("--config", "-c", envvar="DOCKVOICE_CONFIG", help="Settings file; none: the defaults.")
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        envvar="DOCKVOICE_CONFIG",
+        readable=False,
+        help="Settings file; none: the defaults.",
+    ),
 ]
 Broker = Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="MQTT broker, over the settings file's.")]
-State = Annotated[Path | None, typer.Option(help="Directory of the journal and recordings, over the settings file's.")]
-FormName = Annotated[str | None, typer.Option("--form", help="The form to fill, over the settings file's.")]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", readable=False, help="Directory of the journal and recordings, over the settings file's."
+    ),
+]
+FormName = Annotated[
+    str | None, typer.Option("--form", metavar="NAME", help="The form to fill, over the settings file's.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs instead of text for people.")]
-ModelName = Annotated[str, typer.Argument(help="A name from `dockvoice models list`.")]
-Models = Annotated[Path | None, typer.Option("--directory", help="Where weights are kept, over the settings file's.")]
-Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait at the end for the inventory's receipts.")]
+ModelName = Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice models list`.")]
+Models = Annotated[
+    Path | None, typer.Option("--directory", metavar="DIR", help="Where weights are kept, over the settings file's.")
+]
+Wait = Annotated[
+    float, typer.Option(min=0, metavar="SECONDS", help="How long to wait at the end for the inventory's receipts.")
+]
 ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
 Interpreters = Annotated[
     str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")

@@ -15,13 +15,16 @@ import typer
 from edge import tables
 from edge.assembly import form_named, rules
 from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, State, Wait, settings
-from edge.cli.output import line, log_warnings, show
+from edge.cli.output import line, log_warnings
+from edge.deliver.events import Topics
 from edge.delivery import Reconciled, reconcile
 from edge.errors import StorageFailed, Unfinished
+from edge.fitting import show
 from edge.forms.catalogue import Catalogue
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
-from edge.reviewing import Device, Person, accept, stated
+from edge.keep.owner import demand_owner
+from edge.reviewing import Device, Person, accept, demand_not_said_again, stated
 from edge.watch.clock import Clock
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
@@ -29,11 +32,11 @@ commands = typer.Typer(help="What this device recorded, and how far it has come.
 Which = Annotated[str, typer.Argument(metavar="ID", help="An entry's number or event id, or an utterance's id.")]
 
 
-@commands.command("list")
+@commands.command("list", epilog=EXIT_CODES)
 def queue_list(
     config: Config = None,
     state: State = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many entries at most, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many entries at most, the newest first.")] = 20,
     held: Annotated[bool, typer.Option("--held", help="Only what waits for a person.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -80,13 +83,23 @@ def queue_show(which: Which, config: Config = None, state: State = None, as_json
         show(tables.dossier(told))
 
 
-@commands.command("retry", epilog=EXIT_CODES)
-def queue_retry(which: Which, config: Config = None, state: State = None) -> None:
+@commands.command("retry", short_help="Send a dead letter again, or read an utterance.", epilog=EXIT_CODES)
+def queue_retry(
+    which: Which,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Also where the same thing was recorded since: both are meant.")
+    ] = False,
+    config: Config = None,
+    state: State = None,
+) -> None:
     """Let a dead letter be sent again as it is, or an utterance under review be read, at the agent's next start.
 
     Stop the agent first: one process writes a journal.
     """
-    with Journal.open(settings(config, state=state).state) as journal:
+    given = settings(config, state=state)
+    with Journal.open(given.state) as journal:
+        if not anyway:
+            demand_not_said_again(journal, which, form_named(given, journal.dossier(which).form))
         found = journal.retry(which, _who())
     line(f"{which}: {'is read' if found.event_id is None else 'is sent'} at the agent's next start")
 
@@ -94,7 +107,7 @@ def queue_retry(which: Which, config: Config = None, state: State = None) -> Non
 @commands.command("discard", epilog=EXIT_CODES)
 def queue_discard(
     which: Which,
-    reason: Annotated[str, typer.Option(help="Why, in your words; it is kept with your login name.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")],
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -107,13 +120,15 @@ def queue_discard(
     line(f"{which}: given up")
 
 
-@commands.command("accept", epilog=EXIT_CODES)
+@commands.command("accept", short_help="Make an entry of an utterance under review.", epilog=EXIT_CODES)
 def queue_accept(
     which: Which,
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="What was said, over what was read; repeatable.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, in your words; it is kept with your login name.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
+    ] = None,
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -123,8 +138,10 @@ def queue_accept(
     and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
     the last one. Stop the agent first: one process writes a journal.
     """
+    log_warnings()
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
+        demand_owner(journal, Topics(given.deliver.prefix, given.site, given.device).source)
         form = form_named(given, journal.under_review_as(which).form)
         demands = rules(given, form, Catalogue.load(given.catalogue_directory))
         device = Device(given.site, given.device, given.operator, Clock().believed())
@@ -134,10 +151,12 @@ def queue_accept(
     line(f"{which}: is entry {row.sequence} ({told}), sent at the agent's next start")
 
 
-@commands.command("stand", epilog=EXIT_CODES)
+@commands.command("stand", short_help="Let an entry stand that an answer contradicts.", epilog=EXIT_CODES)
 def queue_stand(
     which: Which,
-    reason: Annotated[str | None, typer.Option(help="Why, in your words; it is kept with your login name.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
+    ] = None,
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -150,9 +169,12 @@ def queue_stand(
     line(f"{which}: stands")
 
 
-@commands.command("export", epilog=EXIT_CODES)
+@commands.command("export", short_help="Write every entry and what became of it to a file.", epilog=EXIT_CODES)
 def queue_export(
-    file: Annotated[Path, typer.Argument(help="The file to write: JSON lines, an entry each.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="The file to write, over one that is there: JSON lines, an entry each."),
+    ],
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -172,7 +194,7 @@ def queue_export(
     line(f"{file}: {written} entries")
 
 
-@commands.command("reconcile", epilog=EXIT_CODES)
+@commands.command("reconcile", short_help="Compare with the inventory, and send what it lacks.", epilog=EXIT_CODES)
 def queue_reconcile(
     config: Config = None, broker: Broker = None, state: State = None, wait: Wait = 60.0, as_json: AsJson = False
 ) -> None:
@@ -194,7 +216,7 @@ def queue_reconcile(
         raise Unfinished(f"the inventory did not confirm within {wait:g} s that it has everything: {_why(found)}")
 
 
-@commands.command("unsettled")
+@commands.command("unsettled", epilog=EXIT_CODES)
 def queue_unsettled(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """How many entries the inventory has not confirmed yet."""
     with Journal.inspect(settings(config, state=state).state) as journal:

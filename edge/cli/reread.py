@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from edge import tables
 from edge.cli.options import EXIT_CODES, AsJson, Config, State, settings
-from edge.cli.output import line, log_warnings, show
+from edge.cli.output import line, log_warnings
 from edge.errors import UnreadableInput
+from edge.fitting import show
 from edge.keep.journal import Journal
 from edge.reread import Compared, Expense, expense
 from edge.reread import reread as reread_all
@@ -27,7 +28,7 @@ Since = Annotated[
 ]
 
 
-@commands.command(epilog=EXIT_CODES)
+@commands.command(short_help="Let another model read what is on record.", epilog=EXIT_CODES)
 def reread(
     since: Since,
     interpreter: Annotated[
@@ -66,7 +67,7 @@ def reread(
         show(tables.comparison(compared))
 
 
-@commands.command(epilog=EXIT_CODES)
+@commands.command(short_help="What models took and cost, by day and model.", epilog=EXIT_CODES)
 def costs(since: Since = "7d", config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """What models took and cost, by day and model, as their services counted. Works beside a running agent."""
     with Journal.inspect(settings(config, state=state).state) as journal:

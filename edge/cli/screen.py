@@ -19,6 +19,8 @@ from typing import BinaryIO, TextIO
 from rich.console import Console, ConsoleDimensions, Group
 from rich.text import Text
 
+from edge.cli.terminal import has_hung_up
+
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?2004h", "\x1b[?2004l\x1b[?25h\x1b[?1049l"
 """xterm's private modes: the other screen, whether there is a cursor, whether a pasted text comes in brackets."""
 
@@ -95,8 +97,11 @@ class Screen:
 
     @property
     def size(self) -> os.terminal_size:
-        """Columns and lines, as they are now; a serial console does not tell."""
-        told = os.get_terminal_size(self._descriptor)
+        """Columns and lines, as they are now; a serial console does not tell, nor one that hung up."""
+        try:
+            told = os.get_terminal_size(self._descriptor)
+        except OSError:
+            return USUAL_SIZE
         return told if told.columns and told.lines else USUAL_SIZE
 
     def show(self, lines: Sequence[Text]) -> bool:
@@ -200,5 +205,5 @@ def aside(error: int) -> Iterator[Aside]:
 
 
 def _write(descriptor: int, what: bytes) -> None:
-    while what:
+    while what and not has_hung_up(descriptor):
         what = what[os.write(descriptor, what) :]

@@ -32,14 +32,18 @@ GAP = np.zeros(SAMPLE_RATE * 3 // 10, dtype=np.int16)
 commands = typer.Typer()
 
 
-@commands.command(epilog=EXIT_CODES)
+@commands.command(short_help="Say a text as the device would, or play its sounds.", epilog=EXIT_CODES)
 def speak(
-    text: Annotated[str | None, typer.Argument(help="What is to be said.")] = None,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="What is to be said.")] = None,
     earcons: Annotated[
         list[Earcon] | None,
-        typer.Option("--earcon", help="A sound with a meaning, before the text; as often as wanted."),
+        typer.Option(
+            "--earcon",
+            metavar="NAME",
+            help=f"A sound with a meaning, before the text; repeatable: {', '.join(Earcon)}.",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write a WAV file (16 kHz, mono) instead.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a WAV file (16 kHz, mono) instead.")] = None,
     language: Annotated[Language | None, typer.Option(help="Over the settings file's.")] = None,
     config: Config = None,
 ) -> None:
@@ -87,6 +91,7 @@ async def _play(sound: Samples, chosen: Speak) -> None:
 
 def _write(sound: Samples, out: Path) -> None:
     try:
-        soundfile.write(out, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    except (OSError, soundfile.LibsndfileError) as fault:
-        raise StorageFailed(f"{out}: cannot be written ({fault}); choose another place") from None
+        with out.open("wb") as file:
+            soundfile.write(file, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    except OSError as fault:
+        raise StorageFailed(f"{out}: cannot be written ({fault.strerror}); name another file") from None

@@ -35,7 +35,7 @@ QUIT = "/quit"
 commands = typer.Typer()
 
 
-@commands.command(epilog=EXIT_CODES)
+@commands.command(short_help="The conversation with an operator, typed.", epilog=EXIT_CODES)
 def talk(config: Config = None, state: State = None, form: FormName = None) -> None:
     """Type what an operator would say; see what the device would say, and the events.
 

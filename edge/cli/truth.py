@@ -29,15 +29,23 @@ TRIES = 3
 """Without hands, so many spoilt takes of one sentence end the command: something is wrong with the headset."""
 
 
-@commands.command("record-truth", epilog=EXIT_CODES)
+@commands.command("record-truth", short_help="Record a set of your own for `dockvoice evaluate`.", epilog=EXIT_CODES)
 def record_truth(
-    folder: Annotated[Path, typer.Argument(help="Where recordings and manifest.jsonl go; goes on where it stopped.")],
-    speaker: Annotated[str, typer.Option(help="Who speaks: a name or pseudonym of letters, digits and dashes.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where recordings and manifest.jsonl go; goes on where it stopped.")
+    ],
+    speaker: Annotated[
+        str, typer.Option(metavar="NAME", help="Who speaks: a name or pseudonym of letters, digits and dashes.")
+    ],
     config: Config = None,
     form: FormName = None,
-    count: Annotated[int, typer.Option(min=1, max=999, help="How many sentences this speaker shall say.")] = 60,
-    condition: Annotated[str, typer.Option(help="What it is recorded in.")] = "clean",
-    noise_minutes: Annotated[int, typer.Option(min=0, max=99, help="Record so many minutes of the place first.")] = 0,
+    count: Annotated[
+        int, typer.Option(min=1, max=999, metavar="N", help="How many sentences this speaker shall say.")
+    ] = 60,
+    condition: Annotated[str, typer.Option(metavar="NAME", help="What it is recorded in.")] = "clean",
+    noise_minutes: Annotated[
+        int, typer.Option(min=0, max=99, metavar="N", help="Record so many minutes of the place first.")
+    ] = 0,
     mixing: Annotated[
         str | None, typer.Option("--mix", metavar="DB[,DB]", help="Add each saying in that noise: 20,10,5.")
     ] = None,

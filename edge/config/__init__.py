@@ -1,9 +1,11 @@
 """Settings: a TOML file, the environment and systemd credentials become one frozen value, or every fault at once.
 
-`settings` says what may be set, `layers` how the sources are laid over each other, `faults` how what is wrong is told,
-`places` where the shipped files and a broker are. The rooms import from here.
+`settings` says what may be set, table by table (`hearing`, `understanding`, …), `layers` how the sources are laid over
+each other, `faults` how what is wrong is told, `places` where the shipped files and a broker are. The rooms import from
+here.
 """
 
+from edge.config.agreeing import Agree, PolicyName
 from edge.config.cloud import (
     EU_REGIONS,
     GOOGLE_WIRE,
@@ -14,33 +16,21 @@ from edge.config.cloud import (
     KeyHeader,
     TableName,
 )
+from edge.config.delivering import Deliver, Settle
+from edge.config.forms import Forms
+from edge.config.hearing import Endpoint, Hear, ListeningMode, Vad, VadKind
+from edge.config.keeping import Keep
 from edge.config.layers import Layered, load
-from edge.config.places import broker_address, shipped
+from edge.config.mqtt import Mqtt, MqttVersion
+from edge.config.naming import Name
+from edge.config.places import broker_address, shipped, state_place
 from edge.config.section import Section
-from edge.config.settings import (
-    Agree,
-    Deliver,
-    Endpoint,
-    Engine,
-    Forms,
-    Hear,
-    Keep,
-    ListeningMode,
-    Mode,
-    Mqtt,
-    MqttVersion,
-    Name,
-    PolicyName,
-    Settings,
-    Settle,
-    Understand,
-    Vad,
-    VadKind,
-    Watch,
-)
+from edge.config.settings import Settings
 from edge.config.sound_device import SoundDevice
 from edge.config.speaking import Language, ReadBack, Speak, VoiceKind
 from edge.config.transcribing import Detail, Parser, TranscriberKind, TranscriberSettings
+from edge.config.understanding import Engine, Mode, Understand
+from edge.config.watching import Watch
 
 __all__ = [
     "EU_REGIONS",
@@ -84,4 +74,5 @@ __all__ = [
     "broker_address",
     "load",
     "shipped",
+    "state_place",
 ]

@@ -1,7 +1,8 @@
-"""Where things are: the files that came with the program, and a broker named on the command line."""
+"""Where things are: the files that came with the program, its state, and a broker named on the command line."""
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,14 @@ def shipped(name: str) -> Path:
     if tree.is_dir():
         return tree
     raise Misconfigured(f"{tree}: the shipped {name} are missing; install dockvoice again")
+
+
+def state_place() -> Path:
+    """Where state is kept if no setting says otherwise: $STATE_DIRECTORY, as systemd gives it, else the user's own."""
+    # systemd gives a colon-separated list when a unit names several; the first is ours.
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dockvoice"
 
 
 def broker_address(given: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Language(StrEnum):
 class Speak(Section):
     """The device's voice: earcons, readbacks and questions."""
 
-    enabled: bool | Literal["auto"] = Field("auto", description="auto: where there is a speaker to be heard")
+    enabled: bool | Literal["auto"] = Field("auto", description="auto: whenever there is a speaker to be heard")
     device: SoundDevice = Field(None, description="sounddevice's name or number of the speaker; unset: the default")
     language: Language = Field(Language.ENGLISH, description="the language of prompts and readbacks")
     read_back: ReadBack = Field(ReadBack.ALWAYS, description="which entries are read back, beside the sound that tells")

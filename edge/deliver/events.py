@@ -1,8 +1,7 @@
 """The words on the wire: events, receipts, status and their topics, as `schemas/` publishes them.
 
 Pure, and shared with the inventory. Events are CloudEvents 1.0 in structured JSON mode with the official `sequence`
-extension. A message from outside is read strictly: it is checked against its schema before anyone looks into it, and
-what is wrong is said by JSON pointer and rule, never by quoting the content, which may be an operator's speech.
+extension.
 """
 
 from __future__ import annotations
@@ -11,15 +10,44 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
 
 from edge.chain import PublicKey
-from edge.config import shipped
+from edge.deliver.strict import MalformedMessage, check, parsed, validator
+from edge.deliver.topics import Topics
 from edge.records import Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
+
+__all__ = [
+    "AMENDED",
+    "AMENDED_DATA",
+    "CANCELLED",
+    "CANCELLED_DATA",
+    "CLOCK",
+    "EARLY",
+    "MEDIA_TYPE",
+    "RECORDED",
+    "RECORDED_DATA",
+    "SCHEMAS",
+    "UNSYNCHRONISED",
+    "WITHHELD",
+    "WITHHELD_DATA",
+    "Early",
+    "MalformedMessage",
+    "Topics",
+    "check_event",
+    "early",
+    "encode",
+    "event_validator",
+    "read_answer",
+    "read_order",
+    "receipt",
+    "recorded",
+    "status",
+    "timestamp",
+    "withheld",
+]
 
 MEDIA_TYPE = "application/cloudevents+json"
 """Content type of a CloudEvents event in structured JSON mode."""
@@ -54,10 +82,6 @@ EARLY = "early"
 """The outcome in an answer that settles nothing."""
 
 
-class MalformedMessage(ValueError):
-    """A message that breaks its schema: one line, a JSON pointer and the broken rule."""
-
-
 @dataclass(frozen=True, slots=True)
 class Early:
     """The inventory's answer to an event whose turn has not come. No receipt: the event is owed as before."""
@@ -66,54 +90,6 @@ class Early:
     sequence: int
     expected: int
     """The first number of the device that the inventory lacks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status|control`."""
-
-    prefix: str
-    site: str
-    device: str
-
-    @classmethod
-    def every(cls, prefix: str) -> Topics:
-        """Topic filters that match all devices of all sites."""
-        return cls(prefix, "+", "+")
-
-    @classmethod
-    def of(cls, prefix: str, topic: str) -> Topics:
-        """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
-        match topic.removeprefix(f"{prefix}/").split("/"):
-            case [site, device, "entries" | "receipts" | "status" | "control"] if topic.startswith(f"{prefix}/"):
-                return cls(prefix, site, device)
-            case _:
-                raise MalformedMessage(f"{topic!r}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
-
-    @property
-    def entries(self) -> str:
-        """Where the device publishes its events."""
-        return f"{self.prefix}/{self.site}/{self.device}/entries"
-
-    @property
-    def receipts(self) -> str:
-        """Where the inventory answers them."""
-        return f"{self.prefix}/{self.site}/{self.device}/receipts"
-
-    @property
-    def status(self) -> str:
-        """Where the device, or the broker in its place, says whether it is connected (retained)."""
-        return f"{self.prefix}/{self.site}/{self.device}/status"
-
-    @property
-    def control(self) -> str:
-        """Where the device takes orders, if it is set to."""
-        return f"{self.prefix}/{self.site}/{self.device}/control"
-
-    @property
-    def source(self) -> str:
-        """CloudEvents' `source` of the device's events."""
-        return f"/sites/{self.site}/devices/{self.device}"
 
 
 def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_believed: bool = True) -> dict[str, Any]:
@@ -219,15 +195,17 @@ def status(
     key: PublicKey,
     time: datetime | None = None,
     microphone: Mapping[str, Any] | None = None,
+    speaker: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The retained word on a device's connection, and the key it signs with.
 
     A last will carries no time, since nobody knows it beforehand. `microphone` is how the device listens: mode, muted,
-    faults; a device that only replays has none.
+    faults; `speaker`, whether it is heard. A device that only replays has neither, and a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
-    heard = {} if microphone is None else {"microphone": dict(microphone)}
-    return {**said, **heard} if time is None else {**said, **heard, "time": timestamp(time)}
+    worn = {"microphone": microphone, "speaker": speaker}
+    known = {part: dict(state) for part, state in worn.items() if state is not None}
+    return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
 
 
 def timestamp(moment: datetime) -> str:
@@ -247,23 +225,23 @@ def check_event(payload: bytes) -> dict[str, Any]:
 
     `data.fields` is checked here only to be named strings and integers: the form's own schema says the rest.
     """
-    event = _parse(payload)
+    event = parsed(payload)
     kind = event.get("type")
     if not isinstance(kind, str) or kind not in SCHEMAS:
         raise MalformedMessage(f"/type: no known type of event; known are {', '.join(SCHEMAS)}")
-    _check(event, event_validator(kind))
+    check(event, SCHEMAS[kind])
     return event
 
 
 def event_validator(kind: str = RECORDED) -> Draft202012Validator:
     """The JSON Schema validator for one type of event."""
-    return _validator(SCHEMAS[kind])
+    return validator(SCHEMAS[kind])
 
 
 def read_answer(payload: bytes) -> Receipt | Early:
     """What the inventory says to one event. Raises MalformedMessage."""
-    message = _parse(payload)
-    _check(message, _validator("receipt.schema.json"))
+    message = parsed(payload)
+    check(message, "receipt.schema.json")
     if message["outcome"] == EARLY:
         return Early(message["event_id"], message["sequence"], message["expected"])
     return Receipt(message["event_id"], ReceiptOutcome(message["outcome"]), tuple(message["reasons"]))
@@ -271,59 +249,6 @@ def read_answer(payload: bytes) -> Receipt | Early:
 
 def read_order(payload: bytes) -> str:
     """What somebody asks of the device's headset: mute, unmute, talk or done. Raises MalformedMessage."""
-    message = _parse(payload)
-    _check(message, _validator("control.schema.json"))
+    message = parsed(payload)
+    check(message, "control.schema.json")
     return str(message["order"])
-
-
-@cache
-def _validator(name: str) -> Draft202012Validator:
-    schema = json.loads((shipped("schemas") / name).read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
-
-
-def _parse(payload: bytes) -> dict[str, Any]:
-    try:
-        message = json.loads(payload.decode(), object_pairs_hook=_without_doubles, parse_constant=_refuse_constant)
-        # Written again at once: half a surrogate pair or 1e999 passes the parser, but no database could keep it.
-        json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
-    except MalformedMessage:
-        raise
-    except json.JSONDecodeError as fault:
-        raise MalformedMessage(f"message: is not JSON: {fault}") from None
-    except UnicodeError:
-        raise MalformedMessage("message: is not UTF-8 throughout") from None
-    except (ValueError, RecursionError):
-        raise MalformedMessage("message: holds a number too large, or is nested too deeply") from None
-    if not isinstance(message, dict):
-        raise MalformedMessage(f"message: must be an object, found {type(message).__name__}")
-    return message
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which no name occurs twice: two quantities would leave it to chance which one counts."""
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise MalformedMessage("message: an object names a member twice")
-    return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise MalformedMessage(f"message: {name} is not JSON")
-
-
-def _check(message: dict[str, Any], validator: Draft202012Validator) -> None:
-    fault = best_match(validator.iter_errors(message))
-    if fault is not None:
-        raise MalformedMessage(_told(fault))
-
-
-def _told(fault: ValidationError) -> str:
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
-    # Names of members come from the sender: escaped, so that the line stays one line.
-    pointer = "".join(f"/{step}" for step in steps).encode("unicode_escape").decode() or "message"
-    if fault.validator == "required":
-        return f"{pointer}: {fault.message}"
-    rule = json.dumps(fault.validator_value, ensure_ascii=False)
-    return f"{pointer}: found {type(fault.instance).__name__}, which breaks the rule {fault.validator}: {rule}"

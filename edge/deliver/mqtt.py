@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.config import Mqtt, MqttVersion
 from edge.deliver.client import PACKET_TOO_LARGE, PROTOCOLS, Watched, Will, cut, of_type, packet_size, prepared
 from edge.deliver.connecting import REMEDIES, Version, Waits, check_host, explained, tls_context
+from edge.deliver.on_the_way import OnTheWay
 from edge.deliver.session_events import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 
 __all__ = ["Acknowledged", "Connected", "Delivered", "Disconnected", "Session", "SessionEvent", "Will"]
@@ -37,17 +38,6 @@ PUBACK_S = 60.0
 
 UNSUPPORTED_VERSION = 132
 """CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A publication without its PUBACK."""
-
-    tag: str
-    size: int
-    """Of the payload, bytes."""
-    at: float
-    """When it was handed over, on the monotonic clock."""
 
 
 @dataclass
@@ -102,8 +92,7 @@ class Session:
         self._version = Version(settings.version)
         self._waits = Waits(settings.reconnect_maximum_s)
         self._try = _Try(0, None)
-        self._tagged = threading.Condition()
-        self._sent: dict[int, _Sent] = {}
+        self._on_the_way = OnTheWay()
         self._swap = threading.Lock()
         self._client: Client | None = None
         self._join: Callable[[float], None] | None = None
@@ -142,7 +131,7 @@ class Session:
         """
         self._raise_failure()
         client, connected = self._client, self._connected
-        if client is None or connected is None or len(self._sent) >= connected.receive_maximum:
+        if client is None or connected is None or len(self._on_the_way) >= connected.receive_maximum:
             return False
         properties = None
         if content_type is not None and connected.protocol == MqttVersion.V5:
@@ -150,10 +139,8 @@ class Session:
         if packet_size(topic, payload, properties) > self._try.largest:
             return self._tell(client, Acknowledged(tag, PACKET_TOO_LARGE))
         sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
-        # Not held during client.publish: paho holds a lock of its own there, as it does when it calls _on_publish.
-        with self._tagged:
-            self._sent[sent.mid] = _Sent(tag, len(payload), time.monotonic())
-            self._tagged.notify_all()
+        # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at _on_publish too.
+        self._on_the_way.note(sent.mid, tag, len(payload))
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def acknowledge(self, delivered: Delivered) -> None:
@@ -225,15 +212,10 @@ class Session:
         if due is not None and now >= due:
             self._try.silent = True
             cut(client)
-        elif self._connected is not None and now - self._oldest(now) >= PUBACK_S:
+        elif self._connected is not None and now - self._on_the_way.since(now) >= PUBACK_S:
             # What has no PUBACK takes room for good, and may be sent again on another connection only.
             self._try.refusal = f"{self._broker}: lives, but acknowledges nothing; restart it if that comes again"
             cut(client)
-
-    def _oldest(self, now: float) -> float:
-        """Since when a publication waits for its PUBACK; `now` if none does."""
-        with self._tagged:
-            return next((sent.at for sent in self._sent.values()), now)
 
     def _on_connect(
         self, client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -247,8 +229,7 @@ class Session:
             return
         self._version.accepted()
         client.drop_out_messages()
-        with self._tagged:
-            self._sent.clear()
+        self._on_the_way.clear()
         limit = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
         self._try.largest = getattr(properties, "MaximumPacketSize", LARGEST)
         self._try.welcome = Connected(self._version.now.value, limit, flags.session_present)
@@ -269,12 +250,9 @@ class Session:
             self._ready(client)
 
     def _on_publish(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
-        # The PUBACK can be here before the publishing thread has noted which packet carries its tag.
-        with self._tagged:
-            self._tagged.wait_for(lambda: mid in self._sent, timeout=1)
-            sent = self._sent.pop(mid, None)
-        if sent is not None and client is self._client:
-            self._tell(client, Acknowledged(sent.tag, reason.value))
+        tag = self._on_the_way.take(mid)
+        if tag is not None and client is self._client:
+            self._tell(client, Acknowledged(tag, reason.value))
 
     def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
         if client is not self._client:
@@ -305,10 +283,9 @@ class Session:
 
     def _blame(self, client: Client, reason: ReasonCode) -> None:
         """A broker that hangs up over a packet too large does not say which: of those it had not taken, the largest."""
-        with self._tagged:
-            untaken = list(self._sent.values())
-        if reason.value == PACKET_TOO_LARGE and untaken:
-            self._tell(client, Acknowledged(max(untaken, key=lambda sent: sent.size).tag, PACKET_TOO_LARGE))
+        largest = self._on_the_way.largest()
+        if reason.value == PACKET_TOO_LARGE and largest is not None:
+            self._tell(client, Acknowledged(largest, PACKET_TOO_LARGE))
 
     def _why(self, reason: ReasonCode) -> str:
         if self._try.silent:

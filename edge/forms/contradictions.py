@@ -57,7 +57,7 @@ def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[tu
         for words in dict.fromkeys([*voice["labels"], *units.keys(), *units.values()]):
             yield subset.pointer("properties", field, "x-voice"), words
     wording = keywords.get("x-languages", {}).get(code, {})
-    for words in [*wording.get("labels", ()), *wording.get("units", ())]:
+    for words in [*wording.get("labels", ()), *wording.get("units", ()), *wording.get("values", {}).values()]:
         yield subset.pointer("properties", field, "x-languages", code), words
 
 
@@ -74,6 +74,8 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
     yield from _unreadable(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
     yield from _upside_down(keywords, where)
     yield from _upside_down(voice.get("usual", {}), f"{where}/x-voice/usual")
+    if "usual" in voice and voice["spoken"] in {Spoken.LETTER, Spoken.ENUM}:
+        yield f"{where}/x-voice/usual: is for what is spoken as digits or alphanumeric, not as {voice['spoken']}"
     for limit in {"pattern", "minLength", "maxLength"} & keywords.keys() if "enum" in keywords else ():
         yield f"{where}/{limit}: stands beside 'enum', which says already which values there are; remove one"
     if voice["spoken"] == Spoken.ENUM and "enum" not in keywords and "catalogue" not in voice:
@@ -84,8 +86,15 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
         yield f"{where}/x-voice/check_digit: a GS1 key is spoken as {Spoken.DIGITS}, not as {voice['spoken']}"
     if voice.get("exception") and "enum" not in keywords:
         yield f"{where}/x-voice/exception: needs an 'enum', whose values are said by themselves"
+    yield from _unknown_values(keywords, f"{where}/x-languages")
     if "pattern" in keywords:
         yield from _pattern_faults(keywords["pattern"], voice["spoken"], f"{where}/pattern")
+
+
+def _unknown_values(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+    for code, wording in keywords.get("x-languages", {}).items():
+        for unknown in [value for value in wording.get("values", ()) if value not in keywords.get("enum", ())]:
+            yield f"{where}/{code}/values: {unknown!r} is none of the field's values in 'enum'"
 
 
 def _upside_down(limits: Mapping[str, Any], where: str) -> Iterator[str]:

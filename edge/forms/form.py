@@ -6,7 +6,7 @@ A form's file is JSON Schema 2020-12 in a stated subset (`subset.py`, told to au
   `additionalProperties: false`, `x-voice` (`name`, `spoken_name`, `readback`, `terminator`);
 - a string field: `type`, `title`, `description`, `$comment`, `pattern` (`shape.py`), `minLength`, `maxLength`, `enum`,
   `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`, `check_digit`, `last_digits`,
-  `exception`), `x-languages`;
+  `exception`, `usual`), `x-languages` (as below, and `values`: what those of `enum` are called);
 - an integer field: `type`, `title`, `description`, `$comment`, `minimum`, `maximum`, `x-voice` (`labels`, `spoken`,
   `ask`, `readback`, `units`, `usual`), `x-languages` (language to `labels` and `units`, for transcripts, and `ask`).
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -47,6 +47,8 @@ class Wording:
     units: tuple[str, ...]
     ask: str | None = None
     """The question for the field; None: its label asks."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What the values of an `enum` are called, where that is not the value itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class FormField:
     most: int | None
     """The greatest length of a string, the greatest value of an integer."""
     usual: range | None
-    """The values of an integer that nobody wonders about; others are allowed too."""
+    """The lengths of a string, the values of an integer that nobody wonders about; others are allowed too."""
 
     @property
     def shape(self) -> Shape | None:
@@ -96,12 +98,17 @@ class FormField:
 
     def allows(self, value: FieldValue) -> bool:
         """Does a value of the field's own type keep the form's rules?"""
-        size = value if isinstance(value, int) else len(value)
-        long_enough = self.least is None or size >= self.least
-        short_enough = self.most is None or size <= self.most
+        long_enough = self.least is None or _size(value) >= self.least
+        short_enough = self.most is None or _size(value) <= self.most
         fits = self.pattern is None or re.fullmatch(self.pattern, str(value)) is not None
         checked = self.check_digit is None or check_digits.holds(str(value), self.check_digit)
         return long_enough and short_enough and fits and checked and (not self.choices or value in self.choices)
+
+    def is_usual(self, value: FieldValue) -> bool:
+        """Does nobody wonder about a value: by its size, or since it is a GS1 key whose check digit fits?"""
+        if self.usual is None or _size(value) in self.usual:
+            return True
+        return isinstance(value, str) and any(check_digits.holds(value, key) for key in Gs1)
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; where the form has none, those of English."""
@@ -109,6 +116,10 @@ class FormField:
             return self.languages[language]
         more = self.languages.get(ENGLISH.code, Wording((), ()))
         return Wording((*self.labels, *more.labels), (*self.units.keys(), *self.units.values(), *more.units))
+
+    def called(self, value: str, language: str) -> str:
+        """What a value of an `enum` is called in one language; where the form has no word for it, itself."""
+        return self.wording(language).values.get(value, value)
 
     def told(self, value: FieldValue) -> str:
         """The value as it is read back: `pallet 7 4 2`, `12 units`, `dock B`."""
@@ -241,15 +252,29 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         choices=tuple(keywords.get("enum", ())),
         least=keywords.get("minLength", keywords.get("minimum")),
         most=keywords.get("maxLength", keywords.get("maximum")),
-        usual=range(voice["usual"]["minimum"], voice["usual"]["maximum"] + 1) if "usual" in voice else None,
+        usual=_usual(voice["usual"], keywords["type"]) if "usual" in voice else None,
     )
+
+
+def _usual(limits: Mapping[str, int], kind: str) -> range:
+    least, most = ("minLength", "maxLength") if kind == "string" else ("minimum", "maximum")
+    return range(limits[least], limits[most] + 1)
+
+
+def _size(value: FieldValue) -> int:
+    return value if isinstance(value, int) else len(value)
 
 
 def _languages(keywords: Mapping[str, Any]) -> Mapping[str, Wording]:
     spoken = keywords.get("x-languages", {})
     return MappingProxyType(
         {
-            code: Wording(tuple(wording.get("labels", ())), tuple(wording.get("units", ())), wording.get("ask"))
+            code: Wording(
+                tuple(wording.get("labels", ())),
+                tuple(wording.get("units", ())),
+                wording.get("ask"),
+                MappingProxyType(wording.get("values", {})),
+            )
             for code, wording in spoken.items()
         }
     )

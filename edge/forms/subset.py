@@ -47,10 +47,13 @@ def _voice(spoken: list[Spoken], **more: Any) -> dict[str, Any]:
     )
 
 
-def _written(*parts: str) -> dict[str, Any]:
-    """`x-languages`: by language, the words of a field that transcripts carry, and the question for it."""
+def _written(*parts: str, **more: Any) -> dict[str, Any]:
+    """`x-languages`: by language, the words of a field that transcripts carry, and the question for it.
+
+    `more` is for other languages than English, whose words the field itself has.
+    """
     wording = {part: {"type": "array", "items": WRITTEN, "minItems": 1, "uniqueItems": True} for part in parts}
-    others = {**wording, "ask": TEXT}  # in English the field itself has its question
+    others = {**wording, "ask": TEXT, **more}
     return {
         "type": "object",
         "properties": {
@@ -83,8 +86,11 @@ STRING_FIELD = _object(
             check_digit={"enum": [str(key) for key in Gs1]},
             last_digits={"type": "integer", "minimum": FEWEST_LAST},
             exception={"type": "boolean"},
+            usual=_object(["minLength", "maxLength"], {"minLength": LENGTH, "maxLength": LENGTH}),
         ),
-        "x-languages": _written("labels"),
+        "x-languages": _written(
+            "labels", values={"type": "object", "additionalProperties": WRITTEN, "minProperties": 1}
+        ),
     },
 )
 INTEGER_FIELD = _object(

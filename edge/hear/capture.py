@@ -188,7 +188,8 @@ def microphones() -> list[str]:
 
 def unopened(told: str, why: NotOpened) -> Unavailable:
     """What to say of a microphone that cannot be opened, and which others there are."""
-    return Unavailable(f"{told}: cannot be opened ({why}); there are: {', '.join(microphones()) or 'none'}")
+    others = f"there are: {', '.join(found)}" if (found := microphones()) else "there is none: connect one"
+    return Unavailable(f"{told}: cannot be opened ({why}); {others}")
 
 
 def _format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:

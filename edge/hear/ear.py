@@ -19,21 +19,24 @@ def listen(
     Where frames are missing (a microphone dropped them), and where a live source ends, what is open closes as broken
     off, and so does what is said on right behind a loss: nothing may be made of it without asking. What the source
     raises comes after the closing of what was open. Where the gate shuts, what is open closes at once: as finished,
-    unless it shut in the middle of speech.
+    unless it shut in the middle of speech, and what is said on soon behind it is broken off.
     """
     ended = Closing.BROKEN_OFF if source.live else Closing.SOURCE_ENDED
     scorer.reset()
-    following, speech = 0, False
+    following, shut = 0, True
     try:
         for frame in _let_through(source.frames(), gate):
             if isinstance(frame, Shut):
-                yield from endpointing.end(Closing.BROKEN_OFF if speech else Closing.PAUSE)
+                shut = True
+                yield from endpointing.shut()
                 continue
             if frame.start != following:
                 scorer.reset()
-                yield from endpointing.lose()
-            following, speech = frame.end, scorer.is_speech(frame)
-            yield from endpointing.take(frame, speech)
+                # What was not to be heard is not missing.
+                yield from () if shut else endpointing.lose(frame.start - following)
+            shut = False
+            following = frame.end
+            yield from endpointing.take(frame, scorer.is_speech(frame))
     except DockvoiceError:
         yield from endpointing.end(Closing.BROKEN_OFF)
         raise

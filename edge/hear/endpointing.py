@@ -6,8 +6,8 @@
 
 How long a pause ends the turn depends on what was said so far: told of a pause (`Paused`), whoever understands speech
 may answer with `expect`. Unanswered, it is hangover_ms. An utterance that reaches maximum_ms is closed, and another
-opens at once where speech goes on. What is said on without a pause, after that or after a loss, is broken off too: of
-"one hundred and | twelve units" the second half says something else than the whole.
+opens at once where speech goes on. What is said on without a pause, after that, after a loss or after a gate that shut
+for a moment, is broken off too: of "one hundred and | twelve units" the second half says something else than the whole.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ TAIL_MS = 200
 """Silence kept after the last speech: a plosive or an "s" dies away below what a detector calls speech, and
 recognisers want a little silence to end their last word. When it has passed, the utterance is all there, if it was the
 end: what follows decides only whether it was."""
+
+WORD = SAMPLE_RATE * 150 // 1000
+"""The shortest words, "eight" said fast, take 150 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +135,31 @@ class Endpointing:
         """What the words so far lead to expect of the pause that `Paused` told of. Holds until speech goes on."""
         self._expectation = expectation
 
-    def lose(self) -> tuple[EarEvent, ...]:
-        """Sound is missing between the last frame and the next one: what is open closes, and may go on behind it."""
-        self._lost = self._open is not None or self._state is State.STARTING
-        return self.end(Closing.BROKEN_OFF)
+    def lose(self, samples: int) -> tuple[EarEvent, ...]:
+        """So much is missing between the last frame and the next one: what is open closes, and may go on behind it.
+
+        Where nothing was open, somebody may have begun to speak in what is missing, if it is long enough for a word.
+        """
+        lost = self._open is not None or self._state is State.STARTING or samples >= WORD
+        events = self.end(Closing.BROKEN_OFF)
+        self._lost = lost
+        return events
+
+    def shut(self) -> tuple[EarEvent, ...]:
+        """Nothing may be heard from here on: what is open closes, as finished unless it is in the middle of speech.
+
+        What is said as soon after it as a pause in it would have been waited for goes on with it.
+        """
+        speaking = self._state in {State.STARTING, State.SPEAKING}
+        if self._state is not State.QUIET:
+            speech_end = self._recent[-1].end if self._open is None else self._open.speech_end
+            self._torn_until = speech_end + self._patience[Expectation.MORE if speaking else self._expectation]
+        return self.end(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
 
     def end(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
         """No frame follows the last one: what is open closes, and what was heard before it is forgotten."""
         events = () if self._open is None else self._close(self._open, closing)
-        self._state = State.QUIET
+        self._state, self._lost = State.QUIET, False
         self._recent.clear()
         return events
 

@@ -7,8 +7,10 @@ it at its next frame.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame, Segment
 
 TAIL = SAMPLE_RATE * 300 // 1000
@@ -18,7 +20,11 @@ LEAD = SAMPLE_RATE * 200 // 1000
 """And the first word begins before the key is down: 200 ms. Not heard when muted."""
 
 HELD_AT_MOST = 60 * SAMPLE_RATE
-"""A talk key that is down for a minute is stuck, or its release was lost on the way."""
+"""A talk key that is down for a minute is stuck, or its release was lost on the way. Nobody means what is said then."""
+
+STUCK = Noticed(
+    Fault.KEY_STUCK, "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +35,22 @@ class Shut:
 class Gate:
     """Mute and push to talk. Mute wins over everything."""
 
-    def __init__(self, *, push_to_talk: bool) -> None:
+    def __init__(self, *, push_to_talk: bool, tell: Callable[[MicrophoneEvent], None] = lambda _: None) -> None:
+        """`tell` hears, on the thread of the sound, when the talk key is stuck, and when that is over."""
         self.muted = False
         self.talking = False
         """Whether the talk key is down."""
         self._push_to_talk = push_to_talk
+        self._tell = tell
         self._open = False
         self._recent: deque[Frame] = deque()
         self._until = 0
         self._held_since: int | None = None
+        self._stuck = False
 
     def take(self, frame: Frame) -> list[Frame | Shut]:
         """What may be heard of the next frame: it, what came shortly before it, or the word that this is the end."""
+        self._watch_key(frame)
         if self._lets_through(frame):
             heard = [*self._recent, frame]
             self._recent.clear()
@@ -50,15 +60,22 @@ class Gate:
         self._remember(frame)
         return [Shut()] if was_open else []
 
+    def _watch_key(self, frame: Frame) -> None:
+        if not (self.talking and self._push_to_talk):
+            self._held_since = None
+        elif self._held_since is None:
+            self._held_since = frame.start
+        was_stuck = self._stuck
+        self._stuck = self._held_since is not None and frame.start - self._held_since > HELD_AT_MOST
+        if self._stuck != was_stuck:
+            self._tell(STUCK if self._stuck else Over(Fault.KEY_STUCK))
+
     def _lets_through(self, frame: Frame) -> bool:
         if self.muted or not self._push_to_talk:
             self._until = 0
             return not self.muted
-        if self.talking:
-            self._held_since = frame.start if self._held_since is None else self._held_since
-            self._until = min(frame.start, self._held_since + HELD_AT_MOST) + TAIL
-        else:
-            self._held_since = None
+        if self.talking and not self._stuck:
+            self._until = frame.start + TAIL
         return frame.start < self._until
 
     def _remember(self, frame: Frame) -> None:

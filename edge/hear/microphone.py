@@ -22,7 +22,11 @@ from edge.hear.levels import level
 from edge.hear.microphone_health import Fault, MicrophoneEvent, MicrophoneHealth
 from edge.hear.routing import Routing
 from edge.hear.sound_server import Gone, SoundServer
+from edge.portaudio import look_anew
 from edge.records import SAMPLE_RATE, Frame
+
+BLINK = SAMPLE_RATE // 2
+"""So much is taken for missed when it was looked anew which devices there are; on a sound card it is a tenth of it."""
 
 SLICE_S = 0.2
 """A wait for sound is made of such slices. When the whole process was stopped for a while, the clock ran but nothing
@@ -40,6 +44,9 @@ was opened again, is for a fresh process to look at."""
 
 ZEROS_S = 1.5
 """So long nothing but zeros is no fault yet, unless the settings say otherwise."""
+
+GATED_S = 300.0
+"""The same with a headset that sends zeros between words: nobody dictates without a pause, nor goes far within it."""
 
 
 class Server(Protocol):
@@ -80,6 +87,7 @@ class Microphone:
         beat: Callable[[], None] = lambda: None,
         *,
         zeros_s: float = ZEROS_S,
+        gated_s: float = GATED_S,
         source: str | None = None,
         server: Server | None = None,
     ) -> None:
@@ -87,19 +95,23 @@ class Microphone:
 
         `stall_s`: when nothing could be heard for so long in spite of everything, it is given up. `tell` hears of each
         fault that begins or ends, `beat` is called at least every second as long as the thread gets on: both on the
-        listening thread. `zeros_s`: so long nothing but zeros is no fault.
+        listening thread. `zeros_s`: so long nothing but zeros is no fault; `gated_s`: nor for so long from a headset
+        that is known to have a noise gate.
         """
         self.dropped = 0
         """Samples (16 kHz) that were lost between the device and the listening thread, or were not to be heard."""
         self._device = device
+        self._name = ""
         self._stall_s = stall_s
         self._tell = tell
         self._beat = beat
-        self._health = MicrophoneHealth(zeros_s=zeros_s, source=source)
+        self._health = MicrophoneHealth(zeros_s=zeros_s, gated_s=gated_s, source=source)
         self._server: Server = server or SoundServer()
         self._claims = ExitStack()
         self._claimed = False
         self._closing = Event()
+        self._blinks = Event()
+        self._blinked = Event()
         self._stream: Stream | None = None
         self._position = 0
         self._deaf_s = 0.0
@@ -115,6 +127,7 @@ class Microphone:
         with self._claims:
             self._claims.callback(self._server.close)
             self._claims.callback(self._close_stream)
+            self._claims.callback(self._blinked.set)
             self._open_first()
             while not self._closing.is_set():
                 if self._stream is None:
@@ -129,6 +142,19 @@ class Microphone:
         stream = self._stream
         if stream is not None:
             stream.hand_off.put(None)
+
+    def blink(self, within_s: float) -> bool:
+        """Have PortAudio look which devices there are, which it can do only while none is open.
+
+        What was taken until now is yielded; then the numbering leaves a gap. From any thread but the listening one, and
+        with no other stream open. Returns when it is done: whether it was, within so many seconds.
+        """
+        self._blinked.clear()
+        self._blinks.set()
+        stream = self._stream
+        if stream is not None:
+            stream.hand_off.put(None)
+        return self._blinked.wait(within_s) and not self._blinks.is_set()
 
     def framed(self, stream: Stream) -> Iterator[Frame]:
         """What a stream brings, as frames, until nothing more can be heard from it."""
@@ -156,20 +182,33 @@ class Microphone:
         """A device that is not there at the start, or has another listener, is for a person to see to."""
         try:
             found = device_named(self._device)
-            self._claims.enter_context(microphone_claim(str(found["name"])))
+            self._name = str(found["name"])
+            self._claims.enter_context(microphone_claim(self._name))
             self._stream = Stream.open(found)
         except NotOpened as why:
             raise unopened(self._told, why) from None
 
     def _open_again(self) -> None:
         self._beat()
+        if self._blinks.is_set():
+            self._look_anew()
         if Fault.SUSPENDED in self._health.faults and self._health.wanted is not None:
             self._server.resume(self._health.wanted)
         try:
             self._stream = Stream.open(device_named(self._device))
         except NotOpened:
+            if not self._health.faults:  # it went while it was closed
+                self._stopped()
             self._closing.wait(REOPEN_EVERY_S)
             self._count_deaf(REOPEN_EVERY_S)
+
+    def _look_anew(self) -> None:
+        look_anew()
+        self._position += BLINK
+        if isinstance(self._device, int):
+            self._device = self._name  # its number may be another's now
+        self._blinks.clear()
+        self._blinked.set()
 
     def _close_stream(self) -> None:
         stream, self._stream = self._stream, None
@@ -204,18 +243,23 @@ class Microphone:
         return True
 
     def _stopped(self) -> None:
-        if not self._closing.is_set():
+        if not (self._closing.is_set() or self._blinks.is_set()):
+            self._silent_s = 0.0  # whatever is plugged in next has not been silent yet
             self._tell_all(self._health.stopped(server_gone=isinstance(self._server.now(), Gone)))
 
     def _wants_reopening(self, piece: Piece, rate: int) -> bool:
-        """Zeros and nothing else: open it anew now and then, and give up after a minute if it was ever heard."""
+        """Zeros and nothing else: open it anew now and then, and give up after a minute if it was ever heard.
+
+        All of it later where they may be a gate's.
+        """
         if any(piece.pcm):
             self._silent_s, self._sounded = 0.0, True
             return False
         before, self._silent_s = self._silent_s, self._silent_s + piece.samples / rate
-        if self._silent_s > DIGITAL_SILENCE_S and self._sounded:
-            raise Unavailable(f"{self._told}: gave nothing but zeros for {DIGITAL_SILENCE_S:g} s; is it muted or gone?")
-        return any(before < after <= self._silent_s for after in ZEROS_REOPEN_S)
+        patience_s = self._health.zeros.patience_s
+        if self._silent_s > (longest_s := patience_s + DIGITAL_SILENCE_S) and self._sounded:
+            raise Unavailable(f"{self._told}: gave nothing but zeros for {longest_s:g} s; is it muted or gone?")
+        return any(before < patience_s + after <= self._silent_s for after in ZEROS_REOPEN_S)
 
     def _look_at_the_server(self) -> None:
         found = self._server.look(time.monotonic())

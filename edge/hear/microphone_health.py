@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from edge.hear.levels import Level
 from edge.hear.routing import Routing
+from edge.hear.zeros import Zeros
 from edge.records import SAMPLE_RATE
 
 STUCK_S = 1.5
@@ -63,6 +64,8 @@ class Fault(StrEnum):
     VERY_QUIET = "very_quiet"
     CLIPPING = "clipping"
     LOSING_SOUND = "losing_sound"
+    KEY_STUCK = "key_stuck"
+    """The talk key is held down for too long; the gate notices."""
 
 
 STOPPED = (Fault.UNPLUGGED, Fault.SERVER_GONE, Fault.SUSPENDED, Fault.STUCK)
@@ -136,12 +139,13 @@ class RateWatch:
 class MicrophoneHealth:
     """The faults of one microphone. Lives as long as it is wanted; `opened` begins each stream."""
 
-    def __init__(self, *, zeros_s: float, source: str | None = None) -> None:
-        """`zeros_s`: how long nothing but zeros may come. `source`: the sound server's name of the one wanted.
+    def __init__(self, *, zeros_s: float, gated_s: float, source: str | None = None) -> None:
+        """`zeros_s`: how long nothing but zeros may come; `gated_s`: from a headset that closes a gate between words.
 
-        Without one, that which was recorded from first is wanted.
+        `source`: the sound server's name of the one wanted. Without one, that which was recorded from first is wanted.
         """
-        self._zeros_s = zeros_s
+        self.zeros = Zeros(zeros_s=zeros_s, gated_s=gated_s)
+        """What nothing but zeros means from this microphone."""
         self.wanted = source
         """The source that should be recorded from, once it is known."""
         self.faults: dict[Fault, str] = {}
@@ -161,7 +165,8 @@ class MicrophoneHealth:
         self._came = False
         self._waited = 0.0
         self._suspended = self._muted = False
-        self._zeros = self._faint = self._loud = 0
+        self.zeros.opened(rate)
+        self._faint = self._loud = 0
         self._heard = 0
         self._clipped = 0.0
         self._losses: deque[int] = deque()
@@ -195,12 +200,14 @@ class MicrophoneHealth:
             self.wanted = routing.source
         if routing.source == self.wanted:
             return self._end(Fault.REROUTED)
+        self.zeros.explain()
         wanted = self.wanted or "any microphone"
         gone = "" if self.wanted in routing.sources else ", which is gone; connect it again"
         return self._begin(Fault.REROUTED, f"the sound server records from {routing.source}, not from {wanted}{gone}")
 
     def stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
         """PortAudio said that the stream ended, or refused to open one."""
+        self.zeros.forget()
         if server_gone:
             return self._begin(Fault.SERVER_GONE, "stopped: its sound server ended")
         return self._begin(Fault.UNPLUGGED, "stopped: it was unplugged, or its sound server ended; connect it again")
@@ -215,11 +222,12 @@ class MicrophoneHealth:
         return self._begin(Fault.WRONG_RATE, f"gives {rates}; set its profile or rate at the sound server")
 
     def _silence(self, piece: Level) -> list[MicrophoneEvent]:
+        if self._muted:
+            self.zeros.explain()
+        self.zeros.take(piece)
         if piece.peak:
-            self._zeros = 0
             return self._end(Fault.DIGITAL_SILENCE) + self._faintness(piece)
-        self._zeros += piece.samples
-        if self._zeros < self._zeros_s * self._rate:
+        if not self.zeros.too_long(muted=self._muted):
             return []
         why = "it is muted at the sound server" if self._muted else "is it muted, or its Bluetooth link dead?"
         return self._begin(Fault.DIGITAL_SILENCE, f"gives nothing but zeros; {why}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import evidence, rows
 from edge.keep.deadletters import DeadLetters
 from edge.keep.dossier import Dossier
+from edge.keep.drafts import reading_of
 from edge.keep.rows import KeptEntry, KeptUtterance
 from edge.keep.view import KEPT, JournalView
 from edge.records import SAMPLE_RATE, Outcome, Reading, Usage, Utterance, Verdict
@@ -65,12 +66,30 @@ class Heard:
 
     utterance: Utterance
     kept: KeptUtterance
-    reading: Mapping[str, Any] | None
+    reading: Mapping[str, Any] | None = field(repr=False)
     """As it is stored; None where no verdict fell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What a model read of an utterance after its verdict."""
+
+    utterance_id: str
+    interpreter: str
+    reading: Reading
 
 
 class AnswersView(JournalView):
     """The part of the journal that tells what models gave, and what waits for them."""
+
+    def late(self, which: str) -> list[Late]:
+        """The late answers to an utterance, by its id or by the event id of its entry, in the order they came."""
+        found = self._rows(
+            "SELECT utterance_id, interpreter, reading FROM answers WHERE came = 'late' AND reading IS NOT NULL "
+            "AND utterance_id = coalesce((SELECT utterance_id FROM entries WHERE event_id = ?), ?) ORDER BY id",
+            *(which, which),
+        )
+        return [Late(**{**row, "reading": reading_of(json.loads(row["reading"]))}) for row in found]
 
     def deferred(self) -> list[KeptUtterance]:
         """What waits for a model, oldest first."""
@@ -97,11 +116,11 @@ class AnswersView(JournalView):
             form,
         ):
             try:
-                pcm = evidence.read(self._directory / row["audio_path"], row["audio_sha256"])
+                utterance = evidence.read(self._directory / row["audio_path"], row)
             except StorageFailed as fault:
                 log.warning("left out: %s", fault)
             else:
-                yield Heard(evidence.recall(row, pcm), rows.kept_utterance(row), json.loads(row["reading"] or "null"))
+                yield Heard(utterance, rows.kept_utterance(row), json.loads(row["reading"] or "null"))
 
     def seconds(self, since: datetime, form: str) -> tuple[int, float]:
         """How many utterances `heard` would tell, and how long they are together, in seconds."""
@@ -168,12 +187,12 @@ class Answers(AnswersView, DeadLetters):
         """
         for row in list(self._waiting(form)):
             try:
-                pcm = evidence.read(self._directory / row["audio_path"], row["audio_sha256"])
+                utterance = evidence.read(self._directory / row["audio_path"], row)
             except StorageFailed as fault:
                 log.warning("deferred, and cannot be read any more: %s", fault)
                 self.reviewed(row["utterance_id"], None, RECORDING_LOST)
             else:
-                return evidence.recall(row, pcm)
+                return utterance
         return None
 
     def reviewed(self, utterance_id: str, verdict: Verdict | None, why: str) -> bool:

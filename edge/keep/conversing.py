@@ -24,6 +24,13 @@ class Conversing(Answers):
         found = self._rows(drafts.LAST)
         return drafts.last_entry(found[0]) if found else None
 
+    def turned_down(self, event_id: str) -> dict[str, str | None]:
+        """Of an event and those it replaces one after the other, each that the inventory has not, by its own word.
+
+        With the one that it was to replace.
+        """
+        return {row["event_id"]: row["replaces"] for row in self._rows(drafts.TURNED_DOWN, event_id)}
+
     def reading(self, utterance_id: str) -> Reading | None:
         """What was read of an utterance when its verdict fell, without usage and opinions; None where nothing was."""
         found = self._rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)

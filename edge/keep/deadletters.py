@@ -49,7 +49,7 @@ class DeadLetters(JournalView):
         if found.state is OutboxState.DEAD and found.settled_at is None:
             raise Unfinished(f"{which}: its tombstone is on its way to the inventory; try again when that has come")
         with self._writing():
-            self._note(found, "retry", who, None)
+            self._note(found, "retry", who, found.review)  # why it was under review is not told afterwards otherwise
             if found.review:
                 self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edge.keep.rows import OutboxState, Row
@@ -27,6 +27,7 @@ class Decision:
     """`retry`, `discard`, `stand` or `accept`."""
     who: str
     reason: str | None
+    """In his words; of a `retry` why it was under review, where it was."""
     decided_at: str
 
 
@@ -38,7 +39,7 @@ class Answered:
     came: str
     """`in time`, `late` (after the verdict) or `deferred` (to an utterance that was kept for later)."""
     answered_at: str
-    reading: Mapping[str, Any] | None
+    reading: Mapping[str, Any] | None = field(repr=False)
     """None where the verdict's own reading has it, or where it was none."""
     request_id: str | None
     cost_usd: float | None
@@ -56,7 +57,7 @@ class Dossier:
     """Why a person must look at it before anything is made of it."""
     flag: str | None
     """Why a person should look at its entry, which stands."""
-    fields: Mapping[str, FieldValue]
+    fields: Mapping[str, FieldValue] = field(repr=False)
     audio_path: str
     """Relative to the state directory."""
     audio_sha256: str
@@ -71,7 +72,7 @@ class Dossier:
     reason: str | None
     """Why its event is a dead letter."""
     receipt: Mapping[str, Any] | None
-    event: Mapping[str, Any] | None
+    event: Mapping[str, Any] | None = field(repr=False)
     """As it was made, also where its tombstone was published."""
     decisions: tuple[Decision, ...]
     answers: tuple[Answered, ...]

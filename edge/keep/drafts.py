@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edge.keep.rows import Row, reading_json, to_json
@@ -39,7 +39,7 @@ class Parked:
 
     utterance_id: str
     why: str
-    fields: Mapping[str, FieldValue]
+    fields: Mapping[str, FieldValue] = field(repr=False)
     """What stands of it so far."""
 
 
@@ -72,11 +72,24 @@ class Conversation:
     operator: str | None
 
 
-LAST = """
-    SELECT e.*, o.state, u.reading FROM entries e JOIN outbox o USING (event_id) JOIN utterances u USING (utterance_id)
-    ORDER BY e.sequence DESC LIMIT 1
-"""
-"""The newest entry, as `last_entry` takes it."""
+_ABSENT = "state IN ('refused', 'dead', 'discarded')"
+"""Of an event: the inventory does not have it, and waits for it no more."""
+
+LAST = f"""
+    SELECT e.*, {_ABSENT} AS absent, u.reading
+    FROM entries e JOIN outbox USING (event_id) JOIN utterances u USING (utterance_id)
+    WHERE NOT (act = 'cancel' AND {_ABSENT}) ORDER BY e.sequence DESC LIMIT 1
+"""  # noqa: S608 - the list is our own
+"""The newest entry, as `last_entry` takes it: a cancellation that was refused leaves the one before it."""
+
+TURNED_DOWN = f"""
+    WITH RECURSIVE line (event_id, replaces) AS (
+        SELECT event_id, replaces FROM entries WHERE event_id = ?
+        UNION ALL SELECT e.event_id, e.replaces FROM entries e JOIN line ON e.event_id = line.replaces
+    )
+    SELECT event_id, replaces FROM line JOIN outbox USING (event_id) WHERE {_ABSENT}
+"""  # noqa: S608 - the list is our own
+"""Of an event and those it replaces one after the other, those that the inventory does not have."""
 
 
 def draft_json(draft: Draft | None) -> str | None:
@@ -104,7 +117,7 @@ def last_entry(row: Row) -> LastEntry | None:
     draft = Draft(
         row["utterance_id"], row["form"], reading_of(json.loads(row["reading"])), row["operator"], act, row["replaces"]
     )
-    return LastEntry(row["event_id"], draft, json.loads(row["fields"]), row["state"] == "refused")
+    return LastEntry(row["event_id"], draft, json.loads(row["fields"]), bool(row["absent"]))
 
 
 def reading_of(row: Row) -> Reading:

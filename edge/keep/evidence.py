@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,9 @@ EVIDENCE = "evidence"
 NEW = "new"
 """The directory, beside the days, of recordings that have no row in the journal yet."""
 
+TYPED = "typed"
+"""The key, in a file's comment, of what was typed in the place of speech."""
+
 PARTIAL = ".partial"
 """Ends the name of a file that is still being written. Found at a start it is a crash's leftover, not acknowledged."""
 
@@ -45,7 +49,7 @@ class Evidence:
 
 
 def describe(utterance: Utterance) -> dict[str, str | int]:
-    """All of an utterance but its sound, as JSON takes it; positions are sample indices."""
+    """All that a row holds of an utterance: neither its sound nor what was typed. Positions are sample indices."""
     segment = utterance.segment
     return {
         "utterance_id": utterance.utterance_id,
@@ -74,7 +78,7 @@ def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[
 
 
 def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
-    """The utterance that `describe` described. Raises KeyError, TypeError or ValueError if it did not."""
+    """The utterance that a file's comment described. Raises KeyError, TypeError or ValueError if it did not."""
     return Utterance(
         utterance_id=description["utterance_id"],
         form=description["form"],
@@ -88,6 +92,7 @@ def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
             closing=Closing(description["closing"]),
             pcm=pcm,
         ),
+        typed=description.get(TYPED),
     )
 
 
@@ -123,13 +128,17 @@ def put_in_place(recording: Path, final: Path) -> None:
             sync_directory(final.parent)
 
 
-def read(path: Path, sha256: str) -> bytes:
-    """The sound in the file `path`, 16 kHz mono PCM. Raises StorageFailed if it is gone or not what was written."""
+def read(path: Path, row: Mapping[str, Any]) -> Utterance:
+    """The utterance of a row, with all that the file `path` holds of it.
+
+    Raises StorageFailed if the file is gone or not what was written.
+    """
     with refusals(path):
         flac = path.read_bytes()
-    if hashlib.sha256(flac).hexdigest() != sha256:
+    if hashlib.sha256(flac).hexdigest() != row["audio_sha256"]:
         raise StorageFailed(f"{path}: is not the recording that was written; restore it from a copy")
-    return _decode(path, flac)[1]
+    comment, pcm = _decode(path, flac)
+    return recall({**row, TYPED: json.loads(comment).get(TYPED)}, pcm)
 
 
 def recover(path: Path) -> tuple[Utterance, Evidence]:
@@ -183,13 +192,19 @@ def _write_durably(path: Path, content: bytes) -> None:
     sync_directory(path.parent)
 
 
+def _comment(utterance: Utterance) -> str:
+    """What was typed stands here and nowhere else: the file is what is durable first, and what events prove."""
+    typed = {} if utterance.typed is None else {TYPED: utterance.typed}
+    return json.dumps({**describe(utterance), **typed})
+
+
 def _encode(utterance: Utterance) -> bytes:
     pcm = utterance.segment.pcm
     if not pcm or len(pcm) % SAMPLE_BYTES:
         raise ValueError(f"{utterance.utterance_id}: {len(pcm)} bytes are not whole samples of sound")
     memory = io.BytesIO()
     with soundfile.SoundFile(memory, "w", SAMPLE_RATE, 1, subtype="PCM_16", format="FLAC") as file:
-        file.comment = json.dumps(describe(utterance))
+        file.comment = _comment(utterance)
         file.write(np.frombuffer(pcm, dtype="<i2").astype(np.int16, copy=False))
     return memory.getvalue()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -39,7 +39,7 @@ class KeptUtterance:
     source: str
     verdict: Verdict | None
     """None while it is heard but not yet read."""
-    fields: Mapping[str, FieldValue]
+    fields: Mapping[str, FieldValue] = field(repr=False)
     """Those of the entry, where there is one; else those that stood at the verdict, or when it went to review."""
     event_id: str | None
     """The event its entry became, where it was accepted."""
@@ -54,7 +54,7 @@ class KeptEntry:
     sequence: int
     event_id: str
     form: str
-    fields: Mapping[str, FieldValue]
+    fields: Mapping[str, FieldValue] = field(repr=False)
     recorded_at: datetime
     state: OutboxState
     attempts: int
@@ -71,13 +71,13 @@ class Trailed(Chained):
     """One event of the audit trail, with what else an audit looks at."""
 
     event_id: str
-    body: str
+    body: str = field(repr=False)
     """The event as published, byte for byte."""
     audio_path: str
     """Relative to the state directory."""
     audio_removed_at: str | None
     """When the recording was removed to make room; None while it must be there."""
-    reading: str | None
+    reading: str | None = field(repr=False)
     """The JSON text of the reading that the entry was made from."""
 
 

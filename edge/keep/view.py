@@ -108,11 +108,11 @@ class JournalView:
         unread = "SELECT * FROM utterances WHERE outcome IS NULL AND review IS NULL ORDER BY heard_at, utterance_id"
         for row in self._rows(unread):
             try:
-                pcm = evidence.read(self._directory / row["audio_path"], row["audio_sha256"])
+                utterance = evidence.read(self._directory / row["audio_path"], row)
             except StorageFailed as fault:
                 log.warning("not understood yet, and cannot be read: %s", fault)
             else:
-                yield evidence.recall(row, pcm)
+                yield utterance
 
     def under_review(self) -> list[KeptUtterance]:
         """The utterances that a person must look at before anything is made of them, oldest first."""
@@ -197,10 +197,14 @@ class JournalView:
 
     def standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
         """The fields of what was recorded after `since` and stands: not replaced since then, nor refused."""
-        taken = [one for one in self.entries(RECENT) if one.state is not OutboxState.REFUSED]
+        return tuple(one.fields for one in self.entries_standing(form, since, RECENT))
+
+    def entries_standing(self, form: str, since: datetime, limit: int) -> list[KeptEntry]:
+        """What `standing` tells, the newest first, as far as it is among the last `limit` entries."""
+        taken = [one for one in self.entries(limit) if one.state is not OutboxState.REFUSED]
         gone = {one.replaces for one in taken} | {one.event_id for one in taken if one.act is Act.CANCEL}
         lately = (one for one in taken if one.form == form and one.recorded_at > since)
-        return tuple(one.fields for one in lately if one.event_id not in gone)
+        return [one for one in lately if one.event_id not in gone]
 
     def held(self) -> list[KeptEntry]:
         """The entries whose events are dead letters, oldest first."""

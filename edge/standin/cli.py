@@ -17,7 +17,7 @@ EXTRA = {"starlette", "uvicorn", "moonshine_voice"}
 commands = typer.Typer(subcommand_metavar="")  # it has none
 
 
-@commands.callback(invoke_without_command=True)
+@commands.callback(invoke_without_command=True, short_help="Answer as the cloud models do: no key, no bill.")
 def standin(
     host: Annotated[
         str, typer.Option(help="Address to listen on. It has no TLS: keep it on this machine.")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from edge.records import FieldReading, FieldValue, Word
 from edge.understand.proposal import UNKNOWN
@@ -49,7 +49,7 @@ class _Candidate:
     share: float
     words: tuple[Word, ...]
     fields: Fields
-    meaning: Meaning
+    meaning: Meaning = field(repr=False)
 
 
 def most_likely(

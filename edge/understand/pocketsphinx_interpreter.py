@@ -53,6 +53,7 @@ class PocketsphinxInterpreter:
         """
         self._form = form
         self._catalogue = catalogue
+        self._converses = bool(commands)
         grammar = jsgf(form, catalogue, commands)
         words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
         self._compiler = _decoder()  # kept: the compiled grammar uses its tables
@@ -67,7 +68,7 @@ class PocketsphinxInterpreter:
         return _Recogniser(self._compiler.get_fsg(GRAMMAR), self._propose)
 
     def _judge(self, reading: Reading) -> Expectation:
-        return expected(reading.words, reading.fields, self._form, self._catalogue)
+        return expected(reading.words, reading.fields, self._form, self._catalogue, converses=self._converses)
 
     def _propose(self, words: tuple[Word, ...]) -> Reading:
         return proposal(NAME, words, self._form, self._catalogue)

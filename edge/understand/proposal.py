@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
-from edge.forms.spoken import command, corrects, exception, read, takes_back
+from edge.forms.spoken import command, corrects, exception, preface, read, takes_back
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
@@ -21,7 +21,8 @@ def proposal(
     interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH
 ) -> Reading:
     """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value."""
-    return proposed(interpreter, form, words, read(words, form, catalogue, language), language)
+    fields = read(words, form, catalogue, language)
+    return proposed(interpreter, form, words, fields, language, preface=preface(words, form, catalogue, language))
 
 
 def proposed(
@@ -30,13 +31,19 @@ def proposed(
     words: Sequence[Word],
     fields: Mapping[str, FieldReading],
     language: Language = ENGLISH,
+    *,
+    preface: Sequence[str],
 ) -> Reading:
-    """The reading of `words`, which were read to `fields`."""
+    """The reading of `words`, which were read to `fields`; the `preface` is those before the first that are of none.
+
+    A whole sentence with a preface is to be said again: "don't record pallet 742, twelve units, dock B" is no entry,
+    and of words beyond its grammar a recogniser makes any others.
+    """
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
-    if not fields or takes_back(words, language):
-        return asked(interpreter, form, words, language)
     whole = all(field.name in fields for field in form.fields if field.required)
+    if not fields or takes_back(words, language) or (whole and preface):
+        return asked(interpreter, form, words, language)
     # A whole sentence stands for itself, however it begins.
     act = Act.AMEND if corrects(words, language) and not whole else Act.RECORD
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
@@ -48,7 +55,8 @@ def asked(interpreter: str, form: Form, words: Sequence[Word], language: Languag
         return Reading(interpreter, form.name, tuple(words), exceptional, act=Act.AMEND)
     if (said := command(words, language)) is not None:
         return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
-    reason = NotUnderstood.TALK if is_talk(words, form, language) else NotUnderstood.NOT_DICTATION
+    talk = is_talk(words, form, language) and not takes_back(words, language)
+    reason = NotUnderstood.TALK if talk else NotUnderstood.NOT_DICTATION
     return Reading(interpreter, form.name, tuple(words), {}, reason)
 
 

@@ -23,7 +23,7 @@ import vosk
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
-from edge.forms.spoken import expected, phrases, read
+from edge.forms.spoken import expected, phrases, preface, read
 from edge.forms.spoken.confusable import rivalry
 from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
 from edge.understand.alternatives import Alternative, most_likely
@@ -75,7 +75,9 @@ class VoskInterpreter:
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
         words, fields = most_likely(hearings, lambda words: read(words, self._form, self._catalogue))
-        return proposed(self.name, self._form, words, {name: _calibrated(field) for name, field in fields.items()})
+        before = preface(words, self._form, self._catalogue)
+        sure = {name: _calibrated(field) for name, field in fields.items()}
+        return proposed(self.name, self._form, words, sure, preface=before)
 
 
 class _Recogniser:

@@ -1,29 +1,22 @@
-"""What happens to an agent, remembered as far as it is to be seen.
-
-Pure: it is told, and gives the picture of a moment.
-"""
+"""What happens to an agent makes a picture of it: all there is to see at one moment. Pure: it is told the moment."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge.agree.decide import Rules
-from edge.agree.orders import Note, Park, Say
+from edge.agree.orders import Park
 from edge.agree.phrasing import Phrasing
 from edge.agree.questions import judged
 from edge.agree.states import QUESTIONS
 from edge.agree.states import State as Stage
-from edge.app import AgentTold
 from edge.config import ListeningMode, Settings
 from edge.conversing import Stands
-from edge.delivery import LinkChanged
-from edge.headset import MicrophoneFault, Muted
 from edge.records import Outcome
-from edge.told import CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.told import Decided
 from edge.typed import KEYBOARD
-from edge.view.listing import Kept, field_rows, queue
+from edge.view.listing import field_rows, queue
 from edge.view.meter import NO_SOUND, Sounding
 from edge.view.picture import (
     FieldRow,
@@ -38,10 +31,8 @@ from edge.view.picture import (
     Told,
     Tone,
 )
+from edge.view.remembering import Remembering
 from edge.view.wording import PARKED, question, result
-
-LOG_LINES = 50
-"""So much of the log is remembered: more than any terminal shows."""
 
 MODES = {
     ListeningMode.OPEN: "open microphone",
@@ -77,85 +68,14 @@ class Moment:
     """The line that is being typed."""
 
 
-@dataclass(slots=True)
-class Logged:
-    """A line of the log, and how often it came in a row."""
-
-    text: str
-    times: int = 1
-
-    def __str__(self) -> str:
-        return self.text if self.times == 1 else f"{self.text} ({self.times} times)"
-
-
-class Watching:
+class Watching(Remembering):
     """Told of all that happens to one agent; `picture` is what there is to see."""
 
     def __init__(self, settings: Settings, rules: Rules) -> None:
+        super().__init__(Phrasing(rules.form, settings.speak.language.value))
         self._settings = settings
         self._rules = rules
         self._form = rules.form
-        self._phrasing = Phrasing(rules.form, settings.speak.language.value)
-        self._connected = False
-        self._faults: dict[str, str] = {}
-        self._full: str | None = None
-        self._muted = False
-        self._ended = False
-        self._stands: Stands | None = None
-        self._said: str | None = None
-        self._decided: Decided | None = None
-        self._noted: dict[str, Note | Park] = {}
-        self._number: int | None = None
-        self._kept: Kept | None = None
-        self._log: deque[Logged] = deque(maxlen=LOG_LINES)
-
-    @property
-    def paused(self) -> bool:
-        """Whether the operator asked not to be listened to."""
-        return self._stands is not None and self._stands.state is Stage.PAUSED
-
-    def tell(self, told: AgentTold) -> None:
-        """Something happened."""
-        match told:
-            case Decided():
-                self._decided, self._number = told, None
-            case Stands():
-                self._stands = told
-                self._number = self._number if told.row is None else told.row.sequence
-                said = [self._phrasing.text(order) for order in told.told if isinstance(order, Say)]
-                self._said = " ".join(said) or self._said
-                self._noted = {one.utterance_id: one for one in told.noted} or self._noted
-            case LinkChanged(up):
-                self._connected = up
-            case MicrophoneFault(fault, what):
-                self._faulty(fault, what)
-            case Muted(muted):
-                self._muted = muted
-            case _:
-                self._hear_of_capture(told)
-
-    def _hear_of_capture(self, told: AgentTold) -> None:
-        match told:
-            case CaptureStopped(reason):
-                self._full = reason
-            case CaptureResumed():
-                self._full = None
-            case SourceEnded():
-                self._ended = True
-            case _:
-                pass
-
-    def keep(self, kept: Kept) -> None:
-        """What the journal holds now."""
-        self._kept = kept
-
-    def log(self, lines: Iterable[str]) -> None:
-        """Lines were logged."""
-        for line in lines:
-            if self._log and self._log[-1].text == line:
-                self._log[-1].times += 1
-            else:
-                self._log.append(Logged(line))
 
     def picture(self, moment: Moment) -> Picture:
         """What is to be seen now."""
@@ -176,12 +96,6 @@ class Watching:
     def _dialogue(self, moment: Moment) -> Stands | None:
         """Where it stands, for whoever is asked anything at all."""
         return self._stands if moment.converses else None
-
-    def _faulty(self, fault: str, what: str | None) -> None:
-        if what is None:
-            self._faults.pop(fault, None)
-        else:
-            self._faults[fault] = what
 
     def _header(self, moment: Moment) -> Header:
         settings, mqtt = self._settings, self._settings.deliver.mqtt

@@ -23,8 +23,7 @@ import soundfile
 
 from edge.config import Settings, load
 from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.form import Form
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldReading, NotUnderstood, Reading, Segment, Utterance, Word
 from edge.understand.configured import Surroundings
@@ -35,6 +34,7 @@ from edge.understand.pocketsphinx_interpreter import PocketsphinxInterpreter
 from edge.understand.service.clients import Clients
 from edge.understand.service.failures import Fault, Garbled
 from edge.understand.vosk_interpreter import VoskInterpreter
+from tests.shipped import catalogue, form
 from tests.standin import KEY, RunningStandin
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
@@ -70,16 +70,6 @@ class _ScriptedAttention(Attention):
     async def finish(self, utterance: Utterance) -> Reading:
         nothing = Reading("scripted", utterance.form, (), {}, NotUnderstood.NO_WORDS)
         return self._script.get(utterance.segment.pcm, nothing)
-
-
-@cache
-def form() -> Form:
-    return forms_in(load(Settings, None).forms_directory)["pallet-move"]
-
-
-@cache
-def catalogue() -> Catalogue:
-    return Catalogue.load(load(Settings, None).catalogue_directory)
 
 
 @cache

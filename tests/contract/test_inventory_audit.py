@@ -21,7 +21,6 @@ from inventory.judge import Sound, Unsound, judge
 from inventory.store import Store
 from inventory.tables import devices, entries, events, refused
 from tests.dictated import amended, cancelled, identity, payload, recorded
-from tests.postgresql import PostgreSQL
 
 KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 STRANGER = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
@@ -31,16 +30,6 @@ SAID = [recorded(1), recorded(2), recorded(3, quantity=100_000), amended(4, 2, q
 """The third breaks its form, and is refused."""
 
 Attack = Callable[[Connection], object]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'inventory.db'}"
-    else:
-        cluster: PostgreSQL = request.getfixturevalue("postgresql")
-        with cluster.database() as url:
-            yield url
 
 
 @pytest.fixture

@@ -17,14 +17,13 @@ import pytest
 import soundfile
 
 from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
 from edge.ports import Transcriber
 from edge.records import SAMPLE_RATE, Closing, Hallucination, Segment, Transcript, Utterance
 from edge.understand.service.clients import Clients
 from edge.understand.service.failures import Barred, Failure, Garbled, OurFault, TryLater
 from edge.understand.transcribers.configured import transcriber
 from edge.understand.transcribers.transcribed import TranscriptReader
+from tests.shipped import catalogue, form
 from tests.standin import FORBIDDEN, KEY, RunningStandin
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
@@ -88,16 +87,6 @@ ROWS = {
     ),
     "scribe": Row(ELEVENLABS, 'kind = "scribe"\nmodel = "scribe_v2"', "/v1/speech-to-text"),
 }
-
-
-@cache
-def form() -> Form:
-    return forms_in(load(Settings, None).forms_directory)["pallet-move"]
-
-
-@cache
-def catalogue() -> Catalogue:
-    return Catalogue.load(load(Settings, None).catalogue_directory)
 
 
 def utterance(pcm: bytes) -> Utterance:

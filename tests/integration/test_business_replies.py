@@ -27,7 +27,6 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.ports import StoppableSource
 from edge.records import Frame, ReceiptOutcome
-from edge.typed import typed
 from tests.fakes import ScriptedInterpreter
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -74,7 +73,7 @@ class Shift:
             self.sounds += [order.earcon for order in told.told if isinstance(order, Sound)]
 
     async def type(self, text: str) -> None:
-        await self.agent.type(typed(text, self.parts.rules))
+        await self.agent.type(text)
 
     async def hears(self, text: str) -> None:
         await asyncio.to_thread(until, lambda: text in self.said, lambda: f"{text!r} was not said, but {self.said}")

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from tests.command import dockvoice
+from tests.command import DOCKVOICE, dockvoice
 
-BAD_DATA, NO_INPUT, UNAVAILABLE, DISK, AGAIN, CONFIG = 65, 66, 69, 74, 75, 78
+NO_INPUT, UNAVAILABLE, DISK, AGAIN, CONFIG = 66, 69, 74, 75, 78
+
+
+FOR_ALL = "-dac_override,-dac_read_search"
+AS_ANYBODY = [] if os.geteuid() else ["setpriv", f"--bounding-set={FOR_ALL}", f"--inh-caps={FOR_ALL}"]
+"""Root may read all; without these rights it may read what anybody in its place may."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,9 @@ CASES = [
     Case("replay {tmp}/good.wav --state {tmp}/good.wav/state", DISK, "good.wav: "),
     Case("run --state {tmp}/good.wav/state", DISK, "good.wav: "),
     Case("run --state {tmp}/state", UNAVAILABLE, "microphone"),
+    Case("evaluate {tmp}/manifest.jsonl --details {tmp}/none/d.jsonl", DISK, "d.jsonl: cannot be written"),
+    Case("evaluate {tmp}/manifest.jsonl --report {tmp}/none/d.html", DISK, "d.html: cannot be written"),
+    Case("speak --earcon stored --out {tmp}/none/x.wav", DISK, "x.wav: cannot be written"),
     # Nobody there
     Case("replay {tmp}/good.wav --wait 1 --broker 127.0.0.1:{port} --state {tmp}/state", AGAIN, "127.0.0.1:{port}"),
     Case("inventory rows --database postgresql+psycopg://nobody@127.0.0.1:{port}/none", UNAVAILABLE, "127.0.0.1"),
@@ -106,6 +118,23 @@ def test_a_fault_is_one_line_with_an_exit_code(case: Case, tmp: Path, free_port:
     assert "Traceback" not in ended.stderr + ended.stdout
 
 
+@pytest.mark.parametrize("arguments", ["queue list", "audit key", "replay {tmp}/closed.wav"])
+def test_what_may_not_be_read_is_named(arguments: str, tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, recording = tmp / "closed", tmp / "closed.wav"
+    state.mkdir()
+    recording.touch()
+    monkeypatch.setenv("DOCKVOICE_STATE_DIRECTORY", str(state))
+    command = [*AS_ANYBODY, *DOCKVOICE, *arguments.format(tmp=tmp).split()]
+    state.chmod(0)
+    recording.chmod(0)
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        state.chmod(0o700)
+    assert ended.returncode == NO_INPUT, ended.stderr
+    assert re.fullmatch(rf"dockvoice: {tmp}/closed.*Permission denied.*\n", ended.stderr)
+
+
 def test_without_a_broker_what_was_said_is_kept(tmp: Path, free_port: Callable[[], int]) -> None:
     state = tmp / "state"
     replayed = dockvoice(
@@ -126,6 +155,18 @@ def test_help_teaches(command: str) -> None:
     assert told.returncode == 0
     assert "Usage" in told.stdout
     assert len(told.stdout.splitlines()) > 5
+
+
+@pytest.mark.parametrize("group", ["", "queue", "audio", "audit", "forms", "models", "inventory", "inventory audit"])
+def test_a_list_of_commands_tells_of_each_in_whole_words(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = dockvoice(*group.split(), "--help").stdout.partition("Commands:")[2]
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
+    assert listed
+
+
+def test_the_version_is_told() -> None:
+    assert dockvoice("--version").stdout == f"dockvoice {version('dockvoice')}\n"
 
 
 def test_no_colour_and_no_bars_where_there_is_no_terminal(tmp: Path) -> None:

@@ -18,8 +18,11 @@ from typing import Any
 import pytest
 
 from edge.hear.microphone_health import DEAF, Fault
-from tests.pulseaudio import Shelf, faint, overdriven, room, stopped, too_fast, zeros
+from tests.pulseaudio import Shelf, faint, gated, overdriven, room, stopped, too_fast, zeros
 from tests.waiting import until
+
+WORDS = 5
+"""Seconds of sound and zeros in turn after which it is known that a headset has a gate."""
 
 NOTICED_IN_S, HEALED_IN_S = 15.0, 25.0
 """What even a machine that does ten other things at once must keep."""
@@ -110,6 +113,9 @@ ROWS = {
 }
 """By the name of the headset; "other" is one that nobody here wears."""
 
+GATED = "gated"
+"""A headset that sends zeros between words: its wearer falls silent while the others fail."""
+
 LONE = "lone"
 """The only headset of a server of its own: there the server has nothing to move a recording to, and dies."""
 
@@ -125,7 +131,7 @@ class Times:
 @pytest.fixture(scope="module")
 def shelves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shelf, Shelf]]:
     directory = tmp_path_factory.mktemp("shelf")
-    with Shelf(directory / "many", ["other", *ROWS]) as many, Shelf(directory / "one", [LONE]) as one:
+    with Shelf(directory / "many", ["other", GATED, *ROWS]) as many, Shelf(directory / "one", [LONE]) as one:
         yield many, one
 
 
@@ -133,13 +139,21 @@ def shelves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shelf, S
 def times(shelves: tuple[Shelf, Shelf]) -> Mapping[str, Times]:
     """Stage all faults at once, mend them all at once."""
     many, one = shelves
+    many.air.let(GATED, gated())
     with ExitStack() as worn:
-        listeners = {name: Listener(many, name) for name in ROWS} | {LONE: Listener(one, LONE)}
+        listeners = {name: Listener(many, name) for name in (GATED, *ROWS)} | {LONE: Listener(one, LONE)}
         for listener in listeners.values():
             worn.callback(listener.end)
         for listener in listeners.values():
             listener.wait("heard", None, 0.0, 60)
+        gate = listeners[GATED]
+        until(
+            lambda: len([one for one in gate.said() if "heard" in one]) > WORDS, "the gated headset was not heard", 60
+        )
+        many.air.let(GATED, zeros)
+        fell_silent = time.monotonic()
         found = staged(many, listeners)
+        assert gate.when("began", None, fell_silent) is None, gate.said()
         lone = listeners[LONE]
         found["unplugged"] = one_fault(lone, Fault.UNPLUGGED, lambda: one.unplug(LONE), lambda: one.plug(LONE))
         found["server"] = one_fault(lone, Fault.SERVER_GONE, one.kill, one.start)

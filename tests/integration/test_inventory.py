@@ -19,6 +19,7 @@ from edge.deliver.events import Early, Topics, read_answer
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
 from inventory.store import Store
+from tests.databases import KINDS, database
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -100,14 +101,9 @@ def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'inventory.db'}"
-    else:
-        cluster: PostgreSQL = request.getfixturevalue("postgresql")
-        with cluster.database() as url:
-            yield url
+    yield from database(request, tmp_path)
 
 
 @contextmanager

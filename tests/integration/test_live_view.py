@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from edge.keep.journal import Journal
 from tests.command import DOCKVOICE
-from tests.desk import Terminal
+from tests.desk import ENDED_IN_S, Terminal
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.pulseaudio import DEVICE, Shelf
@@ -33,7 +33,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 
 
 @contextmanager
-def running(shelf: Shelf, broker: int, state: Path, *options: str) -> Iterator[Terminal]:
+def running(
+    shelf: Shelf, broker: int, state: Path, *options: str, started_by: Sequence[str] = ()
+) -> Iterator[Terminal]:
     """`dockvoice run` in a terminal, with a conversation and without a speaker."""
     environment = {
         **shelf.environment,
@@ -43,7 +45,7 @@ def running(shelf: Shelf, broker: int, state: Path, *options: str) -> Iterator[T
     }
     if models := os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY"):
         environment["DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY"] = models
-    command = [*DOCKVOICE, "run", "--broker", f"127.0.0.1:{broker}", "--state", str(state), *options]
+    command = [*started_by, *DOCKVOICE, "run", "--broker", f"127.0.0.1:{broker}", "--state", str(state), *options]
     with Terminal(command, environment) as terminal:
         yield terminal
 
@@ -129,6 +131,29 @@ def test_however_it_ends_the_terminal_shows_its_first_screen_again(
         terminal.process.send_signal(how)
         assert terminal.ended() == (0 if how is signal.SIGTERM else -signal.SIGKILL)
         until(lambda: is_given_back(terminal), "the other screen was left open")
+
+
+@pytest.mark.parametrize("options", [[], ["--plain"], ["--json"]], ids=["live", "plain", "json"])
+def test_a_terminal_that_hangs_up_ends_it_as_a_stop_does(
+    options: list[str], shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    with running(shelf, free_port(), tmp_path / "state", *options) as terminal:
+        terminal.wait_for("not delivered")
+        terminal.hang_up()
+        assert terminal.process.wait(ENDED_IN_S) == 0
+
+
+def test_what_nohup_started_goes_on_without_its_terminal(
+    shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    nohup = ["env", "--ignore-signal=HUP"]  # as nohup(1), which would besides write into this directory
+    with running(shelf, free_port(), tmp_path / "state", "--plain", started_by=nohup) as terminal:
+        terminal.wait_for("not delivered")
+        terminal.hang_up()
+        output = Path(f"/proc/{terminal.process.pid}/fd/1")
+        until(lambda: output.readlink() == Path(os.devnull), "it holds on to a terminal that is gone")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.process.wait(ENDED_IN_S) == 0
 
 
 def test_lines_are_printed_where_they_are_asked_for(shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.command import answer
 from tests.pulseaudio import DEVICE, Headset, headset
 
 STALL_S = 3
@@ -72,43 +71,36 @@ def listener(worn: Headset, device: str = DEVICE) -> Iterator[subprocess.Popen[s
         child.communicate()
 
 
-def line(child: subprocess.Popen[str]) -> dict[str, Any]:
-    """The next thing the child says; pytest's own time limit ends a wait for nothing."""
-    assert child.stdout is not None
-    said: dict[str, Any] = json.loads(child.stdout.readline() or '{"ended": true}')
-    return said
-
-
 def test_a_device_there_is_not_is_refused_with_those_there_are(virtual: Headset) -> None:
     with listener(virtual, "absent") as child:
-        assert f"{DEVICE}, " in line(child)["unavailable"]
+        assert f"{DEVICE}, " in answer(child)["unavailable"]
 
 
 def test_what_is_said_is_heard_and_the_death_of_the_server_noticed(virtual: Headset, clip: Path) -> None:
     with listener(virtual) as child:
-        assert line(child) == {"listening": True}
+        assert answer(child) == {"listening": True}
         virtual.say(clip)
-        utterance = line(child)
+        utterance = answer(child)
         assert utterance["closing"] == "pause"
         assert utterance["dropped"] == 0
         assert utterance["speech"] == pytest.approx(3.3, abs=0.3)  # as the recording itself gives
         virtual.kill()
-        assert "stopped" in line(child)["unavailable"]
+        assert "stopped" in answer(child)["unavailable"]
 
 
 def test_a_headset_that_falls_asleep_for_good_is_given_up(virtual: Headset) -> None:
     with listener(virtual) as child:
-        assert line(child) == {"listening": True}
+        assert answer(child) == {"listening": True}
         virtual.suspend()
-        assert f"nothing could be heard for {STALL_S:g} s" in line(child)["unavailable"]
+        assert f"nothing could be heard for {STALL_S:g} s" in answer(child)["unavailable"]
 
 
 def test_a_process_that_was_stopped_hears_afterwards_what_was_said_meanwhile(virtual: Headset, clip: Path) -> None:
     with listener(virtual) as child:
-        assert line(child) == {"listening": True}
+        assert answer(child) == {"listening": True}
         child.send_signal(signal.SIGSTOP)
         virtual.say(clip)  # 5.5 s, longer than the stall time
         child.send_signal(signal.SIGCONT)
-        utterance = line(child)
+        utterance = answer(child)
         assert utterance["dropped"] == 0
         assert utterance["speech"] == pytest.approx(3.3, abs=0.3)

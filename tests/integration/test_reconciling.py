@@ -123,6 +123,18 @@ def test_a_device_that_lost_its_journal_is_refused_and_told_what_to_do(
     assert "sequence_reused. This device's numbers were used before" in caplog.text
 
 
+def test_a_device_that_changes_its_name_is_stopped_and_delivers_all_under_its_own(
+    desk: Desk, broker: Mosquitto, tmp_path: Path
+) -> None:
+    with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
+        commit(desk, 3)
+        renamed = settings(broker).model_copy(update={"device": "dock-2"})
+        with pytest.raises(Misconfigured, match=r"dock-1, 3 of its entries .* set site and device back"):
+            asyncio.run(reconcile(renamed, desk, tell=lambda _: None, within_s=PATIENCE_S))
+        assert compared(desk, broker).agreed
+        assert sequences(inventory) == [1, 2, 3]
+
+
 def test_without_an_inventory_nothing_is_said_to_agree(desk: Desk, broker: Mosquitto) -> None:
     commit(desk, 1)
     assert compared(desk, broker, within_s=2) == Reconciled(agreed=False, sent_again=0, unsettled=1, trouble=None)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,12 @@ from numpy.typing import NDArray
 
 from edge.agree.earcons import earcon
 from edge.agree.orders import Earcon
+from edge.agree.outlet import DUMMY
 from edge.assembly import assemble
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
-from tests.command import DOCKVOICE, dockvoice
-from tests.earpiece import DEVICE, Earpiece, earpiece, plug_in
+from tests.command import DOCKVOICE, answer, dockvoice
+from tests.earpiece import DEVICE, Earpiece, declare, earpiece, plug_in
 from tests.pulseaudio import DEVICE as MICROPHONE
 from tests.pulseaudio import Headset, headset
 from tests.waiting import Notices, until
@@ -72,6 +74,10 @@ async def main():
 asyncio.run(main())
 """
 
+DEMO = Path("tests/data/speech/demo")
+CLIP = DEMO / "02-pallet-0126-nine-units-dock-bravo.flac"
+ANOTHER = DEMO / "04-dock-charlie-pallet-277-sixteen-units.flac"
+
 LOUD = 300
 """Of 32768: what is louder is no silence between two clauses."""
 
@@ -93,13 +99,6 @@ def speaker(server: Headset) -> Iterator[subprocess.Popen[str]]:
     finally:
         child.kill()
         child.communicate()
-
-
-def answer(child: subprocess.Popen[str]) -> dict[str, Any]:
-    """The next thing the child says; pytest's own time limit ends a wait for nothing."""
-    assert child.stdout is not None
-    said: dict[str, Any] = json.loads(child.stdout.readline() or '{"ended": true}')
-    return said
 
 
 def ask(child: subprocess.Popen[str], what: object) -> dict[str, Any]:
@@ -185,42 +184,128 @@ def test_speak_plays_and_without_a_device_says_what_to_mend(worn: Headset, monke
 
 
 def test_an_agent_answers_and_does_not_hear_itself(worn: Headset, tmp_path: Path, repository: Path) -> None:
-    log = tmp_path / "errors"
-    with earpiece(worn) as listening, log.open("w") as errors, Notices() as notices:
+    with earpiece(worn) as listening:
         leak(worn, "-20dB")
-        room = subprocess.Popen(
-            ["pacat", "--device=mic", "--raw", "--rate=16000", "--channels=1", str(noise(tmp_path))],
-            env=worn.environment,
-        )
+        with at_work(worn, tmp_path, DOCKVOICE_AGREE__CONVERSATION="false") as agent:
+            for _ in range(2):
+                begins = len(listening.samples)
+                worn.say(repository / CLIP)
+                told = agent.tells("verdict")
+                assert told["fields"]["quantity"] == 9, "the device heard something else than the operator"
+                sound = after(listening, begins)
+                rings = ring_at(sound, Earcon.STORED if told["verdict"] == "accept" else Earcon.QUESTION)
+                assert (np.abs(sound[rings + SAMPLE_RATE // 2 :].astype(int)) > LOUD).any(), "nothing was read back"
+    assert [line for line in agent.rest if "verdict" in line] == [], "the device heard itself"
+
+
+def test_an_earpiece_that_appears_while_the_operator_speaks_is_used_from_then_on(
+    worn: Headset, tmp_path: Path, repository: Path
+) -> None:
+    declare(worn)
+    with at_work(worn, tmp_path) as agent:
+        assert agent.tells("speaker") == {"speaker": "none"}
+        with ThreadPoolExecutor(1) as mouth:
+            saying = mouth.submit(worn.say, repository / ANOTHER)
+            with earpiece(worn) as listening:
+                saying.result()
+                whole = agent.tells("verdict")
+                assert whole["fields"] == {"pallet_id": "277", "quantity": 16, "dock": "C"}, "it was broken off"
+                assert agent.tells("speaker") == {"speaker": "heard"}
+                is_read_back(agent, worn, repository / CLIP, listening)
+
+
+def test_an_earpiece_that_portaudio_has_never_seen_is_found(worn: Headset, tmp_path: Path, repository: Path) -> None:
+    with at_work(worn, tmp_path) as agent:
+        assert agent.tells("speaker") == {"speaker": "none"}
+        with earpiece(worn) as listening:
+            assert agent.tells("speaker") == {"speaker": "heard"}
+            is_read_back(agent, worn, repository / CLIP, listening)
+        assert "microphone:" not in agent.log, "that the microphone was opened anew is no fault of it"
+
+
+def test_what_a_sound_server_puts_up_in_the_place_of_a_speaker_is_none(
+    worn: Headset, tmp_path: Path, repository: Path
+) -> None:
+    dummy = plug_in(worn, DUMMY)
+    worn._run("pactl", "set-default-sink", DUMMY)
+    with at_work(worn, tmp_path, DOCKVOICE_SPEAK__DEVICE="pulse") as agent:
+        assert agent.tells("speaker") == {"speaker": "none"}
+        with earpiece(worn) as listening:
+            worn._run("pactl", "set-default-sink", DEVICE)
+            worn._run("pactl", "unload-module", dummy)
+            assert agent.tells("speaker") == {"speaker": "heard"}
+            is_read_back(agent, worn, repository / CLIP, listening)
+
+
+def is_read_back(agent: Agent, worn: Headset, clip: Path, listening: Earpiece) -> None:
+    """The operator is told that he is heard; from then on what he says is held, read back, and committed."""
+    until(lambda: "from now on" in agent.log, lambda: agent.log)
+    begins = len(listening.samples)
+    worn.say(clip)
+    assert agent.tells("verdict")["verdict"] == "hold"
+    sound = after(listening, begins)
+    rings = ring_at(sound, Earcon.HEARD)
+    assert (np.abs(sound[rings + SAMPLE_RATE // 2 :].astype(int)) > LOUD).any(), "nothing was read back"
+    assert agent.tells("agreed")["agreed"] == "recorded"
+
+
+class Agent:
+    """An agent at work, as its terminal shows it."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self._process = process
+        self._log = log
+        self._told: list[dict[str, Any]] = []
+        self.rest: list[str] = []
+        """What it had told besides, when it was ended."""
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def tells(self, what: str) -> dict[str, Any]:
+        """The next line that it tells about this."""
+        while (found := next((line for line in self._told if what in line), None)) is None:
+            assert self._process.stdout is not None
+            line = self._process.stdout.readline()
+            assert line, f"the agent ended: {self.log}"
+            self._told.append(json.loads(line))
+        self._told.remove(found)
+        return found
+
+    def end(self) -> None:
+        self._process.kill()
+        rest, _ = self._process.communicate()
+        self.rest = rest.splitlines()
+
+
+@contextmanager
+def at_work(worn: Headset, directory: Path, **settings: str) -> Iterator[Agent]:
+    """An agent that listens to the headset in a quiet room, and speaks where it can."""
+    log = directory / "errors"
+    room = subprocess.Popen(
+        ["pacat", "--device=mic", "--raw", "--rate=16000", "--channels=1", str(noise(directory))], env=worn.environment
+    )
+    with log.open("w") as errors, Notices() as notices:
         environment = {
             **worn.environment,
             "DOCKVOICE_DEVICE": f"speaking-{os.getpid()}",  # no other test's: a device runs once on a machine
             "DOCKVOICE_HEAR__DEVICE": MICROPHONE,
             "DOCKVOICE_SPEAK__DEVICE": DEVICE,
-            "DOCKVOICE_AGREE__CONVERSATION": "false",
-            "DOCKVOICE_STATE_DIRECTORY": str(tmp_path / "state"),
+            "DOCKVOICE_STATE_DIRECTORY": str(directory / "state"),
             "DOCKVOICE_DELIVER__MQTT__PORT": "1",
             "NOTIFY_SOCKET": notices.address,
+            **settings,
         }
-        agent = subprocess.Popen(
-            [*DOCKVOICE, "run", "--json"], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+        command = [*DOCKVOICE, "run", "--json"]
+        agent = Agent(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True), log)
         try:
-            notices.hear("READY=1", lambda: f"nobody listens: {log.read_text()}")
-            for clip in ("02-pallet-0126-nine-units-dock-bravo.flac",) * 2:
-                begins = len(listening.samples)
-                worn.say(repository / "tests/data/speech/demo" / clip)
-                told = decided(agent)
-                assert told["fields"]["quantity"] == 9, "the device heard something else than the operator"
-                sound = after(listening, begins)
-                rings = ring_at(sound, Earcon.STORED if told["verdict"] == "accept" else Earcon.QUESTION)
-                assert (np.abs(sound[rings + SAMPLE_RATE // 2 :].astype(int)) > LOUD).any(), "nothing was read back"
+            notices.hear("READY=1", lambda: f"nobody listens: {agent.log}")
+            yield agent
         finally:
             room.kill()
             room.wait()
-            agent.kill()
-            rest, _ = agent.communicate()
-        assert [line for line in rest.splitlines() if "verdict" in line] == [], "the device heard itself"
+            agent.end()
 
 
 def noise(directory: Path) -> Path:
@@ -238,13 +323,3 @@ def leak(worn: Headset, volume: str) -> None:
     listing = ["pactl", "-f", "json", "list", "sink-inputs"]
     inputs = json.loads(subprocess.run(listing, env=worn.environment, check=True, capture_output=True).stdout)
     worn._run("pactl", "set-sink-input-volume", str(inputs[-1]["index"]), volume)
-
-
-def decided(agent: subprocess.Popen[str]) -> dict[str, Any]:
-    """The next verdict that the agent tells."""
-    assert agent.stdout is not None
-    while line := agent.stdout.readline():
-        if "verdict" in line:
-            found: dict[str, Any] = json.loads(line)
-            return found
-    pytest.fail("the agent ended")

@@ -39,6 +39,7 @@ RULES = Rules(FORM, Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogu
 SAID = [
     *("pallet five four three two bay a", "pallet five four three three bay d", "pallet five five five", "bay b", "d"),
     *("no bay d", "correction pallet five five one", "four seven", "one two", "damaged", "damaged damaged", "grumble"),
+    *("no pallet five four three two bay d", "scratch that pallet five four three three bay d"),
     *("yes", "no", "cancel", "say again", "how many waiting", "last entry", "help", "pause", "resume", "louder"),
     *(
         "sign on ana",

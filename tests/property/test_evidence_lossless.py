@@ -30,6 +30,7 @@ UTTERANCES = st.builds(
     source=st.text(st.characters(exclude_categories=["Cs"])),
     heard_at=st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - bounds
     segment=SEGMENTS,
+    typed=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
 )
 
 
@@ -38,5 +39,5 @@ UTTERANCES = st.builds(
 def test_what_is_read_back_is_what_was_heard(said: Utterance) -> None:
     with tempfile.TemporaryDirectory() as directory:
         kept = evidence.write(Path(directory), said)
-        assert evidence.read(kept.path, kept.sha256) == said.segment.pcm
+        assert evidence.read(kept.path, evidence.columns(Path(directory), said, kept)) == said
         assert evidence.recover(kept.path) == (said, kept)

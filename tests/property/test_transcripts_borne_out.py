@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
 from edge.forms.spoken import vocabulary
 from edge.records import FieldReading, Reading
 from edge.understand.transcribers.hallucinations import hallucination
 from edge.understand.transcribers.labels import relabelled
 from edge.understand.transcribers.support import borne_out
 from edge.understand.transcribers.transcribed import bare
+from tests.shipped import form
 
 SAID = (
     "pallet hallet ballad palette dock doc dog take units unites cases no sorry seven four two twelve fifty fifteen "
@@ -27,11 +27,6 @@ SAID = (
 WORDS = st.sampled_from(SAID.split())
 TEXTS = st.lists(WORDS, max_size=14).map(" ".join)
 PROMPT = "pallet, pallet number, quantity, units, dock"
-
-
-@cache
-def form() -> Form:
-    return forms_in(load(Settings, None).forms_directory)["pallet-move"]
 
 
 @cache

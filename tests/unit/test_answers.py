@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +11,17 @@ import httpx
 import pytest
 
 from edge.config import ClientSettings, InterpreterSettings
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
 from edge.records import SAMPLE_RATE, Reading
 from edge.understand.asking.model_reader import ModelReader
 from edge.understand.service.clients import Client
 from edge.understand.service.failures import Garbled
 from edge.understand.service.strict_json import NotStrict, strict
+from tests.shipped import catalogue, form
 
 ROOT = Path(__file__).parent.parent.parent
 ANSWERS = ROOT / "tests" / "data" / "answers"
 EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((ANSWERS / "expected.toml").read_text(encoding="utf-8"))
 SOUND = b"\x01\x00" * SAMPLE_RATE * 3
-
-
-@cache
-def form() -> Form:
-    return forms_in(ROOT / "schemas" / "forms")["pallet-move"]
-
-
-@cache
-def catalogue() -> Catalogue:
-    return Catalogue.load(ROOT / "config" / "catalogue")
 
 
 def read(wire: str, body: bytes) -> Reading:

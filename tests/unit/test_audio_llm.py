@@ -4,8 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,8 +12,6 @@ import pytest
 
 from edge.config import ClientSettings, InterpreterSettings, Settings, Understand, load
 from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
 from edge.records import SAMPLE_RATE, Act, Closing, NotUnderstood, Reading, Segment, Utterance
 from edge.understand.asking.audio_llm import AudioLlm
 from edge.understand.asking.context import Context
@@ -23,19 +19,9 @@ from edge.understand.asking.model_reader import ModelReader
 from edge.understand.configured import Surroundings, interpreter
 from edge.understand.service.clients import Client, Clients
 from edge.understand.service.failures import Garbled, TryLater
+from tests.shipped import catalogue, form
 
-ROOT = Path(__file__).parent.parent.parent
 Answering = Callable[[int, dict[str, Any]], httpx.Response]
-
-
-@cache
-def form() -> Form:
-    return forms_in(ROOT / "schemas" / "forms")["pallet-move"]
-
-
-@cache
-def catalogue() -> Catalogue:
-    return Catalogue.load(ROOT / "config" / "catalogue")
 
 
 def speech(seconds: float) -> bytes:

@@ -18,7 +18,7 @@ import pytest
 from edge.errors import AlreadyRunning, Unavailable
 from edge.hear import capture, microphone
 from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphones
-from edge.hear.microphone import Microphone
+from edge.hear.microphone import BLINK, Microphone
 from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
 from edge.hear.routing import Routing
 from edge.hear.sound_server import Gone
@@ -174,6 +174,12 @@ def test_a_device_there_is_not_is_named_together_with_those_there_are(portaudio:
         next(listening("absent", 1).frames())
 
 
+def test_where_there_is_none_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "microphones", list)
+    told = str(capture.unopened("microphone (default)", capture.NotOpened("no default")))
+    assert told == "microphone (default): cannot be opened (no default); there is none: connect one"
+
+
 def test_only_devices_that_can_be_listened_to_are_listed(portaudio: FakePortAudio) -> None:
     assert microphones() == ["1 headset"]
 
@@ -229,6 +235,77 @@ def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(porta
     assert [(type(event), event.fault) for event in told] == [(Noticed, Fault.UNPLUGGED), (Over, Fault.UNPLUGGED)]
 
 
+@pytest.fixture
+def anew(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each time that PortAudio looked anew, whether no stream was open."""
+    looked: list[bool] = []
+
+    def look_anew() -> None:
+        looked.append(portaudio.closed)
+        portaudio.closed = False
+
+    monkeypatch.setattr(microphone, "look_anew", look_anew)
+    return looked
+
+
+def test_new_devices_are_looked_for_with_the_stream_closed_and_what_was_taken_is_heard(
+    portaudio: FakePortAudio, anew: list[bool]
+) -> None:
+    told: list[MicrophoneEvent] = []
+    portaudio.play, portaudio.again = bringing(*[np.full(320, 5)] * 3), [bringing(*[np.full(320, 6)] * 3)]
+    worn = listening(1, 30, tell=told.append)
+    frames = worn.frames()
+    first = next(frames)
+    with ThreadPoolExecutor() as threads:
+        blinked = threads.submit(worn.blink, 30)
+        heard = [first, *(next(frames) for _ in range(4))]
+        assert blinked.result()
+    assert [frame.pcm[0] for frame in heard] == [5, 5, 5, 6, 6]
+    assert heard[3].start - heard[2].end >= BLINK, "a word may be missing, and it shows"
+    assert (anew, told) == ([True], [])
+    worn.close()
+
+
+def test_a_microphone_that_ends_meanwhile_has_not_blinked(portaudio: FakePortAudio, anew: list[bool]) -> None:
+    portaudio.play = bringing(np.full(320, 5))
+    worn = listening(None, 30)
+    frames = worn.frames()
+    next(frames)
+    with ThreadPoolExecutor() as threads:
+        blinked = threads.submit(worn.blink, 30)
+        worn.close()
+        assert isinstance(frames, Generator)
+        frames.close()
+        assert blinked.result(timeout=30) is False
+    assert anew == []
+
+
+def test_a_device_that_goes_during_a_blink_is_told_as_gone(portaudio: FakePortAudio, anew: list[bool]) -> None:
+    told: list[MicrophoneEvent] = []
+    portaudio.play = bringing(np.full(320, 5))
+    worn = listening(None, 0.3, tell=told.append)
+    frames = worn.frames()
+    next(frames)
+    with ThreadPoolExecutor() as threads:
+        blinked = threads.submit(worn.blink, 30)
+        with pytest.raises(Unavailable, match="unplugged"):
+            next(frames)
+        assert blinked.result()
+    assert [(type(event), event.fault) for event in told] == [(Noticed, Fault.UNPLUGGED)]
+
+
+def test_a_number_is_the_same_device_after_a_blink(portaudio: FakePortAudio, anew: list[bool]) -> None:
+    portaudio.play, portaudio.again = bringing(np.full(320, 5)), [bringing(np.full(320, 6))]
+    worn = listening(1, 30)
+    frames = worn.frames()
+    next(frames)
+    with ThreadPoolExecutor() as threads:
+        blinked = threads.submit(worn.blink, 30)
+        assert next(frames).pcm[0] == 6
+        assert blinked.result()
+    assert worn._told == "microphone headset"
+
+
 def test_a_server_that_ended_is_told_as_such(portaudio: FakePortAudio) -> None:
     told: list[MicrophoneEvent] = []
     portaudio.play = bringing_all(np.full(320, 5))
@@ -282,6 +359,18 @@ def test_a_microphone_that_was_heard_and_then_gives_only_zeros_is_opened_anew_an
     portaudio.again = [bringing(*[second] * 21), bringing(*[second] * 22)]
     with pytest.raises(Unavailable, match="nothing but zeros for 60 s"):
         list(listening("headset", 5, tell=told.append).frames())
+    assert portaudio.openings == 3
+    assert [event.fault for event in told] == [Fault.DIGITAL_SILENCE]
+
+
+def test_a_headset_with_a_noise_gate_is_given_as_much_longer_as_it_may_be_silent(portaudio: FakePortAudio) -> None:
+    told: list[MicrophoneEvent] = []
+    second = np.zeros(16_000)
+    words = [one for _ in range(4) for one in (np.full(320, 5), np.zeros(3200))]
+    portaudio.play = bringing(*words, np.full(320, 5), *[second] * 51)
+    portaudio.again = [bringing(*[second] * 21), bringing(*[second] * 22)]
+    with pytest.raises(Unavailable, match="nothing but zeros for 90 s"):
+        list(listening("headset", 5, tell=told.append, zeros_s=1.5, gated_s=31.5).frames())
     assert portaudio.openings == 3
     assert [event.fault for event in told] == [Fault.DIGITAL_SILENCE]
 

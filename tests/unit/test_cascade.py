@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge.config import InterpreterSettings, Parser, Settings, load
+from edge.config import InterpreterSettings, Parser
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.form import Form
 from edge.ports import Transcriber
 from edge.records import (
     SAMPLE_RATE,
@@ -78,16 +78,6 @@ class Prices:
     audio_in_usd: float | None = None
     out_usd: float | None = 2.0
     minute_usd: float | None = None
-
-
-@pytest.fixture(scope="module")
-def form() -> Form:
-    return forms_in(load(Settings, None).forms_directory)["pallet-move"]
-
-
-@pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
-    return Catalogue.load(load(Settings, None).catalogue_directory)
 
 
 def written(text: str, **also: object) -> Transcript:

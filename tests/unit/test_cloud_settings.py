@@ -25,14 +25,6 @@ def written(tmp_path: Path) -> Written:
     return write
 
 
-@pytest.fixture
-def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    directory = tmp_path / "credentials"
-    directory.mkdir()
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
-    return directory
-
-
 def refused(path: Path | None) -> str:
     with pytest.raises(Misconfigured) as caught:
         load(Settings, path)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,8 @@ from edge.records import Act, Closing, FieldReading, FieldValue, NotUnderstood, 
 
 
 @pytest.fixture(scope="module")
-def rules(repository: Path) -> Rules:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    return Rules(form, Catalogue.load(repository / "config" / "catalogue"), minimum_confidence=0.9)
+def rules(form: Form, catalogue: Catalogue) -> Rules:
+    return Rules(form, catalogue, minimum_confidence=0.9)
 
 
 def said(value: FieldValue | None, confidence: float = 1.0) -> FieldReading:

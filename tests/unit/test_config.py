@@ -30,14 +30,6 @@ def written(tmp_path: Path) -> Written:
     return write
 
 
-@pytest.fixture
-def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    directory = tmp_path / "credentials"
-    directory.mkdir()
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
-    return directory
-
-
 def refused(path: Path | None, **overrides: Any) -> str:
     with pytest.raises(Misconfigured) as caught:
         load(Settings, path, **overrides)

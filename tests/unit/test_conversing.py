@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,6 @@ from edge.config import Endpoint
 from edge.conversing import Audible, Conversing, Stands
 from edge.deliver.events import recorded
 from edge.dictation import Dictation
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
@@ -37,13 +36,8 @@ from tests.waiting import until
 
 render = partial(recorded, site="north", device="dock-3")
 WHOLE = "pallet seven four two twelve units dock b"
+OTHER = "pallet nine one one five units dock a"
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
-
-
-@pytest.fixture(scope="module")
-def rules(repository: Path) -> Rules:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    return Rules(form, Catalogue.load(repository / "config" / "catalogue"))
 
 
 def read(text: str, rules: Rules) -> Reading:
@@ -78,12 +72,12 @@ class Bench:
         cut, self.cut = self.cut or self.noisy, False
         return cut
 
-    async def say(self, text: str) -> OutboxRow | None:
+    async def say(self, text: str, began: float | None = None) -> OutboxRow | None:
         said = utterance(0)
         await self.desk(lambda journal: journal.begin(said))
         reading = read(text, self.rules)
         verdict = decide(reading, Closing.PAUSE, self.rules)
-        return await self.conversing.happen(Heard(said.utterance_id, reading, verdict))
+        return await self.conversing.happen(Heard(said.utterance_id, reading, verdict, began=began))
 
     @property
     def said(self) -> list[Prompt]:
@@ -123,6 +117,21 @@ def test_while_an_entry_is_open_something_is_awaited(tmp_path: Path, rules: Rule
         assert bench.conversing.awaits
         await bench.say("yes")
         assert not bench.conversing.awaits
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_nobody_says_yes_to_what_he_has_not_heard(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        before = time.perf_counter()
+        await bench.say("pallet seven four two five thousand and one units dock b")
+        assert await bench.say("yes", began=before) is None
+        assert bench.said == [Prompt.CONFIRM_FIELD]
+        asked = time.perf_counter()
+        await bench.say("yes", began=asked)
+        assert bench.said == [Prompt.CONFIRM_FIELD, Prompt.READBACK]
+        assert await bench.say("yes", began=asked) is None
+        assert await bench.say("yes", began=time.perf_counter()) is not None
 
     converse(tmp_path, rules, play, undo_s=60)
 
@@ -239,7 +248,9 @@ def test_dictation_lets_the_conversation_agree_on_what_a_microphone_hears(tmp_pa
         await take(dictated(bench, told), [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
         await bench.until(lambda: Hush() in bench.heard)
         assert bench.said == [Prompt.READBACK]
-        assert len(bench.owed) == 1
+        # This sound comes faster than anybody speaks: the yes was said before the readback.
+        assert bench.owed == []
+        assert await bench.say("yes", began=time.perf_counter()) is not None
 
     converse(tmp_path, rules, play, undo_s=60)
     decided = [one for one in told if isinstance(one, Decided)]
@@ -261,6 +272,54 @@ def test_where_nobody_hears_the_device_one_utterance_is_one_entry(tmp_path: Path
     converse(tmp_path, rules, play)
     outcomes = [(one.verdict.outcome, one.row is not None) for one in told if isinstance(one, Decided)]
     assert outcomes == [(Outcome.ACCEPT, True), (Outcome.REPEAT, False)]
+
+
+def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_on_what_was_said_before(
+    tmp_path: Path, rules: Rules
+) -> None:
+    told: list[Told] = []
+
+    async def play(bench: Bench) -> None:
+        dictation = dictated(bench, told)
+        dictation.unheard()
+
+        async def begin() -> None:
+            assert len(told) == 1, "what was handed over before is concluded before"
+            await bench.conversing.start()
+
+        interpreter = dictation._interpreter
+        assert isinstance(interpreter, ScriptedInterpreter)
+        interpreter.readings[1] = read(OTHER, rules)
+        interpreter._before = lambda _: None if told else dictation.heard(begin)
+        await take(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        assert dictation.converses
+        assert bench.said == [Prompt.READBACK]
+        assert await bench.say("yes") is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+    outcomes = [one.verdict.outcome for one in told if isinstance(one, Decided)]
+    assert outcomes == [Outcome.ACCEPT, Outcome.HOLD]
+
+
+def test_who_comes_to_be_heard_takes_back_what_was_recorded_meanwhile_and_nothing_older(
+    tmp_path: Path, rules: Rules
+) -> None:
+    async def before(bench: Bench) -> None:
+        await bench.say(OTHER)
+        assert await bench.say("yes") is not None
+
+    async def after(bench: Bench) -> None:
+        dictation = dictated(bench, [])
+        dictation.unheard()
+        await take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
+        await bench.conversing.start()  # as when he is heard
+        await bench.say("cancel")
+        (question,) = [order for order in bench.heard if isinstance(order, Say)]
+        assert question.fields is not None
+        assert question.fields["pallet_id"] == "742"
+
+    converse(tmp_path, rules, before, undo_s=60)
+    converse(tmp_path, rules, after, undo_s=60)
 
 
 def test_what_is_at_hand_is_told_by_the_names_of_its_fields(tmp_path: Path, rules: Rules) -> None:

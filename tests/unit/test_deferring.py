@@ -3,10 +3,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from edge.understand.panel.membership import Answer, Came, Member, Terms
 from edge.understand.panel.panel import Panel
 from edge.understand.service.failures import Barred, Fault, Garbled, OurFault, TryLater
 from tests.fakes import reading
-from tests.sayings import ACCEPT, FIELDS, entry, render, utterance
+from tests.sayings import ACCEPT, ASK, FIELDS, entry, render, utterance
 
 DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), Because(Reason.FIELD_UNSURE, "dock")), {})
 SAID = replace(reading(FIELDS), interpreter="gpt", usage=Usage("openai", "gpt", cost_usd=0.002))
@@ -245,6 +246,18 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
 # ---- late answers ----
 
 
+@asynccontextmanager
+async def at_work(bench: Bench, desk: Desk) -> AsyncIterator[Afterwards]:
+    """What keeps answers, at work."""
+    terms = Terms(Mode.PANEL, 1.2, None, 0.9)
+    panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
+    beside = Afterwards(panel, desk, bench.rules, per_minute=600)
+    async with panel.at_work(), asyncio.TaskGroup() as group:
+        working = group.create_task(beside.keep_answers())
+        yield beside
+        working.cancel()
+
+
 def late(utterance_id: str, read: Reading) -> Answer:
     return Answer(utterance_id, "gpt", Came.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
 
@@ -289,33 +302,49 @@ def test_a_flag_is_taken_away_by_a_person_who_looked(bench: Bench, accepted: str
             journal.stand("1", "kim", None)
 
 
-def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(bench: Bench) -> None:
+HELD = replace(ACCEPT, outcome=Outcome.HOLD)
+
+
+@pytest.mark.parametrize("before_the_verdict", [True, False])
+@pytest.mark.parametrize("first", [(HELD,), (ASK,), ()], ids=["held", "asked about", "accepted at once"])
+def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
+    bench: Bench, first: tuple[Verdict, ...], *, before_the_verdict: bool
+) -> None:
     said = utterance()
     with Journal.open(bench.directory) as opened:
         kept = opened.begin(said)
 
-    def commit(journal: Journal) -> bool:
-        journal.commit(entry(said, kept), ACCEPT, render)
-        return True
-
     async def main(desk: Desk) -> None:
-        panel = Panel(
-            Scripted(SAID), [Member(Scripted(SAID))], None, Terms(Mode.PANEL, 1.2, None, 0.9), bench.rules.form
-        )
-        beside = Afterwards(panel, desk, bench.rules, per_minute=600)
-        async with panel.at_work(), asyncio.TaskGroup() as group:
-            working = group.create_task(beside.keep_answers())
-            beside.note(late(said.utterance_id, INVENTED))
+        async with at_work(bench, desk) as beside:
+            answers = [late(said.utterance_id, INVENTED), late(said.utterance_id, SAID)]
+            for answer in answers if before_the_verdict else ():
+                beside.note(answer)
             await beside.finish()
-            await desk(commit)
-            beside.decided(said.utterance_id, Outcome.ACCEPT)
+            for verdict in first:
+                await desk(partial(Journal.conclude, utterance_id=said.utterance_id, reading=SAID, verdict=verdict))
+                beside.decided(said.utterance_id, verdict.outcome)
+                await beside.finish()
+            for answer in () if before_the_verdict else answers:
+                beside.note(answer)
             await beside.finish()
-            working.cancel()
+            row = await desk(lambda journal: journal.commit(entry(said, kept), ACCEPT, render))
+            beside.committed(row)
+            await beside.finish()
 
     with Desk(bench.directory) as desk:
         asyncio.run(main(desk))
     with bench.look() as journal:
         assert [one.entry.sequence for one in journal.flagged()] == [1]
+
+
+def test_what_was_taken_back_is_no_entry_to_flag(bench: Bench) -> None:
+    said = utterance()
+    with Journal.open(bench.directory) as opened:
+        opened.begin(said)
+        opened.conclude(said.utterance_id, SAID, HELD)
+        opened.conclude(said.utterance_id, SAID, replace(HELD, outcome=Outcome.CANCEL))
+    bench.work(Scripted(SAID), late(said.utterance_id, INVENTED), until=lambda _: True)
+    assert bench.stored("SELECT flag FROM utterances") == [(None,)]
 
 
 def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None:

@@ -8,26 +8,27 @@ import pytest
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
-from edge.forms.spoken import LANGUAGES, command, command_phrases, corrects, exception, proves, read, sentences
-from edge.forms.spoken.commands import PHRASES
+from edge.forms.spoken import (
+    LANGUAGES,
+    command,
+    command_phrases,
+    corrects,
+    exception,
+    proves,
+    read,
+    sentences,
+    takes_back,
+)
+from edge.forms.spoken.commands import CANCEL, PHRASES, REFUSALS
 from edge.forms.spoken.language import phrases
 from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.openers import OPENERS
 from edge.records import Act, Command, NotUnderstood, Reading, Word
 from edge.understand.proposal import proposal
 
 
 def words(text: str, confidence: float = 1.0) -> list[Word]:
     return [Word(said, at * 0.4, at * 0.4 + 0.35, confidence) for at, said in enumerate(text.split())]
-
-
-@pytest.fixture(scope="module")
-def form(repository: Path) -> Form:
-    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-
-
-@pytest.fixture(scope="module")
-def catalogue(repository: Path) -> Catalogue:
-    return Catalogue.load(repository / "config" / "catalogue")
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -73,6 +74,85 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
             assert proposal("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
 
 
+SENTENCE = "pallet seven four two twelve units dock b"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *(
+            "don't record",
+            "Don\N{RIGHT SINGLE QUOTATION MARK}t record",
+            "do not record",
+            "please don't record",
+            "never mind",
+            "forget",
+            "okay forget",
+        ),
+        *("ignore that", "disregard", "cancel", "delete", "remove", "that is not", "whatever you do never book"),
+        # What the device's recogniser, which knows none of these words, was seen to make of them.
+        *("going three four", "two hundred four", "please three pallet", "number nine", "golf", "eight no", "to dock"),
+        *("going to dock", "[unk]", "four that"),
+    ],
+)
+def test_a_sentence_after_words_that_belong_to_no_field_is_no_entry(
+    before: str, form: Form, catalogue: Catalogue
+) -> None:
+    reading = proposal("test", words(f"{before} {SENTENCE}"), form, catalogue)
+    assert reading.fields == {} or reading.fields["dock"].value is None
+    assert reading.act is Act.RECORD
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *("okay so", "um", "moving", "i have", "please", "no", "no wait", "scratch that", "pallet uh", "dock b no"),
+        *("yes", "alright next", "this is", "good morning we have"),
+    ],
+)
+def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: Form, catalogue: Catalogue) -> None:
+    reading = proposal("test", words(f"{before} {SENTENCE}"), form, catalogue)
+    assert {name: said.value for name, said in reading.fields.items()} == {
+        "pallet_id": "742",
+        "quantity": 12,
+        "dock": "B",
+    }
+
+
+def test_a_label_whose_value_is_missing_is_asked_for_all_the_same(form: Form, catalogue: Catalogue) -> None:
+    reading = proposal("test", words("pallet twelve units dock b"), form, catalogue)
+    assert reading.fields["pallet_id"].value is None
+    assert reading.fields["dock"].value == "B"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str) -> None:
+    language = language_named(code)
+    for phrase in phrases(REFUSALS[code]):
+        said = " ".join(phrase)
+        assert command(words(said), language) == CANCEL, said
+        assert takes_back(words(f"{said} 742"), language) or phrase in language.cues, said
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
+    taking_back = [listed for asked, listed in PHRASES[code].items() if asked.act in {Act.NO, Act.CANCEL}]
+    for phrase in phrases(", ".join([REFUSALS[code], *taking_back])):
+        assert not set(phrase) <= OPENERS[code], phrase
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
+    language = language_named(code)
+    refusals = {" ".join(phrase) for phrase in phrases(REFUSALS[code])}
+    assert refusals.isdisjoint(command_phrases(["ana"], language))
+
+
+@pytest.mark.parametrize("said", ["please do not record that", "do not record that one", "okay forget about that one"])
+def test_a_refusal_is_never_talk_to_others(said: str, form: Form, catalogue: Catalogue) -> None:
+    assert proposal("test", words(said), form, catalogue).not_understood is not NotUnderstood.TALK
+
+
 @pytest.mark.parametrize(
     ("said", "act", "asked"),
     [
@@ -106,6 +186,33 @@ def test_whoever_signs_on_is_named() -> None:
     assert asked.name == "ana maria"
     assert "sign on ben" in command_phrases(["ben"])
     assert all("sign on" not in phrase for phrase in command_phrases())
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "meant"),
+    [
+        ("de", "beschädigt", "damaged"),
+        ("de", "Beschadigt beschadigt", "damaged"),
+        ("de", "zu wenig zu wenig", "short"),
+        ("de", "damaged", "damaged"),
+        ("de", "wet", "wet"),
+        ("en", "damaged", "damaged"),
+        ("en", "beschädigt", None),
+        ("fr", "beschädigt", None),
+    ],
+)
+def test_an_exception_is_said_in_the_operators_language_or_as_it_is_on_record(
+    code: str, said: str, meant: str | None, repository: Path
+) -> None:
+    form = Form.load(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+    found = exception(words(said), form, language_named(code))
+    assert {name: reading.value for name, reading in found.items()} == ({"condition": meant} if meant else {})
+
+
+def test_a_value_is_read_behind_its_label_in_the_operators_language(repository: Path) -> None:
+    form = Form.load(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+    heard = read(words("zustand beschädigt"), form, Catalogue({"bays": {"A": ()}}), language_named("de"))
+    assert heard["condition"].value == "damaged"
 
 
 def test_an_exception_counts_when_it_is_said_twice(repository: Path) -> None:

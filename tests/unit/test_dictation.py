@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge.agree.decide import Rules
+from edge.agree.drafting import UNANSWERED
 from edge.agree.happenings import Heard
 from edge.assembly import take
 from edge.config import Endpoint
@@ -20,8 +21,21 @@ from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
 from edge.listening import Listening
-from edge.records import Act, Entry, FieldValue, Minted, NotUnderstood, OutboxRow, Outcome, Reading, Utterance
+from edge.records import (
+    Act,
+    Entry,
+    FieldValue,
+    Minted,
+    NotUnderstood,
+    OutboxRow,
+    Outcome,
+    Reading,
+    Utterance,
+    Verdict,
+    Word,
+)
 from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
+from edge.understand.proposal import proposal
 from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
 from tests.sayings import utterance
 
@@ -175,6 +189,22 @@ def test_what_nobody_could_object_to_is_no_entry_before_a_person_wants_it_read(b
     bench.resume(reading(WHOLE), converse=nobody_is_there)
     assert under_review(bench) == []
     assert bench.decided[-1].row is not None
+
+
+@pytest.mark.parametrize("converse", [nobody_is_there, None])
+def test_what_the_operator_did_not_agree_to_stays_with_a_person_however_often_it_is_read(
+    bench: Bench, converse: Converse | None
+) -> None:
+    """He may have said "no" to it."""
+    said = heard_before_a_crash(bench)
+    with Journal.open(bench.directory) as journal:
+        journal.put_under_review(said.utterance_id, reading(PART), Verdict(Outcome.HOLD, (), PART), UNANSWERED)
+    for _ in range(2):
+        with Journal.open(bench.directory) as journal:
+            journal.retry(said.utterance_id, "kim")
+        bench.resume(reading(WHOLE), converse=converse)
+        assert under_review(bench) == [(said.utterance_id, WHOLE)], "the new reading is shown"
+        assert bench.decided[-1].row is None
 
 
 @pytest.mark.parametrize(("act", "waiting"), [(Act.AMEND, 1), (Act.CANCEL, 1), (Act.YES, 0), (Act.COMMAND, 0)])
@@ -340,3 +370,16 @@ def test_everything_is_told_in_order_and_every_frame_beats(bench: Bench) -> None
     ended = bench.told[-1]
     assert isinstance(ended, SourceEnded)
     assert ended.samples == len(UTTERANCE) * 2 * 320
+
+
+@pytest.mark.parametrize(("silence", "outcome"), [(20, Outcome.ASK), (400, Outcome.ACCEPT)])
+def test_the_rest_of_a_number_that_a_pause_cut_is_no_number_of_its_own(
+    bench: Bench, silence: int, outcome: Outcome
+) -> None:
+    def heard(said: str) -> Reading:
+        words = [Word(text, at * 0.3, at * 0.3 + 0.3, 1.0) for at, text in enumerate(said.split())]
+        return proposal("scripted", words, bench.rules.form, bench.rules.catalogue)
+
+    halves = heard("six hundred and"), heard("seventy two units dock a pallet seven four two")
+    bench.hear(ScriptedSource(UTTERANCE + "." * silence + UTTERANCE), reads=ScriptedInterpreter(*halves))
+    assert [one.verdict.outcome for one in bench.decided] == [Outcome.REPEAT, outcome]

@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
+from edge.agree.orders import Note, Park
 from edge.agree.states import State
 from edge.conversing import Stands
 from edge.delivery import LinkChanged
@@ -29,11 +29,6 @@ from edge.records import (
 from edge.told import Decided, SourceEnded
 
 SAID = ("seven", "four", "two")
-
-
-@pytest.fixture(scope="module")
-def form(repository: Path) -> Form:
-    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
 
 
 def decided(outcome: Outcome, reason: Because, ask: str | None = None) -> Decided:
@@ -111,3 +106,20 @@ def test_what_was_agreed_in_a_conversation_is_told_as_it_is_recorded(
         "recorded: event event-1, number 7",
         "cancelled: event event-1, number 7",
     ]
+
+
+def test_what_the_dialogue_made_of_an_utterance_is_told_in_the_place_of_its_verdict_alone(
+    form: Form, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yes = decided(Outcome.REPEAT, Because(Reason.NOT_UNDERSTOOD))
+    heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
+    others = Note("0198", yes.reading, Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {}))
+    agreed = replace(RECORDED, row=None, noted=(others, Note("0199", yes.reading, heeded), Park("0197", "superseded")))
+    for show in (teller(form, {}, as_json=True), teller(form, {}, as_json=False), discreet_teller()):
+        for told in (agreed, yes, yes):
+            show(told)
+    as_json, again, *shown = capsys.readouterr().out.splitlines()
+    assert (json.loads(as_json)["verdict"], json.loads(as_json)["reasons"]) == ("heed", ["answer"])
+    assert json.loads(again)["verdict"] == "repeat"
+    assert [line for line in shown if "heeded" in line] == ["   heeded    (answer)"]
+    assert [line for line in shown if line.startswith("heed")] == ["heed: utterance 0199 (answer)"]

@@ -81,6 +81,13 @@ def test_where_sound_was_lost_the_utterance_closes_as_not_heard_to_its_end() -> 
     assert listener.forgot_before == [0, 8]
 
 
+def test_what_is_said_right_behind_a_loss_that_hides_a_word_is_not_whole_though_nobody_spoke_before_it() -> None:
+    (behind,) = closed(ear("....." + "_" * 8 + "#####....."))
+    assert behind.closing is Closing.BROKEN_OFF
+    (later,) = closed(ear("....." + "_" * 8 + "......#####....."))
+    assert later.closing is Closing.PAUSE
+
+
 @pytest.mark.parametrize("line", ["...#####__......#####.....", ".....__#####.....", "...#####........__#####....."])
 def test_what_begins_anew_behind_a_loss_is_whole(line: str) -> None:
     *_, last = closed(ear(line))
@@ -99,14 +106,16 @@ def test_a_microphone_that_ends_breaks_off_what_is_being_said() -> None:
     assert segment.closing is Closing.BROKEN_OFF
 
 
-def closings_with(gate: Gate, line: str, change: int, **flags: bool) -> list[Closing]:
-    """How utterances of a microphone close when, at the frame `change`, the flags of its gate are set."""
+def closings_with(gate: Gate, line: str, *changes: int, **flags: bool) -> list[Closing]:
+    """How utterances of a microphone close when the flags of its gate are set, and unset again, at those frames."""
 
     class Changing(Line):
         def frames(self) -> Iterator[Frame]:
             for number, frame in enumerate(super().frames()):
-                if number == change:
-                    vars(gate).update(flags)
+                if number in changes:
+                    vars(gate).update(
+                        {flag: value == (changes.index(number) % 2 == 0) for flag, value in flags.items()}
+                    )
                 yield frame
 
     events = listen(Changing(line, live=True), Listener(), Endpointing(Endpoint()), gate)
@@ -126,6 +135,49 @@ def test_the_talk_key_let_go_after_the_last_word_ends_the_utterance() -> None:
     gate = Gate(push_to_talk=True)
     gate.talking = True
     assert closings_with(gate, "." * 20 + "#" * 30 + "." * 24, 51, talking=False) == [Closing.PAUSE]
+
+
+@pytest.mark.parametrize("shut_ms", [100, 600])
+def test_what_goes_on_behind_a_brief_mute_is_torn_off(shut_ms: int) -> None:
+    shut = shut_ms // 20
+    line = "." * 20 + "#" * (140 + shut) + "." * 30
+    assert closings_with(Gate(push_to_talk=False), line, 80, 80 + shut, muted=True) == [Closing.BROKEN_OFF] * 2
+
+
+@pytest.mark.parametrize("up_ms", [400, 1200])
+def test_what_goes_on_behind_a_slip_off_the_talk_key_is_torn_off(up_ms: int) -> None:
+    gate = Gate(push_to_talk=True)
+    gate.talking = True
+    up = up_ms // 20
+    line = "." * 20 + "#" * (140 + up) + "." * 30
+    assert closings_with(gate, line, 60, 60 + up, talking=False) == [Closing.BROKEN_OFF] * 2
+
+
+def test_a_gate_that_shuts_for_a_moment_between_two_words_tears_too() -> None:
+    line = "." * 20 + "#" * 40 + "." * 15 + "#" * 40 + "." * 30
+    assert closings_with(Gate(push_to_talk=False), line, 65, 70, muted=True) == [Closing.PAUSE, Closing.BROKEN_OFF]
+
+
+def test_the_first_sound_of_a_word_is_enough_to_be_torn_off() -> None:
+    line = "." * 20 + "#" * 60 + "." * 30
+    assert closings_with(Gate(push_to_talk=False), line, 21, 26, muted=True) == [Closing.BROKEN_OFF]
+
+
+@pytest.mark.parametrize("silent_ms", [300, 1000])
+def test_one_sentence_after_the_other_by_the_talk_key_is_whole(silent_ms: int) -> None:
+    gate = Gate(push_to_talk=True)
+    gate.talking = True
+    pause = 5 + 15 + silent_ms // 20  # the key is let go 100 ms after the last word, and the tail is 300 ms
+    line = "." * 20 + "#" * 60 + "." * pause + "#" * 60 + "." * 30
+    changes = (85, 80 + pause)
+    assert closings_with(gate, line, *changes, talking=False) == [Closing.PAUSE] * 2
+
+
+def test_what_was_cut_off_is_said_again_whole() -> None:
+    gate = Gate(push_to_talk=True)
+    gate.talking = True
+    line = "." * 20 + "#" * 80 + "." * 60 + "#" * 60 + "." * 30
+    assert closings_with(gate, line, 60, 155, talking=False) == [Closing.BROKEN_OFF, Closing.PAUSE]
 
 
 def test_the_end_of_a_recording_is_the_end_of_what_is_said_in_it() -> None:

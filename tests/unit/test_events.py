@@ -30,6 +30,7 @@ from edge.deliver.events import (
     timestamp,
     withheld,
 )
+from edge.deliver.strict import validator
 from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word
 
 EVENT_ID = "01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11"
@@ -325,4 +326,12 @@ def test_a_status_says_how_the_device_listens_where_it_does() -> None:
     listening = {"mode": "open", "muted": False, "faults": ["stuck"]}
     said = status("online", site="north", device="dock-3", key=KEY, time=NOON, microphone=listening)
     assert said["microphone"] == listening
-    assert "microphone" not in status("offline", site="north", device="dock-3", key=KEY)
+    assert {"microphone", "speaker"}.isdisjoint(status("offline", site="north", device="dock-3", key=KEY))
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_status_says_whether_the_operator_hears_the_device(heard: bool) -> None:
+    said = status("online", site="north", device="dock-3", key=KEY, time=NOON, speaker={"heard": heard})
+    assert said["speaker"] == {"heard": heard}
+    assert "microphone" not in said
+    validator("status.schema.json").validate(said)

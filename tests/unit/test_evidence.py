@@ -43,21 +43,24 @@ def test_what_fails_half_way_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_is_gone(tmp_path: Path) -> None:
-    kept = evidence.write(tmp_path, utterance())
+    said = utterance()
+    kept = evidence.write(tmp_path, said)
+    row = evidence.columns(tmp_path, said, kept)
     kept.path.unlink()
     with pytest.raises(StorageFailed, match=f"{kept.path}: No such file"):
-        evidence.read(kept.path, kept.sha256)
+        evidence.read(kept.path, row)
     with pytest.raises(StorageFailed, match=f"{kept.path}: No such file"):
         evidence.recover(kept.path)
 
 
 def test_one_changed_bit_is_noticed(tmp_path: Path) -> None:
-    kept = evidence.write(tmp_path, utterance())
+    said = utterance()
+    kept = evidence.write(tmp_path, said)
     content = bytearray(kept.path.read_bytes())
     content[-100] ^= 1
     kept.path.write_bytes(content)
     with pytest.raises(StorageFailed, match="is not the recording that was written"):
-        evidence.read(kept.path, kept.sha256)
+        evidence.read(kept.path, evidence.columns(tmp_path, said, kept))
 
 
 def test_a_cut_off_file_does_not_pass_for_a_shorter_utterance(tmp_path: Path) -> None:
@@ -155,6 +158,14 @@ def test_sweeping_removes_only_what_is_half_written(tmp_path: Path) -> None:
 def test_sweeping_before_anything_was_heard(tmp_path: Path) -> None:
     evidence.sweep(tmp_path)
     assert evidence.recordings(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["", "Palette 742, zwölf Stück\n\x00", "x" * 100_000])
+def test_what_was_typed_is_in_the_file_and_proved_by_it(tmp_path: Path, text: str) -> None:
+    said = replace(utterance(source="keyboard"), typed=text)
+    kept = evidence.write(tmp_path, said)
+    assert evidence.recover(kept.path) == (said, kept)
+    assert evidence.read(kept.path, evidence.columns(tmp_path, said, kept)) == said
 
 
 def test_times_keep_their_microseconds(tmp_path: Path) -> None:

@@ -21,11 +21,6 @@ def schema(repository: Path) -> dict[str, Any]:
     return document
 
 
-@pytest.fixture
-def form(repository: Path) -> Form:
-    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-
-
 def written(document: object, directory: Path, name: str = "pallet-move.schema.json") -> Path:
     path = directory / name
     path.write_text(document if isinstance(document, str) else json.dumps(document))
@@ -106,6 +101,21 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
     "last digits without a catalogue": (
         lambda s: voice(s, "pallet_id").update(last_digits=5),
         ["#/properties/pallet_id/x-voice/last_digits", "needs a 'catalogue'"],
+    ),
+    "words for a value that there is not": (
+        lambda s: s["properties"]["dock"]["x-languages"].update(de={"labels": ["tor"], "values": {"Q": "quelle"}}),
+        ["#/properties/dock/x-languages/de/values", "'Q' is none of the field's values"],
+    ),
+    "one word for two values": (
+        lambda s: s["properties"].update(
+            state={
+                "type": "string",
+                "enum": ["wet", "damp"],
+                "x-voice": {"labels": ["state"], "spoken": "enum", "ask": "?", "readback": "{value}"},
+                "x-languages": {"de": {"labels": ["zustand"], "values": {"wet": "nass", "damp": "nass"}}},
+            }
+        ),
+        ["#/properties/state/x-languages/de", "'nass' already belongs to 'state'"],
     ),
     "one last digit": (
         lambda s: voice(s, "pallet_id").update(last_digits=1, catalogue="docks"),
@@ -409,23 +419,45 @@ def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("usual", "told"),
+    ("field", "usual", "told"),
     [
-        ({"minimum": 9, "maximum": 3}, "#/properties/quantity/x-voice/usual/minimum: 9 is above maximum 3"),
-        ({"minimum": 1}, "#/properties/quantity/x-voice/usual: 'maximum' is a required property"),
+        ("quantity", {"minimum": 9, "maximum": 3}, "#/properties/quantity/x-voice/usual/minimum: 9 is above maximum 3"),
+        ("quantity", {"minimum": 1}, "#/properties/quantity/x-voice/usual: 'maximum' is a required property"),
+        ("quantity", {"minLength": 1, "maxLength": 2}, "#/properties/quantity/x-voice/usual: "),
+        ("pallet_id", {"minimum": 1, "maximum": 2}, "#/properties/pallet_id/x-voice/usual: "),
+        ("pallet_id", {"minLength": 3, "maxLength": 2}, "#/properties/pallet_id/x-voice/usual/minLength: 3 is above"),
+        ("pallet_id", {"minLength": -1, "maxLength": 2}, "#/properties/pallet_id/x-voice/usual/minLength: -1"),
+        ("dock", {"minLength": 1, "maxLength": 1}, "#/properties/dock/x-voice/usual: is for what is spoken as"),
     ],
 )
 def test_usual_values_that_are_none_are_refused(
-    schema: dict[str, Any], tmp_path: Path, usual: dict[str, int], told: str
+    schema: dict[str, Any], tmp_path: Path, field: str, usual: dict[str, int], told: str
 ) -> None:
-    voice(schema, "quantity")["usual"] = usual
+    voice(schema, field)["usual"] = usual
     assert told in fault(written(schema, tmp_path))
 
 
 def test_the_usual_values_hold_both_their_ends(schema: dict[str, Any], tmp_path: Path) -> None:
     voice(schema, "quantity")["usual"] = {"minimum": 3, "maximum": 9}
-    usual = Form.load(written(schema, tmp_path))["quantity"].usual
-    assert usual is not None
-    assert [value for value in (2, 3, 9, 10) if value in usual] == [3, 9]
+    quantity = Form.load(written(schema, tmp_path))["quantity"]
+    assert [value for value in (2, 3, 9, 10) if quantity.is_usual(value)] == [3, 9]
     del voice(schema, "quantity")["usual"]
-    assert Form.load(written(schema, tmp_path))["quantity"].usual is None
+    assert Form.load(written(schema, tmp_path))["quantity"].is_usual(99_999)
+
+
+def test_an_identifier_is_usual_by_its_length_or_by_a_check_digit_that_fits(
+    schema: dict[str, Any], tmp_path: Path
+) -> None:
+    voice(schema, "pallet_id")["usual"] = {"minLength": 3, "maxLength": 8}
+    pallet = Form.load(written(schema, tmp_path))["pallet_id"]
+    sscc = "376130321109103420"
+    assert [value for value in ("99", "007", "12345678", "123456789", sscc) if pallet.is_usual(value)] == [
+        *("007", "12345678", sscc)
+    ]
+    assert not pallet.is_usual(sscc[:-1]), "a figure was lost"
+    assert pallet.allows(sscc[:-1])
+    assert not pallet.is_usual("376130321109103421"), "a figure is wrong"
+
+
+def test_the_shipped_form_wonders_about_pallets_of_two_figures(form: Form) -> None:
+    assert [value for value in ("99", "999") if form["pallet_id"].is_usual(value)] == ["999"]

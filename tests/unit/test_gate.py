@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from edge.hear.gate import HELD_AT_MOST, LEAD, TAIL, Gate, Shut, WakePhrase
+from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
 from edge.records import Closing, Frame, Segment
 
 FRAME = 320
@@ -45,15 +48,36 @@ def test_mute_wins_over_the_talk_key() -> None:
     assert heard(gate, 20, 2) == [20, 21]
 
 
-def test_a_stuck_talk_key_is_let_go_after_a_minute_and_can_be_pressed_again() -> None:
-    gate = Gate(push_to_talk=True)
+LIMIT = (HELD_AT_MOST + TAIL) // FRAME
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_a_talk_key_that_is_stuck_is_told_and_nothing_is_heard_until_it_is_let_go(*, muted: bool) -> None:
+    told: list[MicrophoneEvent] = []
+    gate = Gate(push_to_talk=True, tell=told.append)
     gate.talking = True
-    limit = (HELD_AT_MOST + TAIL) // FRAME
-    assert heard(gate, 0, limit + 100) == [*range(limit), None]
-    gate.talking = False
-    heard(gate, limit + 100, 1)
+    assert heard(gate, 0, LIMIT + 100) == [*range(LIMIT), None]
+    assert [(type(one), one.fault) for one in told] == [(Noticed, Fault.KEY_STUCK)]
+    gate.muted, gate.talking = muted, False
+    heard(gate, LIMIT + 100, 1)
+    assert told[1:] == [Over(Fault.KEY_STUCK)]
+    gate.muted, gate.talking = False, True
+    assert heard(gate, LIMIT + 101, 1)[-1] == LIMIT + 101
+
+
+def test_a_talk_key_that_is_let_go_within_the_minute_is_not_stuck_however_often() -> None:
+    gate = Gate(push_to_talk=True, tell=lambda event: pytest.fail(str(event)))
+    for number in range(3):
+        gate.talking = True
+        heard(gate, number * 3000, 2900)
+        gate.talking = False
+        heard(gate, number * 3000 + 2900, 100)
+
+
+def test_a_key_that_does_not_decide_what_is_heard_is_never_stuck() -> None:
+    gate = Gate(push_to_talk=False, tell=lambda event: pytest.fail(str(event)))
     gate.talking = True
-    assert heard(gate, limit + 101, 1)[-1] == limit + 101
+    assert len(heard(gate, 0, LIMIT + 100)) == LIMIT + 100
 
 
 SEGMENT = Segment(

@@ -1,25 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.happenings import Answered, Heard, event_of
 from edge.agree.states import Event
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
 from edge.records import Acoustics, Closing, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.5, second_voice=0.0)
-
-
-@pytest.fixture(scope="module")
-def rules(repository: Path) -> Rules:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    return Rules(form, Catalogue.load(repository / "config" / "catalogue"))
 
 
 def event(

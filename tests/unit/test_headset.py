@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.config import Hear, ListeningMode, Settings
-from edge.headset import Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
+from edge.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
 from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
 from edge.watch.notify import Notifier
 
@@ -93,6 +93,20 @@ def test_a_muted_headset_says_so_in_its_status() -> None:
 def test_the_mode_is_part_of_the_state(mode: ListeningMode, status: str) -> None:
     seen = Seen(mode)
     assert (seen.headset.status, seen.headset.state["mode"]) == (status, mode.value)
+
+
+def test_without_a_speaker_the_status_says_so_until_there_is_one() -> None:
+    seen = Seen()
+    seen.headset.earshot(heard=False)
+    assert seen.headset.status == "no speaker, nothing is read back; listening"
+    seen.headset.earshot(heard=True)
+    assert seen.headset.status == "listening"
+    assert seen.told == [Earshot(False), Earshot(True)]
+    assert [as_json(told) for told in seen.told] == [{"speaker": "none"}, {"speaker": "heard"}]
+
+
+def test_a_headset_that_nobody_listens_to_does_not_blink() -> None:
+    assert not asyncio.run(Seen().headset.blink())
 
 
 def test_the_space_bar_begins_and_ends_to_talk_and_other_keys_do_nothing() -> None:

@@ -57,12 +57,19 @@ def test_the_limit_keeps_the_latest(database: str) -> None:
     assert [json.loads(line)["sequence"] for line in lines] == [3]
 
 
-def test_rows_for_people(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_rows_on_a_narrow_terminal(database: str, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", columns)
     shown = run("rows", "--database", database).stdout
-    assert "3 entries" in shown
-    assert "north/dock-3" in shown
-    assert "pallet_id=0742 quantity=15 dock=B" in shown
+    whole = ("3 entries", "north/dock-3", "pallet_id=0742", "quantity=15", "2026-11-20", "07:15:02", "op-17", "amended")
+    assert [value for value in whole if value not in shown] == []
+
+
+def test_rows_in_a_pipe_are_a_line_each(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = run("rows", "--database", database).stdout
+    assert sum("pallet_id=0742 quantity=15 dock=B" in line for line in shown.splitlines()) == 1
 
 
 def test_options_may_stand_before_the_subcommand(database: str) -> None:

@@ -1,6 +1,7 @@
+"""The journal opened, looked at, and told what was heard."""
+
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -12,14 +13,12 @@ from typing import Any
 import pytest
 import soundfile
 
-from edge import chain
-from edge.chain import Broken, Wrong
 from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
 from edge.keep import audit, evidence
 from edge.keep.journal import Counts, Journal
-from edge.keep.rows import OutboxState
-from edge.records import Entry, Minted, OutboxRow, Receipt, ReceiptOutcome, Segment, Utterance
-from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, MUMBLED, NOON, READ, REPEAT, entry, render, utterance
+from edge.records import Receipt, ReceiptOutcome, Segment, Utterance
+from tests.sayings import ASK, FIELDS, IGNORE, NOON, REPEAT, committed, utterance
+from tests.small_disk import full
 
 RECORDING = "sha256:" + "a" * 64
 
@@ -30,8 +29,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def committed(journal: Journal, said: Utterance) -> OutboxRow:
-    return journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+def begun(journal: Journal, said: Utterance) -> bool:
+    try:
+        journal.begin(said)
+    except StorageFailed:
+        return False
+    return True
 
 
 def pragma(directory: Path, name: str) -> Any:
@@ -249,235 +252,6 @@ class TestKnowing:
         journal.begin(live)
         assert journal.known("sha256:" + "b" * 64, said.segment) is None
         assert journal.known("microphone", live.segment) is None
-
-
-class TestConcluding:
-    def test_what_never_began(self, journal: Journal) -> None:
-        with pytest.raises(LookupError, match="nobody: no such utterance"):
-            journal.conclude("nobody", None, IGNORE)
-
-    def test_accepting_needs_a_commit(self, journal: Journal) -> None:
-        said = utterance()
-        journal.begin(said)
-        with pytest.raises(ValueError, match="committed, not concluded"):
-            journal.conclude(said.utterance_id, READ, ACCEPT)
-
-    def test_a_commit_is_not_taken_back(self, journal: Journal) -> None:
-        said = utterance()
-        committed(journal, said)
-        with pytest.raises(ValueError, match="cannot be taken back"):
-            journal.conclude(said.utterance_id, READ, REPEAT)
-        assert journal.counts().accepted == 1
-
-    def test_the_verdict_is_kept_whole(self, journal: Journal) -> None:
-        said = utterance()
-        journal.begin(said)
-        journal.conclude(said.utterance_id, MUMBLED, REPEAT)
-        journal.conclude(said.utterance_id, READ, ASK)
-        kept = journal.kept(said.utterance_id)
-        assert kept is not None
-        assert kept.verdict == ASK
-        assert kept.fields == ASK.fields
-        assert list(journal.unread()) == []
-
-    def test_the_reading_is_kept_with_its_words(self, journal: Journal) -> None:
-        said = utterance()
-        committed(journal, said)
-        (stored,) = journal._db.execute("SELECT reading FROM utterances").fetchone()
-        reading = json.loads(stored)
-        assert reading["fields"]["pallet_id"] == {
-            "value": "007",
-            "words": ["oh", "oh", "seven"],
-            "confidence": 0.98,
-            "rivals": [],
-            "confirmed": True,
-            "runner_up": None,
-            "calibrated": False,
-        }
-        assert [word["text"] for word in reading["words"]] == ["pallet", "seven"]
-
-
-class full:  # noqa: N801 - reads as what it is: `with full(journal)`
-    """While inside, SQLite finds no room for another page, as on a full disk (SQLITE_FULL)."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._db = journal._db
-
-    def __enter__(self) -> None:
-        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-        self._db.execute(f"PRAGMA max_page_count = {pages}")
-
-    def __exit__(self, *fault: object) -> None:
-        self._db.execute("PRAGMA max_page_count = 1000000")
-
-
-def begun(journal: Journal, said: Utterance) -> bool:
-    try:
-        journal.begin(said)
-    except StorageFailed:
-        return False
-    return True
-
-
-class TestCommitting:
-    def test_a_full_disk_commits_nothing_and_uses_up_no_number(self, journal: Journal, tmp_path: Path) -> None:
-        sayings = [utterance(number) for number in range(60)]
-        kept = [journal.begin(said) for said in sayings]
-        done: list[OutboxRow] = []
-        refused: list[tuple[Utterance, evidence.Evidence]] = []
-        message = ""
-        with full(journal):
-            for said, recording in zip(sayings, kept, strict=True):
-                try:
-                    done.append(journal.commit(entry(said, recording), ACCEPT, render))
-                except StorageFailed as fault:
-                    refused.append((said, recording))
-                    message = str(fault)
-        assert refused
-        assert message.startswith(str(tmp_path / "state" / "journal.db"))
-        assert "free space" in message
-        assert journal.due(100) == done
-        assert all((found := journal.kept(said.utterance_id)) and found.verdict is None for said, _ in refused)
-        for said, recording in refused:
-            done.append(journal.commit(entry(said, recording), ACCEPT, render))
-        assert [row.sequence for row in journal.due(100)] == list(range(1, 61))
-        assert audit.verify(journal).broken is None
-
-    def test_a_disk_gone_read_only(self, journal: Journal) -> None:
-        said = utterance()
-        kept = journal.begin(said)
-        journal._db.execute("PRAGMA query_only = 1")
-        with pytest.raises(StorageFailed, match=r"readonly.*right to write"):
-            journal.commit(entry(said, kept), ACCEPT, render)
-
-    def test_an_event_that_cannot_be_rendered_leaves_no_trace(self, journal: Journal) -> None:
-        def broken(minted: Minted) -> dict[str, Any]:
-            raise KeyError("no such template")
-
-        def unwritable(minted: Minted) -> dict[str, Any]:
-            return {"when": NOON}
-
-        said = utterance()
-        kept = journal.begin(said)
-        for fault, rendering in ((KeyError, broken), (TypeError, unwritable)):
-            with pytest.raises(fault):
-                journal.commit(entry(said, kept), ACCEPT, rendering)
-        assert list(journal.unread()) == [said]
-        assert committed(journal, utterance(1)).sequence == 1
-
-    def test_what_never_began(self, journal: Journal, tmp_path: Path) -> None:
-        said = utterance()
-        elsewhere = evidence.write(tmp_path, said)
-        with pytest.raises(LookupError, match="no such utterance"):
-            journal.commit(entry(said, elsewhere), ACCEPT, render)
-
-    def test_the_recording_of_another_utterance_is_no_evidence(self, journal: Journal) -> None:
-        said, other = utterance(0), utterance(1)
-        journal.begin(said)
-        with pytest.raises(ValueError, match="another recording"):
-            journal.commit(entry(said, journal.begin(other)), ACCEPT, render)
-        assert len(list(journal.unread())) == 2
-
-    def test_what_is_not_accepted(self, journal: Journal) -> None:
-        said = utterance()
-        with pytest.raises(ValueError, match="must be accepted, not ask"):
-            journal.commit(entry(said, journal.begin(said)), ASK, render)
-
-    def test_twice_gives_the_first_event_and_renders_once(self, journal: Journal) -> None:
-        seen: list[Minted] = []
-
-        def counted(minted: Minted) -> dict[str, Any]:
-            seen.append(minted)
-            return render(minted)
-
-        said = utterance()
-        meant: Entry = entry(said, journal.begin(said))
-        first = journal.commit(meant, ACCEPT, counted)
-        assert journal.commit(meant, ACCEPT, counted) == first
-        assert len(seen) == 1
-
-    def test_after_a_question_was_answered(self, journal: Journal) -> None:
-        said = utterance()
-        kept = journal.begin(said)
-        journal.conclude(said.utterance_id, READ, ASK)
-        row = journal.commit(entry(said, kept), ACCEPT, render)
-        found = journal.kept(said.utterance_id)
-        assert found is not None
-        assert (found.verdict, found.fields, found.event_id, found.state) == (
-            ACCEPT,
-            FIELDS,
-            row.event_id,
-            OutboxState.WAITING,
-        )
-
-    def test_identity_sequence_and_chain(self, tmp_path: Path) -> None:
-        chains: list[str] = []
-
-        def noted(minted: Minted) -> dict[str, Any]:
-            chains.append(minted.chain)
-            return render(minted)
-
-        written: list[OutboxRow] = []
-        for number in range(4):
-            with Journal.open(tmp_path) as journal:
-                said = utterance(number)
-                written.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, noted))
-        assert [row.sequence for row in written] == [1, 2, 3, 4]
-        assert [row.event_id[14] for row in written] == ["7"] * 4
-        assert len({row.event_id for row in written}) == 4
-        assert chains == [chain.GENESIS, *(json.loads(row.body)["chain"] for row in written[:-1])]
-        with Journal.inspect(tmp_path) as seen:
-            assert seen.due(10) == written
-            assert audit.verify(seen).broken is None
-
-    def test_identifiers_stay_strings_and_letters_stay_letters(self, journal: Journal) -> None:
-        row = committed(journal, utterance())
-        assert '"pallet_id":"007","quantity":12' in row.body
-        assert "Łódź" in row.body
-
-    def test_a_changed_body_breaks_the_chain(self, journal: Journal) -> None:
-        rows = [committed(journal, utterance(number)) for number in range(3)]
-        journal._db.execute(
-            "UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = 2"
-        )
-        assert audit.verify(journal).broken == Broken(rows[1].sequence, Wrong.ALTERED)
-
-
-class TestOwing:
-    def test_due_is_in_sequence_order_and_limited(self, journal: Journal) -> None:
-        rows = [committed(journal, utterance(number)) for number in range(5)]
-        journal.settle(rows[1].event_id, None)
-        assert journal.due(3) == [rows[0], rows[2], rows[3]]
-        assert journal.unsettled() == 4
-
-    def test_sent_leaves_it_owed(self, journal: Journal) -> None:
-        row = committed(journal, utterance())
-        journal.sent(row.event_id)
-        journal.sent(row.event_id)
-        assert journal.due(1) == [row]
-        assert journal.entries(1)[0].attempts == 2
-
-    def test_an_event_of_nobody(self, journal: Journal) -> None:
-        with pytest.raises(LookupError, match="stranger: no such event"):
-            journal.sent("stranger")
-        assert journal.settle("stranger", Receipt("stranger", ReceiptOutcome.APPLIED)) is False
-
-    def test_the_first_settlement_stands(self, journal: Journal) -> None:
-        row = committed(journal, utterance())
-        assert journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
-        assert journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
-        assert journal.settle(row.event_id, None)
-        assert (journal.counts().applied, journal.counts().duplicate) == (1, 0)
-        assert journal.unsettled() == 0
-
-    def test_a_refusal_is_settled_and_says_why(self, journal: Journal) -> None:
-        row = committed(journal, utterance())
-        journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("unknown_dock", "too_many")))
-        assert journal.due(10) == []
-        (listed,) = journal.entries(10)
-        assert (listed.state, listed.reasons) == (OutboxState.REFUSED, ("unknown_dock", "too_many"))
-        assert journal.entry(row.event_id) == listed
-        assert journal.entry("stranger") is None
 
 
 class TestTelling:

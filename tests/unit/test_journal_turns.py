@@ -175,6 +175,20 @@ def test_the_last_entry_is_what_may_be_corrected(journal: Journal) -> None:
     assert refused.refused
 
 
+def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(journal: Journal) -> None:
+    first = commit(journal, held(journal, 1))
+    second = commit(journal, draft(said(journal, 2), act=Act.AMEND, replaces=first.event_id))
+    third = commit(journal, draft(said(journal, 3), act=Act.AMEND, replaces=second.event_id))
+    assert journal.turned_down(third.event_id) == {}
+    journal.settle(second.event_id, Receipt(second.event_id, ReceiptOutcome.REFUSED, ("invalid:/quantity",)))
+    assert journal.turned_down(third.event_id) == {second.event_id: first.event_id}
+    journal.dead_letter(third.event_id, "packet_too_large", lambda event: event)
+    assert journal.turned_down(third.event_id) == {third.event_id: second.event_id, second.event_id: first.event_id}
+    last = journal.last_entry()
+    assert last is not None
+    assert last.refused, "a dead letter is nothing that could be amended"
+
+
 def test_a_cancelled_entry_is_no_last_entry(journal: Journal) -> None:
     first = commit(journal, held(journal, 1))
     commit(journal, draft(said(journal, 2), act=Act.CANCEL, replaces=first.event_id))
@@ -190,6 +204,17 @@ def test_what_nobody_answered_waits_for_a_person_and_can_be_read_again(journal: 
     assert list(journal.unread()) == []
     journal.retry(pending.utterance_id, "a person")
     assert [one.utterance_id for one in journal.unread()] == [pending.utterance_id]
+
+
+def test_what_a_person_makes_an_entry_of_is_asked_about_no_more(journal: Journal) -> None:
+    pending, other = held(journal, 1), said(journal, 2)
+    parked = (Parked(pending.utterance_id, "unanswered", {}), Parked(other.utterance_id, "unanswered", {}))
+    journal.turn(Turn(parked=parked, draft=pending, operator="op-17"), render)
+    for accepted in (draft(other), pending):
+        assert journal.conversation().draft == pending
+        entry = agreed(journal, accepted).entry
+        journal.accept(entry, ACCEPT, "kim", None, partial(render, entry))
+    assert (journal.conversation().draft, journal.conversation().operator) == (None, "op-17")
 
 
 def test_a_turn_is_kept_as_a_whole_or_not_at_all(journal: Journal) -> None:

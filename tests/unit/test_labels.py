@@ -4,14 +4,9 @@ import pytest
 
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.form import Form
 from edge.forms.spoken import vocabulary
 from edge.understand.transcribers.labels import relabelled, sound, sounds_like
-
-
-@pytest.fixture(scope="module")
-def form() -> Form:
-    return forms_in(load(Settings, None).forms_directory)["pallet-move"]
 
 
 @pytest.fixture(scope="module")

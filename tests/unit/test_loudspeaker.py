@@ -11,6 +11,7 @@ import pytest
 
 from edge.agree import loudspeaker as module
 from edge.agree.loudspeaker import Loudspeaker
+from edge.agree.outlet import DUMMY, Outlet
 from edge.agree.playing import Rank
 from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
@@ -162,6 +163,39 @@ def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.M
         assert card.streams[0].closed
 
     with_speaker(card, test)
+
+
+def test_a_device_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(module, "LOST_S", 0.05)
+    card = Card()
+
+    async def test(speaker: Loudspeaker) -> None:
+        await speaker.open()
+        card.streams[0].finished()
+        card.there = False
+        await asyncio.wait_for(speaker.keep_open(), 30)
+        assert not speaker.is_open
+        card.there = True
+        await speaker.open()
+        speak(speaker)
+        assert card.streams[1].take(3).any()
+
+    with_speaker(card, test)
+
+
+@pytest.mark.parametrize("sink", ["earpiece", DUMMY])
+def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it(
+    sink: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Outlet, "_played_into", lambda _: (sink, frozenset({sink})))
+
+    async def test(speaker: Loudspeaker) -> None:
+        assert not await speaker.is_heard()
+        await speaker.open()
+        assert await speaker.is_heard() is (sink != DUMMY)
+
+    with_speaker(Card(), test)
 
 
 def test_it_tells_when_the_first_sample_of_each_sound_leaves() -> None:

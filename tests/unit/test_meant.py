@@ -8,14 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from edge.agree.decide import Rules
 from edge.assembly import take
 from edge.config import Endpoint
 from edge.dictation import Dictation
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
 from edge.hear.gate import Gate
 from edge.keep.desk import Desk
 from edge.listening import Listening
@@ -29,12 +25,6 @@ WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 def render(entry: Entry, minted: Minted) -> dict[str, Any]:
     return {"id": minted.event_id, "fields": dict(entry.fields)}
-
-
-@pytest.fixture
-def rules(repository: Path) -> Rules:
-    form = Form.load(repository / "schemas/forms/pallet-move.schema.json")
-    return Rules(form, Catalogue.load(repository / "config/catalogue"))
 
 
 def heard(

@@ -22,7 +22,7 @@ class Worn:
     """A microphone under watch: what it brings, and what is noticed, each with the second it was noticed at."""
 
     def __init__(self, *, zeros_s: float = 1.5, source: str | None = None, speed: float = 1.0) -> None:
-        self.health = MicrophoneHealth(zeros_s=zeros_s, source=source)
+        self.health = MicrophoneHealth(zeros_s=zeros_s, gated_s=zeros_s, source=source)
         self.seen: list[tuple[float, MicrophoneEvent]] = []
         self._speed = speed
         self.reopen()
@@ -151,7 +151,7 @@ def test_another_rate_is_noticed_within_two_seconds_and_measured(speed: float) -
 
 
 def test_a_clock_that_is_a_little_off_and_a_burst_after_a_hold_up_are_no_other_rate() -> None:
-    health = MicrophoneHealth(zeros_s=1.5)
+    health = MicrophoneHealth(zeros_s=1.5, gated_s=1.5)
     for number in range(50 * 60):
         on_time = (number + 1) * 0.02 * 1.002
         arrived = max(on_time, 11.5) if 500 < number < 600 else on_time

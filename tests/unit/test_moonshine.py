@@ -7,22 +7,11 @@ import pytest
 import soundfile
 
 from edge.agree.voices.espeak import _library
-from edge.config import Settings, load
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.form import Form
 from edge.records import NotUnderstood
 from edge.understand.moonshine_interpreter import MoonshineInterpreter
-
-
-@pytest.fixture(scope="module")
-def form() -> Form:
-    return forms_in(load(Settings, None).forms_directory)["pallet-move"]
-
-
-@pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
-    return Catalogue.load(load(Settings, None).catalogue_directory)
 
 
 class Broken:

@@ -12,21 +12,11 @@ import pytest
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.form import Form
 from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
 from edge.understand.attention import PIECE, ListeningAhead, Speculation
 from edge.understand.on_device import interpreter
 from edge.understand.vosk_interpreter import VoskInterpreter
-
-
-@pytest.fixture(scope="module")
-def form() -> Form:
-    return forms_in(load(Settings, None).forms_directory)["pallet-move"]
-
-
-@pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
-    return Catalogue.load(load(Settings, None).catalogue_directory)
 
 
 def settings(models: Path, **understand: Any) -> Settings:

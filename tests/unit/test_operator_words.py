@@ -16,11 +16,6 @@ TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 15, "dock": "E"
 
 
 @pytest.fixture
-def form(repository: Path) -> Form:
-    return Form.load(repository / "schemas/forms/pallet-move.schema.json")
-
-
-@pytest.fixture
 def words(form: Form, repository: Path) -> Words:
     return Words(form, Catalogue.load(repository / "config/catalogue"), TRUTH, Random(1))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.agree.outlet import Outlet, played_into
+from edge.agree import outlet as outlet_module
+from edge.agree.outlet import DUMMY, Outlet, outlets, played_into
 
 
 def listing(*sinks: str, into: str | None) -> bytes:
@@ -89,3 +90,38 @@ def test_a_stream_that_somebody_moved_stays_there_and_that_sink_counts_from_then
 
 def test_a_process_that_plays_nothing_has_no_sink() -> None:
     assert played_into(listing("earpiece", into=None), os.getpid()) == (None, frozenset({"earpiece"}))
+
+
+def test_a_sink_that_stands_in_for_a_speaker_leads_nowhere_until_sound_goes_elsewhere(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlet_module, "FRESH_S", 0.0)
+    server.says(listing(DUMMY, into=DUMMY))
+    outlet = Outlet()
+    assert outlet.leads_nowhere()
+    server.says(listing("earpiece", into="earpiece"))
+    assert not outlet.leads_nowhere()
+    server.is_silent()
+    assert not outlet.leads_nowhere()
+
+
+def test_what_was_answered_just_now_is_not_asked_again(server: Server) -> None:
+    server.says(listing(DUMMY, into=DUMMY))
+    outlet = Outlet()
+    assert not outlet.is_gone()
+    server.is_silent()
+    assert outlet.leads_nowhere()
+
+
+def test_what_sound_can_go_into_is_the_cards_and_the_sinks_however_they_fare(server: Server, tmp_path: Path) -> None:
+    cards = tmp_path / "pcm"
+    cards.write_text("00-00: USB Audio : USB Audio : playback 1 : capture 1\n01-00: Webcam : : capture 1\n")
+    server.says(b"1\tearpiece\tmodule-null-sink.c\ts16le\tRUNNING\n")
+    there = outlets(cards)
+    assert len(there) == 2
+    server.says(b"1\tearpiece\tmodule-null-sink.c\ts16le\tSUSPENDED\n")
+    assert outlets(cards) == there
+    server.says(b"")
+    assert outlets(cards) < there
+    cards.unlink()
+    assert outlets(cards) == frozenset()

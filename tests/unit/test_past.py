@@ -1,19 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from edge.forms.form import Form, forms_in
+from edge.forms.form import Form
 from edge.records import Act
 from edge.understand.asking.context import TURNS, AtHand, Context, Past, Turn, told
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
-
-
-@pytest.fixture
-def form(repository: Path) -> Form:
-    return forms_in(repository / "schemas" / "forms")["pallet-move"]
 
 
 @pytest.fixture

@@ -25,16 +25,6 @@ ASKED = {
 }
 
 
-@pytest.fixture(scope="module")
-def catalogue(repository: Path) -> Catalogue:
-    return Catalogue.load(repository / "config" / "catalogue")
-
-
-@pytest.fixture(scope="module")
-def form(repository: Path) -> Form:
-    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-
-
 def heard(audio: Path, interpreter: PocketsphinxInterpreter) -> Reading:
     pcm, _ = soundfile.read(audio, dtype="int16")
     segment = Segment(0, 0, len(pcm), len(pcm), Closing.PAUSE, pcm.tobytes())

@@ -26,16 +26,6 @@ COUNTS = numbers.WORDS - {"and", "o"}
 
 
 @pytest.fixture
-def form(repository: Path) -> Form:
-    return forms_in(repository / "schemas" / "forms")["pallet-move"]
-
-
-@pytest.fixture
-def catalogue(repository: Path) -> Catalogue:
-    return Catalogue.load(repository / "config" / "catalogue")
-
-
-@pytest.fixture
 def prompt(form: Form, catalogue: Catalogue) -> Prompt:
     return Prompt(form, catalogue)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,31 @@ def test_showing_one(state: Path) -> None:
     assert "packet_too_large" in people
     assert "audio sha256" in people
     assert "operator" not in run(state, "show", told(state, "list", "--held")[1]["utterance_id"]).stdout
+
+
+def test_what_was_recorded_once_more_is_not_sent_without_a_word(state: Path) -> None:
+    with Journal.open(state) as journal:
+        again = utterance(5)
+        said = replace(entry(again, journal.begin(again)), recorded_at=again.heard_at)
+        journal.commit(said, ACCEPT, render)
+        waiting = utterance(4)
+        journal.begin(waiting)
+        journal.put_under_review(waiting.utterance_id, READ, replace(ACCEPT, outcome=Outcome.HOLD), "interrupted")
+    for which in ("2", waiting.utterance_id):
+        refused = run(state, "retry", which)
+        assert isinstance(refused.exception, UnreadableInput)
+        assert "the same thing was recorded since then, as entry 4" in str(refused.exception)
+    assert {one.get("sequence") for one in told(state, "list", "--held")} >= {2}
+    assert run(state, "retry", "2", "--anyway").stdout == "2: is sent at the agent's next start\n"
+
+
+def test_what_was_recorded_before_it_holds_no_letter_up(state: Path) -> None:
+    with Journal.open(state) as journal:
+        said = utterance(6)
+        row = journal.commit(replace(entry(said, journal.begin(said)), recorded_at=said.heard_at), ACCEPT, render)
+        journal.dead_letter(row.event_id, "packet_too_large", lambda event: {"id": event["id"]})
+        journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+    assert run(state, "retry", "4").exit_code == 0
 
 
 def test_retrying_a_letter_and_an_utterance(state: Path) -> None:

@@ -146,6 +146,16 @@ def test_a_form_without_words_in_a_language_asks_with_what_it_has() -> None:
     assert Readback(check, "de").question("bay") == "Bay?"
 
 
+def test_a_value_is_called_what_the_language_calls_it_and_else_as_it_is_on_record() -> None:
+    check = Form.load(ROOT / "tests/playbook/forms/goods-check.schema.json")
+    entry: dict[str, FieldValue] = {"pallet_id": "5432", "condition": "damaged"}
+    assert Readback(check).entry(entry) == ("pallet", "5 4 3 2,", "damaged")
+    assert Readback(check, "de").entry(entry)[-1] == "beschädigt"
+    assert Readback(check, "de").text("condition", "short") == "zu wenig"
+    assert Readback(check, "de").text("condition", "wet") == "wet"
+    assert Readback(check, "fr").entry(entry)[-1] == "damaged"
+
+
 def test_a_prompt_comes_clause_by_clause_and_its_first_is_one_of_a_few() -> None:
     phrasing = Phrasing(MOVE)
     say = Say(Prompt.READBACK_AMENDED, ENTRY)

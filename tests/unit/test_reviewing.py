@@ -14,8 +14,7 @@ from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.deliver.events import check_event
 from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.form import Form
 from edge.keep.answers import DEFERRED, UNREADABLE
 from edge.keep.journal import Journal
 from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
@@ -27,16 +26,6 @@ DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
 HEARD = replace(reading(FIELDS), interpreter="openai/gpt-audio")
 DEVICE = Device("north", "dock-b", None, clock_believed=True)
 KIM = Person("kim", "listened to it")
-
-
-@pytest.fixture
-def form(repository: Path) -> Form:
-    return forms_in(repository / "schemas" / "forms")["pallet-move"]
-
-
-@pytest.fixture
-def rules(form: Form, repository: Path) -> Rules:
-    return Rules(form, Catalogue.load(repository / "config" / "catalogue"))
 
 
 @pytest.fixture
@@ -98,12 +87,12 @@ def test_what_nobody_read_wants_every_field(tmp_path: Path) -> None:
     assert "field_missing:pallet_id, field_missing:quantity; dock=B stands" in str(result.exception)
 
 
-@pytest.mark.parametrize("act", [Act.AMEND, Act.CANCEL])
-def test_a_correction_makes_no_second_entry(tmp_path: Path, act: Act) -> None:
+@pytest.mark.parametrize("act", [act for act in Act if act is not Act.RECORD])
+def test_what_is_said_of_an_entry_makes_no_second_entry(tmp_path: Path, act: Act) -> None:
     which = reviewed(tmp_path, replace(HEARD, act=act), ACCEPT)
     result = run(tmp_path, which)
     assert isinstance(result.exception, UnreadableInput)
-    assert "corrects or cancels an entry, and is none itself" in str(result.exception)
+    assert 'is said of an entry, as a correction or a "no" is, and is none itself' in str(result.exception)
     with Journal.inspect(tmp_path) as journal:
         assert journal.last_sequence() == 1
 
@@ -148,6 +137,21 @@ def test_a_disk_that_refuses_leaves_it_under_review(state: Path, rules: Rules, m
 # ---- what becomes an entry ----
 
 
+def test_who_accepts_the_same_thing_once_more_is_told_which_entry_has_it(
+    state: Path, rules: Rules, caplog: pytest.LogCaptureFixture
+) -> None:
+    which = waiting(state)
+    accepted(state, rules)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{which}: entry 1 is of the same thing; if both are one, put that right in the inventory"
+    ]
+
+
+def test_who_accepts_another_thing_is_told_nothing(state: Path, rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
+    accepted(state, rules, {"pallet_id": "008"})
+    assert caplog.records == []
+
+
 def accepted(state: Path, rules: Rules, given: Mapping[str, FieldValue] | None = None) -> dict[str, FieldValue]:
     with Journal.open(state) as journal:
         row = accept(journal, waiting(state), given or {}, rules, KIM, DEVICE)
@@ -188,9 +192,9 @@ def test_what_the_person_says_stands_over_what_was_read(state: Path, rules: Rule
 
 
 def test_an_unusual_value_is_meant_where_a_person_says_so(state: Path, rules: Rules, form: Form) -> None:
-    usual = form["quantity"].usual
-    assert usual is not None
-    assert accepted(state, rules, stated([f"quantity={usual[-1] + 1}"], form))["quantity"] == usual[-1] + 1
+    given = stated(["quantity=90000", "pallet_id=99"], form)
+    assert not any(form[name].is_usual(value) for name, value in given.items())
+    assert accepted(state, rules, given) == {**FIELDS, **given}
 
 
 def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,6 @@ from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
 from edge.forms.spoken.numbers import ONES
 
 
-@pytest.fixture(scope="module")
-def catalogue(repository: Path) -> Catalogue:
-    return Catalogue.load(repository / "config" / "catalogue")
-
-
 @pytest.fixture(scope="module", params=["pallet-move", "stock-count"])
 def form(request: pytest.FixtureRequest, repository: Path) -> Form:
     return forms_in(repository / "schemas" / "forms")[request.param]

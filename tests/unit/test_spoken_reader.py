@@ -46,16 +46,6 @@ def rows(name: str) -> Iterator[Any]:
         yield pytest.param(name, row["say"], row["fields"], id=row["say"] or "nothing")
 
 
-@pytest.fixture(scope="module")
-def catalogue(repository: Path) -> Catalogue:
-    return Catalogue.load(repository / "config" / "catalogue")
-
-
-@pytest.fixture(scope="module")
-def form(repository: Path) -> Form:
-    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-
-
 @pytest.mark.parametrize(("name", "say", "fields"), [*rows("pallet-move"), *rows("stock-count")])
 def test_what_is_said_becomes_these_fields(
     name: str, say: str, fields: Mapping[str, Any], repository: Path, catalogue: Catalogue

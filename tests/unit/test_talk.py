@@ -1,17 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from edge.forms.form import Form
 from edge.records import Word
 from edge.understand.talk import is_talk
-
-
-@pytest.fixture(scope="module")
-def form(repository: Path) -> Form:
-    return Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
 
 
 def words(text: str) -> list[Word]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from edge.cli.talk import commands
 from edge.keep.journal import Journal
+from edge.typed import unspoken
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +58,25 @@ def test_a_conversation_is_taken_up_again_in_its_directory(tmp_path: Path) -> No
     assert "Before the interruption: pallet 7 4 2" in told
     with Journal.inspect(tmp_path) as journal:
         assert journal.unsettled() == 1
+
+
+def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        for text in ("pallet 742, 12 units, dock b", "yes"):
+            journal.begin(unspoken("pallet-move", text))
+    for _ in range(2):
+        assert "device" not in typed(state=tmp_path).stdout
+    with Journal.inspect(tmp_path) as journal:
+        [review] = journal.under_review()
+        assert dict(review.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
+        assert (list(journal.unread()), journal.counts().heard, journal.unsettled()) == ([], 2, 0)
+
+
+def test_what_is_typed_is_kept_beside_what_became_of_it(tmp_path: Path) -> None:
+    typed("pallet 742, 12 units, dock b", "yes", state=tmp_path)
+    with Journal.inspect(tmp_path) as journal:
+        heard = [one.utterance.typed for one in journal.heard(datetime.min.replace(tzinfo=UTC), "pallet-move")]
+    assert heard == ["pallet 742, 12 units, dock b", "yes"]
 
 
 def test_without_a_directory_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,16 +56,6 @@ def clip(repository: Path) -> Path:
     return repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
 
 
-@pytest.fixture(scope="module")
-def form(repository: Path) -> Form:
-    return Form.load(repository / "schemas/forms/pallet-move.schema.json")
-
-
-@pytest.fixture(scope="module")
-def catalogue(repository: Path) -> Catalogue:
-    return Catalogue.load(repository / "config/catalogue")
-
-
 def lines(made: TruthSet) -> list[dict[str, object]]:
     return [json.loads(text) for text in made.manifest.read_text(encoding="utf-8").splitlines()]
 

@@ -52,6 +52,10 @@ def test_where_nothing_tells_the_usual_pause_decides(said: str) -> None:
         # Complete so far, and still somebody is about to correct himself.
         "pallet seven four two twelve units dock b no",
         "pallet seven four two twelve units dock b uh",
+        # No field yet, and nobody is asked for one.
+        "six hundred and",
+        "six hundred",
+        "forty",
     ],
 )
 def test_nobody_ends_in_the_middle_of_a_number_or_a_field(said: str) -> None:
@@ -89,6 +93,10 @@ def test_a_complete_form_that_can_hold_no_more_is_finished(said: str) -> None:
         ("no quantity fifteen", Expectation.EITHER),
         ("no fifteen units dock", Expectation.MORE),
         ("dock b", Expectation.EITHER),
+        # A number alone may be the answer to a question, but not half of one.
+        ("twelve", Expectation.EITHER),
+        ("six hundred", Expectation.EITHER),
+        ("six hundred and", Expectation.MORE),
     ],
 )
 def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(said: str, expectation: Expectation) -> None:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import Dialogue
@@ -14,8 +11,6 @@ from edge.app import AgentTold
 from edge.config import Agree, Hear, ListeningMode, Settings
 from edge.conversing import Stands
 from edge.delivery import LinkChanged
-from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
 from edge.headset import MicrophoneFault, Muted
 from edge.keep.rows import Counts, KeptEntry, OutboxState
 from edge.records import Act, Closing, FieldValue, OutboxRow, Outcome, Reading, Reason, Word
@@ -27,12 +22,6 @@ from edge.view.picture import Picture, Tone
 from edge.view.watching import Moment, Watching
 from edge.view.wording import OUTCOMES, REASONS
 from tests.sayings import NOON, utterance
-
-
-@pytest.fixture(scope="module")
-def rules(repository: Path) -> Rules:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    return Rules(form, Catalogue.load(repository / "config" / "catalogue"))
 
 
 class Desk:

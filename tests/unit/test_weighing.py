@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,9 +20,8 @@ CHATTER = NotUnderstood.NOT_DICTATION
 
 
 @pytest.fixture(scope="module")
-def rules(repository: Path) -> Rules:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    return Rules(form, Catalogue.load(repository / "config" / "catalogue"), SURE)
+def rules(form: Form, catalogue: Catalogue) -> Rules:
+    return Rules(form, catalogue, SURE)
 
 
 def said(who: str, confidence: float = 1.0, **differing: FieldValue | None) -> Reading:
@@ -164,10 +162,17 @@ def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "alone_is_enough"), [(Act.CANCEL, False), (Act.YES, False), (Act.NO, True), (Act.COMMAND, True)]
+    ("act", "command", "alone_is_enough"),
+    [
+        (Act.CANCEL, None, False),
+        (Act.YES, None, False),
+        (Act.NO, None, True),
+        *((Act.COMMAND, command, False) for command in Command),
+    ],
 )
-def test_what_has_consequences_takes_two(rules: Rules, act: Act, *, alone_is_enough: bool) -> None:
-    command = Command.SAY_AGAIN if act is Act.COMMAND else None
+def test_what_has_consequences_takes_two(
+    rules: Rules, act: Act, command: Command | None, *, alone_is_enough: bool
+) -> None:
     alone = weigh({ONE: did("a", act, command), OURS: declined("d")}, Mode.PANEL, rules.form, SURE)
     both = weigh({ONE: did("a", act, command), OURS: did("d", act, command)}, Mode.PANEL, rules.form, SURE)
     assert (alone.not_understood is None) is alone_is_enough
@@ -223,14 +228,25 @@ def test_formatting_is_no_difference(one: FieldValue, other: FieldValue, *, alik
 
 
 @pytest.mark.parametrize(
-    ("late", "contradiction"),
+    ("late", "act", "contradiction"),
     [
-        (said("a"), False),
-        (said("a", dock=None), False),
-        (declined("a"), False),
-        (said("a", pallet_id="991"), True),
-        (did("a", Act.CANCEL), True),
+        (said("a"), Act.RECORD, False),
+        (said("a", dock=None), Act.RECORD, False),
+        (declined("a"), Act.RECORD, False),
+        (said("a", pallet_id="991"), Act.RECORD, True),
+        (did("a", Act.CANCEL), Act.RECORD, True),
+        (replace(said("a", pallet_id=None), act=Act.AMEND), Act.AMEND, False),
+        (replace(said("a", dock="D"), act=Act.AMEND), Act.AMEND, True),
+        (did("a", Act.NO), Act.AMEND, False),
+        (did("a", Act.YES), Act.AMEND, True),
     ],
 )
-def test_what_contradicts_an_entry(late: Reading, *, contradiction: bool) -> None:
-    assert contradicts(late, TRUTH) is contradiction
+def test_what_contradicts_an_entry(late: Reading, act: Act, *, contradiction: bool) -> None:
+    assert contradicts(late, act, TRUTH) is contradiction
+
+
+@pytest.mark.parametrize(
+    ("late", "contradiction"), [(did("a", Act.CANCEL), False), (did("a", Act.NO), False), (said("a"), True)]
+)
+def test_what_contradicts_a_cancellation(late: Reading, *, contradiction: bool) -> None:
+    assert contradicts(late, Act.CANCEL, {}) is contradiction

@@ -1,9 +1,11 @@
 """What is said: words or a transcript to the fields of a form, and a form to the words a recogniser should expect."""
 
+from edge.forms.spoken.breaths import are_one_number, begins, ends
 from edge.forms.spoken.commands import (
     command,
     command_phrases,
     corrects,
+    cue,
     exception,
     proves,
     says_check,
@@ -13,30 +15,36 @@ from edge.forms.spoken.commands import (
 from edge.forms.spoken.jsgf import jsgf
 from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.languages import LANGUAGES
-from edge.forms.spoken.reader import read
+from edge.forms.spoken.reader import preface, read
 from edge.forms.spoken.sayable import check
 from edge.forms.spoken.sentences import phrases, sentences
-from edge.forms.spoken.transcript import read_transcript
+from edge.forms.spoken.transcript import read_transcript, transcript_preface
 from edge.forms.spoken.turn import expected
 from edge.forms.spoken.vocabulary import vocabulary
 
 __all__ = [
     "LANGUAGES",
     "Spoken",
+    "are_one_number",
+    "begins",
     "check",
     "command",
     "command_phrases",
     "corrects",
+    "cue",
+    "ends",
     "exception",
     "expected",
     "jsgf",
     "phrases",
+    "preface",
     "proves",
     "read",
     "read_transcript",
     "says_check",
     "sentences",
     "takes_back",
+    "transcript_preface",
     "vocabulary",
     "without_cue",
 ]

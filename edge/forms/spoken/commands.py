@@ -6,14 +6,16 @@ were. So nothing that names a field of a form is ever a command.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language, Phrase, fold, phrases
+from edge.forms.spoken.language import Language, Phrase, fold, phrase, phrases
 from edge.forms.spoken.lexicon import tokens
+from edge.forms.spoken.values import ways
 from edge.records import Act, Command, FieldReading, Word
 
 if TYPE_CHECKING:  # the form's loader uses this package, so the package needs the form for its types only
@@ -131,6 +133,19 @@ PHRASES: Mapping[str, Mapping[Asked, str]] = {
 }
 """By language, the ways to say each command, with a comma between any two. A name follows those to sign on."""
 
+REFUSALS: Mapping[str, str] = {
+    "en": "don't record, do not record, dont record, don't save, do not save, never mind, nevermind, forget, "
+    "forget it, ignore, ignore it, disregard, disregard it, delete, delete it, remove, remove it",
+    "de": "nicht buchen, nicht speichern, nicht erfassen, vergiss, vergiss es, vergessen, ignorieren, ignoriere, "
+    "lösche, entfernen, entferne",
+    "fr": "ne pas enregistrer, n'enregistrez pas, n'enregistre pas, oubliez, oublie, oublier, ignorez, ignore, "
+    "ignorer, supprimer, supprime",
+    "es": "no registrar, no registres, no registre, olvida, olvídalo, olvidar, ignora, ignorar, eliminar, elimina",
+    "it": "non registrare, dimentica, dimenticare, lascia perdere, ignora, ignorare, elimina, eliminare",
+}
+"""More ways to take something back, by language. No recogniser is told to expect these: words that a grammar holds are
+heard in others, and all of them begin what no entry is made of anyway."""
+
 TWICE = 2
 """Said so often in one utterance, an exception needs no question."""
 
@@ -163,30 +178,42 @@ def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -
     Said twice it is confirmed; once, it must be.
     """
     said = _plain(words, language)
+    for name, choice, one in _exceptions(form, language):
+        times = len(said) // len(one)
+        if times in {1, TWICE} and said == one * times:
+            sure = min(word.confidence for word in words)
+            heard = tuple(word.text for word in words)
+            return {name: FieldReading(choice, heard, sure, confirmed=times == TWICE)}
+    return {}
+
+
+def _exceptions(form: Form, language: Language) -> Iterator[tuple[str, str, Phrase]]:
+    """The exceptions of the form: field, value, and each way to say it."""
     for field in form.fields:
         for choice in field.choices if field.exception else ():
-            one = tuple(choice.lower().replace("-", " ").split())
-            times = len(said) // len(one)
-            if times in {1, TWICE} and said == one * times:
-                sure = min(word.confidence for word in words)
-                heard = tuple(word.text for word in words)
-                return {field.name: FieldReading(choice, heard, sure, confirmed=times == TWICE)}
-    return {}
+            yield from ((field.name, choice, phrase(way)) for way in ways(choice, field, language))
 
 
 def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Does the utterance begin by cancelling what it goes on to name: "cancel pallet seven four two"?
 
-    What is a cue as well, "scratch that", announces what is meant instead.
+    What is a cue as well, "scratch that", announces what is meant instead. "Please" and the like may go before.
     """
-    said, known = _plain(words, language), _known(language)
-    begun = (said[:size] for size in range(1, len(said)))
+    known = _known(language)
+    said = tuple(dropwhile(lambda word: word in language.links, _plain(words, language)))
+    begun = (said[:size] for size in range(1, len(said) + 1))
     return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
 
 
 def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Does the utterance begin by taking something back: "no, fifteen units"?"""
-    return len(without_cue(words, language)) < len(_unhesitating(words, language))
+    return bool(cue(words, language))
+
+
+def cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """What announces a correction at the beginning of the utterance."""
+    said = _unhesitating(words, language)
+    return said[: len(said) - len(without_cue(words, language))]
 
 
 def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
@@ -213,15 +240,21 @@ def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> b
 
 def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> tuple[str, ...]:
     """Every way to say a command, for a recogniser to expect; `names` are of those who may sign on."""
-    known = _known(language)
-    plain = [" ".join(said) for said, asked in known.items() if asked.command is not Command.SIGN_ON]
-    signing = [" ".join(said) for said, asked in known.items() if asked.command is Command.SIGN_ON]
+    listed = [(said, asked) for asked, ways in PHRASES[language.code].items() for said in phrases(ways)]
+    plain = [" ".join(said) for said, asked in listed if asked.command is not Command.SIGN_ON]
+    signing = [" ".join(said) for said, asked in listed if asked.command is Command.SIGN_ON]
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in names))
+
+
+def wording(asked: Asked, language: Language = ENGLISH) -> str:
+    """The first of the ways to say a command."""
+    return PHRASES[language.code][asked].partition(",")[0]
 
 
 @lru_cache
 def _known(language: Language) -> Mapping[Phrase, Asked]:
-    return {said: asked for asked, listed in PHRASES[language.code].items() for said in phrases(listed)}
+    known = {said: asked for asked, listed in PHRASES[language.code].items() for said in phrases(listed)}
+    return dict.fromkeys(phrases(REFUSALS[language.code]), CANCEL) | known
 
 
 def _plain(words: Sequence[Word], language: Language) -> Phrase:

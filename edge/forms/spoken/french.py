@@ -13,7 +13,7 @@ quintal raoul suzanne thérèse ursule victor william xavier yvonne zoé
 
 _LINKS = """
 et ok okay alors donc bon bien voilà maintenant puis le la les du de des au aux à vers sur pour avec est sont ça fait
-ai on je va vont déplace déplacer mets mettre contient merci
+ai on je va vont déplace déplacer mets mettre contient merci accord
 """
 
 FRENCH = Language(

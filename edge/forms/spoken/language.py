@@ -19,8 +19,8 @@ REMEMBERED = 4096
 
 @lru_cache(maxsize=REMEMBERED)
 def fold(text: str) -> str:
-    """Small letters without accents: models write "Stück", "STÜCK" and "Stuck" for one word."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    """Small letters without accents, one apostrophe: models write "Stück", "STÜCK" and "Stuck" for one word."""
+    apart = unicodedata.normalize("NFKD", text.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
     return "".join(character for character in apart if not unicodedata.combining(character))
 
 
@@ -83,6 +83,8 @@ class Language:
     """Words of numbers and letters that are common words too, and say nothing by themselves: "a", "and"."""
     checks: frozenset[str]
     """What announces the check word or digits of a place: "dock B, check four seven"."""
+    negations: tuple[Phrase, ...] = ()
+    """Cues that, with the word behind them, say what is not: Spanish "no es". They explain no field."""
     elided: tuple[str, ...] = ()
     """What may stand, with an apostrophe, before a word and is no part of it: French "d'unités"."""
     thousands: str = "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class Part(StrEnum):
 class Token:
     """One word in the recogniser's spelling: small letters, no punctuation, hyphens apart."""
 
-    text: str
+    text: str = dataclasses.field(repr=False)
     start: float
     """Seconds; halves of a hyphenated word share the word's times."""
     end: float
@@ -74,6 +75,7 @@ def lexicon(form: Form, language: Language) -> Lexicon:
     phrases |= {(word,): (Part.HESITATION, None) for word in language.hesitations}
     phrases |= dict.fromkeys(language.link_phrases, (Part.LINK, None))
     phrases |= dict.fromkeys(language.cues, (Part.CUE, None))
+    phrases |= dict.fromkeys(language.negations, (Part.CONTENT, None))
     if form.terminator is not None:
         phrases[form.terminator,] = (Part.LINK, None)
     for field in form.fields:

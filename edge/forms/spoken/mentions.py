@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +27,7 @@ class Mention:
 
     field: str | None
     """None for words that belong to no field."""
-    values: Meanings
+    values: Meanings = dataclasses.field(repr=False)
     """What it may mean, best first; None among them: the words may make no value. Empty: a label and nothing more."""
     tokens: tuple[Token, ...]
     basis: tuple[Token, ...]
@@ -71,7 +72,7 @@ class Mentions:
         if mention.field is None or any(value is not None for value in mention.values):
             return mention.field is not None
         field = self._fields[mention.field]
-        listed = {fold(word) for said in phrases(field, self._catalogue) for word in said.split()}
+        listed = {fold(word) for said in phrases(field, self._catalogue, self._language) for word in said.split()}
         words = {fold(token.text) for token in mention.basis}
         return not listed.isdisjoint(words) or any(map(self._language.tells, words))
 

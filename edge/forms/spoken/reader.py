@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from edge.forms.spoken.corrections import put_right, with_fields
 from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language
+from edge.forms.spoken.language import Language, fold
 from edge.forms.spoken.lexicon import Token, lexicon, marks, tokens, with_particles
 from edge.forms.spoken.mentions import Mention, Mentions
+from edge.forms.spoken.openers import OPENERS
 from edge.forms.spoken.stretches import stretches
 from edge.forms.spoken.swallowed import in_doubt
 from edge.records import FieldReading, Word
@@ -36,14 +38,35 @@ def read(
     it rests on where it corrects an earlier mention.
     """
     reader = Mentions(form, catalogue, language)
-    parts = with_particles(marks(list(tokens(words, language)), lexicon(form, language)), form, language)
-    told = with_fields(list(reader.of(list(stretches(parts, language.homophones)))), reader)
     counted = frozenset(field.name for field in form.fields if field.units)
-    mentions = list(in_doubt(told, counted, reader))
+    mentions = list(in_doubt(_told(words, form, reader, language), counted, reader))
     if not any(reader.says_something(mention) for mention in mentions):
         return {}
     readings = ((field.name, _settled(mentions, field.name)) for field in form.fields)
     return {name: reading for name, reading in readings if reading is not None}
+
+
+def preface(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> tuple[str, ...]:
+    """The words before the first field that belong to none, as they are compared: "don't record" before "pallet 742".
+
+    Links, hesitations, cues and openers are none of these; a label is, where another field follows it, and its own
+    later.
+    """
+    told = _told(words, form, Mentions(form, catalogue, language), language)
+    before = takewhile(lambda at: _is_stray(told, at), range(len(told) - 1))
+    said = (fold(token.text) for at in before for token in told[at].tokens)
+    return tuple(word for word in said if word not in OPENERS[language.code])
+
+
+def _is_stray(mentions: Sequence[Mention], at: int) -> bool:
+    name = mentions[at].field
+    return name is None or (mentions[at + 1].field != name and _is_false_start(mentions, at))
+
+
+def _told(words: Sequence[Word], form: Form, reader: Mentions, language: Language) -> Sequence[Mention]:
+    """The times that fields are said, corrections among them understood."""
+    parts = with_particles(marks(list(tokens(words, language)), lexicon(form, language)), form, language)
+    return with_fields(list(reader.of(list(stretches(parts, language.homophones)))), reader)
 
 
 def _settled(mentions: Sequence[Mention], name: str) -> FieldReading | None:

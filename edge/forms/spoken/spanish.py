@@ -52,4 +52,5 @@ SPANISH = Language(
     ),
     common=frozenset({"a", "e", "o", "u", "y", "un", "una"}),
     checks=frozenset({"control", "codigo"}),
+    negations=phrases("no es, no son, no hay, no va, no van, no lleva, no tengo, no tenemos, no muevo, no mueve"),
 )

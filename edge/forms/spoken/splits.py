@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.forms.spoken.figures import is_figures
 from edge.forms.spoken.language import Words, fold
@@ -28,8 +28,8 @@ class Split:
     """One way to read a run of words: those before `at` are one field's, the rest another's."""
 
     at: int
-    head: FieldValue | None
-    tail: FieldValue | None
+    head: FieldValue | None = field(repr=False)
+    tail: FieldValue | None = field(repr=False)
 
 
 def splits(

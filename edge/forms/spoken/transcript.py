@@ -15,7 +15,7 @@ from edge.forms.spoken.figures import CLOCK, is_figures
 from edge.forms.spoken.language import LETTERS, Language, fold
 from edge.forms.spoken.languages import language_named
 from edge.forms.spoken.lexicon import Lexicon, lexicon
-from edge.forms.spoken.reader import read
+from edge.forms.spoken.reader import preface, read
 from edge.records import FieldReading, Word
 
 if TYPE_CHECKING:
@@ -63,8 +63,17 @@ def read_transcript(
         ValueError: The language is none of these.
     """
     spoken = language_named(language)
-    words = list(_timed(_pieces(text, spoken, lexicon(form, spoken)), spoken, confidence))
-    return read(words, form, catalogue, spoken)
+    return read(_words(text, form, spoken, confidence), form, catalogue, spoken)
+
+
+def transcript_preface(text: str, form: Form, catalogue: Catalogue, language: str = "en") -> tuple[str, ...]:
+    """The words of a transcript before the first field that belong to none, as `preface` has them."""
+    spoken = language_named(language)
+    return preface(_words(text, form, spoken, 1.0), form, catalogue, spoken)
+
+
+def _words(text: str, form: Form, language: Language, confidence: float) -> list[Word]:
+    return list(_timed(_pieces(text, language, lexicon(form, language)), language, confidence))
 
 
 def _timed(pieces: Iterable[str], language: Language, confidence: float) -> Iterator[Word]:

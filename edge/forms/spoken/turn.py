@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from edge.forms.spoken.breaths import ends
 from edge.forms.spoken.commands import corrects, is_whole
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.kinds import Spoken
@@ -38,7 +39,7 @@ def expected(
     heard = list(tokens(words, language))
     parts = list(with_particles(marks(heard, lexicon(form, language)), form, language))
     if not parts or not (fields or parts[-1].part is Part.LABEL):
-        return Expectation.EITHER
+        return Expectation.MORE if _is_begun_number(words, language, answers=converses) else Expectation.EITHER
     complete = _complete(fields, form, catalogue)
     while complete and parts[-1].part is Part.LINK:
         parts.pop()
@@ -49,6 +50,12 @@ def expected(
         closed = parts[-1].part is Part.UNIT or (last is not None and _is_full(last, fields[last.name]))
         return Expectation.FINISHED if closed else Expectation.EITHER
     return Expectation.MORE if last is not None and _is_begun(last, fields[last.name]) else Expectation.EITHER
+
+
+def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool) -> bool:
+    """A number that belongs to no field yet: "six hundred and". Where there are questions, one may be the answer."""
+    number = ends(words, language)
+    return bool(number) and not (answers and language.tells(number[-1]))
 
 
 def _field_of(mark: Mark, fields: Mapping[str, FieldReading], form: Form) -> FormField | None:

@@ -35,7 +35,7 @@ def value(
 
 
 def _plain(words: Sequence[str], field: FormField, catalogue: Catalogue, language: Language) -> FieldValue | None:
-    if (listed := _listed(words, field, catalogue)) is not None:
+    if (listed := _listed(words, field, catalogue, language)) is not None:
         return listed
     match field.spoken:
         case Spoken.DIGITS:
@@ -50,18 +50,24 @@ def _plain(words: Sequence[str], field: FormField, catalogue: Catalogue, languag
             return None
 
 
-def phrases(field: FormField, catalogue: Catalogue) -> dict[str, str]:
+def phrases(field: FormField, catalogue: Catalogue, language: Language = ENGLISH) -> dict[str, str]:
     """Every value that is spoken as words of its own: words to value."""
     said = dict(catalogue.spoken(field.catalogue)) if field.catalogue else {}
     if field.spoken is Spoken.ENUM:
         known = field.choices or (catalogue.values(field.catalogue) if field.catalogue else ())
-        said |= {choice.lower().replace("-", " "): choice for choice in known}
+        said |= {words: choice for choice in known for words in ways(choice, field, language)}
     return said
 
 
-def _listed(words: Sequence[str], field: FormField, catalogue: Catalogue) -> str | None:
+def ways(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
+    """How a value of an `enum` is said: as it is on record, and as the language calls it."""
+    named = (choice, field.called(choice, language.code))
+    return tuple(dict.fromkeys(name.lower().replace("-", " ") for name in named))
+
+
+def _listed(words: Sequence[str], field: FormField, catalogue: Catalogue, language: Language) -> str | None:
     said = " ".join(words)
-    return next((meant for phrase, meant in phrases(field, catalogue).items() if fold(phrase) == said), None)
+    return next((meant for phrase, meant in phrases(field, catalogue, language).items() if fold(phrase) == said), None)
 
 
 def alphanumeric(words: Sequence[str], language: Language = ENGLISH) -> str | None:

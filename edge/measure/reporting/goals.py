@@ -93,9 +93,7 @@ def _in_the_end(lines: Sequence[Line]) -> Iterator[Row]:
         kept = [one for one in some if one.conversation is not None and one.conversation.end != "parked"]
         if condition in GOALS and kept:
             name = f"{condition}: wrong in the end, with an operator, %"
-            yield _most(
-                name, IN_THE_END, kept, lambda one: one.conversation is not None and one.conversation.end == "wrong"
-            )
+            yield _most(name, IN_THE_END, kept, _ended_wrong)
 
 
 def _ended_wrong(one: Line) -> bool:

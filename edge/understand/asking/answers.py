@@ -43,9 +43,9 @@ class Ending(StrEnum):
 class Returned:
     """What came back, in the shape that all vendors' answers have in common."""
 
-    calls: tuple[tuple[str, Any], ...] = ()
+    calls: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
     """Names and arguments of the calls: JSON as text, or an object already."""
-    text: str = ""
+    text: str = field(default="", repr=False)
     ending: Ending = Ending.WHOLE
     spoken: bytes = field(default=b"", repr=False)
     """The spoken reply, where one was asked for."""

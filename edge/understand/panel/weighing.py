@@ -18,8 +18,15 @@ from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
 ENOUGH = 2
 """Independent readings that must agree."""
 
-CONSEQUENTIAL = frozenset({Act.CANCEL, Act.YES})
-"""What takes an entry back or lets one pass: one opinion is not enough for it where another one differs."""
+CONSEQUENTIAL = frozenset({Act.CANCEL, Act.YES, Act.COMMAND})
+"""What takes an entry back or lets one pass: one opinion is not enough for it where another one differs.
+
+A command lets one pass too: "pause" closes what is held, and behind any other one it is committed in silence, although
+the operator may have objected.
+"""
+
+OBJECTED = frozenset({Act.AMEND, Act.CANCEL})
+"""What may begin with a "no" to the entry before."""
 
 PANEL = "panel"
 """How the name of a reading that several interpreters made begins."""
@@ -62,14 +69,14 @@ def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_fr
             return len(opinions) >= ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
 
 
-def contradicts(late: Reading, fields: Mapping[str, FieldValue]) -> bool:
-    """Whether `late` read another entry than `fields`: another value, or no entry at all.
+def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bool:
+    """Whether `late` read something else than what became an entry of this `act` and these `fields`.
 
     A model that understood nothing contradicts nothing, and a field that it did not hear is no other value.
     """
     if late.not_understood is not None:
         return False
-    if late.act is not Act.RECORD:
+    if late.act is not act and not (late.act is Act.NO and act in OBJECTED):
         return True
     heard = {name: one.value for name, one in late.fields.items() if one.value is not None}
     return any(name not in fields or not same(value, fields[name]) for name, value in heard.items())

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
-from edge.forms.spoken import read_transcript, vocabulary
+from edge.forms.spoken import read_transcript, transcript_preface, vocabulary
 from edge.forms.spoken.languages import language_named
 from edge.records import FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
 from edge.understand.proposal import proposed
@@ -43,7 +43,9 @@ class TranscriptReader:
             reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         fields = {name: doubted(field, transcript.words) for name, field in self._said(transcript.text, sure).items()}
-        said = proposed(transcript.transcriber, self._form, words, fields, language_named(self._language))
+        before = transcript_preface(self.mended(transcript.text), self._form, self._catalogue, self._language)
+        language = language_named(self._language)
+        said = proposed(transcript.transcriber, self._form, words, fields, language, preface=before)
         return replace(said, usage=transcript.usage)
 
     def mended(self, text: str) -> str:

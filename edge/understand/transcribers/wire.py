@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,19 +23,19 @@ class Request:
     """One request, as `Client.post` takes it."""
 
     path: str
-    json: Any = None
-    files: Mapping[str, tuple[str, bytes, str]] | None = None
-    data: Mapping[str, str | list[str]] | None = None
-    content: bytes | None = None
+    json: Any = field(default=None, repr=False)
+    files: Mapping[str, tuple[str, bytes, str]] | None = field(default=None, repr=False)
+    data: Mapping[str, str | list[str]] | None = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
     params: Mapping[str, str] | None = None
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What a service heard in one piece of sound."""
 
-    text: str
+    text: str = field(repr=False)
     confidence: float | None = None
     words: tuple[Word, ...] = ()
     hallucination: Hallucination | None = None

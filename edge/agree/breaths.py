@@ -1,0 +1,46 @@
+"""A sentence said in several breaths: a number that a pause cut in two counts in neither half by itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from edge.agree.decide import Rules
+from edge.forms.spoken import are_one_number, begins, ends, preface
+from edge.forms.spoken.language import fold
+from edge.records import Reading, Word
+
+
+def astray(said: Reading, rules: Rules) -> bool:
+    """Do words go before the first field that belong to none: "where is dock C", "not dock C", "zero eight, dock A"?"""
+    return bool(preface(said.words, rules.form, rules.catalogue, rules.language))
+
+
+def continued(before: Sequence[Word], said: Reading, rules: Rules) -> Reading:
+    """The reading, in which a count is to be confirmed whose beginning may be what was said `before`."""
+    if not are_one_number(before, said.words, rules.language):
+        return said
+    return unconfirmed(said, _counted_first(said, rules))
+
+
+def starts_in_doubt(said: Reading, rules: Rules) -> bool:
+    """Does the number that it begins with belong to a field, and make no value of it: "eight five two twelve units"?"""
+    return any(said.fields[name].value is None for name in _counted_first(said, rules))
+
+
+def _counted_first(said: Reading, rules: Rules) -> tuple[str, ...]:
+    """The fields that the number at the beginning may count."""
+    number = begins(said.words, rules.language)
+    return tuple(name for name, one in said.fields.items() if one.words and fold(one.words[0]) in number)
+
+
+def cut_off(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
+    """The fields whose value is a number that the words `before` end with: it may have had an end of its own."""
+    last = tuple(word for word in ends(before, rules.language) if rules.language.tells(word))[-1:]
+    return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
+
+
+def unconfirmed(reading: Reading, names: Iterable[str]) -> Reading:
+    """The reading, in which these fields are to be confirmed."""
+    doubted = {name: replace(reading.fields[name], confirmed=False) for name in names}
+    return replace(reading, fields={**reading.fields, **doubted}) if doubted else reading

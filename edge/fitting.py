@@ -1,0 +1,61 @@
+"""Tables for people on a terminal of any width: a value is whole wherever it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
+from rich.table import Column, Table
+
+UNBOUNDED = 100_000
+"""Columns: more than anything that is printed here takes."""
+
+FOLDED = 20
+"""Columns, at the least, of what may be broken anywhere: keys, hashes, JSON. Its table column has overflow="fold"."""
+
+
+def show(told: RenderableType) -> None:
+    """Print tables and text, as they are: what stands in brackets or between colons is no markup.
+
+    On a terminal, cells are broken between words; a table that does not fit even so runs over its edge. In a file or a
+    pipe each row is one line.
+    """
+    console = Console(highlight=False, markup=False, emoji=False)
+    if console.is_terminal:
+        console.width = max(console.width, *(_fitted(console, table) for table in _tables(told)))
+    else:
+        console.width = _measured(console, told).maximum
+    console.print(told)
+
+
+def _tables(told: RenderableType) -> Iterator[Table]:
+    if isinstance(told, Table):
+        yield told
+    elif isinstance(told, Group):
+        for one in told.renderables:
+            yield from _tables(one)
+
+
+def _fitted(console: Console, table: Table) -> int:
+    """Give each column at least its longest word, and the rest of the terminal to those that lack least; the width."""
+    sizes = [_size(console, column) for column in table.columns]
+    beside = _measured(console, table).maximum - sum(size.maximum for size in sizes)
+    room = console.width - beside - sum(size.minimum for size in sizes)
+    for column, size in sorted(zip(table.columns, sizes, strict=True), key=lambda one: one[1].span):
+        more = max(0, min(size.span, room))
+        column.width = size.minimum + more
+        room -= more
+    return console.width - min(room, 0)
+
+
+def _size(console: Console, column: Column) -> Measurement:
+    sizes = [_measured(console, cell) for cell in (column.header, *column.cells)]
+    most, word = max(size.maximum for size in sizes), max(size.minimum for size in sizes)
+    if column.overflow == "fold":
+        return Measurement(min(word, FOLDED), most)
+    return Measurement(most if column.no_wrap else word, most)
+
+
+def _measured(console: Console, told: RenderableType) -> Measurement:
+    return Measurement.get(console, console.options.update(max_width=UNBOUNDED), told)

@@ -1,0 +1,170 @@
+"""The store's tables: made once, brought up to date, and left alone where they are not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, inspect, text
+
+from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from inventory.records import Applied, Duplicate, Early
+from inventory.store import Store
+from inventory.tables import entries, events
+from tests.databases import Read
+from tests.dictated import identity, recorded
+from tests.postgresql import PostgreSQL
+
+
+def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        for opened in threads.map(lambda _: Store.open(url), range(6)):
+            opened.close()
+    with closing(Store.open(url, create=False)) as store:
+        assert store.count().events == 0
+
+
+def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
+    with store._engine.begin() as transaction:
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 4"))
+    with pytest.raises(Misconfigured, match="of version 4, this program's of 3"):
+        Store.open(url)
+
+
+def make_second_version(store: Store) -> None:
+    """Back to the tables of version 2, which had no order of arrival but the clock's."""
+    with store._engine.begin() as transaction:
+        transaction.execute(text("DROP INDEX events_as_they_arrived"))
+        transaction.execute(text("ALTER TABLE events DROP COLUMN arrival"))
+        if transaction.dialect.name == "postgresql":
+            transaction.execute(text("DROP SEQUENCE event_arrivals"))
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 2"))
+
+
+def make_first_version(store: Store) -> None:
+    """Back to the tables of version 1, which had no place for order and refusals either."""
+    make_second_version(store)
+    with store._engine.begin() as transaction:
+        for change in ("DROP TABLE devices", "DROP TABLE refused", "UPDATE dockvoice_inventory SET version = 1"):
+            transaction.execute(text(change))
+
+
+def test_tables_of_the_first_version_are_brought_up_to_date(url: str, store: Store, event: Read) -> None:
+    for number in range(1, 7):
+        store.apply(event(recorded(number)))
+    store.apply(event(recorded(1, at=("south", "dock-1"))))
+    with store._engine.begin() as transaction:
+        for table in (entries, events):
+            transaction.execute(delete(table).where(table.c.event_id == identity(1, 3)))
+    make_first_version(store)
+
+    with pytest.raises(Misconfigured, match="of version 1; `dockvoice inventory` brings them up to date"):
+        Store.open(url, create=False)
+    with closing(Store.open(url)) as upgraded:
+        ours, theirs = upgraded.progress()
+        assert (ours.handled, ours.highest, ours.missing) == (2, 6, (3, 6))
+        assert (theirs.handled, theirs.highest) == (1, 1)
+        outcomes = [upgraded.apply(event(recorded(number))) for number in (7, 3, 4, 5, 6, 7)]
+        assert outcomes == [Early(expected=3), Applied(), Duplicate(), Duplicate(), Duplicate(), Applied()]
+    with closing(Store.open(url, create=False)) as again:
+        assert again.count().rows == 8
+
+
+def test_tables_of_the_first_version_without_events_are_brought_up_to_date(url: str, store: Store) -> None:
+    make_first_version(store)
+    with closing(Store.open(url)) as upgraded:
+        assert upgraded.progress() == []
+
+
+def shape(store: Store) -> dict[str, Any]:
+    """What the database says its tables are made of."""
+    found = inspect(store._engine)
+    return {
+        "columns": {
+            (name, column["name"]): (str(column["type"]), column["nullable"], column["default"])
+            for name in found.get_table_names()
+            for column in found.get_columns(name)
+        },
+        "indexes": {(name, index["name"]) for name in found.get_table_names() for index in found.get_indexes(name)},
+        "sequences": set(found.get_sequence_names()) if store._engine.dialect.name == "postgresql" else set(),
+    }
+
+
+@pytest.mark.parametrize("former", [make_first_version, make_second_version])
+def test_upgraded_tables_are_shaped_as_new_ones(url: str, store: Store, former: Callable[[Store], None]) -> None:
+    new = shape(store)
+    former(store)
+    assert shape(store) != new
+    with closing(Store.open(url)) as upgraded:
+        assert shape(upgraded) == new
+
+
+def test_tables_of_the_second_version_are_put_in_order_and_go_on_from_there(url: str, event: Read) -> None:
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    came = [("dock-3", 1, 0), ("dock-4", 1, 1), ("dock-3", 2, 9), ("dock-3", 3, 4), ("dock-4", 2, 6)]
+    times = [noon]
+    with closing(Store.open(url, now=lambda: times[0])) as store:
+        for device, number, minute in came:
+            times[:] = [noon + timedelta(minutes=minute)]
+            assert store.apply(event(recorded(number, at=("north", device)))) == Applied()
+        make_second_version(store)
+    with pytest.raises(Misconfigured, match="of version 2; `dockvoice inventory` brings them up to date"):
+        Store.open(url, create=False)
+    with closing(Store.open(url, now=lambda: noon)) as upgraded:
+        assert upgraded.apply(event(recorded(3, at=("north", "dock-4")))) == Applied()
+        rows = [(row.device, row.sequence) for row in upgraded.rows()]
+    # Number 3 of dock-3 was handled after number 2, whatever the clock said.
+    assert rows == [("dock-3", 1), ("dock-4", 1), ("dock-4", 2), ("dock-3", 2), ("dock-3", 3), ("dock-4", 3)]
+
+
+def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
+    with store._engine.begin() as transaction:
+        transaction.execute(text("DROP TABLE dockvoice_inventory"))
+    with pytest.raises(Misconfigured, match="entries, events, refused, rejected there are not Dockvoice's"):
+        Store.open(url)
+
+
+def test_looking_makes_no_tables(url: str) -> None:
+    for _ in range(2):
+        with pytest.raises((Misconfigured, UnreadableInput), match="`dockvoice inventory` makes"):
+            Store.open(url, create=False)
+
+
+def test_an_absent_server_is_named_without_the_password() -> None:
+    with PostgreSQL() as gone:
+        url = gone.url.replace("tester@", "tester:secret@")
+    with pytest.raises(Unavailable, match=r"tester:\*+@127\.0\.0\.1") as caught:
+        Store.open(f"{url}?password=secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("not a url secret", "is not a database URL"),
+        ("mysql://root:secret@localhost/x", "found mysql"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+    ],
+)
+def test_an_impossible_url_is_refused_without_repeating_it(url: str, said: str) -> None:
+    with pytest.raises(Misconfigured, match=said) as caught:
+        Store.open(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, only some notes\n" * 100)
+    with pytest.raises(Misconfigured, match=r"notes\.txt: is not an SQLite database"):
+        Store.open(f"sqlite:///{tmp_path / 'notes.txt'}")
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailed, match="file: cannot be made"):
+        Store.open(f"sqlite:///{tmp_path / 'file' / 'inventory.db'}")

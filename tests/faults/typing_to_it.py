@@ -1,0 +1,63 @@
+"""An agent that is typed to: each line of its standard input is a sentence, and is told when it is on disk.
+
+    python -m tests.faults.typing_to_it SETTINGS
+
+At the end of its input it concludes what it was given, and ends. Nobody speaks, and there is no broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+from edge.app import Agent
+from edge.assembly import Parts, form_named
+from edge.config import Settings, load
+from edge.forms.catalogue import Catalogue
+from edge.keep.desk import Desk
+from edge.ports import Source
+from edge.records import Frame
+from tests.fakes import ScriptedInterpreter
+
+
+class Nobody(Source):
+    """Says nothing, for as long as there is something to be typed."""
+
+    name = "sha256:0"
+    live = False
+
+    def __init__(self) -> None:
+        self.leaves = Event()
+
+    def frames(self) -> Iterator[Frame]:
+        self.leaves.wait()
+        return iter(())
+
+
+def main(settings_file: str) -> None:
+    settings = load(Settings, Path(settings_file))
+    form = form_named(settings, settings.forms.active)
+    parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), ScriptedInterpreter())
+    with Desk(settings.state) as desk:
+        asyncio.run(_type(Agent(parts, desk, lambda _: None, live=False)))
+
+
+async def _type(agent: Agent) -> None:
+    nobody = Nobody()
+    async with asyncio.TaskGroup() as group:
+        first = await asyncio.to_thread(sys.stdin.readline)
+        running = group.create_task(agent.run([nobody], settle_within_s=0))
+        line = first
+        while line:
+            await agent.type(line.strip())
+            print("kept", flush=True)
+            line = await asyncio.to_thread(sys.stdin.readline)
+        nobody.leaves.set()
+        await running
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

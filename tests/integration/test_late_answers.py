@@ -1,0 +1,100 @@
+"""A model answers while the operator may still object: what it contradicts is flagged once it is an entry."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.agree.states import State
+from edge.app import Agent, AgentTold
+from edge.assembly import Parts
+from edge.config import Mode, Settings
+from edge.conversing import Stands
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.hear.recording import Recording
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from edge.ports import Attention, Interpreter, Source
+from edge.records import FieldValue, Frame, Reading, Utterance
+from edge.understand.panel.membership import Member, Terms
+from edge.understand.panel.panel import Panel
+from tests.fakes import SILENCE, ScriptedInterpreter, reading
+from tests.waiting import PATIENCE_S
+
+SPOKEN = Path(__file__).parents[1] / "data" / "speech" / "demo"
+WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+
+
+class Operator(Source):
+    """Says one sentence, then nothing until the test has seen what it waits for."""
+
+    name = "microphone"
+    live = True
+
+    def __init__(self, seen: Callable[[], bool]) -> None:
+        self._seen = seen
+
+    def frames(self) -> Iterator[Frame]:
+        return (Frame(number * 320, piece) for number, piece in enumerate(self._sound()))
+
+    def _sound(self) -> Iterator[bytes]:
+        yield from (frame.pcm for frame in Recording(next(SPOKEN.glob("*.flac"))).frames() if frame.samples == 320)
+        yield from [SILENCE] * 50
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._seen():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+            yield SILENCE
+
+
+class Slow(Interpreter):
+    """A model that answers when it is told to, and read another number."""
+
+    name = "model"
+
+    def __init__(self) -> None:
+        self.may_answer = asyncio.Event()
+
+    def attend(self) -> Attention:
+        return _Slow(self)
+
+
+class _Slow(Attention):
+    def __init__(self, model: Slow) -> None:
+        self._model = model
+
+    def hear(self, pcm: bytes) -> None:
+        pass
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        await self._model.may_answer.wait()
+        return replace(reading({**WHOLE, "quantity": 50}), interpreter=self._model.name)
+
+
+def flagged(state: Path) -> list[int]:
+    with Journal.inspect(state) as journal:
+        return [one.entry.sequence for one in journal.flagged()]
+
+
+@pytest.mark.parametrize("conversation", [True, False])
+def test_an_entry_that_a_late_answer_contradicts_is_flagged(
+    tmp_path: Path, form: Form, catalogue: Catalogue, *, conversation: bool
+) -> None:
+    model, device = Slow(), ScriptedInterpreter(reading(WHOLE))
+    panel = Panel(device, [Member(model)], None, Terms(Mode.CLOUD_FIRST, 0.1, None, 0.5), form)
+    told = {"speak": {"enabled": False}, "agree": {"conversation": conversation, "undo_s": 2}}
+    settings = Settings.model_validate({"state_directory": tmp_path, **told})
+
+    def tell(what: AgentTold) -> None:
+        if not conversation or (isinstance(what, Stands) and what.state is State.HELD):
+            model.may_answer.set()
+
+    with Desk(tmp_path) as desk:
+        agent = Agent(Parts(settings, form, catalogue, panel, panel), desk, tell, live=True)
+        asyncio.run(agent.run([Operator(lambda: flagged(tmp_path) == [1])], settle_within_s=0))

@@ -1,0 +1,94 @@
+"""A sentence that a pause cuts in two at any word is recorded as it was meant, or the operator is asked: whatever was
+held before it stays as it was, and silence never records half of a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import Committed, Deadline, Happening, Heard, Started
+from edge.agree.orders import Commit
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken.english import ENGLISH
+from edge.forms.spoken.saying import cardinal, spelt
+from edge.records import Closing, FieldValue, LastEntry, Word
+from edge.understand.proposal import proposal
+
+REPOSITORY = Path(__file__).parent.parent.parent
+FORM = Form.load(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
+RULES = Rules(FORM, Catalogue.load(REPOSITORY / "config" / "catalogue"))
+
+HELD = "pallet seven four two twelve units dock b"
+BEFORE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+
+
+class Recorder:
+    """A dialogue, and what it commits while nobody answers it."""
+
+    def __init__(self) -> None:
+        self._dialogue = Dialogue(RULES)
+        self._said = 0
+        self.recorded: list[dict[str, FieldValue]] = []
+        self._take(Started())
+
+    def hear(self, said: str) -> None:
+        words = [Word(text, at * 0.4, at * 0.4 + 0.38, 0.97) for at, text in enumerate(said.split())]
+        reading = proposal("test", words, FORM, RULES.catalogue)
+        self._said += 1
+        self._take(Heard(f"u{self._said}", reading, decide(reading, Closing.PAUSE, RULES)))
+
+    def fall_silent(self) -> None:
+        for _ in range(4):
+            self._take(Deadline())
+
+    def _take(self, happening: Happening) -> None:
+        for order in self._dialogue.take(happening):
+            if isinstance(order, Commit):
+                self.recorded.append(dict(order.verdict.fields))
+                self._take(Committed(LastEntry(f"e{len(self.recorded)}", order.draft, order.verdict.fields)))
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> tuple[dict[str, FieldValue], list[str]]:
+    """What is meant, and one of the ways to say it."""
+    random = draw(st.randoms(use_true_random=False))
+    pallet = "".join(random.choices("0123456789", k=draw(st.integers(3, 6))))
+    count, dock = draw(st.integers(1, 1999)), draw(st.sampled_from("ABCD"))
+    parts = [f"pallet {spelt(pallet, random)}", f"{cardinal(count, random)} units", f"dock {dock.lower()}"]
+    Random(draw(st.integers())).shuffle(parts)
+    return {"pallet_id": pallet, "quantity": count, "dock": dock}, " ".join(parts).split()
+
+
+def cuts(words: list[str], count: FieldValue) -> Iterator[int]:
+    """Where a pause may fall: anywhere, but not so that the end of a pallet and the count make another count.
+
+    "Pallet seven three one zero | twenty four hundred units" is as good as what was meant.
+    """
+    for cut in range(1, len(words)):
+        rest = list(takewhile(lambda word: word != "units", words[cut:]))
+        if "units" not in words[cut:] or ENGLISH.numbers.cardinal(rest) in {None, count} or "pallet" not in words[:cut]:
+            yield cut
+
+
+@settings(max_examples=40, deadline=None)
+@given(sentences(), st.booleans())
+def test_no_half_of_a_sentence_is_recorded_as_a_whole(
+    said: tuple[dict[str, FieldValue], list[str]], after_another: bool
+) -> None:
+    meant, words = said
+    for cut in cuts(words, meant["quantity"]):
+        recorder = Recorder()
+        if after_another:
+            recorder.hear(HELD)
+        recorder.hear(" ".join(words[:cut]))
+        recorder.hear(" ".join(words[cut:]))
+        recorder.fall_silent()
+        assert all(entry in (meant, BEFORE) for entry in recorder.recorded), (words[:cut], words[cut:])

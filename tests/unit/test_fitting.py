@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from rich.console import Group
+from rich.table import Table
+
+from edge.fitting import show
+
+EVENT = "01a1f9f2-8818-7787-bfb7-bd638f6dbc01"
+
+
+def table(*rows: tuple[str, ...]) -> Table:
+    shown = Table("number", "entry", "event")
+    for row in rows:
+        shown.add_row(*row)
+    return shown
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 30 columns."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "30")
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_value_is_whole_on_a_terminal_that_is_too_narrow_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Group(table(("1", "pallet_id=0742 quantity=12", EVENT)), "and a sentence that is longer than that"))
+    shown = plain(capsys.readouterr().out)
+    assert all(value in shown for value in ("pallet_id=0742", "quantity=12", EVENT))
+    assert "pallet_id=0742 quantity=12" not in shown, "between values there is room for a new line"
+
+
+def test_what_may_fold_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    folding = Table()
+    folding.add_column("name")
+    folding.add_column("value", overflow="fold")
+    folding.add_row("signature", "8" * 128)
+    show(folding)
+    assert max(map(len, plain(capsys.readouterr().out).splitlines())) == 60
+
+
+def test_off_a_terminal_a_row_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    show(table(("1", "pallet_id=0742 quantity=12 " * 20, EVENT), ("2", "", EVENT)))
+    assert sum(EVENT in line for line in capsys.readouterr().out.splitlines()) == 2
+    show(table(("1", "pallet_id=0742 quantity=12", EVENT)))
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if EVENT in line]
+    assert "pallet_id=0742 quantity=12" in row
+
+
+def test_what_stands_in_brackets_or_between_colons_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    show(table(("1", "[stock_phrase] thank you", ":cat:")))
+    assert "[stock_phrase] thank you" in (shown := capsys.readouterr().out)
+    assert ":cat:" in shown

@@ -1,0 +1,53 @@
+"""Which numbers a pause may have cut in two."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.forms.spoken import are_one_number, begins, ends
+from edge.forms.spoken.languages import language_named
+from edge.records import Word
+
+
+def words(said: str) -> list[Word]:
+    return [Word(text, at * 0.4, at * 0.4 + 0.38, 1.0) for at, text in enumerate(said.split())]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("six hundred and", "seventy two units"),
+        ("six hundred", "and seventy two units"),
+        ("seven thousand nine hundred", "uh forty eight units"),
+        ("pallet seven one six eighty", "four units dock a"),
+    ],
+)
+def test_what_makes_one_number_together_may_have_been_one(before: str, after: str) -> None:
+    assert are_one_number(words(before), words(after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "seventy two units"),
+        ("pallet seven four two", "twelve units"),
+        ("pallet seven four two", "twelve"),
+        ("six hundred", "six hundred and seventy two units"),
+        ("six hundred", "units"),
+        ("six hundred units", "seventy two"),
+    ],
+)
+def test_what_makes_none_together_was_never_one(before: str, after: str) -> None:
+    assert not are_one_number(words(before), words(after))
+
+
+def test_hesitations_and_links_are_no_part_of_a_number() -> None:
+    assert begins(words("uh moving to four two units")) == ("four", "two")
+    assert ends(words("pallet four nine um")) == ("four", "nine")
+    assert begins(words("dock b four")) == ()
+
+
+def test_every_language_has_its_own_numbers() -> None:
+    french = language_named("fr")
+    assert are_one_number(words("palette sept soixante"), words("dix unités"), french)
+    assert ends(words("Palette 742"), french) == ("742",)
