@@ -53,4 +53,7 @@ def check(bundle: zipfile.ZipFile, believed: list[str]) -> bool:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        print("usage: python verify_bundle.py BUNDLE.zip KEYID [KEYID ...]", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     sys.exit(0 if check(zipfile.ZipFile(sys.argv[1]), sys.argv[2:]) else 1)

@@ -26,10 +26,8 @@ LOOK_EVERY_S = 1.5
 LONGEST_S = 60.0
 """Where somebody, or noise, is heard all the time, a quiet moment to begin is waited for no longer."""
 
-UNHEARD = (
-    "nothing is read back: for want of a speaker or a voice the operator cannot hear the device%s. "
-    "A speaker that appears is used from then on; where there shall be none, set speak.enabled = false"
-)
+UNHEARD = "nothing is read back, the operator cannot hear the device: %s%s. A speaker that appears is used from then on"
+LACK = "it lacks a speaker or a voice; where there shall be none, set speak.enabled = false"
 ALONE = "; each utterance is recorded, or not, by itself"
 HEARD = "speaker: there is one now, the operator hears the device"
 LOST = "speaker: there is none any more; what is asked is not heard, and goes to a person unanswered"
@@ -61,7 +59,7 @@ class Audience:
         waited_for = self._speaking.is_waited_for and await self._speaking.has_voice()
         if self._conversing is not None and not waited_for:
             self._dictation.unheard()
-        logger.warning(UNHEARD, "" if self._dictation.converses else ALONE)
+        logger.warning(UNHEARD, self._speaking.lack or LACK, "" if self._dictation.converses else ALONE)
 
     async def run(self) -> None:
         """Tell when it changes, and begin to agree on entries once that can be done; until cancelled."""

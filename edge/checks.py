@@ -137,7 +137,7 @@ async def _clock() -> Iterable[Finding]:
 async def _broker(settings: Settings) -> Iterable[Finding]:
     """Connect as the agent does, but under another name: two clients of one name throw each other out."""
     mqtt = settings.deliver.mqtt
-    where = f"{mqtt.host}:{mqtt.port}{' with TLS' if mqtt.tls else ''}"
+    where = f"broker {mqtt.host}:{mqtt.port}{' with TLS' if mqtt.tls else ''}"
     loop, connected = asyncio.get_running_loop(), asyncio.Event()
 
     def receive(event: SessionEvent) -> None:
@@ -149,9 +149,9 @@ async def _broker(settings: Settings) -> Iterable[Finding]:
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_S):
             await connected.wait()
-    trouble = session.trouble or f"no answer within {PATIENCE_S:g} s"
+    trouble = session.trouble or f"{where}: no answer within {PATIENCE_S:g} s"
     await asyncio.to_thread(session.stop)
     if connected.is_set():
         return [Finding("broker", Level.WELL, f"{where} answers")]
     todo = "look at deliver.mqtt, the network and the broker; entries are kept until it answers"
-    return [Finding("broker", Level.FAILED, f"{where}: {trouble}", todo)]
+    return [Finding("broker", Level.FAILED, trouble, todo)]

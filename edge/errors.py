@@ -40,6 +40,16 @@ class StorageFailed(DockvoiceError):
     exit_code = 74
 
 
+def plainly(fault: OSError | UnicodeError) -> str:
+    """Why a file cannot be read or written, without the number, and without bytes that may be a secret's."""
+    return (fault.strerror or type(fault).__name__) if isinstance(fault, OSError) else "not UTF-8 text"
+
+
+def closed_to_us(fault: PermissionError) -> UnreadableInput:
+    """A file that this user may not touch, whatever was to be done with it."""
+    return UnreadableInput(f"{fault.filename}: {plainly(fault)}; run this as the user whose file it is (sudo -u)")
+
+
 class AlreadyRunning(DockvoiceError):
     """Another process owns the journal or the device; stop that one first. Exit code 75."""
 

@@ -1,6 +1,6 @@
 """The voice of an agent: settings become a speaker, and what happens becomes what is heard.
 
-Whatever is wrong with it is told once, and dictation goes on: a device that cannot speak still records.
+Dictation goes on whatever is wrong with it: a device that cannot speak still records.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Speaking:
         self._phrases = phrases(settings, clients)
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
         self._looked = asyncio.Event()
+        self._lack: str | None = None
         self._cut_off = False
         self._mute_since = float("-inf")
 
@@ -91,7 +92,7 @@ class Speaking:
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
-            logger.warning("nothing is read back: %s", fault)
+            self._lack = str(fault)
         finally:
             self._looked.set()
         await self._until_open(lookout)
@@ -117,13 +118,18 @@ class Speaking:
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
-            logger.debug("%s", fault)  # told at the start
+            logger.debug("%s", fault)
         return self._loudspeaker.is_open
 
     @property
     def is_waited_for(self) -> bool:
         """Whether the settings take for granted that a speaker will be there."""
         return self._settings.enabled is True
+
+    @property
+    def lack(self) -> str | None:
+        """What the speaker lacked at the start, and what to do; None where there was one, or nothing is known yet."""
+        return self._lack
 
     async def is_heard(self) -> bool:
         """Whether words can be heard now: there is a speaker, and a voice."""

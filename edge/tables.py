@@ -21,6 +21,7 @@ from edge.measure.reporting.comparing import Comparison, recorded
 from edge.measure.reporting.lines import Line
 from edge.measure.reporting.table import Table as Figures
 from edge.measure.scoring import Mark, Tally
+from edge.plural import many
 from edge.records import Act, FieldValue
 from edge.reread import Compared, Side
 
@@ -60,7 +61,7 @@ def two_runs(found: Comparison) -> Group:
     changed = Table("clip", "first", "second", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for one in found.changed:
         changed.add_row(Text(f"{PurePath(one.clip).name}\n  {one.condition}"), _came(one.before), _came(one.after))
-    alone = f"{len(found.pairs)} clips in both; {found.unpaired} in one only, not counted."
+    alone = f"{many(len(found.pairs), 'clip')} in both; {found.unpaired} in one only, not counted."
     chance = (
         f"Right in the first run only: {found.only_first}; in the second only: {found.only_second}. "
         f"McNemar's exact test: p = {found.chance:.3g}."

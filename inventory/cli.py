@@ -22,6 +22,7 @@ from edge.config import broker_address, load
 from edge.deliver.events import timestamp
 from edge.errors import Misconfigured
 from edge.fitting import show
+from edge.plural import many
 from inventory import audit
 from inventory.settings import InventorySettings
 
@@ -117,8 +118,9 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     """Count what is in the tables.
 
     rows: entries that stand. amended, cancelled: entries that no longer do. events: events applied. repeated: entries
-    beyond the first of one utterance, which must be 0. refused: events that broke a rule. rejected: messages kept aside
-    because they are not events.
+    beyond the first of one utterance, which must be 0. refused: events that broke a rule, but for those refused as
+    sequence_reused or conflicting_event: they are told in the log only. rejected: messages kept aside because they are
+    not events.
     """
     with _looking(context, config, database) as store:
         counts = asdict(store.count())
@@ -232,7 +234,7 @@ def _plain(row: Row) -> dict[str, object]:
 
 
 def _table(found: list[Row]) -> Table:
-    table = _narrow(f"{len(found)} entries")
+    table = _narrow(many(len(found), "entry", "entries"))
     signed = any(row.operator for row in found)  # where nobody signs on, the room is the entries'
     for heading in ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state"):
         table.add_column(heading)
@@ -258,7 +260,7 @@ def _narrow(title: str) -> Table:
 
 def _gaps(found: list[Progress]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
-    table = _narrow(f"{len(found)} devices, {lacking} with a gap")
+    table = _narrow(f"{many(len(found), 'device')}, {lacking} with a gap")
     for heading in ("device", "handled up to", "missing", "last heard, UTC"):
         table.add_column(heading)
     for progress in found:

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from edge.cli.options import EXIT_CODES
 from edge.cli.output import line
-from edge.errors import DockvoiceError, UnreadableInput
+from edge.errors import DockvoiceError, closed_to_us
 
 _TOP = ("hearing", "talk", "evaluating", "truth", "doctor", "reread", "speak")
 """Modules whose commands stand at the top."""
@@ -49,7 +49,7 @@ def main() -> None:
             raise
         _end(_first(ours))
     except PermissionError as fault:
-        _end(UnreadableInput(f"{fault.filename}: {fault.strerror}; run this as the user whose file it is (sudo -u)"))
+        _end(closed_to_us(fault))
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
 

@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +19,13 @@ from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, State, Wait, se
 from edge.cli.output import line, log_warnings
 from edge.deliver.events import Topics
 from edge.delivery import Reconciled, reconcile
-from edge.errors import StorageFailed, Unfinished
+from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.fitting import show
 from edge.forms.catalogue import Catalogue
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.keep.owner import demand_owner
+from edge.plural import many
 from edge.reviewing import Device, Person, accept, demand_not_said_again, stated
 from edge.watch.clock import Clock
 
@@ -67,7 +69,8 @@ def queue_list(
         for told_line in (*map(tables.review_line, waiting), *map(tables.flagged_line, flagged)):
             line(told_line)
         if deferred:
-            line(f"{len(deferred)} utterances wait for a model, the oldest is {deferred[0].utterance_id}")
+            unread = many(len(deferred), "utterance waits", "utterances wait")
+            line(f"{unread} for a model, the oldest is {deferred[0].utterance_id}")
         line(tables.counted(counts))
 
 
@@ -173,8 +176,10 @@ def queue_stand(
 def queue_export(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="The file to write, over one that is there: JSON lines, an entry each."),
+        typer.Argument(metavar="FILE", help="The file to write, JSON lines, an entry each; - is standard output."),
     ],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -182,16 +187,29 @@ def queue_export(
 
     Works beside a running agent.
     """
-    written = 0
     with Journal.inspect(settings(config, state=state).state) as journal:
-        try:
-            with file.open("w", encoding="utf-8") as out:
-                for found in journal.dossiers():
-                    out.write(json.dumps(tables.dossier_json(found), ensure_ascii=False) + "\n")
-                    written += 1
-        except OSError as fault:
-            raise StorageFailed(f"{file}: {fault.strerror or fault}; name another file") from None
-    line(f"{file}: {written} entries")
+        lines = (json.dumps(tables.dossier_json(found), ensure_ascii=False) for found in journal.dossiers())
+        if str(file) == "-":
+            for told in lines:
+                line(told)
+            return
+        written = _write(lines, file, force=force)
+    line(f"{file}: {many(written, 'entry', 'entries')}")
+
+
+def _write(lines: Iterable[str], file: Path, *, force: bool) -> int:
+    """Write a file; how many lines it has."""
+    written = 0
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as out:
+            for told in lines:
+                out.write(told + "\n")
+                written += 1
+    except FileExistsError:
+        raise UnreadableInput(f"{file}: exists already; name another file, or write over it with --force") from None
+    except OSError as fault:
+        raise StorageFailed(f"{file}: {fault.strerror or fault}; name another file") from None
+    return written
 
 
 @commands.command("reconcile", short_help="Compare with the inventory, and send what it lacks.", epilog=EXIT_CODES)

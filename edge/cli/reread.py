@@ -18,6 +18,7 @@ from edge.cli.output import line, log_warnings
 from edge.errors import UnreadableInput
 from edge.fitting import show
 from edge.keep.journal import Journal
+from edge.plural import many
 from edge.reread import Compared, Expense, expense
 from edge.reread import reread as reread_all
 
@@ -97,7 +98,7 @@ def moment(told: str) -> datetime:
 def _agree(plan: Expense, ask_above: float, *, yes: bool) -> None:
     """Say what it may cost, and ask where that is more than a trifle."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
-    told = f"{plan.utterances} utterances, {plan.seconds / 60:.1f} minutes of sound: {price}"
+    told = f"{many(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
     Console(stderr=True, highlight=False).print(told)
     if not yes and (plan.usd is None or plan.usd > ask_above):
         typer.confirm("Go on?", abort=True, err=True)

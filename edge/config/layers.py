@@ -26,7 +26,7 @@ from pydantic_settings import (
 )
 
 from edge.config.faults import Fault, Key, Origins, line, named, strays, told
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, plainly
 
 BENEATH = "<file>"
 """The constructor argument that carries the file's content; no key can be called so."""
@@ -120,9 +120,9 @@ def _secret(path: Path) -> str:
         # An editor ends a file with a line break, and some with a carriage return before it: neither is the secret's.
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as fault:
-        # The reason only: a decoding error carries the bytes it failed on.
-        reason = fault.strerror if isinstance(fault, OSError) else "not UTF-8 text"
-        raise Misconfigured(f"credential {path}: cannot be read ({reason}); write it again as UTF-8 text") from None
+        raise Misconfigured(
+            f"credential {path}: cannot be read ({plainly(fault)}); write it again as UTF-8 text"
+        ) from None
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -37,6 +37,10 @@ REMEDIES = {
 """What to do about a refused connection, by reason code of MQTT 5; paho puts those of MQTT 3.1.1 in the same terms."""
 
 
+TAKEN_OVER, WITHOUT_A_WORD = 142, 128
+"""DISCONNECT 0x8E of MQTT 5, and what paho makes of a connection that just ends: so it does where one client throws out
+another with mosquitto 2.0.11, and with every broker in MQTT 3.1.1."""
+
 _EXPIRED, _OTHER_HOST = (
     "; renew it, or set this machine's clock",
     "; mqtt.host must be a name that the certificate gives",
@@ -98,8 +102,13 @@ class Waits:
 
     def ended(self) -> None:
         """The connection that stood is gone."""
-        if time.monotonic() - self._began >= STEADY_S:
+        if self.steady:
             self._tries = 0
+
+    @property
+    def steady(self) -> bool:
+        """Whether the connection has lasted long enough to be a good one."""
+        return time.monotonic() - self._began >= STEADY_S
 
     def next(self) -> float:
         """How long to wait before the next try, seconds."""
@@ -169,6 +178,17 @@ def explained(fault: BaseException | None) -> str:
             return fault.strerror or str(fault) or type(fault).__name__
         case _:
             return type(fault).__name__
+
+
+def namesake(reason: int, client_id: str, *, steady: bool) -> str:
+    """What to add to the reason for which a connection ended where another client of the same name is likely."""
+    if reason != TAKEN_OVER and (steady or reason != WITHOUT_A_WORD):
+        return ""
+    sure = "" if reason == TAKEN_OVER else "if that goes on, "
+    return (
+        f"; {sure}another client calls itself {client_id!r} too, and each throws the other out: give each a name of "
+        "its own (an agent's is made of site and device, an inventory's is client_id)"
+    )
 
 
 def _tls_remedy(reason: str) -> str:

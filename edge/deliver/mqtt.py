@@ -21,7 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Mqtt, MqttVersion
 from edge.deliver.client import PACKET_TOO_LARGE, PROTOCOLS, Watched, Will, cut, of_type, packet_size, prepared
-from edge.deliver.connecting import REMEDIES, Version, Waits, check_host, explained, tls_context
+from edge.deliver.connecting import REMEDIES, Version, Waits, check_host, explained, namesake, tls_context
 from edge.deliver.on_the_way import OnTheWay
 from edge.deliver.session_events import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 
@@ -300,7 +300,8 @@ class Session:
                 else "TLS (tls = true)"
             )
             return f"{self._broker}: closes the connection without answering; it may expect {expected}"
-        return self._try.refusal or f"{self._broker}: connection lost ({str(reason).lower()})"
+        likely = namesake(reason.value, self._client_id, steady=self._waits.steady)
+        return self._try.refusal or f"{self._broker}: connection lost ({str(reason).lower()}){likely}"
 
     def _ready(self, client: Client) -> None:
         if self._try.welcome is None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, plainly
 
 HEADERS = (["value"], ["value", "spoken"], ["value", "spoken", "check"])
 SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")
@@ -80,7 +80,9 @@ def _rows(path: Path) -> list[Row]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be CSV in UTF-8") from None
+    except csv.Error as fault:
         raise Misconfigured(f"{path}: cannot be read ({fault}); it must be CSV in UTF-8") from None
 
 

@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, plainly
 from edge.forms import check_digits, subset
 from edge.forms.check_digits import Gs1
 from edge.forms.contradictions import contradictions, placeholders
@@ -222,7 +222,7 @@ def _json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
     except (OSError, UnicodeDecodeError) as fault:
-        raise Misconfigured(f"{path}: cannot be read ({fault}); it must be a readable UTF-8 file") from None
+        raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be a readable UTF-8 file") from None
     except json.JSONDecodeError as fault:
         where = f"line {fault.lineno}, column {fault.colno}"
         raise Misconfigured(f"{path}: is not JSON at {where}: {fault.msg}; mend that line") from None

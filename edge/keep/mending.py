@@ -26,6 +26,7 @@ from edge.keep import committed, entrylog, evidence, salvage
 from edge.keep.database import FOUND_DAMAGED, JOURNAL, open_for_writing, writing
 from edge.keep.disk import Damaged, refusals, sync_directory
 from edge.keep.entrylog import EntryLog
+from edge.plural import many
 
 JOURNAL_LOST = "journal_lost"
 """Why an utterance is under review: the journal that knew what became of it is lost."""
@@ -220,4 +221,5 @@ def _known(db: Database, utterance_id: str) -> bool:
 def _told(reviewed: int) -> str:
     if not reviewed:
         return "Nothing is lost"
-    return f"No entry is lost; {reviewed} utterances wait for a person: `dockvoice queue list --held` shows them"
+    waiting = many(reviewed, "utterance waits", "utterances wait")
+    return f"No entry is lost; {waiting} for a person: see `dockvoice queue list --held`"

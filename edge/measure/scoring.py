@@ -17,8 +17,9 @@ from statistics import quantiles
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
-from edge.errors import UnreadableInput
+from edge.errors import UnreadableInput, plainly
 from edge.records import SAMPLE_RATE, FieldValue, Outcome
 from edge.told import Decided
 from edge.understand.attention import Speculation
@@ -71,19 +72,26 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise UnreadableInput(f"{path}: cannot be read ({fault}); name a manifest of JSON lines") from None
+        raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); name a manifest of JSON lines") from None
     clips = tuple(_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
     if not clips:
         raise UnreadableInput(f"{path}: holds no clip; each line is one JSON object, see `dockvoice evaluate --help`")
     return clips
 
 
+def in_words(detail: ErrorDetails) -> str:
+    """What is wrong with a line, or with a key of it."""
+    if detail["loc"]:
+        return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+    return "is not JSON" if detail["type"] == "json_invalid" else "is not a JSON object"
+
+
 def _clip(path: Path, number: int, line: str) -> Clip:
     try:
         clip = Clip.model_validate_json(line)
     except ValidationError as fault:
-        told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'line'}: {one['msg']}" for one in fault.errors())
-        raise UnreadableInput(f"{path}, line {number}: {told}") from None
+        told = "; ".join(map(in_words, fault.errors()))
+        raise UnreadableInput(f"{path}, line {number}: {told}; see `dockvoice evaluate --help`") from None
     audio = path.parent / clip.audio
     if not audio.is_file():
         raise UnreadableInput(f"{path}, line {number}: audio: no such file {audio}")

@@ -16,7 +16,7 @@ from edge.hear.levels import BOTTOM_DB
 from edge.view.foot import foot
 from edge.view.lines import GUTTER, NARROWEST_WITH_HEADINGS, Line, Rank, headed
 from edge.view.meter import cells
-from edge.view.picture import FieldRow, Heard, Microphone, Picture, QueueRow, Tone
+from edge.view.picture import FieldRow, Heard, Microphone, Picture, QueueRow, Told, Tone
 
 BAR_AT_MOST = 48
 FIGURES = 20
@@ -191,15 +191,24 @@ def _entry(rows: Sequence[FieldRow], width: int) -> Iterator[Line]:
 
 
 def _queue(picture: Picture, width: int) -> Iterator[Line]:
-    text = headed("queue", width)
-    for number, count in enumerate(picture.queue.counts):
-        text.append(", " if number else "", style="dim")
-        text.append(count.words, style=STYLES[count.tone])
-    yield Line(text, Rank.COUNTS)
+    for number, counted in enumerate(_counts(picture.queue.counts, width)):
+        yield Line(counted, Rank.COUNTS, number)
     digits = max((len(str(row.number)) for row in picture.queue.rows), default=0)
     for age, row in enumerate(picture.queue.rows):
         rank = Rank.LATEST_ENTRY if age == 0 else Rank.QUEUE if age < ENTRIES_BEFORE_BLANKS else Rank.OLDER
         yield Line(_queued(row, digits, width), rank, age)
+
+
+def _counts(counts: Sequence[Told], width: int) -> list[Text]:
+    rows = [headed("queue", width)]
+    for number, count in enumerate(counts):
+        ending = "," if number < len(counts) - 1 else ""
+        if number and rows[-1].cell_len + cell_len(f" {count.words}{ending}") > width:
+            rows.append(headed("", width))
+        elif number:
+            rows[-1].append(" ")
+        rows[-1].append(count.words, style=STYLES[count.tone]).append(ending, style="dim")
+    return rows
 
 
 ENTRIES_BEFORE_BLANKS = 3

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import IntEnum
 
-from edge.errors import DockvoiceError
+from edge.errors import DockvoiceError, closed_to_us
 
 MB = 1_000_000
 
@@ -49,7 +49,7 @@ class Finding:
 
 
 Check = Callable[[], Awaitable[Iterable[Finding]]]
-"""Looks at one thing. What it raises of ours is a finding too."""
+"""Looks at one thing. What it raises of ours is a finding too, and so is what this user may not see."""
 
 
 async def examine(checks: Mapping[str, Check]) -> list[Finding]:
@@ -60,6 +60,8 @@ async def examine(checks: Mapping[str, Check]) -> list[Finding]:
             findings.extend(await check())
         except DockvoiceError as fault:
             findings.append(failed(what, fault))
+        except PermissionError as fault:
+            findings.append(failed(what, closed_to_us(fault)))
     return findings
 
 
@@ -108,7 +110,8 @@ def clock(*, believed: bool) -> Finding:
 
 def waiting(*, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
     """What in the journal waits for a person, or for a model."""
-    counts = {"dead letters": dead, "under review": reviewed, "contradicted": flagged, "deferred": deferred}
+    letters = "dead letter" if dead == 1 else "dead letters"
+    counts = {letters: dead, "under review": reviewed, "contradicted": flagged, "deferred": deferred}
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     if not told:
         return Finding("journal", Level.WELL, "whole, and nothing in it waits")

@@ -41,6 +41,7 @@ CASES = [
     Case("run --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
     Case("evaluate {tmp}/none.jsonl", NO_INPUT, "none.jsonl"),
     Case("forms check {tmp}/none.schema.json", CONFIG, "none.schema.json: no such file"),
+    Case("forms check {tmp}", CONFIG, "cannot be read (Is a directory); it must be a readable UTF-8 file"),
     Case("models get small-en-us --directory {tmp}/m --from {tmp}/none.zip", NO_INPUT, "none.zip"),
     Case("queue list --state {tmp}/none", NO_INPUT, "none"),
     Case("queue unsettled --state {tmp}/none", NO_INPUT, "none"),
@@ -110,8 +111,10 @@ def test_a_fault_is_one_line_with_an_exit_code(case: Case, tmp: Path, free_port:
     port = free_port()
     ended = dockvoice(*case.arguments.format(tmp=tmp, port=port).split(" "))
     assert ended.returncode == case.exit_code, ended.stderr
-    # A machine without any sound device lacks a speaker besides, and says so.
-    lines = [line for line in ended.stderr.strip().splitlines() if not line.startswith("WARNING nothing is read back:")]
+    # A machine without any sound device lacks a speaker besides, and says so once.
+    lines = ended.stderr.strip().splitlines()
+    if lines[0].startswith("WARNING nothing is read back"):
+        del lines[0]
     assert len(lines) == 1, ended.stderr
     assert lines[0].startswith("dockvoice: ")
     assert case.told.format(port=port) in lines[0]
@@ -133,6 +136,20 @@ def test_what_may_not_be_read_is_named(arguments: str, tmp: Path, monkeypatch: p
         state.chmod(0o700)
     assert ended.returncode == NO_INPUT, ended.stderr
     assert re.fullmatch(rf"dockvoice: {tmp}/closed.*Permission denied.*\n", ended.stderr)
+
+
+def test_the_doctor_finds_what_it_may_not_read_and_goes_on_and_names_a_broker_once(
+    tmp: Path, free_port: Callable[[], int]
+) -> None:
+    state, broker = tmp / "closed", f"127.0.0.1:{free_port()}"
+    state.mkdir(mode=0)
+    command = [*AS_ANYBODY, *DOCKVOICE, "doctor", "--json", "--state", str(state), "--broker", broker]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    found = {one["check"]: one for one in map(json.loads, ended.stdout.splitlines())}
+    assert (ended.returncode, ended.stderr) == (UNAVAILABLE, "")
+    assert found["journal"]["level"] == "failed"
+    assert re.fullmatch(rf"{state}.*: Permission denied", found["journal"]["found"])
+    assert found["broker"]["found"] == f"broker {broker}: Connection refused"
 
 
 def test_without_a_broker_what_was_said_is_kept(tmp: Path, free_port: Callable[[], int]) -> None:

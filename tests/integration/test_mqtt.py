@@ -242,6 +242,21 @@ def test_a_wrong_password_is_told(
         welcome.next(Connected)
 
 
+@BOTH
+def test_two_of_one_name_are_told_why_they_lose_the_connection(
+    broker: Mosquitto, connect: Sessions, version: str
+) -> None:
+    _, first = connect(broker.port, "dock", version=version)
+    first.next(Connected)
+    _, second = connect(broker.port, "dock", version=version)
+
+    def told(owner: Owner) -> bool:
+        return any("another client calls itself 'dock' too" in lost.why for lost in owner.all(Disconnected))
+
+    # A connection that stood for long before is not suspected at once.
+    until(lambda: told(first) and told(second), "no namesake was told")
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates.make(tmp_path_factory.mktemp("certificates"))

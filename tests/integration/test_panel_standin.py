@@ -121,7 +121,7 @@ def test_reading_again_asks_first_where_it_costs_something(clips: list[Clip], wr
     assert dockvoice("replay", clips[0].audio, "--config", config, "--wait", "0").returncode == 75
     asked = dockvoice("reread", "--since", "1d", "--interpreter", "audio", "--config", config, "--ask-above", "0")
     assert asked.returncode == 1
-    assert "1 utterances" in asked.stderr
+    assert "1 utterance, " in asked.stderr
     own = dockvoice("reread", "--since", "1d", "--interpreter", "on-device", "--config", config)
     assert "1 read again: 1 alike" in own.stdout
     unknown = dockvoice("reread", "--since", "1d", "--interpreter", "other", "--config", config)

@@ -17,6 +17,7 @@ class Voice:
 
     def __init__(self, *, heard: bool = False, waited_for: bool = False) -> None:
         self.heard, self.is_waited_for, self.speaks = heard, waited_for, True
+        self.lack: str | None = None
         self.looks: list[bool] = []
         self.ordered: list[object] = []
 
@@ -107,6 +108,18 @@ def test_a_speaker_that_never_appears_is_told_once_and_nothing_is_agreed(caplog:
     (record,) = caplog.records
     assert "each utterance is recorded, or not, by itself" in record.getMessage()
     assert "speak.enabled = false" in record.getMessage()
+
+
+def test_what_the_speaker_lacks_is_part_of_the_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    voice = Voice()
+    voice.lack = "speaker (usb): cannot be opened; set speak.device"
+    floor = Floor(voice)
+    play(floor, floor.looks)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "nothing is read back, the operator cannot hear the device: speaker (usb): cannot be opened; set speak.device; "
+        "each utterance is recorded, or not, by itself. A speaker that appears is used from then on"
+    )
 
 
 def test_from_the_moment_that_a_speaker_is_there_entries_are_agreed_and_the_operator_hears_so() -> None:

@@ -61,10 +61,10 @@ def keyid(journal: Journal) -> str:
 def check(repository: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     script = repository / "docs" / "verify_bundle.py"
 
-    def run(path: Path, *believed: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         # Isolated: it has nothing of this program to import.
-        command = [sys.executable, "-I", str(script), str(path), *believed]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=path.parent)
+        command = [sys.executable, "-I", str(script), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     return run
 
@@ -91,6 +91,12 @@ def flipped(content: bytes, at: int, bit: int) -> bytes:
 
 def refused(checked: subprocess.CompletedProcess[str]) -> bool:
     return checked.returncode == 1
+
+
+def test_without_a_bundle_it_says_how_it_is_used(check: Check) -> None:
+    checked = check()
+    told = "usage: python verify_bundle.py BUNDLE.zip KEYID [KEYID ...]\n"
+    assert (checked.returncode, checked.stdout, checked.stderr) == (2, "", told)
 
 
 def test_a_whole_bundle_holds(whole: Path, keyid: str, check: Check) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge.config import Mqtt, MqttVersion
-from edge.deliver.connecting import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained
+from edge.deliver.connecting import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained, namesake
 from edge.deliver.mqtt import Session
 from edge.errors import Misconfigured
 from tests.mosquitto import Certificates
@@ -114,3 +114,18 @@ def test_a_connection_that_did_not_last_does_not_shorten_the_waits() -> None:
     waits.began()
     waits.ended()
     assert waits.next() > 10
+
+
+@pytest.mark.parametrize(
+    ("reason", "steady", "told"),
+    [
+        (142, True, "; another client calls itself 'north' too"),
+        (128, False, "; if that goes on, another client calls itself 'north' too"),
+        (128, True, ""),  # a broker that was restarted
+        (141, False, ""),  # the keepalive ran out: the radio is gone
+    ],
+)
+def test_a_namesake_is_named_where_it_is_the_likely_cause(reason: int, steady: bool, told: str) -> None:
+    found = namesake(reason, "north", steady=steady)
+    assert found.startswith(told)
+    assert ("give each a name of its own" in found) == bool(told)

@@ -41,6 +41,15 @@ def test_a_check_that_fails_is_a_finding_and_keeps_no_other_from_being_made() ->
     ]
 
 
+def test_what_this_user_may_not_see_is_a_finding_too() -> None:
+    closed = PermissionError(13, "Permission denied", "/var/lib/dockvoice/journal.db")
+    found, other = asyncio.run(examine({"journal": raising(closed), "disk": made(WELL)}))
+    assert (found.what, found.level) == ("journal", Level.FAILED)
+    assert found.found == "/var/lib/dockvoice/journal.db: Permission denied"
+    assert "sudo -u" in str(found.todo)
+    assert other == WELL
+
+
 def test_what_is_no_fault_of_the_installation_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         asyncio.run(examine({"disk": raising(ZeroDivisionError())}))
@@ -85,7 +94,7 @@ def test_what_waits_is_counted() -> None:
     assert doctor.waiting(dead=0, reviewed=0, flagged=0, deferred=0).level is Level.WELL
     found = doctor.waiting(dead=1, reviewed=0, flagged=2, deferred=30)
     assert found.level is Level.WARNING
-    assert found.found == "whole; 1 dead letters, 2 contradicted, 30 deferred"
+    assert found.found == "whole; 1 dead letter, 2 contradicted, 30 deferred"
 
 
 def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | None = None) -> ModelSeen:

@@ -84,6 +84,11 @@ def test_count(database: str) -> None:
     ]
 
 
+def test_the_help_of_count_tells_of_refusals_that_no_table_has() -> None:
+    told = " ".join(run("count", "--help").stdout.split())
+    assert "but for those refused as sequence_reused or conflicting_event" in told
+
+
 def test_gaps_as_json_lines(database: str) -> None:
     (told,) = [json.loads(line) for line in run("gaps", "--json", "--database", database).stdout.splitlines()]
     assert told.pop("heard_at").endswith("Z")
@@ -92,7 +97,7 @@ def test_gaps_as_json_lines(database: str) -> None:
 
 def test_gaps_for_people(database: str) -> None:
     shown = run("gaps", "--database", database).stdout
-    assert "1 devices, 1 with a gap" in shown
+    assert "1 device, 1 with a gap" in shown
     assert "4 to 6" in shown
 
 

@@ -67,9 +67,20 @@ def test_discarding_wants_a_reason(state: Path) -> None:
 
 
 def test_an_export_that_cannot_be_written(state: Path) -> None:
-    result = run(state, "export", str(state))
+    result = run(state, "export", str(state), "--force")
     assert isinstance(result.exception, StorageFailed)
     assert str(result.exception).startswith(f"{state}: Is a directory")
+
+
+def test_an_export_writes_over_no_file_unless_it_is_told_to(state: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    out.write_text("dear to somebody")
+    result = run(state, "export", str(out))
+    assert isinstance(result.exception, UnreadableInput)
+    assert str(result.exception) == f"{out}: exists already; name another file, or write over it with --force"
+    assert out.read_text() == "dear to somebody"
+    assert run(state, "export", str(out), "--force").exit_code == 0
+    assert len(out.read_text().splitlines()) == 3
 
 
 def test_what_waits_for_a_person(state: Path) -> None:
@@ -154,6 +165,12 @@ def test_an_export_has_each_entry_with_its_event_and_its_recording(state: Path, 
         assert len(one["audio_sha256"]) == 64
 
 
+def test_an_export_to_standard_output_is_lines_of_json_and_nothing_else(state: Path) -> None:
+    exported = [json.loads(line) for line in run(state, "export", "-").stdout.splitlines()]
+    assert [one["sequence"] for one in exported] == [1, 2, 3]
+    assert not Path("-").exists()
+
+
 def test_what_models_leave_behind_waits_for_a_person_too(state: Path) -> None:
     with Journal.open(state) as journal:
         for number, why in ((10, None), (11, "deferred")):
@@ -167,7 +184,7 @@ def test_what_models_leave_behind_waits_for_a_person_too(state: Path) -> None:
     assert kinds == ["dead", "review", "review", "contradicted by gpt", "deferred"]
     people = run(state, "list", "--held").stdout
     assert "is contradicted by gpt; it stands" in people
-    assert "1 utterances wait for a model" in people
+    assert "1 utterance waits for a model" in people
     assert "is under review: pallet_id 007" in people
     assert "deferred 2" in people
 

@@ -67,7 +67,13 @@ def test_a_line_holds_what_was_read_and_comes_back_as_it_was_written(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("{", "line 1"), ('{"audio": "a"}', "line 1: form"), ("[1]", "line 1"), (None, "cannot be read")]
+    ("text", "told"),
+    [
+        ("{", "line 1: is not JSON; name"),
+        ('{"audio": "a"}', "line 1: form"),
+        ("[1]", "line 1: is not a JSON object; name"),
+        (None, "cannot be read (No such file"),
+    ],
 )
 def test_a_file_that_is_no_details_is_refused(tmp_path: Path, text: str | None, told: str) -> None:
     file = tmp_path / "details.jsonl"
@@ -244,6 +250,11 @@ def test_what_was_wrong_in_the_end_comes_before_all_with_what_the_operator_said(
     assert re.findall(r"<h3>\w+: (\w+)", text) == ["2", "1"]
     assert "dock B (heard: dock d)" in text
     assert "wrong: pallet_id 742, quantity 12, dock D" in text
+
+
+def test_a_long_path_widens_no_narrow_screen() -> None:
+    (paragraphs,) = re.findall(r"^p \{(.*)\}$", page(run(every_kind())), re.MULTILINE)
+    assert "overflow-wrap: anywhere" in paragraphs
 
 
 def test_sound_beyond_what_a_page_may_hold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

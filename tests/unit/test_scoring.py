@@ -62,8 +62,25 @@ def test_a_broken_manifest_is_told_by_file_line_and_key(manifest: Callable[[str]
 
 
 def test_a_missing_manifest_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableInput, match="cannot be read"):
+    with pytest.raises(UnreadableInput) as fault:
         read_manifest(tmp_path / "none.jsonl")
+    assert str(fault.value) == (
+        f"{tmp_path}/none.jsonl: cannot be read (No such file or directory); name a manifest of JSON lines"
+    )
+
+
+def test_what_is_no_manifest_at_all_is_told_in_plain_words(tmp_path: Path) -> None:
+    told = []
+    for content in (b"A=1", b"[1]", b"\xff"):
+        (tmp_path / "env.sh").write_bytes(content)
+        with pytest.raises(UnreadableInput) as fault:
+            read_manifest(tmp_path / "env.sh")
+        told.append(str(fault.value).removeprefix(f"{tmp_path}/env.sh"))
+    assert told == [
+        ", line 1: is not JSON; see `dockvoice evaluate --help`",
+        ", line 1: is not a JSON object; see `dockvoice evaluate --help`",
+        ": cannot be read (not UTF-8 text); name a manifest of JSON lines",
+    ]
 
 
 def test_a_manifest_keeps_leading_zeros_and_finds_audio_beside_itself(

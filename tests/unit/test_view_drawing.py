@@ -158,3 +158,11 @@ def test_the_end_of_the_line_is_what_is_seen_of_it_while_typing() -> None:
     assert "end" in shown
     assert "Enter says it" in shown
     assert "y yes" not in shown
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_all_counts_of_the_queue_are_told_on_a_narrow_terminal_too(width: int) -> None:
+    words = ("12 owed (3 sent)", "2 in review", "1 refused", "1240 in the inventory")
+    shown = drawn(replace(PICTURE, queue=replace(PICTURE.queue, counts=tuple(map(Told, words)))), width)
+    assert all(one in shown for one in words)
+    assert ("12 owed (3 sent), 2 in review, 1 refused, 1240 in the inventory" in shown) == (width == 80)

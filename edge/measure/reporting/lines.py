@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edge.errors import UnreadableInput
-from edge.measure.scoring import Mark, Result, same
+from edge.errors import UnreadableInput, plainly
+from edge.measure.scoring import Mark, Result, in_words, same
 from edge.records import SAMPLE_RATE, FieldReading, FieldValue, Outcome, Reading
 from edge.told import Decided
 from edge.understand.attention import Speculation
@@ -230,7 +230,7 @@ def read_lines(file: Path) -> tuple[Line, ...]:
     try:
         texts = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise UnreadableInput(f"{file}: cannot be read ({fault}); name a file that --details wrote") from None
+        raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file that --details wrote") from None
     return tuple(_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())
 
 
@@ -238,8 +238,5 @@ def _line(file: Path, number: int, text: str) -> Line:
     try:
         return Line.model_validate_json(text)
     except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "line"
-        raise UnreadableInput(
-            f"{file}, line {number}: {where}: {first['msg']}; name a file that --details wrote"
-        ) from None
+        told = in_words(fault.errors()[0])
+        raise UnreadableInput(f"{file}, line {number}: {told}; name a file that --details wrote") from None

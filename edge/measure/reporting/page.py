@@ -18,6 +18,7 @@ from edge.measure.reporting.markup import Element, append, document, element
 from edge.measure.reporting.measures import marks, percentile, quiet
 from edge.measure.reporting.table import Table
 from edge.measure.scoring import Mark
+from edge.plural import many
 
 WORST = 24
 """Clips shown one by one: what one listens to in a sitting."""
@@ -68,7 +69,7 @@ def page(run: Run) -> str:
 
 def _summary(run: Run) -> Iterable[Element]:
     yield element("h1", "How well does it hear?")
-    yield element("p", f"{run.manifest}: {len(run.lines)} clips, {run.made_at}", class_="dim")
+    yield element("p", f"{run.manifest}: {many(len(run.lines), 'clip')}, {run.made_at}", class_="dim")
     counted = marks(run.lines)
     dictated = sum(one.truth is not None for one in run.lines)
     told = [_goal("right without a question", counted[Mark.RIGHT], dictated)]
