@@ -16,13 +16,18 @@ from edge.understand.talk import is_talk
 UNKNOWN = "[unk]"
 """What a recogniser writes for speech that is none of the words it listens for."""
 
+NOISE_S = 0.2
+"""Words before a sentence that took no longer are a breath or a clank, written down as words. Who takes a sentence back
+before saying it needs longer: the shortest such word, "not", takes a quarter of a second."""
+
 
 def proposal(
     interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH
 ) -> Reading:
     """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value."""
     fields = read(words, form, catalogue, language)
-    return proposed(interpreter, form, words, fields, language, preface=preface(words, form, catalogue, language))
+    before = preface(words, form, catalogue, language, longer_than_s=NOISE_S)
+    return proposed(interpreter, form, words, fields, language, preface=before)
 
 
 def proposed(

@@ -30,7 +30,7 @@ from edge.understand.alternatives import Alternative, most_likely
 from edge.understand.attention import ListeningAhead, Speculation
 from edge.understand.calibration import VOSK
 from edge.understand.homophones import told_apart
-from edge.understand.proposal import UNKNOWN, proposed, refuse_unhearable
+from edge.understand.proposal import NOISE_S, UNKNOWN, proposed, refuse_unhearable
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -75,7 +75,7 @@ class VoskInterpreter:
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
         words, fields = most_likely(hearings, lambda words: read(words, self._form, self._catalogue))
-        before = preface(words, self._form, self._catalogue)
+        before = preface(words, self._form, self._catalogue, longer_than_s=NOISE_S)
         sure = {name: _calibrated(field) for name, field in fields.items()}
         return proposed(self.name, self._form, words, sure, preface=before)
 

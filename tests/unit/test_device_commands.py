@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -77,6 +78,17 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
 SENTENCE = "pallet seven four two twelve units dock b"
 
 
+@pytest.mark.parametrize("before", ["[unk]", "eight"])
+def test_a_breath_before_a_sentence_that_was_written_down_as_a_word_is_none(
+    before: str, form: Form, catalogue: Catalogue
+) -> None:
+    said = [replace(word, start=word.start + 1, end=word.end + 1) for word in words(SENTENCE)]
+    brief, longer = (proposal("test", [Word(before, 0.5, end, 1.0), *said], form, catalogue) for end in (0.65, 0.75))
+    values = {name: field.value for name, field in brief.fields.items()}
+    assert values == {"pallet_id": "742", "quantity": 12, "dock": "B"}
+    assert longer.fields == {}, "it took as long as a 'not'"
+
+
 @pytest.mark.parametrize(
     "before",
     [
@@ -107,7 +119,7 @@ def test_a_sentence_after_words_that_belong_to_no_field_is_no_entry(
     "before",
     [
         *("okay so", "um", "moving", "i have", "please", "no", "no wait", "scratch that", "pallet uh", "dock b no"),
-        *("yes", "alright next", "this is", "good morning we have"),
+        *("yes", "alright next", "this is", "good morning we have", "please record", "put", "can you put", "next up"),
     ],
 )
 def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: Form, catalogue: Catalogue) -> None:

@@ -46,16 +46,24 @@ def read(
     return {name: reading for name, reading in readings if reading is not None}
 
 
-def preface(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> tuple[str, ...]:
+def preface(
+    words: Sequence[Word],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language = ENGLISH,
+    *,
+    longer_than_s: float = 0.0,
+) -> tuple[str, ...]:
     """The words before the first field that belong to none, as they are compared: "don't record" before "pallet 742".
 
     Links, hesitations, cues and openers are none of these; a label is, where another field follows it, and its own
-    later.
+    later. Nor are words that are known to have lasted no longer than `longer_than_s`, all of them together.
     """
     told = _told(words, form, Mentions(form, catalogue, language), language)
     before = takewhile(lambda at: _is_stray(told, at), range(len(told) - 1))
-    said = (fold(token.text) for at in before for token in told[at].tokens)
-    return tuple(word for word in said if word not in OPENERS[language.code])
+    said = [token for at in before for token in told[at].tokens if fold(token.text) not in OPENERS[language.code]]
+    lasted_s = sum(token.end - token.start for token in said)
+    return () if 0 < lasted_s <= longer_than_s else tuple(fold(token.text) for token in said)
 
 
 def _is_stray(mentions: Sequence[Mention], at: int) -> bool:
