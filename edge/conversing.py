@@ -128,6 +128,8 @@ class Conversing:
         """Let it happen; the event that came of it, if one did. Raises StorageFailed."""
         async with self._turn:
             self._dialogue.owed = await self._desk(Journal.unsettled)
+            if refused := self._dialogue.turned_down:
+                self._dialogue.taken(await self._desk(partial(Journal.taken, event_ids=refused)))
             planned = self._conversation.plan(happening)
             stepped = await self._recorded(partial(self._conversation.record, planned=planned))
             self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
@@ -212,7 +214,7 @@ class Conversing:
         heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
-            self._dialogue.told_at = time.perf_counter()
+            self._dialogue.told(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # asked to forget it: what was said over the device's words has led to something
         now = self._dialogue

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from edge.agree.breaths import continued
+from edge.agree.breaths import BREATH_S, continued, is_wordless
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.drafting import UNANSWERED
 from edge.agree.happenings import Heard
@@ -44,9 +44,7 @@ from edge.typed import KEYBOARD, Typed, unspoken
 
 logger = logging.getLogger(__name__)
 
-
-BREATH_S = 4.0
-"""Who pauses for longer in the middle of a sentence begins it anew."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,7 @@ class Dictation:
         """Take what was typed in the place of speech, in its turn: kept, read, decided and recorded as if it was said.
 
         It is on disk when this returns. It may come at any time: before `resume`, which leaves it alone, and when
-        nothing is concluded any more, which the next start makes up for.
+        nothing is concluded any more, which the next start makes up for. Raises UnreadableInput where it is too long.
         """
         utterance = unspoken(self._rules.form.name, text)
         self._typed.add(utterance.utterance_id)  # before it is on disk, where `resume` would find it
@@ -194,7 +192,7 @@ class Dictation:
                 elif isinstance(heard, CaptureStopped):
                     self.stop_capture(heard.reason)
                 elif isinstance(heard, _Earshot):
-                    await heard.begin()
+                    await self._with_room(heard.begin)
                     self._alone = False
                 else:
                     self._tell(heard)
@@ -239,7 +237,9 @@ class Dictation:
 
     def _in_context(self, utterance: Utterance, reading: Reading) -> Reading:
         """The reading, a number in it in doubt where what was said a breath before may have been its beginning."""
-        before, self._fragment = self._fragment, None if reading.fields else (utterance, reading.words)
+        before = self._fragment
+        if not is_wordless(reading):
+            self._fragment = None if reading.fields else (utterance, reading.words)
         if before is None or not _follows(before[0], utterance):
             return reading
         return continued(before[1], reading, self._rules)
@@ -247,10 +247,9 @@ class Dictation:
     async def _conclude(self, heard: Attended) -> None:
         reading, verdict, known = await self._judged(heard)
         if self._converse is not None and not self._alone and heard.live:
-            said = heard.utterance.segment
-            began = heard.closed_at - (said.closed - said.speech_start) / SAMPLE_RATE
+            closing = heard.utterance.segment.closing
             await self._converse(
-                Heard(heard.utterance.utterance_id, reading, verdict, said.closing, known, began=began)
+                Heard(heard.utterance.utterance_id, reading, verdict, closing, known, *_spoken_between(heard))
             )
             row, verdict = None, held(verdict)
         else:
@@ -266,12 +265,20 @@ class Dictation:
         return await self._desk(partial(Journal.standing, form=heard.utterance.form, since=since))
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict) -> OutboxRow | None:
-        """Put the verdict on record; on a full disk, once there is room. Until then the utterance is kept, unread."""
+        """Put the verdict on record. Until there is room for that, the utterance is kept, unread."""
+
+        async def recorded() -> OutboxRow | None:
+            return await self._desk(lambda journal: self._record(journal, heard, reading, verdict))
+
+        return await (self._with_room(recorded) if heard.live else recorded())
+
+    async def _with_room(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it; on a full disk, once there is room, and nothing else is concluded before."""
         while True:
             try:
-                return await self._desk(lambda journal: self._record(journal, heard, reading, verdict))
+                return await work()
             except DiskFull as fault:
-                if self._listening.is_stopping or not heard.live:
+                if self._listening.is_stopping:
                     raise
                 self.stop_capture(str(fault))
             await self._room.wait()
@@ -292,6 +299,15 @@ class Dictation:
             audio_seconds=heard.evidence.seconds,
         )
         return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
+
+
+def _spoken_between(heard: Attended) -> tuple[float, float]:
+    """When its speech began and ended, as `closed_at` counts; what was typed is there all at once."""
+    said = heard.utterance.segment
+    if heard.utterance.source == KEYBOARD:
+        return heard.closed_at, heard.closed_at
+    began, ended = ((said.closed - at) / SAMPLE_RATE for at in (said.speech_start, said.speech_end))
+    return heard.closed_at - began, heard.closed_at - ended
 
 
 def _follows(earlier: Utterance, later: Utterance) -> bool:

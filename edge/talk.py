@@ -51,10 +51,10 @@ class Talk:
         return self._timed(self._conversation.start(self._journal))
 
     def say(self, text: str) -> Stepped:
-        """The operator says it: on disk before it is read."""
+        """The operator says it: on disk before it is read. Raises UnreadableInput where it is too long for that."""
         utterance = unspoken(self.rules.form.name, text)
         self._journal.begin(utterance)
-        return self._hear(utterance, typed(text, self.rules))
+        return self._hear(utterance, typed(utterance.typed or "", self.rules))
 
     def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
         """The operator said what makes this reading; `acoustics` is how it sounded, where it did."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import uuid_utils
 
 from edge.agree.decide import Rules
+from edge.errors import UnreadableInput
 from edge.forms.spoken import corrects, read_transcript, takes_back, transcript_preface
 from edge.forms.spoken.commands import Asked, wording
 from edge.forms.spoken.language import Language
@@ -36,6 +37,9 @@ KEYBOARD = "keyboard"
 """The source of what was typed, as it goes on record."""
 
 SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
+
+LONGEST_LINE_BYTES = 64 * 1024
+"""A line that is longer is nothing that anybody would say, and from 16 MiB on no FLAC file has room for it."""
 
 WORD_S = 0.3
 """How long a typed word counts as having been spoken."""
@@ -103,10 +107,25 @@ def pressed(asked: Act | Command, language: Language) -> str:
 
 
 def unspoken(form: str, text: str | None = None, closing: Closing = Closing.PAUSE) -> Utterance:
-    """The utterance that typing `text` takes the place of; None where what is read of it comes from elsewhere."""
+    """The utterance that typing `text` takes the place of; None where what is read of it comes from elsewhere.
+
+    What is to be read is its `typed`. Raises UnreadableInput for a line that is too long.
+    """
     samples = len(SILENCE) // SAMPLE_BYTES
     segment = Segment(0, 0, samples, samples, closing, SILENCE)
-    return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, text)
+    kept = None if text is None else _line(text)
+    return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept)
+
+
+def _line(text: str) -> str:
+    """The line as text that can be kept: half a character, or a byte that was none, shows as U+FFFD."""
+    line = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if (found := len(line.encode())) > LONGEST_LINE_BYTES:
+        raise UnreadableInput(
+            f"typed: found a line of {found} bytes, allowed are {LONGEST_LINE_BYTES}; nothing of it is kept: type it "
+            "as sentences"
+        )
+    return line
 
 
 def _words(texts: Iterable[str]) -> list[Word]:

@@ -13,7 +13,15 @@ from edge.agree.answering import (
     other_identifier,
     supported,
 )
-from edge.agree.breaths import astray, continued, cut_off, starts_in_doubt, unconfirmed
+from edge.agree.breaths import (
+    BREATH_S,
+    astray,
+    continued,
+    cut_off,
+    is_wordless,
+    starts_in_doubt,
+    unconfirmed,
+)
 from edge.agree.decide import Circumstances, decide
 from edge.agree.drafting import MOST_TRIES
 from edge.agree.happenings import Heard
@@ -57,14 +65,18 @@ class Asking(Turning):
 
     def _in_context(self, heard: Heard) -> Heard:
         """What was heard, judged by what was said before it too: a pause may have cut a number in two."""
+        if heard.began is not None and self._paused_at is not None and heard.began > self._paused_at + BREATH_S:
+            self._before = ()
         said = continued(self._before, heard.reading, self._rules)
         if said is heard.reading:
             return heard
         return replace(heard, reading=said, verdict=decide(said, heard.closing, self._rules, heard.known))
 
-    def _remember_said(self, said: Reading) -> None:
-        if said.words:
+    def _remember_said(self, heard: Heard) -> None:
+        said = heard.reading
+        if said.words and not is_wordless(said):
             self._before = said.words if self.state in QUESTIONS or not said.fields else ()
+            self._paused_at = heard.ended
 
     def _is_rest(self, heard: Heard) -> bool:
         """Whether it begins with a number that answers nothing, or that makes one with what was said before it."""
@@ -130,6 +142,16 @@ class Asking(Turning):
         self._close()
         return [Drop(draft), *self._take_back(heard)]
 
+    def _forget(self, heard: Heard) -> list[Order]:
+        """The operator wants no more of what is open; what is recorded, and what he said besides, stays."""
+        match self._about():
+            case About.CANCEL:
+                return self._disagree(heard)
+            case About.WRONG | About.INSTEAD:
+                return self._unanswered(heard)
+            case _:
+                return self._drop(heard)
+
     def _agree(self, heard: Heard) -> list[Order]:
         noted, asked, draft = heeded(heard, Reason.ANSWER), self._asked(), self._open_draft()
         match asked.about:
@@ -149,6 +171,9 @@ class Asking(Turning):
             case About.CANCEL:
                 self.draft = supported(draft, heard.utterance_id)
                 return [noted, *self._commit(), self._say(Prompt.CANCELLED)]
+            case _ if self._verdict is not None and self._verdict.outcome is not Outcome.ACCEPT:
+                # Something in it came into doubt after it was read back.
+                return self._answered(heard, supported(draft, heard.utterance_id))
             case _:
                 self.draft = supported(draft, heard.utterance_id)
                 return [noted, *self._commit()]

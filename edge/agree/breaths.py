@@ -8,12 +8,20 @@ from dataclasses import replace
 from edge.agree.decide import Rules
 from edge.forms.spoken import are_one_number, begins, ends, preface
 from edge.forms.spoken.language import fold
-from edge.records import Reading, Word
+from edge.records import NotUnderstood, Reading, Word
+
+BREATH_S = 4.0
+"""Who pauses for longer in the middle of a sentence begins it anew."""
 
 
 def astray(said: Reading, rules: Rules) -> bool:
     """Do words go before the first field that belong to none: "where is dock C", "not dock C", "zero eight, dock A"?"""
     return bool(preface(said.words, rules.form, rules.catalogue, rules.language))
+
+
+def is_wordless(said: Reading) -> bool:
+    """Is it a cough, or words that nobody knows? What was said before it is still what was said last."""
+    return said.not_understood is NotUnderstood.NO_WORDS
 
 
 def continued(before: Sequence[Word], said: Reading, rules: Rules) -> Reading:

@@ -23,14 +23,16 @@ power cut or a fault of the headset, what was held is asked again.
 After it was committed, "correction, fifteen units" amends the last entry and "cancel", confirmed, cancels it: each is
 an event of its own, which names the one it replaces: the last that the inventory has not refused. A bare "no" that
 comes after the undo window asks what is wrong with the last entry; a whole sentence behind a "no" or a "scratch that"
-takes its place, and where it is about another thing, it is asked whether it does.
+takes its place, and where it is about another thing, it is asked whether it does. "Never mind" or "forget it" drops
+what is open, and nothing that is recorded: who is asked whether to cancel, and says so, means no.
 
 A sentence may come in several breaths. What names another pallet, say, over an open entry is never written into it: it
 is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.
 
 What is not surely meant changes nothing: a "no" that may have been a breath, a dock that is named in other words
-("where is dock C", "not dock C"), a value that was not among those offered, a "yes" said before its question.
+("where is dock C", "not dock C"), a value that was not among those offered, a "yes" or a second "cancel" said before
+its question. What came into doubt after it was read back is asked about, also after a "yes".
 
 What the inventory refuses is told when nothing is open and nobody is speaking, and "how many waiting" counts it until
 it is corrected or cancelled. An event that came twice is no news; one that somebody else has recorded is told like a

@@ -34,8 +34,6 @@ class Dialogue(Asking):
     def __init__(self, rules: Rules, manner: Manner | None = None) -> None:
         """`manner` is how the site wants it; None: as is usual."""
         super().__init__(rules, manner or Manner())
-        self.told_at: float | None = None
-        """When the device began to say what it said last, on the driver's clock; None where that is not known."""
         self._extensions = 0
         self._waiting = False
         self._on_speech: Mapping[Step, Callable[[Heard], list[Order]]] = {
@@ -56,6 +54,7 @@ class Dialogue(Asking):
             Step.ASK_AGAIN: lambda heard: [heeded(heard, Reason.ANSWER), *self._ask_again()],
             Step.NOT_HEARD: lambda heard: [repeated(heard), *self._ask_again()],
             Step.DROP: self._drop,
+            Step.FORGET: self._forget,
             Step.GIVE_UP: self._give_up,
             Step.OBJECT: self._object,
             Step.TAKE_BACK: self._take_back,
@@ -101,7 +100,7 @@ class Dialogue(Asking):
             asks = changed and self.state in QUESTIONS
             orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
         if isinstance(happening, Heard):
-            self._remember_said(happening.reading)
+            self._remember_said(happening)
         over = isinstance(happening, Heard | Deadline)
         self._interrupted = event is Event.SPEAKING or (self._interrupted and not over)
         if self.state is State.IDLE and not self._interrupted:
@@ -116,11 +115,8 @@ class Dialogue(Asking):
             return event
         if event is Event.NOISE:
             return Event.UNCLEAR if self._answers(happening) else event
-        return Event.NOISE if event is Event.YES and self._is_early(happening) else event
-
-    def _is_early(self, heard: Heard) -> bool:
-        """Whether it was said before what it would agree to: nobody says yes to what he has not heard."""
-        return heard.began is not None and self.told_at is not None and heard.began < self.told_at
+        agrees = event is Event.YES or (event is Event.CANCEL and self._about() is About.CANCEL)
+        return Event.NOISE if agrees and self._is_early(happening) else event
 
     def _timer(self, event: Event, *, changed: bool) -> list[Order]:
         """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not."""

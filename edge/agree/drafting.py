@@ -19,6 +19,10 @@ from edge.records import Act, Confirmation, Draft, Outcome, Reading, Reason, Ver
 MOST_TRIES = 3
 """So many answers to one question that answer nothing, and a person must look at it."""
 
+REACTION_S = 0.4
+"""Nobody begins to answer sooner after the device was told to speak: its voice takes a tenth of a second to be heard,
+and an ear and a mouth more than the rest."""
+
 UNANSWERED = "unanswered"
 """Why an utterance is under review: the question about it got no answer."""
 
@@ -36,11 +40,31 @@ class Drafting(Telling):
         self._challenges = 0
         self._before: tuple[Word, ...] = ()
         """What was said last, where it may have been cut off in the middle of an entry."""
+        self._paused_at: float | None = None
+        """When that was said, on the driver's clock; None where that is not known."""
+        self._put: tuple[Question | None, Draft | None] = (None, None)
+        """What was asked or read back last."""
+        self._put_at: float | None = None
+        """When that began, on the driver's clock; None where that is not known."""
 
     @property
     def question(self) -> Question | None:
         """What was asked last and is not answered yet."""
         return self._question
+
+    def told(self, at: float) -> None:
+        """The device is told to speak, at this time of the driver's clock. A question put once more is no new one."""
+        if self._put != (self._question, self.draft):
+            self._put, self._put_at = (self._question, self.draft), at
+
+    def _is_early(self, heard: Heard) -> bool:
+        """Whether it was said before what it would agree to: nobody says yes to what he has not heard.
+
+        Who types reads what is put to him: that is there at once.
+        """
+        if heard.began is None or self._put_at is None:
+            return False
+        return heard.began < self._put_at + (0.0 if heard.known.acoustics is None else REACTION_S)
 
     def _begin(self, heard: Heard) -> list[Order]:
         reading = as_heard(replace(heard.reading, act=Act.RECORD), heard.known, self._rules)
@@ -92,9 +116,13 @@ class Drafting(Telling):
         return [self._say(prompt, verdict.fields)]
 
     def _commit(self) -> list[Order]:
+        """Commit the draft; to a person with one that is in doubt, whatever was agreed about it."""
         verdict = self._verdict or judged(self._open_draft(), self._rules)
-        commit = Commit(self._of_what_stands(self._open_draft()), replace(verdict, outcome=Outcome.ACCEPT))
+        if verdict.outcome is not Outcome.ACCEPT:
+            return self._park()
+        commit = Commit(self._of_what_stands(self._open_draft()), verdict)
         self._close()
+        self._before = ()
         return [commit]
 
     def _of_what_stands(self, draft: Draft) -> Draft:

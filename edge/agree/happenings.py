@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.states import Event
-from edge.forms.spoken import cue
+from edge.forms.spoken import cue, refuses
 from edge.records import (
     Act,
     Closing,
@@ -26,7 +26,7 @@ ADJUSTING = frozenset({Command.LOUDER, Command.SOFTER, Command.FASTER, Command.S
 WORD_S = 1.0
 """Nobody takes longer for a word of a command; most take a third of it."""
 
-BREATH_S = 1.0
+INHALING_S = 1.0
 """What may be taken for speech around a command: a breath, the end of a noise."""
 
 _ACTS = {Act.AMEND: Event.CORRECTION, Act.CANCEL: Event.CANCEL, Act.YES: Event.YES, Act.NO: Event.NO}
@@ -50,6 +50,8 @@ class Heard:
     known: Circumstances = NOTHING_KNOWN
     began: float | None = None
     """When the operator began to say it, on the driver's clock; None where that is not known."""
+    ended: float | None = None
+    """When he had said it."""
 
     def event(self, rules: Rules) -> Event:
         """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
@@ -64,7 +66,8 @@ class Heard:
         if any(word.confidence < rules.demands.uncalibrated for word in heeded):
             return Event.UNCLEAR
         if said.command is None:
-            return _ACTS.get(said.act, Event.UNCLEAR)
+            forgets = said.act is Act.CANCEL and refuses(said.words)
+            return Event.NEVER_MIND if forgets else _ACTS.get(said.act, Event.UNCLEAR)
         return Event.ADJUST if said.command in ADJUSTING else Event(said.command.value.replace("_", " "))
 
     def is_indistinct(self, rules: Rules) -> bool:
@@ -77,7 +80,7 @@ class Heard:
         """Whether a command was made of speech that went on much longer: a grammar hears one in anything."""
         if self.known.acoustics is None or self.reading.act in {Act.RECORD, Act.AMEND}:
             return False
-        return self.known.acoustics.speech_seconds > BREATH_S + WORD_S * len(self.reading.words)
+        return self.known.acoustics.speech_seconds > INHALING_S + WORD_S * len(self.reading.words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,10 @@ BLINK_EVERY_S = 60.0
 """Where a plug has a loose contact, the microphone is not closed for each of its changes."""
 
 
+AGAIN_S = 10.0
+"""A blink that was refused, since somebody spoke or it was noisy, is asked for again after so long."""
+
+
 class Lookout:
     """Told what there is to speak into, each time it is looked."""
 
@@ -32,8 +36,8 @@ class Lookout:
         """Whether to try to open the speaker now that this is there."""
         if there != self._there:
             self._there, self._changed, self._unseen = there, now, True
-        settling = now - self._changed <= SETTLES_S
-        if settling or self.is_worth_a_blink(now) or now - self._tried >= ANYHOW_S:
+        pause_s = AGAIN_S if self.is_worth_a_blink(now) else ANYHOW_S
+        if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
             self._tried = now
             return True
         return False

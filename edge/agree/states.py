@@ -49,6 +49,8 @@ class Event(StrEnum):
     DEFERRED = "deferred"
     """Kept, to be read when a model answers again."""
     CANCEL = "cancel"
+    NEVER_MIND = "never mind"
+    """What takes back what is open, and nothing that is recorded."""
     YES = "yes"
     NO = "no"
     SAY_AGAIN = "say again"
@@ -105,6 +107,7 @@ class Step(StrEnum):
     NOT_HEARD = "ask again, for that was not heard well"
     LAPSE = "ask again; a second time, park it in review"
     DROP = "drop it, on record as cancelled"
+    FORGET = "drop it; where it is asked whether to cancel, take the no; what is wrong, or meant instead, ask again"
     OBJECT = "ask what is wrong with the last entry"
     GIVE_UP = "drop it; if it says what is wrong with the last entry, ask whether to cancel that"
     TAKE_BACK = "ask whether to cancel the last entry"
@@ -157,6 +160,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.NOT_HEARD: IDLE,
         Step.LAPSE: IDLE,
         Step.DROP: IDLE,
+        Step.FORGET: IDLE,
         Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
@@ -170,7 +174,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
 
-MAY_STAY = frozenset({Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.SIGN_ON})
+MAY_STAY = frozenset({Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.FORGET, Step.SIGN_ON})
 """Steps that lead somewhere else at times, and at times nowhere."""
 
 _ALWAYS = {
@@ -205,6 +209,7 @@ _ANSWERED = {
     Event.UNCLEAR: Step.ANSWER,
     Event.INDISTINCT: Step.NOT_HEARD,
     Event.CANCEL: Step.DROP,
+    Event.NEVER_MIND: Step.FORGET,
     Event.YES: Step.ASK_AGAIN,
     Event.NO: Step.ASK_AGAIN,
     Event.DEADLINE: Step.LAPSE,
@@ -217,6 +222,7 @@ _AWAY = {
     Event.UNCLEAR: Step.NOTE,
     Event.INDISTINCT: Step.NOTE,
     Event.CANCEL: Step.NOTE,
+    Event.NEVER_MIND: Step.NOTE,
     Event.YES: Step.NOTE,
     Event.NO: Step.NOTE,
     Event.DEFERRED: Step.TURN_AWAY,
@@ -240,6 +246,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.UNCLEAR: Step.NOT_UNDERSTOOD,
             Event.INDISTINCT: Step.NOT_UNDERSTOOD,
             Event.CANCEL: Step.TAKE_BACK,
+            Event.NEVER_MIND: Step.TELL_LAST,
             Event.YES: Step.NOTE,
             Event.NO: Step.OBJECT,
             Event.STARTED: Step.RESTORE,
@@ -252,6 +259,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.UNCLEAR: Step.DOUBT,
             Event.INDISTINCT: Step.DOUBT,
             Event.CANCEL: Step.DROP,
+            Event.NEVER_MIND: Step.DROP,
             Event.YES: Step.COMMIT,
             Event.NO: Step.WHAT_IS_WRONG,
             Event.DEFERRED: Step.PUT_OFF,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from edge.agree.decide import Rules
@@ -86,6 +86,11 @@ class Telling:
     def open(self) -> bool:
         """Whether the operator is in the middle of an entry."""
         return self.state in AGREEING
+
+    @property
+    def turned_down(self) -> frozenset[str]:
+        """The events that the inventory turned down, as far as is known."""
+        return frozenset(self._turned_down)
 
     @property
     def _who(self) -> str | None:
@@ -195,14 +200,27 @@ class Telling:
         self.owed = max(0, self.owed - 1)
         receipt = answered.receipt
         if not receipt.turned_down:
+            self.taken({receipt.event_id})
             return []
         self._refused.add(receipt.event_id)
         self._turned_down[receipt.event_id] = answered.replaces
         if self.last is None and self._cancelled is not None and self._cancelled[0] == receipt.event_id:
             self.last = self._own(self._cancelled[1])  # there is still something to cancel
-        if self.last is not None and self.last.event_id in self._turned_down:
-            self.last = replace(self.last, refused=True)
+        self._mark_last()
         return []
+
+    def taken(self, event_ids: Iterable[str]) -> None:
+        """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
+        for event_id in self._turned_down.keys() & event_ids:
+            del self._turned_down[event_id]
+            self._refused.discard(event_id)
+            if self._cancelled is not None and self._cancelled[0] == event_id:
+                self.last = None if self.last == self._cancelled[1] else self.last
+        self._mark_last()
+
+    def _mark_last(self) -> None:
+        if self.last is not None:
+            self.last = replace(self.last, refused=self.last.event_id in self._turned_down)
 
     def _hear_news(self, happening: Answered | Link) -> list[Order]:
         if isinstance(happening, Link):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 
 import typer
@@ -21,10 +22,11 @@ from edge.agree.phrasing import Phrasing
 from edge.assembly import form_named, rules
 from edge.cli.options import EXIT_CODES, Config, FormName, State, settings
 from edge.conversation import Stepped, manner
-from edge.deliver.events import recorded
+from edge.deliver.events import Topics, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
+from edge.keep.owner import demand_owner
 from edge.talk import Talk
 
 WAIT = "/wait"
@@ -51,6 +53,7 @@ def talk(config: Config = None, state: State = None, form: FormName = None) -> N
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
         journal = opened.enter_context(Journal.open(directory))
+        demand_owner(journal, Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         render = partial(recorded, site=chosen.site, device=chosen.device)
         _converse(Talk(typed_in, journal, render, time.monotonic, manner(chosen)), language)
 
@@ -72,6 +75,8 @@ def _converse(conversation: Talk, language: str) -> None:
 def _lines(conversation: Talk) -> Iterator[str | None]:
     """What is typed, line by line; None when the dialogue's deadline comes first. From a file, time does not pass."""
     typing = sys.stdin.isatty()
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     while True:
         if typing:
             sys.stdout.write(f"[{conversation.state}] > ")

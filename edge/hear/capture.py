@@ -48,7 +48,7 @@ class HandOff:
         self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
 
     def put(self, piece: Piece | None) -> None:
-        """Hand over; None says that nothing follows."""
+        """Hand over; None says that nothing follows, or that nothing more is to be waited for."""
         if self._queue.qsize() >= self._pieces:
             with suppress(queue.Empty):  # the other side has just taken it
                 self._queue.get_nowait()
@@ -98,6 +98,8 @@ class Stream:
         self.rate = rate
         self.channels = channels
         self.hand_off = HandOff(HAND_OFF_PIECES)
+        self.ended = False
+        """Whether it brings nothing any more, by itself."""
         self._counted = 0
         self._device: Any = None
 
@@ -131,6 +133,7 @@ class Stream:
 
     def finished(self) -> None:
         """PortAudio's word that no callback follows."""
+        self.ended = True
         self.hand_off.put(None)
 
     def close(self) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from threading import Event
-from typing import Protocol
+from threading import Event, Lock
+from typing import Any, Protocol
 
 from edge.errors import Unavailable
 from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
@@ -112,6 +112,8 @@ class Microphone:
         self._closing = Event()
         self._blinks = Event()
         self._blinked = Event()
+        self._looking = Lock()
+        """Held while PortAudio looks anew, and while it is settled whether it still may."""
         self._stream: Stream | None = None
         self._position = 0
         self._deaf_s = 0.0
@@ -147,14 +149,18 @@ class Microphone:
         """Have PortAudio look which devices there are, which it can do only while none is open.
 
         What was taken until now is yielded; then the numbering leaves a gap. From any thread but the listening one, and
-        with no other stream open. Returns when it is done: whether it was, within so many seconds.
+        with no other stream open. Returns whether it was done within so many seconds; later it is not done any more.
         """
         self._blinked.clear()
         self._blinks.set()
         stream = self._stream
         if stream is not None:
             stream.hand_off.put(None)
-        return self._blinked.wait(within_s) and not self._blinks.is_set()
+        self._blinked.wait(within_s)
+        with self._looking:
+            given_up = self._blinks.is_set()
+            self._blinks.clear()
+        return not given_up
 
     def framed(self, stream: Stream) -> Iterator[Frame]:
         """What a stream brings, as frames, until nothing more can be heard from it."""
@@ -184,23 +190,29 @@ class Microphone:
             found = device_named(self._device)
             self._name = str(found["name"])
             self._claims.enter_context(microphone_claim(self._name))
-            self._stream = Stream.open(found)
+            self._open(found)
         except NotOpened as why:
             raise unopened(self._told, why) from None
 
     def _open_again(self) -> None:
         self._beat()
-        if self._blinks.is_set():
-            self._look_anew()
+        with self._looking:
+            if self._blinks.is_set():
+                self._look_anew()
         if Fault.SUSPENDED in self._health.faults and self._health.wanted is not None:
             self._server.resume(self._health.wanted)
         try:
-            self._stream = Stream.open(device_named(self._device))
+            self._open(device_named(self._device))
         except NotOpened:
             if not self._health.faults:  # it went while it was closed
                 self._stopped()
             self._closing.wait(REOPEN_EVERY_S)
             self._count_deaf(REOPEN_EVERY_S)
+
+    def _open(self, found: Mapping[str, Any]) -> None:
+        self._stream = Stream.open(found)
+        if self._blinks.is_set():  # since it was being opened: there was none yet to be ended
+            self._stream.hand_off.put(None)
 
     def _look_anew(self) -> None:
         look_anew()
@@ -227,11 +239,18 @@ class Microphone:
                 self._count_deaf(SLICE_S)
                 continue
             if piece is None:
-                self._stopped()
-                return
+                if self._is_over(stream):
+                    return
+                continue
             yield piece
             if self._wants_reopening(piece, stream.rate):
                 return
+
+    def _is_over(self, stream: Stream) -> bool:
+        """Whether it is to be closed. Not where it was to make room for a blink that was given up meanwhile."""
+        if stream.ended:
+            self._stopped()
+        return stream.ended or self._closing.is_set() or self._blinks.is_set()
 
     def _is_well(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
         """Whether this piece may be heard: not what comes from another microphone, or at another speed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from edge.keep import drafts
 from edge.keep.answers import Answers
@@ -30,6 +31,10 @@ class Conversing(Answers):
         With the one that it was to replace.
         """
         return {row["event_id"]: row["replaces"] for row in self._rows(drafts.TURNED_DOWN, event_id)}
+
+    def taken(self, event_ids: Iterable[str]) -> set[str]:
+        """Of these events, those that the inventory has, or is still to answer: it may be asked again, and mended."""
+        return {row["event_id"] for row in self._rows(drafts.TAKEN, json.dumps(list(event_ids)))}
 
     def reading(self, utterance_id: str) -> Reading | None:
         """What was read of an utterance when its verdict fell, without usage and opinions; None where nothing was."""

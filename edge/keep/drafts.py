@@ -91,6 +91,9 @@ TURNED_DOWN = f"""
 """  # noqa: S608 - the list is our own
 """Of an event and those it replaces one after the other, those that the inventory does not have."""
 
+TAKEN = f"SELECT event_id FROM outbox JOIN json_each(?) ON event_id = value WHERE NOT {_ABSENT}"  # noqa: S608 - as above
+"""Of these events, those that the inventory has, or is still to answer."""
+
 
 def draft_json(draft: Draft | None) -> str | None:
     """A draft as it is stored."""

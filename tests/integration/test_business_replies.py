@@ -184,6 +184,7 @@ def test_an_event_that_came_twice_is_no_news(
 
     async def record(operator: Shift) -> None:
         await operator.type(WHOLE)
+        await operator.hears("pallet 7 4 2, 12 units, dock B, bravo.")
         await operator.type("yes")
         await operator.type("how many waiting")
         await operator.hears("1 waiting.")

@@ -133,11 +133,18 @@ def test_however_it_ends_the_terminal_shows_its_first_screen_again(
         until(lambda: is_given_back(terminal), "the other screen was left open")
 
 
+HEEDING = ["env", "--default-signal=HUP"]
+"""The tests themselves may have been started by nohup(1), and what it started ignores the signal for ever."""
+
+NOHUP = ["env", "--ignore-signal=HUP"]
+"""As nohup(1), which would besides write into this directory."""
+
+
 @pytest.mark.parametrize("options", [[], ["--plain"], ["--json"]], ids=["live", "plain", "json"])
 def test_a_terminal_that_hangs_up_ends_it_as_a_stop_does(
     options: list[str], shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    with running(shelf, free_port(), tmp_path / "state", *options) as terminal:
+    with running(shelf, free_port(), tmp_path / "state", *options, started_by=HEEDING) as terminal:
         terminal.wait_for("not delivered")
         terminal.hang_up()
         assert terminal.process.wait(ENDED_IN_S) == 0
@@ -146,8 +153,7 @@ def test_a_terminal_that_hangs_up_ends_it_as_a_stop_does(
 def test_what_nohup_started_goes_on_without_its_terminal(
     shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    nohup = ["env", "--ignore-signal=HUP"]  # as nohup(1), which would besides write into this directory
-    with running(shelf, free_port(), tmp_path / "state", "--plain", started_by=nohup) as terminal:
+    with running(shelf, free_port(), tmp_path / "state", "--plain", started_by=NOHUP) as terminal:
         terminal.wait_for("not delivered")
         terminal.hang_up()
         output = Path(f"/proc/{terminal.process.pid}/fd/1")

@@ -1,5 +1,6 @@
 """A sentence that a pause cuts in two at any word is recorded as it was meant, or the operator is asked: whatever was
-held before it stays as it was, and silence never records half of a number."""
+held before it stays as it was, and silence never records half of a number. What is said again of an entry makes none
+without the field that it names."""
 
 from __future__ import annotations
 
@@ -45,8 +46,8 @@ class Recorder:
         self._said += 1
         self._take(Heard(f"u{self._said}", reading, decide(reading, Closing.PAUSE, RULES)))
 
-    def fall_silent(self) -> None:
-        for _ in range(4):
+    def fall_silent(self, times: int = 4) -> None:
+        for _ in range(times):
             self._take(Deadline())
 
     def _take(self, happening: Happening) -> None:
@@ -92,3 +93,21 @@ def test_no_half_of_a_sentence_is_recorded_as_a_whole(
         recorder.hear(" ".join(words[cut:]))
         recorder.fall_silent()
         assert all(entry in (meant, BEFORE) for entry in recorder.recorded), (words[:cut], words[cut:])
+
+
+SILENCE = ""
+AGAIN = ["seven four two", "six", "twelve", "pallet eight five two", "sixty", "blah blah", "yes", "no", SILENCE]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(AGAIN), min_size=3, max_size=8))
+def test_what_is_said_again_leaves_no_entry_without_a_field(said: list[str]) -> None:
+    recorder = Recorder()
+    recorder.hear(HELD)
+    for one in said:
+        if one is SILENCE:
+            recorder.fall_silent(1)
+        else:
+            recorder.hear(one)
+    recorder.fall_silent()
+    assert all(entry.keys() == BEFORE.keys() for entry in recorder.recorded)

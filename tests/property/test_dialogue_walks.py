@@ -1,5 +1,5 @@
 """Whatever happens in whatever order: the dialogue goes only where its table says, what is open has a deadline, left
-alone it comes to rest, and nothing is committed twice, or committed and dropped."""
+alone it comes to rest, nothing is committed twice, or committed and dropped, and no entry lacks what it must have."""
 
 from __future__ import annotations
 
@@ -29,17 +29,20 @@ from edge.agree.states import AGREEING, Event, leads
 from edge.agree.telling import Manner
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
-from edge.records import Closing, LastEntry, Receipt, ReceiptOutcome, Word
+from edge.records import Act, Closing, LastEntry, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
 FORM = Form.load(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
 RULES = Rules(FORM, Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue"))
 
+REQUIRED = {field.name for field in FORM.fields if field.required}
+
 SAID = [
     *("pallet five four three two bay a", "pallet five four three three bay d", "pallet five five five", "bay b", "d"),
     *("no bay d", "correction pallet five five one", "four seven", "one two", "damaged", "damaged damaged", "grumble"),
     *("no pallet five four three two bay d", "scratch that pallet five four three three bay d"),
+    *("five four three two", "three three", "[unk]", "never mind"),
     *("yes", "no", "cancel", "say again", "how many waiting", "last entry", "help", "pause", "resume", "louder"),
     *(
         "sign on ana",
@@ -106,6 +109,7 @@ class Walk:
                 self.became[draft.utterance_id] += 1
                 assert self.became[draft.utterance_id] == 1, "committed twice"
                 fields = order.verdict.fields
+                assert draft.act is Act.CANCEL or fields.keys() >= REQUIRED, "something is lacking"
                 self.take(Committed(LastEntry(f"e{sum(self.became.values())}", draft, fields)))
             case Drop(draft):
                 assert draft.utterance_id not in self.became

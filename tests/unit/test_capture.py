@@ -5,7 +5,7 @@ import queue
 import sys
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,7 @@ from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
 from edge.hear.routing import Routing
 from edge.hear.sound_server import Gone
 from edge.records import Frame
+from tests.waiting import until
 
 FINE = SimpleNamespace(input_overflow=False)
 OVERFLOW = SimpleNamespace(input_overflow=True)
@@ -278,6 +279,46 @@ def test_a_microphone_that_ends_meanwhile_has_not_blinked(portaudio: FakePortAud
         frames.close()
         assert blinked.result(timeout=30) is False
     assert anew == []
+
+
+def test_a_blink_that_was_given_up_is_not_made_later(portaudio: FakePortAudio, anew: list[bool]) -> None:
+    told: list[MicrophoneEvent] = []
+    streams: list[FakeStream] = []
+
+    def play(stream: FakeStream) -> None:
+        streams.append(stream)
+        stream.bring(np.full(320, 5))
+
+    portaudio.play, portaudio.again = play, [bringing(np.full(320, 7))]
+    worn = listening(None, 5, tell=told.append)
+    frames = worn.frames()
+    assert next(frames).pcm[0] == 5
+    assert not worn.blink(0), "the ear is busy with what it heard"
+    streams[0].bring(np.full(320, 6))
+    assert next(frames).pcm[0] == 6, "it goes on as if nobody had asked"
+    assert told == []
+    streams[0].finish()
+    assert next(frames).pcm[0] == 7
+    assert (anew, told[0].fault) == ([], Fault.UNPLUGGED), "whoever was told no may have opened a speaker since"
+
+
+def test_a_blink_that_is_wanted_while_the_microphone_is_opened_again_is_made(
+    portaudio: FakePortAudio, anew: list[bool]
+) -> None:
+    with ThreadPoolExecutor() as threads:
+        blinks: list[Future[bool]] = []
+
+        def wanted_meanwhile(_stream: FakeStream) -> None:
+            blinks.append(threads.submit(worn.blink, 30))
+            until(worn._blinks.is_set, "no blink is asked for")
+
+        portaudio.play = bringing_all(np.full(320, 5))
+        portaudio.again = [wanted_meanwhile, bringing(np.full(320, 7))]
+        worn = listening(None, 5)
+        frames = worn.frames()
+        assert [next(frames).pcm[0] for _ in range(2)] == [5, 7]
+        assert blinks[0].result(timeout=30)
+    assert anew == [True]
 
 
 def test_a_device_that_goes_during_a_blink_is_told_as_gone(portaudio: FakePortAudio, anew: list[bool]) -> None:

@@ -5,20 +5,24 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge import conversing
-from edge.agree.decide import Rules, decide
+from edge.agree.breaths import BREATH_S
+from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Answered, Heard, Link
+from edge.agree.drafting import REACTION_S
+from edge.agree.happenings import Answered, Deadline, Happening, Hardware, Heard, Link
 from edge.agree.orders import Earcon, Hush, Say, Sound
 from edge.agree.prompts import Prompt
 from edge.agree.telling import Manner
 from edge.assembly import take
 from edge.config import Endpoint
+from edge.conversation import answered
 from edge.conversing import Audible, Conversing, Stands
 from edge.deliver.events import recorded
 from edge.dictation import Dictation
@@ -26,7 +30,7 @@ from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
 from edge.listening import Listening
-from edge.records import Closing, OutboxRow, Outcome, Reading, Receipt, ReceiptOutcome, Word
+from edge.records import Acoustics, Closing, OutboxRow, Outcome, Reading, Receipt, ReceiptOutcome, Word
 from edge.told import Decided, Told
 from edge.understand.asking.context import AtHand
 from edge.understand.proposal import proposal
@@ -38,6 +42,10 @@ render = partial(recorded, site="north", device="dock-3")
 WHOLE = "pallet seven four two twelve units dock b"
 OTHER = "pallet nine one one five units dock a"
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
+
+
+PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.0, second_voice=0.0)
+"""How an operator sounds."""
 
 
 def read(text: str, rules: Rules) -> Reading:
@@ -72,12 +80,15 @@ class Bench:
         cut, self.cut = self.cut or self.noisy, False
         return cut
 
-    async def say(self, text: str, began: float | None = None) -> OutboxRow | None:
+    async def say(
+        self, text: str, began: float | None = None, ended: float | None = None, *, aloud: bool = False
+    ) -> OutboxRow | None:
         said = utterance(0)
         await self.desk(lambda journal: journal.begin(said))
         reading = read(text, self.rules)
-        verdict = decide(reading, Closing.PAUSE, self.rules)
-        return await self.conversing.happen(Heard(said.utterance_id, reading, verdict, began=began))
+        verdict, known = decide(reading, Closing.PAUSE, self.rules), Circumstances(PLAIN if aloud else None)
+        heard = Heard(said.utterance_id, reading, verdict, known=known, began=began, ended=ended)
+        return await self.conversing.happen(heard)
 
     @property
     def said(self) -> list[Prompt]:
@@ -132,6 +143,57 @@ def test_nobody_says_yes_to_what_he_has_not_heard(tmp_path: Path, rules: Rules) 
         assert bench.said == [Prompt.CONFIRM_FIELD, Prompt.READBACK]
         assert await bench.say("yes", began=asked) is None
         assert await bench.say("yes", began=time.perf_counter()) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        assert await bench.say("yes") is not None
+        before = time.perf_counter()
+        await bench.say("cancel", began=before)
+        assert await bench.say("cancel", began=before) is None
+        assert bench.said == [Prompt.READBACK, Prompt.CONFIRM_CANCEL]
+        assert await bench.say("cancel", began=time.perf_counter()) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_nobody_answers_aloud_as_soon_as_the_device_is_told_to_speak(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        before = time.perf_counter()
+        await bench.say(WHOLE)
+        assert await bench.say("yes", began=before + REACTION_S, aloud=True) is None
+        assert await bench.say("yes", began=time.perf_counter() + REACTION_S, aloud=True) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+@pytest.mark.parametrize("between", [Hardware("muted", healed=True), Deadline()])
+def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
+    tmp_path: Path, rules: Rules, between: Happening
+) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await bench.say("blah blah")
+        await bench.say("blah blah")
+        asked = time.perf_counter()
+        await bench.conversing.happen(between)
+        assert len(bench.said) == 4
+        assert await bench.say("yes", began=asked) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+@pytest.mark.parametrize(("pause_s", "told"), [(BREATH_S - 1, Prompt.CONFIRM_FIELD), (BREATH_S + 1, Prompt.READBACK)])
+def test_a_number_said_long_before_is_the_beginning_of_none(
+    tmp_path: Path, rules: Rules, pause_s: float, told: Prompt
+) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say("twenty", began=100, ended=109)
+        await bench.say("five units pallet seven four three dock c", began=109 + pause_s, ended=120)
+        assert bench.said == [Prompt.REPEAT, told]
 
     converse(tmp_path, rules, play, undo_s=60)
 
@@ -413,6 +475,53 @@ def test_what_was_cut_off_by_an_answer_is_not_said_again(tmp_path: Path, rules: 
         assert bench.said == [Prompt.READBACK]
 
     converse(tmp_path, rules, play)
+
+
+def settle(journal: Journal, event_id: str, *reasons: str) -> Answered:
+    receipt = Receipt(event_id, ReceiptOutcome.REFUSED if reasons else ReceiptOutcome.APPLIED, reasons)
+    journal.settle(event_id, receipt)
+    return answered(journal, receipt)
+
+
+async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:
+    """The inventory refuses it, is mended or restored, and asks for it again."""
+    await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+    await bench.say("how many waiting")
+    assert bench.said[-1] is Prompt.WAITING_REFUSED
+    await bench.desk(methodcaller("reopen", row.sequence))
+    await bench.desk(lambda journal: settle(journal, row.event_id))
+
+
+def test_a_correction_that_the_inventory_has_after_all_is_what_is_corrected_next(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        first = await agreed(bench, WHOLE)
+        await bench.desk(lambda journal: settle(journal, first.event_id))
+        second = await agreed(bench, "no fifteen units")
+        await turned_down_and_taken_after_all(bench, second)
+        await bench.say("how many waiting")
+        await bench.say("last entry")
+        assert bench.said[-2:] == [Prompt.WAITING_NONE, Prompt.LAST_ENTRY]
+        assert json.loads((await agreed(bench, "no sixteen units")).body)["data"]["amends"] == second.event_id
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_a_cancellation_that_the_inventory_has_after_all_leaves_nothing_to_cancel(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        first = await agreed(bench, WHOLE)
+        await bench.desk(lambda journal: settle(journal, first.event_id))
+        await turned_down_and_taken_after_all(bench, await agreed(bench, "cancel"))
+        await bench.say("cancel")
+        assert bench.said[-1] is Prompt.NOTHING_TO_CANCEL
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+async def agreed(bench: Bench, text: str) -> OutboxRow:
+    await bench.say(text)
+    row = await bench.say("yes")
+    assert row is not None
+    return row
 
 
 def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tmp_path: Path, rules: Rules) -> None:

@@ -17,10 +17,11 @@ from edge.forms.spoken import (
     exception,
     proves,
     read,
+    refuses,
     sentences,
     takes_back,
 )
-from edge.forms.spoken.commands import CANCEL, PHRASES, REFUSALS
+from edge.forms.spoken.commands import CANCEL, DELETIONS, PHRASES, REFUSALS
 from edge.forms.spoken.language import phrases
 from edge.forms.spoken.languages import language_named
 from edge.forms.spoken.openers import OPENERS
@@ -140,7 +141,7 @@ def test_a_label_whose_value_is_missing_is_asked_for_all_the_same(form: Form, ca
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str) -> None:
     language = language_named(code)
-    for phrase in phrases(REFUSALS[code]):
+    for phrase in phrases(f"{REFUSALS[code]}, {DELETIONS[code]}"):
         said = " ".join(phrase)
         assert command(words(said), language) == CANCEL, said
         assert takes_back(words(f"{said} 742"), language) or phrase in language.cues, said
@@ -149,15 +150,23 @@ def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
     taking_back = [listed for asked, listed in PHRASES[code].items() if asked.act in {Act.NO, Act.CANCEL}]
-    for phrase in phrases(", ".join([REFUSALS[code], *taking_back])):
+    for phrase in phrases(", ".join([REFUSALS[code], DELETIONS[code], *taking_back])):
         assert not set(phrase) <= OPENERS[code], phrase
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
     language = language_named(code)
-    refusals = {" ".join(phrase) for phrase in phrases(REFUSALS[code])}
-    assert refusals.isdisjoint(command_phrases(["ana"], language))
+    unexpected = {" ".join(phrase) for phrase in phrases(f"{REFUSALS[code]}, {DELETIONS[code]}")}
+    assert unexpected.isdisjoint(command_phrases(["ana"], language))
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
+    assert all(refuses(words(" ".join(one))) for one in phrases(REFUSALS[code]))
+    assert refuses(words("please never mind about that one"))
+    cancelling = ", ".join([DELETIONS[code], PHRASES[code][CANCEL]])
+    assert not any(refuses(words(" ".join(one))) for one in phrases(cancelling))
 
 
 @pytest.mark.parametrize("said", ["please do not record that", "do not record that one", "okay forget about that one"])

@@ -281,6 +281,27 @@ def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch
     assert [one.row.sequence for one in bench.decided if one.row] == [1]
 
 
+def test_to_begin_to_converse_waits_for_room_too(bench: Bench) -> None:
+    async def begin() -> None:
+        if not any(isinstance(one, CaptureStopped) for one in bench.told):
+            refuse()
+
+    with Desk(bench.directory) as desk:
+
+        def make_room(told: Told) -> None:
+            bench.told.append(told)
+            if isinstance(told, CaptureStopped):
+                asyncio.get_running_loop().call_soon(dictation.resume_capture)
+
+        bench.tell = make_room
+        dictation = bench.dictation(ScriptedInterpreter(), desk, converse=nobody_is_there)
+        dictation.unheard()
+        dictation.heard(begin)
+        asyncio.run(take(dictation, []))
+    assert dictation.converses
+    assert [type(one) for one in bench.told] == [CaptureStopped, CaptureResumed]
+
+
 def test_one_who_is_stopped_does_not_wait_for_room(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, unread: Callable[[], list[Utterance]]
 ) -> None:
@@ -380,6 +401,10 @@ def test_the_rest_of_a_number_that_a_pause_cut_is_no_number_of_its_own(
         words = [Word(text, at * 0.3, at * 0.3 + 0.3, 1.0) for at, text in enumerate(said.split())]
         return proposal("scripted", words, bench.rules.form, bench.rules.catalogue)
 
-    halves = heard("six hundred and"), heard("seventy two units dock a pallet seven four two")
-    bench.hear(ScriptedSource(UTTERANCE + "." * silence + UTTERANCE), reads=ScriptedInterpreter(*halves))
+    half, rest = heard("six hundred and"), heard("seventy two units dock a pallet seven four two")
+    bench.hear(ScriptedSource(UTTERANCE + "." * silence + UTTERANCE), reads=ScriptedInterpreter(half, rest))
     assert [one.verdict.outcome for one in bench.decided] == [Outcome.REPEAT, outcome]
+    bench.told.clear()
+    coughed = ScriptedInterpreter(half, heard("[unk]"), rest)
+    bench.hear(ScriptedSource(UTTERANCE + UTTERANCE + "." * silence + UTTERANCE, name="headset"), reads=coughed)
+    assert [one.verdict.outcome for one in bench.decided] == [Outcome.REPEAT, Outcome.IGNORE, outcome]

@@ -187,6 +187,10 @@ def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(j
     last = journal.last_entry()
     assert last is not None
     assert last.refused, "a dead letter is nothing that could be amended"
+    every = [row.event_id for row in (first, second, third)]
+    assert journal.taken(every) == {first.event_id}
+    journal.reopen(second.sequence, second.sequence)
+    assert journal.taken(every[1:]) == {second.event_id}, "the inventory is asked again"
 
 
 def test_a_cancelled_entry_is_no_last_entry(journal: Journal) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.agree.lookout import ANYHOW_S, BLINK_EVERY_S, SETTLES_S, Lookout
+from edge.agree.lookout import AGAIN_S, ANYHOW_S, BLINK_EVERY_S, SETTLES_S, Lookout
 
 NOTHING, CARD = frozenset[str](), frozenset({"card"})
 
@@ -49,3 +49,10 @@ def test_a_blink_that_could_not_be_made_is_made_later() -> None:
     lookout.is_worth_trying(CARD, 0)
     assert looked(lookout, CARD, SETTLES_S + 30) == [True], "somebody spoke all the time"
     assert lookout.is_worth_a_blink(SETTLES_S + 30)
+
+
+def test_while_a_blink_is_refused_it_is_tried_now_and_then_only() -> None:
+    lookout = Lookout(NOTHING)
+    tries = [second for second in range(60) if lookout.is_worth_trying(CARD, second)]
+    settled = int(SETTLES_S)
+    assert tries == [*range(settled), *range(settled, 60, int(AGAIN_S))]

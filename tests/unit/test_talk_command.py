@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge.cli.talk import commands
+from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from edge.typed import unspoken
 
@@ -56,6 +57,24 @@ def test_a_conversation_is_taken_up_again_in_its_directory(tmp_path: Path) -> No
     typed("pallet 742, 12 units, dock b", state=tmp_path)
     told = typed("yes", state=tmp_path).stdout
     assert "Before the interruption: pallet 7 4 2" in told
+    with Journal.inspect(tmp_path) as journal:
+        assert journal.unsettled() == 1
+
+
+def test_the_journal_of_another_device_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed("pallet 742, 12 units, dock b", "yes", state=tmp_path)
+    monkeypatch.setenv("DOCKVOICE_DEVICE", "another")
+    refused = CliRunner().invoke(commands, ["--state", str(tmp_path)], input="pallet 115, 9 units, dock a\nyes\n")
+    assert isinstance(refused.exception, Misconfigured)
+    assert "the settings name /sites/site/devices/another" in str(refused.exception)
+    with Journal.inspect(tmp_path) as journal:
+        assert (journal.counts().heard, journal.unsettled()) == (2, 1)
+
+
+def test_a_byte_that_is_no_text_is_no_end_of_it(tmp_path: Path) -> None:
+    asked = ["pallet 742, 12 units, dock b caf\xe9".encode("latin-1"), b"dock b", b"yes", b""]
+    told = CliRunner().invoke(commands, ["--state", str(tmp_path)], input=b"\n".join(asked))
+    assert told.exit_code == 0, told.exception
     with Journal.inspect(tmp_path) as journal:
         assert journal.unsettled() == 1
 

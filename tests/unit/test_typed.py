@@ -14,6 +14,7 @@ from edge.agree.states import Event
 from edge.assembly import Parts, dictation, form_named, take
 from edge.config import Settings
 from edge.dictation import Dictation
+from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import LANGUAGES
@@ -26,7 +27,7 @@ from edge.keep.dossier import Dossier
 from edge.keep.journal import Journal
 from edge.records import Act, Command, FieldValue, NotUnderstood, Outcome, Reading, Verdict
 from edge.told import Decided, Told
-from edge.typed import KEYBOARD, pressed, typed, unspoken
+from edge.typed import KEYBOARD, LONGEST_LINE_BYTES, pressed, typed, unspoken
 from tests.fakes import ScriptedInterpreter, ScriptedSource
 from tests.unit.test_dictation import Bench, nobody_is_there
 
@@ -137,6 +138,30 @@ def test_a_typed_sentence_is_recorded_as_typed_and_without_a_recording_of_anybod
         assert found.source == KEYBOARD
         assert dict(found.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
         assert list(journal.unread()) == []
+
+
+@pytest.mark.parametrize("broken", ["caf\udce9", "\ud83d"])
+def test_what_is_no_text_is_marked_and_the_rest_is_taken_as_it_is(bench: Bench, broken: str) -> None:
+    take_typed(bench, f"pallet 742, twelve units, dock b {broken}")
+    [decided] = bench.decided
+    assert decided.reading.words[-1].text == f"{broken[:-1]}\N{REPLACEMENT CHARACTER}"
+    assert (values(decided.reading)["pallet_id"], values(decided.reading)["quantity"]) == ("742", 12)
+
+
+def test_a_character_that_came_in_two_halves_is_whole() -> None:
+    assert unspoken("pallet-move", "\ud83d\ude9a \ufeff").typed == "\N{DELIVERY TRUCK} \ufeff"
+
+
+def test_a_line_that_nobody_would_say_is_refused_and_not_kept(bench: Bench) -> None:
+    fits = "ü" * (LONGEST_LINE_BYTES // 2)
+    type_and_go_down(bench, fits)
+    with pytest.raises(UnreadableInput) as refused:
+        type_and_go_down(bench, f"{fits}.")
+    assert str(refused.value) == (
+        "typed: found a line of 65537 bytes, allowed are 65536; nothing of it is kept: type it as sentences"
+    )
+    with Journal.inspect(bench.directory) as journal:
+        assert [utterance.typed for utterance in journal.unread()] == [fits]
 
 
 def test_a_typed_sentence_is_asked_about_like_a_spoken_one(bench: Bench) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language, Phrase, fold, phrase, phrases
+from edge.forms.spoken.languages import language_named
 from edge.forms.spoken.lexicon import tokens
 from edge.forms.spoken.values import ways
 from edge.records import Act, Command, FieldReading, Word
@@ -59,7 +60,7 @@ _ENGLISH = {
 _GERMAN = {
     YES: "ja, jawohl, richtig, stimmt, das stimmt, korrekt",
     NO: "nein, nee, falsch, das ist falsch",
-    CANCEL: "stornieren, abbrechen, löschen, verwerfen, vergiss das, rückgängig",
+    CANCEL: "stornieren, abbrechen, löschen, verwerfen, rückgängig",
     _device(Command.SAY_AGAIN): "noch einmal, nochmal, wiederholen, wiederhole",
     _device(Command.HOW_MANY_WAITING): "wie viele warten, wieviele warten",
     _device(Command.LAST_ENTRY): "letzter eintrag, der letzte eintrag",
@@ -134,17 +135,26 @@ PHRASES: Mapping[str, Mapping[Asked, str]] = {
 """By language, the ways to say each command, with a comma between any two. A name follows those to sign on."""
 
 REFUSALS: Mapping[str, str] = {
-    "en": "don't record, do not record, dont record, don't save, do not save, never mind, nevermind, forget, "
-    "forget it, ignore, ignore it, disregard, disregard it, delete, delete it, remove, remove it",
-    "de": "nicht buchen, nicht speichern, nicht erfassen, vergiss, vergiss es, vergessen, ignorieren, ignoriere, "
-    "lösche, entfernen, entferne",
-    "fr": "ne pas enregistrer, n'enregistrez pas, n'enregistre pas, oubliez, oublie, oublier, ignorez, ignore, "
-    "ignorer, supprimer, supprime",
-    "es": "no registrar, no registres, no registre, olvida, olvídalo, olvidar, ignora, ignorar, eliminar, elimina",
-    "it": "non registrare, dimentica, dimenticare, lascia perdere, ignora, ignorare, elimina, eliminare",
+    "en": "don't record, do not record, dont record, don't record that, do not record that, dont record that, "
+    "don't save, do not save, never mind, nevermind, forget, forget it, forget that, ignore, ignore it, ignore that, "
+    "disregard, disregard it, disregard that",
+    "de": "nicht buchen, nicht speichern, nicht erfassen, vergiss, vergiss es, vergiss das, vergessen, ignorieren, "
+    "ignoriere",
+    "fr": "ne pas enregistrer, n'enregistrez pas, n'enregistre pas, oubliez, oublie, oublier, ignorez, ignore, ignorer",
+    "es": "no registrar, no registres, no registre, olvida, olvídalo, olvidar, ignora, ignorar",
+    "it": "non registrare, dimentica, dimenticare, lascia perdere, ignora, ignorare",
 }
-"""More ways to take something back, by language. No recogniser is told to expect these: words that a grammar holds are
-heard in others, and all of them begin what no entry is made of anyway."""
+"""Ways to take back what is open and no more, by language: who is asked whether to cancel, and says so, means no."""
+
+DELETIONS: Mapping[str, str] = {
+    "en": "delete, delete it, remove, remove it",
+    "de": "lösche, entfernen, entferne",
+    "fr": "supprimer, supprime",
+    "es": "eliminar, elimina",
+    "it": "elimina, eliminare",
+}
+"""More ways to cancel, by language. No recogniser is told to expect these or the refusals: words that a grammar holds
+are heard in others, and all of them begin what no entry is made of anyway."""
 
 TWICE = 2
 """Said so often in one utterance, an exception needs no question."""
@@ -200,9 +210,15 @@ def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     What is a cue as well, "scratch that", announces what is meant instead. "Please" and the like may go before.
     """
     known = _known(language)
-    said = tuple(dropwhile(lambda word: word in language.links, _plain(words, language)))
-    begun = (said[:size] for size in range(1, len(said) + 1))
+    begun = _beginnings(words, language)
     return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
+
+
+def refuses(words: Sequence[Word]) -> bool:
+    """Does a cancellation begin with one of the `REFUSALS`, in whichever language: "never mind"?"""
+    return any(
+        one in phrases(listed) for code, listed in REFUSALS.items() for one in _beginnings(words, language_named(code))
+    )
 
 
 def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -254,7 +270,14 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
 @lru_cache
 def _known(language: Language) -> Mapping[Phrase, Asked]:
     known = {said: asked for asked, listed in PHRASES[language.code].items() for said in phrases(listed)}
-    return dict.fromkeys(phrases(REFUSALS[language.code]), CANCEL) | known
+    unexpected = phrases(f"{REFUSALS[language.code]}, {DELETIONS[language.code]}")
+    return dict.fromkeys(unexpected, CANCEL) | known
+
+
+def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
+    """What the words begin with, after "please" and the like: the first, the first two, and so on."""
+    said = tuple(dropwhile(lambda word: word in language.links, _plain(words, language)))
+    return (said[:size] for size in range(1, len(said) + 1))
 
 
 def _plain(words: Sequence[Word], language: Language) -> Phrase:
