@@ -65,12 +65,18 @@ class Asking(Turning):
 
     def _in_context(self, heard: Heard) -> Heard:
         """What was heard, judged by what was said before it too: a pause may have cut a number in two."""
-        if heard.began is not None and self._paused_at is not None and heard.began > self._paused_at + BREATH_S:
+        if self._is_later(heard):
             self._before = ()
         said = continued(self._before, heard.reading, self._rules)
         if said is heard.reading:
             return heard
         return replace(heard, reading=said, verdict=decide(said, heard.closing, self._rules, heard.known))
+
+    def _is_later(self, heard: Heard) -> bool:
+        """Whether it is another sentence: an answer never is, however long the question took."""
+        if self.state in QUESTIONS or heard.began is None or self._paused_at is None:
+            return False
+        return heard.began > self._paused_at + BREATH_S
 
     def _remember_said(self, heard: Heard) -> None:
         said = heard.reading

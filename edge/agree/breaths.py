@@ -32,8 +32,12 @@ def continued(before: Sequence[Word], said: Reading, rules: Rules) -> Reading:
 
 
 def starts_in_doubt(said: Reading, rules: Rules) -> bool:
-    """Does the number that it begins with belong to a field, and make no value of it: "eight five two twelve units"?"""
-    return any(said.fields[name].value is None for name in _counted_first(said, rules))
+    """Does the number that it begins with make no value of its field, "eight five two twelve units", or belong to none?
+
+    "Oh, dock A": a zero, maybe, of what was said before.
+    """
+    counted = _counted_first(said, rules)
+    return not counted or any(said.fields[name].value is None for name in counted)
 
 
 def _counted_first(said: Reading, rules: Rules) -> tuple[str, ...]:

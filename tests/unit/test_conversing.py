@@ -186,6 +186,15 @@ def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
     converse(tmp_path, rules, play, undo_s=60)
 
 
+def test_however_long_a_question_took_its_answer_may_be_the_rest_of_a_number(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say("pallet seven four two dock b twenty", began=100, ended=103)
+        await bench.say("four units", began=103 + BREATH_S + 1, ended=109)
+        assert bench.said[-1] is Prompt.CONFIRM_FIELD
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
 @pytest.mark.parametrize(("pause_s", "told"), [(BREATH_S - 1, Prompt.CONFIRM_FIELD), (BREATH_S + 1, Prompt.READBACK)])
 def test_a_number_said_long_before_is_the_beginning_of_none(
     tmp_path: Path, rules: Rules, pause_s: float, told: Prompt

@@ -15,7 +15,7 @@ OPENERS: Mapping[str, frozenset[str]] = {
     for code, listed in {
         "en": "yes yeah yep right alright all hello hi good morning next then also another new this here we we've "
         "we're i'm i'll am are let's let us see got a an first just full up there there's here's entry record put "
-        "load unload receive receiving store pick taking can could you oh ah hm hmm mm",
+        "load unload receive receiving store pick taking can could you ah hm hmm mm",
         "de": "ja jawohl gut alles klar hallo guten morgen nächste nächster nächstes als dann auch noch neue neues "
         "dies diese hier wir haben habe ich bin ein eine einmal erste erster erstes hm",
         "fr": "oui bonjour salut allez suivante suivant suite ensuite aussi autre nouvelle nouveau ce cette ici voici "
