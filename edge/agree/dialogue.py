@@ -113,6 +113,8 @@ class Dialogue(Asking):
         event = event_of(happening, self._rules)
         if not isinstance(happening, Heard):
             return event
+        if event is Event.UNCLEAR and self.state is State.HELD and self._counts_anew(happening):
+            return Event.CORRECTION
         if event is Event.NOISE:
             return Event.UNCLEAR if self._answers(happening) else event
         agrees = event is Event.YES or (event is Event.CANCEL and self._about() is About.CANCEL)

@@ -12,7 +12,7 @@ from edge.agree.happenings import Heard
 from edge.agree.orders import Drop, Note, Order, Park
 from edge.agree.questions import About, Question
 from edge.agree.telling import heeded
-from edge.forms.spoken import corrects
+from edge.forms.spoken import begins, corrects, without_cue
 from edge.records import Act, Confirmation, Draft, Outcome, Reason
 
 
@@ -40,6 +40,14 @@ class Turning(Amending):
         if not self._takes_back(heard) and other_identifier(draft.reading, said, self._rules):
             return self._ask_instead(heard)
         return self._instead(heard, corrected(draft, said.fields, heard.utterance_id))
+
+    def _counts_anew(self, heard: Heard) -> bool:
+        """Whether it corrects a held entry, though the "no" before it is doubtful: a bare "fifteen units" does so, too.
+
+        What begins with a label does not: "not dock C" sounds like it.
+        """
+        said, language = heard.reading, self._rules.language
+        return bool(said.fields) and said.act is Act.AMEND and bool(begins(without_cue(said.words, language), language))
 
     def _afresh(self, heard: Heard) -> list[Order]:
         """A whole sentence about another thing, which takes the open one back: that stays on record as taken back."""
