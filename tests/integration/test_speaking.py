@@ -240,6 +240,7 @@ def test_what_a_sound_server_puts_up_in_the_place_of_a_speaker_is_none(
 def is_read_back(agent: Agent, worn: Headset, clip: Path, listening: Earpiece) -> None:
     """The operator is told that he is heard; from then on what he says is held, read back, and committed."""
     until(lambda: "from now on" in agent.log, lambda: agent.log)
+    after(listening, 0)  # "Listening.": who speaks over it might be heard in part, and asked
     begins = len(listening.samples)
     worn.say(clip)
     assert agent.tells("verdict")["verdict"] == "hold"
