@@ -5,161 +5,33 @@ import queue
 import sys
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from edge.errors import AlreadyRunning, Unavailable
-from edge.hear import capture, microphone
+from edge.hear import capture
 from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphones
-from edge.hear.microphone import BLINK, Microphone
+from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
 from edge.hear.routing import Routing
 from edge.hear.sound_server import Gone
 from edge.records import Frame
-from tests.waiting import until
-
-FINE = SimpleNamespace(input_overflow=False)
-OVERFLOW = SimpleNamespace(input_overflow=True)
-
-
-class PortAudioError(Exception):
-    """As sounddevice's: the error code comes after the words."""
-
-
-@dataclass
-class FakePortAudio:
-    """sounddevice with one input device. `play` is what its thread does, here within `start`; once, unless said again.
-
-    Afterwards the device is gone, unless `again` says what it does the next times.
-    """
-
-    play: Callable[[FakeStream], None] = lambda _stream: None
-    rates: tuple[int, ...] = (16_000,)
-    channels: int = 1
-    again: list[Callable[[FakeStream], None]] = field(default_factory=list)
-    openings: int = 0
-    closed: bool = False
-    opened: dict[str, Any] = field(default_factory=dict)
-    PortAudioError = PortAudioError
-    default: Any = field(default_factory=lambda: SimpleNamespace(device=(1, 0)))
-
-    @property
-    def device(self) -> dict[str, Any]:
-        return {
-            "index": 1,
-            "name": "headset",
-            "max_input_channels": self.channels,
-            "default_samplerate": float(self.rates[0]),
-        }
-
-    def query_devices(self, device: str | int | None = None, kind: str | None = None) -> Any:
-        if kind is None:
-            return [{"index": 0, "name": "speakers", "max_input_channels": 0}, self.device]
-        if device not in (None, 1, "headset"):
-            raise ValueError(f"No input device matching {device!r}")
-        return self.device
-
-    def check_input_settings(self, _device: int, *, channels: int, dtype: str, samplerate: int) -> None:
-        if samplerate not in self.rates or (channels == 1 and self.channels > 1) or dtype != "int16":
-            raise PortAudioError("Invalid sample rate")
-
-    def RawInputStream(self, **options: Any) -> FakeStream:  # noqa: N802 - sounddevice's name
-        self.opened = options
-        return FakeStream(self, options["callback"], options["finished_callback"])
-
-
-@dataclass
-class FakeStream:
-    library: FakePortAudio
-    callback: Callable[[Any, int, Any, Any], None]
-    finish: Callable[[], None]
-
-    def start(self) -> None:
-        plays = [self.library.play, *self.library.again]
-        number, self.library.openings = self.library.openings, self.library.openings + 1
-        if number >= len(plays):
-            raise PortAudioError("Device unavailable")
-        plays[number](self)
-
-    def bring(self, sound: np.ndarray, status: Any = FINE) -> None:
-        self.callback(memoryview(sound.astype("<i2").tobytes()), len(sound), None, status)
-
-    def abort(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.library.closed = True
-
-
-@dataclass
-class FakeServer:
-    """A sound server that says what it was told to say, in order, and then nothing more."""
-
-    says: list[Routing | Gone] = field(default_factory=list)
-    moved: list[tuple[int, str]] = field(default_factory=list)
-    resumed: list[str] = field(default_factory=list)
-
-    def look(self, _now: float) -> Routing | Gone | None:
-        return self.says.pop(0) if self.says else None
-
-    def now(self) -> Routing | Gone | None:
-        return self.look(0)
-
-    def move(self, stream: int, source: str) -> None:
-        self.moved.append((stream, source))
-
-    def resume(self, source: str) -> None:
-        self.resumed.append(source)
-
-    def close(self) -> None:
-        pass
-
-
-class AfterTheFirstLook(FakeServer):
-    """One that is heard only when it is asked at once."""
-
-    def look(self, now: float) -> Routing | Gone | None:
-        return super().look(now) if now == 0 else None
-
-
-def listening(device: str | int | None, stall_s: float, **options: Any) -> Microphone:
-    """A microphone beside which no sound server runs."""
-    return Microphone(device, stall_s, **{"server": FakeServer(), **options})
-
-
-def bringing(*sounds: np.ndarray) -> Callable[[FakeStream], None]:
-    """What the thread of a device does that has these sounds to give, one callback each."""
-
-    def play(stream: FakeStream) -> None:
-        for sound in sounds:
-            stream.bring(sound)
-
-    return play
-
-
-def bringing_all(*sounds: np.ndarray) -> Callable[[FakeStream], None]:
-    """The same, and then the stream ends."""
-
-    def play(stream: FakeStream) -> None:
-        bringing(*sounds)(stream)
-        stream.finish()
-
-    return play
-
-
-@pytest.fixture
-def portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
-    fake = FakePortAudio()
-    monkeypatch.setattr(capture, "portaudio", lambda: fake)
-    monkeypatch.setattr(microphone, "REOPEN_EVERY_S", 0.01)
-    return fake
+from tests.sound_library import (
+    FINE,
+    OVERFLOW,
+    AfterTheFirstLook,
+    FakePortAudio,
+    FakeServer,
+    FakeStream,
+    PortAudioError,
+    bringing,
+    bringing_all,
+    listening,
+)
 
 
 def piece(number: int, *, arrived: float | None = None) -> Piece:
@@ -234,117 +106,6 @@ def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(porta
     frames = listening(None, 0.3, tell=told.append).frames()
     assert [next(frames).start for _ in range(3)] == [0, 640, 960]
     assert [(type(event), event.fault) for event in told] == [(Noticed, Fault.UNPLUGGED), (Over, Fault.UNPLUGGED)]
-
-
-@pytest.fixture
-def anew(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each time that PortAudio looked anew, whether no stream was open."""
-    looked: list[bool] = []
-
-    def look_anew() -> None:
-        looked.append(portaudio.closed)
-        portaudio.closed = False
-
-    monkeypatch.setattr(microphone, "look_anew", look_anew)
-    return looked
-
-
-def test_new_devices_are_looked_for_with_the_stream_closed_and_what_was_taken_is_heard(
-    portaudio: FakePortAudio, anew: list[bool]
-) -> None:
-    told: list[MicrophoneEvent] = []
-    portaudio.play, portaudio.again = bringing(*[np.full(320, 5)] * 3), [bringing(*[np.full(320, 6)] * 3)]
-    worn = listening(1, 30, tell=told.append)
-    frames = worn.frames()
-    first = next(frames)
-    with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.blink, 30)
-        heard = [first, *(next(frames) for _ in range(4))]
-        assert blinked.result()
-    assert [frame.pcm[0] for frame in heard] == [5, 5, 5, 6, 6]
-    assert heard[3].start - heard[2].end >= BLINK, "a word may be missing, and it shows"
-    assert (anew, told) == ([True], [])
-    worn.close()
-
-
-def test_a_microphone_that_ends_meanwhile_has_not_blinked(portaudio: FakePortAudio, anew: list[bool]) -> None:
-    portaudio.play = bringing(np.full(320, 5))
-    worn = listening(None, 30)
-    frames = worn.frames()
-    next(frames)
-    with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.blink, 30)
-        worn.close()
-        assert isinstance(frames, Generator)
-        frames.close()
-        assert blinked.result(timeout=30) is False
-    assert anew == []
-
-
-def test_a_blink_that_was_given_up_is_not_made_later(portaudio: FakePortAudio, anew: list[bool]) -> None:
-    told: list[MicrophoneEvent] = []
-    streams: list[FakeStream] = []
-
-    def play(stream: FakeStream) -> None:
-        streams.append(stream)
-        stream.bring(np.full(320, 5))
-
-    portaudio.play, portaudio.again = play, [bringing(np.full(320, 7))]
-    worn = listening(None, 5, tell=told.append)
-    frames = worn.frames()
-    assert next(frames).pcm[0] == 5
-    assert not worn.blink(0), "the ear is busy with what it heard"
-    streams[0].bring(np.full(320, 6))
-    assert next(frames).pcm[0] == 6, "it goes on as if nobody had asked"
-    assert told == []
-    streams[0].finish()
-    assert next(frames).pcm[0] == 7
-    assert (anew, told[0].fault) == ([], Fault.UNPLUGGED), "whoever was told no may have opened a speaker since"
-
-
-def test_a_blink_that_is_wanted_while_the_microphone_is_opened_again_is_made(
-    portaudio: FakePortAudio, anew: list[bool]
-) -> None:
-    with ThreadPoolExecutor() as threads:
-        blinks: list[Future[bool]] = []
-
-        def wanted_meanwhile(_stream: FakeStream) -> None:
-            blinks.append(threads.submit(worn.blink, 30))
-            until(worn._blinks.is_set, "no blink is asked for")
-
-        portaudio.play = bringing_all(np.full(320, 5))
-        portaudio.again = [wanted_meanwhile, bringing(np.full(320, 7))]
-        worn = listening(None, 5)
-        frames = worn.frames()
-        assert [next(frames).pcm[0] for _ in range(2)] == [5, 7]
-        assert blinks[0].result(timeout=30)
-    assert anew == [True]
-
-
-def test_a_device_that_goes_during_a_blink_is_told_as_gone(portaudio: FakePortAudio, anew: list[bool]) -> None:
-    told: list[MicrophoneEvent] = []
-    portaudio.play = bringing(np.full(320, 5))
-    worn = listening(None, 0.3, tell=told.append)
-    frames = worn.frames()
-    next(frames)
-    with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.blink, 30)
-        with pytest.raises(Unavailable, match="unplugged"):
-            next(frames)
-        assert blinked.result()
-    assert [(type(event), event.fault) for event in told] == [(Noticed, Fault.UNPLUGGED)]
-
-
-def test_a_number_is_the_same_device_after_a_blink(portaudio: FakePortAudio, anew: list[bool]) -> None:
-    portaudio.play, portaudio.again = bringing(np.full(320, 5)), [bringing(np.full(320, 6))]
-    worn = listening(1, 30)
-    frames = worn.frames()
-    next(frames)
-    with ThreadPoolExecutor() as threads:
-        blinked = threads.submit(worn.blink, 30)
-        assert next(frames).pcm[0] == 6
-        assert blinked.result()
-    assert worn._told == "microphone headset"
 
 
 def test_a_server_that_ended_is_told_as_such(portaudio: FakePortAudio) -> None:
