@@ -11,15 +11,15 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from edge.agent.app import AgentTold
+from edge.agent.delivery import LinkChanged
+from edge.agent.dialogue_driver import Stands
+from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.agent.headset import as_json as headset_line
 from edge.agree.orders import Note
-from edge.app import AgentTold
-from edge.conversing import Stands
-from edge.delivery import LinkChanged
 from edge.forms.form import Form
-from edge.headset import as_json as headset_line
-from edge.measure.scoring import Clip
 from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Outcome, Verdict
-from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
+from lab.scoring import Clip
 
 STYLES = {
     Outcome.ACCEPT: "green",

@@ -13,17 +13,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edge.agent.rereading import Compared, Side
 from edge.forms.form import Form
 from edge.keep.answers import Flagged, Spent
 from edge.keep.dossier import Dossier
 from edge.keep.rows import Counts, KeptEntry, KeptUtterance
-from edge.measure.reporting.comparing import Comparison, recorded
-from edge.measure.reporting.lines import Line
-from edge.measure.reporting.table import Table as Figures
-from edge.measure.scoring import Mark, Tally
 from edge.plural import many
 from edge.records import Act, FieldValue
-from edge.reread import Compared, Side
+from lab.report.comparing import Comparison, recorded
+from lab.report.comparing import Table as Figures
+from lab.report.lines import Line
+from lab.scoring import Mark, Tally
 
 ALARMING = (Mark.WRONG, Mark.INVENTED)
 """What must be 0."""

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.chain import CHAIN, PREVIOUS, Broken, Chain, Chained, PublicKey, Span, Wrong, parsed
 from edge.errors import UnreadableInput
+from edge.hash_chain import CHAIN, PREVIOUS, Broken, Chain, Chained, PublicKey, Span, Wrong, parsed
 
 if TYPE_CHECKING:
     from inventory.records import Progress

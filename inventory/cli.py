@@ -27,7 +27,7 @@ from inventory import audit
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
-    from edge.chain import PublicKey
+    from edge.hash_chain import PublicKey
     from inventory.records import Progress, Row
     from inventory.store import Store
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge.measure.reporting.lines import Conversation, HeardUtterance, Line, ReadField
-from edge.measure.scoring import Mark
 from edge.records import FieldValue, Outcome
+from lab.report.lines import Conversation, HeardUtterance, Line, ReadField
+from lab.scoring import Mark
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.agree.playing import Playing, Rank
+from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
-from edge.hear.ear import listen
+from edge.hear.echo import EchoSuppressed, OwnVoice
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.own_voice import NotOneself, OwnVoice
 from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment
+from edge.speak.mixer import Playing, Rank
 
 Sound = NDArray[np.int16]
 FRAME = 320
@@ -84,5 +84,5 @@ def heard(source: Leaking, *, guarded: bool = True, stop: Callable[[], None] | N
     """The utterances that the real ear cuts out."""
     detector = scorer(Vad())
     if guarded:
-        detector = NotOneself(detector, source.own, lambda: source.now, stop or source.stop)
+        detector = EchoSuppressed(detector, source.own, lambda: source.now, stop or source.stop)
     return [event.segment for event in listen(source, detector, Endpointing(Endpoint())) if isinstance(event, Closed)]

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from edge.config import Deliver
 from edge.config import Settle as SettleOn
-from edge.deliver.answers import Consequence, meaning
 from edge.deliver.events import Early
+from edge.deliver.reason_codes import Consequence, meaning
 from edge.deliver.relay import (
     MOST_REFUSALS,
     NEVER_ARRIVES,

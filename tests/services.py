@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from edge.config import ClientSettings
-from edge.understand.service.clients import Answer, Client
-from edge.understand.service.failures import Failure
+from edge.understand.remote.client import Answer, Client
+from edge.understand.remote.failures import Failure
 
 KEY = "sk-the-key-of-the-tests"
 AZURE = {"kind": "azure-openai", "url": "https://r.openai.azure.com"}

@@ -9,7 +9,7 @@ from edge.agree.breaths import astray
 from edge.agree.drafting import Drafting
 from edge.agree.happenings import Heard
 from edge.agree.orders import Note, Order, Say
-from edge.agree.prompts import Prompt
+from edge.agree.prompt import Prompt
 from edge.agree.questions import About, Question
 from edge.agree.states import State
 from edge.agree.telling import heeded

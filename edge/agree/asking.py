@@ -26,7 +26,7 @@ from edge.agree.decide import Circumstances, decide
 from edge.agree.drafting import MOST_TRIES
 from edge.agree.happenings import Heard
 from edge.agree.orders import Drop, Earcon, Note, Order, Sound
-from edge.agree.prompts import Prompt
+from edge.agree.prompt import Prompt
 from edge.agree.questions import About, Question, judged, marked, proof
 from edge.agree.states import QUESTIONS
 from edge.agree.telling import heeded

@@ -16,7 +16,7 @@ from edge.agree.asking import Asking
 from edge.agree.decide import Rules
 from edge.agree.happenings import Deadline, Happening, Heard, Started, event_of
 from edge.agree.orders import Drop, Earcon, Order, Say, Sound, StartTimer, StopTimer
-from edge.agree.prompts import Prompt
+from edge.agree.prompt import Prompt
 from edge.agree.questions import About, Question, judged
 from edge.agree.states import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.telling import Manner, heeded, repeated

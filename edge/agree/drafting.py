@@ -8,7 +8,7 @@ from edge.agree.answering import as_heard
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.happenings import Heard
 from edge.agree.orders import Commit, Drop, Earcon, Note, Order, Park, Say, Sound
-from edge.agree.prompts import Prompt
+from edge.agree.prompt import Prompt
 from edge.agree.questions import About, Question, judged, question, worded
 from edge.agree.states import QUESTIONS, State
 from edge.agree.telling import Manner, Telling, heeded

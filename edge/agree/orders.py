@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge.agree.prompts import Prompt
+from edge.agree.prompt import Prompt
 from edge.records import Command, Draft, FieldValue, Reading, Verdict
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edge.agree.happenings import Answered
 from edge.agree.orders import Earcon, Say, Sound
-from edge.agree.prompts import Prompt
+from edge.agree.prompt import Prompt
 from edge.records import Confirmation, Outcome, ReceiptOutcome, Verdict
 
 SOUNDS = {

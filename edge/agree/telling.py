@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from edge.agree.decide import Rules
 from edge.agree.happenings import Answered, Committed, Hardware, Heard, Link
 from edge.agree.orders import Adjust, Earcon, Hush, Note, Order, Park, Say, Sound
-from edge.agree.prompts import Prompt
+from edge.agree.prompt import Prompt
 from edge.agree.replies import turned_down
 from edge.agree.states import AGREEING, State
 from edge.records import Act, Because, Command, Draft, FieldValue, LastEntry, Outcome, Reason, Verdict

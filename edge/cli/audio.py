@@ -18,16 +18,16 @@ from rich.box import SIMPLE_HEAD
 from rich.live import Live
 from rich.table import Table
 
+from edge.agent.ear import listen
+from edge.agent.parts import Parts, assemble, reading
 from edge.agree.decide import decide
-from edge.assembly import Parts, assemble, reading
 from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
 from edge.cli.output import line
 from edge.config import Settings
 from edge.errors import Unavailable
 from edge.fitting import show
-from edge.hear.advice import advice
+from edge.hear.acoustics import advice
 from edge.hear.capture import Device, NotOpened, device_named, devices, unopened
-from edge.hear.ear import listen
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import MicrophoneEvent, Noticed

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from edge.chain import SIGNATURE
 from edge.cli.options import EXIT_CODES, AsJson, Config, State, settings
 from edge.cli.output import line
 from edge.errors import UnreadableInput
+from edge.hash_chain import SIGNATURE
 from edge.keep.audit import Report, verify
 from edge.keep.bundle import export
 from edge.keep.identity import DeviceKey

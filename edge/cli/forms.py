@@ -13,7 +13,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from edge.assembly import form_named
+from edge.agent.parts import form_named
 from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
 from edge.cli.output import line
 from edge.fitting import show
@@ -22,7 +22,7 @@ from edge.forms.form import Form, forms_in
 from edge.forms.spoken import LANGUAGES, read_transcript, sentences
 from edge.forms.spoken import check as check_sayable
 from edge.records import FieldReading
-from edge.understand.asking.tool import tool_definition
+from edge.understand.llm.tool import tool_definition
 
 NO_VALUE = "no value"
 

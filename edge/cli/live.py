@@ -6,15 +6,15 @@ import asyncio
 import sys
 from collections.abc import Iterator
 
-from edge.app import Agent, AgentTold
-from edge.assembly import Parts
+from edge.agent.app import Agent, AgentTold
+from edge.agent.parts import Parts
+from edge.agent.typed_input import pressed
 from edge.cli.screen import Aside, Screen, aside, screen
 from edge.cli.terminal import keys
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.ports import StoppableSource
 from edge.records import Command, Frame
-from edge.typed import pressed
 from edge.view.drawing import draw
 from edge.view.keyboard import Keyboard, Pressed, Sentence, Switch
 from edge.view.listing import Kept

@@ -21,7 +21,7 @@ from edge.cli.options import EXIT_CODES
 from edge.cli.output import line
 from edge.errors import DockvoiceError, closed_to_us
 
-_TOP = ("hearing", "talk", "evaluating", "truth", "doctor", "reread", "speak")
+_TOP = ("run", "talk", "doctor", "reread", "speak")
 """Modules whose commands stand at the top."""
 
 _GROUPS = ("queue", "audio", "audit", "forms", "models")
@@ -74,8 +74,13 @@ def _commands(asked: str) -> typer.Typer:
         for name in _TOP:
             app.add_typer(_commands_in(name))
     for name, load in groups.items():
-        app.add_typer(load(), name=name)
+        joined = load()
+        app.add_typer(joined, name=None if _is_one_command(joined) else name)
     return app
+
+
+def _is_one_command(joined: typer.Typer) -> bool:
+    return len(joined.registered_commands) == 1 and not joined.registered_groups and joined.registered_callback is None
 
 
 def _version(

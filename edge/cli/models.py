@@ -16,7 +16,7 @@ from edge.cli.options import EXIT_CODES, AsJson, Config, ModelName, Models, sett
 from edge.cli.output import line
 from edge.errors import Misconfigured
 from edge.fitting import show
-from edge.understand import models as weights
+from edge.understand.local import weights
 
 commands = typer.Typer(help="The weights of the on-device recognisers.", no_args_is_help=True)
 

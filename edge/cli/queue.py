@@ -14,11 +14,13 @@ from typing import Annotated
 import typer
 
 from edge import tables
-from edge.assembly import form_named, rules
+from edge.agent.clock import Clock
+from edge.agent.delivery import Reconciled, reconcile
+from edge.agent.parts import form_named, rules
+from edge.agent.review import Device, Person, accept, demand_not_said_again, stated
 from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, State, Wait, settings
 from edge.cli.output import line, log_warnings
 from edge.deliver.events import Topics
-from edge.delivery import Reconciled, reconcile
 from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.fitting import show
 from edge.forms.catalogue import Catalogue
@@ -26,8 +28,6 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.keep.owner import demand_owner
 from edge.plural import many
-from edge.reviewing import Device, Person, accept, demand_not_said_again, stated
-from edge.watch.clock import Clock
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
 

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from edge import tables
+from edge.agent.rereading import Compared, Expense, expense
+from edge.agent.rereading import reread as reread_all
 from edge.cli.options import EXIT_CODES, AsJson, Config, State, settings
 from edge.cli.output import line, log_warnings
 from edge.errors import UnreadableInput
 from edge.fitting import show
 from edge.keep.journal import Journal
 from edge.plural import many
-from edge.reread import Compared, Expense, expense
-from edge.reread import reread as reread_all
 
 commands = typer.Typer()
 

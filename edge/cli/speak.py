@@ -10,18 +10,18 @@ import numpy as np
 import soundfile
 import typer
 
-from edge.agree.earcons import Samples, earcon
-from edge.agree.loudspeaker import Loudspeaker
+from edge.agent.voice_output import phrases
 from edge.agree.orders import Earcon
-from edge.agree.phrases import Phrases
-from edge.agree.playing import Rank
 from edge.cli.options import EXIT_CODES, Config, settings
 from edge.cli.output import log_warnings
 from edge.config import Language, Settings, Speak
 from edge.errors import StorageFailed
 from edge.records import SAMPLE_RATE
-from edge.speaking import phrases
-from edge.understand.service.clients import Clients
+from edge.speak.earcons import Samples, earcon
+from edge.speak.loudspeaker import Loudspeaker
+from edge.speak.mixer import Rank
+from edge.speak.synthesis import Phrases
+from edge.understand.remote.client import Clients
 
 LAST_S = 0.2
 """What the sound card still holds when the last sample was handed to it."""

@@ -17,17 +17,17 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from edge.agent.dialogue_steps import Stepped, manner
+from edge.agent.parts import form_named, rules
+from edge.agent.talk import Talk
 from edge.agree.orders import Adjust, Hush, Say, Sound
-from edge.agree.phrasing import Phrasing
-from edge.assembly import form_named, rules
 from edge.cli.options import EXIT_CODES, Config, FormName, State, settings
-from edge.conversation import Stepped, manner
 from edge.deliver.events import Topics, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
 from edge.keep.owner import demand_owner
-from edge.talk import Talk
+from edge.speak.wording import Phrasing
 
 WAIT = "/wait"
 """Lets the time pass until the next deadline: silence, as it were."""

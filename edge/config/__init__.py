@@ -1,36 +1,53 @@
 """Settings: a TOML file, the environment and systemd credentials become one frozen value, or every fault at once.
 
-`settings` says what may be set, table by table (`hearing`, `understanding`, …), `layers` how the sources are laid over
-each other, `faults` how what is wrong is told, `places` where the shipped files and a broker are. The rooms import from
-here.
+`settings` says what may be set, with its tables in `sections` and `models`; `sources` how files, environment and
+credentials are laid over each other and how what is wrong is told; `places` where the shipped files and a broker are.
+The rooms import from here.
 """
 
-from edge.config.agreeing import Agree, PolicyName
-from edge.config.cloud import (
+from edge.config.models import (
     EU_REGIONS,
     GOOGLE_WIRE,
     ClientKind,
     ClientSettings,
+    Detail,
+    Engine,
     InterpreterKind,
     InterpreterSettings,
     KeyHeader,
-    TableName,
+    Mode,
+    Parser,
+    TranscriberKind,
+    TranscriberSettings,
+    Understand,
 )
-from edge.config.delivering import Deliver, Settle
-from edge.config.forms import Forms
-from edge.config.hearing import Endpoint, Hear, ListeningMode, Vad, VadKind
-from edge.config.keeping import Keep
-from edge.config.layers import Layered, load
-from edge.config.mqtt import Mqtt, MqttVersion
-from edge.config.naming import Name
 from edge.config.places import broker_address, shipped, state_place
-from edge.config.section import Section
+from edge.config.sections import (
+    Agree,
+    Deliver,
+    Endpoint,
+    Forms,
+    Hear,
+    Keep,
+    Language,
+    ListeningMode,
+    Mqtt,
+    MqttVersion,
+    Name,
+    PolicyName,
+    ReadBack,
+    Section,
+    Settle,
+    SoundDevice,
+    Speak,
+    TableName,
+    Vad,
+    VadKind,
+    VoiceKind,
+    Watch,
+)
 from edge.config.settings import Settings
-from edge.config.sound_device import SoundDevice
-from edge.config.speaking import Language, ReadBack, Speak, VoiceKind
-from edge.config.transcribing import Detail, Parser, TranscriberKind, TranscriberSettings
-from edge.config.understanding import Engine, Mode, Understand
-from edge.config.watching import Watch
+from edge.config.sources import Layered, load
 
 __all__ = [
     "EU_REGIONS",

@@ -13,19 +13,10 @@ from typing import ClassVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from edge.config.agreeing import Agree
-from edge.config.cloud import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings
-from edge.config.delivering import Deliver
-from edge.config.faults import Key
-from edge.config.forms import Forms
-from edge.config.hearing import Hear
-from edge.config.keeping import Keep
-from edge.config.layers import Layered
-from edge.config.naming import Name
+from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.places import shipped, state_place
-from edge.config.speaking import Speak
-from edge.config.understanding import Mode, Understand
-from edge.config.watching import Watch
+from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Speak, Watch
+from edge.config.sources import Key, Layered
 
 
 class Settings(Layered):

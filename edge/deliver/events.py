@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from jsonschema import Draft202012Validator
 
-from edge.chain import PublicKey
 from edge.deliver.strict import MalformedMessage, check, parsed, validator
 from edge.deliver.topics import Topics
+from edge.hash_chain import PublicKey
 from edge.records import Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
 
 __all__ = [

@@ -20,10 +20,25 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Mqtt, MqttVersion
-from edge.deliver.client import PACKET_TOO_LARGE, PROTOCOLS, Watched, Will, cut, of_type, packet_size, prepared
-from edge.deliver.connecting import REMEDIES, Version, Waits, check_host, explained, namesake, tls_context
-from edge.deliver.on_the_way import OnTheWay
-from edge.deliver.session_events import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from edge.deliver.commands import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from edge.deliver.inflight import OnTheWay
+from edge.deliver.mqtt_client import (
+    PACKET_TOO_LARGE,
+    PROTOCOLS,
+    REMEDIES,
+    Version,
+    Waits,
+    Watched,
+    Will,
+    check_host,
+    cut,
+    explained,
+    namesake,
+    of_type,
+    packet_size,
+    prepared,
+    tls_context,
+)
 
 __all__ = ["Acknowledged", "Connected", "Delivered", "Disconnected", "Session", "SessionEvent", "Will"]
 

@@ -18,8 +18,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge import config
-from edge.deliver.answers import ANSWERS, FAILURE, Consequence, Meaning, Silence, meaning
-from edge.deliver.catching_up import CatchingUp, Step
 from edge.deliver.commands import (
     Alarm,
     Command,
@@ -32,6 +30,8 @@ from edge.deliver.commands import (
     WantRows,
 )
 from edge.deliver.events import Early
+from edge.deliver.gap_recovery import CatchingUp, Step
+from edge.deliver.reason_codes import ANSWERS, FAILURE, Consequence, Meaning, Silence, meaning
 from edge.records import OutboxRow, Receipt
 
 __all__ = [

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from edge.errors import Unavailable
 from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
-from edge.hear.claim import microphone_claim, source_claim
+from edge.hear.device_lock import microphone_claim, source_claim
 from edge.hear.framing import FRAME_SAMPLES, Framing, floats
 from edge.hear.levels import level
 from edge.hear.microphone_health import Fault, MicrophoneEvent, MicrophoneHealth

@@ -1,4 +1,4 @@
-"""What is wrong with a microphone: faults named from what it brings, what it fails to bring, and where it is routed.
+"""Microphone health: dead, muted, stuck or gated, told from its samples alone. Pure.
 
 A pure machine. Sound, waits and routing go in; faults that began or ended come out. Levels are judged along the sound's
 own clock, the sample count, which runs with the wall clock while sound comes; waits are handed in.
@@ -12,8 +12,70 @@ from enum import StrEnum
 
 from edge.hear.levels import Level
 from edge.hear.routing import Routing
-from edge.hear.zeros import Zeros
 from edge.records import SAMPLE_RATE
+
+GATE_S = 0.1
+"""Zeros for so long are a gate's: in the quietest of sound they are single ones."""
+
+RETURNS = 3
+"""So often sound came back by itself, and the headset is known to have a gate."""
+
+OPEN_S = 30.0
+"""Sound for so long without a break is no speech: the room is heard, and the microphone has no gate."""
+
+
+class Zeros:
+    """How long nothing but zeros came, and how long that may be."""
+
+    def __init__(self, *, zeros_s: float, gated_s: float) -> None:
+        """`zeros_s`: for so long it is no fault; `gated_s`: nor for so long with one that is known to gate."""
+        self._zeros_s = zeros_s
+        self._gated_s = max(zeros_s, gated_s)
+        self._rate = SAMPLE_RATE
+        self._zeros = self._sound = self._returns = 0
+        self._explained = True
+
+    def opened(self, rate: int) -> None:
+        """A stream was opened. What it brings until it brings sound says nothing."""
+        self._rate = rate
+        self._zeros = self._sound = 0
+        self._explained = True
+
+    def explain(self) -> None:
+        """The zeros that come now, or next, have another cause: a mute, or another source."""
+        self._explained = True
+
+    def forget(self) -> None:
+        """Another headset may come."""
+        self._returns = 0
+
+    def take(self, piece: Level) -> None:
+        """Sound came."""
+        if not piece.peak:
+            self._zeros += piece.samples
+            return
+        if self._zeros >= GATE_S * self._rate:
+            self._returns += not self._explained
+            self._sound = 0
+        self._zeros, self._explained = 0, False
+        self._sound += piece.samples
+        if self._sound >= OPEN_S * self._rate:
+            self._returns = 0
+
+    @property
+    def gated(self) -> bool:
+        """Whether the headset is known to have a gate."""
+        return self._returns >= RETURNS
+
+    @property
+    def patience_s(self) -> float:
+        """How much longer than usual zeros may come from this headset."""
+        return self._gated_s - self._zeros_s if self.gated else 0.0
+
+    def too_long(self, *, muted: bool) -> bool:
+        """Whether they have come for longer than may be; a mute is no gate."""
+        return self._zeros >= (self._zeros_s + (0.0 if muted else self.patience_s)) * self._rate
+
 
 STUCK_S = 1.5
 """Callbacks come every 20 ms; a loaded machine holds them up for some tenths of a second."""

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from edge.chain import GENESIS, PublicKey, Signer, Wrong, sha256
 from edge.errors import StorageFailed
+from edge.hash_chain import GENESIS, PublicKey, Signer, Wrong, sha256
 from edge.keep.disk import refusals, sync_directory
 from edge.keep.rows import to_time
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge import chain
-from edge.chain import Broken, Chain, Span, Wrong
+from edge import hash_chain
+from edge.hash_chain import Broken, Chain, Span, Wrong
 from edge.keep.anchor import Anchor
 from edge.keep.disk import refusals
 from edge.keep.rows import Trailed
@@ -57,8 +57,8 @@ def verify(journal: JournalView, tell: Callable[[int], None] = lambda _: None) -
 
 
 def _reading_wrong(trailed: Trailed) -> Wrong | None:
-    tied = trailed.event.get(chain.READING)  # none, from before events were signed
-    return Wrong.READING_ALTERED if tied not in {None, chain.sha256(trailed.reading or "")} else None
+    tied = trailed.event.get(hash_chain.READING)  # none, from before events were signed
+    return Wrong.READING_ALTERED if tied not in {None, hash_chain.sha256(trailed.reading or "")} else None
 
 
 def _recording_wrong(trailed: Trailed, path: Path) -> Wrong | None:

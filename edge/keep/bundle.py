@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from edge import chain
+from edge import hash_chain
 from edge.errors import UnreadableInput
 from edge.keep.disk import refusals
 from edge.keep.rows import Trailed
@@ -85,7 +85,7 @@ def _write(journal: JournalView, trail: Iterable[Trailed], file: BinaryIO, tell:
         for key in journal.keys().values():
             bundle.writestr(f"keys/{key.keyid}.pub", key.raw)
         for trailed in trail:
-            if chain.SIGNATURE in trailed.event:
+            if hash_chain.SIGNATURE in trailed.event:
                 events += 1
                 silent += not _add(bundle, trailed, journal.directory)
             else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import uuid_utils
 
-from edge import chain
+from edge import hash_chain
 from edge.keep import committed, rows
 from edge.keep.conversing import Conversing
 from edge.keep.drafts import Parked, Turn, draft_json, recordings_json
@@ -97,7 +97,7 @@ class Committing(Conversing):
         self._demand_evidence(entry)
         minted = self._mint()
         reading = rows.reading_json(entry.reading)
-        event = chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
+        event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
         owed = OutboxRow(minted.event_id, minted.sequence, rows.to_json(event))
         self._enter(entry, event, owed)
         self._entry_log.append(committed.rows_of(self._db, owed.sequence))
@@ -128,7 +128,7 @@ class Committing(Conversing):
 
     def _mint(self) -> Minted:
         last = self._rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
-        sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, chain.GENESIS)
+        sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
         return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link)
 
     def _enter(self, entry: Entry, event: dict[str, Any], owed: OutboxRow) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from edge.chain import Signer
+from edge.hash_chain import Signer
 from edge.keep.anchor import Anchor
 from edge.keep.database import JOURNAL, writing
 from edge.keep.disk import refusals

@@ -10,8 +10,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from edge.chain import PublicKey
 from edge.errors import Misconfigured, UnreadableInput
+from edge.hash_chain import PublicKey
 from edge.keep.disk import refusals, sync_directory
 
 KEY = "device.key"

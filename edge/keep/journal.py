@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from edge.chain import PublicKey
 from edge.errors import StorageFailed
+from edge.hash_chain import PublicKey
 from edge.keep import evidence, forgetting, rows
 from edge.keep.answers import AnswersView
 from edge.keep.committing import Committing

@@ -1,6 +1,6 @@
 """What models said in reply, where they are asked to speak: the latest few, to be listened to.
 
-Nothing rests on them, and no operator hears them: what he hears is made from the entry (`agree/readback.py`).
+Nothing rests on them, and no operator hears them: what he hears is made from the entry (`speak/wording.py`).
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from edge import chain
-from edge.chain import Chained, PublicKey
+from edge import hash_chain
+from edge.hash_chain import Chained, PublicKey
 from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Receipt, Verdict
 
 Row = dict[str, Any]
@@ -155,10 +155,10 @@ def _reading(reading: Reading) -> Row:
 def audit_columns(event: Mapping[str, Any], key: PublicKey) -> Row:
     """The columns of `audit` besides its identity, from a sealed event and the key that checks its signature."""
     return {
-        "link": event[chain.CHAIN],
-        "previous": event[chain.PREVIOUS],
+        "link": event[hash_chain.CHAIN],
+        "previous": event[hash_chain.PREVIOUS],
         "public_key": key.raw.hex(),
-        "signature": event[chain.SIGNATURE],
+        "signature": event[hash_chain.SIGNATURE],
     }
 
 
@@ -199,7 +199,7 @@ def kept_entry(row: Row) -> KeptEntry:
 
 def trailed(row: Row) -> Trailed:
     """From a row of `audit` joined with the event's `body` and what its utterance's row says of the recording."""
-    return Trailed(event=chain.parsed(row["body"]), withheld=False, **row)
+    return Trailed(event=hash_chain.parsed(row["body"]), withheld=False, **row)
 
 
 def keys(found: Iterable[Row]) -> dict[str, PublicKey]:

@@ -5,7 +5,7 @@ utterances  what was heard, written before anything reads it; `outcome` is NULL 
             is spare, or was removed to make room
 entries     what operators meant: one row per accepted utterance, never changed. An entry that amends or cancels names
             the event that it replaces; `support` lists the further utterances that it rests on
-audit       the chain over the entries' events (see `edge/chain.py`), never changed
+audit       the chain over the entries' events (see `edge/hash_chain.py`), never changed
 outbox      each entry's event as published, and what became of it; owed until `settled_at`. Of a dead letter the
             `tombstone` is published in the place of its `body`
 conversation  its one row is the draft that is being agreed with the operator, and who is signed on

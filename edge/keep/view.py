@@ -12,8 +12,8 @@ from typing import Self
 
 from sqlite_utils import Database
 
-from edge.chain import PublicKey
 from edge.errors import StorageFailed, UnreadableInput
+from edge.hash_chain import PublicKey
 from edge.keep import dossier, evidence, rows
 from edge.keep.anchor import Anchor
 from edge.keep.database import CHECKED_AT_ONCE, JOURNAL

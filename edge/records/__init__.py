@@ -4,14 +4,43 @@ All are frozen values. Sound is 16 kHz mono 16-bit little-endian PCM throughout;
 counted from the first sample of the source, so that a recording and a microphone keep the same time.
 """
 
-from edge.records.delivery import Minted, OutboxRow, Receipt, ReceiptOutcome
-from edge.records.entry import Draft, Entry, LastEntry, Recording
-from edge.records.reading import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading
-from edge.records.sound import SAMPLE_BYTES, SAMPLE_RATE, Acoustics, Frame
-from edge.records.transcript import Hallucination, Transcript, Word
-from edge.records.usage import Usage
-from edge.records.utterance import Closing, Expectation, Segment, Utterance
-from edge.records.verdict import Because, Confirmation, Outcome, Reason, Verdict
+from edge.records.entry import (
+    Because,
+    Confirmation,
+    Draft,
+    Entry,
+    LastEntry,
+    Minted,
+    OutboxRow,
+    Outcome,
+    Reason,
+    Receipt,
+    ReceiptOutcome,
+    Recording,
+    Verdict,
+)
+from edge.records.reading import (
+    Act,
+    Command,
+    FieldReading,
+    FieldValue,
+    Hallucination,
+    NotUnderstood,
+    Reading,
+    Transcript,
+    Word,
+)
+from edge.records.sound import (
+    SAMPLE_BYTES,
+    SAMPLE_RATE,
+    Acoustics,
+    Closing,
+    Expectation,
+    Frame,
+    Segment,
+    Usage,
+    Utterance,
+)
 
 __all__ = [
     "SAMPLE_BYTES",

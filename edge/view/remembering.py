@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edge.agent.app import AgentTold
+from edge.agent.delivery import LinkChanged
+from edge.agent.dialogue_driver import Stands
+from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.agent.headset import MicrophoneFault, Muted
 from edge.agree.orders import Note, Park, Say
-from edge.agree.phrasing import Phrasing
 from edge.agree.states import State as Stage
-from edge.app import AgentTold
-from edge.conversing import Stands
-from edge.delivery import LinkChanged
-from edge.headset import MicrophoneFault, Muted
-from edge.told import CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.speak.wording import Phrasing
 from edge.view.listing import Kept
 
 LOG_LINES = 50

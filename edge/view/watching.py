@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edge.agent.dialogue_driver import Stands
+from edge.agent.events import Decided
+from edge.agent.typed_input import KEYBOARD
 from edge.agree.decide import Rules
 from edge.agree.orders import Park
-from edge.agree.phrasing import Phrasing
 from edge.agree.questions import judged
 from edge.agree.states import QUESTIONS
 from edge.agree.states import State as Stage
 from edge.config import ListeningMode, Settings
-from edge.conversing import Stands
 from edge.records import Outcome
-from edge.told import Decided
-from edge.typed import KEYBOARD
+from edge.speak.wording import Phrasing
 from edge.view.listing import field_rows, queue
 from edge.view.meter import NO_SOUND, Sounding
 from edge.view.picture import (

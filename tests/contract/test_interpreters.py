@@ -26,14 +26,14 @@ from edge.errors import Misconfigured
 from edge.forms.form import Form
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldReading, NotUnderstood, Reading, Segment, Utterance, Word
-from edge.understand.configured import Surroundings
-from edge.understand.configured import interpreter as configured
-from edge.understand.models import located, named
-from edge.understand.moonshine_interpreter import MoonshineInterpreter
-from edge.understand.pocketsphinx_interpreter import PocketsphinxInterpreter
-from edge.understand.service.clients import Clients
-from edge.understand.service.failures import Fault, Garbled
-from edge.understand.vosk_interpreter import VoskInterpreter
+from edge.understand.factory import Surroundings
+from edge.understand.factory import interpreter as configured
+from edge.understand.local.moonshine import MoonshineInterpreter
+from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
+from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.local.weights import located, named
+from edge.understand.remote.client import Clients
+from edge.understand.remote.failures import Fault, Garbled
 from tests.shipped import catalogue, form
 from tests.standin import KEY, RunningStandin
 

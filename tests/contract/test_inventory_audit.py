@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, delete, update
 
-from edge import chain
-from edge.chain import Broken, PublicKey, Span, Wrong
+from edge import hash_chain
 from edge.deliver.events import Topics, withheld
+from edge.hash_chain import Broken, PublicKey, Span, Wrong
 from edge.keep.identity import DeviceKey
 from inventory import audit
 from inventory.forms import Forms, load_forms
@@ -48,12 +48,12 @@ def sealed(said: list[dict[str, Any]], signer: DeviceKey | None = KEY) -> list[d
     """As a device chains and signs them; without a signer, as the first version did."""
     made: list[dict[str, Any]] = []
     for event in said:
-        previous = made[-1][chain.CHAIN] if made else chain.GENESIS
+        previous = made[-1][hash_chain.CHAIN] if made else hash_chain.GENESIS
         audio = event["data"]["utterance"]["audio_sha256"]
         if signer is None:
-            made.append({**event, chain.CHAIN: chain.link(previous, event, audio)})
+            made.append({**event, hash_chain.CHAIN: hash_chain.link(previous, event, audio)})
         else:
-            made.append(chain.sealed(event, previous, audio, "{}", signer))
+            made.append(hash_chain.sealed(event, previous, audio, "{}", signer))
     return made
 
 

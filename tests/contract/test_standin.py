@@ -23,8 +23,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from edge.config import Settings, load
 from edge.forms.form import forms_in
-from edge.standin.behaviour import Lie
-from edge.understand.asking.tool import not_understood_tool, tool_definition
+from edge.understand.llm.tool import not_understood_tool, tool_definition
+from lab.standin.behaviour import Lie
 from tests.standin import FORBIDDEN, KEY, RunningStandin
 
 DEMO = Path(__file__).parent.parent / "data" / "speech" / "demo"

@@ -19,10 +19,10 @@ import soundfile
 from edge.config import Settings, load
 from edge.ports import Transcriber
 from edge.records import SAMPLE_RATE, Closing, Hallucination, Segment, Transcript, Utterance
-from edge.understand.service.clients import Clients
-from edge.understand.service.failures import Barred, Failure, Garbled, OurFault, TryLater
-from edge.understand.transcribers.configured import transcriber
-from edge.understand.transcribers.transcribed import TranscriptReader
+from edge.understand.factory import transcriber
+from edge.understand.remote.client import Clients
+from edge.understand.remote.failures import Barred, Failure, Garbled, OurFault, TryLater
+from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.shipped import catalogue, form
 from tests.standin import FORBIDDEN, KEY, RunningStandin
 

@@ -10,16 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.agree.voices.azure_voice import AzureVoice
-from edge.agree.voices.connection import Connection
-from edge.agree.voices.elevenlabs_voice import ElevenLabsVoice
-from edge.agree.voices.espeak import EspeakVoice
-from edge.agree.voices.openai_voice import OpenAiVoice
 from edge.config import Settings, load
 from edge.errors import Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_RATE
-from edge.understand.service.clients import Clients
+from edge.speak.cloud_voices import AzureVoice, Connection, ElevenLabsVoice, OpenAiVoice
+from edge.speak.espeak import EspeakVoice
+from edge.understand.remote.client import Clients
 from tests.standin import KEY, RunningStandin
 
 TEXT = "Pallet 7 4 2, 12 units, dock B & dock C."

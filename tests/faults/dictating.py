@@ -15,17 +15,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.app import Agent
-from edge.assembly import Parts, form_named, rules
+from edge.agent.app import Agent
+from edge.agent.parts import Parts, form_named, rules
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.records import FieldValue, Reading
-from edge.understand.configured import Surroundings
-from edge.understand.panel.seating import panel
-from edge.understand.service.clients import Clients
+from edge.understand.factory import Surroundings, panel
+from edge.understand.remote.client import Clients
 from tests.fakes import ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
 

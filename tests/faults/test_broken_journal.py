@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from edge.app import Agent
-from edge.assembly import Parts
+from edge.agent.app import Agent
+from edge.agent.parts import Parts
 from edge.config import Settings, Speak
 from edge.errors import StorageFailed
 from edge.forms.catalogue import Catalogue

@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from edge.app import Agent
-from edge.assembly import Parts
+from edge.agent.app import Agent
+from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
+from edge.agent.parts import Parts
 from edge.config import Keep, Settings, Speak
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
@@ -26,7 +27,6 @@ from edge.keep.disk import DiskFull, free_bytes
 from edge.keep.journal import Journal
 from edge.keep.reserve import RESERVE
 from edge.records import Frame, OutboxRow, Outcome
-from edge.told import CaptureResumed, CaptureStopped, Decided, Told
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance
 from tests.small_disk import Ballast, live_on_small_disk
@@ -192,10 +192,10 @@ class Operator:
 class Witness:
     """All that an agent told."""
 
-    told: list[Told] = field(default_factory=list)
+    told: list[DictationEvent] = field(default_factory=list)
 
     def hear(self, told: object) -> None:
-        self.told.append(cast("Told", told))
+        self.told.append(cast("DictationEvent", told))
 
     def count(self, kind: type) -> int:
         return sum(isinstance(one, kind) for one in self.told)

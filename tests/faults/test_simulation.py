@@ -14,7 +14,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from edge.deliver.answers import FAILURE
+from edge.deliver.reason_codes import FAILURE
 from edge.deliver.relay import Command, Publish, Relay
 from edge.keep.disk import DiskFull
 from edge.records import OutboxRow

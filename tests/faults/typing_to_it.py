@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
-from edge.app import Agent
-from edge.assembly import Parts, form_named
+from edge.agent.app import Agent
+from edge.agent.parts import Parts, form_named
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.keep.desk import Desk

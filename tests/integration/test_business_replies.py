@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.agent.app import Agent, AgentTold
+from edge.agent.dialogue_driver import Stands
+from edge.agent.parts import Parts, form_named
 from edge.agree.orders import Earcon, Say, Sound
-from edge.agree.phrasing import Phrasing
-from edge.app import Agent, AgentTold
-from edge.assembly import Parts, form_named
 from edge.config import Mqtt, Settings
-from edge.conversing import Stands
 from edge.deliver.events import MEDIA_TYPE, Topics
 from edge.deliver.mqtt import Session
 from edge.forms.catalogue import Catalogue
@@ -27,6 +26,7 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.ports import StoppableSource
 from edge.records import Frame, ReceiptOutcome
+from edge.speak.wording import Phrasing
 from tests.fakes import ScriptedInterpreter
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto

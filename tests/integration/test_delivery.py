@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, Settle
 from edge.deliver.events import Topics, encode, receipt, recorded
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
-from edge.delivery import Delivery
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.records import OutboxRow, Receipt, ReceiptOutcome

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.measure.reporting.lines import read_lines
+from lab.report.lines import read_lines
 from tests.command import dockvoice
 
 CLIPS = 3

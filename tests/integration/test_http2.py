@@ -13,8 +13,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from edge.config import ClientSettings
-from edge.understand.service.answer import Answer
-from edge.understand.service.clients import Client
+from edge.understand.remote.client import Client
+from edge.understand.remote.http import Answer
 from tests.certificates import HERE, Authority
 
 WITHIN_S = 30.0

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.agent.app import Agent, AgentTold
+from edge.agent.dialogue_driver import Stands
+from edge.agent.parts import Parts
 from edge.agree.states import State
-from edge.app import Agent, AgentTold
-from edge.assembly import Parts
 from edge.config import Mode, Settings
-from edge.conversing import Stands
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.hear.recording import Recording
@@ -22,8 +22,7 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.ports import Attention, Interpreter, Source
 from edge.records import FieldValue, Frame, Reading, Utterance
-from edge.understand.panel.membership import Member, Terms
-from edge.understand.panel.panel import Panel
+from edge.understand.panel.panel import Member, MemberTerms, Panel
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
 
@@ -87,7 +86,7 @@ def test_an_entry_that_a_late_answer_contradicts_is_flagged(
     tmp_path: Path, form: Form, catalogue: Catalogue, *, conversation: bool
 ) -> None:
     model, device = Slow(), ScriptedInterpreter(reading(WHOLE))
-    panel = Panel(device, [Member(model)], None, Terms(Mode.CLOUD_FIRST, 0.1, None, 0.5), form)
+    panel = Panel(device, [Member(model)], None, MemberTerms(Mode.CLOUD_FIRST, 0.1, None, 0.5), form)
     told = {"speak": {"enabled": False}, "agree": {"conversation": conversation, "undo_s": 2}}
     settings = Settings.model_validate({"state_directory": tmp_path, **told})
 

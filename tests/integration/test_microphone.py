@@ -22,7 +22,7 @@ import json, sys
 from edge.config import Endpoint, Vad
 from edge.errors import Unavailable
 from edge.hear.microphone import Microphone
-from edge.hear.ear import listen
+from edge.agent.ear import listen
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import scorer
 

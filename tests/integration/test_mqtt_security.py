@@ -23,10 +23,10 @@ from uuid import uuid4
 
 import pytest
 
+from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, Settle
 from edge.deliver.events import recorded
 from edge.deliver.mqtt import Session
-from edge.delivery import Delivery
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from tests.certificates import HERE, Authority

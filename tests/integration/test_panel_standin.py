@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from bench.fabrication import Count, counted
-from edge.checks import checks
+from edge.agent.doctor import checks
+from edge.agent.doctor_findings import Finding, Level, examine
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
-from edge.measure.scoring import Clip, read_manifest
-from edge.understand.asking.prompt import LONGEST
-from edge.watch.doctor import Finding, Level, examine
+from edge.understand.llm.prompt import LONGEST
+from lab.bench.fabrication import Count, counted
+from lab.scoring import Clip, read_manifest
 from tests.command import dockvoice
 from tests.standin import KEY, RunningStandin
 

@@ -17,8 +17,8 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import forms_in
 from edge.ports import Interpreter
 from edge.records import Closing, Reading, Segment, Utterance
-from edge.understand.models import located, named
-from edge.understand.on_device import interpreter
+from edge.understand.local.factory import interpreter
+from edge.understand.local.weights import located, named
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
 CORRECTED = "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac"
@@ -77,7 +77,7 @@ from tests.integration.test_recognisers import heard
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import forms_in
-from edge.understand.on_device import interpreter
+from edge.understand.local.factory import interpreter
 settings = load(Settings, None)
 form = forms_in(settings.forms_directory)["pallet-move"]
 reader = interpreter(settings, form, Catalogue.load(settings.catalogue_directory))

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.agent.delivery import Reconciled, reconcile
 from edge.config import Deliver, Mqtt, Settings, Settle
 from edge.deliver.events import recorded
-from edge.delivery import Reconciled, reconcile
 from edge.errors import Misconfigured
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.hear.recording import Recording
-from edge.measure.scoring import read_manifest
+from lab.scoring import read_manifest
 from tests.command import DOCKVOICE, dockvoice
 from tests.pulseaudio import DEVICE, Headset, headset
 

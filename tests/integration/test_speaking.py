@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.agree.earcons import earcon
+from edge.agent.parts import assemble
 from edge.agree.orders import Earcon
-from edge.agree.outlet import DUMMY
-from edge.assembly import assemble
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
+from edge.speak.earcons import earcon
+from edge.speak.outlet import DUMMY
 from tests.command import DOCKVOICE, answer, dockvoice
 from tests.earpiece import DEVICE, Earpiece, declare, earpiece, plug_in
 from tests.pulseaudio import DEVICE as MICROPHONE
@@ -40,14 +40,14 @@ ENTRIES: list[dict[str, FieldValue]] = [
 SPEAK = """
 import asyncio, json, sys
 from pathlib import Path
-from edge.agree.loudspeaker import Loudspeaker
+from edge.speak.loudspeaker import Loudspeaker
 from edge.agree.orders import Earcon, Say, Sound
-from edge.agree.phrasing import Phrasing
-from edge.agree.prompts import Prompt
-from edge.agree.speak import Speaker
+from edge.speak.wording import Phrasing
+from edge.agree.prompt import Prompt
+from edge.speak.synthesis import Speaker
 from edge.config import Speak, shipped
 from edge.forms.form import forms_in
-from edge.speaking import phrases
+from edge.agent.voice_output import phrases
 
 def say(**said):
     print(json.dumps(said), flush=True)

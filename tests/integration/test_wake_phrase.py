@@ -7,12 +7,12 @@ import asyncio
 import numpy as np
 import pytest
 
-from edge.agree.voices.espeak import EspeakVoice
-from edge.assembly import wake
+from edge.agent.parts import wake
 from edge.config import Hear, ListeningMode, Settings
 from edge.errors import Misconfigured
 from edge.records import SAMPLE_RATE, Closing, Segment
-from edge.understand.models import located, named
+from edge.speak.espeak import EspeakVoice
+from edge.understand.local.weights import located, named
 
 PHRASE = "hello warehouse"
 

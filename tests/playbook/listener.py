@@ -15,9 +15,9 @@ import numpy as np
 import vosk
 from numpy.typing import NDArray
 
-from edge.agree.earcons import SCORES, earcon
 from edge.agree.orders import Earcon
 from edge.records import SAMPLE_RATE
+from edge.speak.earcons import SCORES, earcon
 from tests.earpiece import Earpiece
 from tests.speakers import english
 

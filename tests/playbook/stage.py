@@ -7,22 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge.agent.dialogue_steps import Stepped
+from edge.agent.talk import Talk
 from edge.agree.decide import Rules
 from edge.agree.happenings import Hardware, Link, Speaking
 from edge.agree.orders import Adjust, Hush, Say, Sound
-from edge.agree.phrasing import Phrasing
 from edge.agree.states import AGREEING, State
 from edge.agree.telling import Manner
-from edge.conversation import Stepped
 from edge.deliver.events import check_event, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, NotUnderstood, Outcome, Reading, Receipt, ReceiptOutcome, Transcript, Word
-from edge.talk import Talk
+from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
-from edge.understand.transcribers.transcribed import TranscriptReader
+from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.playbook.script import DOES, Line
 
 HERE = Path(__file__).parent

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from edge.agent.talk import Talk
 from edge.agree.decide import Rules
 from edge.agree.states import State
 from edge.agree.telling import Manner
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.records import Act
-from edge.talk import Talk
 from tests.playbook.script import DOES, lines
 from tests.playbook.stage import Stage
 

@@ -17,9 +17,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.hear.capture import Stream
-from edge.hear.ear import listen
 from edge.hear.endpointing import Closed, Continued, EarEvent, Endpointing, Opened
 from edge.hear.microphone import Microphone
 from edge.hear.recording import Recording

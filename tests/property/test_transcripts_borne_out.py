@@ -14,10 +14,8 @@ from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.spoken import vocabulary
 from edge.records import FieldReading, Reading
-from edge.understand.transcribers.hallucinations import hallucination
-from edge.understand.transcribers.labels import relabelled
-from edge.understand.transcribers.support import borne_out
-from edge.understand.transcribers.transcribed import bare
+from edge.understand.stt.hallucinations import hallucination
+from edge.understand.stt.transcript_reader import bare, borne_out, relabelled
 from tests.shipped import form
 
 SAID = (

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeVar, cast
 
+from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
 from edge.deliver.mqtt import Session
 from edge.deliver.relay import Relay
-from edge.delivery import Delivery
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal

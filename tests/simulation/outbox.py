@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 
-from edge.chain import PublicKey
 from edge.deliver.events import recorded
+from edge.hash_chain import PublicKey
 from edge.keep.disk import DiskFull
 from edge.keep.identity import DeviceKey
 from edge.keep.journal import Journal

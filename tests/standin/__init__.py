@@ -109,7 +109,7 @@ class RunningStandin:
         return self._control.post(self.url + path, json=body, headers=headers).raise_for_status().json()
 
     def behave(self, **order: Any) -> None:
-        """Give it one order; the words are the fields of `edge.standin.behaviour.Behaviour`."""
+        """Give it one order; the words are the fields of `lab.standin.behaviour.Behaviour`."""
         self._tell("behave", order)
 
     def serve(self, *models: str) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.accuracy import PAGE, PLACE, TABLE, replaced
-from edge.measure.reporting import figures
-from edge.measure.scoring import Mark
+from lab.bench.accuracy import PAGE, PLACE, TABLE, replaced
+from lab.report import figures
+from lab.scoring import Mark
 from tests.details import heard, line
 
 PLACES = """# Page
@@ -28,7 +28,7 @@ FOUND = "3 sounds.\n\n### First\n\n| a |\n\n### Second\n\n| b |\n\n### Third\n\n
 
 
 def put(repository: Path, found: Path, page: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench.accuracy", str(found), "--page", str(page), *more]
+    command = [sys.executable, "-m", "lab.bench.accuracy", str(found), "--page", str(page), *more]
     return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
 
 

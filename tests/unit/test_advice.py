@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soxr
 
+from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
-from edge.hear.advice import advice
-from edge.hear.ear import listen
+from edge.hear.acoustics import advice
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.recording import Recording
 from edge.hear.vad import scorer

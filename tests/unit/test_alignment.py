@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.measure.reporting.alignment import aligned, confusions
+from lab.report.measures import aligned, confusions
 
 
 @pytest.mark.parametrize(

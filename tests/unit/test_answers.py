@@ -12,9 +12,9 @@ import pytest
 
 from edge.config import ClientSettings, InterpreterSettings
 from edge.records import SAMPLE_RATE, Reading
-from edge.understand.asking.model_reader import ModelReader
-from edge.understand.service.clients import Client
-from edge.understand.service.failures import Garbled
+from edge.understand.llm.interpreter import ModelReader
+from edge.understand.remote.client import Client
+from edge.understand.remote.failures import Garbled
 from edge.understand.service.strict_json import NotStrict, strict
 from tests.shipped import catalogue, form
 

@@ -13,12 +13,11 @@ import pytest
 from edge.config import ClientSettings, InterpreterSettings, Settings, Understand, load
 from edge.errors import Misconfigured
 from edge.records import SAMPLE_RATE, Act, Closing, NotUnderstood, Reading, Segment, Utterance
-from edge.understand.asking.audio_llm import AudioLlm
-from edge.understand.asking.context import Context
-from edge.understand.asking.model_reader import ModelReader
-from edge.understand.configured import Surroundings, interpreter
-from edge.understand.service.clients import Client, Clients
-from edge.understand.service.failures import Garbled, TryLater
+from edge.understand.factory import Surroundings, interpreter
+from edge.understand.llm.interpreter import AudioLlm, ModelReader
+from edge.understand.llm.prompt import Context
+from edge.understand.remote.client import Client, Clients
+from edge.understand.remote.failures import Garbled, TryLater
 from tests.shipped import catalogue, form
 
 Answering = Callable[[int, dict[str, Any]], httpx.Response]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge import chain
-from edge.chain import Broken, Span, Wrong
+from edge import hash_chain
 from edge.errors import StorageFailed
+from edge.hash_chain import Broken, Span, Wrong
 from edge.keep import audit
 from edge.keep.identity import KEY, DeviceKey
 from edge.keep.journal import Journal
@@ -71,13 +71,13 @@ def resigned(journal: Journal) -> None:
     stranger = DeviceKey.of(journal.directory / "evidence")
     trailed = {one.sequence: one for one in journal.trail()}[AT]
     event = {**trailed.event, "data": {"quantity": 99}}
-    forged = chain.sealed(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
+    forged = hash_chain.sealed(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
     journal._db.execute(
         "UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(forged, separators=(",", ":")), AT]
     )
     journal._db.execute(
         "UPDATE audit SET link = ?, public_key = ?, signature = ? WHERE sequence = ?",
-        [forged[chain.CHAIN], stranger.public.raw.hex(), forged[chain.SIGNATURE], AT],
+        [forged[hash_chain.CHAIN], stranger.public.raw.hex(), forged[hash_chain.SIGNATURE], AT],
     )
 
 
@@ -244,14 +244,17 @@ def test_a_new_key_goes_on_with_the_chain_and_is_told(tmp_path: Path, caplog: py
 
 def unsign(journal: Journal) -> None:
     """Write the journal as the first version did."""
-    previous = chain.GENESIS
+    previous = hash_chain.GENESIS
     for trailed in list(journal.trail()):
-        ours = {chain.PREVIOUS, chain.READING, chain.KEYID, chain.CHAIN, chain.SIGNATURE}
+        ours = {hash_chain.PREVIOUS, hash_chain.READING, hash_chain.KEYID, hash_chain.CHAIN, hash_chain.SIGNATURE}
         event = {name: value for name, value in trailed.event.items() if name not in ours}
-        link = chain.link(previous, event, trailed.audio_sha256)
+        link = hash_chain.link(previous, event, trailed.audio_sha256)
         journal._db.execute(
             "UPDATE outbox SET body = ? WHERE sequence = ?",
-            [json.dumps({**event, chain.CHAIN: link}, separators=(",", ":"), ensure_ascii=False), trailed.sequence],
+            [
+                json.dumps({**event, hash_chain.CHAIN: link}, separators=(",", ":"), ensure_ascii=False),
+                trailed.sequence,
+            ],
         )
         journal._db.execute(
             "UPDATE audit SET previous = ?, link = ?, public_key = NULL, signature = NULL WHERE sequence = ?",

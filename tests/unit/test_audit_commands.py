@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge.chain import PublicKey
 from edge.cli.audit import commands
 from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
+from edge.hash_chain import PublicKey
 from edge.keep.identity import KEY
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance

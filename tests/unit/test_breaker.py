@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.understand.service.breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Breaker, State
+from edge.understand.remote.breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Breaker, State
 
 
 def opened(at: float = 0.0) -> Breaker:

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from edge import chain
+from edge import hash_chain
 from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import bundle
 from edge.keep.bundle import Bundled, export
@@ -152,7 +152,7 @@ def test_an_event_signed_with_another_key_is_not_believed(
     event = json.loads(good[EVENT])
     event["data"]["fields"]["quantity"] = 99
     audio = event["data"]["utterance"]["audio_sha256"]
-    forged = chain.sealed(event, event["previous"], audio, good[READING].decode(), stranger)
+    forged = hash_chain.sealed(event, event["previous"], audio, good[READING].decode(), stranger)
     names = {EVENT: json.dumps(forged).encode(), f"keys/{stranger.public.keyid}.pub": stranger.public.raw}
     path = zipped({**good, **names}, tmp_path / "forged.zip")
     checked = check(path, keyid)
@@ -186,7 +186,7 @@ def test_a_recording_that_is_not_there_any_more_is_told(
 
 def test_unsigned_events_are_left_out(journal: Journal, tmp_path: Path) -> None:
     first, second, _ = journal.trail()
-    as_before = {name: value for name, value in first.event.items() if name != chain.SIGNATURE}
+    as_before = {name: value for name, value in first.event.items() if name != hash_chain.SIGNATURE}
     trail = [replace(first, event=as_before), second]
     assert export(journal, trail, tmp_path / "signed.zip") == Bundled(events=1, unsigned=1, silent=0)
     assert EVENT in parts(tmp_path / "signed.zip")

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.calibration import PULL, SHARE_ITSELF, Read, fit, loss
 from edge.forms.spoken.confusable import Rival
-from edge.understand.calibration import VOSK, Curve
+from edge.understand.local.confidence import VOSK, Curve
+from lab.bench.calibration import PULL, SHARE_ITSELF, Read, fit, loss
 
 
 def test_there_is_a_curve_for_every_kind_of_rival() -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from edge.config import ClientSettings
 from edge.errors import Misconfigured
-from edge.understand.service.clients import HOLD_S, Answer, Client
-from edge.understand.service.failures import Barred, Failure, OurFault
+from edge.understand.remote.client import HOLD_S, Answer, Client
+from edge.understand.remote.failures import Barred, Failure, OurFault
 from tests.services import AZURE, KEY, Reply, Service, Wall, ask, client_for, failure, ok, status
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.watch.clock import RELEASED, STEP_S, VOUCHED_S, Clock, ClockWatch, Look, look
+from edge.agent.clock import RELEASED, STEP_S, VOUCHED_S, Clock, ClockWatch, Look, look
 from tests.faults.oracle import faults
 
 NOON = RELEASED + 1_000_000.0
@@ -99,7 +99,7 @@ def test_the_clocks_of_this_machine_are_read() -> None:
 
 STEPPED = """
 import logging, sys, time
-from edge.watch.clock import Clock
+from edge.agent.clock import Clock
 logging.basicConfig(format="%(message)s")
 clock = Clock()
 print("ready", flush=True)

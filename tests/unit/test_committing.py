@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from edge import chain
-from edge.chain import Broken, Wrong
+from edge import hash_chain
 from edge.errors import StorageFailed
+from edge.hash_chain import Broken, Wrong
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.rows import OutboxState
@@ -178,7 +178,7 @@ class TestCommitting:
         assert [row.sequence for row in written] == [1, 2, 3, 4]
         assert [row.event_id[14] for row in written] == ["7"] * 4
         assert len({row.event_id for row in written}) == 4
-        assert chains == [chain.GENESIS, *(json.loads(row.body)["chain"] for row in written[:-1])]
+        assert chains == [hash_chain.GENESIS, *(json.loads(row.body)["chain"] for row in written[:-1])]
         with Journal.inspect(tmp_path) as seen:
             assert seen.due(10) == written
             assert audit.verify(seen).broken is None

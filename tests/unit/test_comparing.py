@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from edge.errors import UnreadableInput
-from edge.measure.reporting.comparing import compare
-from edge.measure.scoring import Mark
+from lab.report.comparing import compare
+from lab.scoring import Mark
 from tests.details import heard, line
 
 

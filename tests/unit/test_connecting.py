@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from edge.config import Mqtt, MqttVersion
-from edge.deliver.connecting import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained, namesake
 from edge.deliver.mqtt import Session
+from edge.deliver.mqtt_client import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained, namesake
 from edge.errors import Misconfigured
 from tests.mosquitto import Certificates
 

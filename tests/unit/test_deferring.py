@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.afterwards import Afterwards
+from edge.agent.deferred import LateReadings
 from edge.agree.decide import Rules
 from edge.config import Mode
 from edge.errors import Unavailable, UnreadableInput
@@ -23,10 +23,9 @@ from edge.keep.desk import Desk
 from edge.keep.journal import Journal
 from edge.ports import Attention, Interpreter
 from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict
-from edge.understand.panel.deferring import MOST_WAIT_S, Pacing
-from edge.understand.panel.membership import Answer, Came, Member, Terms
-from edge.understand.panel.panel import Panel
-from edge.understand.service.failures import Barred, Fault, Garbled, OurFault, TryLater
+from edge.understand.panel.panel import Answer, Came, Member, MemberTerms, Panel
+from edge.understand.panel.weighing import MOST_WAIT_S, Pacing
+from edge.understand.remote.failures import Barred, Fault, Garbled, OurFault, TryLater
 from tests.fakes import reading
 from tests.sayings import ACCEPT, ASK, FIELDS, entry, render, utterance
 
@@ -120,14 +119,14 @@ class Bench:
         model: Scripted,
         *answers: Answer,
         until: Callable[[Journal], bool],
-        meanwhile: Callable[[Afterwards], None] = lambda _: None,
+        meanwhile: Callable[[LateReadings], None] = lambda _: None,
     ) -> None:
         """Let it work until the journal is as the test wants it."""
 
         async def main(desk: Desk) -> None:
-            terms = Terms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = MemberTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
-            beside = Afterwards(panel, desk, self.rules, per_minute=600)
+            beside = LateReadings(panel, desk, self.rules, per_minute=600)
             async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.note), asyncio.TaskGroup() as group:
                 working = [group.create_task(work) for work in (beside.keep_answers(), beside.read_deferred())]
                 for answer in answers:
@@ -193,7 +192,7 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
     (waiting,) = bench.defer(0)
     model = Scripted(*[TryLater("openai", "busy")] * 7, SAID)
 
-    def somebody_is_answered(beside: Afterwards) -> None:
+    def somebody_is_answered(beside: LateReadings) -> None:
         beside.note(Answer(waiting, "gpt", Came.IN_TIME, None, Usage("openai", "gpt")))
 
     # Left alone, seven failures would make 2 + 4 + 8 + 16 + 30 + 30 + 30 s of waiting.
@@ -247,11 +246,11 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
 
 
 @asynccontextmanager
-async def at_work(bench: Bench, desk: Desk) -> AsyncIterator[Afterwards]:
+async def at_work(bench: Bench, desk: Desk) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
-    terms = Terms(Mode.PANEL, 1.2, None, 0.9)
+    terms = MemberTerms(Mode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
-    beside = Afterwards(panel, desk, bench.rules, per_minute=600)
+    beside = LateReadings(panel, desk, bench.rules, per_minute=600)
     async with panel.at_work(), asyncio.TaskGroup() as group:
         working = group.create_task(beside.keep_answers())
         yield beside

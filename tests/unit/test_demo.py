@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from edge.demo import BrokerKind, Count, broker, count
+from edge.agent.events import Decided
+from edge.cli.demo import BrokerKind, Count, broker, count
 from edge.errors import Misconfigured
 from edge.records import Closing, FieldValue, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
-from edge.told import Decided
 
 FIELDS: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 

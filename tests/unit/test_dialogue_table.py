@@ -7,10 +7,11 @@ import pytest
 from edge.agree.decide import Rules
 from edge.agree.diagram import page
 from edge.agree.dialogue import Dialogue
-from edge.agree.prompts import LANGUAGES, Prompt, prompts
+from edge.agree.prompt import Prompt
 from edge.agree.states import LEADS, TABLE, Event, State, Step, leads
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
+from edge.speak.prompts import LANGUAGES, prompts
 
 
 def test_the_table_has_no_holes() -> None:

@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
+from edge.agent.dictation import Dictation
+from edge.agent.ear import Ear
+from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
+from edge.agent.parts import take
 from edge.agree.decide import Rules
 from edge.agree.drafting import UNANSWERED
 from edge.agree.happenings import Heard
-from edge.assembly import take
 from edge.config import Endpoint
-from edge.dictation import Dictation
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
-from edge.listening import Listening
 from edge.records import (
     Act,
     Entry,
@@ -34,7 +35,6 @@ from edge.records import (
     Verdict,
     Word,
 )
-from edge.told import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded, Told
 from edge.understand.proposal import proposal
 from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
 from tests.sayings import utterance
@@ -62,15 +62,15 @@ class Bench:
     def __init__(self, directory: Path, rules: Rules) -> None:
         self.directory = directory
         self.rules = rules
-        self.told: list[Told] = []
+        self.told: list[DictationEvent] = []
         self.beats = 0
-        self.tell: Callable[[Told], None] = self.told.append
+        self.tell: Callable[[DictationEvent], None] = self.told.append
 
     def dictation(self, interpreter: ScriptedInterpreter, desk: Desk, *, converse: Converse | None = None) -> Dictation:
         def beat() -> None:
             self.beats += 1
 
-        listening = Listening(
+        listening = Ear(
             form=self.rules.form.name,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
@@ -266,7 +266,7 @@ def test_while_capture_is_stopped_nothing_is_written(bench: Bench) -> None:
 def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     with Desk(bench.directory) as desk:
 
-        def make_room(told: Told) -> None:
+        def make_room(told: DictationEvent) -> None:
             bench.told.append(told)
             if isinstance(told, CaptureStopped):
                 monkeypatch.undo()
@@ -288,7 +288,7 @@ def test_to_begin_to_converse_waits_for_room_too(bench: Bench) -> None:
 
     with Desk(bench.directory) as desk:
 
-        def make_room(told: Told) -> None:
+        def make_room(told: DictationEvent) -> None:
             bench.told.append(told)
             if isinstance(told, CaptureStopped):
                 asyncio.get_running_loop().call_soon(dictation.resume_capture)

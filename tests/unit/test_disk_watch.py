@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.watch.disk import DiskWatch, Level
+from edge.agent.supervisor import DiskWatch, Level
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from edge.agent.delivery import LinkChanged
+from edge.agent.dialogue_driver import Stands
+from edge.agent.events import Decided, SourceEnded
 from edge.agree.orders import Note, Park
 from edge.agree.states import State
-from edge.conversing import Stands
-from edge.delivery import LinkChanged
 from edge.display import discreet_teller, teller
 from edge.forms.form import Form
 from edge.records import (
@@ -26,7 +27,6 @@ from edge.records import (
     Verdict,
     Word,
 )
-from edge.told import Decided, SourceEnded
 
 SAID = ("seven", "four", "two")
 

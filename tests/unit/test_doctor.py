@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
+from edge.agent import doctor_findings
+from edge.agent.doctor_findings import Check, Finding, Level, ModelSeen, examine, worst
 from edge.errors import Misconfigured, StorageFailed, Unavailable
-from edge.watch import doctor
-from edge.watch.doctor import Check, Finding, Level, ModelSeen, examine, worst
 
 TODAY = date(2026, 11, 20)
 WELL = Finding("disk", Level.WELL, "room")
@@ -57,7 +57,7 @@ def test_what_is_no_fault_of_the_installation_is_not_hidden() -> None:
 
 def test_the_worst_counts() -> None:
     warning = Finding("clock", Level.WARNING, "nothing vouches for it")
-    failed = doctor.failed("journal", StorageFailed("damaged"))
+    failed = doctor_findings.failed("journal", StorageFailed("damaged"))
     assert worst([]) is Level.WELL
     assert worst([WELL, warning]) is Level.WARNING
     assert worst([warning, failed, WELL]) is Level.FAILED
@@ -75,24 +75,24 @@ def test_the_worst_counts() -> None:
     ],
 )
 def test_versions_of_sqlite_that_two_writers_can_damage_are_named(version: str, level: Level) -> None:
-    found = doctor.sqlite(version)
+    found = doctor_findings.sqlite(version)
     assert (found.level, version in found.found) == (level, True)
     assert (found.todo is None) == (level is Level.WELL)
 
 
 @pytest.mark.parametrize(("free", "level"), [(80e6, Level.FAILED), (200e6, Level.WARNING), (600e6, Level.WELL)])
 def test_room_on_the_disk(free: int, level: Level) -> None:
-    assert doctor.disk("/var", int(free), alarm_mb=500, stop_mb=100).level is level
+    assert doctor_findings.disk("/var", int(free), alarm_mb=500, stop_mb=100).level is level
 
 
 def test_a_clock_that_nobody_vouches_for() -> None:
-    assert doctor.clock(believed=True).level is Level.WELL
-    assert "chrony" in str(doctor.clock(believed=False).todo)
+    assert doctor_findings.clock(believed=True).level is Level.WELL
+    assert "chrony" in str(doctor_findings.clock(believed=False).todo)
 
 
 def test_what_waits_is_counted() -> None:
-    assert doctor.waiting(dead=0, reviewed=0, flagged=0, deferred=0).level is Level.WELL
-    found = doctor.waiting(dead=1, reviewed=0, flagged=2, deferred=30)
+    assert doctor_findings.waiting(dead=0, reviewed=0, flagged=0, deferred=0).level is Level.WELL
+    found = doctor_findings.waiting(dead=1, reviewed=0, flagged=2, deferred=30)
     assert found.level is Level.WARNING
     assert found.found == "whole; 1 dead letter, 2 contradicted, 30 deferred"
 
@@ -114,7 +114,7 @@ def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | Non
     ],
 )
 def test_what_a_service_says_of_a_model(model: ModelSeen, levels: list[Level], told: str) -> None:
-    findings = doctor.model(model, TODAY, 1.2)
+    findings = doctor_findings.model(model, TODAY, 1.2)
     assert [one.level for one in findings] == levels
     assert told in findings[-1].found
     assert all((one.todo is None) == (one.level is Level.WELL) for one in findings)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.errors import Unavailable
-from edge.hear.ear import listen
 from edge.hear.endpointing import Closed, EarEvent, Endpointing
 from edge.hear.gate import Gate
 from edge.hear.recording import Recording

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.agree.earcons import PEAK_DB, earcon
 from edge.agree.orders import Earcon
 from edge.records import SAMPLE_RATE
+from edge.speak.earcons import PEAK_DB, earcon
 
 WINDOW = SAMPLE_RATE * 20 // 1000
 

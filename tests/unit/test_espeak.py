@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.agree.voices.espeak import LANGUAGES, EspeakVoice
 from edge.errors import Misconfigured
 from edge.records import SAMPLE_RATE
+from edge.speak.espeak import LANGUAGES, EspeakVoice
 
 READBACK = {
     "en": "Pallet 7 4 2, 12 units, dock B.",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edge.config import Settings
-from edge.measure.evaluate import MADE_S, in_noise, made_noise, recorded, with_fixed_pause
-from edge.measure.noises import BABBLE, KINDS, SILENCE
-from edge.measure.scoring import Clip, read_manifest
+from lab.evaluate import MADE_S, in_noise, made_noise, recorded, with_fixed_pause
+from lab.noises import BABBLE, KINDS, SILENCE
+from lab.scoring import Clip, read_manifest
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from edge.chain import PublicKey
 from edge.deliver.events import (
     WITHHELD,
     WITHHELD_DATA,
@@ -31,6 +30,7 @@ from edge.deliver.events import (
     withheld,
 )
 from edge.deliver.strict import validator
+from edge.hash_chain import PublicKey
 from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word
 
 EVENT_ID = "01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.chain import Broken, Wrong
 from edge.config import Keep
 from edge.deliver.events import recorded
+from edge.hash_chain import Broken, Wrong
 from edge.keep import holes, room
 from edge.keep.anchor import ANCHOR, Anchor
 from edge.keep.audit import verify

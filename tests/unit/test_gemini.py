@@ -10,12 +10,12 @@ from google.genai import types
 
 from edge.config import ClientSettings, InterpreterSettings
 from edge.forms.form import Form, forms_in
-from edge.understand.asking.answers import Ending
-from edge.understand.asking.gemini import GeminiWire
-from edge.understand.asking.model_wire import Question, Tokens
-from edge.understand.asking.tool import tools
-from edge.understand.service.answer import Answer
-from edge.understand.service.clients import Client
+from edge.understand.llm.gemini import GeminiWire
+from edge.understand.llm.tool import tools
+from edge.understand.llm.tool_calls import Ending
+from edge.understand.llm.wire import Question, Tokens
+from edge.understand.remote.client import Client
+from edge.understand.remote.http import Answer
 
 PCM = bytes(3200)
 

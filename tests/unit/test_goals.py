@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from edge.measure.reporting import goals
-from edge.measure.reporting.lines import Conversation, Line
-from edge.measure.scoring import Mark
 from edge.records import Outcome
+from lab.report import goals
+from lab.report.lines import Conversation, Line
+from lab.scoring import Mark
 from tests.details import TRUTH, heard, line
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edge.records import Hallucination
-from edge.understand.transcribers.hallucinations import hallucination
+from edge.understand.stt.hallucinations import hallucination
 
 PROMPT = "pallet, pallet number, quantity, units, unit, cases, case, dock"
 

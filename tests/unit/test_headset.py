@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
 from edge.config import Hear, ListeningMode, Settings
-from edge.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
 from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
-from edge.watch.notify import Notifier
+from edge.systemd import Notifier
 
 
 class Seen:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edge.records import Word
-from edge.understand.homophones import told_apart
+from edge.understand.proposal import told_apart
 
 
 def said(text: str, seconds: float, pause_before: float = 0.0) -> list[Word]:

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from edge.chain import GENESIS
 from edge.errors import Misconfigured, StorageFailed, UnreadableInput
+from edge.hash_chain import GENESIS
 from edge.keep.identity import KEY, PARTIAL, DeviceKey
 
 PRIVATE = Ed25519PrivateKey.generate()

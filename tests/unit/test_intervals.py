@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.measure.reporting.intervals import at_most, mcnemar, wilson
+from lab.report.statistics import at_most, mcnemar, wilson
 
 
 def test_of_nothing_there_is_no_share() -> None:

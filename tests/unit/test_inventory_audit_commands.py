@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from edge import chain
-from edge.chain import GENESIS
+from edge import hash_chain
 from edge.errors import UnreadableInput
+from edge.hash_chain import GENESIS
 from edge.keep.identity import KEY, DeviceKey
 from inventory.cli import commands
 from inventory.forms import load_forms
@@ -32,7 +32,7 @@ def store(tmp_path: Path, repository: Path, key: DeviceKey) -> Iterator[Store]:
     with closing(Store.open(f"sqlite:///{tmp_path / 'inventory.db'}")) as opened:
         link = GENESIS
         for event in (recorded(1), recorded(2), recorded(1, at=("south", "dock-1"))):
-            sealed = chain.sealed(event, link if event["sequence"] == "2" else GENESIS, "0" * 64, "{}", key)
+            sealed = hash_chain.sealed(event, link if event["sequence"] == "2" else GENESIS, "0" * 64, "{}", key)
             link = sealed["chain"]
             _, _, site, _, device = event["source"].split("/")
             judged = judge(payload(sealed), f"dockvoice/{site}/{device}/entries", "dockvoice", forms)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge import chain
+from edge import hash_chain
 from edge.deliver.events import check_event, recorded
 from edge.keep.drafts import Agreed, Noted, Parked, Turn
 from edge.keep.journal import Journal
@@ -149,7 +149,7 @@ def test_amended_and_cancelled_entries_follow_in_number_and_chain(journal: Journ
     assert [event["sequence"] for event in events] == ["1", "2", "3"]
     assert (events[1]["data"]["amends"], events[1]["data"]["fields"]["quantity"]) == (first.event_id, 15)
     assert events[2]["data"]["cancels"] == second.event_id
-    assert [event[chain.PREVIOUS] for event in events[1:]] == [event[chain.CHAIN] for event in events[:-1]]
+    assert [event[hash_chain.PREVIOUS] for event in events[1:]] == [event[hash_chain.CHAIN] for event in events[:-1]]
     assert third.sequence == 3
 
 

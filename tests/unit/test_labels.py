@@ -6,7 +6,7 @@ from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import vocabulary
-from edge.understand.transcribers.labels import relabelled, sound, sounds_like
+from edge.understand.stt.transcript_reader import relabelled, sound, sounds_like
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.agree import loudspeaker as module
-from edge.agree.loudspeaker import Loudspeaker
-from edge.agree.outlet import DUMMY, Outlet
-from edge.agree.playing import Rank
 from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
+from edge.speak import loudspeaker as module
+from edge.speak.loudspeaker import Loudspeaker
+from edge.speak.mixer import Rank
+from edge.speak.outlet import DUMMY, Outlet
 
 SOUND = np.full(SAMPLE_RATE, 1000, dtype=np.int16)
 

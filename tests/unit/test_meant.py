@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edge.agent.dictation import Dictation
+from edge.agent.ear import Ear
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import take
 from edge.agree.decide import Rules
-from edge.assembly import take
 from edge.config import Endpoint
-from edge.dictation import Dictation
 from edge.hear.gate import Gate
 from edge.keep.desk import Desk
-from edge.listening import Listening
 from edge.records import Entry, FieldValue, Minted, Segment
-from edge.told import Decided, Told
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
 
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
@@ -30,10 +30,10 @@ def render(entry: Entry, minted: Minted) -> dict[str, Any]:
 def heard(
     directory: Path, rules: Rules, meant: Callable[[Segment], Segment | None], *, live: bool = True
 ) -> tuple[list[Decided], ScriptedInterpreter]:
-    told: list[Told] = []
+    told: list[DictationEvent] = []
     interpreter = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
     with Desk(directory) as desk:
-        listening = Listening(
+        listening = Ear(
             form=rules.form.name,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),

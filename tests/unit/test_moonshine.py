@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from edge.agree.voices.espeak import _library
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.records import NotUnderstood
-from edge.understand.moonshine_interpreter import MoonshineInterpreter
+from edge.speak.espeak import _library
+from edge.understand.local.moonshine import MoonshineInterpreter
 
 
 class Broken:

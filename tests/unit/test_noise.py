@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
 from edge.hear.recording import Recording
-from edge.measure.noises import BABBLE, LOUDNESS_DB, SILENCE, InNoise, Made, babble, whole
+from lab.bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
+from lab.noises import BABBLE, LOUDNESS_DB, SILENCE, InNoise, Made, babble, whole
 
 
 def rms(sound: np.ndarray) -> float:
@@ -19,7 +19,7 @@ def rms(sound: np.ndarray) -> float:
 
 
 def test_an_unknown_kind_is_refused_with_the_kinds_there_are(tmp_path: Path, repository: Path) -> None:
-    command = [sys.executable, "-m", "bench.noise", "rain", "1", str(tmp_path / "out.wav")]
+    command = [sys.executable, "-m", "lab.bench.noise", "rain", "1", str(tmp_path / "out.wav")]
     ran = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert "forklift_engine" in ran.stderr
@@ -28,7 +28,7 @@ def test_an_unknown_kind_is_refused_with_the_kinds_there_are(tmp_path: Path, rep
 
 def test_the_command_writes_what_the_function_makes(tmp_path: Path, repository: Path) -> None:
     out = tmp_path / "out.wav"
-    command = [sys.executable, "-m", "bench.noise", "clang", "1.5", str(out), "--seed", "7"]
+    command = [sys.executable, "-m", "lab.bench.noise", "clang", "1.5", str(out), "--seed", "7"]
     subprocess.run(command, cwd=repository, capture_output=True, check=True)
     written, rate = soundfile.read(out)
     assert rate == 16_000
@@ -104,7 +104,7 @@ def test_babble_needs_voices() -> None:
 
 
 def test_babble_is_speech_played_backwards_and_never_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.measure.noises.TALKERS", 1)
+    monkeypatch.setattr("lab.noises.TALKERS", 1)
     voice = np.random.default_rng(1).standard_normal(16_000) * np.linspace(0, 1, 16_000)
     sound = np.tile(babble([voice], 1, seed=1), 2)
     backwards, forwards = (np.correlate(sound, one).max() / 16_000 for one in (voice[::-1], voice))

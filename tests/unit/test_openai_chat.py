@@ -20,12 +20,12 @@ from pydantic import TypeAdapter
 from edge.config import InterpreterSettings
 from edge.forms.form import Form, forms_in
 from edge.records import SAMPLE_RATE
-from edge.understand.asking.answers import Refused
-from edge.understand.asking.model_wire import Question, Tokens
-from edge.understand.asking.openai_chat import ChatWire
-from edge.understand.asking.tool import tools
-from edge.understand.service.answer import Answer
-from edge.understand.service.failures import Fault
+from edge.understand.llm.openai_chat import ChatWire
+from edge.understand.llm.tool import tools
+from edge.understand.llm.tool_calls import Refused
+from edge.understand.llm.wire import Question, Tokens
+from edge.understand.remote.failures import Fault
+from edge.understand.remote.http import Answer
 
 PCM = bytes(range(256)) * 125
 

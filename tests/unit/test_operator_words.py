@@ -9,8 +9,8 @@ from edge.agree.questions import About, Question
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import read_transcript
-from edge.measure.operator_words import Why, Words
 from edge.records import FieldValue
+from lab.operator_speech import Why, Words
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 15, "dock": "E"}
 

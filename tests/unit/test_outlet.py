@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.agree import outlet as outlet_module
-from edge.agree.outlet import DUMMY, Outlet, outlets, played_into
+from edge.speak import outlet as outlet_module
+from edge.speak.outlet import DUMMY, Outlet, outlets, played_into
 
 
 def listing(*sinks: str, into: str | None) -> bytes:

@@ -14,9 +14,8 @@ from edge.forms.form import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Reading, Usage, Utterance
 from edge.understand.panel.costs import Budget
-from edge.understand.panel.membership import Answer, Came, Member, Terms
-from edge.understand.panel.panel import Panel
-from edge.understand.service.failures import Barred, Fault, Garbled, OurFault, TryLater
+from edge.understand.panel.panel import Answer, Came, Member, MemberTerms, Panel
+from edge.understand.remote.failures import Barred, Fault, Garbled, OurFault, TryLater
 from tests.fakes import reading
 from tests.sayings import FIELDS, utterance
 from tests.simulation.virtual import VirtualLoop
@@ -92,7 +91,7 @@ def run(
     """What the panel reads, and after how many seconds; `then` is awaited while it is still at work."""
     members = [Member(one, PRICES) for one in first]
     other = None if second is None else Member(second, PRICES)
-    panel = Panel(bench.ours, members, other, Terms(mode, 1.2, hedge_s, 0.9), bench.form, lambda: TODAY)
+    panel = Panel(bench.ours, members, other, MemberTerms(mode, 1.2, hedge_s, 0.9), bench.form, lambda: TODAY)
 
     async def main() -> tuple[Reading, float]:
         loop = asyncio.get_running_loop()
@@ -123,7 +122,7 @@ def test_two_that_agree_need_not_wait_for_the_deadline(bench: Bench) -> None:
 
 def test_everybody_hears_while_the_operator_speaks(bench: Bench) -> None:
     gpt = Timed("gpt", (0.1, SAID))
-    panel = Panel(bench.ours, [Member(gpt)], None, Terms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
+    panel = Panel(bench.ours, [Member(gpt)], None, MemberTerms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
     panel.attend().hear(b"ab")
     assert (bench.ours.heard, gpt.heard) == ([b"ab"], [b"ab"])
 
@@ -155,7 +154,9 @@ def test_what_is_under_way_at_the_end_is_called_off(bench: Bench) -> None:
 
 
 def test_it_reads_at_work_only(bench: Bench) -> None:
-    panel = Panel(bench.ours, [Member(bench.ours)], None, Terms(Mode.PANEL, 1, None, 0.9), bench.form, lambda: TODAY)
+    panel = Panel(
+        bench.ours, [Member(bench.ours)], None, MemberTerms(Mode.PANEL, 1, None, 0.9), bench.form, lambda: TODAY
+    )
     with asyncio.Runner(loop_factory=VirtualLoop) as runner, pytest.raises(RuntimeError, match="only inside `at_work`"):
         runner.run(panel.attend().finish(utterance()))
 
@@ -209,7 +210,7 @@ def test_with_nobody_there_it_is_deferred(bench: Bench) -> None:
 
 def test_a_second_reader_on_this_device_is_an_opinion_but_no_reason_to_wait_for_later(bench: Bench) -> None:
     second = Member(Timed("moonshine", (0.3, SAID)), is_beyond=False)
-    panel = Panel(bench.ours, [], second, Terms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
+    panel = Panel(bench.ours, [], second, MemberTerms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
 
     async def main() -> Reading:
         async with panel.at_work():

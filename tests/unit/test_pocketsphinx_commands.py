@@ -13,7 +13,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import command_phrases
 from edge.records import Act, Closing, Command, Reading, Segment, Utterance
-from edge.understand.pocketsphinx_interpreter import PocketsphinxInterpreter
+from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 
 ASKED = {
     "yes": (Act.YES, None),

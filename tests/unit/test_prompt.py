@@ -11,9 +11,8 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
 from edge.forms.spoken import numbers, read_transcript
 from edge.records import Act
-from edge.understand.asking.context import HINTS, TURNS, Context, Turn
-from edge.understand.asking.prompt import LONGEST, Leaks, Prompt, instructions
-from edge.understand.asking.tool import tools
+from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, Leaks, Prompt, Turn, instructions
+from edge.understand.llm.tool import tools
 
 FULL = Context(
     pending=("pallet_id", "quantity"),

@@ -13,8 +13,7 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import Dialogue
 from edge.agree.happenings import Answered, Committed, Deadline, Happening, Hardware, Heard, Link, Started
 from edge.agree.orders import Commit, Say
-from edge.agree.phrasing import Phrasing
-from edge.agree.prompts import LANGUAGES, Prompt, codes, prompts
+from edge.agree.prompt import Prompt
 from edge.agree.telling import Manner
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
@@ -23,7 +22,9 @@ from edge.forms.spoken.commands import PHRASES, corrects
 from edge.forms.spoken.languages import language_named
 from edge.hear.microphone_health import Fault
 from edge.records import Act, Closing, Command, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
-from edge.understand.transcribers.transcribed import TranscriptReader
+from edge.speak.prompts import LANGUAGES, codes, prompts
+from edge.speak.wording import Phrasing
+from edge.understand.stt.transcript_reader import TranscriptReader
 
 REPOSITORY = Path(__file__).parent.parent.parent
 MOVE = Form.load(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")

@@ -7,9 +7,7 @@ from random import Random
 import pytest
 
 from edge.agree.orders import Say
-from edge.agree.phrasing import LONGEST_SLOT, Phrasing
-from edge.agree.prompts import LANGUAGES, Prompt, codes, prompts
-from edge.agree.readback import Readback
+from edge.agree.prompt import Prompt
 from edge.config import Language
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form, forms_in
@@ -17,6 +15,8 @@ from edge.forms.spoken import read_transcript
 from edge.forms.spoken.saying import value
 from edge.hear.microphone_health import Fault
 from edge.records import FieldValue
+from edge.speak.prompts import LANGUAGES, codes, prompts
+from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback
 
 ROOT = Path(__file__).parent.parent.parent
 FORMS = forms_in(ROOT / "schemas/forms")

@@ -8,8 +8,8 @@ import pytest
 
 from edge.config import Deliver
 from edge.config import Settle as SettleOn
-from edge.deliver.answers import ANSWERS, FAILURE, Consequence, Silence, meaning
 from edge.deliver.events import Early
+from edge.deliver.reason_codes import ANSWERS, FAILURE, Consequence, Silence, meaning
 from edge.deliver.relay import (
     MOST_ASIDE,
     MOST_REFUSALS,

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from edge.agree.orders import Earcon, Say, Sound
-from edge.agree.phrasing import Phrasing
 from edge.agree.replies import replies
 from edge.forms.form import forms_in
 from edge.records import Because, Confirmation, FieldValue, Outcome, Reason, Verdict
+from edge.speak.wording import Phrasing
 
 MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "A"}

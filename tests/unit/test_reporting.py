@@ -9,16 +9,9 @@ from typing import Any
 
 import pytest
 
+from edge.agent.events import Decided
 from edge.config import Settings
 from edge.errors import UnreadableInput
-from edge.measure.reporting import figures, made_with, measures
-from edge.measure.reporting.endings import Fixed
-from edge.measure.reporting.halves import Half, half, of_half
-from edge.measure.reporting.lines import Conversation, HeardUtterance, Line, Turn, read_lines, write_lines
-from edge.measure.reporting.lines import line as as_line
-from edge.measure.reporting.page import Run, page, write
-from edge.measure.reporting.table import markdown
-from edge.measure.scoring import Clip, Mark, Result
 from edge.records import (
     Because,
     Closing,
@@ -30,8 +23,15 @@ from edge.records import (
     Utterance,
     Verdict,
 )
-from edge.told import Decided
-from edge.understand.attention import Speculation
+from edge.understand.local.incremental import Speculation
+from lab.report import figures, made_with, measures
+from lab.report.comparing import markdown
+from lab.report.goals import Fixed
+from lab.report.lines import Conversation, HeardUtterance, Line, Turn, read_lines, write_lines
+from lab.report.lines import line as as_line
+from lab.report.page import Run, page, write
+from lab.report.statistics import Half, half, of_half
+from lab.scoring import Clip, Mark, Result
 from tests.details import TRUTH, heard, line
 
 
@@ -258,7 +258,7 @@ def test_a_long_path_widens_no_narrow_screen() -> None:
 
 
 def test_sound_beyond_what_a_page_may_hold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.measure.reporting.page.SOUND_BYTES", 20)
+    monkeypatch.setattr("lab.report.page.SOUND_BYTES", 20)
     clips = [line(Mark.WRONG, heard(dock="D"), audio=f"set/{number}.flac") for number in range(3)]
     assert page(run(clips)).count("<audio") == 1
 

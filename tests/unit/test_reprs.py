@@ -17,7 +17,15 @@ from edge.forms.form import Form
 from edge.records import Closing, Draft, Transcript, Word
 from edge.understand.proposal import proposal
 
-PACKAGES = ("edge.records", "edge.agree", "edge.keep", "edge.understand", "edge.told", "edge.conversing")
+PACKAGES = (
+    "edge.records",
+    "edge.agree",
+    "edge.speak",
+    "edge.keep",
+    "edge.understand",
+    "edge.agent.events",
+    "edge.agent.dialogue_driver",
+)
 """Where what was said is handed on."""
 
 TEXT = (str, bytes, object, Any)

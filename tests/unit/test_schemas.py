@@ -11,9 +11,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from edge.chain import Chain, Chained, PublicKey, Span
-from edge.deliver.client import SESSION_EXPIRY_S
 from edge.deliver.events import MEDIA_TYPE, RECORDED_DATA, SCHEMAS, Topics
+from edge.deliver.mqtt_client import SESSION_EXPIRY_S
+from edge.hash_chain import Chain, Chained, PublicKey, Span
 
 MESSAGES = {
     "entry-recorded": "events/entry-recorded.schema.json",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.agent.events import Decided
 from edge.errors import UnreadableInput
-from edge.measure.scoring import Clip, Mark, Result, mark, read_manifest, tallies
 from edge.records import (
     Closing,
     FieldReading,
@@ -19,7 +19,7 @@ from edge.records import (
     Utterance,
     Verdict,
 )
-from edge.told import Decided
+from lab.scoring import Clip, Mark, Result, mark, read_manifest, tallies
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 

@@ -9,16 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from edge.agent.events import Decided
+from edge.agent.parts import Parts
 from edge.agree.drafting import MOST_TRIES
-from edge.assembly import Parts
 from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
-from edge.measure.reporting.lines import Conversation
-from edge.measure.scoring import Clip, Mark, Result
-from edge.measure.simulated_operator import MOST_TURNS, REACTION_S, Habits, SimulatedOperator
 from edge.records import (
     SAMPLE_BYTES,
     Act,
@@ -35,7 +33,9 @@ from edge.records import (
     Utterance,
     Verdict,
 )
-from edge.told import Decided
+from lab.report.lines import Conversation
+from lab.scoring import Clip, Mark, Result
+from lab.simulated_operator import MOST_TURNS, REACTION_S, Habits, SimulatedOperator
 from tests.fakes import ScriptedInterpreter, reading
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}

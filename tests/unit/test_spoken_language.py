@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from edge.assembly import form_named, rules
+from edge.agent.dialogue_steps import manner
+from edge.agent.parts import form_named, rules
 from edge.config import Settings, load
-from edge.conversation import manner
 from edge.forms.catalogue import Catalogue
 
 INTERPRETERS = {

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from pydantic import ValidationError
 
-from edge.standin.behaviour import PUBLISHED_P50_MS, PUBLISHED_P95_MS, Behaviour, Lie, Orders, published_ms
+from lab.standin.behaviour import PUBLISHED_P50_MS, PUBLISHED_P95_MS, Behaviour, Lie, Orders, published_ms
 
 
 @pytest.mark.parametrize(

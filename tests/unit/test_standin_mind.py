@@ -9,10 +9,10 @@ import pytest
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import forms_in
-from edge.standin.behaviour import Lie
-from edge.standin.lying import lied
-from edge.standin.mind import Answer, Call, Mind, Tool
-from edge.understand.asking.tool import not_understood_tool, tool_definition
+from edge.understand.llm.tool import not_understood_tool, tool_definition
+from lab.standin.behaviour import Lie
+from lab.standin.fabrications import lied
+from lab.standin.model import Answer, Call, Mind, Tool
 
 SPOKEN = "Hallet seven, four, two, twelve units, Doc B."
 SAYS = {"pallet_id": "742", "quantity": 12, "dock": "B"}

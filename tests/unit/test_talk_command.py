@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from edge.agent.typed_input import typed_utterance
 from edge.cli.talk import commands
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
-from edge.typed import unspoken
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_a_byte_that_is_no_text_is_no_end_of_it(tmp_path: Path) -> None:
 def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         for text in ("pallet 742, 12 units, dock b", "yes"):
-            journal.begin(unspoken("pallet-move", text))
+            journal.begin(typed_utterance("pallet-move", text))
     for _ in range(2):
         assert "device" not in typed(state=tmp_path).stdout
     with Journal.inspect(tmp_path) as journal:

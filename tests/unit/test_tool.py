@@ -9,7 +9,7 @@ import pytest
 
 from edge.forms.form import Form, forms_in
 from edge.records import Command
-from edge.understand.asking.tool import not_understood_tool, tool_definition, tools
+from edge.understand.llm.tool import not_understood_tool, tool_definition, tools
 
 
 @pytest.fixture(params=["pallet-move", "stock-count"])

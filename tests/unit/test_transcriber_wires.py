@@ -14,12 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from edge.config import Detail
 from edge.records import SAMPLE_RATE, Hallucination, Word
-from edge.understand.transcribers.azure_wire import AzureWire
-from edge.understand.transcribers.google_wire import GoogleWire
-from edge.understand.transcribers.openai_wire import OpenAiWire
-from edge.understand.transcribers.scribe_wire import ScribeWire
-from edge.understand.transcribers.whisper_cpp_wire import WhisperCppWire
-from edge.understand.transcribers.wire import Expected, Wire, flac, likelihood, spread
+from edge.understand.stt.azure import AzureWire
+from edge.understand.stt.elevenlabs import ScribeWire
+from edge.understand.stt.google import GoogleWire
+from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
+from edge.understand.stt.wire import Expected, Wire, flac, likelihood, spread
 
 PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE
 ENGLISH = Expected("en", "pallet, units, dock")

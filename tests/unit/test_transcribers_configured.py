@@ -10,10 +10,9 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.form import forms_in
 from edge.ports import Interpreter
-from edge.understand.configured import Surroundings, interpreter
-from edge.understand.service.clients import Clients
-from edge.understand.transcribers.configured import WIRES, transcriber
-from edge.understand.transcribers.wire import hints
+from edge.understand.factory import WIRES, Surroundings, interpreter, transcriber
+from edge.understand.remote.client import Clients
+from edge.understand.stt.wire import hints
 
 CLIENT = '[understand.clients.gpu]\nkind = "self-hosted"\nurl = "http://127.0.0.1:9"\n'
 WRITER = '[understand.transcribers.whisper]\nkind = "openai"\nclient = "gpu"\nmodel = "large-v3"\n'

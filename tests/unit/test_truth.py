@@ -14,11 +14,10 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.form import Form
 from edge.forms.spoken import read
 from edge.hear.recording import Recording
-from edge.measure.scoring import read_manifest
-from edge.measure.truth import AFTER_S, Prompt, Take, noise, prompts, take
-from edge.measure.truth_set import TruthSet
 from edge.ports import StoppableSource
 from edge.records import Frame, Word
+from lab.scoring import read_manifest
+from lab.truth import AFTER_S, Prompt, Take, TruthSet, noise, prompts, take
 
 PROMPT = Prompt(7, "dock b", {"dock": "B"})
 TAKE = Take(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)

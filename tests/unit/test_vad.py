@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.noise import noise
 from edge.config import Vad, VadKind
 from edge.hear.framing import Framing
 from edge.hear.recording import Recording
 from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, scorer
 from edge.records import Frame
+from lab.bench.noise import noise
 
 KINDS = list(VadKind)
 

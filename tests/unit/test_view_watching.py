@@ -2,20 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edge.agent.app import AgentTold
+from edge.agent.delivery import LinkChanged
+from edge.agent.dialogue_driver import Stands
+from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.agent.headset import MicrophoneFault, Muted
+from edge.agent.typed_input import KEYBOARD, typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import Dialogue
 from edge.agree.happenings import Deadline, Happening, Heard, Started
 from edge.agree.orders import Adjust, Hush, Note, Park, Say, Sound
 from edge.agree.telling import Manner
-from edge.app import AgentTold
 from edge.config import Agree, Hear, ListeningMode, Settings
-from edge.conversing import Stands
-from edge.delivery import LinkChanged
-from edge.headset import MicrophoneFault, Muted
 from edge.keep.rows import Counts, KeptEntry, OutboxState
 from edge.records import Act, Closing, FieldValue, OutboxRow, Outcome, Reading, Reason, Word
-from edge.told import CaptureResumed, CaptureStopped, Decided, SourceEnded
-from edge.typed import KEYBOARD, typed
 from edge.view.listing import Kept
 from edge.view.meter import Sounding
 from edge.view.picture import Picture, Tone

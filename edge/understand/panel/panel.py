@@ -13,18 +13,80 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from enum import StrEnum
 
 from edge.config import Mode
 from edge.errors import Unavailable
 from edge.forms.form import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Expectation, Reading, Usage, Utterance
-from edge.understand.panel.costs import Budget
-from edge.understand.panel.membership import Answer, Came, Member, Terms, local_day, priced, with_cost
+from edge.understand.panel.costs import Budget, Prices, cost_usd
 from edge.understand.panel.weighing import Seat, is_settled, weigh
-from edge.understand.service.failures import Garbled, OurFault
+from edge.understand.remote.failures import Garbled, OurFault
+
+
+class Came(StrEnum):
+    """When an answer came, seen from the verdict."""
+
+    IN_TIME = "in time"
+    LATE = "late"
+    """After the verdict."""
+    DEFERRED = "deferred"
+    """To an utterance that was kept for later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model gave for one utterance: something to keep, something to count, or both."""
+
+    utterance_id: str
+    interpreter: str
+    came: Came
+    reading: Reading | None
+    """None where what came was no reading, and was charged for all the same."""
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An interpreter beside the device's own recogniser, and what it costs."""
+
+    interpreter: Interpreter
+    prices: Prices | None = None
+    is_beyond: bool = True
+    """Whether it may be out of reach: false for a second reader on this device."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberTerms:
+    """How the panel works."""
+
+    mode: Mode
+    deadline_s: float
+    hedge_s: float | None
+    """With no answer after so long another request is sent; None: never."""
+    sure_from: float
+    """The confidence that `agree` demands."""
+
+
+def priced(reading: Reading, prices: Prices | None) -> Reading:
+    """The reading with what it cost, where somebody charges for it and a price is set."""
+    return reading if reading.usage is None else replace(reading, usage=with_cost(reading.usage, prices))
+
+
+def with_cost(usage: Usage, prices: Prices | None) -> Usage:
+    """What was taken, with its price; where whoever took it has set one already, with that."""
+    if usage.cost_usd is not None or prices is None:
+        return usage
+    return replace(usage, cost_usd=cost_usd(usage, prices))
+
+
+def local_day() -> date:
+    """The day at the site, by the clock of this machine."""
+    return datetime.now(UTC).astimezone().date()
+
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +111,7 @@ class Panel(Interpreter):
         on_device: Interpreter,
         first: Sequence[Member],
         second: Member | None,
-        terms: Terms,
+        terms: MemberTerms,
         form: Form,
         today: Callable[[], date] = local_day,
     ) -> None:

@@ -10,7 +10,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from edge.understand.service.failures import Fault
+from edge.understand.remote.failures import Fault
 
 DEEPEST = 32
 """Objects and lists in one another: answers of the services have about ten."""

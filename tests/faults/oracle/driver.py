@@ -16,8 +16,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Self, TypeVar
 
-from edge.app import Agent
-from edge.assembly import Parts, form_named
+from edge.agent.app import Agent
+from edge.agent.parts import Parts, form_named
 from edge.config import Settings, load
 from edge.errors import Unfinished
 from edge.forms.catalogue import Catalogue

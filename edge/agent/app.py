@@ -1,0 +1,300 @@
+"""The agent: its parts at work, in data order. Read it top to bottom: it is the way of a sound to the inventory.
+
+    source ─▶ Dictation (hear ─▶ understand ─▶ agree ─▶ keep) ─▶ journal ─▶ Delivery (relay ─▶ broker ─▶ receipt)
+
+Dictation and delivery meet only in the journal, so either can stand still while the other works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+
+from edge.agent.clock import Clock
+from edge.agent.deferred import LateReadings
+from edge.agent.delivery import Delivery, LinkChanged
+from edge.agent.dialogue_driver import DialogueDriver, Stands
+from edge.agent.dialogue_steps import answered, manner
+from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
+from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
+from edge.agent.parts import Parts, converses, dictation, reading, renderer, take
+from edge.agent.supervisor import Heartbeats, Supervisor
+from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import Hardware, Link
+from edge.errors import Unfinished
+from edge.hear.microphone import Microphone
+from edge.hear.recording import Recording
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from edge.ports import Source, StoppableSource
+from edge.records import OutboxRow, Receipt
+from edge.systemd import Notifier
+from edge.understand.panel.costs import Budget
+from edge.understand.panel.panel import local_day
+
+AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands
+"""What an agent tells whoever watches it."""
+
+
+class Agent:
+    """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
+
+    def __init__(self, parts: Parts, desk: Desk, tell: Callable[[AgentTold], None], *, live: bool) -> None:
+        """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
+        self._desk = desk
+        self._tell = tell
+        self._settings = parts.settings
+        self._live = live
+        self._hearing = False
+        self._pulse = Heartbeats(live=live)
+        self._clock = Clock()
+        self._notifier = Notifier.from_environment()
+        self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
+        self._delivery = Delivery(
+            *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
+            order=self._ordered,
+            turned_down=self._turned_down.put_nowait,
+        )
+        self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
+        """How the device listens; of no effect on recordings."""
+        gate = self.headset.gate if live else None
+        speaks = live and parts.settings.speak.enabled is not False
+        self.speaking = VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink) if speaks else None
+        """The device's voice, for whoever answers the operator."""
+        agrees = live and converses(parts.settings, live=live)
+        self._conversing = self._conversation(parts, desk) if agrees else None
+        self._dictation = dictation(
+            *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing)
+        )
+        self._audience = None if self.speaking is None else self._operator(self.speaking)
+        self._upkeep = Supervisor(parts.settings, desk, self._pulse, self._notifier, self._clock, self._dictation)
+        self._parts = parts
+        per_minute = parts.settings.understand.deferred_per_minute
+        self._afterwards = None if parts.panel is None else LateReadings(parts.panel, desk, parts.rules, per_minute)
+
+    def _conversation(self, parts: Parts, desk: Desk) -> DialogueDriver:
+        speaking = self.speaking
+        return DialogueDriver(
+            Dialogue(parts.rules, manner(parts.settings)),
+            desk,
+            renderer(parts.settings, self._clock),
+            order=(lambda _: None) if speaking is None else speaking.order,
+            quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
+            owed=self._agreed,
+            tell=self._tell,
+            attentive=lambda: self._dictation.attentive,
+            cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
+        )
+
+    def _operator(self, speaking: VoiceOutput) -> AudibilityMonitor:
+        depends = self._settings.agree.conversation == "auto"
+        return AudibilityMonitor(speaking, self._dictation, self._conversing if depends else None, self.headset.earshot)
+
+    def microphone(self) -> Microphone:
+        """The microphone that the settings name, watched by this agent."""
+        return self.headset.microphone(partial(self._pulse.beat, "ear"))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is speaking to it."""
+        return self._dictation.is_open
+
+    @property
+    def converses(self) -> bool:
+        """Whether entries are agreed with the operator; he may come to hear the device later than it is started."""
+        return self._dictation.converses
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until the conversation's deadline; None where nothing is waited for."""
+        return None if self._conversing is None else self._conversing.left_s
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection to the broker; None while there is one, or none was tried yet."""
+        return self._delivery.trouble
+
+    async def type(self, text: str) -> None:
+        """Take what was typed as if it had been said: on disk when this returns, in its turn after what went before."""
+        await self._dictation.type(text)
+
+    def stop(self) -> None:
+        """Hear no more; what was heard is concluded, and delivery gets its last chance."""
+        self._dictation.stop()
+        if self._conversing is not None:
+            self._conversing.stop()
+
+    async def run(self, sources: Iterable[Source], *, settle_within_s: float) -> int:
+        """Work until the sources have ended, then wait up to `settle_within_s` for what is owed to be settled.
+
+        Returns how many events are still owed: they are safe in the journal and go out at the next start.
+        """
+        async with asyncio.TaskGroup() as group:
+            delivering = group.create_task(self._delivery.run())
+            upkeep = (self._upkeep.watch(self._is_deaf_rightly), self._upkeep.make_room(), self._upkeep.check())
+            watching = [group.create_task(watch) for watch in upkeep]
+            if self._live:
+                watching.append(group.create_task(self.headset.attend()))
+            if self.speaking is not None:
+                watching.append(group.create_task(self.speaking.run()))
+            if self.speaking is not None or self._conversing is not None:
+                watching.append(group.create_task(self._tell_refusals()))
+            if self._afterwards is None:
+                await self._dictate(sources)
+            else:
+                watching.append(group.create_task(self._afterwards.keep_answers()))
+                await self._dictate_with_models(sources, self._afterwards)
+            self._hearing = False
+            self._notifier.stopping()
+            await self._delivery.drain(settle_within_s)
+            delivering.cancel()
+            for watch in watching:
+                watch.cancel()
+        return await self._desk(Journal.unsettled)
+
+    async def _dictate(self, sources: Iterable[Source]) -> None:
+        if self._audience is not None:
+            await self._audience.find_out()
+        await self._dictation.resume()
+        if self._conversing is not None:  # heard or not: what was open is asked, and goes to a person unanswered
+            await self._conversing.start()
+            self._parts.past.follow(self._conversing.at_hand)
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(one.run()) for one in (self._conversing, self._audience) if one is not None]
+            await take(self._dictation, sources)
+            for task in beside:
+                task.cancel()
+
+    async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
+        """The same with a panel at work; nobody asks a model any more when its connections are closed."""
+        async with reading(self._parts, afterwards.note, await self._budget()), asyncio.TaskGroup() as group:
+            beside = [group.create_task(work) for work in (self._parts.clients.warm(), afterwards.read_deferred())]
+            await self._dictate(sources)
+            for task in beside:
+                task.cancel()
+        await afterwards.finish()
+
+    async def _budget(self) -> Budget:
+        today = local_day()
+        midnight = datetime.combine(today, datetime.min.time()).astimezone()
+        spent = await self._desk(lambda journal: journal.spent_usd(midnight))
+        return Budget(self._settings.understand.daily_budget_usd, today, spent)
+
+    async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
+        """Listen until SIGTERM, SIGINT or SIGHUP, then `run` to its orderly end. What is still owed then is no failure.
+
+        A SIGHUP that was ignored at the start stays so: nohup(1) asks for that.
+        """
+
+        def stop() -> None:
+            self.stop()
+            microphone.close()
+
+        hangs_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        for signal_number in (signal.SIGTERM, signal.SIGINT, *hangs_up):
+            asyncio.get_running_loop().add_signal_handler(signal_number, stop)
+        return await self.run([microphone], settle_within_s=settle_within_s)
+
+    def unfinished(self, owed: int, waited_s: float) -> Unfinished:
+        """What to say when `owed` events were not settled within `waited_s` seconds, and why they were not."""
+        trouble = self._delivery.trouble or f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
+        return Unfinished(
+            f"{owed} recorded but not yet confirmed by the inventory: {trouble}. "
+            "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
+        )
+
+    def _told(self, told: DictationEvent) -> None:
+        if isinstance(told, Decided) and told.row is not None:
+            self._delivery.written()
+        if isinstance(told, Decided):
+            self._parts.past.decided(told.reading, told.verdict)
+        if isinstance(told, Decided) and self._afterwards is not None:
+            self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
+        if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
+            self._answer(told, self.speaking)
+        self._tell(told)
+
+    def _agreed(self, row: OutboxRow) -> None:
+        """An entry was agreed with the operator, maybe long after what began it was said."""
+        self._delivery.written()
+        if self._afterwards is not None:
+            self._afterwards.committed(row)
+
+    def _answer(self, told: DictationEvent, speaking: VoiceOutput) -> None:
+        match told:
+            case Decided(verdict=verdict) if not self._dictation.converses:
+                speaking.decided(verdict)
+            case CaptureStopped():
+                speaking.fault("not_recording")
+            case CaptureResumed():
+                speaking.healed("not_recording")
+            case _:
+                pass
+
+    async def _tell_refusals(self) -> None:
+        while True:
+            answer = await self._desk(partial(answered, receipt=await self._turned_down.get()))
+            if self._conversing is not None:
+                self._conversing.post(answer)
+            elif self.speaking is not None:
+                self.speaking.turned_down(answer)
+
+    def _worn(self, told: HeadsetTold) -> None:
+        """Something about the headset changed."""
+        if isinstance(told, Earshot):
+            self._delivery.tell_of_speaker(heard=told.heard)
+            self._tell(told)
+            return
+        code = told.fault if isinstance(told, MicrophoneFault) else "muted"
+        begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
+        if self._conversing is not None:
+            self._conversing.post(Hardware(code, healed=not begins))
+        elif self.speaking is not None:
+            (self.speaking.fault if begins else self.speaking.healed)(code)
+        self._tell(told)
+
+    async def _blink(self) -> bool:
+        """Let new sound cards be seen, unless it would be in the middle of what somebody says."""
+        busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
+        return not busy and await self.headset.blink()
+
+    def _linked(self, changed: LinkChanged) -> None:
+        """The broker can be reached, or no longer."""
+        if self._conversing is not None:
+            self._conversing.post(Link(changed.up))
+        self._tell(changed)
+
+    def _ordered(self, order: str) -> None:
+        if self._live:
+            self.headset.order(Order(order))
+
+    def _is_deaf_rightly(self) -> bool:
+        return self._live and not self._hearing
+
+    def _heard_frame(self) -> None:
+        """Called in the ear's thread for every frame. Ready means that sound comes, not that the program runs."""
+        if not self._hearing:
+            self._hearing = True
+            self._notifier.ready(self.headset.status)
+        if self._live:
+            self._pulse.beat("ear")
+
+
+Tell = Callable[[AgentTold], None]
+
+
+async def replay(parts: Parts, recordings: Sequence[Recording], tell: Tell, *, settle_within_s: float) -> None:
+    """Hear the recordings in order, deliver what is accepted, and wait for the inventory's receipts.
+
+    Starting it again after a kill goes on where it stopped: what was heard is decided, what is on record already is
+    not recorded again, what is owed is sent. Raises Unfinished when something is still owed after `settle_within_s`.
+    """
+    with Desk(parts.settings.state, parts.settings.keep) as desk:
+        agent = Agent(parts, desk, tell, live=False)
+        owed = await agent.run(recordings, settle_within_s=settle_within_s)
+    if owed:
+        raise agent.unfinished(owed, settle_within_s)

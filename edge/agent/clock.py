@@ -1,0 +1,115 @@
+"""Clock trust: whether the wall clock is set by NTP, and the time since start that stands in for it.
+
+Wall time is only data here, and waiting goes by the monotonic clock, so a wrong clock loses nothing; but an entry would
+be dated wrongly, and whoever reads it must be able to know. A clock is believed while somebody vouches for it: the
+kernel, to which every time daemon (systemd-timesyncd, chrony, ntpd) reports, and which takes its word back as soon as
+the time is set by hand. Besides, wall and steady clock are compared here: a step that the kernel was not told of, as a
+virtual machine can meet, makes the clock doubtful until a daemon must have looked at it again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+RELEASED = 1_793_491_200.0
+"""2026-11-01 in Unix time: this program is not older, so neither can what it records be."""
+
+STEP_S = 0.5
+"""More than this between two looks is a step. Daemons that adjust without one run the clock at most a twelfth faster or
+slower (chrony, maxslewrate), which makes 0.08 s from one second to the next."""
+
+VOUCHED_S = 2048.0
+"""A daemon has looked at its servers again after so long: systemd-timesyncd's longest interval, and twice chrony's."""
+
+_TIME_ERROR = 5
+"""What adjtimex(2) returns while nobody vouches for the clock."""
+
+_TIMEX_BYTES = 256
+"""Room for struct timex, which takes 208 bytes where it is largest. Its first member, modes, stays 0: to look."""
+
+_SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
+"""Made by systemd-timesyncd when it has set the clock; for where adjtimex(2) is not allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The clocks at one moment."""
+
+    wall: float
+    """Unix time, seconds."""
+    steady: float
+    """Seconds of a clock that nobody sets and that goes on while the machine sleeps."""
+    vouched: bool
+    """Whether the system says that its wall clock is synchronised."""
+
+
+class ClockWatch:
+    """Follows the clocks from look to look. Pure."""
+
+    def __init__(self, first: Look) -> None:
+        self._last = first
+        self._doubted_at: float | None = None
+        """When the wall clock was seen to step, on the steady clock; None while there is no doubt from that."""
+
+    def look(self, now: Look) -> float:
+        """Take in another look; by how many seconds the wall clock was set meanwhile, 0 where it was not."""
+        before, self._last = self._last, now
+        step = (now.wall - before.wall) - (now.steady - before.steady)
+        if abs(step) > STEP_S:
+            self._doubted_at = now.steady
+            return step
+        if self._doubted_at is not None and self._vouched_again(before, now, self._doubted_at):
+            self._doubted_at = None
+        return 0.0
+
+    @property
+    def believed(self) -> bool:
+        """Whether the wall clock is right, as far as can be known."""
+        return self._last.vouched and self._doubted_at is None and self._last.wall >= RELEASED
+
+    @staticmethod
+    def _vouched_again(before: Look, now: Look, doubted_at: float) -> bool:
+        return now.vouched and (not before.vouched or now.steady - doubted_at >= VOUCHED_S)
+
+
+def look() -> Look:
+    """The clocks of this machine, now."""
+    return Look(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), _vouched())
+
+
+class Clock:
+    """This machine's wall clock, watched. May be asked from any thread."""
+
+    def __init__(self, look: Callable[[], Look] = look) -> None:
+        self._look = look
+        self._lock = threading.Lock()
+        self._watch = ClockWatch(look())
+
+    def believed(self) -> bool:
+        """Whether the wall clock may be believed now. Ask it every second or so: a step shows between two looks."""
+        with self._lock:
+            step = self._watch.look(self._look())
+            believed = self._watch.believed
+        if step:
+            logger.warning(
+                "the clock of this device was set %s by %.1f s; entries say that their time is doubtful until it is "
+                "synchronised again",
+                *("forward" if step > 0 else "back", abs(step)),
+            )
+        return believed
+
+
+def _vouched() -> bool:
+    answer = int(_libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
+    return _SYNCHRONISED.exists() if answer < 0 else answer != _TIME_ERROR
+
+
+_libc = ctypes.CDLL(None)

@@ -1,0 +1,160 @@
+"""Late and deferred readings: what models give after the verdict is kept, counted, compared with what was accepted.
+
+Late answers become evidence in the journal, and flag an accepted entry that they contradict. What nothing could read
+surely is read in the background when a model answers again, the oldest first, and goes to review. Nothing here makes an
+entry, and nothing changes one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from edge.agree.decide import Rules, decide
+from edge.errors import Unavailable
+from edge.keep.answers import DEFERRED, UNREADABLE, Late
+from edge.keep.desk import Desk
+from edge.keep.disk import DiskFull
+from edge.keep.journal import Journal
+from edge.records import Closing, OutboxRow, Outcome, Reading, Utterance
+from edge.understand.panel.panel import Answer, Came, Panel
+from edge.understand.panel.weighing import Pacing, contradicts
+from edge.understand.remote.failures import Garbled, OurFault
+
+logger = logging.getLogger(__name__)
+
+FULL_S = 5.0
+"""How long a full disk is left alone before the backlog is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Concluded:
+    """A verdict is on record for an utterance, or an entry that it began."""
+
+    which: str
+    """The id of the utterance, or of the entry's event."""
+
+
+class LateReadings:
+    """Works beside dictation, for as long as `keep_answers` and `read_deferred` run."""
+
+    def __init__(self, panel: Panel, desk: Desk, rules: Rules, per_minute: int) -> None:
+        """`per_minute`: so many deferred utterances are read in a minute, at most."""
+        self._panel = panel
+        self._desk = desk
+        self._rules = rules
+        self._pacing = Pacing(per_minute)
+        self._news: asyncio.Queue[Answer | _Concluded] = asyncio.Queue()
+        self._wake = asyncio.Event()
+        self._wake.set()
+
+    def note(self, answer: Answer) -> None:
+        """A model answered; told in the loop."""
+        if answer.reading is not None or answer.came is Came.IN_TIME:
+            self._pacing.answered()
+            self._wake.set()
+        self._news.put_nowait(answer)
+
+    def decided(self, utterance_id: str, outcome: Outcome) -> None:
+        """A verdict is on record; told in the loop."""
+        self._news.put_nowait(_Concluded(utterance_id))
+        if outcome is Outcome.DEFER:
+            self._wake.set()
+
+    def committed(self, row: OutboxRow) -> None:
+        """An entry that was held, or asked about, is on record; told in the loop."""
+        self._news.put_nowait(_Concluded(row.event_id))
+
+    async def finish(self) -> None:
+        """Return when all that was noted is in the journal."""
+        await self._news.join()
+
+    async def keep_answers(self) -> None:
+        """Keep what is noted, until cancelled."""
+        while True:
+            news = await self._news.get()
+            try:
+                await self._keep(news)
+            except DiskFull as fault:
+                logger.warning("an answer of a model is not kept: %s", fault)
+            finally:
+                self._news.task_done()
+
+    async def _keep(self, news: Answer | _Concluded) -> None:
+        if isinstance(news, _Concluded):
+            for late in await self._desk(lambda journal: journal.late(news.which)):
+                await self._compare(late)
+            return
+        said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
+        await self._desk(lambda journal: journal.answered(*said))
+        if news.came is Came.LATE and news.reading is not None:
+            await self._compare(Late(news.utterance_id, news.interpreter, news.reading))
+
+    async def _compare(self, late: Late) -> None:
+        """Hold a late answer against what became of the utterance so far; what becomes of it later is told again."""
+        kept = await self._desk(lambda journal: journal.kept(late.utterance_id))
+        if kept is None or kept.verdict is None:
+            return
+        if kept.verdict.outcome is Outcome.DEFER:
+            await self._review(late.utterance_id, late.reading, Closing.PAUSE)  # nothing cut short is deferred
+        if kept.event_id is not None:
+            await self._check(late, kept.event_id)
+
+    async def _check(self, late: Late, event_id: str) -> None:
+        entry = await self._desk(lambda journal: journal.entry(event_id))
+        if entry is None or not contradicts(late.reading, entry.act, entry.fields):
+            return
+        why = f"contradicted by {late.interpreter}"
+        await self._desk(lambda journal: journal.flag(late.utterance_id, why))
+        logger.warning(
+            "event %s: %s, which answered too late; it stands. `dockvoice queue list --held` shows it", event_id, why
+        )
+
+    async def read_deferred(self) -> None:
+        """Work off what is deferred, until cancelled. Only while the panel is at work."""
+        while True:
+            await self._turn()
+            self._wake.clear()  # before looking: what is deferred from here on wakes again
+            utterance = await self._oldest()
+            if utterance is None:
+                continue
+            self._wake.set()
+            self._pacing.tried(asyncio.get_running_loop().time())
+            try:
+                await self._read(utterance)
+            except DiskFull as fault:
+                logger.warning("%s: stays deferred: %s", utterance.utterance_id, fault)
+                await asyncio.sleep(FULL_S)
+
+    async def _turn(self) -> None:
+        """Return when there may be something to read, and its time has come."""
+        await self._wake.wait()
+        while (wait := self._pacing.due_in(asyncio.get_running_loop().time())) > 0:
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()  # a model answered, or more was deferred: look at the pace again
+            self._wake.set()
+
+    async def _oldest(self) -> Utterance | None:
+        return await self._desk(lambda journal: journal.oldest_deferred(self._rules.form.name))
+
+    async def _read(self, utterance: Utterance) -> None:
+        try:
+            reading = await self._panel.read_later(utterance)
+        except (OurFault, Garbled) as fault:
+            logger.warning("%s: no model makes a reading of it, a person must: %s", utterance.utterance_id, fault)
+            await self._review(utterance.utterance_id, None, utterance.segment.closing)
+        except Unavailable as fault:
+            logger.info("%s: stays deferred: %s", utterance.utterance_id, fault)
+            self._pacing.failed(asyncio.get_running_loop().time())
+        else:
+            await self._review(utterance.utterance_id, reading, utterance.segment.closing)
+
+    async def _review(self, utterance_id: str, reading: Reading | None, closing: Closing) -> None:
+        verdict = None if reading is None else decide(reading, closing, self._rules)
+        why = UNREADABLE if reading is None else DEFERRED
+        await self._desk(partial(Journal.reviewed, utterance_id=utterance_id, verdict=verdict, why=why))

@@ -1,0 +1,305 @@
+"""Outbox delivery: the relay decides, this carries out, over the journal and the MQTT session.
+
+paho's thread, the journal and dictation all speak to it through one queue, so the relay is asked one thing at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any, Literal
+
+from edge.agent.settlement import Settlement
+from edge.config import Mqtt, MqttVersion, Settings
+from edge.config import Settle as SettleOn
+from edge.deliver import events
+from edge.deliver.alerts import Obstacles
+from edge.deliver.commands import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from edge.deliver.mqtt import Session, Will
+from edge.deliver.reason_codes import FAILURE
+from edge.deliver.relay import (
+    Alarm,
+    Command,
+    DeadLetter,
+    Publish,
+    Relay,
+    Reopen,
+    Sent,
+    Settle,
+    WantLast,
+    WantRows,
+)
+from edge.errors import Misconfigured
+from edge.keep.desk import Desk
+from edge.keep.owner import demand_owner
+from edge.records import OutboxRow, Receipt
+
+logger = logging.getLogger(__name__)
+
+IDLE_S = 1.0
+"""How long it waits for news at most before it looks at the clock and shows that it is alive."""
+
+STATUS = "status"
+"""The tag of status messages: no event id looks like it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The connection to the broker came up or was lost."""
+
+    up: bool
+    what: str
+    """Which broker, and why it was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What comparing this device with the inventory came to."""
+
+    agreed: bool
+    """Whether the inventory confirmed, within the time given, that it has all that was ever committed here."""
+    sent_again: int
+    """How many events it had lost after it had confirmed them."""
+    unsettled: int
+    """How many are still owed."""
+    trouble: str | None
+    """Why there is no connection to the broker; None while there is one."""
+
+
+class _Word(Enum):
+    """What dictation tells the relay."""
+
+    WRITTEN = auto()
+    """The journal has a new event to deliver."""
+
+
+class Delivery:
+    """Delivers what the journal owes, for as long as `run` runs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        desk: Desk,
+        tell: Callable[[LinkChanged], None],
+        beat: Callable[[], None],
+        session: Callable[..., Session] = Session,
+        order: Callable[[str], None] = lambda _: None,
+        turned_down: Callable[[Receipt], None] = lambda _: None,
+    ) -> None:
+        """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
+
+        `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
+        hears, once, what the inventory does not take, and what will never reach it. Raises Misconfigured for the
+        journal of another device.
+        """
+        self._settings = settings
+        self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
+        self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
+        self._desk = desk
+        desk.now(lambda journal: demand_owner(journal, self._topics.source))
+        self._key = desk.now(lambda journal: journal.public_key)
+        self._tell = tell
+        self._beat = beat
+        self._relay = Relay(settings.deliver)
+        self._news: asyncio.Queue[SessionEvent | _Word] = asyncio.Queue()
+        self._notes = Settlement(desk, beat, turned_down)
+        self._agreed = asyncio.Event()
+        self._order = order
+        self._microphone: dict[str, Any] | None = None
+        self._speaker: dict[str, Any] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._obstacles = Obstacles(
+            "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
+            f"let this device write to {self._topics.entries} and read {self._topics.receipts}?"
+        )
+        self._session = session(
+            _way(settings),
+            client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
+            receive=self._received,
+            subscriptions=[self._topics.receipts, *([self._topics.control] if settings.deliver.control else [])],
+            will=Will(self._topics.status, self._status("offline")),
+        )
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection to the broker; None while there is one."""
+        return self._session.trouble
+
+    def written(self) -> None:
+        """The journal has a new event to deliver."""
+        self._notes.nothing_owed.clear()
+        self._news.put_nowait(_Word.WRITTEN)
+
+    def tell_of_microphone(self, state: dict[str, Any]) -> None:
+        """Put on the status topic how the device listens, now and at each connection."""
+        self._microphone = state
+        if self._session.connected:
+            self._announce("online")
+
+    def tell_of_speaker(self, *, heard: bool) -> None:
+        """Put on the status topic whether the operator hears the device."""
+        self._speaker = {"heard": heard}
+        if self._session.connected:
+            self._announce("online")
+
+    async def run(self) -> None:
+        """Deliver until cancelled. Raises nothing for an absent broker: it is waited for."""
+        self._loop = asyncio.get_running_loop()
+        await self._notes.look()
+        self._session.start()
+        try:
+            while True:
+                await self._carry_out(await self._next())
+                for obstacle in self._obstacles.look(self._session.trouble, self._now):
+                    logger.error("not delivered, and kept until this is mended: %s", obstacle)
+                if self._relay.agreed:
+                    self._agreed.set()
+                self._beat()
+        finally:
+            if self._session.failure is None:
+                self._announce("offline")
+            await asyncio.to_thread(self._session.stop)
+
+    async def drain(self, within_s: float) -> None:
+        """Wait until nothing is owed, but no longer than `within_s` seconds."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._notes.nothing_owed.wait()
+        except TimeoutError:
+            logger.info("not everything was settled within %g s", within_s)
+
+    async def reconcile(self, within_s: float) -> Reconciled:
+        """Wait, while it runs, until the inventory has shown that it lacks nothing; what it lacks is sent again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._agreed.wait()
+        unsettled = await self._desk(lambda journal: journal.unsettled())
+        return Reconciled(self._agreed.is_set(), self._notes.sent_again, unsettled, self.trouble)
+
+    @property
+    def _now(self) -> float:
+        """The loop's clock, which is monotonic."""
+        return asyncio.get_running_loop().time()
+
+    def _status(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
+        site, device = self._settings.site, self._settings.device
+        worn = {"microphone": self._microphone, "speaker": self._speaker}
+        said = events.status(state, site=site, device=device, key=self._key, time=now, **worn)
+        return events.encode(said)
+
+    def _announce(self, state: Literal["online", "offline"]) -> None:
+        self._session.publish(self._topics.status, self._status(state, datetime.now(UTC)), tag=STATUS, retain=True)
+
+    def _received(self, event: SessionEvent) -> None:
+        """What the session tells, on paho's thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._news.put_nowait, event)
+
+    async def _next(self) -> list[Command]:
+        """Wait for news or for the time at which something is due; what the relay makes of it."""
+        if self._session.failure is not None:
+            raise self._session.failure
+        wait_s = self._relay.next_due(self._now)
+        made: list[Command] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_S if wait_s is None else min(wait_s, IDLE_S)):
+                made = self._heard(await self._news.get())
+        return [*made, *self._relay.tick(self._now)]
+
+    def _heard(self, news: SessionEvent | _Word) -> list[Command]:
+        match news:
+            case _Word.WRITTEN:
+                return self._relay.written()
+            case Connected(protocol, receive_maximum):
+                self._announce("online")
+                self._tell(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
+                return self._relay.connected(receive_maximum)
+            case Disconnected(why):
+                self._tell(LinkChanged(False, why))
+                return self._relay.disconnected()
+            case Acknowledged(tag, _) if tag == STATUS:
+                return []
+            case Acknowledged(tag, reason_code):
+                if reason_code < FAILURE and self._settings.deliver.settle is SettleOn.RECEIPT:
+                    self._obstacles.taken(tag)
+                return self._relay.acknowledged(tag, reason_code)
+            case Delivered(topic, payload):
+                return self._obey(payload) if topic == self._topics.control else self._answer(payload)
+
+    def _obey(self, payload: bytes) -> list[Command]:
+        try:
+            self._order(events.read_order(payload))
+        except events.MalformedMessage as fault:
+            logger.warning("a message on the control topic is no order: %s", fault)
+        return []
+
+    def _answer(self, payload: bytes) -> list[Command]:
+        try:
+            answer = events.read_answer(payload)
+        except events.MalformedMessage as fault:
+            # Whoever sent it, the event stays owed and is sent again: a true receipt follows that.
+            logger.warning("a message on the receipts topic is no receipt: %s", fault)
+            return []
+        self._obstacles.answered()
+        if isinstance(answer, events.Early):
+            return self._relay.early(answer, self._now)
+        return self._relay.receipt(answer)
+
+    async def _carry_out(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            match command:
+                case WantRows() | WantLast():
+                    await self._carry_out(await self._offer(command))
+                case Publish(row):
+                    self._publish(row)
+                case Sent() | Settle() | Reopen() | DeadLetter():
+                    await self._notes.note(command)
+                case Alarm(reason_code, meaning):
+                    logger.error("the broker refuses events: %s (%d). %s", meaning.name, reason_code, meaning.remedy)
+
+    def _publish(self, row: OutboxRow) -> None:
+        body = row.body.encode()
+        if not self._session.publish(self._topics.entries, body, tag=row.event_id, content_type=events.MEDIA_TYPE):
+            self._relay.unsent(row.event_id, self._now)
+
+    async def _offer(self, wanted: WantRows | WantLast) -> list[Command]:
+        match wanted:
+            case WantRows(at_most):
+                rows = await self._desk(lambda journal: journal.due(at_most))
+                return self._relay.offered(rows, self._now)
+            case WantLast():
+                last = await self._desk(lambda journal: journal.last())
+                return self._relay.asked(last, self._now)
+
+
+def _way(settings: Settings) -> Mqtt:
+    """How to reach the broker: with MQTT 5 alone where its word settles, for MQTT 3.1.1 has none for "refused"."""
+    mqtt = settings.deliver.mqtt
+    return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleOn.BROKER else mqtt
+
+
+async def reconcile(
+    settings: Settings, desk: Desk, tell: Callable[[LinkChanged], None], *, within_s: float
+) -> Reconciled:
+    """Compare this device with the inventory, and send again what the inventory lacks.
+
+    Publishes what is owed or, where nothing is, the last event once more: the answer tells. A running agent does the
+    same at each connection. Raises Misconfigured where the inventory sends no receipts, or the journal is another
+    device's.
+    """
+    if settings.deliver.settle is SettleOn.BROKER:
+        raise Misconfigured(
+            'deliver.settle = "broker": an inventory that sends no receipts cannot be compared with; '
+            'set it to "receipt" if yours does'
+        )
+    delivery = Delivery(settings, desk, tell, beat=lambda: None)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(delivery.run())
+        found = await delivery.reconcile(within_s)
+        running.cancel()
+    return found

@@ -1,0 +1,221 @@
+"""The dialogue driver: gives the dialogue a clock beside dictation, and lets one thing happen after the other.
+
+What happens is told with `happen` by whoever waits for what comes of it, and with `post` by everybody else. While the
+disk refuses, nothing goes on: what the operator was told must be on record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, at_hand
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import Deadline, Happening, Speaking
+from edge.agree.orders import Adjust, Hush, Note, Park, Say, Sound, StartTimer, StopTimer
+from edge.agree.questions import Question
+from edge.agree.states import State
+from edge.keep.desk import Desk
+from edge.keep.disk import DiskFull
+from edge.keep.journal import Journal
+from edge.records import Draft, OutboxRow
+from edge.understand.llm.prompt import AtHand
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+"""How long a full disk is left alone before the next try."""
+
+LONGEST_S = 60.0
+"""A deadline waits no longer for what is being said to come to its end, and to be read: the longest utterance of the
+usual settings takes half of it. Noise that never ends must not put it off for ever."""
+
+MOST_REPEATS = 3
+"""So often what is cut off by a noise is said again; where it is loud, each time would be cut off too."""
+
+LOOK_S = 0.1
+"""How often it is looked whether a deadline has come: nobody notices so little."""
+
+Audible = Say | Sound | Hush | Adjust
+"""The orders that a voice carries out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """Where the conversation stands after a step: told whoever watches."""
+
+    state: State
+    draft: Draft | None
+    """What is being agreed."""
+    question: Question | None
+    """What was asked, and is not answered yet."""
+    operator: str | None
+    """Who is signed on."""
+    told: tuple[Audible, ...]
+    """What the step wants heard."""
+    noted: tuple[Note | Park, ...] = ()
+    """What it put on record of utterances that are no entry by themselves."""
+    row: OutboxRow | None = None
+    """The event that is owed by it."""
+
+
+class DialogueDriver:
+    """One operator's conversation with one device. Belongs to the loop."""
+
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        desk: Desk,
+        render: Render,
+        *,
+        order: Callable[[Audible], None],
+        quiet: Callable[[], bool],
+        owed: Callable[[OutboxRow], None],
+        tell: Callable[[Stands], None] = lambda _: None,
+        attentive: Callable[[], bool] = lambda: False,
+        cut_off: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`order` makes it heard, `quiet` says whether nothing is being said, `owed` hears of each event committed.
+
+        `tell` hears where each step led. `attentive` says whether the operator is speaking, or what he said is still
+        being read: it may be the very answer that a deadline would be too early for. `cut_off` says whether what the
+        device was saying was spoken over since that was asked last.
+        """
+        self._cut_off = cut_off
+        self._said: tuple[Say, ...] = ()
+        self._repeats = 0
+        self._attentive = attentive
+        self._dialogue = dialogue
+        self._conversation = DialogueSteps(dialogue, render)
+        self._desk = desk
+        self._order = order
+        self._quiet = quiet
+        self._owed = owed
+        self._tell = tell
+        self._posted: asyncio.Queue[Happening] = asyncio.Queue()
+        self._turn = asyncio.Lock()
+        self._stopping = False
+        self._patience: float | None = None
+        self._due: float | None = None
+        self._counts = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until the deadline, as far as is known now; None where nothing is waited for."""
+        return None if self._due is None else max(0.0, self._due - time.monotonic())
+
+    @property
+    def awaits(self) -> bool:
+        """Whether an answer is awaited, or an objection to what was read back. May be asked from any thread."""
+        return self._dialogue.open
+
+    def at_hand(self) -> AtHand:
+        """What the operator is in the middle of."""
+        return at_hand(self._dialogue)
+
+    async def start(self) -> None:
+        """Take up what was open when the device went down."""
+        self._loop = asyncio.get_running_loop()
+        async with self._turn:
+            self._carry_out(await self._desk(self._conversation.start))
+
+    async def happen(self, happening: Happening) -> OutboxRow | None:
+        """Let it happen; the event that came of it, if one did. Raises StorageFailed."""
+        async with self._turn:
+            self._dialogue.owed = await self._desk(Journal.unsettled)
+            if refused := self._dialogue.turned_down:
+                self._dialogue.taken(await self._desk(partial(Journal.taken, event_ids=refused)))
+            planned = self._conversation.plan(happening)
+            stepped = await self._recorded(partial(self._conversation.record, planned=planned))
+            self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
+            return stepped.row
+
+    def post(self, happening: Happening) -> None:
+        """Let it happen when what happened before is done with."""
+        self._posted.put_nowait(happening)
+
+    def heard_speaking(self) -> None:
+        """Somebody began to speak. May be called from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.post, Speaking())
+
+    def stop(self) -> None:
+        """Wait for room on the disk no longer."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Tell the dialogue of what is posted and of its deadlines, until cancelled."""
+        while True:
+            try:
+                happening = await asyncio.wait_for(self._posted.get(), LOOK_S)
+            except TimeoutError:
+                self._repeat_what_was_cut_off()
+                if not self._is_over():
+                    continue
+                await asyncio.sleep(0)  # what the ear was about to hand over is handed over
+                if not self._is_over():
+                    continue
+                happening = Deadline()
+            await self.happen(happening)
+
+    def _repeat_what_was_cut_off(self) -> None:
+        """Who spoke over the device said nothing, if he spoke at all: what he has not heard is said again.
+
+        A readback that a cough cut off would else be committed as if it had been listened to.
+        """
+        if self._attentive() or self._turn.locked() or not self._cut_off() or self._repeats >= MOST_REPEATS:
+            return
+        self._repeats += 1
+        for say in self._said:
+            self._order(say)
+        self._counts = False
+
+    def _is_over(self) -> bool:
+        """Whether the deadline has come. It is counted from the end of what was being said when it was set."""
+        if self._due is None or self._patience is None or self._turn.locked():
+            return False
+        now = time.monotonic()
+        self._counts = self._counts or self._quiet()
+        if not self._counts:
+            self._due = now + self._patience
+        return now >= self._due and (not self._attentive() or now - self._due > LONGEST_S)
+
+    async def _recorded(self, work: Callable[[Journal], Stepped]) -> Stepped:
+        told = False
+        while True:
+            try:
+                return await self._desk(work)
+            except DiskFull as fault:
+                if self._stopping:
+                    raise
+                if not told:
+                    logger.warning("the conversation waits: %s", fault)
+                    told = True
+            await asyncio.sleep(RETRY_S)
+
+    def _carry_out(self, stepped: Stepped, noted: tuple[Note | Park, ...] = ()) -> None:
+        for order in stepped.orders:
+            match order:
+                case StartTimer(seconds):
+                    self._patience, self._due, self._counts = seconds, time.monotonic() + seconds, False
+                case StopTimer():
+                    self._due = None
+                case Say() | Sound() | Hush() | Adjust():
+                    self._order(order)
+                case _:
+                    pass
+        if stepped.row is not None:
+            self._owed(stepped.row)
+        heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
+        if said := tuple(order for order in heard if isinstance(order, Say)):
+            self._said, self._repeats = said, 0
+            self._dialogue.told(time.perf_counter())
+        if any(not isinstance(order, Hush) for order in heard):
+            self._cut_off()  # asked to forget it: what was said over the device's words has led to something
+        now = self._dialogue
+        self._tell(Stands(now.state, now.draft, now.question, now.operator, heard, noted, stepped.row))

@@ -1,0 +1,168 @@
+"""Dialogue steps as transactions: what the dialogue orders is put on disk first, then carried out.
+
+One step is one transaction: the verdicts, the entry with its event, and the draft as it is afterwards. So wherever the
+power is cut, the next start finds what was agreed and what was not, and asks for the latter again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import Answered, Committed, Happening, Started
+from edge.agree.orders import Commit, Drop, Note, Order, Park
+from edge.agree.states import State
+from edge.agree.telling import Manner
+from edge.config import ReadBack, Settings
+from edge.keep.drafts import Agreed, Noted, Parked, Turn
+from edge.keep.journal import Journal
+from edge.records import Act, Because, Draft, Entry, LastEntry, Minted, OutboxRow, Outcome, Reason, Receipt, Verdict
+from edge.understand.llm.prompt import AtHand
+
+Render = Callable[[Entry, Minted], dict[str, Any]]
+"""Makes the event of an entry."""
+
+TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What one step of the dialogue is to put on disk, and what it wants heard."""
+
+    orders: tuple[Order, ...]
+    draft: Draft | None
+    """What is being agreed after it."""
+    operator: str | None
+    changes: bool
+    """Whether anything of it belongs on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """What one step came to."""
+
+    orders: tuple[Order, ...]
+    """What is left to be done: nothing of it belongs on disk."""
+    row: OutboxRow | None
+    """The event that is owed by it."""
+
+
+def manner(settings: Settings) -> Manner:
+    """How the settings want the device to converse."""
+    agree = settings.agree
+    return Manner(
+        undo_s=agree.undo_s,
+        patience_s=agree.patience_s,
+        holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
+        operators=agree.operators or None,
+        operator=settings.operator,
+    )
+
+
+class DialogueSteps:
+    """A dialogue and the journal that it is kept in. One step at a time."""
+
+    def __init__(self, dialogue: Dialogue, render: Render) -> None:
+        """`render` makes the event of an entry."""
+        self._dialogue = dialogue
+        self._render = render
+
+    @property
+    def state(self) -> State:
+        """Where the dialogue stands."""
+        return self._dialogue.state
+
+    def start(self, journal: Journal) -> Stepped:
+        """Take the conversation up where the journal says that it stood."""
+        kept = journal.conversation()
+        last = journal.last_entry()
+        turned_down = {} if last is None else journal.turned_down(last.event_id)
+        started = Started(kept.draft, kept.operator, last, journal.unsettled(), turned_down)
+        return self.record(journal, self.plan(started))
+
+    def plan(self, happening: Happening) -> Planned:
+        """Tell the dialogue; what it wants is to be recorded before anything else happens."""
+        before = (self._dialogue.draft, self._dialogue.operator)
+        orders = tuple(self._dialogue.take(happening))
+        draft, operator = self._dialogue.draft, self._dialogue.operator
+        changes = before != (draft, operator) or any(isinstance(order, Note | Park | Commit | Drop) for order in orders)
+        return Planned(orders, draft, operator, changes)
+
+    def record(self, journal: Journal, planned: Planned) -> Stepped:
+        """Put on disk what is planned, in one transaction.
+
+        Raises StorageFailed: nothing was kept, and it may be tried again; whoever gives up begins again from the disk.
+        """
+        row = journal.turn(_turn(planned, journal), self._render) if planned.changes else None
+        heard: list[Order] = []
+        for order in planned.orders:
+            match order:
+                case Commit(draft, verdict) if row is not None:
+                    # The sound that it is stored comes before what the device goes on to say.
+                    heard += self._dialogue.take(Committed(LastEntry(row.event_id, draft, verdict.fields)))
+                case Note() | Park() | Commit() | Drop():
+                    pass
+                case _:
+                    heard.append(order)
+        return Stepped(tuple(heard), row)
+
+
+def at_hand(dialogue: Dialogue) -> AtHand:
+    """What the operator is in the middle of, as models are told: names of fields, and no value."""
+    draft, question = dialogue.draft, dialogue.question
+    known = {} if draft is None or draft.act is Act.CANCEL else draft.reading.fields
+    return AtHand(
+        pending=tuple(name for name, said in known.items() if said.value is not None),
+        asked=None if question is None else question.field,
+        confirming=dialogue.state is State.CONFIRMING,
+        last=dialogue.last is not None,
+    )
+
+
+def answered(journal: Journal, receipt: Receipt) -> Answered:
+    """The inventory's answer, with what it is about: of a cancellation, the entry that was to be cancelled."""
+    entry = journal.entry(receipt.event_id)
+    replaces = None if entry is None else entry.replaces
+    if entry is not None and entry.act is Act.CANCEL:
+        entry = journal.entry(str(entry.replaces))
+    return Answered(receipt, {} if entry is None else entry.fields, replaces)
+
+
+def _turn(planned: Planned, journal: Journal) -> Turn:
+    noted: list[Noted] = []
+    parked: list[Parked] = []
+    agreed = None
+    for order in planned.orders:
+        match order:
+            case Note(utterance_id, reading, verdict):
+                noted.append(Noted(utterance_id, reading, verdict))
+            case Drop(dropped):
+                noted.append(Noted(dropped.utterance_id, dropped.reading, TAKEN_BACK))
+            case Park(utterance_id, why, fields):
+                parked.append(Parked(utterance_id, why, fields))
+            case Commit(verdict=verdict):
+                agreed = Agreed(_entry(order, journal), verdict)
+            case _:
+                pass
+    return Turn(tuple(noted), tuple(parked), agreed, planned.draft, planned.operator)
+
+
+def _entry(commit: Commit, journal: Journal) -> Entry:
+    draft = commit.draft
+    sound = journal.recording(draft.utterance_id)
+    return Entry(
+        utterance_id=draft.utterance_id,
+        form=draft.form,
+        fields={} if draft.act is Act.CANCEL else commit.verdict.fields,
+        operator=draft.operator,
+        recorded_at=datetime.now(UTC),
+        reading=draft.reading,
+        audio_sha256=sound.audio_sha256,
+        audio_seconds=sound.audio_seconds,
+        act=draft.act,
+        replaces=draft.replaces,
+        support=tuple(map(journal.recording, draft.support)),
+    )

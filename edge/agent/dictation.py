@@ -1,0 +1,340 @@
+"""From sound to an entry on disk: hear, understand, agree, keep.
+
+`listening` hears in a thread of its own and has each utterance on disk before it is seen here; what was kept without a
+verdict when an earlier run ended is read again at the start (`resume`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from edge.agent.ear import Attended, Ear, HandedOver
+from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
+from edge.agent.typed_input import KEYBOARD, TypedReader, typed_utterance
+from edge.agree.breaths import BREATH_S, continued, is_wordless
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.drafting import UNANSWERED
+from edge.agree.happenings import Heard
+from edge.forms.spoken.language import Language
+from edge.hear.acoustics import measured
+from edge.keep.desk import Desk
+from edge.keep.disk import DiskFull
+from edge.keep.journal import Journal
+from edge.keep.view import RECORDING
+from edge.ports import Interpreter, Source
+from edge.records import (
+    SAMPLE_RATE,
+    Act,
+    Entry,
+    FieldValue,
+    Minted,
+    OutboxRow,
+    Outcome,
+    Reading,
+    Utterance,
+    Verdict,
+    Word,
+)
+
+INTERRUPTED = "interrupted"
+"""Why an utterance is under review: the device went down before anybody could be asked about it."""
+
+
+def is_for_a_person(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
+    """Whether nothing may be made of it, or nothing can, without a word of somebody.
+
+    `agreed`: entries are agreed with the operator, who could not object to this one.
+    """
+    if utterance.source.startswith(RECORDING):
+        return False  # it can be played again
+    if verdict.outcome is Outcome.ASK or (verdict.outcome is Outcome.REPEAT and reading.act is Act.RECORD):
+        return True  # nobody is there to answer, or to say it again
+    # What a correction was to change is not known any more.
+    return agreed and (verdict.outcome is Outcome.ACCEPT or reading.act in {Act.AMEND, Act.CANCEL})
+
+
+def held(verdict: Verdict) -> Verdict:
+    """The verdict on what is no entry yet."""
+    return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
+
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Earshot:
+    """From here on in the order of what is said, the operator hears the device."""
+
+    begin: Callable[[], Awaitable[None]]
+
+
+class Dictation:
+    """The way of a sound to an entry. Made once; `hear` and `conclude` run side by side in the app's TaskGroup."""
+
+    def __init__(
+        self,
+        listening: Ear,
+        *,
+        rules: Rules,
+        interpreter: Interpreter,
+        desk: Desk,
+        operator: str | None,
+        render: Callable[[Entry, Minted], dict[str, Any]],
+        tell: Callable[[DictationEvent], None],
+        converse: Callable[[Heard], Awaitable[OutboxRow | None]] | None = None,
+        typed_in: Language | None = None,
+    ) -> None:
+        """`render` makes the event of an entry, `tell` hears what happens.
+
+        `converse` agrees with the operator what becomes of a live utterance; without it, one utterance is one entry.
+        `typed_in` is a language in which may be typed besides that of `rules`.
+        """
+        self._listening = listening
+        self._rules = rules
+        self._interpreter = interpreter
+        self._desk = desk
+        self._operator = operator
+        self._render = render
+        self._tell = tell
+        self._converse = converse
+        self._alone = False
+        self._handed: asyncio.Queue[HandedOver | _Earshot | None] = asyncio.Queue()
+        self._typed: set[str] = set()
+        self._typed_in = typed_in
+        self._concluding = False
+        self._fragment: tuple[Utterance, tuple[Word, ...]] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is speaking."""
+        return self._listening.is_open
+
+    def stop(self) -> None:
+        """Hear no more; what was heard is still concluded. A blocked microphone must be closed besides."""
+        self._listening.stop()
+        self._room.set()  # whoever waits for it looks once more, and gives up
+
+    def stop_capture(self, reason: str) -> None:
+        """Record nothing that is said from now on: there is no room for it. What was recorded is still concluded."""
+        self._listening.lacking = reason
+        self._room.clear()
+        self._tell(CaptureStopped(reason))
+
+    def resume_capture(self) -> None:
+        """There is room, as far as is known: record again, where that was stopped."""
+        if self._listening.lacking is not None:
+            self._listening.lacking = None
+            self._room.set()
+            self._tell(CaptureResumed())
+
+    async def resume(self) -> int:
+        """Read and decide what an earlier run kept, heard or typed, but did not decide; returns how many utterances.
+
+        Nobody listens for a question about it, or could object to a readback: what would be asked goes to a person, and
+        where entries are agreed with the operator, so does every entry. What was dictated for another form waits until
+        an agent fills that form: read as this one, it could only be misunderstood.
+        """
+        unread = await self._desk(lambda journal: list(journal.unread()))
+        earlier = [utterance for utterance in unread if utterance.utterance_id not in self._typed]
+        ours = [utterance for utterance in earlier if utterance.form == self._rules.form.name]
+        for form in sorted({utterance.form for utterance in earlier} - {self._rules.form.name}):
+            logger.warning(
+                "kept and not read yet: utterances for the form %r; run with --form %s to read them", form, form
+            )
+        for utterance in ours:
+            # To begin what has begun changes nothing, and tells where its recording is.
+            evidence = await self._desk(partial(Journal.begin, utterance=utterance))
+            began = time.perf_counter()
+            attention = (
+                TypedReader(self._rules, self._typed_in) if utterance.source == KEYBOARD else self._interpreter.attend()
+            )
+            await self._take_up(Attended(utterance, evidence, attention, began, live=False))
+        return len(ours)
+
+    async def hear(self, sources: Iterable[Source]) -> None:
+        """Listen to each source to its end, in a thread; then `conclude` returns too."""
+        await self._listening.hear(sources, self._handed.put_nowait)
+
+    @property
+    def attentive(self) -> bool:
+        """Whether somebody is speaking, or what was said is not decided yet."""
+        return self._listening.is_open or self._concluding or not self._handed.empty()
+
+    @property
+    def converses(self) -> bool:
+        """Whether it is agreed with the operator what becomes of what he says."""
+        return self._converse is not None and not self._alone
+
+    def unheard(self) -> None:
+        """Nobody hears what would be asked: one utterance is one entry, until `heard`."""
+        self._alone = True
+
+    def heard(self, begin: Callable[[], Awaitable[None]]) -> None:
+        """The operator hears what he is asked: it is agreed with him what becomes of what is handed over from now on.
+
+        `begin` is awaited before that, and after all that was handed over before.
+        """
+        self._handed.put_nowait(_Earshot(begin))
+
+    async def type(self, text: str) -> None:
+        """Take what was typed in the place of speech, in its turn: kept, read, decided and recorded as if it was said.
+
+        It is on disk when this returns. It may come at any time: before `resume`, which leaves it alone, and when
+        nothing is concluded any more, which the next start makes up for. Raises UnreadableInput where it is too long.
+        """
+        utterance = typed_utterance(self._rules.form.name, text)
+        self._typed.add(utterance.utterance_id)  # before it is on disk, where `resume` would find it
+        began = time.perf_counter()
+        try:
+            evidence = await self._desk(partial(Journal.begin, utterance=utterance))
+        except DiskFull as fault:
+            self.stop_capture(str(fault))
+        else:
+            self._handed.put_nowait(
+                Attended(utterance, evidence, TypedReader(self._rules, self._typed_in), began, live=True)
+            )
+
+    async def conclude(self) -> None:
+        """Read, decide and record what is handed over, in order, until the last source has ended."""
+        try:
+            while (heard := await self._handed.get()) is not None:
+                if isinstance(heard, Attended):
+                    self._concluding = True
+                    await self._conclude(heard)
+                    self._concluding = False
+                    heard.concluded.set_result(None)
+                elif isinstance(heard, CaptureStopped):
+                    self.stop_capture(heard.reason)
+                elif isinstance(heard, _Earshot):
+                    await self._with_room(heard.begin)
+                    self._alone = False
+                else:
+                    self._tell(heard)
+        finally:
+            self._listening.stop()  # however this ends, the ear must not wait for an answer that will never come
+
+    async def _take_up(self, heard: Attended) -> None:
+        """Conclude what an earlier run heard."""
+        reading, verdict, _ = await self._judged(heard)
+        row, why = None, await self._why_for_a_person(heard.utterance, reading, verdict)
+        if why is not None:
+            verdict = held(verdict)
+            await self._desk(
+                partial(
+                    Journal.put_under_review,
+                    utterance_id=heard.utterance.utterance_id,
+                    reading=reading,
+                    verdict=verdict,
+                    why=why,
+                )
+            )
+        else:
+            row = await self._recorded(heard, reading, verdict)
+        self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+
+    async def _why_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
+        """Why nothing may be made of it, or nothing can, without a word of somebody; None where something may."""
+        kept = await self._desk(partial(Journal.dossier, which=utterance.utterance_id))
+        wanted = kept.decisions[-1] if kept.decisions else None
+        if wanted is not None and wanted.reason == UNANSWERED:
+            # The operator may have said "no" to it: that a person wants it read is no yes to whatever is read.
+            return UNANSWERED
+        if not is_for_a_person(utterance, reading, verdict, agreed=self.converses):
+            return None
+        return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
+
+    async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
+        reading = self._in_context(heard.utterance, await heard.attention.finish(heard.utterance))
+        sound = None if heard.utterance.source == KEYBOARD else measured(heard.utterance.segment)
+        known = Circumstances(sound, await self._recent(heard))
+        return reading, decide(reading, heard.utterance.segment.closing, self._rules, known), known
+
+    def _in_context(self, utterance: Utterance, reading: Reading) -> Reading:
+        """The reading, a number in it in doubt where what was said a breath before may have been its beginning."""
+        before = self._fragment
+        if not is_wordless(reading):
+            self._fragment = None if reading.fields else (utterance, reading.words)
+        if before is None or not _follows(before[0], utterance):
+            return reading
+        return continued(before[1], reading, self._rules)
+
+    async def _conclude(self, heard: Attended) -> None:
+        reading, verdict, known = await self._judged(heard)
+        if self._converse is not None and not self._alone and heard.live:
+            closing = heard.utterance.segment.closing
+            await self._converse(
+                Heard(heard.utterance.utterance_id, reading, verdict, closing, known, *_spoken_between(heard))
+            )
+            row, verdict = None, held(verdict)
+        else:
+            row = await self._recorded(heard, reading, verdict)
+        self._typed.discard(heard.utterance.utterance_id)
+        self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+
+    async def _recent(self, heard: Attended) -> tuple[Mapping[str, FieldValue], ...]:
+        """What was recorded a little while ago. Nothing for a recording: its time is not that of the shift."""
+        if not heard.live:
+            return ()
+        since = heard.utterance.heard_at - timedelta(minutes=self._rules.demands.double_count_minutes)
+        return await self._desk(partial(Journal.standing, form=heard.utterance.form, since=since))
+
+    async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict) -> OutboxRow | None:
+        """Put the verdict on record. Until there is room for that, the utterance is kept, unread."""
+
+        async def recorded() -> OutboxRow | None:
+            return await self._desk(lambda journal: self._record(journal, heard, reading, verdict))
+
+        return await (self._with_room(recorded) if heard.live else recorded())
+
+    async def _with_room(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it; on a full disk, once there is room, and nothing else is concluded before."""
+        while True:
+            try:
+                return await work()
+            except DiskFull as fault:
+                if self._listening.is_stopping:
+                    raise
+                self.stop_capture(str(fault))
+            await self._room.wait()
+
+    def _record(self, journal: Journal, heard: Attended, reading: Reading, verdict: Verdict) -> OutboxRow | None:
+        utterance = heard.utterance
+        if verdict.outcome is not Outcome.ACCEPT:
+            journal.conclude(utterance.utterance_id, reading, verdict)
+            return None
+        entry = Entry(
+            utterance_id=utterance.utterance_id,
+            form=utterance.form,
+            fields=verdict.fields,
+            operator=self._operator,
+            recorded_at=datetime.now(UTC),
+            reading=reading,
+            audio_sha256=heard.evidence.sha256,
+            audio_seconds=heard.evidence.seconds,
+        )
+        return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
+
+
+def _spoken_between(heard: Attended) -> tuple[float, float]:
+    """When its speech began and ended, as `closed_at` counts; what was typed is there all at once."""
+    said = heard.utterance.segment
+    if heard.utterance.source == KEYBOARD:
+        return heard.closed_at, heard.closed_at
+    began, ended = ((said.closed - at) / SAMPLE_RATE for at in (said.speech_start, said.speech_end))
+    return heard.closed_at - began, heard.closed_at - ended
+
+
+def _follows(earlier: Utterance, later: Utterance) -> bool:
+    pause = later.segment.speech_start - earlier.segment.speech_end
+    return later.source == earlier.source and 0 <= pause <= BREATH_S * SAMPLE_RATE

@@ -1,0 +1,243 @@
+"""The ear: sound to utterances on disk, for one source after another, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Event
+
+import uuid_utils
+
+from edge.agent.events import AlreadyKept, CaptureStopped, SourceEnded
+from edge.config import Endpoint
+from edge.errors import DockvoiceError
+from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
+from edge.hear.gate import Gate, Shut
+from edge.keep.desk import Desk
+from edge.keep.disk import DiskFull
+from edge.keep.evidence import Evidence
+from edge.ports import Attention, Interpreter, Source, SpeechScorer
+from edge.records import Closing, Frame, Segment, Utterance
+
+
+def listen(
+    source: Source, scorer: SpeechScorer, endpointing: Endpointing, gate: Gate | None = None
+) -> Iterator[EarEvent]:
+    """Yield what is heard until the source ends. Blocks as the source does; runs in one thread.
+
+    Where frames are missing (a microphone dropped them), and where a live source ends, what is open closes as broken
+    off, and so does what is said on right behind a loss: nothing may be made of it without asking. What the source
+    raises comes after the closing of what was open. Where the gate shuts, what is open closes at once: as finished,
+    unless it shut in the middle of speech, and what is said on soon behind it is broken off.
+    """
+    ended = Closing.BROKEN_OFF if source.live else Closing.SOURCE_ENDED
+    scorer.reset()
+    following, shut = 0, True
+    try:
+        for frame in _let_through(source.frames(), gate):
+            if isinstance(frame, Shut):
+                shut = True
+                yield from endpointing.shut()
+                continue
+            if frame.start != following:
+                scorer.reset()
+                # What was not to be heard is not missing.
+                yield from () if shut else endpointing.lose(frame.start - following)
+            shut = False
+            following = frame.end
+            yield from endpointing.take(frame, scorer.is_speech(frame))
+    except DockvoiceError:
+        yield from endpointing.end(Closing.BROKEN_OFF)
+        raise
+    yield from endpointing.end(ended)
+
+
+def _let_through(frames: Iterable[Frame], gate: Gate | None) -> Iterator[Frame | Shut]:
+    for frame in frames:
+        yield from (frame,) if gate is None else gate.take(frame)
+
+
+STOP_NOTICED_S = 0.1
+"""How often a waiting ear looks whether it is to stop: short for a person, nothing for the processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """An utterance that is on disk, and the attention that was paid to it while it was spoken."""
+
+    utterance: Utterance
+    evidence: Evidence
+    attention: Attention
+    closed_at: float
+    """When it closed, on the clock of `time.perf_counter`."""
+    live: bool
+    """What was said cannot be said to us again as a recording can: it waits for room on the disk."""
+    concluded: Future[None] = field(default_factory=Future)
+    """Set by whoever concludes it."""
+
+
+HandedOver = Attended | AlreadyKept | SourceEnded | CaptureStopped
+"""What the ear hands over, in the order of the sound."""
+
+HandOver = Callable[[HandedOver], object]
+
+
+class Ear:
+    """One ear for one form. Made once; its sources are heard one after another."""
+
+    def __init__(
+        self,
+        *,
+        form: str,
+        endpoint: Endpoint,
+        scorer: SpeechScorer,
+        interpreter: Interpreter,
+        desk: Desk,
+        beat: Callable[[], None] = lambda: None,
+        gate: Gate | None = None,
+        meant: Callable[[Segment], Segment | None] | None = None,
+        speaking: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`gate` is what a live source goes through, `meant` takes the wake phrase off an utterance, where one is used.
+
+        All these are called in the ear's thread: `beat` for every frame heard, `speaking` when somebody begins to
+        speak to a live source.
+        """
+        self._form = form
+        self._endpoint = endpoint
+        self._scorer = scorer
+        self._interpreter = interpreter
+        self._desk = desk
+        self._beat = beat
+        self._gate = gate
+        self._meant = meant
+        self._speaking = speaking
+        self._stopping = Event()
+        self.lacking: str | None = None
+        """Why nothing that is said to a live source can be recorded now. Set by whoever knows the disk."""
+        self.is_open = False
+        """Whether an utterance is open: somebody speaks, or has just paused."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing more is to be heard."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Hear no more. A blocked microphone must be closed besides."""
+        self._stopping.set()
+
+    async def hear(self, sources: Iterable[Source], hand_over: Callable[[HandedOver | None], None]) -> None:
+        """Listen to each source to its end. `hand_over` is called in the loop's thread, with None at the very end."""
+        loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._hear, sources, lambda what: loop.call_soon_threadsafe(hand_over, what))
+
+    def _hear(self, sources: Iterable[Source], hand_over: Callable[[HandedOver | None], object]) -> None:
+        try:
+            for source in sources:
+                hand_over(self._hear_one(source, hand_over))
+                if self.is_stopping:
+                    break
+        finally:
+            hand_over(None)
+
+    def _hear_one(self, source: Source, hand_over: HandOver) -> SourceEnded:
+        began = time.perf_counter()
+        attention = self._interpreter.attend()
+        watched = _Watched(source, self._stopping, self._beat)
+        lacking = None
+        endpointing = Endpointing(self._endpoint)
+        for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
+            if isinstance(event, Opened):
+                lacking = self._opened(source)
+            match event:
+                case Opened(pcm) | Continued(pcm):
+                    attention.hear(pcm)
+                case Paused():
+                    endpointing.expect(attention.expect())
+                case Closed() if lacking is not None:
+                    hand_over(CaptureStopped(lacking))
+                    attention = self._interpreter.attend()
+                case Closed(segment):
+                    self._keep_meant(source, segment, attention, hand_over)
+                    attention = self._interpreter.attend()
+                case Abandoned():
+                    attention = self._interpreter.attend()
+            # Not before it was handed over: a deadline waits for what is being said.
+            self.is_open = self.is_open and not isinstance(event, Closed | Abandoned)
+        return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
+
+    def _opened(self, source: Source) -> str | None:
+        """Why what somebody begins to say cannot be recorded; None where it can be."""
+        self.is_open = True
+        if not source.live:
+            return None
+        self._speaking()
+        return self.lacking
+
+    def _keep_meant(self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver) -> None:
+        """Keep what is meant for the device: what was said to others is not recorded at all."""
+        meant = segment if self._meant is None or not source.live else self._meant(segment)
+        if meant is None:
+            return
+        if meant is not segment:
+            attention = self._interpreter.attend()
+            attention.hear(meant.pcm)
+        self._keep(source, meant, attention, hand_over)
+
+    def _keep(self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver) -> None:
+        kept = self._desk.now(lambda journal: journal.known(source.name, segment))
+        if kept is not None:
+            hand_over(AlreadyKept(source.name, segment, kept))
+            return
+        closed_at = time.perf_counter()
+        utterance = self._identified(source, segment)
+        try:
+            evidence = self._desk.now(lambda journal: journal.begin(utterance))
+        except DiskFull as fault:
+            if not source.live:
+                raise
+            hand_over(CaptureStopped(str(fault)))
+            return
+        attended = Attended(utterance, evidence, attention, closed_at, source.live)
+        hand_over(attended)
+        if not source.live:
+            self._wait_for(attended.concluded)
+
+    def _wait_for(self, concluded: Future[None]) -> None:
+        """A recording can wait: one utterance at a time keeps its timings true."""
+        while not concluded.done() and not self.is_stopping:
+            wait((concluded,), timeout=STOP_NOTICED_S)
+
+    def _identified(self, source: Source, segment: Segment) -> Utterance:
+        return Utterance(
+            utterance_id=str(uuid_utils.uuid7()),
+            form=self._form,
+            source=source.name,
+            heard_at=datetime.now(UTC),
+            segment=segment,
+        )
+
+
+class _Watched:
+    """A source that can be told to stop, and that shows at every frame that sound is still coming."""
+
+    def __init__(self, source: Source, stopping: Event, beat: Callable[[], None]) -> None:
+        self.name = source.name
+        self.live = source.live
+        self._source = source
+        self._stopping = stopping
+        self._beat = beat
+        self.samples = 0
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in self._source.frames():
+            if self._stopping.is_set():
+                return
+            self._beat()
+            self.samples = frame.end
+            yield frame

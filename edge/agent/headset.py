@@ -1,0 +1,207 @@
+"""The headset at work: how it listens, what is wrong with its microphone, and who is told.
+
+Faults are noticed on the ear's thread and told on the loop: a line in the log, systemd's status, the device's status
+topic, and the command of the site. Each is told once when it begins and once when it is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from edge.agent.fault_command import run_fault_command
+from edge.config import ListeningMode, Settings
+from edge.hear.gate import Gate
+from edge.hear.microphone import Microphone
+from edge.hear.microphone_health import MicrophoneEvent, Noticed, Over
+from edge.hear.talk_key import follow_talk_key
+from edge.systemd import Notifier
+
+logger = logging.getLogger(__name__)
+
+BLINK_S = 5.0
+"""It takes a tenth of a second; a sound server that does not answer is not waited for."""
+
+NO_SPEAKER = "no speaker, nothing is read back; "
+"""Before the rest of the state, for whoever looks at a list of services."""
+
+
+class Order(StrEnum):
+    """What a key or a message can ask of the headset."""
+
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    TALK = "talk"
+    """The talk key is down."""
+    DONE = "done"
+    """The talk key is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneFault:
+    """Something is wrong with the microphone, or is not any more."""
+
+    fault: str
+    what: str | None
+    """What was found; None when it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """The microphone was muted, or is heard again."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Earshot:
+    """There is a speaker, so that the operator hears the device; or there is none any more, or none yet."""
+
+    heard: bool
+
+
+HeadsetTold = MicrophoneFault | Muted | Earshot
+"""What is told whoever watches."""
+
+
+def as_json(told: HeadsetTold) -> dict[str, Any]:
+    """What was told, as a line for programs."""
+    if isinstance(told, Earshot):
+        return {"speaker": "heard" if told.heard else "none"}
+    if isinstance(told, Muted):
+        return {"microphone": "muted" if told.muted else "unmuted"}
+    return {"microphone": told.fault, "state": "over" if told.what is None else "began", "found": told.what}
+
+
+class Headset:
+    """One headset: its microphone, its gate, its faults. Used from the loop, but for what the microphone tells."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        notifier: Notifier,
+        publish: Callable[[dict[str, Any]], None],
+        tell: Callable[[HeadsetTold], None],
+    ) -> None:
+        """`publish` puts the state on the device's status topic, `tell` shows what happens to whoever watches."""
+        self._settings = settings
+        self._notifier = notifier
+        self._publish = publish
+        self._tell = tell
+        self._mode = settings.hear.mode
+        self.gate = Gate(push_to_talk=self._mode is ListeningMode.PUSH_TO_TALK, tell=self._noticed)
+        self._faults: dict[str, str] = {}
+        self._unheard = False
+        self._microphone: Microphone | None = None
+        self._happened: asyncio.Queue[MicrophoneEvent] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def microphone(self, beat: Callable[[], None]) -> Microphone:
+        """The microphone that the settings name. `beat` is called as long as its thread gets on."""
+        hear, watch = self._settings.hear, self._settings.watch
+        zeros_s, gated_s = watch.zeros_s, watch.gated_zeros_s
+        made = Microphone(
+            hear.device, watch.stall_s, self._noticed, beat, zeros_s=zeros_s, gated_s=gated_s, source=hear.source
+        )
+        self._microphone = made
+        return made
+
+    async def blink(self) -> bool:
+        """Let sound cards be seen that are new: the microphone stops for a blink. Whether that was done."""
+        return self._microphone is not None and await asyncio.to_thread(self._microphone.blink, BLINK_S)
+
+    @property
+    def status(self) -> str:
+        """The state in one line, for systemd."""
+        if self._faults:
+            return f"microphone: {'; '.join(f'{fault}: {what}' for fault, what in self._faults.items())}"
+        if self.gate.muted:
+            return "muted: nothing is heard"
+        return NO_SPEAKER + self._listens if self._unheard else self._listens
+
+    @property
+    def _listens(self) -> str:
+        return {
+            ListeningMode.OPEN: "listening",
+            ListeningMode.PUSH_TO_TALK: "listening while the talk key is down",
+            ListeningMode.WAKE_PHRASE: "listening for the wake phrase",
+        }[self._mode]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The state as it is published."""
+        return {"mode": self._mode.value, "muted": self.gate.muted, "faults": sorted(self._faults)}
+
+    def order(self, order: Order) -> None:
+        """Do what a key or a message asks."""
+        match order:
+            case Order.MUTE | Order.UNMUTE:
+                self._mute(order is Order.MUTE)
+            case Order.TALK | Order.DONE:
+                self.gate.talking = order is Order.TALK
+
+    def typed(self, key: str) -> None:
+        """What the keyboard of a terminal can ask: `m` mutes or hears again, the space bar begins or ends to talk.
+
+        A terminal does not tell when a key goes up, so each press is the other one's end.
+        """
+        if key == "m":
+            self.order(Order.UNMUTE if self.gate.muted else Order.MUTE)
+        elif key == " ":
+            self.order(Order.DONE if self.gate.talking else Order.TALK)
+
+    async def attend(self) -> None:
+        """Tell what happens to the microphone and follow the talk key, until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        self._publish(self.state)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_key())
+            while True:
+                await self._told(await self._happened.get())
+
+    async def _follow_key(self) -> None:
+        hear = self._settings.hear
+        if self._mode is ListeningMode.PUSH_TO_TALK and hear.talk_key is not None:
+            await follow_talk_key(
+                hear.talk_key, hear.talk_device, lambda down: self.order(Order.TALK if down else Order.DONE)
+            )
+
+    def earshot(self, heard: bool) -> None:
+        """Tell whether the operator hears the device, when that changed."""
+        self._unheard = not heard
+        self._notifier.status(self.status)
+        self._tell(Earshot(heard))
+
+    def _noticed(self, event: MicrophoneEvent) -> None:
+        """Called on the ear's thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._happened.put_nowait, event)
+
+    async def _told(self, event: MicrophoneEvent) -> None:
+        match event:
+            case Noticed(fault, what):
+                self._faults[fault.value] = what
+                logger.error("microphone: %s: it %s", fault, what)
+                self._announce(MicrophoneFault(fault.value, what))
+            case Over(fault):
+                self._faults.pop(fault.value, None)
+                logger.warning("microphone: %s is over", fault)
+                self._announce(MicrophoneFault(fault.value, None))
+        if command := self._settings.watch.fault_command:
+            await run_fault_command(command, "began" if isinstance(event, Noticed) else "over", event.fault.value)
+
+    def _mute(self, muted: bool) -> None:
+        if self.gate.muted == muted:
+            return
+        self.gate.muted = muted
+        logger.warning("microphone: %s", "muted, nothing is heard" if muted else "heard again")
+        self._announce(Muted(muted))
+
+    def _announce(self, told: HeadsetTold) -> None:
+        self._notifier.status(self.status)
+        self._publish(self.state)
+        self._tell(told)

@@ -1,0 +1,203 @@
+"""The parts of an agent, made of the settings: form, catalogues, interpreter, and the dictation made of them.
+
+`agent/app.py` lets these parts work as an agent; `evaluate` and `replay` use them without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.agent.clock import Clock
+from edge.agent.dialogue_driver import DialogueDriver
+from edge.agent.dictation import Dictation
+from edge.agent.ear import Ear
+from edge.agent.events import DictationEvent
+from edge.agent.voice_output import VoiceOutput
+from edge.agree.decide import Rules
+from edge.agree.policy import POLICIES
+from edge.config import Engine, ListeningMode, Mode, Settings
+from edge.deliver.events import recorded
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, forms_in
+from edge.forms.spoken.languages import language_named
+from edge.hear.gate import Gate, WakePhrase
+from edge.hear.vad import scorer
+from edge.keep.desk import Desk
+from edge.keep.replies import Replies
+from edge.ports import Interpreter, Source
+from edge.records import Entry, Minted, Segment
+from edge.understand.factory import Surroundings, panel
+from edge.understand.llm.prompt import Past
+from edge.understand.local.factory import interpreter, vosk_weights
+from edge.understand.local.wake_word import WakeWord
+from edge.understand.panel.costs import Budget
+from edge.understand.panel.panel import Answer, Panel
+from edge.understand.remote.client import Clients
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What settings turn into before any sound comes: everything that can be wrong with them shows here."""
+
+    settings: Settings
+    form: Form
+    catalogue: Catalogue
+    interpreter: Interpreter
+    panel: Panel | None = None
+    """The interpreter again, where models beyond this device are asked."""
+    clients: Clients = field(default_factory=lambda: Clients({}))
+    past: Past = field(default_factory=Past)
+    """What models are told of what went before; whoever decides keeps it up to date."""
+
+    @property
+    def rules(self) -> Rules:
+        """What it takes to be sure."""
+        return rules(self.settings, self.form, self.catalogue)
+
+
+def assemble(settings: Settings, form: str | None = None, *, live: bool = False) -> Parts:
+    """Load the form (the active one, unless another is named), the catalogues and the interpreter.
+
+    `live`: somebody is there to answer, as nobody is for a recording. Raises Misconfigured naming what is wrong.
+    """
+    chosen = form_named(settings, form or settings.forms.active)
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    reader = interpreter(settings, chosen, catalogue, converses=converses(settings, live=live))
+    if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
+        logger.warning(
+            "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
+            *(reader.name, settings.understand.model, settings.models, settings.understand.model),
+        )
+    clients = Clients(settings.understand.clients)
+    if settings.understand.mode is Mode.ON_DEVICE:
+        return Parts(settings, chosen, catalogue, reader, None, clients)
+    sure_from = rules(settings, chosen, catalogue).demands.uncalibrated
+    past, replies = Past(), Replies(settings.state)
+    surroundings = Surroundings(settings, chosen, catalogue, clients, past, replies.keep)
+    asked = panel(surroundings, reader, sure_from)
+    return Parts(settings, chosen, catalogue, asked, asked, clients, past)
+
+
+def converses(settings: Settings, *, live: bool) -> bool:
+    """Whether entries are agreed with the operator, if he turns out to hear the device."""
+    wanted = settings.agree.conversation
+    return live and settings.speak.enabled is not False if wanted == "auto" else wanted
+
+
+def rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:
+    """What the settings demand before a reading becomes an entry."""
+    policy, language = POLICIES[settings.agree.policy], language_named(spoken(settings))
+    return Rules(form, catalogue, settings.agree.minimum_confidence, policy, language)
+
+
+def spoken(settings: Settings) -> str:
+    """The language that operators speak: that of the model asked first; the device's own recogniser knows English."""
+    understand = settings.understand
+    asked = understand.interpreters.get(understand.first or understand.second or "")
+    return "en" if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
+
+
+def form_named(settings: Settings, name: str) -> Form:
+    """The form of that name; raises Misconfigured telling which there are."""
+    forms = forms_in(settings.forms_directory)
+    if name not in forms:
+        known = ", ".join(sorted(forms)) or "none"
+        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({known})")
+    return forms[name]
+
+
+def dictation(
+    parts: Parts,
+    desk: Desk,
+    tell: Callable[[DictationEvent], None],
+    beat: Callable[[], None] = lambda: None,
+    clock: Clock | None = None,
+    gate: Gate | None = None,
+    speaking: VoiceOutput | None = None,
+    conversing: DialogueDriver | None = None,
+) -> Dictation:
+    """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already.
+
+    `gate` is what the sound of a microphone goes through; `speaking` is the device's own voice, not to be heard;
+    `conversing` agrees with the operator what becomes of what a microphone hears.
+    """
+    settings = parts.settings
+    detector = scorer(settings.hear.vad)
+    listening = Ear(
+        form=parts.form.name,
+        endpoint=settings.hear.endpoint,
+        scorer=detector if speaking is None else speaking.deaf_to_itself(detector),
+        interpreter=parts.interpreter,
+        desk=desk,
+        beat=beat,
+        gate=gate,
+        meant=None if gate is None else wake(settings, lambda: conversing is not None and conversing.awaits),
+        speaking=(lambda: None) if conversing is None else conversing.heard_speaking,
+    )
+    return Dictation(
+        listening,
+        rules=parts.rules,
+        interpreter=parts.interpreter,
+        desk=desk,
+        operator=settings.operator,
+        render=renderer(settings, clock or Clock()),
+        tell=tell,
+        converse=None if conversing is None else conversing.happen,
+        typed_in=language_named(settings.speak.language.value),
+    )
+
+
+def renderer(settings: Settings, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
+    """What makes the event of an entry, and says in it whether the wall clock was right."""
+
+    def render(entry: Entry, minted: Minted) -> dict[str, Any]:
+        believed = clock.believed()
+        return recorded(entry, minted, site=settings.site, device=settings.device, clock_believed=believed)
+
+    return render
+
+
+def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Callable[[Segment], Segment | None] | None:
+    """What tells the utterances that are meant for the device from others, where the settings want a wake phrase.
+
+    While something is awaited of the operator, all is meant for it. Raises Misconfigured where vosk is not there to
+    listen for it, or does not know its words.
+    """
+    hear = settings.hear
+    if hear.mode is not ListeningMode.WAKE_PHRASE or hear.wake_phrase is None:
+        return None
+    word, phrase = WakeWord(vosk_weights(settings), hear.wake_phrase), WakePhrase(hear.wake_window_s)
+    return lambda segment: phrase.meant(segment, word.spotted(segment.pcm), awaited=awaits())
+
+
+@asynccontextmanager
+async def reading(
+    parts: Parts, note: Callable[[Answer], None] | None = None, budget: Budget | None = None
+) -> AsyncIterator[None]:
+    """Let the interpreter read: a panel's members work only inside. What is under way at the end is called off.
+
+    `note` is told of each answer of a model that is to be kept or counted; `budget` is what models may cost.
+    """
+    try:
+        if parts.panel is None:
+            yield
+        else:
+            async with parts.panel.at_work(note, budget):
+                yield
+    finally:
+        await parts.clients.aclose()
+
+
+async def take(taking: Dictation, sources: Iterable[Source]) -> None:
+    """Hear `sources` to their end and conclude all that was heard in them."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(taking.hear(sources))
+        group.create_task(taking.conclude())

@@ -1,0 +1,140 @@
+"""Outbox settlement: what became of each event is put into the journal: sent, settled, owed again, set aside.
+
+Apart from what decides it (`deliver.relay`) and what drives that (`delivery`): a disk that is full for a while keeps an
+outcome from being noted, and then the event stays owed until there is room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from operator import methodcaller
+
+from edge.deliver import events
+from edge.deliver.commands import DeadLetter, Reopen, Sent, Settle
+from edge.keep.desk import Desk
+from edge.keep.disk import DiskFull
+from edge.records import Receipt, ReceiptOutcome
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+"""How long a full disk is left alone before the next try; nothing else is delivered meanwhile."""
+
+REOPENED_AT_ONCE = 10_000
+"""So many events are owed again in one transaction: about 150 ms, in which the journal can keep nothing else."""
+
+REUSED = "sequence_reused"
+"""The inventory's reason for a refusal that one device after another event will meet, until a person steps in."""
+
+UNKNOWN = "which this device never sent, or has removed since to make room"
+"""What is answered so late changes nothing."""
+
+UNDELIVERABLE = "undeliverable"
+"""What the operator is told of a dead letter; what the broker said is in the log."""
+
+Outcome = Sent | Settle | Reopen | DeadLetter
+"""The commands of the relay that change the journal."""
+
+
+class Settlement:
+    """Notes outcomes in one journal, one at a time."""
+
+    def __init__(self, desk: Desk, beat: Callable[[], None], turned_down: Callable[[Receipt], None]) -> None:
+        """`beat` is called before each wait for room on the disk.
+
+        `turned_down` hears, once, what the inventory does not take, and what will never reach it.
+        """
+        self._desk = desk
+        self._beat = beat
+        self._turned_down = turned_down
+        self.nothing_owed = asyncio.Event()
+        """Set while every event that was written is settled."""
+        self.sent_again = 0
+        """How many settled events the inventory turned out to lack."""
+
+    async def look(self) -> None:
+        """See whether anything is owed."""
+        if await self._desk(lambda journal: journal.unsettled()) == 0:
+            self.nothing_owed.set()
+
+    async def note(self, outcome: Outcome) -> None:
+        """Note it; on a full disk as soon as there is room, for until then the event stays owed."""
+        told = False
+        while True:
+            try:
+                await self._note(outcome)
+            except DiskFull as fault:
+                if not told:
+                    logger.warning("what became of an event cannot be noted, and is tried again: %s", fault)
+                told = True
+            else:
+                return
+            self._beat()
+            await asyncio.sleep(RETRY_S)
+
+    async def _note(self, outcome: Outcome) -> None:
+        match outcome:
+            case Sent(event_id):
+                if not await self._desk(lambda journal: journal.sent(event_id)):
+                    logger.info("the broker took %s, %s", event_id, UNKNOWN)
+            case Settle(event_id, receipt):
+                await self._settle(event_id, receipt)
+            case Reopen(sequence):
+                await self._reopen(sequence)
+            case DeadLetter(event_id, reason):
+                await self._withhold(event_id, reason)
+
+    async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
+        was_owed = await self._desk(lambda journal: journal.owes(event_id))
+        if not await self._desk(lambda journal: journal.settle(event_id, receipt)):
+            logger.warning("a receipt came for %s, %s", event_id, UNKNOWN)
+        elif receipt is not None and receipt.turned_down:
+            does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
+            logger.warning("the inventory %s %s: %s", does, event_id, _explained(receipt.reasons))
+            if was_owed:  # the same answer comes again, to the question at each connection
+                self._turned_down(receipt)
+        await self.look()
+
+    async def _reopen(self, first: int) -> None:
+        self.nothing_owed.clear()
+        forgotten = await self._desk(lambda journal: journal.forgotten)
+        if first <= forgotten:
+            logger.error(
+                "the inventory lacks number %d, but up to %d all was removed here to make room (keep.entries_mb): it "
+                "can take nothing from this device until it is restored from a newer copy",
+                *(first, forgotten),
+            )
+        newest = await self._desk(lambda journal: journal.last())
+        reopened = 0
+        # From the end, so that a crash in between leaves no gap behind which nothing is owed.
+        for last in range(0 if newest is None else newest.sequence, first - 1, -REOPENED_AT_ONCE):
+            lowest = max(first, last - REOPENED_AT_ONCE + 1)
+            reopened += await self._desk(methodcaller("reopen", lowest, last))
+        self.sent_again += reopened
+        logger.warning(
+            "the inventory lacks number %d and those after it, which it had confirmed (is it new, or restored?): "
+            "%d events are sent again",
+            *(first, reopened),
+        )
+
+    async def _withhold(self, event_id: str, reason: str) -> None:
+        withhold = partial(events.withheld, reason=reason)
+        if await self._desk(lambda journal: journal.dead_letter(event_id, reason, withhold)):
+            logger.error(
+                "%s is set aside, so that it holds up nothing: %s. `dockvoice queue list --held` shows it",
+                *(event_id, reason),
+            )
+            self._turned_down(Receipt(event_id, ReceiptOutcome.REFUSED, (UNDELIVERABLE,)))
+
+
+def _explained(reasons: Iterable[str]) -> str:
+    told = ", ".join(reasons)
+    if REUSED not in told:
+        return told
+    return (
+        f"{told}. This device's numbers were used before: its journal was emptied or copied; give it a new name, and "
+        "with it a new state directory"
+    )

@@ -1,0 +1,176 @@
+"""The supervisor: watchdog heartbeats, room on the disk, and a journal that is checked.
+
+Nothing here hears or delivers. It looks, tells systemd, and stops recording before the disk is full.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+
+from edge.agent.clock import Clock
+from edge.agent.dictation import Dictation
+from edge.config import Settings
+from edge.keep.desk import Desk
+from edge.keep.journal import Journal
+from edge.keep.room import MB
+from edge.systemd import Notifier
+
+
+class Health:
+    """The pulse of the parts. All are taken to be well when it is first told or asked anything."""
+
+    def __init__(self, limits: Mapping[str, float]) -> None:
+        """`limits`: for each part the longest time between two beats, in seconds."""
+        self._limits = dict(limits)
+        self._beaten: dict[str, float] = {}
+
+    def beat(self, part: str, now: float) -> None:
+        """`part` got on. Raises KeyError for a part that has no limit: nobody would notice when it stops."""
+        if part not in self._limits:
+            raise KeyError(f"{part}: no such part; there are {', '.join(self._limits)}")
+        self._begin(now)
+        self._beaten[part] = now
+
+    def stalled(self, now: float) -> tuple[str, ...]:
+        """The parts that went longer than their limit without a beat, each as `ear for 7.2 s`; empty: all is well."""
+        self._begin(now)
+        since = {part: now - beaten for part, beaten in self._beaten.items()}
+        return tuple(f"{part} for {since[part]:.1f} s" for part, limit in self._limits.items() if since[part] > limit)
+
+    def _begin(self, now: float) -> None:
+        self._beaten = self._beaten or dict.fromkeys(self._limits, now)
+
+
+RETURN = 1.25
+"""How much more than its threshold must be free before a level is left for a better one."""
+
+
+class Level(IntEnum):
+    """How much room there is; the higher, the worse."""
+
+    AMPLE = 0
+    LOW = 1
+    """Time to make room."""
+    OUT = 2
+    """Nothing more may be recorded: what is left is for bringing to an end what was said."""
+
+
+class DiskWatch:
+    """Follows the free space of one disk."""
+
+    def __init__(self, *, alarm_free: float, stop_free: float) -> None:
+        """Both in bytes; `alarm_free` is the larger one."""
+        self._thresholds = {Level.OUT: stop_free, Level.LOW: alarm_free}
+        self.level = Level.AMPLE
+
+    def look(self, free: int) -> bool:
+        """Take in how much is free now; whether the level changed."""
+        before = self.level
+        worse, better = self._level(free, 1), self._level(free, RETURN)
+        self.level = max(worse, min(before, better))
+        return self.level is not before
+
+    def _level(self, free: int, margin: float) -> Level:
+        return max((level for level, least in self._thresholds.items() if free < least * margin), default=Level.AMPLE)
+
+
+logger = logging.getLogger(__name__)
+
+WATCH_EVERY_S = 1.0
+"""How often the agent looks at its own health: a small part of any watchdog's period."""
+
+DISK_EVERY_S = 2.0
+"""How often it looks at the disk: what fills one in less time is met by the reserve."""
+
+LATE_S = 10.0
+"""A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
+
+
+class Heartbeats:
+    """Each part of an agent beats here while it is well. May be called from any thread."""
+
+    def __init__(self, *, live: bool) -> None:
+        """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
+        parts = ("loop", "journal", "relay", *(["ear"] if live else []))
+        self._health = Health(dict.fromkeys(parts, LATE_S))
+
+    def beat(self, part: str) -> None:
+        """The part is well."""
+        self._health.beat(part, time.monotonic())
+
+    def stalled(self) -> tuple[str, ...]:
+        """The parts that have not beaten for too long, as `Health.stalled` tells them."""
+        return self._health.stalled(time.monotonic())
+
+
+class Supervisor:
+    """The tasks beside dictation and delivery that look after both."""
+
+    def __init__(
+        self, settings: Settings, desk: Desk, pulse: Heartbeats, notifier: Notifier, clock: Clock, dictation: Dictation
+    ) -> None:
+        self._settings = settings
+        self._desk = desk
+        self._pulse = pulse
+        self._notifier = notifier
+        self._clock = clock
+        self._dictation = dictation
+        keep = settings.keep
+        self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
+
+    async def watch(self, is_deaf_rightly: Callable[[], bool]) -> None:
+        """Ping systemd's watchdog only while every part is well: never a service that is active and deaf.
+
+        `is_deaf_rightly`: before the first frame the microphone itself watches; after the last nobody need.
+        """
+        due = 0.0
+        while True:
+            self._pulse.beat("loop")
+            self._clock.believed()  # a step shows between two looks
+            await self._desk(Journal.unsettled)
+            self._pulse.beat("journal")
+            if is_deaf_rightly():
+                self._pulse.beat("ear")
+            now = time.monotonic()
+            if stalled := self._pulse.stalled():
+                logger.error("stalled: %s; the watchdog is not told that all is well", ", ".join(stalled))
+                self._notifier.status(f"stalled: {', '.join(stalled)}")
+            elif now >= due:
+                self._notifier.alive()
+                due = now + (self._notifier.period_s or 0.0)
+            await asyncio.sleep(WATCH_EVERY_S)
+
+    async def make_room(self) -> None:
+        """Make room in time, and stop recording before the disk is full; go on by itself when there is room."""
+        while True:
+            free = await self._desk.tidy()
+            if self._disk.look(free):
+                self._tell_of_room(free)
+            if self._disk.level is not Level.OUT:
+                self._dictation.resume_capture()
+            await asyncio.sleep(DISK_EVERY_S)
+
+    def _tell_of_room(self, free: int) -> None:
+        keep = self._settings.keep
+        left = f"{self._settings.state}: {free / MB:,.1f} MB left"
+        match self._disk.level:
+            case Level.OUT:
+                lacking = f"{left}, less than the {keep.stop_free_mb:g} of keep.stop_free_mb; free space on its disk"
+                logger.error("nothing is recorded any more: %s", lacking)
+                self._notifier.status("not recording: the disk is full")
+                self._dictation.stop_capture(lacking)
+            case Level.LOW:
+                logger.warning(
+                    "%s, less than keep.alarm_free_mb = %g; free space on its disk", left, keep.alarm_free_mb
+                )
+            case Level.AMPLE:
+                logger.warning("%s: enough again", left)
+
+    async def check(self) -> None:
+        """Check a journal so large that it would have held up the start."""
+        if not await self._desk(lambda journal: journal.is_checked):
+            await asyncio.to_thread(Journal.check, self._settings.state)

@@ -1,0 +1,132 @@
+"""Typed input in the place of speech: its reading, and an utterance that says on record that nobody spoke.
+
+The source of such an utterance is the keyboard, and so is the interpreter of its reading, which every event names.
+In the place of a recording it has a tenth of a second of digital silence, and beside it, in the same file, what was
+typed: so it is on disk before anything reads it, and can be read again after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import uuid_utils
+
+from edge.agree.decide import Rules
+from edge.errors import UnreadableInput
+from edge.forms.spoken import corrects, read_transcript, takes_back, transcript_preface
+from edge.forms.spoken.commands import Asked, wording
+from edge.forms.spoken.language import Language
+from edge.ports import Attention
+from edge.records import (
+    SAMPLE_BYTES,
+    SAMPLE_RATE,
+    Act,
+    Closing,
+    Command,
+    NotUnderstood,
+    Reading,
+    Segment,
+    Utterance,
+    Word,
+)
+from edge.understand.proposal import proposed
+
+KEYBOARD = "keyboard"
+"""The source of what was typed, as it goes on record."""
+
+SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
+
+LONGEST_LINE_BYTES = 64 * 1024
+"""A line that is longer is nothing that anybody would say, and from 16 MiB on no FLAC file has room for it."""
+
+WORD_S = 0.3
+"""How long a typed word counts as having been spoken."""
+
+
+class TypedReader(Attention):
+    """The attention paid to what was typed."""
+
+    def __init__(self, rules: Rules, besides: Language | None = None) -> None:
+        """`besides` is as for `typed`."""
+        self._rules = rules
+        self._besides = besides
+
+    def hear(self, pcm: bytes) -> None:
+        """There is nothing to hear."""
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        """What was typed, read. An earlier version did not keep it: then somebody must be asked what it was."""
+        if utterance.typed is None:
+            return Reading(KEYBOARD, utterance.form, (), {}, NotUnderstood.NOT_DICTATION)
+        return typed(utterance.typed, self._rules, self._besides)
+
+
+def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
+    """What a typed line says, in words or figures.
+
+    `besides` is another language than the one that is spoken in which it may be typed: that of the device's own words.
+    What says more in it is read in it; what takes something back in either is no entry in any.
+    """
+    words = tuple(_words(filter(None, (piece.strip('.,;:!?"') for piece in text.lower().split()))))
+    readings = [_read(text, words, rules, rules.language)]
+    if besides is None or besides is rules.language:
+        return readings[0]
+    readings.append(_read(text, words, rules, besides))
+    if any(takes_back(words, language) for language in (rules.language, besides)):
+        readings = [reading for reading in readings if not reading.fields] or readings
+    best = max(readings, key=_says)
+    # The dialogue knows the cues of the spoken language alone: it would take a whole correction for the next entry.
+    unknown = best is readings[-1] and best.act is Act.RECORD and corrects(words, besides)
+    return _unclear(best) if unknown else best
+
+
+def _read(text: str, words: tuple[Word, ...], rules: Rules, language: Language) -> Reading:
+    fields = read_transcript(text, rules.form, rules.catalogue, language.code)
+    before = transcript_preface(text, rules.form, rules.catalogue, language.code)
+    reading = proposed(KEYBOARD, rules.form, words, fields, language, preface=before)
+    # Whoever types means the device: nothing of it is talk.
+    return _unclear(reading) if reading.not_understood is NotUnderstood.TALK else reading
+
+
+def _unclear(reading: Reading) -> Reading:
+    return replace(reading, fields={}, not_understood=NotUnderstood.NOT_DICTATION)
+
+
+def _says(reading: Reading) -> int:
+    """How much of it is understood: the fields that have a value, or a command."""
+    if reading.not_understood is not None:
+        return 0
+    return 1 + sum(said.value is not None for said in reading.fields.values())
+
+
+def pressed(asked: Act | Command, language: Language) -> str:
+    """What a key types that stands for a command, or for yes, no or cancel: the words for it."""
+    return wording(Asked(Act.COMMAND, asked) if isinstance(asked, Command) else Asked(asked), language)
+
+
+def typed_utterance(form: str, text: str | None = None, closing: Closing = Closing.PAUSE) -> Utterance:
+    """The utterance that typing `text` takes the place of; None where what is read of it comes from elsewhere.
+
+    What is to be read is its `typed`. Raises UnreadableInput for a line that is too long.
+    """
+    samples = len(SILENCE) // SAMPLE_BYTES
+    segment = Segment(0, 0, samples, samples, closing, SILENCE)
+    kept = None if text is None else _line(text)
+    return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept)
+
+
+def _line(text: str) -> str:
+    """The line as text that can be kept: half a character, or a byte that was none, shows as U+FFFD."""
+    line = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if (found := len(line.encode())) > LONGEST_LINE_BYTES:
+        raise UnreadableInput(
+            f"typed: found a line of {found} bytes, allowed are {LONGEST_LINE_BYTES}; nothing of it is kept: type it "
+            "as sentences"
+        )
+    return line
+
+
+def _words(texts: Iterable[str]) -> list[Word]:
+    return [Word(text, number * WORD_S, (number + 1) * WORD_S, 1.0) for number, text in enumerate(texts)]

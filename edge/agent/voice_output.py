@@ -1,0 +1,304 @@
+"""Voice output: settings become a speaker, events become earcons and readbacks; and whether the operator hears them.
+
+A headset may be switched on long after the device: until then each utterance is recorded, or not, by itself, and from
+then on entries are agreed with the operator. Once they are, they stay so. A speaker that vanishes is waited for: what
+is asked meanwhile goes to a person, unanswered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from edge.agent.dialogue_driver import DialogueDriver
+from edge.agent.dictation import Dictation
+from edge.agree.happenings import Answered
+from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
+from edge.agree.prompt import Prompt
+from edge.agree.replies import replies, turned_down
+from edge.config import ReadBack, Speak, VoiceKind
+from edge.errors import DockvoiceError, Unavailable
+from edge.forms.form import Form
+from edge.hear.echo import EchoSuppressed, OwnVoice
+from edge.ports import SpeechScorer, Voice
+from edge.records import Verdict
+from edge.speak.cloud_voices import AzureVoice, ElevenLabsVoice, OpenAiVoice
+from edge.speak.espeak import WORDS_PER_MINUTE, EspeakVoice
+from edge.speak.loudspeaker import Lookout, Loudspeaker
+from edge.speak.outlet import outlets
+from edge.speak.synthesis import PaceOf, Phrases, Speaker
+from edge.speak.wording import Phrasing
+
+logger = logging.getLogger(__name__)
+
+LOOKING_S = 5.0
+"""Who is to be heard waits no longer to know whether there is a speaker: it takes a tenth of a second, or for ever."""
+
+LOOK_EVERY_S = 1.0
+"""How often it is looked whether a speaker has appeared: 5 ms of a processor each time."""
+
+AGAIN_S = 30.0
+"""A fault that comes and goes is put into words once in so long; each time its sound is heard. A voice that failed is
+asked again after the same while."""
+
+
+async def _not_at_all() -> bool:
+    return False
+
+
+class VoiceOutput:
+    """The voice of one agent. Everything but `deaf_to_itself` belongs to the loop."""
+
+    def __init__(
+        self,
+        settings: Speak,
+        form: Form,
+        clients: Mapping[str, Any],
+        blink: Callable[[], Awaitable[bool]] = _not_at_all,
+    ) -> None:
+        """`clients` are the connections that the settings name, for a voice of a service.
+
+        `blink` lets sound cards be seen that are new, as soon as nobody speaks; whether it did.
+        """
+        language = settings.language.value
+        self._settings = settings
+        self._blink = blink
+        self._told: dict[tuple[Prompt, str], float] = {}
+        self._own = OwnVoice()
+        self._phrasing = Phrasing(form, language)
+        self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.played)
+        self._phrases = phrases(settings, clients)
+        self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
+        self._looked = asyncio.Event()
+        self._lack: str | None = None
+        self._cut_off = False
+        self._mute_since = float("-inf")
+
+    def deaf_to_itself(self, scorer: SpeechScorer) -> SpeechScorer:
+        """The detector of speech that does not hear this voice; who speaks over it silences it."""
+        return EchoSuppressed(scorer, self._own, time.monotonic, self._spoken_over)
+
+    def _spoken_over(self) -> None:
+        """Called in the ear's thread, too."""
+        if self._loudspeaker.hush():
+            self._cut_off = True
+
+    async def run(self) -> None:
+        """Speak until cancelled, whenever there is a speaker."""
+        lookout = Lookout(await asyncio.to_thread(outlets))  # before PortAudio is loaded, and looks for itself
+        try:
+            await self._loudspeaker.open()
+        except Unavailable as fault:
+            self._lack = str(fault)
+        finally:
+            self._looked.set()
+        await self._until_open(lookout)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._speaker.run())
+            while True:
+                await self._loudspeaker.keep_open()
+                await self._until_open(lookout)
+
+    async def _until_open(self, lookout: Lookout) -> None:
+        """Return when there is a speaker, and it takes sound."""
+        while not self._loudspeaker.is_open:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if lookout.is_worth_trying(await asyncio.to_thread(outlets), time.monotonic()):
+                await self._try(lookout)
+
+    async def _try(self, lookout: Lookout) -> None:
+        if not await self._opens() and lookout.is_worth_a_blink(time.monotonic()) and await self._blink():
+            lookout.blinked(time.monotonic())
+            await self._opens()
+
+    async def _opens(self) -> bool:
+        try:
+            await self._loudspeaker.open()
+        except Unavailable as fault:
+            logger.debug("%s", fault)
+        return self._loudspeaker.is_open
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the settings take for granted that a speaker will be there."""
+        return self._settings.enabled is True
+
+    @property
+    def lack(self) -> str | None:
+        """What the speaker lacked at the start, and what to do; None where there was one, or nothing is known yet."""
+        return self._lack
+
+    async def is_heard(self) -> bool:
+        """Whether words can be heard now: there is a speaker, and a voice."""
+        try:
+            return await asyncio.wait_for(self._found(), LOOKING_S)
+        except TimeoutError:
+            return False
+
+    async def _found(self) -> bool:
+        await self._looked.wait()
+        return await self._loudspeaker.is_heard() and await self.has_voice()
+
+    async def has_voice(self) -> bool:
+        """Whether there is a voice: of a service, or of this machine. One that failed is asked again after a while."""
+        if time.monotonic() - self._mute_since < AGAIN_S:
+            return False
+        try:
+            await self._phrases.sound(self._phrasing.constant()[0], self._settings.rate)
+        except DockvoiceError:  # told by the speaker, which prepares what it will say
+            self._mute_since = time.monotonic()
+            return False
+        return True
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is being said."""
+        return self._loudspeaker.quiet
+
+    def was_cut_off(self) -> bool:
+        """Whether somebody spoke over what was being said, since this was asked last."""
+        cut, self._cut_off = self._cut_off, False
+        return cut
+
+    def order(self, order: Say | Sound | Hush | Adjust) -> None:
+        """Do what a dialogue wants heard, but for a fault that comes and goes. Returns at once."""
+        if isinstance(order, Hush):
+            self._spoken_over()
+        elif not (isinstance(order, Say) and self._was_told(order)):
+            self._speaker.order(order)
+
+    def _was_told(self, say: Say) -> bool:
+        """Whether the same fault, or the end of it, was told a short while ago."""
+        if say.prompt not in {Prompt.FAULT, Prompt.HEALED}:
+            return False
+        told, now = (say.prompt, say.slots.get("fault", "")), time.monotonic()
+        if now - self._told.get(told, -AGAIN_S) < AGAIN_S:
+            return True
+        self._told[told] = now
+        return False
+
+    def decided(self, verdict: Verdict) -> None:
+        """Answer what was said."""
+        always = self._settings.read_back is ReadBack.ALWAYS
+        for order in replies(verdict, always=always):
+            self._speaker.order(order)
+
+    def fault(self, code: str) -> None:
+        """Something keeps the device from hearing or recording: told over everything else."""
+        self.order(Sound(Earcon.FAULT))
+        self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
+
+    def healed(self, code: str) -> None:
+        """It is over."""
+        self.order(Say(Prompt.HEALED, slots={"fault": code}))
+
+    def turned_down(self, answer: Answered) -> None:
+        """The inventory does not take an entry: told at the next quiet moment."""
+        self._speaker.news(turned_down(answer), Sound(Earcon.REFUSED))
+
+
+def phrases(settings: Speak, clients: Mapping[str, Any]) -> Phrases:
+    """The voice that the settings ask for; behind one of a service, espeak stands in."""
+    language = settings.language.value
+    if settings.voice is VoiceKind.ESPEAK:
+        return Phrases(_espeak, language)
+    return Phrases(_of_service(settings, clients), language, stand_in=_espeak)
+
+
+def _espeak(pace: float) -> Voice:
+    return EspeakVoice(round(WORDS_PER_MINUTE * pace))
+
+
+def _of_service(settings: Speak, clients: Mapping[str, Any]) -> PaceOf:
+    client, model, speaker = clients[str(settings.client)], str(settings.model), str(settings.speaker)
+    voice: Voice
+    match settings.voice:
+        case VoiceKind.OPENAI:
+            voice = OpenAiVoice(client, model, speaker, client.openai_path("audio/speech", model))
+        case VoiceKind.ELEVENLABS:
+            voice = ElevenLabsVoice(client, model, speaker)
+        case _:
+            voice = AzureVoice(client, speaker)
+    return lambda _pace: voice
+
+
+LISTEN_FOR_SPEAKER_EVERY_S = 1.5
+"""How often it is looked. What two looks in a row found counts: a plug makes contact several times."""
+
+LONGEST_S = 60.0
+"""Where somebody, or noise, is heard all the time, a quiet moment to begin is waited for no longer."""
+
+UNHEARD = "nothing is read back, the operator cannot hear the device: %s%s. A speaker that appears is used from then on"
+LACK = "it lacks a speaker or a voice; where there shall be none, set speak.enabled = false"
+ALONE = "; each utterance is recorded, or not, by itself"
+HEARD = "speaker: there is one now, the operator hears the device"
+LOST = "speaker: there is none any more; what is asked is not heard, and goes to a person unanswered"
+
+
+class AudibilityMonitor:
+    """The operator of one agent, as far as he can be reached by sound. Belongs to the loop."""
+
+    def __init__(
+        self,
+        speaking: VoiceOutput,
+        dictation: Dictation,
+        conversing: DialogueDriver | None,
+        tell: Callable[[bool], None],
+    ) -> None:
+        """`tell` hears whether the device is heard: at the start, and whenever that changes.
+
+        `conversing` is taken up by itself where that depends on being heard; None where it does not.
+        """
+        self._speaking = speaking
+        self._dictation = dictation
+        self._conversing = conversing
+        self._tell = tell
+        self._heard = False
+        self._since = 0.0
+
+    async def find_out(self) -> None:
+        """Nothing is asked of an operator who cannot hear it, nor before he can."""
+        self._heard = await self._speaking.is_heard()
+        self._tell(self._heard)
+        if self._heard:
+            return
+        waited_for = self._speaking.is_waited_for and await self._speaking.has_voice()
+        if self._conversing is not None and not waited_for:
+            self._dictation.unheard()
+        logger.warning(UNHEARD, self._speaking.lack or LACK, "" if self._dictation.converses else ALONE)
+
+    async def run(self) -> None:
+        """Tell when it changes, and begin to agree on entries once that can be done; until cancelled."""
+        seen, begun = self._heard, self._dictation.converses
+        while True:
+            await asyncio.sleep(LISTEN_FOR_SPEAKER_EVERY_S)
+            before, seen = seen, await self._speaking.is_heard()
+            if seen is not before:
+                continue
+            if seen is not self._heard:
+                self._changed(heard=seen)
+            if seen and not begun and self._conversing is not None and self._is_quiet(self._conversing):
+                self._dictation.heard(self._begin)
+                begun = True
+
+    def _changed(self, *, heard: bool) -> None:
+        self._heard, self._since = heard, time.monotonic()
+        logger.warning(HEARD if heard else LOST)
+        self._tell(heard)
+
+    def _is_quiet(self, conversing: DialogueDriver) -> bool:
+        """Whether nobody speaks, and nothing of an earlier run is open: that was asked when nobody heard it."""
+        if conversing.awaits:
+            return False
+        return not self._dictation.attentive or time.monotonic() - self._since > LONGEST_S
+
+    async def _begin(self) -> None:
+        """Take up the conversation where the journal stands now, not where it stood when the agent was started."""
+        if self._conversing is not None:
+            await self._conversing.start()
+        self._speaking.order(Sound(Earcon.HEARD))
+        self._speaking.order(Say(Prompt.LISTENING))
+        logger.warning("entries are agreed with the operator from now on")

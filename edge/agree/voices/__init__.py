@@ -1,1 +1,0 @@
-"""The voices that can speak to the operator: each text as 16 kHz sound."""

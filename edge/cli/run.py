@@ -1,0 +1,151 @@
+"""The commands that hear: `run`, `replay` and `demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from edge import display, tables
+from edge.agent.app import Agent
+from edge.agent.app import replay as replayed
+from edge.agent.parts import assemble
+from edge.cli import demo as trial
+from edge.cli.live import LiveView
+from edge.cli.options import (
+    EXIT_CODES,
+    AsJson,
+    Broker,
+    Config,
+    FormName,
+    State,
+    Wait,
+    settings,
+)
+from edge.cli.output import line, log_warnings
+from edge.cli.screen import can_be_drawn_on
+from edge.cli.terminal import keys, outliving
+from edge.config import Settings, load, shipped
+from edge.fitting import show
+from edge.hear.device_lock import Claim, identity_claim
+from edge.hear.recording import Recording
+from edge.keep.desk import Desk
+from lab.scoring import read_manifest
+
+DRAIN_ON_STOP_S = 5.0
+"""How long a stopping agent waits for receipts; what is still owed then goes out at the next start."""
+
+commands = typer.Typer()
+
+
+@commands.command(short_help="Listen to the microphone until stopped.", epilog=EXIT_CODES)
+def run(
+    config: Config = None,
+    broker: Broker = None,
+    state: State = None,
+    form: FormName = None,
+    plain: Annotated[bool, typer.Option("--plain", help="On a terminal, lines in the place of the live view.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Listen to the microphone until stopped (SIGTERM, Ctrl-C, or a terminal that is closed).
+
+    What is dictated is kept, and delivered when the broker answers: it works without a network. On a terminal it shows
+    live what it hears, what it makes of it and how far that has come, and its keys do what the voice can; --plain
+    prints lines, and of the keys only m (mute) and the space bar (begin and end to talk, with hear.mode =
+    "push-to-talk") work. Into a log it writes only what became of it, unless --json asks for all.
+    """
+    log_warnings()
+    parts = assemble(settings(config, broker, state, form), live=True)
+    with identity(parts.settings), Desk(parts.settings.state, parts.settings.keep) as desk:
+        if not (plain or as_json) and can_be_drawn_on(sys.stdout):
+            view = LiveView(parts)
+            asyncio.run(view.run(Agent(parts, desk, view.tell, live=True), desk, settle_within_s=DRAIN_ON_STOP_S))
+            line(tables.counted(desk.now(lambda journal: journal.counts())))
+            return
+        discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
+        tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)
+        asyncio.run(listened(Agent(parts, desk, outliving(tell), live=True)))
+
+
+async def listened(agent: Agent) -> None:
+    """Run the agent until it is stopped; the keyboard of the terminal is listened to as well."""
+    with keys(sys.stdin.fileno(), agent.headset.typed):
+        await agent.run_until_stopped(agent.microphone(), settle_within_s=DRAIN_ON_STOP_S)
+
+
+def identity(settings: Settings) -> Claim:
+    """The right to be this device for its broker: two processes of one name would each throw the other out."""
+    mqtt = settings.deliver.mqtt
+    return identity_claim(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
+
+
+@commands.command(epilog=EXIT_CODES)
+def replay(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", readable=False, help="Recordings: WAV or FLAC, any rate, any number of channels."
+        ),
+    ],
+    config: Config = None,
+    broker: Broker = None,
+    state: State = None,
+    form: FormName = None,
+    wait: Wait = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Send recordings the whole way, as if they were spoken now.
+
+    They go through the very same wiring as the microphone. A stretch of a recording that is on record already is not
+    recorded a second time, so a replay that was cut off is simply started again. With --json: one line per utterance
+    with verdict, fields, reasons and timings.
+    """
+    log_warnings()
+    parts = assemble(settings(config, broker, state, form))
+    recordings = [Recording(file) for file in files]
+    names = {recording.name: str(recording.path) for recording in recordings}
+    tell = display.teller(parts.form, names, as_json=as_json)
+    asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))
+
+
+@commands.command(epilog=EXIT_CODES)
+def demo(
+    using: Annotated[
+        trial.BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
+    ] = trial.BrokerKind.AUTO,
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vosk or pocketsphinx; unset: vosk where its weights are.")
+    ] = None,
+) -> None:
+    """Recorded sentences become inventory rows, counted.
+
+    Starts a broker and an inventory of its own, plays the recordings that came with the program the whole way, and
+    compares what the inventory's table holds with what was recorded. Exit code 1 if they differ.
+    """
+    log_warnings()
+    console = Console(highlight=False)
+    clips = read_manifest(shipped("recordings") / "manifest.jsonl")
+    recordings = [Recording(clip.audio) for clip in clips]
+    said = {
+        one.name: f"{clip.audio.stem[:2]} {display.said(clip)}" for one, clip in zip(recordings, clips, strict=True)
+    }
+    with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
+        scratch = Path(directory)
+        with trial.broker(using, scratch) as broker:
+            parts = assemble(load(Settings, None, **trial.settings(scratch, broker, engine)))
+            console.print(f"Broker: {broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
+            inventory = trial.Inventory(scratch, broker)
+            with inventory.running():
+                ledger = asyncio.run(trial.play(parts, recordings, display.teller(parts.form, said, as_json=False)))
+                rows = inventory.rows()
+    console.print()
+    show(tables.inventory_rows(parts.form, rows))
+    counted = trial.count(ledger, rows)
+    console.print(str(counted))
+    if not counted.whole:
+        raise typer.Exit(1)

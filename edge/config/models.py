@@ -1,0 +1,338 @@
+"""Settings of models: `[understand]`, clients (who you are), interpreters (who reads), transcribers (who writes)."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from edge.config.sections import Name, Section, TableName
+
+SHORT_AUDIO_S = 60
+"""The longest sound that Google's and Azure's requests for short audio take."""
+
+
+class TranscriberKind(StrEnum):
+    """How a service wants to be asked."""
+
+    OPENAI = "openai"
+    WHISPER_CPP = "whisper-cpp"
+    GOOGLE = "google"
+    AZURE = "azure"
+    SCRIBE = "scribe"
+
+
+NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
+"""Where the service itself settles which model it is."""
+
+
+class Detail(StrEnum):
+    """What more than the text is asked of a service of OpenAI's shape."""
+
+    WORDS = "words"
+    LOGPROBS = "logprobs"
+    TEXT = "text"
+
+
+class Parser(StrEnum):
+    """When the form's own parser reads a transcript, in a cascade that has a text model."""
+
+    FIRST = "first"
+    NEVER = "never"
+
+
+class TranscriberSettings(Section):
+    """One way to write down what was said: a model behind a client."""
+
+    kind: TranscriberKind = Field(description="how the service wants to be asked")
+    client: str = Field(description="which of understand.clients it asks")
+    model: str | None = Field(None, pattern=r"^[^\s?#]+$", description="the model's name, on Azure the deployment's")
+    detail: Detail | None = Field(None, description="what to ask for beside the text; unset: by the model's name")
+    hints: bool = Field(True, description="send the form's labels and units along, as words to expect")
+    max_seconds: float = Field(
+        SHORT_AUDIO_S, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
+    )
+    text_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of text sent, USD per million tokens")
+    audio_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of sound sent, USD per million tokens")
+    out_usd: float | None = Field(None, ge=0, le=10_000, description="price of the answer, USD per million tokens")
+    minute_usd: float | None = Field(None, ge=0, le=1000, description="price of sound sent, USD per minute")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.model is None and self.kind not in NAMELESS:
+            raise ValueError(f"model is not set; a transcriber of kind {self.kind} needs the name of one")
+        if self.kind in {TranscriberKind.GOOGLE, TranscriberKind.AZURE} and self.max_seconds > SHORT_AUDIO_S:
+            raise ValueError(f"max_seconds is above {SHORT_AUDIO_S}, the most that {self.kind} takes")
+        return self
+
+
+def _header_text(key: SecretStr) -> SecretStr:
+    # It goes into a header as it is. httpx would refuse other characters with the key in its message.
+    if not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+        raise ValueError("printable ASCII characters without spaces are allowed")
+    return key
+
+
+class ClientKind(StrEnum):
+    """Whose service a client speaks to: that settles addresses, headers and what the EU's endpoints are."""
+
+    OPENAI = "openai"
+    AZURE_OPENAI = "azure-openai"
+    SELF_HOSTED = "self-hosted"
+    GEMINI = "gemini"
+    VERTEX = "vertex"
+    GOOGLE_SPEECH = "google-speech"
+    AZURE_SPEECH = "azure-speech"
+    ELEVENLABS = "elevenlabs"
+
+
+class KeyHeader(StrEnum):
+    """Under which header the key goes along."""
+
+    BEARER = "bearer"
+    API_KEY = "api-key"
+    GOOGLE = "x-goog-api-key"
+    ELEVENLABS = "xi-api-key"
+    AZURE = "ocp-apim-subscription-key"
+    NONE = "none"
+
+
+class _Service(NamedTuple):
+    """What is known of a vendor beforehand."""
+
+    address: str | None
+    """Where it is, `{region}` standing for the region; None: everybody has their own."""
+    header: KeyHeader
+    eu_host: str | None = None
+    """Its endpoint within the EU, as a pattern; None: the region says it."""
+
+
+_SERVICES = {
+    ClientKind.OPENAI: _Service("https://api.openai.com", KeyHeader.BEARER, r"eu\.api\.openai\.com"),
+    ClientKind.AZURE_OPENAI: _Service(None, KeyHeader.API_KEY),
+    ClientKind.SELF_HOSTED: _Service(None, KeyHeader.BEARER, r".*"),  # where it stands, the operator knows
+    # The Gemini API processes wherever there is room; only Vertex AI keeps to a region.
+    ClientKind.GEMINI: _Service("https://generativelanguage.googleapis.com", KeyHeader.GOOGLE, r"(?!)"),
+    ClientKind.VERTEX: _Service("https://{region}-aiplatform.googleapis.com", KeyHeader.BEARER),
+    ClientKind.GOOGLE_SPEECH: _Service("https://{region}-speech.googleapis.com", KeyHeader.BEARER),
+    ClientKind.AZURE_SPEECH: _Service("https://{region}.stt.speech.microsoft.com", KeyHeader.AZURE),
+    ClientKind.ELEVENLABS: _Service(
+        "https://api.elevenlabs.io", KeyHeader.ELEVENLABS, r"api\.eu\.residency\.elevenlabs\.io"
+    ),
+}
+
+_AZURE_EU = frozenset(
+    {"austriaeast", "belgiumcentral", "denmarkeast", "francecentral", "francesouth", "germanynorth"}
+    | {"germanywestcentral", "italynorth", "northeurope", "polandcentral", "spaincentral", "swedencentral"}
+    | {"swedensouth", "westeurope"}
+)
+_GOOGLE_EU = frozenset(
+    {"eu", "europe-central2", "europe-north1", "europe-north2", "europe-southwest1", "europe-west1", "europe-west3"}
+    | {"europe-west4", "europe-west8", "europe-west9", "europe-west10", "europe-west12"}
+)
+EU_REGIONS = {
+    ClientKind.AZURE_OPENAI: _AZURE_EU,
+    ClientKind.AZURE_SPEECH: _AZURE_EU,
+    ClientKind.VERTEX: _GOOGLE_EU,
+    ClientKind.GOOGLE_SPEECH: _GOOGLE_EU,
+}
+"""The regions inside the European Union: London (europe-west2, uksouth), Zürich and Oslo are not."""
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ClientSettings(Section):
+    """An authenticated connection to one service."""
+
+    kind: ClientKind = Field(description="whose service it is")
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s?#]+[^\s?#]*$")] | None = Field(
+        None, description="where the service is; unset: the vendor's own address"
+    )
+    key: Annotated[SecretStr, AfterValidator(_header_text)] | None = Field(
+        None, min_length=1, description="better given as the credential or variable, not in the file"
+    )
+    key_header: KeyHeader | None = Field(None, description="the header for the key; unset: what the service documents")
+    token_file: Path | None = Field(None, description="a file with a bearer token, read again for each request")
+    token_command: str | None = Field(
+        None, min_length=1, description="a command that prints a bearer token, run again every five minutes"
+    )
+    residency: Literal["any", "eu"] = Field("any", description="eu: refuse any endpoint outside the European Union")
+    region: str | None = Field(
+        None, pattern=r"^[a-z0-9-]+$", description="the region of the Azure resource or the Google endpoint"
+    )
+    project: str | None = Field(None, pattern=r"^[A-Za-z0-9:._-]+$", description="the Google Cloud project")
+    api_version: str | None = Field(
+        None, pattern=r"^[0-9a-z-]+$", description="Azure's api-version, for deployment URLs; unset: /openai/v1/"
+    )
+    ca_file: Path | None = Field(
+        None, description="authority that signed the service's certificate; unset: the usual ones"
+    )
+
+    @property
+    def base_url(self) -> str:
+        """Where paths start. The `/v1` that SDKs want at the end may stand there or not: paths carry it themselves."""
+        address = self.url or str(_SERVICES[self.kind].address).format(region=self.region)
+        return re.sub(r"(/openai)?(/v1(beta)?)?/*$", "", address)
+
+    @property
+    def header(self) -> KeyHeader:
+        """The header that the key goes along in."""
+        return self.key_header or _SERVICES[self.kind].header
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        service = _SERVICES[self.kind]
+        if self.url is None and service.address is None:
+            raise ValueError(f"url is not set; a client of kind {self.kind} needs the address of your own service")
+        if self.url is None and "{region}" in str(service.address) and self.region is None:
+            raise ValueError(f"region is not set; the address of {self.kind} is made of it, or set url")
+        if self.kind is ClientKind.VERTEX and not (self.project and self.region):
+            raise ValueError("vertex needs project and region: every path names them")
+        if sum(source is not None for source in (self.key, self.token_file, self.token_command)) > 1:
+            raise ValueError("key, token_file and token_command exclude one another; give one of them")
+        self._refuse_what_lies_open()
+        self._refuse_what_lies_abroad()
+        return self
+
+    def _refuse_what_lies_open(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme == "http" and self.kind is not ClientKind.SELF_HOSTED and parts.hostname not in _LOOPBACK:
+            raise ValueError(
+                "url begins with http://, which shows key and speech to everybody on the way; use https://"
+            )
+        if parts.username or parts.password:
+            raise ValueError("url carries a user or a password; give the key as key")
+
+    def _refuse_what_lies_abroad(self) -> None:
+        if self.residency != "eu":
+            return
+        host = str(urlsplit(self.base_url).hostname)
+        eu_host, regions = _SERVICES[self.kind].eu_host, EU_REGIONS.get(self.kind, frozenset())
+        if eu_host is not None and not re.fullmatch(eu_host, host):
+            plain = eu_host.replace("\\", "")
+            way = "use kind = 'vertex'" if self.kind is ClientKind.GEMINI else f"set url = 'https://{plain}'"
+            raise ValueError(f"residency is 'eu', but {host} is not an endpoint within the European Union; {way}")
+        if eu_host is None and self.region not in regions:
+            found = "no region is stated" if self.region is None else f"region {self.region!r} is outside"
+            raise ValueError(f"residency is 'eu', but {found}; regions within: {', '.join(sorted(regions))}")
+        named = re.match(r"([a-z0-9-]+?)(?:\.stt\.speech|-aiplatform|-speech)\.", host)
+        if eu_host is None and named and named[1] not in regions:
+            raise ValueError(f"residency is 'eu', but {host} is an endpoint outside the European Union; mend url")
+
+
+GOOGLE_WIRE = frozenset({ClientKind.GEMINI, ClientKind.VERTEX})
+"""Clients whose models are asked in Google's way; all others are in OpenAI's."""
+
+
+class InterpreterKind(StrEnum):
+    """How an utterance is read."""
+
+    CHAT_AUDIO = "chat-audio"
+    GEMINI = "gemini"
+    CASCADE = "cascade"
+    MOONSHINE = "moonshine"
+
+
+class InterpreterSettings(Section):
+    """One way to read an utterance: a model behind a client."""
+
+    kind: InterpreterKind = Field(description="how it reads")
+    client: str | None = Field(None, description="which of understand.clients it asks")
+    model: str | None = Field(None, pattern=r"^[^\s?#]+$", description="the model's name, on Azure the deployment's")
+    transcriber: str | None = Field(None, description="which of understand.transcribers writes the text of a cascade")
+    parser: Parser = Field(Parser.FIRST, description="when the form's own parser reads the text of a cascade")
+    streaming: bool = Field(False, description="take the answer as it is made")
+    system_prompt: bool = Field(
+        True,
+        description="false for models that take none, such as Voxtral; the prompt then stands before the sound",
+    )
+    within_s: float = Field(10, ge=0.1, le=120, description="longest wait for an answer, retries included, seconds")
+    max_seconds: float = Field(
+        60, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
+    )
+    language: str = Field(
+        "en", pattern=r"^(en|de|fr|es|it)([-_][A-Za-z]{2,4})?$", description="the language that is spoken"
+    )
+    confidence: float = Field(0.92, ge=0, le=1, description="how sure a field is that this model alone has read")
+    voice: str | None = Field(None, pattern=r"^[a-z]+$", description="also ask for a spoken reply, in this voice")
+    text_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of text sent, USD per million tokens")
+    audio_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of sound sent, USD per million tokens")
+    out_usd: float | None = Field(None, ge=0, le=10_000, description="price of the answer, USD per million tokens")
+    minute_usd: float | None = Field(None, ge=0, le=1000, description="price of sound sent, USD per minute")
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The keys that are not set and that its kind needs."""
+        asked = ("client", "model") if self.client or self.model else ()
+        needed = {
+            InterpreterKind.CHAT_AUDIO: ("client", "model"),
+            InterpreterKind.GEMINI: ("client", "model"),
+            InterpreterKind.CASCADE: ("transcriber", *asked),
+            InterpreterKind.MOONSHINE: (),
+        }
+        return tuple(key for key in needed[self.kind] if getattr(self, key) is None)
+
+
+class Engine(StrEnum):
+    """The on-device recognisers."""
+
+    VOSK = "vosk"
+    POCKETSPHINX = "pocketsphinx"
+
+
+class Mode(StrEnum):
+    """Whose reading of an utterance counts."""
+
+    ON_DEVICE = "on-device"
+    CLOUD_FIRST = "cloud-first"
+    PANEL = "panel"
+    CASCADE = "cascade"
+
+
+class Understand(Section):
+    """The interpreter."""
+
+    mode: Mode = Field(Mode.ON_DEVICE, description="whose reading counts")
+    first: str | None = Field(None, description="which of understand.interpreters is asked first")
+    fallback: tuple[str, ...] = Field((), description="those asked in its place when it does not answer, in order")
+    second: str | None = Field(None, description="which one gives the panel an independent opinion")
+    deadline_ms: int = Field(1200, ge=100, le=30_000, description="longest wait for all readings together, ms")
+    hedge_ms: int | None = Field(
+        None, ge=50, le=30_000, description="with no answer after so long another request is sent, ms"
+    )
+    daily_budget_usd: float | None = Field(
+        None, ge=0, le=100_000, description="once spent, the device reads alone until midnight, USD"
+    )
+    deferred_per_minute: int = Field(
+        20, ge=1, le=600, description="so many deferred utterances are read in a minute, at most"
+    )
+
+    engine: Engine | Literal["auto"] = Field("auto", description="auto: vosk where its weights are, else pocketsphinx")
+    model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
+    models_directory: Path | None = Field(
+        None, description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in ~/.cache/dockvoice"
+    )
+    clients: dict[TableName, ClientSettings] = Field(default_factory=dict, description="services, by a name of yours")
+    interpreters: dict[TableName, InterpreterSettings] = Field(
+        default_factory=dict, description="ways to read an utterance, by a name of yours"
+    )
+    transcribers: dict[TableName, TranscriberSettings] = Field(
+        default_factory=dict, description="ways to write down what was said, by a name of yours"
+    )
+
+    @model_validator(mode="after")
+    def _seated(self) -> Self:
+        """Every mode needs somebody to ask, and nobody is independent of himself."""
+        if self.mode in {Mode.CLOUD_FIRST, Mode.CASCADE} and self.first is None:
+            raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")
+        if self.mode is Mode.PANEL and self.first is None and self.second is None:
+            raise ValueError("mode is panel, but neither first nor second is set; name one of the interpreters")
+        if self.fallback and self.first is None:
+            raise ValueError("fallback is set, but first is not; name first the one that is asked first")
+        if self.second is not None and self.second in {self.first, *self.fallback}:
+            raise ValueError(f"second is {self.second}, which is asked already; name an independent interpreter")
+        return self

@@ -1,0 +1,348 @@
+"""Sections of the settings file, but for the models: `[hear]`, `[agree]`, `[speak]`, `[keep]` and others."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictInt,
+    model_validator,
+)
+
+
+class Section(BaseModel):
+    """A table of the settings file: unknown keys are faults, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PolicyName(StrEnum):
+    """How the site weighs questions against errors."""
+
+    STRICT = "strict"
+    BALANCED = "balanced"
+    FAST = "fast"
+
+
+class Agree(Section):
+    """What it takes to be sure."""
+
+    policy: PolicyName = Field(PolicyName.BALANCED, description="how questions weigh against errors")
+    minimum_confidence: float | None = Field(
+        None, ge=0, le=1, description="a field less likely to be right than this is asked for; unset: by the policy"
+    )
+    conversation: bool | Literal["auto"] = Field(
+        "auto",
+        description="hold entries, ask, correct and cancel by voice; false: one utterance is one entry; "
+        "auto: once there is a speaker to be heard",
+    )
+    undo_s: float = Field(4, ge=1, le=60, description="an entry is held for so long after its readback, seconds")
+    patience_s: float = Field(8, ge=2, le=120, description="an answer is waited for so long, twice, seconds")
+    operators: dict[str, str] = Field(
+        default_factory=dict, description="who may sign on: the name as spoken, to the one on record; none: nobody must"
+    )
+
+
+class Keep(Section):
+    """The journal's disk. 1 MB is 1,000,000 bytes."""
+
+    budget_mb: float = Field(
+        4000,
+        ge=1,
+        le=1_000_000,
+        description="all recordings together; beyond it settled ones are removed, MB",
+    )
+    entries_mb: float = Field(
+        4000,
+        ge=1,
+        le=1_000_000,
+        description="the journal and its second copy together; beyond it the oldest settled entries are removed, MB",
+    )
+    retention_days: int = Field(90, ge=1, le=3650, description="settled recordings older than this are removed, days")
+    alarm_free_mb: float = Field(
+        500,
+        ge=1,
+        le=1_000_000,
+        description="with less free space there is an alarm, and settled ones make room, MB",
+    )
+    stop_free_mb: float = Field(
+        100, ge=0.5, le=100_000, description="with less free space nothing more is recorded, MB"
+    )
+    reserve_mb: float = Field(
+        16, ge=0, le=1000, description="space held back, so that what was said last can still be kept, MB"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.alarm_free_mb <= self.stop_free_mb:
+            raise ValueError("alarm_free_mb is not more than stop_free_mb: the alarm must come before recording stops")
+        return self
+
+
+def _topic_level(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
+        raise ValueError("letters, digits, - and _ are allowed, a letter or digit first, 63 at most")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_topic_level)]
+"""A site, device or client name: it becomes an MQTT topic level, so neither `/`, `+` nor `#`."""
+
+
+def _table_name(name: str) -> str:
+    # Variables are read without regard to case, and two underscores part the tables in them.
+    if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
+        raise ValueError("small letters, digits and single _ are allowed, so that a variable can name it too")
+    return name
+
+
+TableName = Annotated[str, AfterValidator(_table_name)]
+"""The name of a client, an interpreter or a transcriber: it is part of a variable's name, so no `-` and no capitals."""
+
+
+class Forms(Section):
+    """What may be said."""
+
+    active: Name = Field("pallet-move", description="the form operators fill")
+    directory: Path | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
+    catalogue: Path | None = Field(None, description="where the catalogues' *.csv are; unset: the shipped ones")
+
+
+def _numbered(device: object) -> object:
+    # Every variable is text, so "2" is the second device and not a device whose name holds a 2.
+    return int(device) if isinstance(device, str) and device.isdecimal() else device
+
+
+SoundDevice = Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_numbered)]
+"""Sounddevice's name or number of a device; None is its default."""
+
+
+class VadKind(StrEnum):
+    """Which voice activity detectors score a frame."""
+
+    BOTH = "webrtc+silero"
+    WEBRTC = "webrtc"
+    SILERO = "silero"
+
+
+class Vad(Section):
+    """Voice activity detection."""
+
+    kind: VadKind = Field(VadKind.BOTH, description="webrtcvad as a gate that Silero confirms, or either alone")
+    webrtc_mode: int = Field(1, ge=0, le=3, description="webrtcvad's aggressiveness: 0 lets most pass, 3 least")
+    silero_threshold: float = Field(0.5, gt=0, lt=1, description="Silero's probability from which a frame is speech")
+
+
+class Endpoint(Section):
+    """Where an utterance begins and ends. All in milliseconds of sound."""
+
+    preroll_ms: int = Field(300, ge=0, le=2000, description="sound kept from before speech was noticed, ms")
+    onset_ms: int = Field(60, ge=20, le=1000, description="speech in a row that opens an utterance, ms")
+    hangover_ms: int = Field(500, ge=100, le=5000, description="silence that closes an utterance, ms")
+    finished_ms: int = Field(250, ge=220, le=5000, description="the same where the form is complete, ms")
+    unfinished_ms: int = Field(1200, ge=100, le=5000, description="the same in the middle of a number or field, ms")
+    minimum_speech_ms: int = Field(200, ge=20, le=2000, description="less speech than this is a click or a cough, ms")
+    maximum_ms: int = Field(30_000, ge=2000, le=90_000, description="hard end of one utterance, ms")
+
+
+class ListeningMode(StrEnum):
+    """When an operator is listened to."""
+
+    OPEN = "open"
+    PUSH_TO_TALK = "push-to-talk"
+    WAKE_PHRASE = "wake-phrase"
+
+
+class Hear(Section):
+    """The ear: the sound device, when it is listened to, and how speech is cut out."""
+
+    device: SoundDevice = Field(None, description="sounddevice's name or number of the microphone; unset: the default")
+    source: str | None = Field(
+        None, min_length=1, description="the sound server's name of it; unset: what is recorded from first"
+    )
+    mode: ListeningMode = Field(ListeningMode.OPEN, description="when the operator is listened to")
+    talk_key: str | None = Field(
+        None, pattern=r"^(KEY|BTN)_[A-Z0-9_]+$", description="the key that is held to talk, by its Linux name"
+    )
+    talk_device: Path | None = Field(None, description="the input device of the key; unset: any that has it")
+    wake_phrase: str | None = Field(
+        None, pattern=r"^[a-z']+( [a-z']+)+$", description="what an utterance begins with that is meant for the device"
+    )
+    wake_window_s: float = Field(
+        8, ge=0, le=120, description="so long after an utterance the next needs no phrase, seconds"
+    )
+    vad: Vad = Vad()
+    endpoint: Endpoint = Endpoint()
+
+    @model_validator(mode="after")
+    def _has_a_phrase(self) -> Self:
+        if self.mode is ListeningMode.WAKE_PHRASE and self.wake_phrase is None:
+            raise ValueError("mode is wake-phrase, but wake_phrase is not set; choose two words or more")
+        return self
+
+
+class VoiceKind(StrEnum):
+    """Who speaks: espeak-ng on the device, or a service."""
+
+    ESPEAK = "espeak"
+    OPENAI = "openai"
+    ELEVENLABS = "elevenlabs"
+    AZURE = "azure"
+
+
+class ReadBack(StrEnum):
+    """Which entries are read back."""
+
+    ALWAYS = "always"
+    UNSURE = "unsure"
+
+
+class Language(StrEnum):
+    """The languages that prompts and readbacks are spoken in."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+    FRENCH = "fr"
+    SPANISH = "es"
+    ITALIAN = "it"
+
+
+class Speak(Section):
+    """The device's voice: earcons, readbacks and questions."""
+
+    enabled: bool | Literal["auto"] = Field("auto", description="auto: whenever there is a speaker to be heard")
+    device: SoundDevice = Field(None, description="sounddevice's name or number of the speaker; unset: the default")
+    language: Language = Field(Language.ENGLISH, description="the language of prompts and readbacks")
+    read_back: ReadBack = Field(ReadBack.ALWAYS, description="which entries are read back, beside the sound that tells")
+    volume_db: float = Field(0, ge=-24, le=6, description="louder or softer than usual, dB")
+    rate: float = Field(1.0, ge=0.6, le=2.0, description="faster or slower than usual, times; espeak only")
+    voice: VoiceKind = Field(VoiceKind.ESPEAK, description="who speaks")
+    client: TableName | None = Field(None, description="which of understand.clients speaks, for a service")
+    model: str | None = Field(None, description="the service's model, on Azure OpenAI the deployment")
+    speaker: str | None = Field(None, description="the service's voice, by the service's own name or id")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        needed = {
+            VoiceKind.ESPEAK: (),
+            VoiceKind.OPENAI: ("client", "model", "speaker"),
+            VoiceKind.ELEVENLABS: ("client", "model", "speaker"),
+            VoiceKind.AZURE: ("client", "speaker"),
+        }[self.voice]
+        if missing := [key for key in needed if getattr(self, key) is None]:
+            raise ValueError(
+                f"voice is {self.voice}, but {' and '.join(missing)} is not set; set it, or voice = espeak"
+            )
+        return self
+
+
+class Watch(Section):
+    """The agent's own health."""
+
+    stall_s: float = Field(
+        30, ge=1, le=600, description="a microphone that gives no sound for this long ends the agent, seconds"
+    )
+    zeros_s: float = Field(
+        1.5, ge=0.5, le=600, description="so long nothing but zeros from a microphone is no fault, seconds"
+    )
+    gated_zeros_s: float = Field(
+        300,
+        ge=0.5,
+        le=3600,
+        description="the same with a headset that has shown to send zeros between words, seconds",
+    )
+    fault_command: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="run at each fault of the microphone, and when it is over"
+    )
+
+
+class MqttVersion(StrEnum):
+    """Which protocol to speak."""
+
+    AUTO = "auto"
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+class Mqtt(Section):
+    """How to reach the broker."""
+
+    host: str = Field("localhost", min_length=1, description="the broker's name or address")
+    port: int = Field(1883, ge=1, le=65535, description="the broker's port; 8883 is usual with TLS")
+    version: MqttVersion = Field(
+        MqttVersion.AUTO, description="auto: MQTT 5, and 3.1.1 where the broker knows no better"
+    )
+    username: str | None = Field(None, min_length=1, description="the broker's user name")
+    password: SecretStr | None = Field(
+        None, min_length=1, description="better given as the credential or variable, not in the file"
+    )
+    tls: bool = Field(False, description="encrypt, and verify the broker's certificate")
+    ca_file: Path | None = Field(
+        None, description="authority that signed the broker's certificate; unset: the system's"
+    )
+    certificate_file: Path | None = Field(None, description="the client's certificate, for mutual TLS")
+    key_file: Path | None = Field(None, description="the client's private key, for mutual TLS")
+    keepalive_s: int = Field(15, ge=5, le=3600, description="a dead link is noticed within twice this, seconds")
+    reconnect_maximum_s: float = Field(
+        30, ge=1, le=600, description="longest wait between two tries to connect, seconds"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Settings that would do nothing without another one: better a fault than a connection in the clear."""
+        if not self.tls and (self.ca_file or self.certificate_file or self.key_file):
+            raise ValueError("a certificate file is given, but tls is false; set tls = true")
+        if self.key_file and not self.certificate_file:
+            raise ValueError("key_file is given without certificate_file; give both")
+        if self.password and not self.username:
+            raise ValueError("password is given without username; give both")
+        return self
+
+
+def _topic_prefix(prefix: str) -> str:
+    # MQTT 5, 4.7: + and # are wildcards, and topics that begin with $ belong to the broker.
+    if not re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix):
+        raise ValueError("topic levels are allowed, joined by one /, without +, # or spaces, and no $ first")
+    return prefix
+
+
+class Settle(StrEnum):
+    """What ends the debt of an outbox row."""
+
+    RECEIPT = "receipt"
+    BROKER = "broker"
+
+
+class Deliver(Section):
+    """The way to the inventory."""
+
+    prefix: Annotated[str, AfterValidator(_topic_prefix)] = Field(
+        "dockvoice", description="first level(s) of every topic"
+    )
+    settle: Settle = Field(
+        Settle.RECEIPT, description="what ends the debt: the inventory's receipt, or the broker's PUBACK"
+    )
+    receipt_timeout_s: float = Field(
+        20, ge=1, le=3600, description="sent, not settled for so long: sent again, seconds"
+    )
+    window: int = Field(16, ge=1, le=1000, description="events on the way at one time, at most")
+    control: bool = Field(False, description="take orders (mute, talk) from the device's control topic")
+    mqtt: Mqtt = Mqtt()
+
+    @model_validator(mode="after")
+    def _settles_on_a_word(self) -> Self:
+        if self.settle is Settle.BROKER and self.mqtt.version is MqttVersion.V311:
+            raise ValueError(
+                'settle is "broker", but mqtt.version is "3.1.1", in which a broker acknowledges what it refuses; '
+                'set mqtt.version = "5", or settle = "receipt"'
+            )
+        return self

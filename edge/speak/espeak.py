@@ -1,0 +1,126 @@
+"""The espeak-ng voice inside this process: always there, needs no network and is never late.
+
+The library and its data come inside the wheel of `espeakng-loader`. Its functions are declared in `speak_lib.h` of
+espeak-ng 1.52; a sentence of four seconds takes it some ten milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+from collections.abc import AsyncIterator, Callable
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import soxr
+
+from edge.errors import Misconfigured, Unavailable
+from edge.ports import Voice
+from edge.records import SAMPLE_RATE
+
+LANGUAGES = {"en": "en-us", "de": "de", "fr": "fr", "es": "es", "it": "it"}
+"""Espeak-ng's voice for each language that forms are spoken in."""
+
+WORDS_PER_MINUTE = 165
+"""A little slower than espeak-ng's own 175: digits are read back next to machines."""
+SLOWEST, FASTEST = 80, 450
+"""What espeak-ng takes for a speed (`speak_lib.h`, `espeakRATE`)."""
+
+_RETRIEVAL = 1  # AUDIO_OUTPUT_RETRIEVAL: samples come to the callback, and no sound card is touched
+_DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: without it, missing data ends the whole process
+_RATE = 1  # espeakRATE
+_CHARACTERS = 1  # POS_CHARACTER
+_UTF8 = 1  # espeakCHARS_UTF8
+_OK = 0  # EE_OK
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+class EspeakVoice(Voice):
+    """Speaks the languages of `LANGUAGES`. Any number of these may exist; the library itself is one and takes turns."""
+
+    name = "espeak-ng"
+
+    def __init__(self, words_per_minute: int = WORDS_PER_MINUTE, variant: str = "") -> None:
+        """Load the library, some 10 ms the first time; the speed is kept within what espeak-ng takes.
+
+        `variant` is the name of one of espeak-ng's other speakers (`f2`, `m3`), for whoever needs more than one.
+        Raises Misconfigured where the library or its data cannot be loaded.
+        """
+        self._words_per_minute = min(max(words_per_minute, SLOWEST), FASTEST)
+        self._variant = f"+{variant}" if variant else ""
+        self._library = _library()
+
+    async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
+        """The text as one piece of sound. Raises Misconfigured for a language it does not speak, else as the port."""
+        voice = LANGUAGES.get(language.replace("_", "-").split("-")[0].lower())
+        if voice is None:
+            spoken = ", ".join(LANGUAGES)
+            raise Misconfigured(
+                f"{self.name}: found the language {language!r}; it speaks {spoken}; choose one of these"
+            )
+        try:
+            async with asyncio.timeout(within_s):
+                pcm = await asyncio.to_thread(self._library.speak, text, voice + self._variant, self._words_per_minute)
+        except TimeoutError:
+            raise Unavailable(
+                f"{self.name}: no sound within {within_s:g} s; the machine is too busy, try again"
+            ) from None
+        if pcm:
+            yield pcm
+
+
+class _Library:
+    """The one espeak-ng of this process: it keeps voice and speed to itself, so one text is spoken at a time."""
+
+    def __init__(self, path: str, data_path: str) -> None:
+        self._espeak = ctypes.CDLL(path)
+        data = data_path.encode()
+        self._rate = self._espeak.espeak_Initialize(_RETRIEVAL, 0, data, _DONT_EXIT)
+        if self._rate <= 0:
+            raise Misconfigured(f"espeak-ng: its data in {data.decode()} cannot be read; install espeakng-loader again")
+        self._turn = Lock()
+
+    def speak(self, text: str, voice: str, words_per_minute: int) -> bytes:
+        """The text as PCM of our sample rate; empty for a text without a word."""
+        pieces: list[bytes] = []
+        taken = _Callback(_collector(pieces))
+        with self._turn:
+            self._espeak.espeak_SetSynthCallback(taken)
+            self._told("espeak_SetVoiceByName", voice.encode())
+            self._told("espeak_SetParameter", _RATE, words_per_minute, 0)
+            said = text.encode() + b"\0"
+            self._told("espeak_Synth", said, ctypes.c_size_t(len(said)), 0, _CHARACTERS, 0, _UTF8, None, None)
+            self._told("espeak_Synchronize")
+        return self._resampled(b"".join(pieces))
+
+    def _told(self, function: str, *arguments: Any) -> None:
+        if (status := self._espeak[function](*arguments)) != _OK:
+            raise Unavailable(f"espeak-ng: {function} answered {status}; try again, or install espeakng-loader again")
+
+    def _resampled(self, pcm: bytes) -> bytes:
+        samples = np.frombuffer(pcm, dtype=np.int16)
+        return bytes(soxr.resample(samples, self._rate, SAMPLE_RATE).tobytes()) if len(samples) else b""
+
+
+def _collector(pieces: list[bytes]) -> Callable[..., int]:
+    def take(samples: Any, count: int, _events: int | None) -> int:
+        if samples and count > 0:
+            pieces.append(ctypes.string_at(samples, count * ctypes.sizeof(ctypes.c_short)))
+        return 0  # go on
+
+    return take
+
+
+@cache
+def _library() -> _Library:
+    try:
+        import espeakng_loader  # noqa: PLC0415 - an extra: the library in it is under the GPL
+    except ImportError:
+        raise Misconfigured("espeak-ng: espeakng-loader is missing; pip install 'dockvoice[voice]'") from None
+    try:
+        return _Library(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
+    except (OSError, RuntimeError) as fault:  # RuntimeError: the wheel came without its data
+        raise Misconfigured(f"espeak-ng: cannot be loaded ({fault}); install espeakng-loader again") from None

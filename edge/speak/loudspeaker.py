@@ -1,0 +1,308 @@
+"""The headset's speaker, through PortAudio: a stream kept open, so that a sound begins within a few milliseconds.
+
+PortAudio takes sound from its own thread every 10 ms. A device that vanishes is opened again for as long as it takes;
+nobody waits for it, and what should have been said meanwhile is dropped rather than said late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import soxr
+
+from edge.errors import Unavailable
+from edge.portaudio import TURN, portaudio
+from edge.records import SAMPLE_RATE
+from edge.speak.earcons import Samples
+from edge.speak.mixer import Phrase, Playing, Rank
+from edge.speak.outlet import Outlet
+
+logger = logging.getLogger(__name__)
+
+BLOCK_MS = 10
+"""What PortAudio takes at a time: the shortest that Python serves with ease on a small machine."""
+
+LATENCY_S = 0.03
+"""Asked of the device: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
+
+LOOK_EVERY_S = 0.5
+"""How often it is looked whether the stream still takes sound."""
+
+QUIET_LOOK_S = 0.05
+"""How often it is looked whether all was handed over, by whoever waits for that."""
+
+STUCK_S = 2.0
+"""No sound taken for so long, on a stream that is open: the device is gone, or asleep."""
+
+LOST_S = 10.0
+"""A device that was lost is tried for so long as if it was there: after that it is not only a plug or a server."""
+
+OPENING_S = 5.0
+"""A device that stood idle takes its first sound some seconds late."""
+
+Left = Callable[[int, float], None]
+"""Told the number of an earcon or phrase, and when its first sample leaves, in seconds by the monotonic clock."""
+
+
+class Loudspeaker:
+    """Plays what `Playing` has. All but `keep_open` may be called at any time, from any thread, and never waits."""
+
+    def __init__(
+        self,
+        device: str | int | None,
+        volume_db: float = 0.0,
+        *,
+        taken: Callable[[float, bytes], None] = lambda _at, _pcm: None,
+        left: Left = lambda _number, _at: None,
+        library: Callable[[], Any] = portaudio,
+    ) -> None:
+        """`taken` is told on PortAudio's thread of every block and when it leaves: the ear must be deaf to it.
+
+        `device` is PortAudio's name or number, None its default.
+        """
+        self._device = device
+        self._playing = Playing(volume_db)
+        self._lock = Lock()
+        self._taken = taken
+        self._left = left
+        self._library = library
+        self._stream: _Stream | None = None
+        self._outlet = Outlet()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a device takes sound."""
+        return self._stream is not None
+
+    async def is_heard(self) -> bool:
+        """Whether there is somewhere to be heard: a device takes sound, and it is none that swallows all."""
+        return self.is_open and not await asyncio.to_thread(self._outlet.leads_nowhere)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is to be heard, nor waits to be."""
+        with self._lock:
+            return self._playing.quiet
+
+    def ring(self, sound: Samples) -> int:
+        """Play an earcon at once; returns its number, 0 where nobody can hear it."""
+        with self._lock:
+            return self._playing.ring(sound) if self.is_open else 0
+
+    def say(self, rank: Rank) -> Phrase | None:
+        """Take a phrase into the queue; None where nobody can hear it."""
+        with self._lock:
+            return self._playing.say(rank) if self.is_open else None
+
+    def add(self, phrase: Phrase, sound: Samples) -> bool:
+        """More of a phrase; false where it is not wanted any more."""
+        with self._lock:
+            return self._playing.add(phrase, sound)
+
+    def end(self, phrase: Phrase) -> None:
+        """The phrase has all its sound."""
+        with self._lock:
+            self._playing.end(phrase)
+
+    def hush(self) -> bool:
+        """Fall silent, but for what must be heard. Whether anything was cut off by that."""
+        with self._lock:
+            return self._playing.hush()
+
+    def adjust(self, steps: int) -> float:
+        """Louder, or softer where negative; returns the volume in dB."""
+        with self._lock:
+            return self._playing.adjust(steps)
+
+    async def until_quiet(self) -> None:
+        """Return when all was handed to the device."""
+        while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which waits for nobody
+            await asyncio.sleep(QUIET_LOOK_S)
+
+    async def open(self) -> None:
+        """Open the device. Raises Unavailable where it is not there, or takes no sound."""
+        library = self._library()
+        try:
+            self._stream = await asyncio.to_thread(_Stream.opened, library, self._device, self._block)
+        except (library.PortAudioError, ValueError) as fault:  # ValueError: no device of that name, or several
+            raise Unavailable(
+                f"speaker {_named(self._device)}: cannot be opened ({' '.join(str(fault).split())}); "
+                "set speak.device, or speak.enabled = false"
+            ) from None
+        self._outlet = Outlet()
+
+    async def keep_open(self) -> None:
+        """Open the device again whenever it is lost. Returns when it is gone; when cancelled, the device is closed."""
+        lost_s = 0.0
+        try:
+            while lost_s < LOST_S:
+                await asyncio.sleep(LOOK_EVERY_S)
+                if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_elsewhere():
+                    await self._again()
+                lost_s = 0.0 if self.is_open else lost_s + LOOK_EVERY_S
+        finally:
+            stream, self._stream = self._stream, None
+            if stream is not None:
+                await asyncio.to_thread(stream.close)
+
+    async def _is_elsewhere(self) -> bool:
+        """Whether the speaker that was asked for has vanished, and sound goes to another. The default is whichever."""
+        return self._device is not None and await asyncio.to_thread(self._outlet.is_gone)
+
+    async def _again(self) -> None:
+        lost, self._stream = self._stream, None
+        if lost is not None:
+            logger.warning("speaker %s: takes no sound any more; it is opened again", _named(self._device))
+            await asyncio.to_thread(lost.close)
+            with self._lock:
+                self._playing = Playing(self._playing.volume_db)  # what waited would come too late
+        try:
+            await self.open()
+        except Unavailable as fault:
+            logger.debug("%s", fault)  # told once, when it was lost
+        else:
+            logger.warning("speaker %s: takes sound again", _named(self._device))
+
+    def _block(self, count: int, leaves_at: float) -> Samples:
+        """The next block, on PortAudio's thread."""
+        with self._lock:
+            at = self._playing.position
+            sound = self._playing.take(count)
+            began = self._playing.began()
+        self._taken(leaves_at, sound.tobytes())
+        for one in began:
+            self._left(one.number, leaves_at + (one.at - at) / SAMPLE_RATE)
+        return sound
+
+
+class _Stream:
+    """One opening of the device."""
+
+    def __init__(self, rate: int, channels: int, block: Callable[[int, float], Samples]) -> None:
+        self._rate = rate
+        self._channels = channels
+        self._block = block
+        self._resampling = soxr.ResampleStream(SAMPLE_RATE, rate, 1, dtype="int16") if rate != SAMPLE_RATE else None
+        self._made = np.zeros(0, dtype=np.int16)
+        self._ended = False
+        self._taken_at = time.monotonic() + OPENING_S - STUCK_S
+        self._opened: Any = None
+
+    @classmethod
+    def opened(cls, library: Any, device: str | int | None, block: Callable[[int, float], Samples]) -> _Stream:
+        """Open and start; raises PortAudio's errors."""
+        found = library.query_devices(device, "output")
+        rate, channels = _format(library, found)
+        stream = cls(rate, channels, block)
+        stream._start(library, found["index"])
+        return stream
+
+    def _start(self, library: Any, index: int) -> None:
+        with TURN:
+            self._opened = library.RawOutputStream(
+                device=index,
+                samplerate=self._rate,
+                channels=self._channels,
+                dtype="int16",
+                blocksize=self._rate * BLOCK_MS // 1000,
+                latency=LATENCY_S,
+                callback=self._wanted,
+                finished_callback=self._finished,
+            )
+            self._opened.start()
+
+    def is_lost(self, now: float) -> bool:
+        """Whether no more sound is taken. `now` is the monotonic clock."""
+        return self._ended or now - self._taken_at > STUCK_S
+
+    def close(self) -> None:
+        """Give the device back. May wait for it."""
+        with TURN:
+            self._opened.abort()
+            self._opened.close()
+
+    def _wanted(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
+        """PortAudio's callback: an exception here would end the stream, and waiting would be heard."""
+        now = time.monotonic()
+        self._taken_at = now
+        sound = self._sound(frames, now + max(0.0, clock.outputBufferDacTime - clock.currentTime))
+        out[:] = np.repeat(sound, self._channels).tobytes()
+
+    def _sound(self, frames: int, leaves_at: float) -> Samples:
+        if self._resampling is None:
+            return self._block(frames, leaves_at)
+        while len(self._made) < frames:
+            ours = self._block(SAMPLE_RATE * BLOCK_MS // 1000, leaves_at + len(self._made) / self._rate)
+            self._made = np.concatenate([self._made, self._resampling.resample_chunk(ours)])
+        sound, self._made = self._made[:frames], self._made[frames:]
+        return sound
+
+    def _finished(self) -> None:
+        self._ended = True
+
+
+def _format(library: Any, found: Any) -> tuple[int, int]:
+    """The rate and channel count to open with: 16 kHz mono where the device can, else what it does by itself."""
+    own = int(found["default_samplerate"])
+    most = int(found["max_output_channels"])
+    for rate, channels in ((SAMPLE_RATE, 1), (SAMPLE_RATE, min(2, most)), (own, 1)):
+        try:
+            library.check_output_settings(found["index"], channels=channels, dtype="int16", samplerate=rate)
+        except library.PortAudioError:
+            continue
+        return rate, channels
+    return own, min(2, most)
+
+
+def _named(device: str | int | None) -> str:
+    return "(the default)" if device is None else repr(device)
+
+
+SETTLES_S = 10.0
+"""What was just plugged in, or a Bluetooth link that just came up, may refuse for so long."""
+
+ANYHOW_S = 300.0
+"""A try without any change: a speaker that another program held, say, is free again. Seldom, for the complaints."""
+
+BLINK_EVERY_S = 60.0
+"""Where a plug has a loose contact, the microphone is not closed for each of its changes."""
+
+
+AGAIN_S = 10.0
+"""A blink that was refused, since somebody spoke or it was noisy, is asked for again after so long."""
+
+
+class Lookout:
+    """Told what there is to speak into, each time it is looked."""
+
+    def __init__(self, there: frozenset[str]) -> None:
+        """`there` is what there was when PortAudio looked."""
+        self._there = there
+        self._changed = float("-inf")
+        self._tried = float("-inf")
+        self._blinked = float("-inf")
+        self._unseen = False
+
+    def is_worth_trying(self, there: frozenset[str], now: float) -> bool:
+        """Whether to try to open the speaker now that this is there."""
+        if there != self._there:
+            self._there, self._changed, self._unseen = there, now, True
+        pause_s = AGAIN_S if self.is_worth_a_blink(now) else ANYHOW_S
+        if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
+            self._tried = now
+            return True
+        return False
+
+    def is_worth_a_blink(self, now: float) -> bool:
+        """Whether PortAudio should look which cards there are: it could not open the speaker, and may not know it."""
+        return self._unseen and now - self._blinked >= BLINK_EVERY_S
+
+    def blinked(self, now: float) -> None:
+        """It has looked."""
+        self._blinked, self._unseen = now, False

@@ -1,0 +1,215 @@
+"""The mixer: earcons at once, phrases in turn, silence when the operator speaks. Pure; time is samples taken.
+
+Whoever plays the sound takes it piece by piece; whoever speaks adds to it. Earcons and phrases lie side by side: an
+earcon never waits for a phrase, and a phrase begins while its earcon fades.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.records import SAMPLE_RATE
+from edge.speak.earcons import Samples
+
+LEAD = SAMPLE_RATE * 50 // 1000
+"""An earcon is heard alone for so long before a phrase may begin: 50 ms, enough for its first tone."""
+
+FADE = SAMPLE_RATE * 5 // 1000
+"""What is cut off fades within 5 ms: at once for the operator, and without a click."""
+
+MOST_WAITING = 16
+"""Phrases in the queue. Nobody wants to hear what is older: the oldest of what matters least gives way."""
+
+STEP_DB = 3.0
+"""Louder and softer: the least step that is plainly heard."""
+SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
+"""So soft that a quiet room is needed; so loud that a phrase's peaks just do not overrun."""
+
+
+class Rank(IntEnum):
+    """What is said first."""
+
+    NEWS = 0
+    """What can wait for a quiet moment."""
+    REPLY = 1
+    """The answer to what was just said."""
+    PRIORITY = 2
+    """What must be heard: it goes before all else and is not stopped by the operator's voice."""
+
+
+@dataclass(eq=False)
+class Phrase:
+    """Something to be said, whose sound arrives clause by clause."""
+
+    rank: Rank
+    number: int
+    waiting: deque[Samples] = field(default_factory=deque, repr=False)
+    whole: bool = False
+    """No more sound follows."""
+    began: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The first sample of a phrase or an earcon."""
+
+    number: int
+    at: int
+    """By the count of samples taken."""
+
+
+class Playing:
+    """One mouth."""
+
+    def __init__(self, volume_db: float = 0.0) -> None:
+        """`volume_db` is relative to the level at which sound is handed in; kept within what is bearable."""
+        self.position = 0
+        """How many samples were taken."""
+        self.volume_db = min(max(volume_db, SOFTEST_DB), LOUDEST_DB)
+        self._gain = self._target
+        self._numbers = 0
+        self._earcons: deque[tuple[int, Samples]] = deque()
+        self._phrases: list[Phrase] = []
+        self._voice_from = 0
+        self._began: list[Began] = []
+        self._tail: NDArray[np.float64] = np.zeros(0)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is to be heard, nor waits to be."""
+        return not (self._earcons or self._phrases)
+
+    @property
+    def speaking(self) -> bool:
+        """A phrase is heard, or waits."""
+        return bool(self._phrases)
+
+    def ring(self, sound: Samples) -> int:
+        """Play an earcon now, or behind the one that is heard; returns its number."""
+        if not self._earcons:
+            self._voice_from = self.position + LEAD
+        self._earcons.append((self._next(), sound))
+        return self._numbers
+
+    def say(self, rank: Rank) -> Phrase:
+        """Take a phrase into the queue, before those of lower rank; its sound is handed to `add`.
+
+        One of PRIORITY stops what is being said, unless that is one too.
+        """
+        phrase = Phrase(rank, self._next())
+        if rank is Rank.PRIORITY:
+            self.hush()
+        behind = sum(other.rank >= rank or other.began for other in self._phrases)
+        self._phrases.insert(behind, phrase)
+        if len(self._phrases) > MOST_WAITING:
+            self._give_up(min((one for one in self._phrases if not one.began), key=lambda one: one.rank))
+        return phrase
+
+    def add(self, phrase: Phrase, sound: Samples) -> bool:
+        """More of a phrase; false where it is not wanted any more."""
+        if phrase not in self._phrases:
+            return False
+        if len(sound):
+            phrase.waiting.append(sound)
+        return True
+
+    def end(self, phrase: Phrase) -> None:
+        """The phrase has all its sound."""
+        phrase.whole = True
+        if not phrase.waiting:
+            self._give_up(phrase)
+
+    def hush(self) -> bool:
+        """Fall silent, and forget what waits; but for what must be heard. Whether anything was cut off by that."""
+        cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
+        for phrase in cut:
+            if phrase.began and phrase.waiting:
+                left = phrase.waiting[0][:FADE].astype(np.float64)
+                self._tail = left * np.linspace(1, 0, len(left), endpoint=False) * self._gain
+            self._give_up(phrase)
+        return bool(cut)
+
+    def adjust(self, steps: int) -> float:
+        """So many steps louder, or softer where negative; returns the volume in dB."""
+        self.volume_db = min(max(self.volume_db + steps * STEP_DB, SOFTEST_DB), LOUDEST_DB)
+        return self.volume_db
+
+    def take(self, count: int) -> Samples:
+        """The next so many samples, silence included. Called by whoever plays them, at the pace of the sound card."""
+        mixed = self._voice(count) + self._earcon(count)
+        ramp = np.linspace(self._gain, self._target, count) if self._gain != self._target else self._gain
+        mixed *= ramp
+        self._gain = self._target
+        faded = min(count, len(self._tail))
+        mixed[:faded] += self._tail[:faded]
+        self._tail = self._tail[faded:]
+        self.position += count
+        limits = np.iinfo(np.int16)
+        return np.clip(np.rint(mixed), limits.min, limits.max).astype(np.int16)
+
+    def began(self) -> list[Began]:
+        """What began since this was asked last."""
+        began, self._began = self._began, []
+        return began
+
+    @property
+    def _target(self) -> float:
+        return float(10 ** (self.volume_db / 20))
+
+    def _next(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _give_up(self, phrase: Phrase) -> None:
+        if phrase in self._phrases:
+            self._phrases.remove(phrase)
+
+    def _earcon(self, count: int) -> NDArray[np.float64]:
+        heard = np.zeros(count)
+        filled = 0
+        while self._earcons and filled < count:
+            number, sound = self._earcons[0]
+            if number > 0:
+                self._began.append(Began(number, self.position + filled))
+            taken = sound[: count - filled]
+            heard[filled : filled + len(taken)] = taken
+            filled += len(taken)
+            if len(taken) == len(sound):
+                self._earcons.popleft()
+            else:
+                self._earcons[0] = (0, sound[len(taken) :])
+        return heard
+
+    def _voice(self, count: int) -> NDArray[np.float64]:
+        heard = np.zeros(count)
+        filled = min(max(self._voice_from - self.position, 0), count) if not self._under_way() else 0
+        for phrase in list(self._phrases):
+            for piece in self._pieces(phrase, count - filled):
+                if not phrase.began:
+                    phrase.began = True
+                    self._began.append(Began(phrase.number, self.position + filled))
+                heard[filled : filled + len(piece)] = piece
+                filled += len(piece)
+            if phrase.waiting or not phrase.whole:
+                break  # the room is filled, or the rest of it is still being made: nobody cuts in
+            self._give_up(phrase)
+        return heard
+
+    def _under_way(self) -> bool:
+        return bool(self._phrases) and self._phrases[0].began
+
+    @staticmethod
+    def _pieces(phrase: Phrase, room: int) -> Iterator[Samples]:
+        while phrase.waiting and room:
+            piece = phrase.waiting.popleft()
+            if len(piece) > room:
+                phrase.waiting.appendleft(piece[room:])
+                piece = piece[:room]
+            room -= len(piece)
+            yield piece

@@ -1,0 +1,238 @@
+"""Speech synthesis of replies: clauses made by a voice, cached, and spoken in the dialogue's order.
+
+An earcon is ready before it is ordered. A phrase begins with a clause that is ready too, as a rule; what follows is
+made while that is heard. Where nothing can be heard, orders are forgotten: dictation goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
+from edge.errors import DockvoiceError, Unavailable
+from edge.ports import Voice
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Command
+from edge.speak.earcons import Samples, earcon
+from edge.speak.loudspeaker import Loudspeaker
+from edge.speak.mixer import MOST_WAITING, Phrase, Rank
+from edge.speak.wording import Clauses, Phrasing
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_BYTES = 16_000_000
+"""Eight minutes of sound: every label, question and prompt in use, and the numbers and docks of a shift."""
+
+WITHIN_S = 3.0
+"""A voice that has not spoken by then is late for any conversation."""
+
+LOUDNESS_DB = -20.0
+"""Root mean square of the words, dB below full scale: speech as it is usually recorded, for voices of any vendor."""
+
+PEAK_DB = -3.0
+"""No sample is louder, whatever that does to the loudness."""
+
+SILENCE_DB = -50.0
+"""What lies below this, relative to the loudest sample, before the first word and after the last, is trimmed."""
+
+KEPT = SAMPLE_RATE * 5 // 1000
+"""Left before and behind the words, faded: 5 ms."""
+
+BREATHS_MS = {",": 120, ":": 120, ";": 150, ".": 220, "?": 220, "!": 220}
+"""The silence after a clause, by the mark it ends with; next to none where the sentence goes on."""
+NO_BREATH_MS = 30
+
+PaceOf = Callable[[float], Voice]
+"""A voice that speaks so many times as fast as usual. One that has a single pace gives itself."""
+
+
+class Phrases:
+    """Sound of clauses in one language."""
+
+    def __init__(
+        self, voice: PaceOf, language: str, stand_in: PaceOf | None = None, most_bytes: int = REMEMBERED_BYTES
+    ) -> None:
+        """`stand_in` speaks where `voice` cannot, until that can again."""
+        self._voice = voice
+        self._stand_in = stand_in
+        self._language = language
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._remembered: OrderedDict[tuple[str, float], Samples] = OrderedDict()
+        self._silent: str | None = None
+
+    def ready(self, clause: str, pace: float) -> Samples | None:
+        """The sound of a clause, if it is remembered."""
+        sound = self._remembered.get((clause, pace))
+        if sound is not None:
+            self._remembered.move_to_end((clause, pace))
+        return sound
+
+    async def sound(self, clause: str, pace: float) -> Samples:
+        """The sound of a clause. Raises Unavailable, or Misconfigured, where no voice can speak."""
+        if (ready := self.ready(clause, pace)) is not None:
+            return ready
+        try:
+            said = await self._said(self._voice(pace), clause)
+        except Unavailable as fault:
+            if self._stand_in is None:
+                raise
+            self._tell(str(fault))
+            return shaped(await self._said(self._stand_in(pace), clause), clause)  # not kept: the voice may come back
+        self._silent = None
+        return self._remember((clause, pace), shaped(said, clause))
+
+    async def prepare(self, clauses: Iterable[str], pace: float) -> None:
+        """Make clauses ready before they are wanted. A voice that cannot speak now is tried again when they are."""
+        for clause in clauses:
+            try:
+                await self.sound(clause, pace)
+            except DockvoiceError as fault:
+                self._tell(str(fault))
+                return
+
+    async def _said(self, voice: Voice, clause: str) -> bytes:
+        return b"".join([piece async for piece in voice.say(clause, self._language, WITHIN_S)])
+
+    def _tell(self, fault: str) -> None:
+        """Once until it speaks again."""
+        if self._silent is None:
+            logger.warning("speak: %s", fault)
+        self._silent = fault
+
+    def _remember(self, key: tuple[str, float], sound: Samples) -> Samples:
+        self._remembered[key] = sound
+        self._bytes += sound.nbytes
+        while self._bytes > self._most_bytes and len(self._remembered) > 1:
+            _, oldest = self._remembered.popitem(last=False)
+            self._bytes -= oldest.nbytes
+        return sound
+
+
+def shaped(pcm: bytes, clause: str) -> Samples:
+    """Sound of a voice as it is played: the words alone, at our loudness, and the breath that the clause ends with."""
+    samples = np.frombuffer(pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES], dtype="<i2").astype(np.float64)
+    loudest = np.abs(samples).max(initial=0)
+    if loudest == 0:
+        return np.zeros(0, dtype=np.int16)
+    heard = np.flatnonzero(np.abs(samples) > loudest * 10 ** (SILENCE_DB / 20))
+    words = samples[max(heard[0] - KEPT, 0) : heard[-1] + 1 + KEPT]
+    full = np.iinfo(np.int16).max
+    wanted = 10 ** (LOUDNESS_DB / 20) * full / np.sqrt(np.mean(words**2))
+    words = words * min(wanted, 10 ** (PEAK_DB / 20) * full / loudest)
+    edge = min(KEPT, len(words) // 2)
+    words[:edge] *= np.linspace(0, 1, edge)
+    words[len(words) - edge :] *= np.linspace(1, 0, edge)
+    breath = np.zeros(SAMPLE_RATE * BREATHS_MS.get(clause[-1:], NO_BREATH_MS) // 1000)
+    sound: Samples = np.rint(np.concatenate([words, breath])).astype(np.int16)
+    return sound
+
+
+PACE_STEP = 1.15
+"""Faster and slower: the least change of pace that is plainly heard."""
+SLOWEST, FASTEST = 0.6, 2.0
+"""Times the usual pace. Practised operators follow twice the usual one; beyond that digits run together."""
+
+LOUDER = {Command.LOUDER: 1, Command.SOFTER: -1}
+FASTER = {Command.FASTER: 1, Command.SLOWER: -1}
+
+QUIET_LOOK_S = 0.2
+"""How often it is looked whether the moment is quiet, while there is news to tell."""
+
+
+class Speaker:
+    """One voice for one operator. Used on the loop; `run` makes the sound that is not ready."""
+
+    def __init__(
+        self, loudspeaker: Loudspeaker, phrases: Phrases | None, phrasing: Phrasing, pace: float = 1.0
+    ) -> None:
+        """Without `phrases` there is no voice, and earcons alone tell what became of what was said."""
+        self._loudspeaker = loudspeaker
+        self._phrases = phrases
+        self._phrasing = phrasing
+        self._pace = min(max(pace, SLOWEST), FASTEST)
+        self._orders: asyncio.Queue[tuple[Phrases, Phrase, Clauses]] = asyncio.Queue()
+        self._news: deque[tuple[Say, Sound | None]] = deque(maxlen=MOST_WAITING)
+        self._told_silent = False
+
+    @property
+    def pace(self) -> float:
+        """Times the usual pace."""
+        return self._pace
+
+    def order(self, order: Say | Sound | Hush | Adjust) -> None:
+        """Do it. Returns at once."""
+        match order:
+            case Sound(which):
+                self._loudspeaker.ring(earcon(which))
+            case Say():
+                self._say(order, Rank.PRIORITY if order.priority else Rank.REPLY)
+            case Hush():
+                self._loudspeaker.hush()
+            case Adjust(what):
+                self._adjust(what)
+
+    def news(self, say: Say, sound: Sound | None = None) -> None:
+        """Say it at the next quiet moment, after its sound. Of more than can be listened to the oldest are not told."""
+        self._news.append((say, sound))
+
+    async def run(self) -> None:
+        """Make what is to be said into sound, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._prepare())
+            group.create_task(self._tell_news())
+            while True:
+                await self._make(*await self._orders.get())
+
+    def _say(self, say: Say, rank: Rank) -> None:
+        if self._phrases is None or (phrase := self._loudspeaker.say(rank)) is None:
+            return
+        clauses = self._phrasing.clauses(say)
+        while clauses and (ready := self._phrases.ready(clauses[0], self._pace)) is not None:
+            self._loudspeaker.add(phrase, ready)
+            clauses = clauses[1:]
+        if clauses:
+            self._orders.put_nowait((self._phrases, phrase, clauses))
+        else:
+            self._loudspeaker.end(phrase)
+
+    async def _make(self, phrases: Phrases, phrase: Phrase, clauses: Clauses) -> None:
+        try:
+            for clause in clauses:
+                if not self._loudspeaker.add(phrase, await phrases.sound(clause, self._pace)):
+                    break
+            self._told_silent = False
+        except DockvoiceError as fault:
+            self._silent(fault)
+        finally:
+            self._loudspeaker.end(phrase)
+
+    def _silent(self, fault: DockvoiceError) -> None:
+        if not self._told_silent:
+            logger.error("speak: nothing is read back, earcons alone are heard: %s", fault)
+        self._told_silent = True
+
+    def _adjust(self, what: Command) -> None:
+        if what in LOUDER:
+            self._loudspeaker.adjust(LOUDER[what])
+        elif what in FASTER:
+            self._pace = min(max(self._pace * PACE_STEP ** FASTER[what], SLOWEST), FASTEST)
+
+    async def _prepare(self) -> None:
+        if self._phrases is not None:
+            for which in Earcon:
+                earcon(which)
+            await self._phrases.prepare(self._phrasing.constant(), self._pace)
+
+    async def _tell_news(self) -> None:
+        while True:
+            await asyncio.sleep(QUIET_LOOK_S)
+            if self._news and self._loudspeaker.is_open and self._loudspeaker.quiet:
+                say, sound = self._news.popleft()
+                if sound is not None:
+                    self.order(sound)
+                self._say(say, Rank.NEWS)

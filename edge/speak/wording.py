@@ -1,0 +1,259 @@
+"""Wording of replies: from what is to be said to clauses; readbacks in the form's words, in five languages.
+
+The first clause is short and, but for the operator's own words, always one of a few: those are made ready beforehand,
+so that a reply begins at once while the rest of it is still being made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from edge.agree.orders import Say
+from edge.agree.prompt import Prompt
+from edge.forms.form import Form, FormField
+from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
+from edge.forms.spoken.kinds import Spoken
+from edge.forms.spoken.language import Language
+from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.letters import NATO
+from edge.records import FieldValue
+from edge.speak.prompts import codes, prompts
+
+SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})
+"""Kinds whose values are read back character by character."""
+
+TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
+"""Thirteen and thirty, fünfzehn and fünfzig: as the end of a number, it is said twice."""
+
+SIXTIES_AND_SEVENTIES = {"es": "67", "it": "67"}
+"""By language, tens that differ in one consonant: sesenta and setenta, sessanta and settanta, alone or with ones."""
+
+ACCENTED = {
+    "casar": "Cäsar",
+    "celestin": "Célestin",
+    "desire": "Désiré",
+    "eugene": "Eugène",
+    "paris": "París",
+    "therese": "Thérèse",
+    "zoe": "Zoé",
+}
+"""Names of spelling alphabets as a voice must have them: where they are listened for, they stand without accents."""
+
+VALUE = re.compile(r"\{value\}")
+
+Clauses = tuple[str, ...]
+"""Texts that are spoken one after the other with a short breath between them."""
+
+
+class Readback:
+    """Reads entries of one form back in one language."""
+
+    def __init__(self, form: Form, language: str = "en") -> None:
+        """Raises ValueError for a language other than en, de, fr, es, it; with or without a region ("de-AT")."""
+        self._form = form
+        self._language = language_named(language)
+
+    def entry(self, fields: Mapping[str, FieldValue]) -> Clauses:
+        """The entry, or what is there of one, in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`."""
+        told = [self.field(field.name, fields[field.name]) for field in self._form.fields if field.name in fields]
+        ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in told[:-1]] + told[-1:]
+        return tuple(clause for clauses in ended for clause in clauses)
+
+    def field(self, name: str, value: FieldValue) -> Clauses:
+        """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
+        field = self._form[name]
+        plain, again = self._plain(field, value), _again(field, value, self._language)
+        return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
+
+    def openings(self) -> tuple[str, ...]:
+        """The labels that stand alone: the first clause of most readbacks."""
+        clauses = (self._plain(field, "0") for field in self._form.fields if field.spoken in SPELT)
+        return tuple(opening[0] for opening in clauses if len(opening) > 1)
+
+    def text(self, name: str, value: FieldValue) -> str:
+        """One field as a line of text: `15 units, 1 5`."""
+        field = self._form[name]
+        return ", ".join(filter(None, (self._once(field, value), _again(field, value, self._language))))
+
+    def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
+        """The entry as a line of text; without what is said twice, it is what an operator would say for that entry."""
+        return ", ".join(
+            self.text(field.name, fields[field.name]) if twice else self._once(field, fields[field.name])
+            for field in self._form.fields
+            if field.name in fields
+        )
+
+    def question(self, name: str) -> str:
+        """What asks for one field: the form's own question, or where it has none in this language, its label."""
+        field = self._form[name]
+        if self._language.code == "en":
+            return field.ask
+        return field.wording(self._language.code).ask or f"{self._label(field)}?"
+
+    def labels(self) -> str:
+        """What an entry consists of: `pallet, quantity, dock`."""
+        return ", ".join(self._label(field) for field in self._form.fields if not field.exception)
+
+    def _label(self, field: FormField) -> str:
+        labels = field.wording(self._language.code).labels
+        return self._written(labels[0] if labels else field.title)
+
+    def _written(self, noun: str) -> str:
+        """Forms have their words in small letters; whoever reads along expects German nouns as they are written."""
+        return noun.title() if self._language.code == "de" else noun
+
+    def _once(self, field: FormField, value: FieldValue) -> str:
+        return " ".join(self._plain(field, value))
+
+    def _plain(self, field: FormField, value: FieldValue) -> Clauses:
+        """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
+        shown = self._spelt(str(value)) if field.spoken in SPELT else field.called(str(value), self._language.code)
+        before, after = VALUE.split(self._template(field, value), maxsplit=1)
+        if field.spoken in SPELT and before.strip():
+            return before.strip(), f"{shown}{after}".strip()
+        return (f"{before}{shown}{after}".strip(),)
+
+    def _spelt(self, value: str) -> str:
+        """Character by character; a letter that sounds like others, or like a nought, as its code word."""
+        code = E_SET | {"O"}
+        return " ".join(_code_word(one, self._language) if one in code else one for one in value)
+
+    def _template(self, field: FormField, value: FieldValue) -> str:
+        if self._language.code == "en":
+            unit = next(iter(field.units.items()), ("", ""))[value == 1]
+            return field.readback.replace("{unit}", unit)
+        if field.units:
+            return f"{{value}} {self._written(_unit(field.wording(self._language.code).units, value))}"
+        return "{value}" if field.exception else f"{self._label(field)} {{value}}"
+
+
+def _unit(units: tuple[str, ...], value: FieldValue) -> str:
+    """The first unit of a language; for one thing, the form of that word without its ending, if there is one."""
+    if value != 1:
+        return units[0]
+    return next((unit for unit in units if unit != units[0] and units[0].startswith(unit)), units[0])
+
+
+def _again(field: FormField, value: FieldValue, language: Language) -> str | None:
+    """The value in another way, where it is easily taken for another one."""
+    if isinstance(value, int):
+        return " ".join(str(value)) if _easily_misheard(str(value), language.code) else None
+    if field.spoken is Spoken.LETTER and value in E_SET:
+        return _code_word(value, language)
+    return None
+
+
+def _easily_misheard(number: str, language: str) -> bool:
+    tens = number[-2:-1]
+    return number[-2:] in TEENS_AND_TENS or (tens != "" and tens in SIXTIES_AND_SEVENTIES.get(language, ""))
+
+
+def _code_word(letter: str, language: Language) -> str:
+    """The word that stands for a letter: that of the language's own alphabet, else the international one."""
+    own = (" ".join(words) for words, meant in language.alphabet.code_words.items() if meant == letter.lower())
+    international = NATO[letter.lower()]
+    name = next((word for word in own if word != international and not _also_international(word)), None)
+    return international if name is None else ACCENTED.get(name, name.title())
+
+
+def _also_international(word: str) -> bool:
+    return word in {"alfa", "juliett", "whisky", "xray"}
+
+
+SLOT = re.compile(r"\{(\w+)\}")
+WORD = re.compile(r"\w")
+"""What a clause must have: the mark that opens a Spanish question is none."""
+CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
+
+SEPARATE = frozenset({"entry", "field"})
+"""Slots that are read back clause by clause."""
+
+ORDER = {"first": 0, "second": 1}
+"""Which of the values offered a slot holds."""
+
+LONGEST_SLOT = 200
+"""Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
+
+
+class Phrasing:
+    """Words orders to speak, for one form and in one language."""
+
+    def __init__(self, form: Form, language: str = "en") -> None:
+        """Raises ValueError for a language the device does not speak."""
+        self.readback = Readback(form, language)
+        self._form = form
+        spoken = language.replace("_", "-").split("-")[0].lower()
+        self._texts = prompts(spoken)
+        self._faults, self._mended, self._reasons = (codes(name, spoken) for name in ("faults", "mended", "reasons"))
+
+    def clauses(self, say: Say) -> Clauses:
+        """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
+        return tuple(_joined(self._parts(say)))
+
+    def text(self, say: Say) -> str:
+        """The same as one line of text."""
+        return " ".join(self.clauses(say))
+
+    def constant(self) -> tuple[str, ...]:
+        """The clauses with which replies begin, whatever was dictated, and those that never change."""
+        whole = {text for text in self._texts.values() if not SLOT.search(text)}
+        opening = {
+            before for text in self._texts.values() if (before := SLOT.split(text)[0].strip()) and before[-1] in ",:"
+        }
+        labels = set(self.readback.openings())
+        questions = {self.readback.question(field.name) for field in self._form.fields}
+        return tuple(sorted(whole | opening | labels | questions))
+
+    def _parts(self, say: Say) -> Iterator[tuple[str, bool]]:
+        """Texts, each with whether a clause begins with it."""
+        for number, part in enumerate(SLOT.split(self._texts[say.prompt])):
+            if number % 2 == 0:
+                yield part, False
+            elif part in SEPARATE:
+                for clause in self.readback.entry(say.fields):
+                    yield clause, True
+            else:
+                yield self._slot(part, say), False
+
+    def _slot(self, name: str, say: Say) -> str:
+        told = self._own(name, say)
+        if told is None:
+            raise KeyError(f"{say.prompt}: its slot {name!r} was not filled")
+        return told[:LONGEST_SLOT]
+
+    def _own(self, name: str, say: Say) -> str | None:
+        """What the form and the language give a slot; else what the order has for it."""
+        match name:
+            case "labels":
+                return self.readback.labels()
+            case "question" if say.asked is not None:
+                return self.readback.question(say.asked)
+            case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
+                return self.readback.text(say.asked, say.candidates[at])
+            case "fault" if name in say.slots:
+                return _called(say.slots[name], self._mended if say.prompt is Prompt.HEALED else self._faults)
+            case "reason" if name in say.slots:
+                return _called(say.slots[name], self._reasons)
+            case _:
+                return say.slots.get(name)
+
+
+def _called(code: str, names: Mapping[str, str]) -> str:
+    """What a code means, such as `not_on_site` or `already_recorded:dock-4`; one that is not known is said as it is."""
+    name, _, detail = code.partition(":")
+    return names[name].format(detail=detail) if name in names else code.replace("_", " ")
+
+
+def _joined(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
+    """Clauses of the texts: a new one begins where a text demands it, and behind every comma and stop."""
+    open_clause = ""
+    for text, begins in parts:
+        if begins and WORD.search(open_clause):
+            yield open_clause.strip()
+            open_clause = ""
+        *whole, rest = CLAUSE_ENDS.split(open_clause + text)
+        yield from (clause.strip() for clause in whole if clause.strip())
+        open_clause = rest
+    if open_clause.strip():
+        yield open_clause.strip()

@@ -1,0 +1,154 @@
+"""Interpreters and transcribers made of the settings: one row of a table for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.ports import Interpreter, Transcriber
+from edge.understand.llm.interpreter import AudioLlm, ModelReader, Spoken, nowhere
+from edge.understand.llm.prompt import Context, Situation
+from edge.understand.local.moonshine import MoonshineInterpreter
+from edge.understand.panel.panel import Member, MemberTerms, Panel
+from edge.understand.remote.client import Client
+from edge.understand.stt.azure import AzureWire
+from edge.understand.stt.cascade import Cascade, CascadeTerms
+from edge.understand.stt.elevenlabs import ScribeWire
+from edge.understand.stt.google import GoogleWire
+from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
+from edge.understand.stt.transcriber import CloudTranscriber
+from edge.understand.stt.wire import Expected, Wire, hints
+
+WireMaker = Callable[[TranscriberSettings, Client, str, Expected], Wire]
+"""Makes a wire from the settings, the client, the model's name and what is expected to be spoken."""
+
+
+def _openai(settings: TranscriberSettings, client: Client, model: str, expected: Expected) -> Wire:
+    return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, settings.detail)
+
+
+def _google(_: TranscriberSettings, client: Client, model: str, expected: Expected) -> Wire:
+    project, region = client.settings.project, client.settings.region
+    if project is None or region is None:
+        raise Misconfigured(
+            f"understand.clients.{client.name}: project or region is not set; Google's path names both; set them"
+        )
+    return GoogleWire(project, region, model, expected)
+
+
+WIRES: Mapping[TranscriberKind, WireMaker] = {
+    TranscriberKind.OPENAI: _openai,
+    TranscriberKind.WHISPER_CPP: lambda _settings, _client, model, expected: WhisperCppWire(model, expected),
+    TranscriberKind.GOOGLE: _google,
+    TranscriberKind.AZURE: lambda _settings, _client, model, expected: AzureWire(model, expected),
+    TranscriberKind.SCRIBE: lambda _settings, _client, model, expected: ScribeWire(model, expected),
+}
+
+
+def transcriber(name: str, settings: Settings, form: Form, clients: Mapping[str, Client], language: str) -> Transcriber:
+    """The transcriber that the settings call `name`, for `language`. Raises Misconfigured for another name."""
+    known = settings.understand.transcribers
+    if name not in known:
+        told = ", ".join(known) or "none"
+        raise Misconfigured(f"no transcriber is called {name!r}; known: {told}; add [understand.transcribers.{name}]")
+    wanted = known[name]
+    expected = Expected(language)
+    if wanted.hints:
+        expected = replace(expected, prompt=hints(form, expected.short))
+    client = clients[wanted.client]
+    wire = WIRES[wanted.kind](wanted, client, wanted.model or wanted.kind, expected)
+    return CloudTranscriber(wanted, client, wire)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an interpreter is made for, and with."""
+
+    settings: Settings
+    form: Form
+    catalogue: Catalogue
+    clients: Mapping[str, Client]
+    """The connections; each is shared by all that name it."""
+    context: Situation = Context
+    """Tells the state of the conversation at the moment an utterance is read."""
+    spoken: Spoken = nowhere
+    """Is given each spoken reply, where one is asked for."""
+
+
+def interpreter(name: str, surroundings: Surroundings) -> Interpreter:
+    """The interpreter that the settings call `name`. Raises Misconfigured where it, or what it needs, is not set up."""
+    known = surroundings.settings.understand.interpreters
+    if name not in known:
+        told = ", ".join(known) or "none"
+        raise Misconfigured(f"no interpreter is called {name!r}; known: {told}; add [understand.interpreters.{name}]")
+    if missing := known[name].missing:
+        raise Misconfigured(f"understand.interpreters.{name}: {' and '.join(missing)} must be given; see edge.toml")
+    return _MAKERS[known[name].kind](known[name], surroundings)
+
+
+def _audio_llm(wanted: InterpreterSettings, surroundings: Surroundings) -> Interpreter:
+    return AudioLlm(wanted, _reader(wanted, surroundings))
+
+
+def _cascade(wanted: InterpreterSettings, surroundings: Surroundings) -> Interpreter:
+    settings, form = surroundings.settings, surroundings.form
+    writer = transcriber(str(wanted.transcriber), settings, form, surroundings.clients, wanted.language)
+    reader = None if wanted.client is None and wanted.model is None else _reader(wanted, surroundings)
+    terms = CascadeTerms(wanted.language, wanted.confidence, wanted.within_s, wanted.parser, wanted)
+    return Cascade(writer, reader, form, surroundings.catalogue, terms)
+
+
+def _moonshine(_: InterpreterSettings, surroundings: Surroundings) -> Interpreter:
+    return MoonshineInterpreter(surroundings.form, surroundings.catalogue)
+
+
+def _reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelReader:
+    return ModelReader(
+        wanted,
+        surroundings.clients[str(wanted.client)],
+        surroundings.form,
+        surroundings.catalogue,
+        context=surroundings.context,
+        spoken=surroundings.spoken,
+    )
+
+
+InterpreterMaker = Callable[[InterpreterSettings, Surroundings], Interpreter]
+
+_MAKERS: Mapping[InterpreterKind, InterpreterMaker] = {
+    InterpreterKind.CHAT_AUDIO: _audio_llm,
+    InterpreterKind.GEMINI: _audio_llm,
+    InterpreterKind.CASCADE: _cascade,
+    InterpreterKind.MOONSHINE: _moonshine,
+}
+
+
+MS = 1000
+
+
+def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) -> Panel:
+    """The panel for a form. Raises Misconfigured where an interpreter lacks what it needs.
+
+    `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts against two that agree.
+    """
+    wanted = surroundings.settings.understand
+
+    def member(name: str) -> Member:
+        reads = interpreter(name, surroundings)
+        kind = wanted.interpreters[name]
+        return Member(reads, kind, is_beyond=kind.kind is not InterpreterKind.MOONSHINE)
+
+    second = None if wanted.second is None else member(wanted.second)
+    first = [] if wanted.first is None else [member(name) for name in (wanted.first, *wanted.fallback)]
+    if second is not None and second.interpreter.name in {on_device.name, *(one.interpreter.name for one in first)}:
+        raise Misconfigured(
+            f"understand.second = {wanted.second!r}: is {second.interpreter.name}, which reads already; name another "
+            "model: two readings of one model are one opinion"
+        )
+    hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / MS
+    terms = MemberTerms(wanted.mode, wanted.deadline_ms / MS, hedge_s, sure_from)
+    return Panel(on_device, first, second, terms, surroundings.form)

@@ -1,0 +1,108 @@
+"""Chunks of long utterances: cut at pauses into WAV files for a service, and their readings joined."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Act, FieldReading, NotUnderstood, Reading, Usage, Word
+
+STEP = SAMPLE_RATE // 50
+"""Samples in each step of the search for a pause: 20 ms, the frame of endpointing."""
+
+PAUSE = 10
+"""Steps of the quietest stretch that is looked for: 200 ms, longer than any stop inside a word."""
+
+SEARCHED = 0.5
+"""How much of the limit, from its end backwards, is searched for a pause: people pause within any half minute."""
+
+
+def wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
+    """The sound as a WAV file: one channel, 16 bit, `rate` samples per second."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(SAMPLE_BYTES)
+        out.setframerate(rate)
+        out.writeframes(pcm)
+    return file.getvalue()
+
+
+def pieces(pcm: bytes, limit_s: float) -> list[bytes]:
+    """The sound in pieces of at most `limit_s` seconds that together are all of it, cut in pauses."""
+    limit = int(limit_s * SAMPLE_RATE) * SAMPLE_BYTES
+    found = []
+    while len(pcm) > limit:
+        at = _pause(pcm[:limit])
+        found.append(pcm[:at])
+        pcm = pcm[at:]
+    return [*found, pcm]
+
+
+def _pause(pcm: bytes) -> int:
+    """The byte in the middle of the quietest stretch of what is searched."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+    first = int(len(samples) * (1 - SEARCHED)) // STEP
+    steps = samples[: len(samples) // STEP * STEP].reshape(-1, STEP)[first:]
+    loudness = np.convolve((steps**2).mean(axis=1), np.ones(PAUSE), mode="valid")
+    middle = first + int(np.argmin(loudness)) + PAUSE // 2
+    return middle * STEP * SAMPLE_BYTES
+
+
+def together(name: str, readings: Sequence[Reading], parts: Sequence[bytes]) -> Reading:
+    """One reading of several pieces. It says so: the pieces' own readings are its opinions, each named as a piece.
+
+    Only dictation is put together. Whoever takes something back in so long a speech is better asked again.
+    """
+    numbered = tuple(
+        replace(reading, interpreter=f"{name} (piece {number} of {len(readings)})")
+        for number, reading in enumerate(readings, start=1)
+    )
+    words = tuple(_one_after_another(readings, parts))
+    usage = _added([reading.usage for reading in readings if reading.usage])
+    dictated = [reading for reading in readings if reading.not_understood is not NotUnderstood.NO_WORDS]
+    if not dictated:
+        return Reading(name, readings[0].form, (), {}, NotUnderstood.NO_WORDS, usage=usage, opinions=numbered)
+    fields = _joined([reading.fields for reading in dictated])
+    clear = all(reading.act is Act.RECORD and reading.not_understood is None for reading in dictated)
+    nothing = None if clear else NotUnderstood.NOT_DICTATION
+    return Reading(name, readings[0].form, words, fields if clear else {}, nothing, usage=usage, opinions=numbered)
+
+
+def _joined(pieces: Sequence[Mapping[str, FieldReading]]) -> Mapping[str, FieldReading]:
+    """Every field that any piece has. One that two pieces have differently has rivals, and so is asked for."""
+    names = dict.fromkeys(name for fields in pieces for name in fields)
+    return {name: _one([fields[name] for fields in pieces if name in fields]) for name in names}
+
+
+def _one(said: Sequence[FieldReading]) -> FieldReading:
+    words = tuple(word for field in said for word in field.words)
+    confidence = min(field.confidence for field in said)
+    values = tuple(dict.fromkeys(value for field in said for value in (field.value, *field.rivals)))
+    known = tuple(value for value in values if value is not None)
+    sure = all(field.value is not None for field in said)
+    return FieldReading(known[0], words, confidence, known[1:]) if sure else FieldReading(None, words, confidence)
+
+
+def _one_after_another(readings: Sequence[Reading], parts: Sequence[bytes]) -> Iterator[Word]:
+    """The words of all pieces, at their times in the whole."""
+    at = 0.0
+    for reading, part in zip(readings, parts, strict=True):
+        for word in reading.words:
+            yield replace(word, start=at + word.start, end=at + word.end)
+        at += len(part) / SAMPLE_BYTES / SAMPLE_RATE
+
+
+def _added(usages: Sequence[Usage]) -> Usage | None:
+    if not usages:
+        return None
+    return replace(
+        usages[0],
+        text_tokens_in=sum(usage.text_tokens_in for usage in usages),
+        audio_tokens_in=sum(usage.audio_tokens_in for usage in usages),
+        tokens_out=sum(usage.tokens_out for usage in usages),
+    )

@@ -1,0 +1,157 @@
+"""Google's `generateContent`: the wire of Gemini, on the Gemini API and on Vertex AI alike.
+
+Sound goes along as `inlineData`; `functionCallingConfig` of mode ANY makes the model call one of our functions. Format:
+https://ai.google.dev/api/generate-content.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from edge.config import InterpreterSettings
+from edge.understand.llm.chunks import wav
+from edge.understand.llm.openai_chat import SAID
+from edge.understand.llm.tool_calls import Ending, Refused, Returned
+from edge.understand.llm.wire import Question, Tokens, as_shaped
+from edge.understand.remote.client import Client
+from edge.understand.remote.failures import Fault
+from edge.understand.remote.http import Answer
+
+_WHOLE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", "None"})
+_CALL_LOST = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"})
+"""Gemini made a call that it could not write down itself."""
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class _FunctionCall(_Shape):
+    name: str = ""
+    args: dict[str, Any] | None = None
+
+
+class _Part(_Shape):
+    text: str | None = None
+    thought: bool | None = None
+    function_call: _FunctionCall | None = None
+
+
+class _Content(_Shape):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(_Shape):
+    content: _Content | None = None
+    finish_reason: str | None = None
+
+
+class _Modality(_Shape):
+    modality: str = ""
+    token_count: int = 0
+
+
+class _Usage(_Shape):
+    prompt_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    prompt_tokens_details: list[_Modality] | None = None
+
+
+class _Feedback(_Shape):
+    block_reason: str | None = None
+
+
+class _Response(_Shape):
+    candidates: list[_Candidate] = Field(default_factory=list)
+    prompt_feedback: _Feedback | None = None
+    usage_metadata: _Usage | None = None
+
+
+class GeminiWire:
+    """How a Gemini model is asked and understood."""
+
+    def __init__(self, settings: InterpreterSettings) -> None:
+        self._settings = settings
+        self.model = str(settings.model)
+
+    def path(self, client: Client) -> str:
+        """Where it is asked."""
+        if self._settings.streaming:
+            return client.gemini_path(self.model, "streamGenerateContent") + "?alt=sse"
+        return client.gemini_path(self.model)
+
+    def body(self, question: Question) -> dict[str, Any]:
+        """The request."""
+        functions = [_declaration(tool["function"]) for tool in question.tools]
+        names = [function["name"] for function in functions]
+        said: dict[str, Any] = (
+            {"text": SAID + question.said}
+            if isinstance(question.said, str)
+            else {"inlineData": {"mimeType": "audio/wav", "data": base64.b64encode(wav(question.said)).decode("ascii")}}
+        )
+        prompt = {"text": question.prompt}
+        head = {"systemInstruction": {"parts": [prompt]}} if self._settings.system_prompt else {}
+        parts = [said] if self._settings.system_prompt else [prompt, said]
+        return {
+            **head,
+            "contents": [{"role": "user", "parts": parts}],
+            "tools": [{"functionDeclarations": functions}],
+            "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": names}},
+        }
+
+    def returned(self, answer: Answer) -> tuple[Returned, Tokens]:
+        """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
+        if self._settings.streaming:
+            events = [as_shaped(_Response, event) for event in answer.events()]
+            if not events:
+                raise Refused(Fault.EMPTY, "a stream without a single piece")
+        else:
+            events = [as_shaped(_Response, answer.json())]
+        usage = next((event.usage_metadata for event in reversed(events) if event.usage_metadata), None)
+        return _returned(events, self._settings.streaming), _tokens(usage)
+
+
+def _declaration(function: dict[str, Any]) -> dict[str, Any]:
+    parameters = function["parameters"]
+    return {"name": function["name"], "description": function["description"], "parametersJsonSchema": parameters}
+
+
+def _returned(events: Sequence[_Response], streaming: bool) -> Returned:
+    if any(event.prompt_feedback and event.prompt_feedback.block_reason for event in events):
+        raise Refused(Fault.FILTERED, "the service withheld it")
+    if any(len(event.candidates) > 1 for event in events):
+        raise Refused(Fault.SEVERAL_CALLS, "several answers in place of one")
+    candidates = [candidate for event in events for candidate in event.candidates]
+    if not candidates:
+        raise Refused(Fault.EMPTY, "no answer in it")
+    ending = next((one.finish_reason for one in reversed(candidates) if one.finish_reason), None)
+    if ending is None and streaming:
+        raise Refused(Fault.HALF_STREAM, "the stream ended before the answer did")
+    if ending in _CALL_LOST:
+        raise Refused(Fault.NOT_JSON, "the model's call could not be written down")
+    parts = [part for one in candidates if one.content for part in one.content.parts or ()]
+    return Returned(
+        calls=tuple((part.function_call.name, part.function_call.args or {}) for part in parts if part.function_call),
+        text="".join(part.text for part in parts if part.text and not part.thought),
+        ending=_ending(str(ending)),
+    )
+
+
+def _ending(reason: str) -> Ending:
+    if reason in _WHOLE:
+        return Ending.WHOLE
+    return Ending.TRUNCATED if reason == "MAX_TOKENS" else Ending.FILTERED
+
+
+def _tokens(usage: _Usage | None) -> Tokens:
+    if usage is None:
+        return Tokens()
+    audio = sum(one.token_count for one in usage.prompt_tokens_details or () if one.modality == "AUDIO")
+    out = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
+    return Tokens(max(0, (usage.prompt_token_count or 0) - audio), audio, out)

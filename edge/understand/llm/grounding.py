@@ -1,0 +1,169 @@
+"""Grounding: a model's value stands only if our own parser reads it in the words the model gives. Pure.
+
+A model gives a value and the words it heard. Our own parser reads the words, digit by digit, and what it reads is the
+value; the model's is only compared. So a model cannot make up an identifier without making up its words too, and a
+number where a string belongs ("0742" as 742) changes nothing: the words decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, FormField
+from edge.forms.spoken import read_transcript
+from edge.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
+from edge.understand.llm import tool
+from edge.understand.llm.tool_calls import Call, Refused
+from edge.understand.remote.failures import Fault
+from edge.understand.stt.wire import spread
+
+LONGEST_HEARD = 600
+"""Characters of the words for one field: half a minute of fast speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms a model's call is read."""
+
+    interpreter: str
+    form: Form
+    catalogue: Catalogue
+    language: str
+    confidence: float
+    """How sure a field is that the model alone has read, 0 to 1: it gives no confidence of its own."""
+
+
+def reading(made: Call, terms: Terms, seconds: float) -> Reading:
+    """What the call proposes, for sound of so many seconds. Raises Refused."""
+    match made.tool:
+        case tool.NOT_UNDERSTOOD:
+            return _declined(made, terms, seconds)
+        case tool.CANCEL:
+            return _acted(Act.CANCEL, made, terms, seconds)
+        case tool.ANSWER:
+            yes = _chosen(made, "answer", (tool.YES, tool.NO)) == tool.YES
+            return _acted(Act.YES if yes else Act.NO, made, terms, seconds)
+        case tool.COMMAND:
+            command = Command(_chosen(made, "command", tuple(Command)))
+            return _acted(Act.COMMAND, made, terms, seconds, command)
+        case _:
+            return _dictated(Act.AMEND if made.tool == tool.AMEND else Act.RECORD, made, terms, seconds)
+
+
+def heard(made: Call) -> Iterator[str]:
+    """Everything that the call claims to have been heard."""
+    for one in (made.arguments, *made.arguments.values()):
+        if isinstance(one, Mapping):
+            yield from _texts(one.get("heard"))
+
+
+def _dictated(act: Act, made: Call, terms: Terms, seconds: float) -> Reading:
+    claims = {field.name: _claim(made.arguments.get(field.name)) for field in terms.form.fields}
+    fields = {
+        name: _checked(value, words, terms.form[name], terms)
+        for name, (value, words) in claims.items()
+        if value is not None or words
+    }
+    # A model that gives the whole sentence for each field has heard it once.
+    said = " ".join(dict.fromkeys(words for _, words in claims.values() if words))
+    nothing = None if fields else NotUnderstood.NOT_DICTATION
+    return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), fields, nothing, act)
+
+
+def _claim(given: Any) -> tuple[Any, str]:
+    """A field's value as the model gave it, and the words it gave for it; a bare value has no words to bear it out."""
+    if isinstance(given, list):
+        raise Refused(Fault.WRONG_SHAPE, "a field that is a list")
+    if not isinstance(given, Mapping):
+        return given, ""
+    if not {"value", "heard"} & given.keys():
+        raise Refused(Fault.WRONG_SHAPE, "a field that has neither value nor words")
+    return given.get("value"), _said(given.get("heard"))
+
+
+def _checked(given: Any, words: str, field: FormField, terms: Terms) -> FieldReading:
+    told = tuple(_plain(words))
+    meant = _meant(words, field, terms) if words else None
+    if given is None or meant is None or meant.value is None or not _same(given, meant.value, field):
+        return FieldReading(None, told, terms.confidence)
+    return FieldReading(meant.value, told, terms.confidence, meant.rivals)
+
+
+def _meant(words: str, field: FormField, terms: Terms) -> FieldReading | None:
+    """What the words say of the field: as they are, or behind its label, which models leave out."""
+    label = next(iter(field.wording(terms.language[:2]).labels), "")
+    for text in (words, f"{label} {words}"):
+        found = read_transcript(text, terms.form, terms.catalogue, terms.language).get(field.name)
+        if found is not None and (found.value is not None or found.rivals):
+            return found
+    return None
+
+
+def _same(given: Any, meant: FieldValue, field: FormField) -> bool:
+    """Is the model's value the one that its words say? Its type may be wrong, its digits may not."""
+    match given, meant:
+        case (bool(), _) | (_, bool()):
+            return False
+        case (int() | float(), int()):
+            return bool(given == meant)
+        case (int(), str()):  # leading zeros are lost in a number; the words have them
+            return re.fullmatch("[0-9]+", meant) is not None and given == int(meant)
+        case (str(), int()):
+            return re.fullmatch("[0-9]{1,18}", given.strip()) is not None and int(given) == meant
+        case (str(), str()):
+            plain, wanted = (re.sub(r"[\s-]", "", text).upper() for text in (given, meant))
+            shortened = field.last_digits is not None and len(plain) == field.last_digits
+            return plain == wanted or (shortened and wanted.endswith(plain))
+        case _:
+            return False
+
+
+def _acted(act: Act, made: Call, terms: Terms, seconds: float, command: Command | None = None) -> Reading:
+    words = _words(_said(made.arguments.get("heard")), terms, seconds)
+    if not words:
+        raise Refused(Fault.NOTHING_HEARD, "an act without the words for it")
+    return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
+
+
+def _declined(made: Call, terms: Terms, seconds: float) -> Reading:
+    """However it was worded, the model has declined. Only "no words", and none given, is silence."""
+    said = _said(made.arguments.get("heard"))
+    silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
+    reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
+    return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), {}, reason)
+
+
+def _chosen(made: Call, key: str, allowed: tuple[str, ...]) -> str:
+    given = made.arguments.get(key)
+    if not isinstance(given, str) or given not in allowed:
+        raise Refused(Fault.WRONG_SHAPE, f"{key!r} is none of those offered")
+    return given
+
+
+def _said(given: Any) -> str:
+    return " ".join(_texts(given)).strip()
+
+
+def _texts(given: Any) -> list[str]:
+    """Words, or a list of words; null is none."""
+    texts = given if isinstance(given, list) else [] if given is None else [given]
+    if not all(isinstance(text, str) for text in texts):
+        raise Refused(Fault.WRONG_SHAPE, "words that are no text")
+    if sum(map(len, texts)) > LONGEST_HEARD:
+        raise Refused(Fault.TOO_LARGE, "more words than can be said")
+    return texts
+
+
+def _words(said: str, terms: Terms, seconds: float) -> tuple[Word, ...]:
+    texts = _plain(said)
+    return spread(texts, [terms.confidence] * len(texts), seconds)
+
+
+def _plain(words: str) -> list[str]:
+    """Words in small letters without marks around them, as a recogniser writes them."""
+    printed = "".join(letter for letter in words.lower() if letter.isprintable() or letter.isspace())
+    return [plain for word in printed.split() if (plain := word.strip(".,;:!?\"'()[]{}<>*#"))]

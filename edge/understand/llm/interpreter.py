@@ -1,0 +1,160 @@
+"""A language model as an interpreter: one utterance, one request, one reading, and not believed blindly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from edge.config import GOOGLE_WIRE, InterpreterSettings
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.ports import Attention, Interpreter
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, NotUnderstood, Reading, Usage, Utterance
+from edge.understand.llm import grounding
+from edge.understand.llm.chunks import pieces, together
+from edge.understand.llm.gemini import GeminiWire
+from edge.understand.llm.openai_chat import ChatWire
+from edge.understand.llm.prompt import Context, Leaks, Prompt, Situation
+from edge.understand.llm.tool import tools
+from edge.understand.llm.tool_calls import Refused, Returned, call
+from edge.understand.llm.wire import ModelWire, Question, Tokens
+from edge.understand.remote.client import Client
+from edge.understand.remote.failures import Failure, Fault, Garbled
+from edge.understand.remote.http import Answer
+
+Spoken = Callable[[str, bytes], None]
+"""Is given each spoken reply, as a WAV file, with the id of the utterance that it replies to."""
+
+
+def nowhere(_: str, __: bytes) -> None:
+    """Where a spoken reply goes that nobody wants to keep."""
+
+
+class ModelReader:
+    """A model behind a client, reading for one form."""
+
+    def __init__(
+        self,
+        settings: InterpreterSettings,
+        client: Client,
+        form: Form,
+        catalogue: Catalogue,
+        *,
+        context: Situation = Context,
+        spoken: Spoken = nowhere,
+    ) -> None:
+        """`context` tells the state of the conversation; `spoken` is given each spoken reply."""
+        self._client = client
+        self._wire: ModelWire = GeminiWire(settings) if client.settings.kind in GOOGLE_WIRE else ChatWire(settings)
+        self.name = f"{client.name}/{self._wire.model}"
+        self._tools = tools(form)
+        self._prompt = Prompt(form, catalogue, len(json.dumps(self._tools)))
+        self._offered = frozenset(tool["function"]["name"] for tool in self._tools)
+        self._leaks = Leaks(self._prompt.text(Context()), self._tools)
+        self._context = context
+        self._spoken = spoken
+        self._terms = grounding.Terms(self.name, form, catalogue, settings.language, settings.confidence)
+
+    async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
+        """What was said: sound as PCM, or its transcript. Raises a Failure when no reading comes in time.
+
+        `utterance_id` goes along with a spoken reply, and nowhere else.
+        """
+        question = Question(self._prompt.text(self._context()), self._tools, said)
+        path, body = self._wire.path(self._client), self._wire.body(question)
+        answer = await self._client.post(path, json=body, within_s=within_s, about=self._wire.model)
+        seconds = len(said) / SAMPLE_BYTES / SAMPLE_RATE if isinstance(said, bytes) else 0.0
+        return self._understood(answer, seconds, utterance_id)
+
+    def _understood(self, answer: Answer, seconds: float, utterance_id: str) -> Reading:
+        tokens = Tokens()
+        try:
+            returned, tokens = self._wire.returned(answer)
+            if returned.spoken:
+                self._spoken(utterance_id, returned.spoken)
+            reading = self._proposed(returned, seconds)
+        except Refused as refused:
+            garbled = Garbled(self._client.name, refused.fault, refused.told, answer.request_id)
+            garbled.usage = self._usage(tokens, answer)
+            raise garbled from None
+        except Garbled as garbled:
+            garbled.usage = self._usage(tokens, answer)
+            raise
+        return replace(reading, usage=self._usage(tokens, answer))
+
+    def _proposed(self, returned: Returned, seconds: float) -> Reading:
+        self._refuse_leaked([returned.text])
+        made = call(returned, self._offered)
+        self._refuse_leaked(grounding.heard(made))
+        return grounding.reading(made, self._terms, seconds)
+
+    def _refuse_leaked(self, texts: Iterable[str]) -> None:
+        if self._leaks.in_any(texts):
+            raise Refused(Fault.LEAKED_PROMPT, "it repeats what the model was told")
+
+    def _usage(self, tokens: Tokens, answer: Answer) -> Usage:
+        return Usage(
+            client=self._client.name,
+            model=self._wire.model,
+            text_tokens_in=tokens.text_in,
+            audio_tokens_in=tokens.audio_in,
+            tokens_out=tokens.out,
+            request_id=answer.request_id,
+        )
+
+
+SHORTEST_S = 0.1
+"""Less sound than this the services refuse, and no word is so short."""
+
+
+class AudioLlm(Interpreter):
+    """Reads utterances with one model. Nothing is done ahead: a request is one piece of sound."""
+
+    def __init__(self, settings: InterpreterSettings, reader: ModelReader) -> None:
+        self.name = reader.name
+        self._settings = settings
+        self._reader = reader
+
+    def attend(self) -> Attention:
+        """Begin to listen."""
+        return _Attention(self)
+
+    async def read(self, utterance: Utterance) -> Reading:
+        """The reading; of sound that is too long for the model, made of the readings of its pieces.
+
+        Silence is not sent: models hear whole sentences in it. Raises a Failure when there is no reading.
+        """
+        pcm = utterance.segment.pcm
+        if len(pcm) < SHORTEST_S * SAMPLE_RATE * SAMPLE_BYTES or not any(pcm):
+            return Reading(self.name, utterance.form, (), {}, NotUnderstood.NO_WORDS)
+        parts = pieces(pcm, self._settings.max_seconds)
+        readings = await self._each(parts, utterance.utterance_id)
+        return readings[0] if len(readings) == 1 else together(self.name, readings, parts)
+
+    async def _each(self, parts: Sequence[bytes], utterance_id: str) -> list[Reading]:
+        reads = partial(self._reader.read, within_s=self._settings.within_s, utterance_id=utterance_id)
+        if len(parts) == 1:
+            return [await reads(parts[0])]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(reads(part)) for part in parts]
+        except* Failure as failures:
+            failure = failures.exceptions[0]
+        else:
+            return [task.result() for task in tasks]
+        raise failure
+
+
+class _Attention(Attention):
+    def __init__(self, interpreter: AudioLlm) -> None:
+        self._interpreter = interpreter
+
+    def hear(self, pcm: bytes) -> None:
+        """The model is asked when the utterance is whole."""
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        """The reading. Raises a Failure when there is none."""
+        return await self._interpreter.read(utterance)

@@ -1,0 +1,200 @@
+"""OpenAI's Chat Completions: the wire that OpenAI, Azure, vLLM, llama-server and Ollama share.
+
+Sound goes along as base64 WAV (`input_audio`), the answer comes as a tool call, at once or as server-sent events. No
+structured outputs: audio models refuse them. Format: https://platform.openai.com/docs/api-reference/chat.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from edge.config import InterpreterSettings
+from edge.understand.llm.chunks import wav
+from edge.understand.llm.tool_calls import Ending, Refused, Returned
+from edge.understand.llm.wire import Question, Tokens, as_shaped
+from edge.understand.remote.client import Client
+from edge.understand.remote.failures import Fault
+from edge.understand.remote.http import Answer
+
+SAID = "What the worker said, as a transcript:\n"
+"""Before a text, so that no model takes it for an instruction of ours."""
+
+STREAMED_RATE = 24_000
+"""Samples per second of the speech in a stream (`pcm16`), which nothing in it tells."""
+
+_ENDINGS = {"length": Ending.TRUNCATED, "content_filter": Ending.FILTERED}
+
+
+class _Function(BaseModel):
+    name: str = ""
+    arguments: str | dict[str, Any] | None = ""
+    """Ollama gives an object where OpenAI gives its text."""
+
+
+class _ToolCall(BaseModel):
+    index: int = 0
+    function: _Function
+
+
+class _Audio(BaseModel):
+    data: str = ""
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+    audio: _Audio | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message = _Message()
+    delta: _Message = _Message()
+    finish_reason: str | None = None
+
+
+class _PromptDetails(BaseModel):
+    audio_tokens: int | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice] = Field(default_factory=list)
+    usage: _Usage | None = None
+
+
+class ChatWire:
+    """How a model in this shape is asked and understood."""
+
+    def __init__(self, settings: InterpreterSettings) -> None:
+        self._settings = settings
+        self.model = str(settings.model)
+
+    def path(self, client: Client) -> str:
+        """Where it is asked."""
+        return client.openai_path("chat/completions", self.model)
+
+    def body(self, question: Question) -> dict[str, Any]:
+        """The request."""
+        return {
+            "model": self.model,
+            "messages": self._messages(question),
+            "tools": question.tools,
+            "tool_choice": "required",
+            "parallel_tool_calls": False,
+            **self._modalities(question),
+            **({"stream": True, "stream_options": {"include_usage": True}} if self._settings.streaming else {}),
+        }
+
+    def returned(self, answer: Answer) -> tuple[Returned, Tokens]:
+        """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
+        if not self._settings.streaming:
+            found = as_shaped(_Completion, answer.json())
+            choices, usage = found.choices, found.usage
+        else:
+            events = [as_shaped(_Completion, event) for event in answer.events()]
+            choices = _joined([event.choices for event in events])
+            usage = next((event.usage for event in reversed(events) if event.usage), None)
+        return _returned(choices), _tokens(usage)
+
+    def _messages(self, question: Question) -> list[dict[str, Any]]:
+        said: dict[str, Any] = (
+            {"type": "text", "text": SAID + question.said}
+            if isinstance(question.said, str)
+            else {"type": "input_audio", "input_audio": {"data": _base64(wav(question.said)), "format": "wav"}}
+        )
+        if self._settings.system_prompt:
+            return [{"role": "system", "content": question.prompt}, {"role": "user", "content": [said]}]
+        return [{"role": "user", "content": [{"type": "text", "text": question.prompt}, said]}]
+
+    def _modalities(self, question: Question) -> dict[str, Any]:
+        if self._settings.voice is None or isinstance(question.said, str):
+            return {}
+        # Streams carry speech as bare samples only.
+        sound = "pcm16" if self._settings.streaming else "wav"
+        return {"modalities": ["text", "audio"], "audio": {"voice": self._settings.voice, "format": sound}}
+
+
+def _joined(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
+    """A stream's pieces as the message they make. Raises Refused where the stream ended before the answer did."""
+    pieces = [choice for choices in events for choice in choices]
+    if not pieces:
+        raise Refused(Fault.EMPTY, "a stream without a single piece")
+    ending = next((piece.finish_reason for piece in reversed(pieces) if piece.finish_reason), None)
+    if ending is None:
+        raise Refused(Fault.HALF_STREAM, "the stream ended before the answer did")
+    deltas = [piece.delta for piece in pieces]
+    message = _Message(
+        content="".join(delta.content or "" for delta in deltas),
+        tool_calls=_joined_calls([call for delta in deltas for call in delta.tool_calls or ()]),
+        audio=_Audio(data=_base64(_spoken(deltas))),
+    )
+    return [_Choice(message=message, finish_reason=ending)]
+
+
+def _spoken(deltas: Sequence[_Message]) -> bytes:
+    """The speech in a stream as a WAV file; empty where there is none."""
+    pieces = [delta.audio for delta in deltas if delta.audio]
+    # Some cut one text of base64 into pieces, others encode each piece.
+    whole = _sound(_Audio(data="".join(piece.data for piece in pieces)))
+    samples = whole or b"".join(_sound(piece) for piece in pieces)
+    return wav(samples, STREAMED_RATE) if samples else b""
+
+
+def _joined_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:
+    calls: dict[int, _ToolCall] = {}
+    for piece in pieces:
+        before = calls.setdefault(piece.index, _ToolCall(function=_Function())).function
+        if isinstance(piece.function.arguments, dict):  # a server that gives the whole object in one piece
+            whole: str | dict[str, Any] = piece.function.arguments
+        else:
+            whole = str(before.arguments or "") + (piece.function.arguments or "")
+        calls[piece.index] = _ToolCall(
+            function=_Function(name=before.name + piece.function.name, arguments=whole), index=piece.index
+        )
+    return [calls[index] for index in sorted(calls)]
+
+
+def _returned(choices: Sequence[_Choice]) -> Returned:
+    if len(choices) != 1:
+        found = f"{len(choices)} answers in place of one" if choices else "no answer in it"
+        raise Refused(Fault.SEVERAL_CALLS if choices else Fault.EMPTY, found)
+    message, ending = choices[0].message, str(choices[0].finish_reason)
+    if message.refusal:
+        raise Refused(Fault.FILTERED, "the model refused")
+    return Returned(
+        calls=tuple((call.function.name, call.function.arguments or "") for call in message.tool_calls or ()),
+        text=message.content or "",
+        ending=_ENDINGS.get(ending, Ending.WHOLE),
+        spoken=_sound(message.audio),
+    )
+
+
+def _tokens(usage: _Usage | None) -> Tokens:
+    if usage is None:
+        return Tokens()
+    details = usage.prompt_tokens_details
+    audio = (details.audio_tokens or 0) if details else 0
+    return Tokens(max(0, usage.prompt_tokens - audio), audio, usage.completion_tokens)
+
+
+def _sound(audio: _Audio | None) -> bytes:
+    """The spoken reply; one that cannot be decoded is none, since nothing rests on it."""
+    try:
+        return base64.b64decode(audio.data, validate=True) if audio else b""
+    except binascii.Error:
+        return b""
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

@@ -1,0 +1,113 @@
+"""Tool calls of a model, parsed: what it claims to have heard, field by field. Pure.
+
+Repaired is only what has one meaning: the same call twice, a call written as text, JSON inside a code fence or written
+as a string, a tool's name with its namespace. What was meant by anything else, nobody can know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from edge.understand.remote.failures import Fault
+from edge.understand.service.strict_json import NotStrict, strict
+
+LONGEST_ARGUMENTS = 20_000
+"""Characters: a form of twenty fields, each with a long sentence, has a fifth of it."""
+
+_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
+"""How models frame code."""
+
+
+class Refused(Exception):
+    """The answer is no reading."""
+
+    def __init__(self, fault: Fault, told: str) -> None:
+        super().__init__(told)
+        self.fault = fault
+        self.told = told
+
+
+class Ending(StrEnum):
+    """How a model ended its answer, in the words of every vendor brought together."""
+
+    WHOLE = "whole"
+    TRUNCATED = "truncated"
+    FILTERED = "filtered"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What came back, in the shape that all vendors' answers have in common."""
+
+    calls: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
+    """Names and arguments of the calls: JSON as text, or an object already."""
+    text: str = field(default="", repr=False)
+    ending: Ending = Ending.WHOLE
+    spoken: bytes = field(default=b"", repr=False)
+    """The spoken reply, where one was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a tool that was offered."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(repr=False)
+
+
+def call(returned: Returned, offered: Collection[str]) -> Call:
+    """The one call that was made. Raises Refused."""
+    match returned.ending:
+        case Ending.TRUNCATED:
+            raise Refused(Fault.TRUNCATED, "it was cut off at the longest the model may answer")
+        case Ending.FILTERED:
+            raise Refused(Fault.FILTERED, "the service withheld it")
+        case Ending.WHOLE:
+            pass
+    given = returned.calls or _written(returned.text, offered)
+    calls = [_call(name, arguments, offered) for name, arguments in given]
+    if any(one != calls[0] for one in calls):
+        raise Refused(Fault.SEVERAL_CALLS, f"{len(calls)} calls that differ")
+    return calls[0]
+
+
+def _call(name: str, arguments: Any, offered: Collection[str]) -> Call:
+    tool = name.removeprefix("functions.")  # OpenAI's models sometimes give the namespace along
+    if tool not in offered:
+        raise Refused(Fault.UNKNOWN_TOOL, "a call of a tool that was not offered")
+    meant = _object(arguments) if isinstance(arguments, str) else arguments
+    if isinstance(meant, str):
+        meant = _object(meant)  # an object that was written as a string
+    if not isinstance(meant, Mapping):
+        raise Refused(Fault.WRONG_SHAPE, "arguments that are no object")
+    return Call(tool, meant)
+
+
+def _object(text: str) -> Any:
+    if len(text) > LONGEST_ARGUMENTS:
+        raise Refused(Fault.TOO_LARGE, "arguments far longer than any reading")
+    fenced = _FENCE.fullmatch(text)
+    try:
+        return strict(fenced[1] if fenced else text)
+    except NotStrict as fault:
+        raise Refused(fault.fault, f"arguments: {fault.told}") from None
+
+
+def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
+    """The call that stands in the text in place of being made: open models do so, with `name` and `arguments`."""
+    if not text.strip():
+        raise Refused(Fault.NO_CALL, "neither a call nor text")
+    try:
+        found = _object(text)
+    except Refused:
+        found = None
+    match found:
+        case {"name": str(name), "arguments": dict(arguments), **rest} if not rest and name in offered:
+            return ((name, arguments),)
+        case {"name": str(name), "parameters": dict(arguments), **rest} if not rest and name in offered:
+            return ((name, arguments),)
+    raise Refused(Fault.PROSE, "text in place of a call")

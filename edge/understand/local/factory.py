@@ -1,0 +1,59 @@
+"""On-device recognisers made of the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.config import Engine, Settings
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import command_phrases
+from edge.forms.spoken.conversational import conversational
+from edge.ports import Interpreter
+from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
+from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.local.weights import Model, located, named
+
+
+def interpreter(settings: Settings, form: Form, catalogue: Catalogue, *, converses: bool = False) -> Interpreter:
+    """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
+
+    With `converses` it expects commands, answers and corrections besides whole sentences.
+    Raises Misconfigured where the weights asked for are unknown or not here, or a word of the form cannot be heard.
+    """
+    wanted = settings.understand
+    names = tuple(settings.agree.operators)
+    commands = command_phrases(names) if converses else ()
+    if wanted.engine is Engine.POCKETSPHINX:
+        return PocketsphinxInterpreter(form, catalogue, commands)
+    model = _vosk(wanted.model)
+    weights = located(model, settings.models)
+    if weights is not None:
+        besides = conversational(form, catalogue, names) if converses else ()
+        return VoskInterpreter(weights, form, catalogue, besides)
+    if wanted.engine == "auto":
+        return PocketsphinxInterpreter(form, catalogue, commands)
+    raise Misconfigured(
+        f"understand.model = {model.name!r}: its weights are not in {settings.models}; "
+        f"run `dockvoice models get {model.name}`, or set understand.engine to 'auto' or 'pocketsphinx'"
+    )
+
+
+def vosk_weights(settings: Settings) -> Path:
+    """Where vosk's weights are. Raises Misconfigured where they are not here."""
+    model = _vosk(settings.understand.model)
+    weights = located(model, settings.models)
+    if weights is None:
+        raise Misconfigured(
+            f'hear.mode = "wake-phrase": needs vosk, whose weights {model.name} are not in {settings.models}; '
+            f"run `dockvoice models get {model.name}`"
+        )
+    return weights
+
+
+def _vosk(name: str) -> Model:
+    model = named(name)
+    if model.engine is not Engine.VOSK:
+        raise Misconfigured(f"understand.model = {name!r}: is for {model.engine}; name one for vosk, or set the engine")
+    return model

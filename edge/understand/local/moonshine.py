@@ -1,0 +1,100 @@
+"""Moonshine tiny, a second reader on this device that is of another kind than the first.
+
+It writes free text (an encoder and decoder of Moonshine AI, English), where vosk follows the form's grammar: so the two
+err differently, and where they agree both are right. It is no match for vosk by itself, and gives no confidence.
+Its wheel carries the weights up to version 0.1.0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import resources
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from edge.errors import Misconfigured, Unavailable
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.ports import Attention, Interpreter
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Reading, Transcript, Utterance
+from edge.understand.stt.hallucinations import hallucination
+from edge.understand.stt.transcript_reader import TranscriptReader
+
+LANGUAGE = "en"
+
+CONFIDENCE = 0.9
+"""What stands for the confidence that the model does not give: it is to suffice nowhere alone, only beside another."""
+
+FULL_SCALE = 32768.0
+"""Samples are given to it as fractions of this."""
+
+SILENCE_BEFORE_S, SILENCE_AFTER_S = 0.5, 1.0
+"""Put around each sound. The library keeps the state of its voice detector from one sound to the next: without this,
+what it writes depends on what it heard before ("You Hallet five, …" after a sound that ended abruptly)."""
+
+Samples = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class MoonshineInterpreter(Interpreter):
+    """Reads utterances of one form, one after the other: the model uses all the processor there is."""
+
+    name = "moonshine/tiny-en"
+
+    def __init__(self, form: Form, catalogue: Catalogue) -> None:
+        """Load the weights: half a second, some 150 MB. Raises Misconfigured where the package is not here."""
+        self._reader = TranscriptReader(form, catalogue, LANGUAGE)
+        self._model = _loaded()
+        self._turn = Lock()
+
+    def attend(self) -> Attention:
+        """Begin to listen; it starts to read only when the utterance is closed."""
+        return _Attention(self)
+
+    def read(self, pcm: bytes) -> Reading:
+        """The reading of whole sound; a tenth of its length, and more on a busy machine. Blocks."""
+        seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
+        text = self._text(pcm) if pcm.strip(b"\0") else ""
+        unbelieved = hallucination(text)
+        transcript = Transcript(self.name, "" if unbelieved else text, None, hallucination=unbelieved)
+        return self._reader.read(transcript, CONFIDENCE, seconds)
+
+    def _text(self, pcm: bytes) -> str:
+        samples = between_silences(np.frombuffer(pcm, dtype="<i2").astype(np.float32) / FULL_SCALE)
+        with self._turn:
+            try:
+                heard = self._model.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE)
+            except Exception as fault:  # noqa: BLE001 - its library's errors share no parent of their own
+                raise Unavailable(f"{self.name}: could not read ({fault}); the utterance is kept") from None
+        return " ".join(line.text.strip() for line in heard.lines)
+
+
+def between_silences(samples: Samples) -> Samples:
+    """The sound with silence around it, so that nothing of another sound is heard in it."""
+    return np.pad(samples, (round(SILENCE_BEFORE_S * SAMPLE_RATE), round(SILENCE_AFTER_S * SAMPLE_RATE)))
+
+
+class _Attention(Attention):
+    def __init__(self, interpreter: MoonshineInterpreter) -> None:
+        self._interpreter = interpreter
+
+    def hear(self, pcm: bytes) -> None:
+        """Nothing to be done ahead: the model reads an utterance as a whole."""
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        return await asyncio.to_thread(self._interpreter.read, utterance.segment.pcm)
+
+
+def _loaded() -> Any:
+    try:
+        from moonshine_voice.moonshine_api import ModelArch  # noqa: PLC0415 - an extra: 56 MB that not every site wants
+        from moonshine_voice.transcriber import Transcriber  # noqa: PLC0415 - likewise
+    except ImportError:
+        raise Misconfigured("moonshine: is not installed; pip install 'dockvoice[second-reader]'") from None
+    weights = Path(str(resources.files("moonshine_voice"))) / "assets" / "tiny-en"
+    if not weights.is_dir():
+        raise Misconfigured(f"{weights}: no weights here; pip install moonshine-voice==0.1.0, which carries them")
+    # Otherwise each answer carries the sound along, as a list of Python floats.
+    return Transcriber(weights, ModelArch.TINY, options={"return_audio_data": "false"})

@@ -1,0 +1,122 @@
+"""Pocketsphinx, the recogniser of last resort: its weights come inside its wheel, so it is always there.
+
+It hears only sentences of the form's grammar, in a conversation also commands and answers; it forces whatever was said
+into one of these, or hears nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pocketsphinx
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import expected, jsgf
+from edge.records import Expectation, Reading, Word
+from edge.understand.local.incremental import ListeningAhead
+from edge.understand.proposal import proposal, refuse_unhearable
+
+NAME = "pocketsphinx/en-us"
+
+GRAMMAR = "form"
+"""What decoders call the grammar."""
+
+FRAMES = 100
+"""Frames per second of pocketsphinx's times."""
+
+STEEPNESS = 109.0
+"""How fast confidence falls with the misfit of a word, chosen on development recordings: see `_confidence`."""
+
+_NO_WORD = ("<", "[", "(")
+"""How the names of silences, noises and empty transitions begin."""
+
+_VARIANT = re.compile(r"\(\d+\)$")
+"""The mark of a second way to pronounce a word."""
+
+_NOT_WORDS = re.compile(r"^#JSGF.*$|^grammar .*$|<[^>]*>|/[^/]*/|\bpublic\b", re.MULTILINE)
+"""What of a grammar's text is not a word to be heard: header, names of rules, weights."""
+
+
+class PocketsphinxInterpreter:
+    """Reads utterances for one form. Any number of attentions may be open."""
+
+    name = NAME
+
+    def __init__(self, form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> None:
+        """Load the weights; with `commands`, those are heard too, and answers without a label.
+
+        Raises Misconfigured where the weights do not know a word of the form or of a command.
+        """
+        self._form = form
+        self._catalogue = catalogue
+        self._converses = bool(commands)
+        grammar = jsgf(form, catalogue, commands)
+        words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
+        self._compiler = _decoder()  # kept: the compiled grammar uses its tables
+        refuse_unhearable(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)
+        self._compiler.add_jsgf_string(GRAMMAR, grammar)
+
+    def attend(self) -> ListeningAhead:
+        """Begin to listen. Takes 0.1 s, so do it before the operator speaks."""
+        return ListeningAhead(self._begin, self._judge)
+
+    def _begin(self) -> _Recogniser:
+        return _Recogniser(self._compiler.get_fsg(GRAMMAR), self._propose)
+
+    def _judge(self, reading: Reading) -> Expectation:
+        return expected(reading.words, reading.fields, self._form, self._catalogue, converses=self._converses)
+
+    def _propose(self, words: tuple[Word, ...]) -> Reading:
+        return proposal(NAME, words, self._form, self._catalogue)
+
+
+class _Recogniser:
+    """One utterance, by a decoder of its own.
+
+    A decoder that heard another utterance before has adapted to it, and keeps more of it than can be reset; then no
+    recording could be read twice alike.
+    """
+
+    def __init__(self, grammar: Any, propose: Callable[[tuple[Word, ...]], Reading]) -> None:
+        self._propose = propose
+        self._decoder = _decoder()
+        self._decoder.add_fsg(GRAMMAR, grammar)
+        self._decoder.activate_search(GRAMMAR)
+        self._decoder.start_utt()
+
+    def take(self, pcm: bytes) -> None:
+        self._decoder.process_raw(pcm)
+
+    def reading(self) -> Reading:
+        self._decoder.end_utt()
+        return self._propose(tuple(_words(self._decoder.seg() or ())))  # None where no sentence of the grammar fits
+
+
+def _decoder() -> Any:
+    # Without the search for the best path, which took 38 s for one sentence, and was for its posteriors alone.
+    return pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")
+
+
+def _words(segments: Any) -> Iterator[Word]:
+    for segment in segments:
+        if not segment.word.startswith(_NO_WORD):
+            end = segment.end_frame + 1
+            confidence = _confidence(segment.ascore, end - segment.start_frame)
+            yield Word(_VARIANT.sub("", segment.word), segment.start_frame / FRAMES, end / FRAMES, confidence)
+
+
+def _confidence(fit: float, frames: int) -> float:
+    """How well the sound fits the word, 0 to 1.
+
+    Pocketsphinx has no posteriors here. It has the likelihood of the word's sounds, frame by frame against that of the
+    best sound there is: `fit` is their product, so its geometric mean says how far the word is from what was really
+    said, whichever word that was. `STEEPNESS` puts 0.75 where wrong sentences begin: of 103 clean ones, 25 pass it
+    right and 1 wrong; undemanded, it is 81 and 14.
+    """
+    if fit <= 0:
+        return 0.0
+    return min(1.0, math.exp(STEEPNESS * math.log(fit) / frames))

@@ -1,0 +1,141 @@
+"""Vosk, listening for what the form lets an operator say, and for nothing else.
+
+The sentences sampled from the form become the recogniser's language model, a bigram: words outside them are heard as
+`[unk]`. Weights are tuned when they are unpacked (`config/models.toml`): as published, they read no recording twice
+alike, and forget alternatives that are only a little behind.
+
+Each utterance is heard twice, once as it is and once a little slower. What is right stays when the voice is slowed
+down; many an error does not, though vosk itself is as sure of it as of anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import vosk
+
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import expected, phrases, preface, read
+from edge.forms.spoken.confusable import rivalry
+from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
+from edge.understand.local.confidence import VOSK, Alternative, most_likely
+from edge.understand.local.incremental import ListeningAhead, Speculation
+from edge.understand.proposal import NOISE_S, UNKNOWN, proposed, refuse_unhearable, told_apart
+
+vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
+
+SLOWER = 0.93
+"""The speed of the second hearing: enough to fall differently on the recogniser's frames, little enough to stay a voice
+of the kind that it knows."""
+
+MOST_ALTERNATIVES = 20
+"""More never mattered: most of them say "uh" in other places."""
+
+
+class VoskInterpreter:
+    """Reads utterances with the weights in one directory, for one form. Any number of attentions may be open."""
+
+    def __init__(self, weights: Path, form: Form, catalogue: Catalogue, besides: Sequence[str] = ()) -> None:
+        """Load the weights, about half a second; `besides` is what else may be said, as whole utterances.
+
+        Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
+        """
+        self.name = f"vosk/{weights.name}"
+        self.speculation = Speculation()
+        self._form = form
+        self._catalogue = catalogue
+        self._converses = bool(besides)
+        self._model = _loaded(weights)
+        sentences = (*phrases(form, catalogue), *besides)
+        refuse_unhearable(self.name, form, sentences, lambda word: self._model.vosk_model_find_word(word) >= 0)
+        self._grammar = json.dumps([*sentences, UNKNOWN])
+
+    def attend(self) -> ListeningAhead:
+        """Begin to listen. Takes about 20 ms, so do it before the operator speaks."""
+        return ListeningAhead(self._begin, self._judge, self.speculation)
+
+    def _begin(self) -> _Recogniser:
+        return _Recogniser((self._hearing(1.0), self._hearing(SLOWER)), self._propose)
+
+    def _hearing(self, speed: float) -> _Hearing:
+        return _Hearing(vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar), speed)
+
+    def _judge(self, reading: Reading) -> Expectation:
+        return expected(reading.words, reading.fields, self._form, self._catalogue, converses=self._converses)
+
+    def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
+        words, fields = most_likely(hearings, lambda words: read(words, self._form, self._catalogue))
+        before = preface(words, self._form, self._catalogue, longer_than_s=NOISE_S)
+        sure = {name: _calibrated(field) for name, field in fields.items()}
+        return proposed(self.name, self._form, words, sure, preface=before)
+
+
+class _Recogniser:
+    """One utterance, heard at each speed."""
+
+    def __init__(
+        self, hearings: Sequence[_Hearing], propose: Callable[[Sequence[Sequence[Alternative]]], Reading]
+    ) -> None:
+        self._hearings = hearings
+        self._propose = propose
+
+    def take(self, pcm: bytes) -> None:
+        for hearing in self._hearings:
+            hearing.take(pcm)
+
+    def reading(self) -> Reading:
+        return self._propose([hearing.alternatives() for hearing in self._hearings])
+
+
+class _Hearing:
+    """One utterance in one piece, timed from its first sample.
+
+    Vosk thinks that a phrase has ended whenever somebody pauses, and says so. Not asked for its result, it goes on with
+    the same sentence; asked, it would begin another one.
+    """
+
+    def __init__(self, kaldi: Any, speed: float) -> None:
+        """`speed` is that of the voice: 0.5 is half as fast, and an octave lower."""
+        self._kaldi = kaldi
+        self._kaldi.SetWords(True)
+        self._kaldi.SetMaxAlternatives(MOST_ALTERNATIVES)
+        self._speed = speed
+        self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
+
+    def take(self, pcm: bytes) -> None:
+        self._kaldi.AcceptWaveform(pcm if self._speed == 1 else self._stretched(pcm))
+
+    def alternatives(self) -> tuple[Alternative, ...]:
+        if self._speed != 1:
+            self._kaldi.AcceptWaveform(self._stretched(b"", last=True))
+        found = json.loads(self._kaldi.FinalResult())["alternatives"]
+        return tuple(Alternative(one["confidence"], self._words(one)) for one in found)
+
+    def _words(self, alternative: Mapping[str, Any]) -> tuple[Word, ...]:
+        said = alternative.get("result", ())
+        return told_apart(
+            [Word(one["word"], one["start"] * self._speed, one["end"] * self._speed, 1.0) for one in said]
+        )
+
+    def _stretched(self, pcm: bytes, *, last: bool = False) -> bytes:
+        return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
+
+
+def _calibrated(field: FieldReading) -> FieldReading:
+    curve = VOSK[rivalry(field.value, field.runner_up)]
+    return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
+
+
+def _loaded(weights: Path) -> Any:
+    try:
+        return vosk.Model(str(weights))
+    except Exception as fault:  # noqa: BLE001 - vosk raises nothing more special, and only for weights it cannot load
+        raise Misconfigured(f"{weights}: {fault}; remove the directory and fetch the weights again") from None

@@ -1,0 +1,76 @@
+"""The circuit breaker: a service that fails again and again is left alone for a while. Pure.
+
+Closed, everything goes through. Open, nothing does, until the pause is over; then it is half open, and one request may
+try. If that succeeds it closes, else the next pause is twice as long. A pure machine: time is given, in seconds of a
+clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+FAILURES = 3
+"""Failures in a row that open it: one can be chance, two are a burst, three cost an operator three late answers."""
+
+PAUSE_S = 5.0
+"""The first pause: about the time between two utterances, so that a short outage costs one or two of them."""
+
+LONGEST_PAUSE_S = 60.0
+"""The longest: a service that is back is used again within a minute."""
+
+
+class State(StrEnum):
+    """What a breaker lets through."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Breaker:
+    """One for each client."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._pause_s = PAUSE_S
+        self._tries_at: float | None = None
+        self._trying = False
+
+    def state(self, now: float) -> State:
+        """What it lets through at `now`."""
+        if self._tries_at is None:
+            return State.CLOSED
+        return State.HALF_OPEN if now >= self._tries_at else State.OPEN
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until a request may try."""
+        return max(0.0, (self._tries_at or now) - now)
+
+    def take(self, now: float) -> bool:
+        """May a request go now? Whoever is told yes reports how it ended, or gives it back."""
+        match self.state(now):
+            case State.CLOSED:
+                return True
+            case State.OPEN:
+                return False
+            case State.HALF_OPEN:
+                first, self._trying = not self._trying, True
+                return first
+
+    def succeeded(self) -> None:
+        """The service answered."""
+        self._failures, self._pause_s, self._tries_at, self._trying = 0, PAUSE_S, None, False
+
+    def failed(self, now: float) -> None:
+        """It did not answer, or was too busy to."""
+        if self.state(now) is not State.CLOSED and not self._trying:
+            return  # it went before the breaker opened, and adds nothing to what is known
+        self._failures += 1
+        if self._trying or self._failures >= FAILURES:
+            self._tries_at = now + self._pause_s
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._trying = False
+
+    def given_back(self) -> None:
+        """A request was called off before it ended: it says nothing about the service."""
+        self._trying = False

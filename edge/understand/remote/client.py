@@ -1,0 +1,233 @@
+"""Clients of services: retries with pauses, a circuit breaker, one deadline over all.
+
+The only layer that retries: inside the time that the caller gives, with jitter, and honouring what the service says of
+when to come back. What comes back is an answer or a typed failure (`failures`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from edge.config import ClientKind, ClientSettings
+from edge.understand.remote.breaker import Breaker, State
+from edge.understand.remote.failures import Barred, Failure, TryLater
+from edge.understand.remote.http import Answer, Connection
+
+__all__ = ["Answer", "Client", "Clients"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.1
+"""Before the second try, on average; each further pause is twice as long."""
+
+LONGEST_PAUSE_S = 2.0
+"""Between tries, where the service names no time of its own."""
+
+HOLD_S = 60.0
+"""How long nothing is asked after a refusal that only a person can mend; then one request looks whether he has."""
+
+
+class Client:
+    """A connection to one service. It belongs to one event loop, and is closed there."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: ClientSettings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """Nothing is sent yet. Raises Misconfigured where a key is missing or `ca_file` cannot be read."""
+        self.name = name
+        self.settings = settings
+        self._clock = clock
+        self._chance = chance
+        self._connection = Connection(name, settings, clock, transport)
+        self._breaker = Breaker()
+        self._held: dict[str, tuple[float, Barred]] = {}
+        self._last: Failure | None = None
+
+    def __repr__(self) -> str:
+        return f"Client({self.name!r}, {self.settings.base_url!r})"
+
+    @property
+    def trouble(self) -> Failure | None:
+        """Why nothing is asked just now; None where all is well."""
+        now = self._clock()
+        held = [barred for until, barred in self._held.values() if now < until]
+        broken = self._last if self._breaker.state(now) is State.OPEN else None
+        return next(iter(held), broken)
+
+    async def post(
+        self,
+        path: str,
+        *,
+        within_s: float,
+        about: str = "",
+        json: Any = None,
+        files: Any = None,
+        data: Any = None,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request, and again where that can help, for `within_s` seconds in all.
+
+        `about` is the model it is for: what is wrong with one model holds that one alone. Raises TryLater, OurFault,
+        Barred; Garbled for an answer that is far too large.
+        """
+        sent = {"json": json, "files": files, "data": data, "content": content, "params": params, "headers": headers}
+        return await self._send(
+            "POST", path, within_s, about, {key: one for key, one in sent.items() if one is not None}
+        )
+
+    async def get(
+        self, path: str, *, within_s: float, about: str = "", params: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Ask for something, as `post` does."""
+        return await self._send("GET", path, within_s, about, {"params": params} if params else {})
+
+    async def warm(self) -> None:
+        """Open a connection, so that the first utterance does not wait for one. Never fails: then that one does."""
+        await self._connection.warm()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._connection.aclose()
+
+    def openai_path(self, operation: str, model: str) -> str:
+        """Where an operation such as `chat/completions` is: at OpenAI, in an Azure deployment, or self-hosted."""
+        if self.settings.kind is not ClientKind.AZURE_OPENAI:
+            return f"/v1/{operation}"
+        if self.settings.api_version is None:
+            return f"/openai/v1/{operation}"
+        return f"/openai/deployments/{model}/{operation}?api-version={self.settings.api_version}"
+
+    def gemini_path(self, model: str, method: str = "generateContent") -> str:
+        """Where a Gemini model is: on the Gemini API, or on Vertex in its project and region."""
+        if self.settings.kind is not ClientKind.VERTEX:
+            return f"/v1beta/models/{model}:{method}"
+        place = f"projects/{self.settings.project}/locations/{self.settings.region}"
+        return f"/v1/{place}/publishers/google/models/{model}:{method}"
+
+    async def _send(self, method: str, path: str, within_s: float, about: str, sent: dict[str, Any]) -> Answer:
+        self._admit(about)
+        return await self._counted(about, self._tries(method, path, within_s, sent))
+
+    async def _tries(self, method: str, path: str, within_s: float, sent: dict[str, Any]) -> Answer:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        until = began + within_s
+        for pause_s in self._pauses():
+            try:
+                return await self._connection.ask(method, path, sent, began, until)
+            except TryLater as busy:
+                wait_s = max(pause_s, busy.retry_after_s or 0.0)
+                if loop.time() + wait_s >= until:
+                    raise
+            await asyncio.sleep(wait_s)
+        raise AssertionError("the pauses never end")
+
+    def _pauses(self) -> Iterator[float]:
+        """Half to one and a half times the mean, so that devices that failed together do not come back together."""
+        mean = FIRST_PAUSE_S
+        while True:
+            yield mean * (0.5 + self._chance())
+            mean = min(2 * mean, LONGEST_PAUSE_S)
+
+    def _admit(self, about: str) -> None:
+        """Let a request through, unless a hold or the breaker forbids it: then at once, so that others can be asked."""
+        now = self._clock()
+        for subject in ("", about):
+            until, barred = self._held.get(subject, (now, None))
+            if barred is not None and now < until:
+                raise barred.again()
+        if not self._breaker.take(now):
+            told = "it failed several times in a row, and is left alone for a while"
+            raise TryLater(self.name, told, None, self._breaker.wait_s(now))
+
+    async def _counted(self, about: str, trying: Awaitable[Answer]) -> Answer:
+        """The answer; the breaker and the holds learn how the request ended, its tries together counting as one."""
+        try:
+            answer = await trying
+        except TryLater as busy:
+            self._last = busy
+            self._breaker.failed(self._clock())
+            raise
+        except Barred as barred:
+            self._breaker.succeeded()
+            self._hold(barred, about)
+            raise
+        except Failure:
+            self._breaker.succeeded()
+            raise
+        except BaseException:
+            self._breaker.given_back()
+            raise
+        self._breaker.succeeded()
+        self._held.pop("", None)
+        self._held.pop(about, None)
+        return answer
+
+    def _hold(self, barred: Barred, about: str) -> None:
+        """Ask no more for a while: of the model, or of the whole service where its key is refused. Alarm once."""
+        subject = "" if barred.concerns_key else about
+        if subject not in self._held:
+            logger.error("%s; nothing is asked for %g s at a time until that is mended", barred, HOLD_S)
+        self._held[subject] = (self._clock() + HOLD_S, barred)
+        if barred.concerns_key:
+            self._connection.forget_token()
+
+
+class Clients(Mapping[str, Client]):
+    """The clients of the settings, each made when it is first asked for. `async with` warms and closes them."""
+
+    def __init__(
+        self, settings: Mapping[str, ClientSettings], transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        """`transport` stands in for the network in tests."""
+        self._settings = settings
+        self._transport = transport
+        self._made: dict[str, Client] = {}
+
+    def __getitem__(self, name: str) -> Client:
+        """The client of that name. Raises KeyError where there is none, Misconfigured where it lacks its key."""
+        if name not in self._made:
+            self._made[name] = Client(name, self._settings[name], transport=self._transport)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings)
+
+    def __len__(self) -> int:
+        return len(self._settings)
+
+    async def warm(self) -> None:
+        """Open a connection of each client that is in use, side by side."""
+        async with asyncio.TaskGroup() as group:
+            for client in self._made.values():
+                group.create_task(client.warm())
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for client in self._made.values():
+            await client.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.warm()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

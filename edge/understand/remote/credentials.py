@@ -1,0 +1,133 @@
+"""The header that says who we are: a key from the settings, or a token that another program makes.
+
+Keys stay inside `SecretStr` until the header is made, so that no repr, log or traceback shows one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from edge.config import ClientKind, ClientSettings, KeyHeader
+from edge.errors import Misconfigured
+from edge.understand.remote.failures import Barred
+
+TOKEN_AGE_S = 300.0
+"""How long a token that a command printed is used. Entra and Google tokens live for an hour, and their command line
+programs give out the same one until shortly before its end: five minutes."""
+
+COMMAND_S = 30.0
+"""The longest a token command may take: `az` starts in seconds, on a small board in many."""
+
+_TOKEN = re.compile(r"[!-~]+")
+"""Printable ASCII without spaces: what a header can carry."""
+
+
+class Credentials:
+    """Who we are to one service. Raises Misconfigured where the service wants a key and none is set."""
+
+    def __init__(self, name: str, settings: ClientSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._settings = settings
+        self._clock = clock
+        self._token: SecretStr | None = None
+        self._until = 0.0
+        given = settings.key or settings.token_file or settings.token_command
+        keyless = settings.kind is ClientKind.SELF_HOSTED or settings.header is KeyHeader.NONE
+        if not given and not keyless:
+            variable = f"DOCKVOICE_UNDERSTAND__CLIENTS__{name.upper()}__KEY"
+            raise Misconfigured(
+                f"understand.clients.{name}: has no key; give it as the variable {variable}, or as the credential "
+                f"{variable.lower()}, or set token_file, token_command or key_header = 'none'"
+            )
+
+    async def identified(self) -> httpx.Auth:
+        """What puts the header on the next request; nothing where no key is set. Raises Barred without a token."""
+        settings = self._settings
+        if settings.token_file is not None:
+            return _bearer(self._fit(await asyncio.to_thread(self._read, settings.token_file)))
+        if settings.token_command is not None:
+            return _bearer(await self._printed(settings.token_command))
+        if settings.key is None or settings.header is KeyHeader.NONE:
+            return httpx.Auth()
+        if settings.header is KeyHeader.BEARER:
+            return _bearer(settings.key)
+        return _Identified(settings.header, settings.key)
+
+    def forget(self) -> None:
+        """The token was refused: the next request asks for a new one."""
+        self._token = None
+
+    def _read(self, file: Path) -> str:
+        try:
+            return file.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else "not ASCII text"
+            raise self._barred(f"token_file {file} cannot be read ({reason}); renew it") from None
+
+    async def _printed(self, command: str) -> SecretStr:
+        if self._token is None or self._clock() >= self._until:
+            self._token = self._fit(await self._run(command))
+            self._until = self._clock() + TOKEN_AGE_S
+        return self._token
+
+    async def _run(self, command: str) -> str:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *shlex.split(command),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,  # it may tell more of the token than we may
+            )
+        except (OSError, ValueError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else "is no command line"
+            raise self._barred(f"token_command cannot be run ({reason}); mend it") from None
+        try:
+            async with asyncio.timeout(COMMAND_S):
+                out, _ = await process.communicate()
+        except TimeoutError:
+            raise self._barred(f"token_command took more than {COMMAND_S:g} s; run it by hand") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            raise self._barred(f"token_command failed with {process.returncode}; run it by hand")
+        return out.decode("ascii", "replace")
+
+    def _barred(self, told: str) -> Barred:
+        return Barred(self._name, told, concerns_key=True)
+
+    def _fit(self, token: str) -> SecretStr:
+        if not _TOKEN.fullmatch(token.strip()):
+            source = "token_file" if self._settings.token_file else "token_command"
+            raise Barred(
+                self._name,
+                f"{source} gave no token: printable ASCII without spaces is needed; renew it",
+                concerns_key=True,
+            )
+        return SecretStr(token.strip())
+
+
+class _Identified(httpx.Auth):
+    """Puts the header on a request at the last moment: until then, no variable holds the key as plain text."""
+
+    def __init__(self, header: str, key: SecretStr, scheme: str = "") -> None:
+        self._header = header
+        self._key = key
+        self._scheme = scheme
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers[self._header] = self._scheme + self._key.get_secret_value()
+        yield request
+
+
+def _bearer(token: SecretStr) -> httpx.Auth:
+    return _Identified("authorization", token, "Bearer ")

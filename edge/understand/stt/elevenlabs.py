@@ -1,0 +1,59 @@
+"""ElevenLabs Scribe (`POST /v1/speech-to-text`): words with times and likelihoods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from edge.records import Word
+from edge.understand.stt.wire import Expected, Heard, Request, Wire, flac, likelihood
+
+PATH = "/v1/speech-to-text"
+
+
+class ScribeWire(Wire):
+    """One model, for example `scribe_v2`."""
+
+    prompt = ""  # it takes no prompt
+
+    def __init__(self, model: str, expected: Expected) -> None:
+        """The language is told, so that it need not be guessed from a few words."""
+        self.model = model
+        self._language = expected.short
+
+    def request(self, pcm: bytes) -> Request:
+        """The sound as FLAC; sounds that are no words are not to be written down."""
+        data: dict[str, str | list[str]] = {
+            "model_id": self.model,
+            "language_code": self._language,
+            "tag_audio_events": "false",
+            "timestamps_granularity": "word",
+            "temperature": "0",
+        }
+        return Request(PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
+
+    def heard(self, answer: Any, seconds: float) -> Heard:
+        """The text and its words; spaces and noises come as words too, and are left out."""
+        read = _Answer.model_validate(answer)
+        said = [word for word in read.words if word.type == "word"]
+        words = tuple(
+            Word(word.text.strip(), word.start, word.end, likelihood(word.logprob))
+            for word in said
+            if word.start is not None and word.end is not None and word.logprob is not None
+        )
+        known = words if len(words) == len(said) else ()
+        return Heard(read.text.strip(), min((word.confidence for word in known), default=None), known)
+
+
+class _Word(BaseModel):
+    text: str
+    type: str = "word"
+    start: float | None = None
+    end: float | None = None
+    logprob: float | None = None
+
+
+class _Answer(BaseModel):
+    text: str
+    words: list[_Word] = []

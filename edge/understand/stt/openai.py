@@ -1,0 +1,174 @@
+"""The server of whisper.cpp (`POST /inference`, examples/server of ggml-org/whisper.cpp): words with probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from edge.config import Detail
+from edge.records import Hallucination, Word
+from edge.understand.llm.chunks import wav
+from edge.understand.stt.wire import Expected, Heard, Request, Wire, flac, likelihood, spread
+
+NO_SPEECH, DOUBTFUL = 0.6, -1.0
+"""Whisper's own rule for silence (`no_speech_threshold` and `logprob_threshold` of openai/whisper, transcribe.py): more
+than the first as the probability that nobody spoke, and less than the second as the mean logarithm of its tokens'."""
+
+
+class OpenAiWire(Wire):
+    """One model of a server of OpenAI's shape."""
+
+    def __init__(self, path: str, model: str, expected: Expected, detail: Detail | None = None) -> None:
+        """`detail` unset: as the model's name says."""
+        self.model = model
+        self.prompt = expected.prompt
+        self._path = path
+        self._language = expected.short
+        self._detail = detail or _detail(model)
+
+    def request(self, pcm: bytes) -> Request:
+        """The sound as FLAC, with the language and the words to expect."""
+        data: dict[str, str | list[str]] = {"model": self.model, "language": self._language, "temperature": "0"}
+        if self.prompt:
+            data["prompt"] = self.prompt
+        match self._detail:
+            case Detail.WORDS:
+                data |= {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
+            case Detail.LOGPROBS:
+                data |= {"response_format": "json", "include[]": ["logprobs"]}
+            case Detail.TEXT:
+                data |= {"response_format": "json"}
+        return Request(self._path, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
+
+    def heard(self, answer: Any, seconds: float) -> Heard:
+        """The text, and how sure the model was of it."""
+        return whispered(Answer.model_validate(answer), seconds)
+
+
+class _Word(BaseModel):
+    word: str
+    start: float
+    end: float
+    probability: float | None = None
+    """Not of OpenAI's: faster-whisper and whisper.cpp give it."""
+
+
+class _Segment(BaseModel):
+    avg_logprob: float | None = None
+    no_speech_prob: float | None = None
+    words: list[_Word] | None = None
+
+
+class _Token(BaseModel):
+    token: str
+    logprob: float
+
+
+class _TokensIn(BaseModel):
+    audio_tokens: int = 0
+    text_tokens: int = 0
+
+
+class _Usage(BaseModel):
+    input_token_details: _TokensIn | None = None
+    output_tokens: int = 0
+
+
+class Answer(BaseModel):
+    """`json` and `verbose_json` in one; what a server leaves out is None."""
+
+    text: str
+    segments: list[_Segment] | None = None
+    words: list[_Word] | None = None
+    logprobs: list[_Token] | None = None
+    usage: _Usage | None = None
+
+
+def whispered(answer: Answer, seconds: float) -> Heard:
+    """What an answer of Whisper's shape says."""
+    segments = answer.segments or []
+    tokens = answer.usage or _Usage()
+    counted = tokens.input_token_details or _TokensIn()
+    confidence, words = _sureness(answer, segments, seconds)
+    return Heard(
+        text=answer.text.strip(),
+        confidence=confidence,
+        words=words,
+        hallucination=Hallucination.NO_SPEECH if _silent(segments) else None,
+        text_tokens_in=counted.text_tokens,
+        audio_tokens_in=counted.audio_tokens,
+        tokens_out=tokens.output_tokens,
+    )
+
+
+def _sureness(answer: Answer, segments: Sequence[_Segment], seconds: float) -> tuple[float | None, tuple[Word, ...]]:
+    """The confidence of the whole, and the words where each has one of its own."""
+    if answer.logprobs:
+        words = _joined(answer.logprobs, seconds)
+        return min((word.confidence for word in words), default=None), words
+    timed = answer.words or [word for segment in segments for word in segment.words or ()]
+    known = [word.probability for word in timed if word.probability is not None]
+    if timed and len(known) == len(timed):
+        pairs = zip(timed, known, strict=True)
+        return min(known), tuple(Word(word.word.strip(), word.start, word.end, sure) for word, sure in pairs)
+    # The mean of a segment measures no one word: it counts only where Whisper itself would not believe the segment.
+    low = [mean for segment in segments if (mean := segment.avg_logprob) is not None and mean < DOUBTFUL]
+    return (likelihood(min(low)) if low else None), ()
+
+
+def _joined(tokens: Sequence[_Token], seconds: float) -> tuple[Word, ...]:
+    """Tokens as words: a space begins one, and it is as sure as its least sure token."""
+    texts: list[str] = []
+    sure: list[float] = []
+    for token in tokens:
+        if token.token[:1].isspace() or not texts:
+            texts.append("")
+            sure.append(1.0)
+        texts[-1] += token.token.strip()
+        sure[-1] = min(sure[-1], likelihood(token.logprob))
+    return spread(texts, sure, seconds)
+
+
+def _silent(segments: Sequence[_Segment]) -> bool:
+    figures = [(segment.no_speech_prob, segment.avg_logprob) for segment in segments]
+    return bool(figures) and all(
+        silent is not None and mean is not None and silent > NO_SPEECH and mean < DOUBTFUL for silent, mean in figures
+    )
+
+
+def _detail(model: str) -> Detail:
+    name = model.lower()
+    if "gpt-4o" in name and "diarize" not in name:
+        return Detail.LOGPROBS
+    return Detail.WORDS if "whisper" in name else Detail.TEXT
+
+
+PATH = "/inference"
+
+
+class WhisperCppWire(Wire):
+    """The one model that the server was started with: `model` is only what goes on record."""
+
+    def __init__(self, model: str, expected: Expected) -> None:
+        """The server must know the language: a model whose name ends in `.en` knows English only."""
+        self.model = model
+        self.prompt = expected.prompt
+        self._language = expected.short
+
+    def request(self, pcm: bytes) -> Request:
+        """The sound as WAV, the one container that it reads without ffmpeg."""
+        data: dict[str, str | list[str]] = {
+            "response_format": "verbose_json",
+            "language": self._language,
+            "temperature": "0.0",
+            "temperature_inc": "0.0",  # no second try at a higher temperature: that is where it invents most
+        }
+        if self.prompt:
+            data["prompt"] = self.prompt
+        return Request(PATH, files={"file": ("utterance.wav", wav(pcm), "audio/wav")}, data=data)
+
+    def heard(self, answer: Any, seconds: float) -> Heard:
+        """The text and its words."""
+        return whispered(Answer.model_validate(answer), seconds)

@@ -1,0 +1,128 @@
+"""A transcribing service behind a client: whatever its wire looks like, asked and answered alike.
+
+What it writes is believed only so far: a text that is known to come where nothing was said is set aside, and the
+transcript says why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
+
+from edge.config import TranscriberSettings
+from edge.ports import Transcriber
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Hallucination, Transcript, Usage, Utterance, Word
+from edge.understand.llm.chunks import pieces
+from edge.understand.panel.costs import cost_usd
+from edge.understand.remote.client import Client
+from edge.understand.remote.failures import Fault, Garbled, TryLater
+from edge.understand.remote.http import Answer
+from edge.understand.stt.hallucinations import hallucination
+from edge.understand.stt.wire import Heard, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One piece of the utterance, transcribed."""
+
+    heard: Heard
+    start: float
+    """Seconds from the first sample of the utterance."""
+    seconds: float
+    request_id: str | None
+
+
+class CloudTranscriber(Transcriber):
+    """Asks one service for the words of an utterance, in pieces where it is longer than the service takes."""
+
+    def __init__(self, settings: TranscriberSettings, client: Client, wire: Wire) -> None:
+        """The client's connection is warm or not; nothing is asked here."""
+        self.name = f"{client.name}/{wire.model}"
+        self._settings = settings
+        self._client = client
+        self._wire = wire
+
+    async def transcribe(self, utterance: Utterance, within_s: float) -> Transcript:
+        """The words of the utterance; digital silence is not sent. Raises a kind of Unavailable as the client does."""
+        pcm = utterance.segment.pcm
+        if not pcm.strip(b"\0"):
+            return Transcript(self.name, "", None)
+        ends = time.monotonic() + within_s
+        parts: list[_Part] = []
+        at = 0
+        for piece in pieces(pcm, self._settings.max_seconds):
+            parts.append(await self._part(piece, at / SAMPLE_BYTES / SAMPLE_RATE, ends - time.monotonic()))
+            at += len(piece)
+        return self._transcript([part for part in parts if part.heard.text], parts)
+
+    async def _part(self, pcm: bytes, start: float, within_s: float) -> _Part:
+        if within_s <= 0:
+            raise TryLater(self._client.name, "no time was left for the rest of a long utterance; give it more")
+        asked = self._wire.request(pcm)
+        answer = await self._client.post(
+            asked.path,
+            within_s=within_s,
+            about=self._wire.model,
+            json=asked.json,
+            files=asked.files,
+            data=asked.data,
+            content=asked.content,
+            params=asked.params,
+            headers=asked.headers,
+        )
+        seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
+        return _Part(self._heard(answer, seconds), start, seconds, answer.request_id)
+
+    def _heard(self, answer: Answer, seconds: float) -> Heard:
+        try:
+            heard = self._wire.heard(answer.json(), seconds)
+        except ValidationError as fault:
+            # Where it is wrong and not what stands there: that may be what the operator said.
+            where = "; ".join(
+                f"{'.'.join(map(str, error['loc'])) or 'answer'}: {error['msg']}"
+                for error in fault.errors(include_url=False, include_input=False, include_context=False)
+            )
+            garbled = Garbled(self._client.name, Fault.WRONG_SHAPE, where, answer.request_id)
+            garbled.usage = self._priced(Usage(self._client.name, self._wire.model, audio_seconds=seconds))
+            raise garbled from None
+        disbelief = heard.hallucination or hallucination(heard.text, self._wire.prompt)
+        return heard if disbelief is None else replace(heard, text="", words=(), hallucination=disbelief)
+
+    def _transcript(self, said: Sequence[_Part], parts: Sequence[_Part]) -> Transcript:
+        """All parts as one. It is as sure as its least sure part, and words count only where all parts have them."""
+        known = [part.heard.confidence for part in said]
+        timed = all(part.heard.words for part in said)
+        return Transcript(
+            self.name,
+            " ".join(part.heard.text for part in said),
+            min((sure for sure in known if sure is not None), default=None) if None not in known else None,
+            tuple(word for part in said for word in _moved(part.heard.words, part.start)) if timed else (),
+            self._usage(parts),
+            _disbelief(parts) if not said else None,
+        )
+
+    def _usage(self, parts: Sequence[_Part]) -> Usage:
+        taken = Usage(
+            client=self._client.name,
+            model=self._wire.model,
+            text_tokens_in=sum(part.heard.text_tokens_in for part in parts),
+            audio_tokens_in=sum(part.heard.audio_tokens_in for part in parts),
+            tokens_out=sum(part.heard.tokens_out for part in parts),
+            audio_seconds=sum(part.seconds for part in parts),
+            request_id=parts[-1].request_id if parts else None,
+        )
+        return self._priced(taken)
+
+    def _priced(self, taken: Usage) -> Usage:
+        return replace(taken, cost_usd=cost_usd(taken, self._settings))
+
+
+def _moved(words: Sequence[Word], start: float) -> Sequence[Word]:
+    return [replace(word, start=word.start + start, end=word.end + start) for word in words]
+
+
+def _disbelief(parts: Sequence[_Part]) -> Hallucination | None:
+    return next((part.heard.hallucination for part in parts if part.heard.hallucination is not None), None)

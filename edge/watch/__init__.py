@@ -1,1 +1,0 @@
-"""Is the agent alive, and does it hear: what systemd and people ask."""

@@ -1,0 +1,1 @@
+"""The laboratory: the agent measured over recordings with truth, noises, a simulated operator, a stand-in."""

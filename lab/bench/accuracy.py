@@ -1,0 +1,61 @@
+"""Puts the figures of a run into `docs/accuracy.md`: `python -m lab.bench.accuracy FIGURES [--of human]`.
+
+`FIGURES` is what `dockvoice evaluate --markdown` printed; `make accuracy` leaves it in `.cache/accuracy.md`. The page
+says where they belong: between a line `<!-- figures of development: By condition, By speaker -->` and the next line
+`<!-- end -->` come these tables of that set; where none is named, the sentence above the tables and all those that have
+no place of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"
+
+PLACE = re.compile(r"<!-- figures of (?P<set>\w+)(?:: (?P<titles>[^\n]+))? -->\n.*?<!-- end -->", re.DOTALL)
+TABLE = re.compile(r"^### (.+)$", re.MULTILINE)
+
+
+def main() -> None:
+    """Write the page anew; exits with 1 where it has no place for the figures, or where there are none."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("figures", type=Path, help="tables as Markdown")
+    parser.add_argument("--of", default="development", help="which set they are of, as the page calls it")
+    parser.add_argument("--page", type=Path, default=PAGE, help="default: docs/accuracy.md")
+    asked = parser.parse_args()
+    figures, page = (path.read_text(encoding="utf-8") for path in (asked.figures, asked.page))
+    if not TABLE.search(figures):
+        sys.exit(f"{asked.figures}: holds no table; give it what `dockvoice evaluate --markdown` printed")
+    if asked.of not in {place["set"] for place in PLACE.finditer(page)}:
+        sys.exit(f"{asked.page}: has no line '<!-- figures of {asked.of} -->' with a line '<!-- end -->' after it")
+    asked.page.write_text(replaced(page, asked.of, figures), encoding="utf-8")
+    print(f"{asked.page}: {len(TABLE.findall(figures))} tables of {asked.of}")
+
+
+def replaced(page: str, of: str, figures: str) -> str:
+    """The page with the figures of one set."""
+    above, *parts = TABLE.split(figures)
+    tables = {title: f"### {title}\n\n{body.strip()}\n" for title, body in zip(parts[::2], parts[1::2], strict=True)}
+    placed = {title for place in PLACE.finditer(page) if place["set"] == of for title in _titles(place)}
+    rest = "\n".join([f"{above.strip()}\n", *(text for title, text in tables.items() if title not in placed)])
+    return PLACE.sub(lambda place: _filled(place, tables, rest) if place["set"] == of else place[0], page)
+
+
+def _titles(place: re.Match[str]) -> list[str]:
+    return (place["titles"] or "").split(", ") if place["titles"] else []
+
+
+def _filled(place: re.Match[str], tables: Mapping[str, str], rest: str) -> str:
+    begin = place[0].partition("\n")[0]
+    named = "\n".join(tables[title] for title in _titles(place) if title in tables)
+    return f"{begin}\n\n{named or rest}\n<!-- end -->"
+
+
+if __name__ == "__main__":
+    main()

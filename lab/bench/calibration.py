@@ -1,0 +1,190 @@
+"""Whether a confidence is the probability it claims to be: `python -m lab.bench.calibration DETAILS...`.
+
+Each of `DETAILS` is what `dockvoice evaluate MANIFEST --details DETAILS` wrote; a recording in several counts once. The
+speakers are halved by the SHA-256 of their name. Curves are fitted on the first half (those that are even), and every
+figure is also given for the other, which nothing was fitted on. Fitted again after a change of recogniser, grammar or
+parser, the curves go into `edge/understand/local/confidence.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.config import Settings, load
+from edge.forms.form import Form, forms_in
+from edge.forms.spoken.confusable import Rival, rivalry
+from edge.understand.local.confidence import VOSK, Curve, log_odds
+from lab.report.lines import Line, read_lines
+from lab.report.statistics import Interval, wilson
+
+EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+"""Bounds of the rows of the table: finer where decisions fall."""
+
+SHARE_ITSELF = Curve(0.0, 1.0)
+"""The share taken at its word: what the fit is drawn to where there is little to fit."""
+
+PULL = 1.0
+"""How strongly, as the inverse variance of both parameters."""
+
+PULL_OF_KINDS = 3.0
+"""The same for the curve of one kind of rival or field, towards that of all."""
+
+STEPS = 100
+"""Newton's method needs about eight."""
+
+SHORTEST = 1e-6
+"""The part of one of its steps below which nothing is left to gain."""
+
+LEAST = 1e-4
+"""A probability in a loss: one overconfident reading must not drown the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One field of a clip: how sure, and whether right."""
+
+    kind: str
+    rival: Rival
+    speaker: str
+    share: float
+    right: bool
+
+    @property
+    def confidence(self) -> float:
+        """What the curves in use make of the share."""
+        return VOSK[self.rival].probability(self.share)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether its speaker is of the half that the curve is fitted on."""
+        return sha256(self.speaker.encode()).digest()[0] % 2 == 0
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m lab.bench.calibration", description=__doc__)
+    parser.add_argument("details", type=Path, nargs="+")
+    details: list[Path] = parser.parse_args().details
+    settings = load(Settings, None)
+    lines = {Path(line.audio).name: line for path in details for line in read_lines(path)}
+    reads = list(fields(lines.values(), forms_in(settings.forms_directory)))
+    fitted, others = [one for one in reads if one.is_fitted], [one for one in reads if not one.is_fitted]
+    for name, half in (("speakers of the fit", fitted), ("other speakers", others)):
+        print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {wrong(half)}")
+        print_reliability(half)
+    print_curves(fitted, others)
+
+
+def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[Read]:
+    """Every field that vosk alone read to one value, in clips heard as one utterance."""
+    for line in lines:
+        said = line.truth or line.said
+        if not said or len(line.heard) != 1 or not line.heard[0].interpreter.startswith("vosk/"):
+            continue
+        for name, one in line.heard[0].readings.items():
+            if one.value is not None and not one.rivals:
+                kind, rival = forms[line.form][name].spoken, rivalry(one.value, one.runner_up)
+                share = VOSK[rival].share(one.confidence)
+                yield Read(kind, rival, line.speaker or "", share, said.get(name) == one.value)
+
+
+def wrong(reads: Iterable[Read]) -> int:
+    """How many are."""
+    return sum(not one.right for one in reads)
+
+
+def print_reliability(reads: Sequence[Read]) -> None:
+    """How often fields of about the same confidence were right, with the 95 % interval of so few."""
+    print(f"{'confidence':>13} {'n':>5} {'told':>7} {'right':>7}  95 % interval")
+    for low, high in pairwise(EDGES):
+        row = [one for one in reads if low <= one.confidence < high]
+        if row:
+            told = float(np.mean([one.confidence for one in row]))
+            right = len(row) - wrong(row)
+            reach = cast("Interval", wilson(right, len(row)))
+            print(
+                f"{low:>6.2f}-{high:<6.2f} {len(row):>5} {told:>7.1%} {reach.share:>7.1%}"
+                f"  {reach.least:.1%} to {reach.most:.1%}"
+            )
+
+
+def print_curves(fitted: Sequence[Read], others: Sequence[Read]) -> None:
+    """The curve for all, one for each kind of field and of rival, and which of them tell more of the other speakers."""
+    pooled = fit(fitted, SHARE_ITSELF, PULL)
+    of_kinds = apart(fitted, pooled, lambda one: one.kind)
+    of_rivals = apart(fitted, pooled, lambda one: one.rival)
+    print(f"\nfitted: all {told(pooled)}")
+    for name, curve in {**of_kinds, **of_rivals}.items():
+        n, bad = sizes(fitted, name)
+        print(f"  {name:>12} {told(curve)}; {n} fields, {bad} wrong")
+    print("loss (nats a field) on the other speakers, less is better:")
+    by: dict[str, Callable[[Read], Curve]] = {
+        "share itself": lambda _: SHARE_ITSELF,
+        "in use": lambda one: VOSK[one.rival],
+        "one curve": lambda _: pooled,
+        "by field": lambda one: of_kinds.get(one.kind, pooled),
+        "by rival": lambda one: of_rivals.get(one.rival, pooled),
+    }
+    for name, curve_of in by.items():
+        print(f"  {name:>12} {loss(others, curve_of):.4f}")
+
+
+def apart(reads: Sequence[Read], pooled: Curve, kind: Callable[[Read], str]) -> dict[str, Curve]:
+    """A curve for each kind, drawn to that of all."""
+    kinds = sorted({kind(one) for one in reads})
+    return {name: fit([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds}
+
+
+def sizes(reads: Sequence[Read], name: str) -> tuple[int, int]:
+    """How many fields are of a kind, and how many of these are wrong."""
+    some = [one for one in reads if name in {one.kind, one.rival}]
+    return len(some), wrong(some)
+
+
+def told(curve: Curve) -> str:
+    """A curve as it stands in the code."""
+    return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
+
+
+def fit(reads: Sequence[Read], drawn_to: Curve, pull: float) -> Curve:
+    """The likeliest curve, drawn to another one: logistic regression with a ridge, by Newton's method.
+
+    Where a whole step would go too far, half of it is tried, and so on.
+    """
+    odds = np.array([[1.0, log_odds(one.share)] for one in reads])
+    right = np.array([one.right for one in reads], float)
+    prior = np.array([drawn_to.offset, drawn_to.slope])
+
+    def cost(weights: NDArray[np.float64]) -> float:
+        signs = np.where(right == 1, -1.0, 1.0)
+        return float(np.sum(np.logaddexp(0, signs * (odds @ weights))) + pull / 2 * np.sum((weights - prior) ** 2))
+
+    weights: NDArray[np.float64] = prior.copy()
+    for _ in range(STEPS):
+        probable = 1 / (1 + np.exp(-odds @ weights))
+        gradient = odds.T @ (right - probable) - pull * (weights - prior)
+        curvature = (odds * (probable * (1 - probable))[:, None]).T @ odds + pull * np.eye(2)
+        step, part = np.linalg.solve(curvature, gradient), 1.0
+        while part > SHORTEST and cost(weights + part * step) > cost(weights):
+            part /= 2
+        weights = weights + part * step
+    return Curve(float(weights[0]), float(weights[1]))
+
+
+def loss(reads: Iterable[Read], curve: Callable[[Read], Curve]) -> float:
+    """The mean negative logarithm of the probability given to what was the case."""
+    chances = [(curve(one).probability(one.share), one.right) for one in reads]
+    return float(np.mean([-np.log(max(chance if right else 1 - chance, LEAST)) for chance, right in chances]))
+
+
+if __name__ == "__main__":
+    main()

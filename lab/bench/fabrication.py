@@ -1,0 +1,165 @@
+"""How many invented identifiers are accepted: `python -m lab.bench.fabrication MANIFEST [options]`.
+
+Audio models put a plausible identifier where they did not hear one, in 8 % of answers by a published test. Here the
+stand-in does so on order: its honest answer to each clip is taken down first, so that every identifier that differs
+from it is known to be an invention. Then the same clips are heard in `cloud-first` mode, where the model's word counts,
+and in `panel` mode, where the device's own recogniser must have heard the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from edge.config import Mode, Settings, load
+from edge.records import FieldValue, Outcome, Reading
+from lab.evaluate import evaluate, recorded
+from lab.scoring import Clip, Mark, Result, read_manifest
+
+PATIENT_MS = 30_000
+"""The deadline: this measures what is accepted, not how fast, and the stand-in may run on a busy machine."""
+
+KEY = "standin-key"
+
+Ids = Mapping[str, FieldValue]
+"""Identifiers by field: what a model read for one clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What one way of reading made of the clips."""
+
+    mode: str
+    clips: int
+    invented: int
+    """Clips with an answer of the model that holds an identifier it would not have given honestly."""
+    accepted: int
+    """Of those, how many became a record with the invented identifier in it."""
+    right: int
+    wrong: int
+    asked: int
+
+
+def settings(url: str, mode: Mode, models: Path | None = None) -> Settings:
+    """The default settings with the stand-in at `url` as the model that is asked."""
+    understand: dict[str, Any] = {
+        "mode": mode,
+        "first": "standin",
+        "deadline_ms": PATIENT_MS,
+        "clients": {"standin": {"kind": "openai", "url": url, "key": KEY}},
+        "interpreters": {"standin": {"kind": "chat-audio", "client": "standin", "model": "gpt-audio-mini"}},
+    }
+    understand["interpreters"]["standin"]["within_s"] = PATIENT_MS / 1000
+    return load(Settings, None, understand=understand | ({} if models is None else {"models_directory": models}))
+
+
+def counted(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[Count]:
+    """Hear the clips honestly, then with inventions in `share` % of the answers, in each mode."""
+    _tell(url, "reset", {})
+    honest = [_ids(result) for result in heard(settings(url, Mode.CLOUD_FIRST), clips)]
+    for mode in (Mode.CLOUD_FIRST, Mode.PANEL):
+        _tell(url, "reset", {})
+        _tell(url, "behave", {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed})
+        yield _count(mode, honest, heard(settings(url, mode), clips))
+
+
+def heard(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
+    """What came of each clip with these settings."""
+    return tuple(scored.result for scored in asyncio.run(evaluate(asked, recorded(clips), lambda: None)))
+
+
+def _count(mode: Mode, honest: Sequence[list[Ids]], results: Sequence[Result]) -> Count:
+    marks = [result.mark for result in results]
+    lies = [_lies(before, result) for before, result in zip(honest, results, strict=True)]
+    return Count(
+        mode=mode,
+        clips=len(results),
+        invented=sum(bool(lie) for lie in lies),
+        accepted=sum(_accepted(lie, result) for lie, result in zip(lies, results, strict=True)),
+        right=marks.count(Mark.RIGHT),
+        wrong=marks.count(Mark.WRONG) + marks.count(Mark.INVENTED),
+        asked=marks.count(Mark.ASKED),
+    )
+
+
+def _lies(honest: Sequence[Ids], result: Result) -> list[tuple[str, FieldValue]]:
+    """The identifiers in the model's answers that no honest answer had."""
+    known = {item for ids in honest for item in ids.items()}
+    return [item for ids in _ids(result) for item in ids.items() if item not in known]
+
+
+def _accepted(lies: Sequence[tuple[str, FieldValue]], result: Result) -> bool:
+    entries = [one.verdict.fields for one in result.heard if one.verdict.outcome is Outcome.ACCEPT]
+    return any(entry.get(name) == value for name, value in lies for entry in entries)
+
+
+def _ids(result: Result) -> list[Ids]:
+    """What the model read as identifiers, for each utterance of the clip."""
+    return [_strings(opinion) for one in result.heard for opinion in _models(one.reading)]
+
+
+def _models(reading: Reading) -> list[Reading]:
+    return [opinion for opinion in (reading, *reading.opinions) if opinion.interpreter.startswith("standin/")]
+
+
+def _strings(reading: Reading) -> Ids:
+    return {name: one.value for name, one in reading.fields.items() if isinstance(one.value, str)}
+
+
+def _tell(url: str, what: str, order: Mapping[str, Any]) -> None:
+    httpx.post(f"{url}/standin/{what}", json=order).raise_for_status()
+
+
+@contextmanager
+def standin() -> Iterator[str]:
+    """`dockvoice standin` beside this program; its address."""
+    command = [sys.executable, "-m", "edge", "standin", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own program
+        try:
+            assert running.stdout is not None  # noqa: S101 - it was asked for
+            greeted = (re.search(r"http://\S+:\d+", line) for line in running.stdout)
+            found = next((address for address in greeted if address is not None), None)
+            if found is None:
+                raise SystemExit("the stand-in did not start; try `dockvoice standin`")
+            yield found[0]
+        finally:
+            running.terminate()
+
+
+def main() -> None:
+    """Count, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--share", type=float, default=8.0, help="answers with an invented identifier, %%")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--url", help="a stand-in that runs already; unset: one is started")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    clips = read_manifest(options.manifest)
+    if options.url:
+        counts = list(counted(options.url, clips, options.share, options.seed))
+    else:
+        with standin() as url:
+            counts = list(counted(url, clips, options.share, options.seed))
+    if options.json:
+        print(json.dumps([asdict(count) for count in counts], indent=2))
+        return
+    print(f"{'mode':<12} {'clips':>5} {'invented':>9} {'accepted':>9} {'right':>6} {'wrong':>6} {'asked':>6}")
+    for one in counts:
+        figures = f"{one.clips:>5} {one.invented:>9} {one.accepted:>9} {one.right:>6} {one.wrong:>6} {one.asked:>6}"
+        print(f"{one.mode:<12} {figures}")
+
+
+if __name__ == "__main__":
+    main()

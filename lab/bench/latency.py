@@ -1,0 +1,155 @@
+"""How long operators wait for a verdict: `python -m lab.bench.latency MANIFEST [options]`.
+
+The stand-in answers as the published figures of audio models spread (log-normal, median 350 ms, 95 % within 1.2 s). The
+clips are heard in each mode, and the time from the closing of the utterance to the record on disk is counted. The panel
+falls back at its deadline instead of waiting, so its times must not go past it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import quantiles
+
+import httpx
+
+from edge.config import Mode, Settings
+from edge.records import Outcome
+from lab.bench.fabrication import heard, standin
+from lab.bench.fabrication import settings as with_standin
+from lab.scoring import Clip, read_manifest
+
+MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
+
+HUNDREDTHS = 100
+
+ALLOWED_MS = 50
+"""What may come on top of the deadline: deciding, and the record on disk."""
+
+COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "#264653"}
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The waits in one mode."""
+
+    mode: Mode
+    ms: list[float]
+    """From the closing of each utterance to the record on disk, sorted."""
+    decided_alone: int
+    """How often the deadline was over before a model answered."""
+    accepted: int
+
+    def percentile(self, percent: int) -> float:
+        """The wait that `percent` of the utterances do not exceed, ms."""
+        return quantiles(self.ms, n=HUNDREDTHS, method="inclusive")[percent - 1]
+
+
+def waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[Waits]:
+    """Hear the clips in each mode until at least so many utterances were decided.
+
+    Once without delay first: the stand-in works out each sound once, and that is not what is measured.
+    """
+    _order(url)
+    _decided(with_standin(url, Mode.CLOUD_FIRST), clips)
+    for mode in MODES:
+        _order(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
+        wanted = with_standin(url, mode)
+        limited = wanted.understand.model_copy(update={"deadline_ms": deadline_ms})
+        yield _enough(mode, wanted.model_copy(update={"understand": limited}), clips, least)
+
+
+def _enough(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> Waits:
+    ms: list[float] = []
+    alone = accepted = 0
+    while len(ms) < least:
+        for took_ms, was_alone, was_accepted in _decided(settings, clips):
+            ms.append(took_ms)
+            alone += was_alone
+            accepted += was_accepted
+    return Waits(mode, sorted(ms), alone, accepted)
+
+
+def _decided(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
+    return [
+        (one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
+        for one in itertools.chain.from_iterable(result.heard for result in heard(settings, clips))
+    ]
+
+
+def _order(url: str, *orders: dict[str, object]) -> None:
+    httpx.post(f"{url}/standin/reset", json={}).raise_for_status()
+    for order in orders:
+        httpx.post(f"{url}/standin/behave", json=order).raise_for_status()
+
+
+def plot(measured: Sequence[Waits], deadline_ms: int) -> str:
+    """The share of utterances that are decided after so many milliseconds, a line for each mode, as SVG."""
+    width, height, left, below = 720, 360, 60, 40
+    longest = max(deadline_ms * 1.5, *(one.ms[-1] for one in measured))
+
+    def x(ms: float) -> float:
+        return left + ms / longest * (width - left - 20)
+
+    def y(share: float) -> float:
+        return 20 + (1 - share) * (height - below - 20)
+
+    lines = [f'<text x="{left}" y="14">decided, share of utterances, by milliseconds since the utterance closed</text>']
+    for share in (0.0, 0.5, 0.95, 1.0):
+        lines.append(f'<path d="M{left} {y(share):.1f}H{width - 20}" stroke="#ddd"/>')
+        lines.append(f'<text x="10" y="{y(share) + 4:.1f}">{share:.0%}</text>')
+    ticks = range(0, int(longest) + 1, 250)
+    lines.extend(f'<text x="{x(ms) - 12:.1f}" y="{height - 20}">{ms}</text>' for ms in ticks)
+    lines.append(f'<path d="M{x(deadline_ms):.1f} 20V{height - below}" stroke="#c1121f" stroke-dasharray="4 3"/>')
+    lines.append(f'<text x="{x(deadline_ms) + 4:.1f}" y="{y(0.03):.1f}" fill="#c1121f">deadline</text>')
+    for number, one in enumerate(measured):
+        points = " ".join(f"{x(ms):.1f},{y((at + 1) / len(one.ms)):.1f}" for at, ms in enumerate(one.ms))
+        lines.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[one.mode]}" stroke-width="2"/>')
+        lines.append(
+            f'<text x="{width - 140}" y="{y(0.4) + 18 * number:.1f}" fill="{COLOURS[one.mode]}">{one.mode}</text>'
+        )
+    body = "\n".join(lines)
+    letters = 'font-family="sans-serif" font-size="12"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {letters}>'
+    return f'{head}\n<rect width="{width}" height="{height}" fill="white"/>\n{body}\n</svg>\n'
+
+
+def main() -> None:
+    """Measure, print a table, and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--utterances", type=int, default=200, help="decided in each mode, at least")
+    parser.add_argument("--deadline-ms", type=int, default=1200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--url", help="a stand-in that runs already; unset: one is started")
+    parser.add_argument("--plot", type=Path, help="write the picture to this file, as SVG")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    clips = read_manifest(options.manifest)
+    asked = (clips, options.utterances, options.deadline_ms, options.seed)
+    if options.url:
+        measured = list(waits(options.url, *asked))
+    else:
+        with standin() as url:
+            measured = list(waits(url, *asked))
+    if options.plot:
+        options.plot.write_text(plot(measured, options.deadline_ms), encoding="utf-8")
+    if options.json:
+        print(json.dumps([asdict(one) for one in measured]))
+        return
+    print(
+        f"{'mode':<12} {'n':>5} {'p50':>6} {'p95':>6} {'p99':>6} {'longest':>8} {'past deadline':>14} {'recorded':>9}"
+    )
+    for one in measured:
+        figures = " ".join(f"{one.percentile(percent):>6.0f}" for percent in (50, 95, 99))
+        print(f"{one.mode:<12} {len(one.ms):>5} {figures} {one.ms[-1]:>8.0f} {one.decided_alone:>14} {one.accepted:>9}")
+    worst = max(one.percentile(95) for one in measured)
+    print(f"p95 is {'within' if worst <= options.deadline_ms + ALLOWED_MS else 'PAST'} the deadline + {ALLOWED_MS} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The noises of a dock, made from a seed by `lab.noises`, into a file.
+
+    python -m lab.bench.noise KIND SECONDS OUT.wav --seed N
+
+The same kind, length and seed give the same samples, so that noise need not be stored to be measured against.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import soundfile
+
+from lab.noises import KINDS, LEVEL, RATE, active_rms, mix, noise, within_full_scale
+
+__all__ = ["KINDS", "LEVEL", "active_rms", "mix", "noise", "within_full_scale"]
+
+
+def main() -> None:
+    """Write a noise to a file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench.noise", description="Make a noise of the dock from a seed."
+    )
+    parser.add_argument("kind", choices=sorted(KINDS))
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("out", help="the file to write; its ending says the format: .wav or .flac")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    sound = within_full_scale(noise(asked.kind, asked.seconds, asked.seed))
+    soundfile.write(asked.out, sound, RATE, subtype="PCM_16")
+    print(f"{asked.out}: {asked.seconds:g} s of {asked.kind}, seed {asked.seed}")
+
+
+if __name__ == "__main__":
+    main()

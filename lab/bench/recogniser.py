@@ -1,0 +1,151 @@
+"""How well and how fast the on-device recognisers read a manifest: `python -m lab.bench.recogniser MANIFEST [options]`.
+
+Each clip is given to the recogniser whole, as if endpointing had cut nothing off: this measures understanding alone.
+A reading is complete when it proposes one value for every required field, each passing the form's own rules; where
+nothing may be recorded from a clip, every complete reading of it is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import soundfile
+
+from edge.config import Settings, load
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, forms_in
+from edge.forms.spoken import phrases
+from edge.ports import Interpreter
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Reading, Segment, Utterance
+from edge.understand.local import vosk
+from edge.understand.local.factory import interpreter
+
+FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
+"""Bytes in the 20 ms that the ear hands over at a time."""
+
+DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
+"""The confidences that `agree.minimum_confidence` could demand."""
+
+
+@dataclass
+class Tally:
+    """What came of the clips of one condition."""
+
+    sure: list[tuple[float, bool]] = field(default_factory=list)
+    """Of each complete reading, its lowest confidence and whether it is exact."""
+    clips: int = 0
+
+    def line(self) -> str:
+        """Shares in % of the clips: right and wrong complete readings at each demand."""
+        shares = []
+        for demand in DEMANDS:
+            right = sum(exact for confidence, exact in self.sure if confidence >= demand)
+            wrong = sum(not exact for confidence, exact in self.sure if confidence >= demand)
+            shares.append(f"{100 * right / self.clips:5.1f}/{100 * wrong / self.clips:4.1f}")
+        return f"{self.clips:4d}  " + "  ".join(shares)
+
+
+def main() -> None:
+    """Read the manifest and print the figures."""
+    options = _options()
+    settings = load(Settings, None, understand={"engine": options.engine})
+    form = forms_in(settings.forms_directory)["pallet-move"]
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    # The one figure that is not a setting.
+    vosk.phrases = partial(phrases, count=options.phrases)  # type: ignore[attr-defined] # it only imports it
+    before = _memory()
+    reader, seconds = _timed(lambda: interpreter(settings, form, catalogue))
+    print(f"{reader.name}: made in {seconds * 1000:.0f} ms, {_memory() - before:.0f} MB, {options.phrases} phrases")
+    _, seconds = _timed(reader.attend)
+    print(f"one attention made in {seconds * 1000:.1f} ms")
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+    waits, work, sound = [], 0.0, 0.0
+    for clip in _clips(options.manifest, options.kinds, options.conditions):
+        pcm = _pcm(options.manifest.parent / clip["audio"])
+        reading, wait, all_of_it = asyncio.run(_read(reader, form, pcm))
+        waits.append(wait)
+        work, sound = work + all_of_it, sound + len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
+        _count(tallies[f"{clip['kind']} {clip['condition']}"], form, clip, reading, options.details)
+    if not waits:
+        raise SystemExit(f"{options.manifest}: no clip of these kinds and conditions")
+    print(f"after the last frame: p50 {np.median(waits) * 1000:.0f} ms, p95 {np.quantile(waits, 0.95) * 1000:.0f} ms")
+    print(f"work: {work / sound:.3f} s per second of sound; {_memory() - before:.0f} MB at the end")
+    print(f"{'complete, right/wrong in % of the clips':49}  " + "  ".join(f">={demand:8}" for demand in DEMANDS))
+    for name, tally in tallies.items():
+        print(f"{name:43}  {tally.line()}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--engine", default="vosk", choices=["vosk", "pocketsphinx"])
+    parser.add_argument("--phrases", type=int, default=6000, help="sentences sampled for vosk's grammar")
+    parser.add_argument("--kinds", nargs="+", default=["plain"])
+    parser.add_argument("--conditions", nargs="+", default=[], help="all, unless some are named")
+    parser.add_argument("--details", action="store_true", help="print each reading that is not exact")
+    return parser.parse_args()
+
+
+def _clips(manifest: Path, kinds: list[str], conditions: list[str]) -> Iterator[dict[str, Any]]:
+    for line in manifest.read_text(encoding="utf-8").splitlines():
+        clip = json.loads(line)
+        if clip["kind"] in kinds and (not conditions or clip["condition"] in conditions):
+            yield clip
+
+
+def _pcm(path: Path) -> bytes:
+    samples, rate = soundfile.read(path, dtype="int16")
+    assert rate == SAMPLE_RATE, path  # noqa: S101 - a benchmark may refuse what it was not made for
+    return bytes(samples.tobytes())
+
+
+async def _read(reader: Interpreter, form: Form, pcm: bytes) -> tuple[Reading, float, float]:
+    """The reading, the seconds it took after the last frame, and the seconds of work in all."""
+    segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
+    utterance = Utterance("lab.bench", form.name, "lab.bench", datetime.now(UTC), segment)
+    attention = reader.attend()
+    began = time.perf_counter()
+    for at in range(0, len(pcm), FRAME):
+        attention.hear(pcm[at : at + FRAME])
+    heard = time.perf_counter()
+    reading = await attention.finish(utterance)
+    return reading, time.perf_counter() - heard, time.perf_counter() - began
+
+
+def _count(tally: Tally, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:
+    fields = {name: one.value for name, one in reading.fields.items() if not one.rivals}
+    exact = fields == clip["fields"]
+    tally.clips += 1
+    if not form.faults(fields):
+        tally.sure.append((min(one.confidence for one in reading.fields.values()), exact))
+    if details and not exact:
+        print(f"  {clip['audio']}: said {clip['text']!r}\n    heard {_told(reading)}, so {fields}")
+
+
+def _told(reading: Reading) -> str:
+    return " ".join(f"{word.text}:{word.confidence:.2f}" for word in reading.words)
+
+
+def _timed(make: Any) -> tuple[Any, float]:
+    began = time.perf_counter()
+    return make(), time.perf_counter() - began
+
+
+def _memory() -> float:
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+if __name__ == "__main__":
+    main()

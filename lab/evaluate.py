@@ -1,0 +1,182 @@
+"""`dockvoice evaluate`: every clip of a manifest goes the production way, and what came of it is counted.
+
+Audio time runs on a virtual clock (the sample index), so an hour of sound is heard as fast as the machine can compute;
+computing is timed for real. Nothing is delivered: the journal is a scratch one, on a disk like the real one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import partial
+from itertools import cycle, groupby, pairwise, repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
+from edge.agent.parts import Parts, assemble, dictation, reading, take
+from edge.config import Settings
+from edge.errors import UnreadableInput
+from edge.hear.recording import Recording
+from edge.keep.desk import Desk
+from edge.ports import Source
+from edge.records import SAMPLE_RATE
+from edge.understand.local.incremental import Speculation
+from edge.understand.local.vosk import VoskInterpreter
+from lab.noises import BABBLE, KINDS, SILENCE, InNoise, Made, whole
+from lab.report.lines import Conversation
+from lab.scoring import Clip, Result, mark
+from lab.simulated_operator import Habits, SimulatedOperator
+
+MADE_S = 60.0
+"""Made noise comes in pieces of a minute, each with a seed of its own."""
+
+VOICES = 24
+"""Recordings that babble is made of, at most: more sound no different, and take memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """A clip, and where its sound comes from."""
+
+    clip: Clip
+    source: Callable[[], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What came of a clip, and how it ended where an operator answered."""
+
+    result: Result
+    conversation: Conversation | None
+
+
+def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
+    """The clips of a manifest, with the sound of their files."""
+    return tuple(Sounding(clip, partial(Recording, clip.audio)) for clip in clips)
+
+
+def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
+    """At least `hours` of made noise, as much of each kind; babble needs dictated clips to be made of."""
+    voices = [whole(Recording(clip.audio)) for clip in _clean(clips)[:VOICES]]
+    kinds = (SILENCE, *KINDS, *([BABBLE] if voices else []))
+    each = math.ceil(hours * 3600 / MADE_S / len(kinds))
+    return tuple(
+        Sounding(
+            Clip(audio=Path(f"made/{kind}-{number}"), form=clips[0].form, fields=None, condition=f"made {kind}"),
+            partial(Made, kind, MADE_S, number, voices),
+        )
+        for kind in kinds
+        for number in range(each)
+    )
+
+
+def in_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[Sounding, ...]:
+    """The clean dictated clips of a manifest again, in made noise of one kind after the other, at each ratio."""
+    return tuple(
+        Sounding(
+            clip.model_copy(update={"audio": Path(f"{clip.audio} in {kind}, {snr} dB"), "condition": f"{snr}dB"}),
+            partial(_in_noise, clip.audio, kind, snr),
+        )
+        for snr in snrs_db
+        for clip, kind in zip(_clean(clips), cycle(KINDS), strict=False)
+    )
+
+
+def _in_noise(audio: Path, kind: str, snr_db: int) -> Source:
+    return InNoise(Recording(audio), kind, snr_db)
+
+
+def _clean(clips: Sequence[Clip]) -> list[Clip]:
+    return [clip for clip in clips if clip.fields is not None and clip.condition == "clean"]
+
+
+def with_fixed_pause(settings: Settings, pause_ms: int) -> Settings:
+    """The settings, but that a pause of one length ends every turn, whatever was said."""
+    pause = {"hangover_ms": pause_ms, "finished_ms": pause_ms, "unfinished_ms": pause_ms}
+    endpoint = settings.hear.endpoint.model_copy(update=pause)
+    return settings.model_copy(update={"hear": settings.hear.model_copy(update={"endpoint": endpoint})})
+
+
+async def evaluate(
+    settings: Settings, sounds: Sequence[Sounding], tick: Callable[[], None], habits: Habits | None = None
+) -> tuple[Scored, ...]:
+    """Hear everything, in the order given; with `habits`, an operator answers after each clip that dictates an entry.
+
+    `tick` is called after each clip, and after each conversation. Raises UnreadableInput for a clip that is no sound,
+    and for one that stands in the manifest twice.
+    """
+    scored: list[Scored] = []
+    with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, Desk(Path(scratch)) as desk:
+        for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
+            parts = assemble(settings, form)
+            operator = None if habits is None else SimulatedOperator(parts, desk, habits)
+            some = list(of_form)
+            async with reading(parts):
+                for sound, result in zip(some, await _heard(parts, some, desk, tick), strict=True):
+                    conversation = None if operator is None else await operator.converse(result, sound.source)
+                    scored.append(Scored(result, conversation))
+                    if conversation is not None:
+                        tick()
+    return tuple(scored)
+
+
+async def _heard(parts: Parts, sounds: list[Sounding], desk: Desk, tick: Callable[[], None]) -> list[Result]:
+    counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
+    watch = _Watch(sounds, counted, tick)
+    await take(dictation(parts, desk, watch.told), watch.sources())
+    return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.ahead(), strict=True)]
+
+
+class _Watch:
+    """Gathers what is told while a clip plays, and makes the clip's result of it when it ends."""
+
+    def __init__(self, sounds: Sequence[Sounding], counted: Speculation | None, tick: Callable[[], None]) -> None:
+        self.results: list[Result] = []
+        self._counted = counted
+        self._before: list[Speculation] = []
+        self._waiting = iter(sounds)
+        self._sounds = sounds
+        self._tick = tick
+        self._heard: list[Decided] = []
+
+    def sources(self) -> Iterator[Source]:
+        """The sounds in order. The next one is asked for when all that was heard in the one before is concluded."""
+        for sound in self._sounds:
+            self._note()
+            yield sound.source()
+        self._note()
+
+    def _note(self) -> None:
+        if self._counted is not None:
+            self._before.append(replace(self._counted))
+
+    def ahead(self) -> Iterator[Speculation | None]:
+        """What the recogniser counted during each sound."""
+        if self._counted is None:
+            return repeat(None, len(self.results))
+        return (_between(first, last) for first, last in pairwise(self._before))
+
+    def told(self, told: DictationEvent) -> None:
+        match told:
+            case Decided():
+                self._heard.append(told)
+            case AlreadyKept():
+                raise UnreadableInput(f"a clip stands in the manifest twice (sound {told.source}); remove one of them")
+            case SourceEnded():
+                self._conclude(told)
+            case CaptureStopped() | CaptureResumed():
+                pass  # told of microphones only
+
+    def _conclude(self, ended: SourceEnded) -> None:
+        clip = next(self._waiting).clip
+        heard, self._heard = tuple(self._heard), []
+        result = Result(clip, mark(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
+        self.results.append(result)
+        self._tick()
+
+
+def _between(first: Speculation, last: Speculation) -> Speculation:
+    before = astuple(first)
+    return Speculation(*(now - then for now, then in zip(astuple(last), before, strict=True)))

@@ -1,0 +1,214 @@
+"""The command that measures: `dockvoice evaluate`."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import wave
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge import tables
+from edge.cli.counted import counted
+from edge.cli.options import EXIT_CODES, AsJson, Config, Interpreters, ModeName, Second, ratios, seats, settings
+from edge.cli.output import line, log_warnings
+from edge.config import PolicyName, Settings
+from edge.errors import StorageFailed, UnreadableInput
+from edge.fitting import show
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE
+from lab.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
+from lab.evaluate import evaluate as evaluated
+from lab.report import figures, goals, made_with, page
+from lab.report.comparing import Table, compare, markdown
+from lab.report.goals import Fixed
+from lab.report.lines import Line, read_lines, write_lines
+from lab.report.lines import line as as_line
+from lab.report.measures import quiet
+from lab.report.statistics import Half, of_half
+from lab.scoring import Result, read_manifest, tallies
+from lab.simulated_operator import Habits
+
+commands = typer.Typer()
+
+
+@commands.command(epilog=EXIT_CODES)
+def evaluate(
+    manifest: Annotated[
+        Path | None, typer.Argument(metavar="MANIFEST", readable=False, help="JSON lines, one clip each; see above.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="All tables, as Markdown.")] = False,
+    details: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one JSON line per clip to this file.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML page with plots and the worst clips.")
+    ] = None,
+    comparing: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--compare",
+            metavar="FILE FILE",
+            readable=False,
+            help="Compare two files that --details wrote, instead of hearing.",
+        ),
+    ] = None,
+    speakers: Annotated[Half | None, typer.Option(help="Only the clips of one half of the speakers.")] = None,
+    noise_hours: Annotated[
+        float, typer.Option(min=0, metavar="HOURS", help="Hear so many hours of made noise besides.")
+    ] = 0.0,
+    noisier: Annotated[
+        str | None, typer.Option("--in-noise", metavar="DB[,DB]", help="Clean clips again in made noise: 20,10,5.")
+    ] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="A simulated operator answers questions.")] = False,
+    attentive: Annotated[
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="The share of wrong readbacks that the operator notices."),
+    ] = 1.0,
+    read_back: Annotated[
+        bool | None, typer.Option(help="Whether the operator hears sure entries read back; unset: as the settings say.")
+    ] = None,
+    beside_fixed: Annotated[
+        int | None,
+        typer.Option(min=220, max=5000, metavar="MS", help="Hear dictation again, each turn ended by a pause so long."),
+    ] = None,
+    policy: Annotated[
+        PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
+    ] = None,
+    mode: ModeName = None,
+    interpreters: Interpreters = None,
+    second: Second = None,
+) -> None:
+    """Hear recordings whose truth is known, and count.
+
+    Each line of the manifest: {"audio": "clip.flac", "form": "pallet-move", "fields": {"pallet_id": "742", …} or null,
+    "condition": "clean", "speaker": "…", "speech_end": 2.31}. Paths are relative to the manifest; "fields": null means
+    that nothing may be recorded; "speech_end" is in seconds, null without speech. "answers": {"dock": "dock.flac", …},
+    where given, is what the simulated operator answers with.
+
+    right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
+    asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
+    """
+    log_warnings()
+    if comparing is not None:
+        _compare(*comparing, as_json=as_json)
+        return
+    if manifest is None:
+        raise typer.BadParameter("name a manifest, or two files after --compare", param_hint="MANIFEST")
+    asked = settings(config, understand=seats(mode, interpreters, second), policy=policy)
+    _demand_writable(details, report)
+    clips = read_manifest(manifest)
+    clips = clips if speakers is None else of_half(clips, speakers)
+    if not clips:
+        raise UnreadableInput(f"{manifest}: no clip is of the {speakers} half of the speakers")
+    noisy = in_noise(clips, ratios(noisier, "--in-noise"))
+    sounds = [*recorded(clips), *noisy, *(made_noise(noise_hours, clips) if noise_hours else ())]
+    scored = _heard(asked, sounds, Habits(attentive, read_back) if operator else None)
+    lines = tuple(as_line(one.result, one.conversation) for one in scored)
+    fixed = None if beside_fixed is None else _fixed(asked, sounds, beside_fixed)
+    if details is not None:
+        write_lines(details, lines)
+    if report is not None:
+        page.write(report, _run(manifest, asked, scored, lines, fixed))
+    if as_markdown:
+        line(made_with.sentence(asked, lines) + "\n")
+        for table in figures.tables(lines, fixed):
+            line(markdown(table))
+    else:
+        _tell(scored, lines, fixed, as_json=as_json)
+
+
+def _demand_writable(*files: Path | None) -> None:
+    """Before hours of hearing, not after them."""
+    for file in filter(None, files):
+        try:
+            file.open("a").close()
+        except OSError as fault:
+            raise StorageFailed(f"{file}: cannot be written ({fault.strerror}); name another file") from None
+
+
+def _fixed(asked: Settings, sounds: Sequence[Sounding], pause_ms: int) -> Fixed:
+    dictated = [sound for sound in sounds if sound.clip.fields is not None]
+    again = _heard(with_fixed_pause(asked, pause_ms), dictated, None, "with a fixed pause")
+    return Fixed(pause_ms, tuple(as_line(one.result) for one in again))
+
+
+def _heard(
+    asked: Settings, sounds: Sequence[Sounding], habits: Habits | None, doing: str = "hearing"
+) -> tuple[Scored, ...]:
+    dictated = sum(sound.clip.fields is not None for sound in sounds)
+    with counted(doing, len(sounds) + (0 if habits is None else dictated)) as advance:
+        return asyncio.run(evaluated(asked, sounds, advance, habits))
+
+
+def _tell(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None, *, as_json: bool) -> None:
+    by_condition, overall = tallies(one.result for one in scored)
+    if as_json:
+        told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
+        still = quiet(lines)
+        without = {} if still is None else {"without_speech": still.as_json()}
+        line(json.dumps({**told, "overall": overall.as_json(), **without, **_as_json(lines, fixed)}, indent=2))
+    else:
+        show(tables.evaluation(by_condition, overall))
+        for one in _beyond(lines, fixed).values():
+            show(tables.figures(one))
+
+
+def _beyond(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Table]:
+    """What a run tells beside outcomes, where there is something to tell."""
+    every = {
+        "operator": figures.conversations(lines),
+        "noise": figures.without_speech(lines),
+        "end_of_turn": goals.beside(lines, fixed),
+        "reading_ahead": goals.reading_ahead(lines),
+    }
+    return {name: table for name, table in every.items() if table.rows}
+
+
+def _as_json(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Any]:
+    return {
+        name: {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
+        for name, table in _beyond(lines, fixed).items()
+        if name != "noise"
+    }
+
+
+def _compare(first: Path, second: Path, *, as_json: bool) -> None:
+    found = compare(read_lines(first), read_lines(second))
+    if as_json:
+        line(json.dumps(found.as_json(), indent=2))
+    else:
+        show(tables.two_runs(found))
+
+
+def _run(
+    manifest: Path, asked: Settings, scored: Sequence[Scored], lines: tuple[Line, ...], fixed: Fixed | None
+) -> page.Run:
+    results = {str(one.result.clip.audio): one.result for one in scored}
+    return page.Run(
+        manifest=str(manifest),
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        lines=lines,
+        fixed=fixed,
+        machine=made_with.machine(),
+        settings=made_with.settings(asked, lines),
+        sound=lambda audio: _sound(results[audio]),
+    )
+
+
+def _sound(result: Result) -> bytes:
+    """The clip as a file; of sound that was made, what was taken for an utterance."""
+    if result.clip.audio.is_file():
+        return result.clip.audio.read_bytes()
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, SAMPLE_BYTES, SAMPLE_RATE, 0, "NONE", ""))
+        for one in result.heard:
+            sound.writeframes(one.utterance.segment.pcm)
+    return file.getvalue()

@@ -1,0 +1,258 @@
+"""The noises of a dock, made from a seed: the same kind, length and seed give the same samples.
+
+So noise need not be stored to be measured against: `dockvoice evaluate --noise-hours` and `python -m lab.bench.noise`
+make it, and `dockvoice record-truth` mixes what a site sounds like with what was said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.hear.framing import FULL_SCALE, Framing, floats
+from edge.ports import Source
+from edge.records import Frame
+
+RATE = 16_000
+"""Samples per second of everything made here: what the ear works with."""
+
+SLOW_HZ = 2
+"""Engines wander slower than this; gusts take twice as long."""
+
+LEVEL = 0.1
+"""RMS of every noise, full scale being 1: -20 dB leaves room for the peaks of all but a clang."""
+
+ACTIVE_FRAME = 320
+"""Samples (20 ms) over which speech is judged active or not."""
+
+ACTIVE_DB = 40
+"""A frame is active speech within so many dB of the loudest one: the span between a stressed vowel and a soft "f"."""
+
+Sound = npt.NDArray[np.float64]
+"""Samples, full scale being -1 to 1."""
+
+
+def noise(kind: str, seconds: float, seed: int) -> Sound:
+    """Noise of a kind of KINDS at an RMS of LEVEL. Raises KeyError for a kind there is not."""
+    sound = KINDS[kind](round(seconds * RATE), np.random.default_rng(seed))
+    return sound * (LEVEL / _rms(sound))
+
+
+def mix(speech: Sound, sound: Sound, snr_db: float) -> Sound:
+    """Speech in noise that is `snr_db` below it, as long as the speech; the noise is repeated where it is shorter.
+
+    SNR = 20 log10(rms(active speech) / rms(noise)), where active speech is the 20 ms frames whose RMS lies within
+    ACTIVE_DB of the loudest: pauses would make the same voice count as softer. (ITU-T P.56 measures active level with
+    an envelope; for speech without background the two differ by less than 1 dB.) Scaled down where it would clip.
+    """
+    under = np.resize(sound, len(speech))
+    mixed = speech + under * (active_rms(speech) / _rms(under) / 10 ** (snr_db / 20))
+    return within_full_scale(mixed)
+
+
+def within_full_scale(sound: Sound) -> Sound:
+    """The sound as it is, or scaled down as a whole so that its peak does not clip."""
+    return sound / max(1.0, float(np.abs(sound).max()))
+
+
+def active_rms(speech: Sound) -> float:
+    """RMS of the frames in which somebody speaks."""
+    whole = speech[: len(speech) // ACTIVE_FRAME * ACTIVE_FRAME].reshape(-1, ACTIVE_FRAME)
+    power = (whole**2).mean(axis=1)
+    return float(np.sqrt(power[power >= power.max() * 10 ** (-ACTIVE_DB / 10)].mean()))
+
+
+def _pink(samples: int, random: np.random.Generator) -> Sound:
+    """Equal power in every octave: the sum of many far sources."""
+    return _coloured(samples, random, lambda hertz: 1 / np.sqrt(hertz))
+
+
+def _wind(samples: int, random: np.random.Generator) -> Sound:
+    """Rumble below some 300 Hz that swells and dies away in gusts of seconds, as across a microphone's capsule."""
+    rumble = _coloured(samples, random, lambda hertz: 1 / (hertz * (1 + (hertz / 300) ** 2)))
+    gusts = _coloured(samples, random, lambda hertz: np.where(hertz < SLOW_HZ / 2, 1.0, 0.0))
+    return rumble / _rms(rumble) * np.exp(0.8 * gusts / _rms(gusts))
+
+
+def _forklift_engine(samples: int, random: np.random.Generator) -> Sound:
+    """A four-cylinder engine near 1,500 turns a minute (50 firings a second, wandering), and its hydraulics' hiss."""
+    wander = _coloured(samples, random, lambda hertz: np.where(hertz < SLOW_HZ, 1.0, 0.0))
+    phase = 2 * np.pi * np.cumsum(50 * (1 + 0.03 * wander / _rms(wander))) / RATE
+    firing = sum(np.sin(n * phase + random.uniform(0, 2 * np.pi)) / n for n in range(1, 25))
+    hiss = _pink(samples, random)
+    return np.asarray(firing + 0.4 * hiss / _rms(hiss))
+
+
+def _reversing_beeper(samples: int, random: np.random.Generator) -> Sound:
+    """1,250 Hz with its third harmonic, half a second on, half a second off, over distant pink noise."""
+    time = np.arange(samples) / RATE + random.uniform(0, 1)
+    on = np.clip(np.minimum(time % 1, 0.5 - time % 1) / 0.005, 0, 1)  # 5 ms to rise and fall, so that it does not click
+    tone = np.sin(2 * np.pi * 1250 * time) + 0.3 * np.sin(2 * np.pi * 3750 * time)
+    far = _pink(samples, random)
+    return np.asarray(on * tone + 0.05 * far / _rms(far))
+
+
+RING = 3 * RATE
+"""Samples after which the longest ringing metal is 87 dB softer."""
+
+
+def _clang(samples: int, random: np.random.Generator) -> Sound:
+    """Metal on metal about once a second: inharmonic partials that ring out in tenths of a second, over pink noise."""
+    far = _pink(samples, random)
+    sound: Sound = 0.05 * far / _rms(far)
+    for start in np.cumsum(random.uniform(0.4, 1.6, size=samples // RATE * 3 + 1)):
+        begin = round(start * RATE)
+        time = np.arange(min(RING, max(0, samples - begin))) / RATE
+        for hertz in random.uniform(400, 6000, size=8):
+            sound[begin : begin + len(time)] += np.sin(2 * np.pi * hertz * time) * np.exp(
+                -time / random.uniform(0.03, 0.3)
+            )
+    return sound
+
+
+def _coloured(samples: int, random: np.random.Generator, spectrum: Callable[[Sound], Sound]) -> Sound:
+    """Gaussian noise shaped by `spectrum`, which gives the amplitude at each frequency in Hz."""
+    shape = np.fft.rfft(random.standard_normal(samples))
+    hertz = np.fft.rfftfreq(samples, 1 / RATE).astype(np.float64)
+    shape[0] = 0
+    shape[1:] *= spectrum(hertz[1:])
+    return np.fft.irfft(shape, samples)
+
+
+def _rms(sound: Sound) -> float:
+    return float(np.sqrt(np.mean(sound**2)))
+
+
+def _white(samples: int, random: np.random.Generator) -> Sound:
+    """Equal power at every frequency: compressed air, a radio between stations."""
+    return random.standard_normal(samples)
+
+
+def _music(samples: int, random: np.random.Generator) -> Sound:
+    """A radio: chords of three sawtooth-like voices that change twice a second, over a beat of short noise."""
+    time = np.arange(samples) / RATE
+    beat = round(RATE * random.uniform(0.4, 0.6))
+    root = random.choice(np.array([0, 3, 5, 7]), size=samples // beat + 1)
+    sound = np.zeros(samples)
+    for step in (0, 4, 7, 12):
+        hertz = 220 * 2 ** ((root + step) / 12)
+        phase = (
+            2 * np.pi * np.cumsum(np.repeat(hertz, beat)[:samples] * (1 + 0.004 * np.sin(2 * np.pi * 5 * time))) / RATE
+        )
+        sound += sum(np.sin(n * phase) / n for n in range(1, 7))
+    since = np.arange(samples) % beat / RATE
+    return np.asarray(
+        sound * (0.3 + np.exp(-since / 0.3)) + 3 * random.standard_normal(samples) * np.exp(-since / 0.03)
+    )
+
+
+KINDS: dict[str, Callable[[int, np.random.Generator], Sound]] = {
+    "white": _white,
+    "pink": _pink,
+    "wind": _wind,
+    "forklift_engine": _forklift_engine,
+    "reversing_beeper": _reversing_beeper,
+    "clang": _clang,
+    "music": _music,
+}
+
+
+def babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound:
+    """Several people talking at once, none of whom says a word: recordings of speech played backwards over each other.
+
+    Raises ValueError without a voice.
+    """
+    if not voices:
+        raise ValueError("babble is made of recordings of speech, and there is none")
+    random = np.random.default_rng(seed)
+    samples = round(seconds * RATE)
+    sound = np.zeros(samples)
+    for _ in range(TALKERS):
+        said: list[Sound] = []
+        while sum(map(len, said)) < samples:
+            voice = voices[int(random.integers(len(voices)))][::-1]
+            said.append(voice / (_rms(voice) or 1.0))
+        sound += np.roll(np.concatenate(said)[:samples], random.integers(samples))
+    return sound * (LEVEL / _rms(sound))
+
+
+TALKERS = 4
+"""People around a dock who talk at once."""
+
+
+class Made(Source):
+    """A made sound as a source, as a recording of it would be; each seed has a loudness of its own."""
+
+    live = False
+
+    def __init__(self, kind: str, seconds: float, seed: int, voices: Sequence[Sound] = ()) -> None:
+        """`kind` is one of KINDS, or silence, or babble, which is made of `voices`."""
+        self.name = f"sha256:{hashlib.sha256(f'{kind} {seconds} {seed}'.encode()).hexdigest()}"
+        self._kind = kind
+        self._seconds = seconds
+        self._seed = seed
+        self._voices = voices
+
+    def sound(self) -> Sound:
+        """The whole of it, within full scale."""
+        if self._kind == SILENCE:
+            return noise("white", self._seconds, self._seed) * (10 ** (LEAST_BIT_DB / 20) / LEVEL)
+        if self._kind == BABBLE:
+            made = babble(self._voices, self._seconds, self._seed)
+        else:
+            made = noise(self._kind, self._seconds, self._seed)
+        softest, loudest = LOUDNESS_DB
+        db = np.random.default_rng(self._seed).uniform(softest, loudest)
+        return within_full_scale(made * 10 ** (db / 20))
+
+    def frames(self) -> Iterator[Frame]:
+        """The sound in frames of 20 ms."""
+        framing = Framing(RATE)
+        yield from framing.take(self.sound().astype(np.float32)[:, np.newaxis])
+        yield from framing.end()
+
+
+class InNoise(Source):
+    """A recording in made noise, `snr_db` below its speech."""
+
+    live = False
+
+    def __init__(self, recording: Source, kind: str, snr_db: float) -> None:
+        """The same recording, kind and ratio give the same samples."""
+        told = f"{recording.name} {kind} {snr_db}"
+        self.name = f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
+        self._recording = recording
+        self._kind = kind
+        self._snr_db = snr_db
+
+    def frames(self) -> Iterator[Frame]:
+        """The mixture in frames of 20 ms."""
+        speech = whole(self._recording)
+        under = noise(self._kind, len(speech) / RATE, int(self.name[-8:], 16))
+        framing = Framing(RATE)
+        yield from framing.take(mix(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
+        yield from framing.end()
+
+
+def whole(source: Source) -> Sound:
+    """All the sound of a source that ends."""
+    return floats(b"".join(frame.pcm for frame in source.frames())).astype(np.float64)
+
+
+LOUDNESS_DB = (-20.0, 10.0)
+"""Made sounds lie so far below or above LEVEL: from a hall at night to a machine beside the operator."""
+
+BABBLE = "babble"
+SILENCE = "silence"
+"""A room in which nothing sounds: what is left is the converter's own noise."""
+
+LEAST_BIT_DB = -90.3
+"""RMS of that noise, dB of full scale: one step of 16 bits."""
+
+
+def pcm(sound: Sound) -> bytes:
+    """A sound as 16-bit samples."""
+    return np.clip(np.rint(sound * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()

@@ -1,0 +1,198 @@
+"""The simulated operator's speech: what he says, and how it sounds in the noise of the clip.
+
+He knows nothing but what he meant and what he hears. The words are chosen by chance among the ways in which the form
+may be spoken, the same for the same clip and seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from random import Random
+
+import numpy as np
+
+from edge.agree.questions import About, Question
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form, FormField
+from edge.forms.spoken import saying
+from edge.hear.framing import Framing, floats
+from edge.ports import Source
+from edge.records import SAMPLE_RATE, FieldValue, Frame
+from edge.speak.espeak import EspeakVoice
+from lab.noises import Sound, active_rms, within_full_scale
+from lab.scoring import Result
+
+BEFORE_S, AFTER_S = 0.4, 1.6
+"""Sound before and after an answer: after it, more than the longest silence that endpointing waits for."""
+
+VARIANTS = ("", "m3", "m4", "m5", "m7", "f1", "f2")
+"""Speakers of espeak-ng of whom the recogniser hears at least 45 of 48 answers in silence. The "nine" of m1, m2, f3 and
+f4 is hardly one."""
+
+SPEEDS = (135, 175)
+"""Words per minute between which each speaker has a pace."""
+
+SAY_WITHIN_S = 30.0
+"""Far more than espeak-ng ever takes; it computes on this machine."""
+
+NOISE_MARGIN_S = 0.15
+"""Breath around speech is no noise."""
+
+LANGUAGE = "en"
+"""What the on-device recognisers hear."""
+
+
+class Spoken(Source):
+    """An answer as a source. `told` makes it another saying than the same sound at another time."""
+
+    live = False
+
+    def __init__(self, sound: Sound, told: str) -> None:
+        self.name = f"sha256:{sha256(told.encode() + sound.tobytes()).hexdigest()}"
+        self._sound = sound
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self._sound) / SAMPLE_RATE
+
+    def frames(self) -> Iterator[Frame]:
+        """The sound in frames of 20 ms."""
+        framing = Framing(SAMPLE_RATE)
+        yield from framing.take(self._sound.astype(np.float32)[:, np.newaxis])
+        yield from framing.end()
+
+
+async def spoken(text: str, speaker: str, seed: int) -> Sound:
+    """The text in the voice that belongs to a speaker of the set."""
+    voice = _voice(speaker, seed)
+    pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
+    return floats(b"".join(pieces)).astype(np.float64)
+
+
+def _voice(speaker: str, seed: int) -> EspeakVoice:
+    """One voice and pace for each speaker of the set."""
+    random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
+    return EspeakVoice(random.randint(*SPEEDS), random.choice(VARIANTS))
+
+
+def in_place(said: Sound, clip: Sound, result: Result) -> Sound:
+    """What is said, as loud as the clip's speaker, over the noise that the clip has where nobody speaks."""
+    speech, around = _parted(clip, result)
+    before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
+    padded = np.pad(said, (before, after))
+    noise = np.resize(around, len(padded)) if len(around) else np.zeros(len(padded))
+    # The clip's speech was measured with its noise in it.
+    power = max(active_rms(speech) ** 2 - float(np.mean(noise**2)), active_rms(speech) ** 2 / 10)
+    return within_full_scale(padded * (np.sqrt(power) / active_rms(said)) + noise)
+
+
+def _parted(sound: Sound, result: Result) -> tuple[Sound, Sound]:
+    """The clip's stretch of speech, and what lies around it."""
+    starts = [one.utterance.segment.speech_start for one in result.heard]
+    margin = round(NOISE_MARGIN_S * SAMPLE_RATE)
+    begin = max(0, min(starts, default=0) - margin)
+    end = len(sound) if result.clip.speech_end is None else round(result.clip.speech_end * SAMPLE_RATE) + margin
+    return sound[begin:end], np.concatenate([sound[:begin], sound[end:]])
+
+
+OTHER_WORDS = 8
+"""So often another way of saying it is looked for. Who was misheard says "echo" for "E"; some values have one way."""
+
+BARE = 0.5
+"""The share of answers that are the value alone, "fifteen" for "fifteen units"; an estimate."""
+
+
+class Why(StrEnum):
+    """Why the operator speaks."""
+
+    ANSWER = "answer"
+    """He was asked."""
+    CORRECTION = "correction"
+    """What he heard read back is not what he said."""
+    AGAIN = "again"
+    """Nothing of his sentence was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One thing he says."""
+
+    why: Why
+    text: str
+    about: str | None = None
+    """The one field that it gives the value of."""
+
+
+class Words:
+    """The words of an operator who means one entry."""
+
+    def __init__(self, form: Form, catalogue: Catalogue, truth: Mapping[str, FieldValue], random: Random) -> None:
+        self._form = form
+        self._catalogue = catalogue
+        self._truth = truth
+        self._random = random
+        self._said: set[str] = set()
+
+    def again(self) -> Saying:
+        """The whole sentence once more."""
+        fields = (field for field in self._form.fields if field.name in self._truth)
+        return Saying(Why.AGAIN, ", ".join(self._mention(field) for field in fields))
+
+    def correction(self, told: Mapping[str, FieldValue]) -> Saying | None:
+        """The first field that was read back wrong, "no, fifteen units". None where all is right."""
+        for field in self._form.fields:
+            if field.name in self._truth and told.get(field.name) != self._truth[field.name]:
+                return Saying(Why.CORRECTION, f"no, {self._mention(field)}", field.name)
+        return None
+
+    def answer(self, asked: Question) -> Saying:
+        """What the question wants; a correction, where what it offers is not what was meant."""
+        match asked.about:
+            case About.ENTRY_RIGHT:
+                return self._yes(asked.fields)
+            case About.FIELD_RIGHT | About.INSTEAD:
+                offered = {str(asked.field): asked.candidates[0]} if asked.candidates else asked.fields
+                return self._yes({**self._truth, **offered})
+            case About.PROOF if asked.field is not None:
+                return Saying(Why.ANSWER, self._check(asked.field, asked.check))
+            case About.FIELD | About.CHOICE if asked.field is not None and asked.field in self._truth:
+                return Saying(Why.ANSWER, self._value(self._form[asked.field]), asked.field)
+            case _:
+                return self.again()
+
+    def _yes(self, told: Mapping[str, FieldValue]) -> Saying:
+        return self.correction(told) or Saying(Why.ANSWER, "yes")
+
+    def _check(self, name: str, number: int) -> str:
+        """The check digits on the sign where the operator stands, which is the true place."""
+        checks = self._catalogue.checks_of(str(self._form[name].catalogue), str(self._truth[name]))
+        if number >= len(checks):
+            return "no"
+        return saying.spelt(checks[number], self._random) if checks[number].isdigit() else checks[number]
+
+    def _value(self, field: FormField) -> str:
+        if self._random.random() < BARE:
+            return self._spoken(field)
+        return self._mention(field)
+
+    def _mention(self, field: FormField) -> str:
+        """A field's own sentence: "pallet seven four two", "twelve units", "dock B"."""
+        words = self._spoken(field)
+        if field.units:
+            plural, singular = next(iter(field.units.items()))
+            return f"{words} {singular if self._truth[field.name] == 1 else plural}"
+        return f"{field.labels[0]} {words}"
+
+    def _spoken(self, field: FormField) -> str:
+        """The value, in other words than those that were misheard before."""
+        ways = [saying.said(self._truth[field.name], field, self._catalogue, self._random) for _ in range(OTHER_WORDS)]
+        words = next((way for way in ways if way not in self._said), ways[0])
+        self._said.add(words)
+        if field.units:
+            return words
+        # Espeak-ng says a small "a" as the article, and a capital as the letter.
+        return " ".join(word.upper() if len(word) == 1 else word for word in words.split())

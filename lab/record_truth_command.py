@@ -1,0 +1,124 @@
+"""The command with which a site records a set of its own: `dockvoice record-truth`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.agent.parts import form_named
+from edge.cli.options import EXIT_CODES, Config, FormName, ratios, settings
+from edge.cli.output import line, log_warnings
+from edge.config import Settings
+from edge.errors import Unfinished
+from edge.forms.catalogue import Catalogue
+from edge.hear.microphone import Microphone
+from lab.truth import MINUTE_S, Prompt, Take, TruthSet, noise, prompts, take
+
+commands = typer.Typer()
+
+SOFT_DB = -45.0
+"""Speech below it comes from a headset that is muted, worn wrong, or turned down."""
+
+TRIES = 3
+"""Without hands, so many spoilt takes of one sentence end the command: something is wrong with the headset."""
+
+
+@commands.command("record-truth", short_help="Record a set of your own for `dockvoice evaluate`.", epilog=EXIT_CODES)
+def record_truth(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where recordings and manifest.jsonl go; goes on where it stopped.")
+    ],
+    speaker: Annotated[
+        str, typer.Option(metavar="NAME", help="Who speaks: a name or pseudonym of letters, digits and dashes.")
+    ],
+    config: Config = None,
+    form: FormName = None,
+    count: Annotated[
+        int, typer.Option(min=1, max=999, metavar="N", help="How many sentences this speaker shall say.")
+    ] = 60,
+    condition: Annotated[str, typer.Option(metavar="NAME", help="What it is recorded in.")] = "clean",
+    noise_minutes: Annotated[
+        int, typer.Option(min=0, max=99, metavar="N", help="Record so many minutes of the place first.")
+    ] = 0,
+    mixing: Annotated[
+        str | None, typer.Option("--mix", metavar="DB[,DB]", help="Add each saying in that noise: 20,10,5.")
+    ] = None,
+    hands_free: Annotated[bool, typer.Option("--hands-free", help="Keep every take that is whole; no keys.")] = False,
+) -> None:
+    """Record sentences with known truth on this headset, for `dockvoice evaluate`.
+
+    A sentence is shown, said, and kept. After each: Enter keeps it, r records it again, s skips it, q ends. What is
+    kept stays kept; starting the command again goes on with the next sentence.
+    """
+    log_warnings()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", speaker):
+        raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
+    snrs_db = ratios(mixing, "--mix")
+    asked = settings(config, form=form)
+    chosen = form_named(asked, asked.forms.active)
+    made = TruthSet(folder, chosen.name)
+    _noise(made, asked, noise_minutes)
+    wanted = prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
+    said = made.said(speaker)
+    for prompt in wanted:
+        if prompt.number in said:
+            continue
+        taken = _taken(prompt, len(wanted), asked, hands_free=hands_free)
+        if isinstance(taken, Take):
+            line(f"kept {made.keep(prompt, speaker, condition, taken).name}")
+        elif taken == "q":
+            break
+    for file in made.mix_noise(snrs_db) if snrs_db else ():
+        line(f"mixed {file.name}")
+    line(f"{len(made.said(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
+
+
+def _microphone(asked: Settings) -> Microphone:
+    return Microphone(asked.hear.device, asked.watch.stall_s)
+
+
+def _noise(made: TruthSet, asked: Settings, minutes: int) -> None:
+    while made.noise_minutes < minutes:
+        line(f"Noise, minute {made.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
+        made.keep_noise(noise(_microphone(asked), MINUTE_S, _every(15)))
+
+
+def _every(whole: int) -> Callable[[float], None]:
+    def heard(seconds: float) -> None:
+        if round(seconds) % whole == 0:
+            line(f"  {seconds:.0f} s")
+
+    return heard
+
+
+def _taken(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> Take | str:
+    """A take to keep, or the key that says why there is none: `s` or `q`."""
+    for _ in range(TRIES if hands_free else sys.maxsize):
+        line(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
+        line(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")
+        taken = take(_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: line("   now"))
+        if taken is None:
+            raise Unfinished("the microphone ended; what was kept is kept, start again to go on")
+        key = _key(taken, hands_free=hands_free)
+        if key != "r":
+            return key or taken
+    raise Unfinished(f"{TRIES} takes were spoilt; look at the headset and start again to go on")
+
+
+def _key(taken: Take, *, hands_free: bool) -> str:
+    trouble = "sound was lost" if taken.spoilt else "very soft" if taken.level_db < SOFT_DB else ""
+    line(f"   heard, {taken.level_db:.0f} dB{f' ({trouble}: better again)' if trouble else ''}")
+    if hands_free:
+        return "r" if trouble else ""
+    while True:
+        sys.stdout.write("   Enter: keep, r: again, s: skip, q: end > ")
+        sys.stdout.flush()
+        answer = sys.stdin.readline()
+        key = answer.strip().lower() if answer else "q"  # nobody can press a key any more
+        if key in {"", "r", "s", "q"}:
+            return key

@@ -1,0 +1,140 @@
+"""Two runs compared clip by clip, whether they differ by more than chance; and tables to show it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any
+
+from edge.errors import UnreadableInput
+from lab.report.lines import Line
+from lab.report.measures import percentile
+from lab.report.statistics import Interval, mcnemar
+from lab.scoring import Mark
+
+GOOD = {Mark.RIGHT, Mark.SILENT}
+"""What a clip should come to: recorded as it was said, or rightly nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A clip with another outcome in the second run."""
+
+    clip: str
+    condition: str
+    before: Line
+    after: Line
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs, clip by clip."""
+
+    pairs: tuple[tuple[Line, Line], ...]
+    unpaired: int
+    """Clips that only one of the runs heard: they count for nothing here."""
+
+    @cached_property
+    def changed(self) -> tuple[Changed, ...]:
+        """The clips whose outcome differs, or that were recorded wrongly in another way."""
+        return tuple(
+            Changed(before.audio, before.condition, before, after)
+            for before, after in self.pairs
+            if before.mark is not after.mark or (before.mark is Mark.WRONG and recorded(before) != recorded(after))
+        )
+
+    @property
+    def only_first(self) -> int:
+        """Clips that only the first run had right."""
+        return sum(before.mark in GOOD and after.mark not in GOOD for before, after in self.pairs)
+
+    @property
+    def only_second(self) -> int:
+        """Clips that only the second run had right."""
+        return sum(after.mark in GOOD and before.mark not in GOOD for before, after in self.pairs)
+
+    @property
+    def chance(self) -> float:
+        """McNemar's exact test of right against not right: the chance of such a difference between equal runs."""
+        return mcnemar(self.only_first, self.only_second)
+
+    def marks(self, mark: Mark) -> tuple[int, int]:
+        """How many clips came to `mark` in the first and in the second run."""
+        return sum(one.mark is mark for one, _ in self.pairs), sum(one.mark is mark for _, one in self.pairs)
+
+    def as_json(self) -> dict[str, Any]:
+        """The comparison for programs."""
+        return {
+            "clips": len(self.pairs),
+            "unpaired": self.unpaired,
+            "marks": {mark.value: self.marks(mark) for mark in Mark},
+            "right_only_first": self.only_first,
+            "right_only_second": self.only_second,
+            "mcnemar_p": round(self.chance, 6),
+            "changed": [
+                {
+                    "audio": one.clip,
+                    "condition": one.condition,
+                    "before": {"mark": one.before.mark, "fields": recorded(one.before)},
+                    "after": {"mark": one.after.mark, "fields": recorded(one.after)},
+                    "truth": one.before.truth,
+                }
+                for one in self.changed
+            ],
+        }
+
+
+def compare(first: Sequence[Line], second: Sequence[Line]) -> Comparison:
+    """The clips of both runs, paired by their file's name and folder. Raises UnreadableInput where none is in both."""
+    later = {_key(one): one for one in second}
+    pairs = tuple((one, later[_key(one)]) for one in first if _key(one) in later)
+    if not pairs:
+        raise UnreadableInput("--compare: the two files hold no clip in common; compare runs over the same manifest")
+    return Comparison(pairs, len(first) + len(second) - 2 * len(pairs))
+
+
+def recorded(one: Line) -> dict[str, Any] | None:
+    """The fields of the first entry made of a clip; None where none was."""
+    return next((dict(heard.fields) for heard in one.heard if heard.verdict == "accept"), None)
+
+
+def _key(one: Line) -> tuple[str, ...]:
+    # Two checkouts of the same set lie in different places: folder and name tell a clip.
+    return PurePath(one.audio).parts[-2:]
+
+
+NONE = "-"
+"""Stands where there is no figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a title. The first column names the row, the others are figures."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def percent(interval: Interval | None) -> str:
+    """A share with its interval: `95.7 (90.3-98.1)`."""
+    if interval is None:
+        return NONE
+    return f"{100 * interval.share:.1f} ({100 * interval.least:.1f}-{100 * interval.most:.1f})"
+
+
+def decision_ms(lines: Iterable[Line], hundredths: int) -> str:
+    """What so many hundredths of the decision times do not exceed."""
+    times = [one.decision_ms for one in lines if one.decision_ms is not None]
+    return f"{percentile(times, hundredths):.0f}" if times else NONE
+
+
+def markdown(table: Table) -> str:
+    """The table for a page of docs."""
+    head = f"| {' | '.join(table.columns)} |\n|---|{'--:|' * (len(table.columns) - 1)}\n"
+    body = "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in table.rows)
+    note = f"\n{table.note}\n" if table.note else ""
+    return f"### {table.title}\n\n{head}{body}{note}"

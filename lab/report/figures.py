@@ -1,0 +1,180 @@
+"""Figures of a run as tables of words and numbers: for a page, for Markdown, for a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from lab.report import goals
+from lab.report.comparing import NONE, Table, decision_ms, percent
+from lab.report.lines import Line
+from lab.report.measures import (
+    NOTHING,
+    FieldHeard,
+    Pair,
+    by_condition,
+    characters,
+    fields_heard,
+    grouped,
+    marks,
+    percentile,
+    quiet,
+    reliability,
+)
+from lab.report.statistics import half, wilson
+from lab.scoring import Mark
+
+ALARMING = {Mark.WRONG, Mark.INVENTED}
+"""What must be 0."""
+
+
+def outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Line]], note: str = "") -> Table:
+    """What became of the clips of each group, with 95 % intervals for right and for wrong."""
+    rows = []
+    for name, lines in groups.items():
+        counted = marks(lines)
+        accepted_wrong = sum(counted[mark] for mark in ALARMING)
+        dictated = sum(one.truth is not None for one in lines)
+        right = percent(wilson(counted[Mark.RIGHT], dictated)) if dictated else NONE
+        counts = (str(counted[mark]) for mark in Mark)
+        times = (decision_ms(lines, 50), decision_ms(lines, 95))
+        rows.append((name, str(len(lines)), *counts, right, percent(wilson(accepted_wrong, len(lines))), *times))
+    columns = (heading, "n", *(mark.value for mark in Mark), "right %", "wrong or invented %", "p50 ms", "p95 ms")
+    return Table(title, columns, tuple(rows), note)
+
+
+def speakers(lines: Sequence[Line]) -> Table:
+    """By speaker: what became of the clips."""
+    return outcomes("By speaker", "speaker", dict(sorted(grouped(lines, lambda one: one.speaker).items())))
+
+
+def halves(lines: Sequence[Line]) -> Table:
+    """By half of the speakers and condition."""
+    groups = grouped(lines, lambda one: one.speaker and f"{half(one.speaker)}: {one.condition}")
+    note = "Speakers are parted by a hash of their name: one half to tune on, the other to report on."
+    return outcomes("By half of the speakers", "half: condition", dict(sorted(groups.items())), note)
+
+
+def fields(lines: Sequence[Line]) -> Table:
+    """By field and condition: how often the value read is the one said, whatever was decided."""
+    rows = [
+        (f"{name}: {condition}", *_field_row([one for one in fields_heard(some) if one.name == name]))
+        for name in dict.fromkeys(one.name for one in fields_heard(lines))
+        for condition, some in by_condition(lines).items()
+        if any(one.truth for one in some)
+    ]
+    columns = ("field: condition", "n", "right %", "another value %", "not read %")
+    return Table("By kind of field", columns, tuple(rows), "Before any question, and before the decision.")
+
+
+def _field_row(heard: Sequence[FieldHeard]) -> tuple[str, ...]:
+    right, missing = sum(one.right for one in heard), sum(one.heard is None for one in heard)
+    counts = (right, len(heard) - right - missing, missing)
+    return str(len(heard)), *(percent(wilson(count, len(heard))) for count in counts)
+
+
+def confused(title: str, counts: Mapping[Pair, int]) -> Table:
+    """The pairs that differ, most frequent first, each with its share of all times the character was said."""
+    said = Counter[str]()
+    for (truth, _), count in counts.items():
+        said[truth] += count
+    wrong = sorted(((pair, count) for pair, count in counts.items() if pair[0] != pair[1]), key=lambda one: -one[1])
+    rows = tuple(
+        (
+            f"{truth or 'nothing'} as {heard or 'nothing'}",
+            str(count),
+            NONE if truth == NOTHING else percent(wilson(count, said[truth])),
+        )
+        for (truth, heard), count in wrong
+    )
+    same = sum(count for (truth, heard), count in counts.items() if truth == heard)
+    return Table(title, ("said, heard", "times", "% of those said"), rows, f"Heard as said: {same}.")
+
+
+def calibration(lines: Sequence[Line]) -> Table:
+    """Confidence against the share right, by field."""
+    heard = list(fields_heard(lines))
+    rows = tuple(
+        (name, f"{one.confidence:.3f}", percent(one.right), str(one.count))
+        for name in dict.fromkeys(one.name for one in heard)
+        for one in reliability([field for field in heard if field.name == name])
+    )
+    return Table("Reliability", ("field", "mean confidence", "right %", "n"), rows)
+
+
+def without_speech(lines: Sequence[Line]) -> Table:
+    """Hours without speech by condition, and how often something was taken for speech."""
+    groups = by_condition(one for one in lines if one.truth is None and one.speech_end_s is None)
+    found = [(name, quiet(some)) for name, some in groups.items()] + [("together", quiet(lines))]
+    rows = tuple(
+        (
+            name,
+            f"{one.hours:.3f}",
+            *(str(count) for count in (one.utterances, one.invented)),
+            *(f"{one.per_hour_at_most(count):.1f}" for count in (one.utterances, one.invented)),
+        )
+        for name, one in found
+        if one is not None
+    )
+    columns = ("sound", "hours", "utterances", "invented", "utterances an hour at most", "invented an hour at most")
+    return Table(
+        "Sound without speech", columns, rows, "At most: with 95 % confidence (Poisson; with none, 3 by hours)."
+    )
+
+
+def conversations(lines: Sequence[Line]) -> Table:
+    """How clips ended when the operator answered what was asked, by condition."""
+    answered = [one for one in lines if one.conversation is not None]
+    groups = {**by_condition(answered), "together": answered}
+    rows = tuple((name, *_conversation_row(some)) for name, some in groups.items() if some)
+    columns = (
+        "condition", "n", "kept", "wrong % of kept", "put right", "parked %", "questions", "seconds", "seconds p95",
+    )  # fmt: skip
+    note = (
+        "Put right: entries that were read back wrong, and that the operator corrected. Questions and seconds: means "
+        "per clip; seconds from the first word to the end, with questions, answers and readbacks."
+    )
+    return Table("With an operator who answers", columns, rows, note)
+
+
+def _conversation_row(lines: Sequence[Line]) -> tuple[str, ...]:
+    talks = [one.conversation for one in lines if one.conversation is not None]
+    ends = Counter(talk.end for talk in talks)
+    kept = ends["right"] + ends["wrong"]
+    return (
+        str(len(talks)),
+        str(kept),
+        percent(wilson(ends["wrong"], kept)),
+        str(sum(any(turn.why == "correction" for turn in talk.turns) for talk in talks)),
+        percent(wilson(ends["parked"], len(talks))),
+        f"{fmean(talk.questions for talk in talks):.2f}",
+        f"{fmean(talk.seconds for talk in talks):.1f}",
+        f"{percentile([talk.seconds for talk in talks], 95):.1f}",
+    )
+
+
+def tables(lines: Sequence[Line], fixed: goals.Fixed | None = None) -> tuple[Table, ...]:
+    """Every table of a run that has something to show, the long ones last; with `fixed`, that other run beside it."""
+    digits, letters = characters(lines)
+    every = (
+        goals.against(lines),
+        outcomes(
+            "By condition",
+            "condition",
+            {**by_condition(lines), "overall": list(lines)},
+            "In brackets: 95 % intervals (Wilson).",
+        ),
+        goals.shortfall(lines),
+        conversations(lines),
+        without_speech(lines),
+        goals.beside(lines, fixed),
+        goals.reading_ahead(lines),
+        halves(lines),
+        fields(lines),
+        confused("Digits confused", digits),
+        confused("Letters confused", letters),
+        calibration(lines),
+        speakers(lines),
+    )
+    return tuple(table for table in every if table.rows)

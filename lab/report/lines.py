@@ -1,0 +1,242 @@
+"""One line of `--details`: a clip, what was heard in it and what came of it, as it is written and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edge.agent.events import Decided
+from edge.errors import UnreadableInput, plainly
+from edge.records import SAMPLE_RATE, FieldReading, FieldValue, Outcome, Reading
+from edge.understand.local.incremental import Speculation
+from lab.scoring import Mark, Result, in_words, same
+
+
+class _Written(BaseModel):
+    """What a later version adds to a line must not keep an earlier one from reading it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ReadField(_Written):
+    """What was read for one field."""
+
+    value: FieldValue | None
+    confidence: float
+    words: tuple[str, ...] = ()
+    rivals: tuple[FieldValue, ...] = ()
+    runner_up: FieldValue | None = None
+
+
+class Opinion(_Written):
+    """One of several readings of the same utterance."""
+
+    interpreter: str
+    transcript: str
+    readings: dict[str, ReadField]
+
+
+class HeardUtterance(_Written):
+    """One utterance of the clip."""
+
+    interpreter: str
+    transcript: str
+    act: str
+    readings: dict[str, ReadField]
+    opinions: tuple[Opinion, ...] = ()
+    verdict: Outcome
+    ask: str | None = None
+    reasons: tuple[str, ...]
+    fields: dict[str, FieldValue]
+    closing: str
+    speech_start_s: float
+    speech_end_s: float
+    closed_s: float
+    compute_ms: float
+
+
+class Ahead(_Written):
+    """What an on-device recogniser did while the clip played; times in seconds of processor time."""
+
+    made: int = 0
+    """Readings at a pause, as if it were the end."""
+    used: int = 0
+    """Those that were the end."""
+    made_s: float = 0.0
+    used_s: float = 0.0
+    again_s: float = 0.0
+    """Hearing again what had been heard, after a reading was thrown away."""
+    ahead_s: float = 0.0
+    """While somebody spoke, readings at pauses included."""
+    after_s: float = 0.0
+    """When the utterance was closed."""
+
+
+class Turn(_Written):
+    """One thing the simulated operator said after the clip, and what it was taken for."""
+
+    why: str = "answer"
+    """`answer` to a question, `correction` of what was read back, or `again`: nothing had been taken."""
+    about: str | None
+    """The one field that it gives the value of."""
+    text: str
+    transcript: str
+    seconds: float
+    """From the end of what went before to the device's reply to this."""
+
+
+class Conversation(_Written):
+    """How a clip ended when the operator answered."""
+
+    end: str
+    """`right`, `wrong` or `parked`: put aside for a person, or given up after as many turns as one bears."""
+    fields: dict[str, FieldValue]
+    questions: int
+    """Answers that were wanted of the operator; what he corrects by himself is none."""
+    seconds: float
+    """From the first word to the end."""
+    turns: tuple[Turn, ...] = ()
+
+
+class Line(_Written):
+    """A clip and what came of it."""
+
+    audio: str
+    form: str
+    condition: str
+    speaker: str | None
+    text: str = ""
+    mark: Mark
+    truth: dict[str, FieldValue] | None
+    said: dict[str, FieldValue] = {}
+    """Of a clip that leaves a field out: those it says."""
+    speech_end_s: float | None = None
+    utterances: int
+    heard: tuple[HeardUtterance, ...]
+    decision_ms: float | None
+    audio_s: float
+    wall_s: float
+    ahead: Ahead | None = None
+    """None where another than an on-device recogniser read."""
+    conversation: Conversation | None = None
+
+    @property
+    def cut_in_two(self) -> bool:
+        """Whether somebody was still speaking when an utterance was taken for ended."""
+        end = self.speech_end_s
+        return end is not None and sum(one.speech_start_s < end for one in self.heard) > 1
+
+    @property
+    def proposed(self) -> HeardUtterance | None:
+        """The utterance that says most of the clip's fields: what a device that never asks would have taken."""
+        known = [one for one in self.heard if one.readings]
+        return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
+
+    @property
+    def complete(self) -> float | None:
+        """The least confidence of a field, where one utterance gives each field one value; else None."""
+        best = self.proposed
+        if best is None or any(read.value is None or read.rivals for read in best.readings.values()):
+            return None
+        if self.truth is not None and set(best.readings) != set(self.truth):
+            return None
+        return min(read.confidence for read in best.readings.values())
+
+    @property
+    def would_be_right(self) -> bool:
+        """Whether the proposed values are exactly the truth."""
+        best = self.proposed
+        values = {} if best is None else {name: read.value for name, read in best.readings.items()}
+        return self.truth is not None and same(values, self.truth)
+
+
+def line(result: Result, conversation: Conversation | None = None) -> Line:
+    """What is written of a clip."""
+    clip = result.clip
+    return Line(
+        audio=str(clip.audio),
+        form=clip.form,
+        condition=clip.condition,
+        speaker=clip.speaker,
+        text=clip.text,
+        mark=result.mark,
+        truth=clip.fields,
+        said=clip.heard,
+        speech_end_s=clip.speech_end,
+        utterances=len(result.heard),
+        heard=tuple(_utterance(one) for one in result.heard),
+        decision_ms=None if result.decision_ms is None else round(result.decision_ms, 1),
+        audio_s=round(result.audio_s, 3),
+        wall_s=round(result.wall_s, 3),
+        ahead=None if result.ahead is None else Ahead.model_validate(_rounded(result.ahead)),
+        conversation=conversation,
+    )
+
+
+def _rounded(spent: Speculation) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(spent).items()}
+
+
+def _utterance(one: Decided) -> HeardUtterance:
+    segment = one.utterance.segment
+    return HeardUtterance(
+        interpreter=one.reading.interpreter,
+        transcript=one.reading.transcript,
+        act=one.reading.act,
+        readings=_readings(one.reading),
+        opinions=tuple(
+            Opinion(interpreter=opinion.interpreter, transcript=opinion.transcript, readings=_readings(opinion))
+            for opinion in one.reading.opinions
+        ),
+        verdict=one.verdict.outcome,
+        ask=one.verdict.ask,
+        reasons=tuple(str(reason) for reason in one.verdict.reasons),
+        fields=dict(one.verdict.fields),
+        closing=segment.closing,
+        speech_start_s=round(segment.speech_start / SAMPLE_RATE, 3),
+        speech_end_s=round(segment.speech_end / SAMPLE_RATE, 3),
+        closed_s=round(segment.closed / SAMPLE_RATE, 3),
+        compute_ms=round(one.compute_s * 1000, 1),
+    )
+
+
+def _readings(reading: Reading) -> dict[str, ReadField]:
+    return {name: _read(said) for name, said in reading.fields.items()}
+
+
+def _read(said: FieldReading) -> ReadField:
+    return ReadField(
+        value=said.value,
+        confidence=round(said.confidence, 4),
+        words=said.words,
+        rivals=said.rivals,
+        runner_up=said.runner_up,
+    )
+
+
+def write_lines(file: Path, lines: Sequence[Line]) -> None:
+    """Write a file of details. Raises UnreadableInput where it cannot be written."""
+    try:
+        file.write_text("".join(one.model_dump_json() + "\n" for one in lines), encoding="utf-8")
+    except OSError as fault:
+        raise UnreadableInput(f"--details {file}: cannot be written ({fault.strerror}); name another file") from None
+
+
+def read_lines(file: Path) -> tuple[Line, ...]:
+    """A file of details as `--details` wrote it. Raises UnreadableInput naming file, line and key at fault."""
+    try:
+        texts = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file that --details wrote") from None
+    return tuple(_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())
+
+
+def _line(file: Path, number: int, text: str) -> Line:
+    try:
+        return Line.model_validate_json(text)
+    except ValidationError as fault:
+        told = in_words(fault.errors()[0])
+        raise UnreadableInput(f"{file}, line {number}: {told}; name a file that --details wrote") from None

@@ -1,0 +1,352 @@
+"""Plots of a run as SVG: stacked bars, curves, and a matrix, in the colours of the page.
+
+Drawn 380 units wide, which is a phone's width, so that their text can be read there; wider screens show several side
+by side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from lab.report.lines import Line
+from lab.report.measures import Bin, Pair, by_condition, characters, fields_heard, marks, percentile, reliability, risk
+from lab.report.statistics import Interval, wilson
+from lab.scoring import Mark
+
+Element = ET.Element
+Content = Element | str
+
+
+def element(tag: str, *content: Content, **attributes: str | float) -> Element:
+    """An element with its content. `_` in an attribute's name stands for `-`, one at its end for nothing."""
+    named = {name.rstrip("_").replace("_", "-"): _text(value) for name, value in attributes.items()}
+    made = ET.Element(tag, named)
+    for one in content:
+        append(made, one)
+    return made
+
+
+def append(parent: Element, content: Content) -> None:
+    """Put an element or a text at the end of `parent`."""
+    if isinstance(content, Element):
+        parent.append(content)
+    elif len(parent):
+        parent[-1].tail = (parent[-1].tail or "") + content
+    else:
+        parent.text = (parent.text or "") + content
+
+
+def document(root: Element) -> str:
+    """The page as a file holds it."""
+    return "<!doctype html>\n" + ET.tostring(root, encoding="unicode", method="html") + "\n"
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+WIDTH = 380
+LINE = 26
+"""Height of one bar with the space below it."""
+BAR = 12
+NAME = 150
+"""Room for the names left of bars."""
+EDGE = 14
+"""Room right of bars, where the text of the greatest interval ends."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of a bar plot: counts by kind, and the share that is given an interval."""
+
+    name: str
+    counts: Mapping[str, int]
+    told: Interval | None
+    """Of the first kind: drawn as a whisker."""
+
+
+def bars(title: str, lines: Sequence[Bar]) -> Element:
+    """Shares of a whole, a stacked bar each, counts written into them where there is room."""
+    plot = _svg(title, LINE * len(lines) + 8)
+    span = WIDTH - NAME - EDGE
+    for number, line in enumerate(lines):
+        top = number * LINE + 6
+        total = sum(line.counts.values())
+        append(plot, _label(0, top + BAR - 2, f"{line.name} ({total})"))
+        at = float(NAME)
+        for kind, count in line.counts.items():
+            wide = span * count / total if total else 0.0
+            told = f"{line.name}: {kind} {count} of {total}"
+            piece = element("rect", x=at, y=top, width=wide, height=BAR, class_=f"mark-{kind}")
+            append(piece, element("title", told))
+            append(plot, piece)
+            if wide > 7 * len(str(count)) + 4:
+                append(plot, _label(at + wide / 2, top + BAR - 2, str(count), "inside", "middle"))
+            at += wide
+        if line.told is not None:
+            append(plot, _whisker(line.told, NAME, span, top + BAR + 4))
+    return plot
+
+
+def _whisker(interval: Interval, left: float, span: float, y: float) -> Element:
+    first, last = (left + span * share for share in (interval.least, interval.most))
+    told = f"{interval.share:.1%}, 95 %: {interval.least:.1%} to {interval.most:.1%}"
+    path = f"M{first:.1f} {y - 3}V{y + 3}M{first:.1f} {y}H{last:.1f}M{last:.1f} {y - 3}V{y + 3}"
+    return element("path", element("title", told), d=path, class_="whisker")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One side of a plot of curves: what it measures, from where to where, and how a figure on it is written."""
+
+    name: str
+    least: float
+    most: float
+    write: Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A named line of points; with `dots`, each is marked, with its interval where there is one."""
+
+    name: str
+    points: Sequence[Point]
+    dots: bool = False
+    joined: bool = True
+    """Whether a line goes from point to point; without, each stands for itself."""
+    intervals: Sequence[Interval] = ()
+
+
+LEFT, RIGHT, TOP, BOTTOM, HEIGHT = 46, 20, 8, 38, 250
+LEGEND = 17
+"""Height of one line of the legend."""
+TICKS = 4
+
+
+def curve_plot(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diagonal: bool = False) -> Element:
+    """Lines over two axes, with a legend; `diagonal` draws what perfection would be where both axes are alike."""
+    plot = _svg(title, HEIGHT + LEGEND * len(lines))
+    place = _Place(across, up)
+    _grid(plot, across, up, place)
+    if diagonal:
+        append(plot, element("path", d=_path([(0, 0), (1, 1)], place), class_="grid dashed"))
+    for number, line in enumerate(lines):
+        style = f"line line-{number % COLOURS}"
+        if line.joined:
+            append(plot, element("path", d=_path(line.points, place), class_=style))
+        for index, point in enumerate(line.points if line.dots else ()):
+            x, y = place(point)
+            append(plot, element("circle", cx=x, cy=y, r=3, class_=f"dot dot-{number % COLOURS}"))
+            if line.intervals:
+                (_, low), (_, high) = (place((point[0], end)) for end in _ends(line.intervals[index]))
+                append(plot, element("path", d=f"M{x:.1f} {low:.1f}V{high:.1f}", class_=style))
+        y = HEIGHT + LEGEND * number + 4
+        append(plot, element("path", d=f"M{LEFT} {y}h22", class_=style))
+        append(plot, _label(LEFT + 28, y + 4, line.name))
+    return plot
+
+
+COLOURS = 6
+"""How many lines the page's colours tell apart; more begin again."""
+
+
+def _ends(interval: Interval) -> Point:
+    return interval.least, interval.most
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a point of the data lies in the drawing."""
+
+    across: Axis
+    up: Axis
+
+    def __call__(self, point: Point) -> Point:
+        x = LEFT + _share(point[0], self.across) * (WIDTH - LEFT - RIGHT)
+        return x, HEIGHT - BOTTOM - _share(point[1], self.up) * (HEIGHT - TOP - BOTTOM)
+
+
+def _share(value: float, axis: Axis) -> float:
+    share = (value - axis.least) / (axis.most - axis.least)
+    return min(max(share, 0.0), 1.0)  # what lies beyond the axis is drawn at its end
+
+
+def _grid(plot: Element, across: Axis, up: Axis, place: _Place) -> None:
+    for step in range(TICKS + 1):
+        x_value = across.least + (across.most - across.least) * step / TICKS
+        y_value = up.least + (up.most - up.least) * step / TICKS
+        x, y = place((x_value, y_value))
+        append(
+            plot, element("path", d=f"M{x:.1f} {TOP}V{HEIGHT - BOTTOM}M{LEFT} {y:.1f}H{WIDTH - RIGHT}", class_="grid")
+        )
+        append(plot, _label(x, HEIGHT - BOTTOM + 14, across.write(x_value), "", "middle"))
+        append(plot, _label(LEFT - 4, y + 4, up.write(y_value), "", "end"))
+    append(plot, _label((LEFT + WIDTH) / 2, HEIGHT - 8, across.name, "name", "middle"))
+    turned = f"rotate(-90 10 {(HEIGHT - BOTTOM) / 2:.0f})"
+    name = element(
+        "text", up.name, x=10, y=(HEIGHT - BOTTOM) / 2, text_anchor="middle", class_="name", transform=turned
+    )
+    append(plot, name)
+
+
+def _path(points: Sequence[Point], place: _Place) -> str:
+    placed = (place(point) for point in points)
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in placed) if points else ""
+
+
+CELL = 24
+HEAD = 40
+"""Room for the names of rows and columns."""
+
+
+def matrix(title: str, rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str, str], int]) -> Element:
+    """Counts by row (said) and column (heard): what agrees in one colour, what does not in another, darker for more."""
+    wide = max(WIDTH, HEAD + CELL * len(columns) + 4)
+    plot = _svg(title, HEAD + CELL * len(rows) + 4, wide)
+    append(plot, _label(HEAD, 12, "heard as", "name"))
+    append(plot, _label(2, HEAD - 6, "said", "name"))
+    for index, name in enumerate(columns):
+        append(plot, _label(HEAD + CELL * (index + 0.5), HEAD - 6, name or "-", "", "middle"))
+    for down, said in enumerate(rows):
+        append(plot, _label(HEAD - 8, HEAD + CELL * down + 16, said or "-", "", "end"))
+        total = sum(counts.get((said, heard), 0) for heard in columns)
+        for right, heard in enumerate(columns):
+            count = counts.get((said, heard), 0)
+            append(plot, _cell(HEAD + CELL * right, HEAD + CELL * down, count, total, said == heard))
+            if count:
+                append(
+                    plot, _label(HEAD + CELL * (right + 0.5), HEAD + CELL * down + 16, str(count), "count", "middle")
+                )
+    return plot
+
+
+FAINTEST = 0.15
+"""How strongly the smallest count is coloured: one confusion in a thousand must still be seen."""
+
+
+def _cell(x: float, y: float, count: int, total: int, same: bool) -> Element:
+    strength = FAINTEST + (1 - FAINTEST) * count / total if count else 0.0
+    style = "same" if same else "other"
+    return element("rect", x=x, y=y, width=CELL - 1, height=CELL - 1, class_=style, fill_opacity=strength)
+
+
+def _svg(title: str, height: float, width: float = WIDTH) -> Element:
+    plot = element("svg", viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_label=title)
+    plot.set("xmlns", "http://www.w3.org/2000/svg")
+    return plot
+
+
+def _label(x: float, y: float, text: str, style: str = "", anchor: str = "start") -> Element:
+    return element("text", text, x=x, y=y, text_anchor=anchor, class_=style)
+
+
+Told = tuple[Element, str]
+"""A plot and what stands below it."""
+
+STEPS_MS = 400
+"""Axes of time end at a whole number of these, so that their four parts are round figures."""
+
+STEPS_OF_RISK = 0.04
+"""The same for shares that should be small."""
+
+
+def outcomes(lines: Sequence[Line]) -> Element:
+    """What became of the clips, a bar for each condition."""
+    shown = []
+    for name, some in by_condition(lines).items():
+        counted = marks(some)
+        dictated = any(one.truth is not None for one in some)
+        good = counted[Mark.RIGHT] if dictated else len(some) - counted[Mark.INVENTED]
+        shown.append(Bar(name, {mark.value: counted[mark] for mark in ORDER}, wilson(good, len(some))))
+    return bars("Outcomes by condition", shown)
+
+
+ORDER = (Mark.RIGHT, Mark.SILENT, Mark.ASKED, Mark.MISSED, Mark.WRONG, Mark.INVENTED)
+"""From the left: what is well, what costs time, what must not be."""
+
+
+def curves(lines: Sequence[Line]) -> Iterator[Told]:
+    """Risk, latency, reliability: those of them that there is something to draw of."""
+    dictated = by_condition(one for one in lines if one.truth is not None)
+    if dictated:
+        yield _risk(dictated), "Risk against coverage: as if everything complete were accepted, surest first."
+    timed = {name: times for name, some in dictated.items() if (times := _times(some))}
+    if timed:
+        yield _latency(timed), "Share of decisions made within a time, from the last word to the record on disk."
+    read = list(fields_heard(lines))
+    if read:
+        told = (
+            "Confidence against the share that is right: on the dashed line it keeps what it promises. Bars: 95 %; "
+            f"of {FEWEST} values and more."
+        )
+        shown = [
+            Curve(name, [(one.confidence, one.right.share) for one in bins], True, False, [one.right for one in bins])
+            for name in dict.fromkeys(one.name for one in read)
+            if (bins := _telling(reliability([one for one in read if one.name == name])))
+        ]
+        yield curve_plot("Reliability", _share_axis("confidence"), _share_axis("right"), shown, diagonal=True), told
+
+
+FEWEST = 5
+"""Of fewer values a share is drawn from top to bottom, and tells nothing."""
+
+
+def _telling(bins: Sequence[Bin]) -> list[Bin]:
+    return [one for one in bins if one.count >= FEWEST]
+
+
+def _risk(groups: dict[str, list[Line]]) -> Element:
+    shown = [Curve(name, points, dots=True) for name, some in groups.items() if (points := risk(some))]
+    worst = max((share for curve in shown for _, share in curve.points), default=0.0)
+    most = STEPS_OF_RISK * max(1, math.ceil(worst / STEPS_OF_RISK))
+    up = Axis("wrong among accepted", 0, most, lambda share: f"{share:.0%}")
+    return curve_plot("Risk against coverage", _share_axis("accepted"), up, shown)
+
+
+def _latency(times: dict[str, list[float]]) -> Element:
+    latest = max(percentile(some, 98) for some in times.values())
+    across = Axis("ms", 0, STEPS_MS * (latest // STEPS_MS + 1), lambda value: f"{value:.0f}")
+    shown = [
+        Curve(f"{name}: {percentile(some, 50):.0f} ms, at 95 % {percentile(some, 95):.0f} ms", _steps(some))
+        for name, some in times.items()
+    ]
+    return curve_plot("Latency", across, _share_axis("decisions"), shown)
+
+
+def _steps(times: Sequence[float]) -> list[tuple[float, float]]:
+    ordered = sorted(times)
+    return [(0.0, 0.0), *((value, (number + 1) / len(ordered)) for number, value in enumerate(ordered))]
+
+
+def _times(lines: Sequence[Line]) -> list[float]:
+    return [one.decision_ms for one in lines if one.decision_ms is not None]
+
+
+def _share_axis(name: str) -> Axis:
+    return Axis(name, 0, 1, lambda share: f"{share:.0%}")
+
+
+def confusions(lines: Sequence[Line]) -> Iterator[Told]:
+    """Digits and letters as they were heard."""
+    for name, counts in zip(("Digits", "Letters"), characters(lines), strict=True):
+        if counts:
+            differing = sum(count for (said, heard), count in counts.items() if said != heard)
+            of = f"{differing} of {counts.total()}"
+            told = f"{name} of values read: {of} differ. Red: heard as another one; -: as nothing."
+            yield matrix(f"{name} heard as", *_names(counts), counts), told
+
+
+def _names(counts: Counter[Pair]) -> tuple[list[str], list[str]]:
+    # "Nothing" comes last on both sides.
+    said, heard = ({pair[side] for pair in counts} for side in (0, 1))
+    return sorted(said, key=_last), sorted(heard, key=_last)
+
+
+def _last(character: str) -> tuple[bool, str]:
+    return not character, character

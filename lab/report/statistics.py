@@ -1,0 +1,89 @@
+"""Statistics: confidence intervals of shares and rates, paired tests of two runs, speakers in two halves."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lab.scoring import Clip
+
+
+class Half(StrEnum):
+    """The two halves of a set's speakers."""
+
+    TRAIN = "train"
+    """Those that rules and thresholds may be tuned on."""
+    REPORT = "report"
+    """Those that nobody shall tune on."""
+
+
+def half(speaker: str) -> Half:
+    """Which half a speaker belongs to: by a hash of the name, so that a speaker never changes sides as a set grows."""
+    return Half.REPORT if hashlib.sha256(speaker.encode()).digest()[0] % 2 else Half.TRAIN
+
+
+def of_half(clips: Sequence[Clip], wanted: Half) -> tuple[Clip, ...]:
+    """The clips of one half's speakers; those without a speaker belong to both."""
+    return tuple(clip for clip in clips if clip.speaker is None or half(clip.speaker) is wanted)
+
+
+Z_95 = 1.959964
+"""Standard deviations that hold 95 % of a normal distribution, both tails cut."""
+
+ONE_SIDED = 0.05
+"""The chance that is left beyond an upper bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A share of a count, and where the true share lies with 95 % confidence. All from 0 to 1."""
+
+    share: float
+    least: float
+    most: float
+
+
+def wilson(hits: int, of: int) -> Interval | None:
+    """The share `hits / of` with Wilson's score interval, right for few and for extreme counts; None of nothing.
+
+    E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    if not of:
+        return None
+    share = hits / of
+    shrink = 1 + Z_95**2 / of
+    middle = (share + Z_95**2 / (2 * of)) / shrink
+    reach = Z_95 / shrink * math.sqrt(share * (1 - share) / of + Z_95**2 / (4 * of**2))
+    # At the ends the formula gives exactly 0 and 1; rounding must not hide that.
+    return Interval(share, max(0.0, middle - reach) if hits else 0.0, min(1.0, middle + reach) if hits < of else 1.0)
+
+
+def at_most(events: int) -> float:
+    """How many events the same time would hold at most, with 95 % confidence, where `events` were counted.
+
+    The exact upper bound of a Poisson count: with none it is 3.0, the "rule of three". Found by halving, since the
+    chance of `events` or fewer falls as the mean grows.
+    """
+    low, high = float(events), events + 10 * math.sqrt(events + 1)
+    while high - low > 1e-6 * high:
+        mean = (low + high) / 2
+        low, high = (mean, high) if _at_most_so_many(events, mean) > ONE_SIDED else (low, mean)
+    return high
+
+
+def _at_most_so_many(events: int, mean: float) -> float:
+    return sum(math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) for count in range(events + 1))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The chance that two equally good runs differ at least so one-sidedly, by McNemar's exact test, 0 to 1.
+
+    Only clips that one run had right and the other had not count: as many coin tosses.
+    """
+    tosses = only_first + only_second
+    fewer = min(only_first, only_second)
+    one_tail = sum(math.comb(tosses, count) for count in range(fewer + 1)) / 2**tosses
+    return min(1.0, float(2 * one_tail))

@@ -1,0 +1,208 @@
+"""Recordings with truth, and what the agent made of them, counted.
+
+The manifest is JSON lines; each line is one clip:
+`{"audio": "path relative to the manifest", "form": "pallet-move", "fields": {…} | null, "condition": "clean",
+"speaker": "…", "speech_end": 2.31}`. `fields: null` means that nothing may be recorded from the clip.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from edge.agent.events import Decided
+from edge.errors import UnreadableInput, plainly
+from edge.records import SAMPLE_RATE, FieldValue, Outcome
+from edge.understand.local.incremental import Speculation
+
+FASTEST_TO_SLOWEST = 100
+"""Percentiles are read off hundredths."""
+
+
+class Mark(StrEnum):
+    """What became of one clip."""
+
+    RIGHT = "right"
+    """Accepted, every field exact."""
+    WRONG = "wrong"
+    """Accepted without a question, and some field differs: the worst thing this product can do."""
+    ASKED = "asked"
+    """A field, a confirmation or a repeat was asked for; nothing was recorded."""
+    MISSED = "missed"
+    """There was dictation, and it was ignored."""
+    INVENTED = "invented"
+    """Something was recorded where nothing may be."""
+    SILENT = "silent"
+    """Nothing may be recorded, nothing was, and nobody was bothered."""
+
+
+class Clip(BaseModel):
+    """One line of a manifest. Keys beyond these are kept by the set's maker for other purposes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    audio: Path
+    form: str = "pallet-move"
+    fields: dict[str, FieldValue] | None
+    condition: str
+    speaker: str | None = None
+    speech_end: float | None = None
+    text: str = ""
+    """What was said, where the set's maker tells."""
+    heard: dict[str, FieldValue] = {}
+    """Of a clip that leaves a field out: the fields that it says, where the set's maker tells."""
+    answers: dict[str, Path] = {}
+    """By field, a recording of the same speaker saying that field alone: what the simulated operator answers with."""
+
+
+def read_manifest(path: Path) -> tuple[Clip, ...]:
+    """The clips of a manifest, audio paths made absolute.
+
+    Raises UnreadableInput naming the file, the line and the key at fault.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); name a manifest of JSON lines") from None
+    clips = tuple(_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    if not clips:
+        raise UnreadableInput(f"{path}: holds no clip; each line is one JSON object, see `dockvoice evaluate --help`")
+    return clips
+
+
+def in_words(detail: ErrorDetails) -> str:
+    """What is wrong with a line, or with a key of it."""
+    if detail["loc"]:
+        return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+    return "is not JSON" if detail["type"] == "json_invalid" else "is not a JSON object"
+
+
+def _clip(path: Path, number: int, line: str) -> Clip:
+    try:
+        clip = Clip.model_validate_json(line)
+    except ValidationError as fault:
+        told = "; ".join(map(in_words, fault.errors()))
+        raise UnreadableInput(f"{path}, line {number}: {told}; see `dockvoice evaluate --help`") from None
+    audio = path.parent / clip.audio
+    if not audio.is_file():
+        raise UnreadableInput(f"{path}, line {number}: audio: no such file {audio}")
+    answers = {name: path.parent / answer for name, answer in clip.answers.items()}
+    for name, answer in answers.items():
+        if not answer.is_file():
+            raise UnreadableInput(f"{path}, line {number}: answers.{name}: no such file {answer}")
+    return clip.model_copy(update={"audio": audio, "answers": answers})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One clip, and what was made of it."""
+
+    clip: Clip
+    mark: Mark
+    heard: tuple[Decided, ...]
+    audio_s: float
+    """Seconds of sound in the clip."""
+    wall_s: float
+    """Seconds the whole way took, from the first frame to the last record on disk."""
+    ahead: Speculation | None = None
+    """What the recogniser did while the clip played; None where none counts."""
+
+    @property
+    def decision_ms(self) -> float | None:
+        """From the end of speech to the record on disk: sound until the utterance closed, then computing.
+
+        None where the clip has no speech, or nothing was decided.
+        """
+        if self.clip.speech_end is None or not self.heard:
+            return None
+        last = self.heard[-1]
+        waited_s = last.utterance.segment.closed / SAMPLE_RATE - self.clip.speech_end
+        return (waited_s + last.compute_s) * 1000
+
+
+def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
+    """What became of a clip whose truth is `truth`, given all that was decided while it played."""
+    accepted = [one.verdict.fields for one in heard if one.verdict.outcome is Outcome.ACCEPT]
+    if truth is None and accepted:
+        return Mark.INVENTED
+    if accepted:
+        return Mark.RIGHT if len(accepted) == 1 and same(accepted[0], truth or {}) else Mark.WRONG
+    if any(one.verdict.outcome is not Outcome.IGNORE for one in heard):
+        return Mark.ASKED
+    return Mark.MISSED if truth is not None else Mark.SILENT
+
+
+def same(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue]) -> bool:
+    """Are these exactly the values of the truth?"""
+    # "12" is not 12: an identifier that became a number has lost its leading zeros.
+    return json.dumps(dict(fields), sort_keys=True) == json.dumps(dict(truth), sort_keys=True)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of one condition, or of all."""
+
+    marks: Counter[Mark] = field(default_factory=Counter)
+    fields_said: Counter[str] = field(default_factory=Counter)
+    fields_right: Counter[str] = field(default_factory=Counter)
+    decisions_ms: list[float] = field(default_factory=list)
+    audio_s: float = 0.0
+    wall_s: float = 0.0
+
+    def add(self, result: Result) -> None:
+        """Count one clip."""
+        self.marks[result.mark] += 1
+        self.audio_s += result.audio_s
+        self.wall_s += result.wall_s
+        if result.decision_ms is not None:
+            self.decisions_ms.append(result.decision_ms)
+        for name, value in (result.clip.fields or {}).items():
+            self.fields_said[name] += 1
+            self.fields_right[name] += any(_proposed(one, name) == value for one in result.heard)
+
+    def percentile_ms(self, percent: int) -> float | None:
+        """The decision time that `percent` of the clips do not exceed, ms; None where nothing was decided."""
+        if len(self.decisions_ms) < 2:  # noqa: PLR2004 - `quantiles` wants two
+            return next(iter(self.decisions_ms), None)
+        return quantiles(self.decisions_ms, n=FASTEST_TO_SLOWEST, method="inclusive")[percent - 1]
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures by their published names; accuracies are 0 to 1, times milliseconds."""
+        return {
+            "n": self.marks.total(),
+            **{kind.value: self.marks[kind] for kind in Mark},
+            "field_accuracy": {
+                name: round(self.fields_right[name] / said, 4) for name, said in sorted(self.fields_said.items())
+            },
+            "decision_ms_p50": _rounded(self.percentile_ms(50)),
+            "decision_ms_p95": _rounded(self.percentile_ms(95)),
+            "real_time_factor": round(self.wall_s / self.audio_s, 4) if self.audio_s else None,
+        }
+
+
+def _proposed(one: Decided, name: str) -> FieldValue | None:
+    said = one.reading.fields.get(name)
+    return None if said is None else said.value
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def tallies(results: Iterable[Result]) -> tuple[dict[str, Tally], Tally]:
+    """The figures by condition, in order of first appearance, and overall."""
+    by_condition: dict[str, Tally] = {}
+    overall = Tally()
+    for result in results:
+        by_condition.setdefault(result.clip.condition, Tally()).add(result)
+        overall.add(result)
+    return by_condition, overall

@@ -1,0 +1,236 @@
+"""The simulated operator: answers what is asked until the entry is right or left; with the device's side of it.
+
+So it can be measured what a question costs, and how much is wrong in the end. The device's part is the product's own:
+the dialogue that an agent holds, its questions, its readbacks and what it takes an answer for. The operator's part is
+`operator_words`. What he says is a recording of the set where it has one; else espeak-ng says it, over the clip's own
+noise and as loud as the clip's speaker. It is heard and read as the clip was, "yes" and "no" too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from edge.agent.dialogue_steps import manner
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import Parts, dictation, take
+from edge.agree.decide import Circumstances
+from edge.agree.dialogue import Dialogue
+from edge.agree.happenings import Committed, Deadline, Happening, Heard
+from edge.agree.orders import Commit, Order, Park, Say
+from edge.agree.prompt import Prompt
+from edge.agree.questions import About, Question
+from edge.agree.states import State
+from edge.agree.telling import Manner
+from edge.hear.acoustics import measured
+from edge.hear.recording import Recording
+from edge.keep.desk import Desk
+from edge.ports import Source
+from edge.records import SAMPLE_RATE, Act, Draft, FieldValue, LastEntry, Outcome
+from edge.speak.espeak import WORDS_PER_MINUTE
+from edge.speak.wording import Phrasing
+from lab.noises import whole
+from lab.operator_speech import BEFORE_S, Saying, Spoken, Why, Words, in_place, spoken
+from lab.report.lines import Conversation, Turn
+from lab.scoring import Result, same
+
+EARCON_S = 0.3
+"""The sound that says "recorded", "heard" or "say again"."""
+
+READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY})
+"""Prompts in which an operator hears the whole entry."""
+
+
+class Exchange:
+    """One conversation, from the first utterance until an entry stands or is given up."""
+
+    def __init__(self, dialogue: Dialogue, phrasing: Phrasing) -> None:
+        """`dialogue` is fresh: nothing is open in it."""
+        self._dialogue = dialogue
+        self._phrasing = phrasing
+        self.entries: list[Mapping[str, FieldValue]] = []
+        """What stands, in order: an entry that was amended or cancelled does not."""
+        self.parked = False
+        """Something was put aside for a person."""
+        self.read_back: Mapping[str, FieldValue] = {}
+        """The entry as it was told last."""
+        self.told_s = 0.0
+        """How long the device was heard, in seconds."""
+
+    @property
+    def question(self) -> Question | None:
+        """What is asked now."""
+        return self._dialogue.question
+
+    @property
+    def held(self) -> bool:
+        """Whether an entry was read back, and is committed unless something is said against it."""
+        return self._dialogue.state is State.HELD
+
+    def hear(self, heard: Decided) -> None:
+        """Let the device answer what it heard."""
+        segment = heard.utterance.segment
+        known = Circumstances(measured(segment))
+        self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
+        self._tell(Heard(heard.utterance.utterance_id, heard.reading, heard.verdict, segment.closing, known))
+
+    def leave(self) -> None:
+        """Say nothing against what is held. Nobody waits for that: the next sentence commits it as well."""
+        told_s = self.told_s
+        self._tell(Deadline())
+        self.told_s = told_s
+
+    def _tell(self, happening: Happening) -> None:
+        orders = self._dialogue.take(happening)
+        self.told_s += self._seconds(orders)
+        for order in orders:
+            match order:
+                case Commit(draft, verdict):
+                    self._commit(draft, verdict.fields)
+                case Park():
+                    self.parked = True
+                case Say(prompt, fields) if prompt in READBACKS:
+                    self.read_back = fields
+                case _:
+                    pass
+
+    def _commit(self, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
+        if draft.act is not Act.RECORD:
+            self.entries.pop()
+        if draft.act is not Act.CANCEL:
+            self.entries.append(fields)
+        self._dialogue.take(Committed(LastEntry(draft.utterance_id, draft, fields)))
+
+    def _seconds(self, orders: Sequence[Order]) -> float:
+        """Words at the device's pace; where it says none, an earcon."""
+        words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
+        return words * 60 / WORDS_PER_MINUTE or EARCON_S
+
+
+MOST_TURNS = 5
+"""After so many turns the operator gives up and writes it down: the entry is parked. The device parks it by itself
+after three answers to one question that answer nothing."""
+
+REACTION_S = 0.7
+"""From the end of what the device says to the first word of the answer. People leave 0.2 s between turns of a chat,
+and take longer to read a number off a label; an estimate."""
+
+UNHEARD_S = 2.0
+"""Who gets no sound in answer speaks again after so long; an estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How the operator behaves, and what he has set."""
+
+    attentive: float = 1.0
+    """The share of wrong readbacks that are noticed, 0 to 1."""
+    read_back: bool | None = None
+    """Whether also what is sure is read back; None: as the settings say. What is not, nobody can notice."""
+    seed: int = 2026
+
+
+class SimulatedOperator:
+    """Holds the conversation that follows a clip, with the parts that heard the clip."""
+
+    def __init__(self, parts: Parts, desk: Desk, habits: Habits) -> None:
+        """Answers are heard as the clips were; `desk` is the same scratch journal."""
+        self._parts = parts
+        self._desk = desk
+        self._habits = habits
+        self._phrasing = Phrasing(parts.form)
+
+    async def converse(self, result: Result, clip: Callable[[], Source]) -> Conversation | None:
+        """How the clip ends when the operator answers; None for a clip that dictates nothing whole."""
+        truth = result.clip.fields
+        if truth is None:
+            return None
+        random = Random(f"{self._habits.seed} {result.clip.audio.name}")  # noqa: S311 - chance, not secrecy
+        words = Words(self._parts.form, self._parts.catalogue, truth, random)
+        exchange = Exchange(Dialogue(self._parts.rules, self._manner()), self._phrasing)
+        for heard in result.heard:
+            exchange.hear(heard)
+        turns: list[Turn] = []
+        while (says := self._reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
+            turns.append(await self._turn(exchange, says, result, clip, len(turns)))
+        if says is None and exchange.held:
+            exchange.leave()
+        end = "parked" if says is not None else _end(exchange.entries, truth)
+        seconds = _spoken_s(result) + exchange.told_s + sum(turn.seconds for turn in turns)
+        return _conversation(end, exchange.entries, turns, seconds)
+
+    def _manner(self) -> Manner:
+        """As the settings want it, for an operator who has signed on."""
+        wanted = replace(manner(self._parts.settings), operators=None)
+        return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
+
+    def _reaction(self, exchange: Exchange, words: Words, random: Random) -> Saying | None:
+        """What he says to what he heard; None where he is content, or the device has put it aside."""
+        asked = exchange.question
+        if asked is not None:
+            blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
+            return Saying(Why.ANSWER, "yes") if blind else words.answer(asked)
+        if exchange.held:
+            wrong = words.correction(exchange.read_back)
+            return wrong if wrong is not None and random.random() < self._habits.attentive else None
+        return None if exchange.entries or exchange.parked else words.again()
+
+    async def _turn(
+        self, exchange: Exchange, says: Saying, result: Result, clip: Callable[[], Source], number: int
+    ) -> Turn:
+        source = await self._sound(says, result, clip, number)
+        heard = await self._heard(source)
+        for one in heard:
+            exchange.hear(one)
+        transcript = " / ".join(one.reading.transcript for one in heard)
+        return Turn(why=says.why, about=says.about, text=says.text, transcript=transcript, seconds=_took(source, heard))
+
+    async def _sound(self, says: Saying, result: Result, clip: Callable[[], Source], number: int) -> Spoken:
+        answers = result.clip.answers if says.why is Why.ANSWER else {}
+        told = f"{result.clip.audio} {number}"
+        if says.about in answers:
+            return Spoken(whole(Recording(answers[says.about])), told)
+        said = await spoken(says.text, result.clip.speaker or "", self._habits.seed)
+        return Spoken(in_place(said, whole(clip()), result), told)
+
+    async def _heard(self, source: Source) -> list[Decided]:
+        heard: list[Decided] = []
+
+        def told(what: DictationEvent) -> None:
+            if isinstance(what, Decided):
+                heard.append(what)
+
+        await take(dictation(self._parts, self._desk, told), [source])
+        return heard
+
+
+def _end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[str, FieldValue]) -> str:
+    if not entries:
+        return "parked"
+    return "right" if len(entries) == 1 and same(entries[0], truth) else "wrong"
+
+
+def _spoken_s(result: Result) -> float:
+    """From the first word of the clip until the device answers it."""
+    if not result.heard:
+        return result.audio_s + UNHEARD_S
+    first, last = result.heard[0].utterance.segment, result.heard[-1]
+    return (last.utterance.segment.closed - first.speech_start) / SAMPLE_RATE + last.compute_s
+
+
+def _took(source: Spoken, heard: Sequence[Decided]) -> float:
+    """From the end of what the device said until it answers again."""
+    if not heard:
+        return REACTION_S + source.seconds - BEFORE_S + UNHEARD_S
+    last = heard[-1]
+    return REACTION_S + last.utterance.segment.closed / SAMPLE_RATE - BEFORE_S + last.compute_s
+
+
+def _conversation(
+    end: str, entries: Sequence[Mapping[str, FieldValue]], turns: Sequence[Turn], seconds: float
+) -> Conversation:
+    told = tuple(turn.model_copy(update={"seconds": round(turn.seconds, 2)}) for turn in turns)
+    fields = dict(entries[-1]) if entries else {}
+    questions = sum(turn.why != Why.CORRECTION for turn in turns)
+    return Conversation(end=end, fields=fields, questions=questions, seconds=round(seconds, 2), turns=told)

@@ -1,0 +1,154 @@
+"""Keys and models: who may ask, and what there is to ask for."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Flag, auto
+
+from starlette.datastructures import Headers, QueryParams
+
+from lab.standin.behaviour import Refusal, Vendor
+
+KEY = "standin-key"
+"""The key that is taken unless another one is given."""
+FORBIDDEN = "standin-forbidden"
+"""A key that is known and may do nothing: 403 where others are 401."""
+
+
+class Takes(Flag):
+    """What a model takes and gives."""
+
+    TEXT = auto()
+    SOUND = auto()
+    TRANSCRIBES = auto()
+    SPEAKS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model, as `/v1/models` tells of it."""
+
+    name: str
+    takes: Takes
+    shutdown: date | None = None
+    """The announced end."""
+    retired: bool = False
+    system_prompt: bool = True
+
+    @property
+    def is_audio(self) -> bool:
+        """Does it demand sound, and refuse structured outputs?"""
+        return Takes.SOUND in self.takes
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        Model("gpt-audio-mini", Takes.SOUND, date(2027, 1, 20)),
+        Model("gpt-audio", Takes.SOUND),
+        Model("gpt-audio-1.5", Takes.SOUND),
+        Model("gpt-4o-audio-preview", Takes.SOUND, retired=True),
+        Model("gpt-4o-audio-preview-2024-12-17", Takes.SOUND, retired=True),
+        Model("gpt-4o-mini-audio-preview", Takes.SOUND, retired=True),
+        Model("gpt-4o-mini-audio-preview-2024-12-17", Takes.SOUND, retired=True),
+        Model("gpt-4o-mini", Takes.TEXT),
+        Model("whisper-1", Takes.TRANSCRIBES, date(2027, 2, 26)),
+        Model("gpt-4o-transcribe", Takes.TRANSCRIBES, date(2027, 2, 26)),
+        Model("gpt-4o-mini-transcribe", Takes.TRANSCRIBES),
+        Model("gpt-4o-mini-tts", Takes.SPEAKS),
+        Model("tts-1", Takes.SPEAKS),
+        Model("gemini-1.5-flash", Takes.SOUND | Takes.TEXT),
+        Model("gemini-1.5-pro", Takes.SOUND | Takes.TEXT),
+        Model("gemini-2.5-flash", Takes.SOUND | Takes.TEXT),
+        Model("gemini-2.5-pro", Takes.SOUND | Takes.TEXT),
+        Model("mistralai/Voxtral-Mini-3B-2507", Takes.SOUND | Takes.TEXT | Takes.TRANSCRIBES, system_prompt=False),
+        Model("llama3.1:8b", Takes.TEXT),
+        Model("meta-llama/Llama-3.1-8B-Instruct", Takes.TEXT),
+        Model("mistral", Takes.TEXT),
+        Model("Systran/faster-whisper-large-v3", Takes.TRANSCRIBES),
+        Model("openai/whisper-large-v3", Takes.TRANSCRIBES),
+        Model("chirp_2", Takes.TRANSCRIBES),
+        Model("scribe_v2", Takes.TRANSCRIBES),
+        Model("eleven_flash_v2_5", Takes.SPEAKS),
+        Model("eleven_multilingual_v2", Takes.SPEAKS),
+    )
+}
+"""The models of the vendors, and of those who serve their own, with the ends that were announced by November 2026."""
+
+EVERYTHING = Takes.TEXT | Takes.SOUND | Takes.TRANSCRIBES | Takes.SPEAKS
+
+
+@dataclass(slots=True)
+class Accounts:
+    """One key, and the models that it opens."""
+
+    key: str = field(default=KEY, repr=False)
+    also: dict[str, Model] = field(default_factory=dict)
+    """Models served beside the usual ones, or in spite of their end."""
+
+    def serve(self, name: str) -> None:
+        """Serve a model that is retired or unknown, as if it were live."""
+        known = MODELS.get(name)
+        self.also[name] = Model(name, known.takes if known else EVERYTHING)
+
+    def all(self) -> dict[str, Model]:
+        """The live ones, by name."""
+        return {name: model for name, model in (MODELS | self.also).items() if not model.retired}
+
+    def model(self, name: str, takes: Takes, vendor: Vendor) -> Model:
+        """The model of that name. Raises Refusal: 404 unknown, 410 (Azure) or 404 retired, 400 for other work."""
+        model = (MODELS | self.also).get(name)
+        if model is None:
+            raise Refusal(404, _unknown(name, vendor), "model_not_found")
+        if model.retired:
+            status = 410 if vendor is Vendor.AZURE else 404
+            raise Refusal(status, f"The model `{name}` has been deprecated, learn more here: /deprecations")
+        if not model.takes & takes:
+            raise Refusal(400, f"The model `{name}` does not support this operation.", "model_not_supported", "model")
+        return model
+
+    def check(self, headers: Headers, query: QueryParams, vendor: Vendor) -> None:
+        """Is the right key where this vendor looks for it? Raises Refusal: 401, or 403 for the forbidden one."""
+        given = _given(headers, query, vendor)
+        if vendor is Vendor.WHISPER_CPP or (given and hmac.compare_digest(given, self.key)):
+            return
+        if given == FORBIDDEN:
+            raise Refusal(403, "This key may not use this resource.", "forbidden")
+        # Google answers 400 to a key it does not know, and 403 to none at all.
+        if vendor is Vendor.GEMINI and not headers.get("authorization"):
+            status, message = (400, "API key not valid. Please pass a valid API key.") if given else (403, _NO_KEY)
+            raise Refusal(status, message)
+        raise Refusal(401, "Incorrect API key provided." if given else "You didn't provide an API key.")
+
+
+_NO_KEY = "Method doesn't allow unregistered callers (callers without established identity)."
+
+_HEADERS = {
+    Vendor.OPENAI: (),
+    Vendor.AZURE: ("api-key",),
+    Vendor.GEMINI: ("x-goog-api-key",),
+    Vendor.GOOGLE_SPEECH: ("x-goog-api-key",),
+    Vendor.AZURE_SPEECH: ("ocp-apim-subscription-key",),
+    Vendor.ELEVENLABS: ("xi-api-key",),
+    Vendor.WHISPER_CPP: (),
+}
+"""The header that carries the key, where it is not `authorization`."""
+
+
+def _given(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
+    own = next((headers[name] for name in _HEADERS[vendor] if name in headers), None)
+    if own is None and vendor is Vendor.GEMINI:
+        own = query.get("key")
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    bearer = token if scheme.lower() == "bearer" and vendor is not Vendor.ELEVENLABS else None
+    return own or bearer
+
+
+def _unknown(name: str, vendor: Vendor) -> str:
+    if vendor is Vendor.AZURE:
+        return "The API deployment for this resource does not exist."
+    if vendor is Vendor.GEMINI:
+        return f"models/{name} is not found for API version v1beta, or is not supported for generateContent."
+    return f"The model `{name}` does not exist or you do not have access to it."

@@ -1,0 +1,192 @@
+"""The stand-in as one ASGI application, and as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from edge.config import Settings
+from edge.errors import Unavailable
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import forms_in
+from lab.standin import gemini, models, openai_audio, openai_chat, speech_services
+from lab.standin.accounts import Accounts
+from lab.standin.behaviour import Behaviour, Orders, Refusal, told, vendor_of
+from lab.standin.model import Mind
+from lab.standin.server import House, json_in
+from lab.standin.wires import Endpoint, Wire, Wires
+
+
+def application(house: House) -> ASGIApp:
+    """Every endpoint of every vendor, and the control of the stand-in itself under `/standin/`."""
+    openai = {
+        "chat/completions": openai_chat.chat,
+        "audio/transcriptions": openai_audio.transcriptions,
+        "audio/speech": openai_audio.speech,
+    }
+    places = ("/v1", "/openai/v1", "/openai/deployments/{deployment:path}")
+    routes = [_post(f"{place}/{path}", endpoint) for place in places for path, endpoint in openai.items()]
+    control = [
+        Route("/standin/behave", _behave, methods=["POST"]),
+        Route("/standin/serve", _serve, methods=["POST"]),
+        Route("/standin/reset", _forget, methods=["POST"]),
+        Route("/standin/requests", _requests),
+    ]
+    faults: dict[Any, Any] = {Refusal: _refused, HTTPException: _lost}
+    inner = Starlette(routes=[*routes, *_others(), *control], exception_handlers=faults)
+    inner.state.house = house
+    return Wires(inner, house)
+
+
+def _others() -> list[Route]:
+    google = "/projects/{project}/locations/{location}"
+    return [
+        *(_get(f"{place}/models", models.openai_models) for place in ("/v1", "/openai/v1", "/openai")),
+        *(_get(f"{place}/models/{{model:path}}", models.openai_model) for place in ("/v1", "/openai/v1", "/openai")),
+        _get("/v1beta/models", models.gemini_models),
+        _get("/v1beta/models/{model}", models.gemini_model),
+        *(_post(f"/{version}/models/{{model}}:{{method}}", gemini.generate) for version in ("v1beta", "v1")),
+        _post(f"/v1{google}/publishers/google/models/{{model}}:{{method}}", gemini.generate),
+        _post("/inference", openai_audio.inference),
+        _post(f"/v2{google}/recognizers/{{recognizer}}:recognize", speech_services.google),
+        _post("/speech/recognition/conversation/cognitiveservices/v1", speech_services.azure_recognise),
+        _post("/cognitiveservices/v1", speech_services.azure_speak),
+        _post("/v1/speech-to-text", speech_services.elevenlabs_transcribe),
+        _post("/v1/text-to-speech/{voice}", speech_services.elevenlabs_speak),
+        _post("/v1/text-to-speech/{voice}/stream", speech_services.elevenlabs_speak),
+    ]
+
+
+def _post(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, _with_key(endpoint), methods=["POST"])
+
+
+def _get(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, _with_key(endpoint))
+
+
+def _with_key(endpoint: Endpoint) -> Endpoint:
+    async def checked(request: Request) -> Response:
+        house: House = request.app.state.house
+        house.accounts.check(request.headers, request.query_params, vendor_of(request.url.path))
+        return await endpoint(request)
+
+    return checked
+
+
+async def _refused(request: Request, refusal: Refusal) -> Response:
+    return told(refusal, vendor_of(request.url.path))
+
+
+async def _lost(request: Request, fault: HTTPException) -> Response:
+    return told(
+        Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), vendor_of(request.url.path)
+    )
+
+
+async def _behave(request: Request) -> Response:
+    try:
+        request.app.state.house.orders.tell(Behaviour.model_validate(await json_in(request)))
+    except ValidationError as fault:
+        return JSONResponse({"faults": fault.errors(include_url=False, include_context=False)}, 422)
+    return Response(status_code=204)
+
+
+async def _serve(request: Request) -> Response:
+    for name in (await json_in(request))["models"]:
+        request.app.state.house.accounts.serve(name)
+    return Response(status_code=204)
+
+
+async def _forget(request: Request) -> Response:
+    house: House = request.app.state.house
+    house.orders.forget()
+    house.asked.clear()
+    house.accounts.also.clear()
+    return Response(status_code=204)
+
+
+async def _requests(request: Request) -> Response:
+    return JSONResponse([asked.as_json() for asked in request.app.state.house.asked])
+
+
+BACKLOG = 128
+"""Connections that may wait to be taken; more than any test opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the command line says."""
+
+    host: str
+    port: int
+    key: str = field(repr=False)
+    behaviours: tuple[Behaviour, ...]
+    serve: tuple[str, ...]
+
+
+def serve_forever(settings: Settings, told: Told) -> None:
+    """Listen until Ctrl-C or SIGTERM. Raises Unavailable where the port is taken."""
+    listener = _listening(told.host, told.port)
+    accounts = Accounts(told.key)
+    for name in told.serve:
+        accounts.serve(name)
+    mind = Mind(forms_in(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
+    house = House(mind, accounts, Orders(told.behaviours))
+    # httptools, where it is installed, would not use our connection; uvicorn's own log would repeat what is printed.
+    config = uvicorn.Config(application(house), http=Wire, ws="none", lifespan="off", log_config=None, access_log=False)
+    sys.stdout.write(_greeting(f"http://{told.host}:{listener.getsockname()[1]}", told.key))
+    sys.stdout.flush()
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as fault:
+        listener.close()
+        raise Unavailable(f"--port {port}: cannot listen on {host} ({fault.strerror}); choose another port") from None
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _greeting(url: str, key: str) -> str:
+    """What to write into a settings file, and the address in a comment: the whole of it is such a file."""
+    return f"""\
+# Put this into your settings file:
+
+[understand]
+mode = "panel"
+first = "standin"
+
+[understand.clients.standin]
+kind = "openai"
+url = {json.dumps(url + "/v1")}
+key = {json.dumps(key)}
+
+[understand.interpreters.standin]
+kind = "chat-audio"
+client = "standin"
+model = "gpt-audio-mini"
+# What the vendor takes for it, USD per million tokens; here nothing is paid, but `dockvoice costs` has what to count.
+text_in_usd = 0.60
+audio_in_usd = 10
+out_usd = 2.40
+
+# Standing in at {url} until Ctrl-C.
+"""

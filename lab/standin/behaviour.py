@@ -1,0 +1,257 @@
+"""Misbehaviour on order: delays, refusals in each vendor's shape, cut-off answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from random import Random
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from starlette.responses import JSONResponse, Response
+
+PUBLISHED_P50_MS = 350.0
+PUBLISHED_P95_MS = 1200.0
+"""The published times of the audio models' answers, median and 95th percentile."""
+
+_Z95 = 1.6448536269514722
+"""The 95th percentile of the standard normal distribution."""
+
+
+class Cut(StrEnum):
+    """Where a connection breaks."""
+
+    BEFORE_HEADERS = "before_headers"
+    AFTER_HEADERS = "after_headers"
+    HALF_BODY = "half_body"
+
+
+class Lie(StrEnum):
+    """What a model can do other than answer as it was asked to."""
+
+    FABRICATE = "fabricate"
+    """Plausible identifiers in the place of those that were said, or of silence."""
+    PROSE = "prose"
+    LEAKED_PROMPT = "leaked_prompt"
+    WRONG_TYPES = "wrong_types"
+    UNKNOWN_TOOL = "unknown_tool"
+    TWO_CALLS = "two_calls"
+    EXTRA_FIELDS = "extra_fields"
+    NOT_JSON = "not_json"
+    EMPTY = "empty"
+
+
+class Behaviour(BaseModel):
+    """One order: for which requests, how many of them, and what happens to those."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str = Field("*", description="a glob on the path of the URL")
+    times: Annotated[int, Field(ge=1)] | None = Field(None, description="so many requests; unset: all")
+    share: float = Field(100, ge=0, le=100, description="percent of them to which it happens")
+    seed: int = Field(2026, description="of all chance in it: the same orders and requests go the same way")
+    delay_ms: float = Field(0, ge=0, description="no answer begins sooner after the request")
+    latency: Literal["published"] | None = Field(None, description="wait as the published figures spread")
+    status: Annotated[int, Field(ge=200, le=599)] | None = Field(None, description="from 400 on: the vendor's error")
+    headers: Mapping[str, str] = Field(default_factory=dict, description="go along with the answer")
+    body: str | None = Field(None, description="answer exactly this")
+    content_type: str = Field("application/json", description="of that body")
+    cut: Cut | None = None
+    answer: Lie | None = None
+
+    _random: Random = PrivateAttr()
+    _left: int | None = PrivateAttr()
+
+    def model_post_init(self, _: object) -> None:
+        """Begin to count."""
+        self._random = Random(self.seed)  # noqa: S311 - a reproducible chance, not a secret
+        self._left = self.times
+
+    def concerns(self, path: str) -> bool:
+        """Is it meant for a request to this path, and not used up?"""
+        return self._left != 0 and fnmatchcase(path, self.path)
+
+    def taken(self) -> bool:
+        """Count one request; does it happen to this one?"""
+        if self._left is not None:
+            self._left -= 1
+        return self._random.random() * 100 < self.share
+
+    def wait_s(self) -> float:
+        """How long the next answer takes, in seconds."""
+        return (published_ms(self._random) if self.latency else self.delay_ms) / 1000
+
+    def chance(self) -> Random:
+        """The source of all that is made up on this order."""
+        return self._random
+
+
+def published_ms(random: Random) -> float:
+    """A time of answer in milliseconds, log-normal through the published median and 95th percentile."""
+    sigma = math.log(PUBLISHED_P95_MS / PUBLISHED_P50_MS) / _Z95
+    return random.lognormvariate(math.log(PUBLISHED_P50_MS), sigma)
+
+
+class Orders:
+    """All that was told, in order: standing orders first given at the start, and those of a test."""
+
+    def __init__(self, standing: tuple[Behaviour, ...] = ()) -> None:
+        self._standing = standing
+        self._told: list[Behaviour] = []
+
+    def tell(self, behaviour: Behaviour) -> None:
+        """One more, which counts after those told before it."""
+        self._told.append(behaviour)
+
+    def forget(self) -> None:
+        """Only the standing ones are left."""
+        self._told.clear()
+
+    def upon(self, path: str) -> list[Behaviour]:
+        """What happens to this request: the first told order that is for it, else every standing one."""
+        told = next((behaviour for behaviour in self._told if behaviour.concerns(path)), None)
+        concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.concerns(path)]
+        return [behaviour for behaviour in concerned if behaviour.taken()]
+
+
+class Vendor(StrEnum):
+    """Whose shapes a path speaks."""
+
+    OPENAI = "openai"
+    AZURE = "azure"
+    GEMINI = "gemini"
+    GOOGLE_SPEECH = "google-speech"
+    AZURE_SPEECH = "azure-speech"
+    ELEVENLABS = "elevenlabs"
+    WHISPER_CPP = "whisper.cpp"
+
+
+_BEGINNINGS = {
+    "/openai/": Vendor.AZURE,
+    "/v1beta/": Vendor.GEMINI,
+    "/v1/projects/": Vendor.GEMINI,
+    "/v2/": Vendor.GOOGLE_SPEECH,
+    "/speech/": Vendor.AZURE_SPEECH,
+    "/cognitiveservices/": Vendor.AZURE_SPEECH,
+    "/v1/speech-to-text": Vendor.ELEVENLABS,
+    "/v1/text-to-speech": Vendor.ELEVENLABS,
+    "/inference": Vendor.WHISPER_CPP,
+}
+
+
+def vendor_of(path: str) -> Vendor:
+    """Whose path it is; OpenAI's where it looks like no other's."""
+    if path.endswith((":generateContent", ":streamGenerateContent")):  # Gemini's without `beta` begin as OpenAI's do
+        return Vendor.GEMINI
+    return next((vendor for beginning, vendor in _BEGINNINGS.items() if path.startswith(beginning)), Vendor.OPENAI)
+
+
+class Refusal(Exception):
+    """A request that the vendor would refuse, with the words it would use."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        param: str | None = None,
+        kind: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.param = param
+        self.kind = kind
+        """The error's type, where it is not the usual one of its status."""
+        self.headers = headers or {}
+
+
+MESSAGES = {
+    400: "The request is not valid.",
+    401: "Incorrect API key provided.",
+    403: "This key may not use this resource.",
+    404: "The resource does not exist.",
+    408: "The request took too long.",
+    410: "The model has been retired and can no longer be used.",
+    413: "The request is too large.",
+    429: "Rate limit reached. Please try again later.",
+    500: "The server had an error while processing your request.",
+    502: "Bad gateway.",
+    503: "The engine is currently overloaded, please try again later.",
+    504: "The server did not answer in time.",
+}
+"""What is said to a status that was asked for and has no words of its own."""
+
+
+def told(refusal: Refusal, vendor: Vendor) -> Response:
+    """The refusal as this vendor words it."""
+    return JSONResponse(_SHAPES[vendor](refusal), refusal.status, headers=refusal.headers)
+
+
+_OPENAI_TYPES = {
+    401: "invalid_request_error",
+    403: "invalid_request_error",
+    429: "requests",
+    500: "server_error",
+    502: "server_error",
+    503: "service_unavailable_error",
+}
+_OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+_AZURE_CODES = {404: "DeploymentNotFound", 410: "ModelDeprecated"}
+_STATUS_WORDS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+"""google.rpc.Code by HTTP status: https://cloud.google.com/apis/design/errors."""
+
+
+def _openai(refusal: Refusal) -> Mapping[str, Any]:
+    kind = refusal.kind or _OPENAI_TYPES.get(refusal.status, "invalid_request_error")
+    code = refusal.code or _OPENAI_CODES.get(refusal.status)
+    return {"error": {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}}
+
+
+def _azure(refusal: Refusal) -> Mapping[str, Any]:
+    # Azure's gateway speaks before OpenAI's code does, and gives the status as its code.
+    if refusal.status in {401, 404, 410, 429}:
+        code = _AZURE_CODES.get(refusal.status, str(refusal.status))
+        return {"error": {"code": code, "message": refusal.message}}
+    return _openai(refusal)
+
+
+def _google(refusal: Refusal) -> Mapping[str, Any]:
+    status = _STATUS_WORDS.get(refusal.status, "UNKNOWN")
+    return {"error": {"code": refusal.status, "message": refusal.message, "status": status}}
+
+
+def _azure_speech(refusal: Refusal) -> Mapping[str, Any]:
+    return {"error": {"code": refusal.code or str(refusal.status), "message": refusal.message}}
+
+
+def _elevenlabs(refusal: Refusal) -> Mapping[str, Any]:
+    return {"detail": {"status": refusal.code or f"error_{refusal.status}", "message": refusal.message}}
+
+
+def _whisper_cpp(refusal: Refusal) -> Mapping[str, Any]:
+    return {"error": refusal.message}
+
+
+_SHAPES: Mapping[Vendor, Callable[[Refusal], Mapping[str, Any]]] = {
+    Vendor.OPENAI: _openai,
+    Vendor.AZURE: _azure,
+    Vendor.GEMINI: _google,
+    Vendor.GOOGLE_SPEECH: _google,
+    Vendor.AZURE_SPEECH: _azure_speech,
+    Vendor.ELEVENLABS: _elevenlabs,
+    Vendor.WHISPER_CPP: _whisper_cpp,
+}

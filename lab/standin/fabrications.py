@@ -1,0 +1,121 @@
+"""Fabricated answers: what no model should give, and all of them have given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import FormField
+from edge.records import FieldReading, FieldValue
+from lab.standin.behaviour import Lie
+from lab.standin.model import Answer, Call, Mind, Tool, shaped, value_in
+
+PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
+TRIES = 20
+"""So often a value is sampled until it is another than what was said."""
+LONGEST = 6
+"""Characters of one part of a made-up identifier, at most: what a label on a pallet would carry."""
+
+
+def lied(how: Lie, honest: Answer, mind: Mind, tools: Sequence[Tool], prompt: str, random: Random) -> Answer:
+    """What is answered in the place of the honest answer."""
+    match how:
+        case Lie.FABRICATE:
+            return fabricated(honest, mind, tools, random)
+        case Lie.TWO_CALLS:
+            return replace(honest, calls=(*honest.calls, *fabricated(honest, mind, tools, random).calls))
+        case Lie.PROSE | Lie.LEAKED_PROMPT | Lie.EMPTY:
+            return Answer(text={Lie.PROSE: PROSE, Lie.LEAKED_PROMPT: prompt or PROSE}.get(how))
+        case Lie.NOT_JSON:
+            return replace(honest, broken=json.dumps(_arguments(honest))[:-2] + ", and so on")
+        case Lie.UNKNOWN_TOOL | Lie.WRONG_TYPES | Lie.EXTRA_FIELDS:
+            return replace(honest, calls=(_misshapen(how, honest),))
+
+
+def fabricated(honest: Answer, mind: Mind, tools: Sequence[Tool], random: Random) -> Answer:
+    """The record with identifiers that were not said, the words heard made up to agree with them.
+
+    Where nothing was said at all, a whole record: what models make of silence and noise.
+    """
+    tool = next((tool for tool in tools if mind.form(tool)), None)
+    form = mind.form(tool) if tool else None
+    if tool is None or form is None:
+        return honest
+    said = _said(honest)
+    fields = {field.name: _field(field, said.get(field.name), mind.catalogue, random) for field in form.fields}
+    chosen = next((tool for tool in tools if honest.form and tool.name == honest.calls[0].name), tool)
+    return Answer((Call(chosen.name, shaped(chosen.schema, fields, "", [])),), form=form)
+
+
+def _field(field: FormField, said: FieldReading | None, catalogue: Catalogue, random: Random) -> FieldReading:
+    named = field.identifier or field.catalogue is not None
+    if said and said.value is not None and not named:
+        return said
+    value = _other(field, said.value if said else None, catalogue, random)
+    return FieldReading(value, (field.labels[0], *str(value)), 1.0)
+
+
+def _other(field: FormField, said: FieldValue | None, catalogue: Catalogue, random: Random) -> FieldValue:
+    """A plausible value that was not said: as long as what was, from the catalogue where there is one."""
+    if field.kind == "integer":
+        return random.randint(max(field.least or 1, 1), 40)
+    known = catalogue.values(field.catalogue) if field.catalogue else field.choices
+    if others := [value for value in known if value != said]:
+        return random.choice(others)
+    sampled = [_alike(field, said, random) for _ in range(TRIES)]
+    return next((value for value in sampled if value != said and field.allows(value)), sampled[0])
+
+
+def _alike(field: FormField, said: FieldValue | None, random: Random) -> str:
+    """One symbol misheard, which is what models do most, or a whole new value of the field's shape."""
+    if isinstance(said, str) and said:
+        at = random.randrange(len(said))
+        pool = "0123456789" if said[at].isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        return said[:at] + random.choice(pool) + said[at + 1 :]
+    if field.shape:
+        return field.shape.sample(random, LONGEST)
+    return "".join(random.choice("0123456789") for _ in range(4))
+
+
+def _said(answer: Answer) -> Mapping[str, FieldReading]:
+    """The fields of an honest record, read back out of its arguments."""
+    if answer.form is None:
+        return {}
+    given = {field.name: _arguments(answer).get(field.name) for field in answer.form.fields}
+    return {name: FieldReading(value_in(argument), _heard(argument), 1.0) for name, argument in given.items()}
+
+
+def _heard(argument: Any) -> tuple[str, ...]:
+    return tuple(str(argument.get("heard") or "").split()) if isinstance(argument, Mapping) else ()
+
+
+def _arguments(answer: Answer) -> Mapping[str, Any]:
+    return answer.calls[0].arguments if answer.calls else {}
+
+
+def _misshapen(how: Lie, honest: Answer) -> Call:
+    name, arguments = honest.calls[0].name if honest.calls else "", _arguments(honest)
+    if how is Lie.UNKNOWN_TOOL:
+        return Call("update_inventory", arguments)
+    if how is Lie.EXTRA_FIELDS:
+        return Call(name, {**arguments, "confidence": "high", "supervisor_override": True})
+    return Call(name, _mistyped(arguments))
+
+
+def _mistyped(value: Any) -> Any:
+    """Numbers for identifiers, which lose their zeros, and words for numbers."""
+    match value:
+        case dict():
+            return {name: inner if name == "heard" else _mistyped(inner) for name, inner in value.items()}
+        case str() if value.isdigit():
+            return int(value)
+        case bool() | None:
+            return value
+        case int():
+            return f"{value} units"
+        case _:
+            return [value]

@@ -1,0 +1,127 @@
+"""Gemini's `generateContent`, by the Gemini API and by Vertex AI, whole or as a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from lab.standin.accounts import Takes
+from lab.standin.behaviour import Refusal
+from lab.standin.hearing import Sound
+from lab.standin.model import Answer, Tool
+from lab.standin.server import House, from_base64, identity, json_in, sound_in, text_tokens
+
+SOUND_TOKENS_PER_S = 32
+"""What Gemini counts for sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request, understood."""
+
+    sounds: tuple[Sound, ...]
+    text: str
+    prompt: str
+    tools: tuple[Tool, ...]
+    must_call: bool
+
+
+async def generate(request: Request) -> Response:
+    """`POST …/models/{model}:generateContent` and `:streamGenerateContent`."""
+    house: House = request.app.state.house
+    model = house.model(request.path_params["model"], Takes.SOUND, request.url.path)
+    body = await json_in(request)
+    asking = _asking(body)
+    said = " ".join([await house.ear.hear(sound) for sound in asking.sounds]) if asking.sounds else asking.text
+    answer = house.answer(said, asking.tools, request, asking.prompt, must_call=asking.must_call)
+    whole = {
+        "candidates": [_candidate(answer)],
+        "usageMetadata": _usage(asking, answer, body),
+        "modelVersion": model.name,
+        "responseId": identity(""),
+    }
+    if request.path_params["method"] == "generateContent":
+        return JSONResponse(whole)
+    pieces = list(_pieces(whole))
+    if request.query_params.get("alt") == "sse":
+        return StreamingResponse(_events(pieces), media_type="text/event-stream")
+    return JSONResponse(pieces)
+
+
+def _asking(body: Mapping[str, Any]) -> Asking:
+    contents = body.get("contents")
+    if not contents:
+        raise Refusal(400, "* GenerateContentRequest.contents: contents is not specified")
+    system = _either(body, "systemInstruction") or {}
+    parts = [part for content in contents for part in content.get("parts", ())]
+    sounds = tuple(_sound(blob) for part in parts if (blob := _either(part, "inlineData")))
+    texts = [part["text"] for part in parts if "text" in part]
+    prompt = [part.get("text", "") for part in system.get("parts", ())] + texts
+    tools = tuple(
+        Tool(function["name"], _either(function, "parametersJsonSchema") or function.get("parameters") or {})
+        for tool in body.get("tools") or ()
+        for function in _either(tool, "functionDeclarations") or ()
+    )
+    calling = _either(_either(body, "toolConfig") or {}, "functionCallingConfig") or {}
+    mode, allowed = calling.get("mode", "AUTO"), _either(calling, "allowedFunctionNames")
+    if allowed and mode == "AUTO":
+        raise Refusal(400, "Function calling config is set without function_calling_config.mode ANY.")
+    if unknown := set(allowed or ()) - {tool.name for tool in tools}:
+        raise Refusal(400, f"allowed_function_names should be a subset of the declarations; unknown: {sorted(unknown)}")
+    offered = tuple(tool for tool in tools if not allowed or tool.name in allowed)
+    return Asking(
+        sounds, texts[-1] if texts else "", "\n".join(prompt), () if mode == "NONE" else offered, mode == "ANY"
+    )
+
+
+def _either(told: Mapping[str, Any], name: str) -> Any:
+    """A field in camel case or with underscores: protobuf's JSON takes both."""
+    underscored = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    return told.get(name, told.get(underscored))
+
+
+def _sound(blob: Mapping[str, Any]) -> Sound:
+    media = _either(blob, "mimeType")
+    if not str(media).startswith("audio/"):
+        raise Refusal(400, f"Unsupported MIME type: {media}")
+    return sound_in(from_base64(blob.get("data"), "inline_data.data"))
+
+
+def _candidate(answer: Answer) -> dict[str, Any]:
+    if answer.broken is not None:
+        return {"finishReason": "MALFORMED_FUNCTION_CALL", "index": 0}
+    calls = [{"functionCall": {"name": call.name, "args": call.arguments}} for call in answer.calls]
+    texts = [{"text": answer.text}] if answer.text is not None else []
+    content = {"content": {"parts": [*texts, *calls], "role": "model"}} if calls or texts else {}
+    return {**content, "finishReason": "STOP", "index": 0}
+
+
+def _usage(asking: Asking, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
+    heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
+    read = text_tokens(asking.prompt) + text_tokens(json.dumps(body.get("tools") or ""))
+    wrote = text_tokens(answer.text or "") + sum(text_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls)
+    details = [{"modality": "TEXT", "tokenCount": read}, {"modality": "AUDIO", "tokenCount": heard}]
+    return {
+        "promptTokenCount": heard + read,
+        "candidatesTokenCount": wrote,
+        "totalTokenCount": heard + read + wrote,
+        "promptTokensDetails": [detail for detail in details if detail["tokenCount"]],
+    }
+
+
+def _pieces(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts one by one, then the end: Gemini never cuts a call in two."""
+    candidate = whole["candidates"][0]
+    for part in candidate.get("content", {}).get("parts", ()):
+        yield {**whole, "candidates": [{"content": {"parts": [part], "role": "model"}, "index": 0}]}
+    yield {**whole, "candidates": [{"finishReason": candidate["finishReason"], "index": 0}]}
+
+
+async def _events(pieces: list[dict[str, Any]]) -> AsyncIterator[str]:
+    for piece in pieces:
+        yield f"data: {json.dumps(piece)}\r\n\r\n"

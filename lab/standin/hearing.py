@@ -1,0 +1,195 @@
+"""The stand-in's recogniser (Moonshine tiny-en): writes free text, set right by the form's names, with word times."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import threading
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from starlette.concurrency import run_in_threadpool
+
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import vocabulary
+from edge.forms.spoken.numbers import WORDS as NUMBERS
+from edge.understand.local.moonshine import Samples, between_silences
+
+RATE = 16_000
+"""Samples per second that the recogniser takes."""
+
+SHORTEST_S = 0.1
+"""OpenAI's least length of a recording; less is refused as `audio_too_short`."""
+
+
+class NotSound(ValueError):
+    """What was sent is no recording in the format it claims to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A recording as it was sent, decoded to 16 kHz and one channel."""
+
+    samples: Samples
+    container: str
+    """What the bytes are, in soundfile's words: WAV, MP3, FLAC, OGG."""
+
+    @classmethod
+    def decoded(cls, content: bytes) -> Sound:
+        """The sound in any container that libsndfile knows. Raises NotSound."""
+        try:
+            with soundfile.SoundFile(io.BytesIO(content)) as file:
+                samples, rate, container = file.read(dtype="float32", always_2d=True), file.samplerate, file.format
+        except (soundfile.LibsndfileError, RuntimeError) as fault:
+            raise NotSound(str(fault)) from None
+        mono = samples.mean(axis=1, dtype=np.float32)
+        return cls(mono if rate == RATE else soxr.resample(mono, rate, RATE), container)
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.samples) / RATE
+
+    @property
+    def sha256(self) -> str:
+        """Of the decoded samples: the same sound in another container that loses nothing is the same sound."""
+        return hashlib.sha256(self.samples.tobytes()).hexdigest()
+
+
+class Ear:
+    """One recogniser for the process. What it heard once in a sound it does not work out again."""
+
+    def __init__(self) -> None:
+        """Load the weights, which takes half a second. Raises Misconfigured where the package cannot be loaded."""
+        self._transcriber = _transcriber()
+        self._one_at_a_time = threading.Lock()  # the library's object is not made for two threads at a time
+        self._heard: dict[str, str] = {}
+
+    async def hear(self, sound: Sound) -> str:
+        """The words in the sound, with the recogniser's own punctuation; empty where it hears none."""
+        known = self._heard.get(sound.sha256)
+        return known if known is not None else await run_in_threadpool(self._listen, sound)
+
+    def _listen(self, sound: Sound) -> str:
+        with self._one_at_a_time:
+            if sound.sha256 not in self._heard:
+                told = self._transcriber.transcribe_without_streaming(between_silences(sound.samples).tolist(), RATE)
+                self._heard[sound.sha256] = " ".join(line.text.strip() for line in told.lines)
+        return self._heard[sound.sha256]
+
+
+def _transcriber() -> Any:
+    try:
+        from moonshine_voice import ModelArch, get_model_path  # noqa: PLC0415 - half a second, and an optional extra
+        from moonshine_voice.transcriber import Transcriber  # noqa: PLC0415 - likewise
+    except OSError as fault:  # its package opens the sound library, though nothing here needs a sound card
+        raise Misconfigured(
+            f"the stand-in's recogniser needs the PortAudio library ({fault}); on Debian: apt-get install libportaudio2"
+        ) from None
+    # Otherwise each answer carries the sound along, as a list of Python floats.
+    return Transcriber(get_model_path("tiny-en"), ModelArch.TINY, options={"return_audio_data": "false"})
+
+
+ALIKE = 0.8
+"""From this similarity (difflib's ratio) a word is taken for one that is said of a value: "foxtrom", "charley"."""
+ALIKE_LABELS = 0.65
+"""The same for labels and units, which every sentence has: "palette", "doc", "pallid"."""
+ALIKE_BEFORE_NUMBERS = 0.45
+"""And for labels where a number follows, and so a label is to be expected: "howlet seven"."""
+SHORTEST = 3
+"""Letters; anything shorter is like everything."""
+
+_LETTERS = {
+    "b": "bee", "c": "cee sea", "d": "dee", "g": "gee", "h": "age aitch", "j": "jay", "k": "kay",
+    "p": "pea pee", "q": "cue queue", "t": "tea tee", "v": "vee", "z": "zee zed",
+}  # fmt: skip
+LETTERS = {spelling: letter for letter, spellings in _LETTERS.items() for spelling in spellings.split()}
+"""Words that are letters wherever somebody spells."""
+
+HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)
+"""Spellings of what the forms know as "uh"."""
+
+_WORD = re.compile(rf"[A-Za-z']{{{SHORTEST},}}(?=[\W_]*(\w*))")
+"""A word and the beginning of the next one."""
+
+
+class Corrector:
+    """Corrects for one form and its catalogue."""
+
+    def __init__(self, form: Form, catalogue: Catalogue) -> None:
+        self._known = vocabulary(form, catalogue)
+        self._names = sorted(word for word in self._known if len(word) >= SHORTEST)
+        self._labels = sorted({label.split()[0] for field in form.fields for label in field.labels})
+        units = {unit for field in form.fields for pair in field.units.items() for unit in pair}
+        self._titles = sorted({word for unit in units for word in unit.split()} | set(self._labels))
+
+    def corrected(self, said: str) -> str:
+        """The transcript with words that are nearly the form's taken for them."""
+        return _WORD.sub(self._nearest, HESITATION.sub("uh", said))
+
+    def _nearest(self, found: re.Match[str]) -> str:
+        word, following = found[0].lower(), found[1].lower()
+        if word in self._known:
+            return found[0]
+        if word in LETTERS:
+            return LETTERS[word]
+        near = get_close_matches(word, self._names, 1, ALIKE) or get_close_matches(word, self._titles, 1, ALIKE_LABELS)
+        if not near and (following.isdigit() or following in NUMBERS):
+            near = get_close_matches(word, self._labels, 1, ALIKE_BEFORE_NUMBERS)
+        return near[0] if near else found[0]
+
+
+LOUD = 0.05
+"""The part of the peak from which a sample belongs to speech: enough to leave out the room before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A word and when it was said, in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+def timed(text: str, sound: Sound) -> list[Timed]:
+    """The words of a transcript with about their times."""
+    words = text.split()
+    loud = np.flatnonzero(np.abs(sound.samples) > LOUD * np.abs(sound.samples).max())
+    if not words or not len(loud):
+        return []
+    first, last = loud[0] / RATE, loud[-1] / RATE
+    ends = np.cumsum([len(word) + 1 for word in words])
+    marks = [first, *(first + (last - first) * ends / ends[-1])]
+    return [Timed(*told) for told in zip(words, _seconds(marks[:-1]), _seconds(marks[1:]), strict=True)]
+
+
+def _seconds(marks: list[float]) -> list[float]:
+    return [round(float(mark), 2) for mark in marks]
+
+
+SPEECH_RATE = 24_000
+"""OpenAI's speech, in every format."""
+
+Pcm = np.ndarray[Any, np.dtype[np.int16]]
+
+CONTAINERS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III")}
+"""In soundfile's words."""
+
+
+def encoded(samples: Pcm, container: str, rate: int = RATE) -> bytes:
+    """Speech of 16 kHz in a container of `CONTAINERS`, or without one (`pcm`), at another rate."""
+    turned = samples if rate == RATE else soxr.resample(samples, RATE, rate)
+    if container not in CONTAINERS:
+        return bytes(turned.tobytes())
+    file = io.BytesIO()
+    kind, subtype = CONTAINERS[container]
+    soundfile.write(file, turned, rate, format=kind, subtype=subtype)
+    return file.getvalue()

@@ -1,0 +1,182 @@
+"""The stand-in's language model: an honest answer to a transcript and the tools it may answer with.
+
+A field that was not heard is null, silence is `not_understood`, and the arguments have the shape that the tool's own
+schema asks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import read_transcript
+from edge.records import FieldReading, FieldValue
+from lab.standin.hearing import Corrector
+from lab.standin.tool_form import derived, value_of
+
+CANCEL = re.compile(r"\b(scratch|cancel|delete|undo|forget|remove)\b.*\b(that|it|this|last|entry)\b|^(undo|cancel)\b")
+YES = re.compile(r"^(yes|yeah|yep|correct|right|affirmative|that's right|that is correct|confirm(ed)?)\b")
+NO = re.compile(r"^(no|nope|wrong|negative|incorrect)(,? \w+)?$")
+CORRECTION = re.compile(r"^(no|sorry|correction|i mean|make (it|that)|change|actually)\b")
+ASKS = {
+    "say_again": r"say (it |that )?again|repeat",
+    "how_many_waiting": r"how many",
+    "last_entry": r"last entry|what was the last",
+    "help": r"^help|what can i say",
+    "pause": r"^(pause|stop listening)",
+    "resume": r"^(resume|continue|start listening)",
+    "louder": r"louder|speak up|volume up",
+    "softer": r"softer|quieter|volume down",
+    "faster": r"faster",
+    "slower": r"slower",
+    "sign_on": r"sign (me )?(on|in)|log (me )?(on|in)",
+    "sign_off": r"sign (me )?(off|out)|log (me )?(off|out)",
+}
+"""How each command of the device is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call."""
+
+    name: str
+    schema: Mapping[str, Any]
+    """Of its arguments, as JSON Schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function called."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says: calls, or words, or nothing."""
+
+    calls: tuple[Call, ...] = ()
+    text: str | None = None
+    form: Form | None = None
+    """What the call fills, where it records."""
+    broken: str | None = None
+    """Given in the place of the arguments: what a model writes that cannot write JSON."""
+
+    @property
+    def readback(self) -> str:
+        """The record in words; empty where nothing is recorded."""
+        if self.form is None:
+            return ""
+        told = {field.name: value_in(self.calls[0].arguments.get(field.name)) for field in self.form.fields}
+        return self.form.readback({name: value for name, value in told.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """A model that knows the forms by name and the catalogues, as a prompt with all of them would tell it."""
+
+    forms: Mapping[str, Form]
+    catalogue: Catalogue
+    _correctors: dict[Form, Corrector] = field(default_factory=dict, repr=False)
+    """Worked out once for each form."""
+
+    def answer(self, said: str, tools: Sequence[Tool], *, must_call: bool) -> Answer:
+        """The one call, or the words, that answer what was said."""
+        offered = {tool.name: tool for tool in tools}
+        plain = " ".join(re.findall(r"[\w']+", said.lower()))
+        if plain and (call := _spoken_act(plain, offered)):
+            return Answer((call,))
+        recording = [tool for tool in tools if self.form(tool)]
+        for tool in recording:
+            if plain and (fields := self.fields(said, tool)):
+                return self._recorded(tool, fields, plain, offered)
+        if refusing := offered.get("not_understood"):
+            reason = "not_dictation" if plain else "no_words"
+            return Answer((Call(refusing.name, shaped(refusing.schema, {}, plain, [reason])),))
+        if must_call and recording:
+            return Answer((Call(recording[0].name, shaped(recording[0].schema, {}, plain, [])),))
+        return Answer(text=f"I heard: {said}" if said else "I could not hear any words in the recording.")
+
+    def form(self, tool: Tool) -> Form | None:
+        """The form that a tool fills: the known one of its name, else the one its schema describes."""
+        if not tool.name.startswith(("record", "log", "add", "enter", "save")):
+            return None
+        name = tool.name.removeprefix("record_").replace("_", "-")
+        known = self.forms.get(name)
+        same = known and {field.name for field in known.fields} <= set(tool.schema.get("properties", {}))
+        return known if same else derived(tool.name, tool.schema)
+
+    def fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
+        """What was said of each field of the tool's form."""
+        form = self.form(tool)
+        if form is None:
+            return {}
+        if form not in self._correctors:
+            self._correctors[form] = Corrector(form, self.catalogue)
+        return read_transcript(self._correctors[form].corrected(said), form, self.catalogue)
+
+    def _recorded(
+        self, tool: Tool, fields: Mapping[str, FieldReading], plain: str, offered: Mapping[str, Tool]
+    ) -> Answer:
+        amending = offered.get("amend_entry") if CORRECTION.match(plain) else None
+        chosen = amending or tool
+        return Answer((Call(chosen.name, shaped(chosen.schema, fields, plain, [])),), form=self.form(tool))
+
+
+def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
+    """What is no dictation: taking back, yes or no, asking something of the device."""
+    if (tool := offered.get("cancel_entry")) and CANCEL.search(plain):
+        return Call(tool.name, shaped(tool.schema, {}, plain, []))
+    if (tool := offered.get("answer")) and (YES.match(plain) or NO.match(plain)):
+        return Call(tool.name, shaped(tool.schema, {}, plain, ["yes" if YES.match(plain) else "no"]))
+    asked = [command for command, words in ASKS.items() if re.search(words, plain)]
+    if (tool := offered.get("device_command")) and asked:
+        return Call(tool.name, shaped(tool.schema, {}, plain, asked))
+    return None
+
+
+def shaped(
+    schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
+) -> dict[str, Any]:
+    """Arguments as a tool's schema wants them: the fields where they have their place, `choices` where there is one."""
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    return {name: _argument(name, described, fields, said, choices) for name, described in properties.items()}
+
+
+def _argument(
+    name: str, schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
+) -> Any:
+    reading = fields.get(name)
+    if "value" in schema.get("properties", {}):
+        words = " ".join(reading.words) if reading else None
+        return {"value": _sure(reading), "heard": words or None}
+    if "properties" in schema:
+        return shaped(schema, fields, said, choices)
+    if reading:
+        return _sure(reading)
+    return _chosen(name, schema, said, choices)
+
+
+def _chosen(name: str, schema: Mapping[str, Any], said: str, choices: Sequence[str]) -> Any:
+    allowed = [choice for choice in value_of(schema).get("enum", ()) if choice is not None]
+    kinds = str(schema.get("type", "")).lower()
+    if allowed:
+        return next((choice for choice in choices if choice in allowed), None)
+    if "boolean" in kinds and choices:
+        return choices[0] == "yes"
+    return said if name in {"heard", "words", "transcript", "said"} and said else None
+
+
+def value_in(argument: Any) -> FieldValue | None:
+    """The value in an argument, bare or with its evidence."""
+    value: FieldValue | None = argument.get("value") if isinstance(argument, Mapping) else argument
+    return value
+
+
+def _sure(reading: FieldReading | None) -> FieldValue | None:
+    return reading.value if reading and not reading.rivals else None

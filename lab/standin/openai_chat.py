@@ -1,0 +1,292 @@
+"""OpenAI's Chat Completions, whole or as server-sent events: sound or text in, a tool call out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from lab.standin.accounts import Model, Takes
+from lab.standin.behaviour import Refusal, Vendor, vendor_of
+from lab.standin.hearing import SPEECH_RATE, Sound, encoded
+from lab.standin.model import Answer, Call, Tool
+from lab.standin.server import House, from_base64, identity, json_in, sound_in, text_tokens
+
+PIECE = 12
+"""Characters of arguments in one event of a stream: three tokens or so, as the vendors send them."""
+
+
+def reason(message: Mapping[str, Any]) -> str:
+    """Why the answer ends, in OpenAI's words."""
+    return "tool_calls" if message.get("tool_calls") else "stop"
+
+
+def unfiltered() -> dict[str, Any]:
+    """What Azure's filters say of a prompt they do not mind."""
+    return {"prompt_index": 0, "content_filter_results": {}}
+
+
+async def events(
+    message: Mapping[str, Any], model: Model, usage: Mapping[str, Any] | None, *, azure: bool
+) -> AsyncIterator[str]:
+    """The events of a message, the last one `[DONE]`; the tokens before it, where they are wanted."""
+    head = {
+        "id": identity("chatcmpl-"),
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": model.name,
+        "system_fingerprint": "fp_standin",
+    }
+    # Azure's first event tells what its filters think of the prompt, and has no choice in it.
+    if azure:
+        yield _event({**head, "choices": [], "prompt_filter_results": [unfiltered()]})
+    shared = {} if usage is None else {"usage": None}
+    for delta in _deltas(message):
+        yield _event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **shared})
+    last = {"index": 0, "delta": {}, "finish_reason": reason(message)}
+    yield _event({**head, "choices": [last], **shared})
+    if usage is not None:
+        yield _event({**head, "choices": [], "usage": usage})
+    yield "data: [DONE]\n\n"
+
+
+def _deltas(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None, "refusal": None}]
+    deltas += [{"content": piece} for piece in _pieces(message["content"] or "")]
+    for index, call in enumerate(message.get("tool_calls", ())):
+        function = {"name": call["function"]["name"], "arguments": ""}
+        deltas.append({"tool_calls": [{"index": index, "id": call["id"], "type": "function", "function": function}]})
+        pieces = _pieces(call["function"]["arguments"])
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces]
+    if sound := message.get("audio"):
+        deltas += [{"audio": {"id": sound["id"], name: sound[name]}} for name in ("transcript", "data")]
+        deltas.append({"audio": {"expires_at": sound["expires_at"]}})
+    return deltas
+
+
+def _pieces(text: str) -> list[str]:
+    return [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
+
+
+def _event(told: Mapping[str, Any]) -> str:
+    return f"data: {json.dumps(told, separators=(',', ':'))}\n\n"
+
+
+SOUND_TOKENS_PER_S = 10
+"""What OpenAI counts for sound that comes in: a token for each 100 ms."""
+SPEECH_TOKENS = 5
+"""And for each token of text that is spoken: one for 50 ms of speech that goes out."""
+
+FORMATS = {"wav": {"WAV", "WAVEX", "RF64"}, "mp3": {"MP3"}}
+"""What `input_audio.format` may say, and what the bytes must then be."""
+VOICES = {
+    "alloy",
+    "ash",
+    "ballad",
+    "coral",
+    "echo",
+    "fable",
+    "nova",
+    "onyx",
+    "sage",
+    "shimmer",
+    "verse",
+    "marin",
+    "cedar",
+}
+EXPIRES_AFTER_S = 3600
+
+_TAGGED = re.compile(r"<transcript>(.*?)</transcript>", re.DOTALL)
+_HEADED = re.compile(r"^[^\n]*:\n(.*)", re.DOTALL)
+_QUOTED = re.compile(r"[\"“](.*)[\"”]", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request, understood."""
+
+    model: Model
+    sounds: tuple[Sound, ...]
+    text: str
+    """The last text part of the last user message."""
+    prompt: str
+    """All text before it: system messages and earlier turns."""
+    tools: tuple[Tool, ...]
+    must_call: bool
+    body: Mapping[str, Any]
+
+
+async def chat(request: Request) -> Response:
+    """`POST …/chat/completions`."""
+    house: House = request.app.state.house
+    body = await json_in(request)
+    asking = _asking(house, body, request)
+    said = " ".join([await house.ear.hear(sound) for sound in asking.sounds]) if asking.sounds else _said(asking.text)
+    answer = house.answer(said, asking.tools, request, asking.prompt, must_call=asking.must_call)
+    message = await _message(house, answer, asking)
+    usage = _usage(asking, answer, message)
+    azure = vendor_of(request.url.path) is Vendor.AZURE
+    if body.get("stream"):
+        with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        told = events(message, asking.model, usage if with_usage else None, azure=azure)
+        return StreamingResponse(told, media_type="text/event-stream")
+    return JSONResponse(_completion(message, asking.model, usage, azure=azure))
+
+
+def _asking(house: House, body: Mapping[str, Any], request: Request) -> Asking:
+    name = request.path_params.get("deployment") or body.get("model")
+    model = house.model(name, Takes.TEXT | Takes.SOUND, request.url.path)
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise Refusal(400, "Missing required parameter: 'messages'.", "missing_required_parameter", "messages")
+    parts = [(message, part) for message in messages for part in _parts(message)]
+    sounds = tuple(_sound(part) for _, part in parts if part.get("type") == "input_audio")
+    texts = [str(part.get("text", "")) for _, part in parts if part.get("type") == "text"]
+    asked = [str(part.get("text", "")) for message, part in parts if message["role"] == "user" and "text" in part]
+    tools = tuple(_tool(tool) for tool in body.get("tools") or ())
+    _refuse(model, body, has_sound=bool(sounds), has_system=messages[0].get("role") in {"system", "developer"})
+    chosen = body.get("tool_choice", "auto" if tools else "none")
+    if isinstance(chosen, Mapping):
+        tools = tuple(tool for tool in tools if tool.name == chosen.get("function", {}).get("name"))
+        if not tools:
+            raise Refusal(400, "Invalid value: 'tool_choice' names a function not in 'tools'.", None, "tool_choice")
+    offered = () if chosen == "none" else tools
+    must_call = chosen not in {"auto", "none"} if isinstance(chosen, str) else True
+    text = asked[-1] if asked else ""
+    return Asking(model, sounds, text, "\n".join(texts), offered, must_call, body)
+
+
+def _parts(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    content = message.get("content") or []
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _sound(part: Mapping[str, Any]) -> Sound:
+    given = part.get("input_audio") or {}
+    claimed = given.get("format")
+    if claimed not in FORMATS:
+        raise Refusal(
+            400,
+            f"Invalid value: '{claimed}'. Supported values are: 'wav' and 'mp3'.",
+            "invalid_value",
+            "messages[].content[].input_audio.format",
+        )
+    sound = sound_in(from_base64(given.get("data"), "input_audio.data"))
+    if sound.container not in FORMATS[claimed]:
+        raise Refusal(400, f"The data provided for 'input_audio' is not of valid {claimed} format.", "invalid_value")
+    return sound
+
+
+def _tool(tool: Mapping[str, Any]) -> Tool:
+    function = tool.get("function") or {}
+    if tool.get("type") != "function" or not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(function.get("name", ""))):
+        raise Refusal(400, "Invalid 'tools[].function.name'.", "invalid_value", "tools")
+    return Tool(function["name"], function.get("parameters") or {})
+
+
+def _refuse(model: Model, body: Mapping[str, Any], *, has_sound: bool, has_system: bool) -> None:
+    """Refuse what this model would refuse."""
+    speaks = "audio" in (body.get("modalities") or ())
+    if body.get("tool_choice") == "required" and not body.get("tools"):
+        raise Refusal(400, "'tool_choice' is only allowed when 'tools' are specified.", None, "tool_choice")
+    if model.is_audio and (body.get("response_format") or {}).get("type") == "json_schema":
+        raise Refusal(
+            400, "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+            None, "response_format",
+        )  # fmt: skip
+    if has_sound and not model.is_audio:
+        raise Refusal(400, "Invalid content type. 'input_audio' is not supported by this model.", "invalid_value")
+    if Takes.TEXT not in model.takes and not has_sound and not speaks:
+        raise Refusal(
+            400, "This model requires that either input content or output modality contain audio.",
+            "invalid_value", "model",
+        )  # fmt: skip
+    if not model.system_prompt and has_sound and has_system:
+        raise Refusal(
+            400, "Found system messages at indexes [0] and audio chunks in messages at indexes [1]. "
+            "This is not allowed prior to the tokenizer version 13.", kind="BadRequestError",
+        )  # fmt: skip
+    if speaks:
+        _refuse_speech(model, body)
+
+
+def _refuse_speech(model: Model, body: Mapping[str, Any]) -> None:
+    given = body.get("audio") or {}
+    if not model.is_audio:
+        raise Refusal(400, "This model does not support audio output.", "invalid_value", "modalities")
+    if given.get("voice") not in VOICES:
+        raise Refusal(400, f"Invalid value: 'audio.voice' is one of {sorted(VOICES)}.", "invalid_value", "audio.voice")
+    allowed = ["pcm16"] if body.get("stream") else ["wav", "mp3", "flac", "pcm16"]
+    if given.get("format") not in allowed:
+        message = f"Unsupported value: 'audio.format' does not support '{given.get('format')}'; here: {allowed}."
+        raise Refusal(400, message, "unsupported_value", "audio.format")
+
+
+def _said(text: str) -> str:
+    """The transcript in what a text model is given: in tags, below a heading, in quotation marks, else all of it."""
+    found = _TAGGED.search(text) or _HEADED.match(text) or _QUOTED.search(text)
+    return (found[1] if found else text).strip()
+
+
+async def _message(house: House, answer: Answer, asking: Asking) -> dict[str, Any]:
+    calls = [_called(call, answer.broken) for call in answer.calls]
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
+    if calls:
+        message["tool_calls"] = calls
+    if "audio" in (asking.body.get("modalities") or ()):
+        message["audio"] = await _spoken(house, answer, asking.body["audio"]["format"])
+        message["content"] = None
+    return message
+
+
+def _called(call: Call, broken: str | None) -> dict[str, Any]:
+    arguments = broken if broken is not None else json.dumps(call.arguments)
+    return {"id": identity("call_"), "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+async def _spoken(house: House, answer: Answer, container: str) -> dict[str, Any]:
+    text = answer.text or answer.readback or "I did not understand."
+    sound = encoded(await house.say(text), container, SPEECH_RATE)
+    return {
+        "id": identity("audio_"),
+        "data": base64.b64encode(sound).decode(),
+        "expires_at": int(time.time()) + EXPIRES_AFTER_S,
+        "transcript": text,
+    }
+
+
+def _usage(asking: Asking, answer: Answer, message: Mapping[str, Any]) -> dict[str, Any]:
+    heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
+    read = text_tokens(asking.prompt) + text_tokens(json.dumps(asking.body.get("tools") or ""))
+    wrote = text_tokens(answer.text or "") + sum(text_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls)
+    spoke = text_tokens(message["audio"]["transcript"]) * SPEECH_TOKENS if "audio" in message else 0
+    return {
+        "prompt_tokens": heard + read,
+        "completion_tokens": wrote + spoke,
+        "total_tokens": heard + read + wrote + spoke,
+        "prompt_tokens_details": {"audio_tokens": heard, "text_tokens": read, "cached_tokens": 0},
+        "completion_tokens_details": {"audio_tokens": spoke, "text_tokens": wrote, "reasoning_tokens": 0},
+    }
+
+
+def _completion(message: Mapping[str, Any], model: Model, usage: Mapping[str, Any], *, azure: bool) -> dict[str, Any]:
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason(message)}
+    filtered: dict[str, Any] = {"prompt_filter_results": [unfiltered()]} if azure else {}
+    return {
+        "id": identity("chatcmpl-"),
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model.name,
+        "choices": [{**choice, **({"content_filter_results": {}} if azure else {})}],
+        "usage": usage,
+        "service_tier": "default",
+        "system_fingerprint": "fp_standin",
+        **filtered,
+    }

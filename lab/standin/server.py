@@ -1,0 +1,126 @@
+"""What all endpoints of the stand-in share: recogniser, model, voice, accounts, orders, and what was asked."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+
+from edge.speak.espeak import EspeakVoice
+from lab.standin.accounts import Accounts, Model, Takes
+from lab.standin.behaviour import Behaviour, Orders, Refusal, vendor_of
+from lab.standin.fabrications import lied
+from lab.standin.hearing import SHORTEST_S, Ear, NotSound, Sound
+from lab.standin.model import Answer, Mind, Tool
+
+LARGEST = 20 * 1000 * 1000
+"""Bytes of a recording that OpenAI and Azure take inside a chat."""
+
+REMEMBERED = 200
+"""Requests kept for whoever wants to see them; each holds its sound, some 200 kB."""
+
+SPOKEN_WITHIN_S = 30.0
+"""Far more than a sentence takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, as it came."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def as_json(self) -> dict[str, Any]:
+        """For the control endpoint; the body in base64, whatever it is."""
+        body = base64.b64encode(self.body).decode()
+        return {
+            "method": self.method,
+            "path": self.path,
+            "query": dict(self.query),
+            "headers": dict(self.headers),
+            "body": body,
+        }
+
+
+@dataclass(slots=True)
+class House:
+    """The whole stand-in but its wires."""
+
+    mind: Mind
+    accounts: Accounts = field(default_factory=Accounts)
+    orders: Orders = field(default_factory=Orders)
+    ear: Ear = field(default_factory=Ear)
+    voice: EspeakVoice = field(default_factory=EspeakVoice)
+    asked: deque[Asked] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+    def model(self, name: object, takes: Takes, path: str) -> Model:
+        """The model a request names. Raises Refusal."""
+        if not isinstance(name, str) or not name:
+            raise Refusal(400, "you must provide a model parameter", param="model")
+        return self.accounts.model(name, takes, vendor_of(path))
+
+    async def say(self, text: str) -> np.ndarray[Any, np.dtype[np.int16]]:
+        """The text, spoken: 16 kHz, one channel."""
+        pieces = [piece async for piece in self.voice.say(text, "en", SPOKEN_WITHIN_S)]
+        return np.frombuffer(b"".join(pieces), dtype=np.int16)
+
+    def answer(self, said: str, tools: Sequence[Tool], request: Request, prompt: str, *, must_call: bool) -> Answer:
+        """What the model answers, or what it was ordered to answer instead."""
+        honest = self.mind.answer(said, tools, must_call=must_call)
+        behaviours: list[Behaviour] = request.scope["state"]["behaviours"]
+        for behaviour in behaviours:
+            if behaviour.answer:
+                return lied(behaviour.answer, honest, self.mind, tools, prompt, behaviour.chance())
+        return honest
+
+
+def sound_in(content: bytes, largest: int = LARGEST) -> Sound:
+    """The recording in a request. Raises Refusal: too large, no sound, too short."""
+    if len(content) > largest:
+        raise Refusal(413, f"Audio of {len(content)} bytes exceeds the limit of {largest} bytes.", "audio_too_large")
+    try:
+        sound = Sound.decoded(content)
+    except NotSound:
+        raise Refusal(400, "The audio data could not be decoded.", "invalid_audio") from None
+    if sound.seconds < SHORTEST_S:
+        raise Refusal(400, "Audio file is too short. Minimum audio length is 0.1 seconds.", "audio_too_short")
+    return sound
+
+
+def from_base64(text: object, param: str) -> bytes:
+    """The bytes in a field of a request, in either alphabet of RFC 4648. Raises Refusal."""
+    try:
+        return base64.b64decode(str(text).replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError:
+        raise Refusal(400, f"Invalid value for '{param}': not valid base64.", "invalid_value", param) from None
+
+
+async def json_in(request: Request) -> dict[str, Any]:
+    """The body of a request. Raises Refusal where it is no JSON object."""
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal(400, "We could not parse the JSON body of your request.", "invalid_json")
+    return body
+
+
+def text_tokens(text: str) -> int:
+    """About how many tokens a text is: four characters each, OpenAI's rule of thumb for English."""
+    return -(-len(text) // 4)
+
+
+def identity(prefix: str) -> str:
+    """A new id in the vendor's manner."""
+    return f"{prefix}{uuid.uuid4().hex[:24]}"

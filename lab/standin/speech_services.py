@@ -1,0 +1,129 @@
+"""The services that only transcribe or only speak: Google Speech v2, Azure AI Speech, ElevenLabs."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from lab.standin.accounts import Takes
+from lab.standin.behaviour import Refusal
+from lab.standin.hearing import Sound, encoded, timed
+from lab.standin.server import House, from_base64, identity, json_in, sound_in
+
+CONFIDENCE = 0.93
+"""What each of them would tell of clear speech. The recogniser behind them gives no confidence of its own."""
+
+LONGEST_S = 60.0
+"""Google's and Azure's limit for a request that is answered at once."""
+LARGEST = 10 * 1000 * 1000
+"""Bytes: Google's limit for it."""
+TICKS = 10_000_000
+"""Azure's times are in units of 100 ns."""
+
+CHIRP_2 = {"us-central1", "europe-west4", "asia-southeast1"}
+"""The locations that have the model."""
+
+
+async def google(request: Request) -> Response:
+    """`POST /v2/projects/P/locations/L/recognizers/R:recognize`."""
+    house: House = request.app.state.house
+    body = await json_in(request)
+    config = body.get("config") or {}
+    model = house.model(config.get("model"), Takes.TRANSCRIBES, request.url.path)
+    location = request.path_params["location"]
+    if model.name == "chirp_2" and location not in CHIRP_2:
+        raise Refusal(400, f'The model "chirp_2" does not exist in the location named "{location}".')
+    if not {"autoDecodingConfig", "explicitDecodingConfig"} & config.keys():
+        raise Refusal(400, "Invalid RecognitionConfig: no decoding config is given.")
+    sound = _short(sound_in(from_base64(body.get("content"), "content"), LARGEST))
+    text = await house.ear.hear(sound)
+    billed = {"totalBilledDuration": f"{math.ceil(sound.seconds)}s", "requestId": identity("")}
+    if not text:
+        return JSONResponse({"metadata": billed})
+    words = [
+        {"startOffset": f"{word.start}s", "endOffset": f"{word.end}s", "word": word.text, "confidence": CONFIDENCE}
+        for word in timed(text, sound)
+    ]
+    wanted = (config.get("features") or {}).get("enableWordTimeOffsets")
+    best = {"transcript": text, "confidence": CONFIDENCE, **({"words": words} if wanted else {})}
+    result = {"alternatives": [best], "resultEndOffset": f"{sound.seconds:.3f}s", "languageCode": "en-US"}
+    return JSONResponse({"results": [result], "metadata": billed})
+
+
+async def azure_recognise(request: Request) -> Response:
+    """`POST /speech/recognition/conversation/cognitiveservices/v1`."""
+    house: House = request.app.state.house
+    if "language" not in request.query_params:
+        raise Refusal(400, "The language query parameter is missing.", "BadRequest")
+    sound = _short(sound_in(await request.body(), LARGEST))
+    text = await house.ear.hear(sound)
+    if not text:
+        return JSONResponse({"RecognitionStatus": "InitialSilenceTimeout", "Offset": 0, "Duration": 0})
+    told: dict[str, Any] = {"RecognitionStatus": "Success", "Offset": 0, "Duration": round(sound.seconds * TICKS)}
+    if request.query_params.get("format") != "detailed":
+        return JSONResponse({**told, "DisplayText": text})
+    lexical = " ".join(re.findall(r"[\w']+", text.lower()))
+    best = {"Confidence": CONFIDENCE, "Lexical": lexical, "ITN": lexical, "MaskedITN": lexical, "Display": text}
+    return JSONResponse({**told, "DisplayText": text, "NBest": [best]})
+
+
+async def elevenlabs_transcribe(request: Request) -> Response:
+    """`POST /v1/speech-to-text`."""
+    house: House = request.app.state.house
+    async with request.form() as form:
+        house.model(form.get("model_id"), Takes.TRANSCRIBES, request.url.path)
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Refusal(400, "Must provide either file or cloud_storage_url.", "invalid_parameters")
+        sound = sound_in(await file.read())
+    text = await house.ear.hear(sound)
+    words = [
+        {"text": word.text, "start": word.start, "end": word.end, "type": "word", "logprob": math.log(CONFIDENCE)}
+        for word in timed(text, sound)
+    ]
+    told = {"language_code": "eng", "language_probability": 0.98, "text": text, "words": words}
+    return JSONResponse({**told, "transcription_id": identity("")})
+
+
+async def elevenlabs_speak(request: Request) -> Response:
+    """`POST /v1/text-to-speech/{voice}`, and `…/stream`."""
+    house: House = request.app.state.house
+    body = await json_in(request)
+    house.model(body.get("model_id", "eleven_multilingual_v2"), Takes.SPEAKS, request.url.path)
+    container, _, rate = request.query_params.get("output_format", "mp3_44100_128").partition("_")
+    if container not in {"mp3", "pcm", "wav"} or not body.get("text"):
+        raise Refusal(400, "text is empty, or output_format is none of mp3_…, pcm_…, wav_….", "invalid_parameters")
+    samples = await house.say(str(body["text"]))
+    sound = encoded(samples, container, int(rate.partition("_")[0] or 44_100))
+    return Response(sound, media_type={"mp3": "audio/mpeg", "wav": "audio/wav"}.get(container, "audio/pcm"))
+
+
+async def azure_speak(request: Request) -> Response:
+    """`POST /cognitiveservices/v1`: SSML in, sound out."""
+    house: House = request.app.state.house
+    wanted = request.headers.get("x-microsoft-outputformat", "")
+    found = re.fullmatch(r"(riff|raw|audio)-(\d+)khz-.*", wanted)
+    if found is None:
+        raise Refusal(400, f"X-Microsoft-OutputFormat {wanted!r} is not supported.", "BadRequest")
+    try:
+        # Loopback, and expat itself refuses entities that grow without end.
+        root = ET.fromstring(await request.body())  # noqa: S314 - see above
+    except ET.ParseError:
+        raise Refusal(400, "The SSML is not well-formed.", "BadRequest") from None
+    if next(root.iter("{http://www.w3.org/2001/10/synthesis}voice"), None) is None:
+        raise Refusal(400, "The SSML has no voice element in its namespace.", "BadRequest")
+    samples = await house.say(" ".join("".join(root.itertext()).split()))
+    container = {"riff": "wav", "raw": "pcm", "audio": "mp3"}[found[1]]
+    return Response(encoded(samples, container, int(found[2]) * 1000), media_type="audio/x-wav")
+
+
+def _short(sound: Sound) -> Sound:
+    if sound.seconds > LONGEST_S:
+        raise Refusal(400, f"Audio of {sound.seconds:.0f} s is longer than the limit of {LONGEST_S:.0f} s.")
+    return sound

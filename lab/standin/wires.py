@@ -1,0 +1,194 @@
+"""What happens to every request and answer on its way: written down, delayed, refused, cut off, as ordered."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from lab.standin.behaviour import MESSAGES, Behaviour, Cut, Refusal, Vendor, told, vendor_of
+from lab.standin.server import Asked, House, identity
+
+CONTROL = "/standin/"
+"""Paths that belong to the stand-in itself and never misbehave."""
+
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on, zero seconds: closing sends RST in the place of FIN (man 7 socket)."""
+
+_REQUEST_IDS = {
+    Vendor.OPENAI: ("x-request-id",),
+    Vendor.AZURE: ("x-request-id", "apim-request-id"),
+    Vendor.AZURE_SPEECH: ("x-requestid",),
+    Vendor.ELEVENLABS: ("request-id",),
+}
+"""The headers in which each vendor names a request."""
+
+_transports: dict[tuple[str, int], asyncio.Transport] = {}
+"""The open connections by the client's address: an ASGI application cannot reach its own."""
+
+
+class Wire(H11Protocol):
+    """Uvicorn's connection, which can be found and torn."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        """Remember it."""
+        super().connection_made(transport)
+        if self.client:
+            _transports[self.client] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        super().connection_lost(exc)
+        if self.client:
+            _transports.pop(self.client, None)
+
+
+class Torn(Exception):
+    """The connection is gone on purpose: nothing more is sent."""
+
+
+class Wires:
+    """The outermost layer of the application."""
+
+    def __init__(self, inner: ASGIApp, house: House) -> None:
+        self._inner = inner
+        self._house = house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["path"].startswith(CONTROL):
+            await self._inner(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        body = await request.body()
+        self._house.asked.append(_asked(request, body))
+        behaviours = self._house.orders.upon(scope["path"])
+        scope.setdefault("state", {})["behaviours"] = behaviours
+        due = asyncio.get_running_loop().time() + sum(behaviour.wait_s() for behaviour in behaviours)
+        cut = next((behaviour.cut for behaviour in behaviours if behaviour.cut), None)
+        if cut is Cut.BEFORE_HEADERS:
+            await _until(due)
+            _reset(scope)
+            return
+        await self._answer(request, _again(body), _torn(scope, _named(scope, _late(send, due)), cut), behaviours)
+
+    async def _answer(self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]) -> None:
+        try:
+            ordered = next((answer for answer in map(_ordered(request), behaviours) if answer), None)
+            await (ordered or self._inner)(request.scope, receive, send)
+        except Torn:
+            return
+
+
+def _asked(request: Request, body: bytes) -> Asked:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Asked(request.method, request.url.path, dict(request.query_params), headers, body)
+
+
+def _ordered(request: Request) -> Callable[[Behaviour], Response | None]:
+    """What is answered without asking anybody, where so ordered."""
+
+    def answer(behaviour: Behaviour) -> Response | None:
+        if behaviour.body is not None:
+            headers = {**behaviour.headers, "content-type": behaviour.content_type}
+            return Response(behaviour.body.encode(), behaviour.status or 200, headers)
+        if behaviour.status is None or behaviour.status < 400:  # noqa: PLR2004 - from here on, HTTP calls it an error
+            return None
+        message = MESSAGES.get(behaviour.status, "The request could not be processed.")
+        return told(Refusal(behaviour.status, message, headers=behaviour.headers), vendor_of(request.url.path))
+
+    return answer
+
+
+def _again(body: bytes) -> Receive:
+    """The body once more, for the application within; after it, nothing until the client goes."""
+    given = asyncio.Event()
+
+    async def receive() -> Message:
+        if given.is_set():
+            await asyncio.Event().wait()
+        given.set()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _late(send: Send, due: float) -> Send:
+    """Hold the beginning of an answer back until it is due: what the recogniser took counts as waited."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await _until(due)
+        await send(message)
+
+    return sending
+
+
+async def _until(due: float) -> None:
+    await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+
+
+def _named(scope: Scope, send: Send) -> Send:
+    """Give every answer the vendor's request id."""
+    names = _REQUEST_IDS.get(vendor_of(scope["path"]), ())
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = [(name.encode(), identity("req_").encode()) for name in names]
+            message = {**message, "headers": [*message.get("headers", ()), *given]}
+        await send(message)
+
+    return sending
+
+
+def _torn(scope: Scope, send: Send, cut: Cut | None) -> Send:
+    """Let through as much of an answer as is ordered, then tear the connection."""
+    if cut is None:
+        return send
+    kept: list[Message] = []
+
+    async def sending(message: Message) -> None:
+        kept.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            await _half(kept, send, whole_headers_only=cut is Cut.AFTER_HEADERS)
+            _reset(scope) if cut is Cut.AFTER_HEADERS else _close(scope)
+            raise Torn
+
+    return sending
+
+
+async def _half(kept: list[Message], send: Send, *, whole_headers_only: bool) -> None:
+    start, *bodies = kept
+    content = b"".join(body.get("body", b"") for body in bodies)
+    await send(start)
+    # An empty piece makes uvicorn send the headers now.
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    if not whole_headers_only:
+        await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
+
+
+def _reset(scope: Scope) -> None:
+    """Tear the connection so that the client sees `connection reset by peer`."""
+    transport = _transports[_client(scope)]
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
+
+
+def _close(scope: Scope) -> None:
+    """End the connection after what was written, in the middle of the body."""
+    _transports[_client(scope)].close()
+
+
+def _client(scope: MutableMapping[str, Any]) -> tuple[str, int]:
+    host, port = scope["client"]
+    return host, port
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]

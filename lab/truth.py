@@ -1,0 +1,279 @@
+"""Truth sets: a site's own recordings with truth, made by `dockvoice record-truth`, read by `dockvoice evaluate`.
+
+Sentences are made from the form and the catalogue, and heard with the agent's own ear. `truth_set.py` keeps them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from edge.agent.ear import listen
+from edge.config import Endpoint, Vad
+from edge.errors import StorageFailed, UnreadableInput
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import read, sentences
+from edge.forms.spoken.sentences import Sentence
+from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.framing import floats
+from edge.hear.vad import scorer
+from edge.ports import Source, StoppableSource
+from edge.records import SAMPLE_RATE, Closing, FieldValue, Frame, Segment, Word
+from lab.noises import Sound, active_rms, mix
+
+CHOICE = 40
+"""Sentences to choose each prompt from: the one that says most of what was said least."""
+
+BEFORE_S, AFTER_S = 1.0, 1.6
+"""Sound kept around what was said: after it, more than the longest silence that endpointing waits for."""
+
+MINUTE_S = 60
+"""Noise is kept in clips of a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A sentence to be said."""
+
+    number: int
+    text: str
+    fields: Mapping[str, FieldValue]
+
+
+def prompts(form: Form, catalogue: Catalogue, count: int, speaker: str) -> tuple[Prompt, ...]:
+    """Whole entries, spread over values and their characters; the same for the same speaker, others for others."""
+    random = Random(speaker)  # noqa: S311 - a choice of sentences
+    endless = (sentence for sentence in sentences(form, catalogue, random) if sentence.complete)
+    said: dict[str, int] = {}
+    chosen = []
+    for number in range(1, count + 1):
+        freshest = sorted(islice(endless, CHOICE), key=lambda one: _staleness(one.fields, said))
+        best = next((one for one in freshest if _is_plain(one, form, catalogue)), freshest[0])
+        for piece in _pieces(best.fields):
+            said[piece] = said.get(piece, 0) + 1
+        chosen.append(Prompt(number, best.text, best.fields))
+    return tuple(chosen)
+
+
+def _is_plain(sentence: Sentence, form: Form, catalogue: Catalogue) -> bool:
+    """Whether the words mean the fields and nothing else: a sentence with two meanings has no truth."""
+    words = [Word(word, 0.0, 0.0, 1.0) for word in sentence.text.split()]
+    return {name: one.value for name, one in read(words, form, catalogue).items()} == sentence.fields
+
+
+def _pieces(fields: Mapping[str, FieldValue]) -> Iterator[str]:
+    """What shall be spread: each value of few, the first and last characters of the others, their length."""
+    for name, value in fields.items():
+        text = str(value)
+        yield f"{name} {text}"
+        yield from (f"{name} ends {text[-1]}", f"{name} begins {text[0]}", f"{name} of {len(text)}")
+
+
+def _staleness(fields: Mapping[str, FieldValue], said: Mapping[str, int]) -> float:
+    pieces = list(_pieces(fields))
+    return sum(said.get(piece, 0) for piece in pieces) / len(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One saying of a prompt, with some quiet around it."""
+
+    pcm: bytes
+    speech_end_s: float
+    """Where the last word ended, by voice activity: some 50 ms late."""
+    level_db: float
+    """Of the speech, below full scale."""
+    spoilt: bool
+    """Sound was lost while it was said, or it did not come to an end."""
+
+
+class _Kept(Source):
+    """A source whose frames are kept as they pass."""
+
+    def __init__(self, source: Source, first: Callable[[], None]) -> None:
+        self.name = source.name
+        self.live = source.live
+        self._source = source
+        self._first = first
+        self.kept: list[Frame] = []
+        self.until: int | None = None
+        """Where to end, once that is known: a sample index."""
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in self._source.frames():
+            if not self.kept:
+                self._first()
+            self.kept.append(frame)
+            yield frame
+            if self.until is not None and frame.end >= self.until:
+                return
+
+
+def take(microphone: StoppableSource, endpoint: Endpoint, vad: Vad, listening: Callable[[], None]) -> Take | None:
+    """Listen until somebody has said something; None when the source ended before that.
+
+    `listening` is called when the first sound comes: whoever speaks earlier is not heard.
+    """
+    kept = _Kept(microphone, listening)
+    segment: Segment | None = None
+    for event in listen(kept, scorer(vad), Endpointing(endpoint)):
+        if segment is None and isinstance(event, Closed):
+            segment = event.segment
+            kept.until = segment.speech_end + round(AFTER_S * SAMPLE_RATE)
+    microphone.close()
+    return None if segment is None else _cut(kept.kept, segment)
+
+
+def _cut(frames: Sequence[Frame], segment: Segment) -> Take:
+    begin = segment.speech_start - round(BEFORE_S * SAMPLE_RATE)
+    end = segment.speech_end + round(AFTER_S * SAMPLE_RATE)
+    wanted = [frame for frame in frames if frame.start >= begin and frame.end <= end]
+    gap = any(first.end != second.start for first, second in pairwise(wanted))
+    pcm = b"".join(frame.pcm for frame in wanted)
+    said = floats(segment.pcm).astype(np.float64)
+    return Take(
+        pcm=pcm,
+        speech_end_s=round((segment.speech_end - wanted[0].start) / SAMPLE_RATE, 3),
+        level_db=round(20 * float(np.log10(max(active_rms(said), 1e-6))), 1),
+        spoilt=gap or segment.closing is not Closing.PAUSE,
+    )
+
+
+def noise(microphone: StoppableSource, seconds: float, heard: Callable[[float], None]) -> bytes:
+    """What a place sounds like; `heard` is told the seconds so far, once a second."""
+    pieces: list[bytes] = []
+    samples = 0
+    for frame in microphone.frames():
+        pieces.append(frame.pcm)
+        samples += frame.samples
+        if samples % SAMPLE_RATE == 0:
+            heard(samples / SAMPLE_RATE)
+        if samples >= seconds * SAMPLE_RATE:
+            break
+    microphone.close()
+    return b"".join(pieces)
+
+
+MANIFEST = "manifest.jsonl"
+
+
+class TruthSet:
+    """A folder with recordings and their manifest. It only ever grows."""
+
+    def __init__(self, folder: Path, form: str) -> None:
+        """Make the folder, or go on in it. Raises StorageFailed or UnreadableInput where that cannot be."""
+        self._folder = folder
+        self._form = form
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise StorageFailed(f"{folder}: cannot be made ({fault.strerror}); name another folder") from None
+        self.manifest = folder / MANIFEST
+        self._lines = list(self._read())
+
+    def said(self, speaker: str) -> set[int]:
+        """The prompts that this speaker has said."""
+        return {line["prompt"] for line in self._lines if line.get("speaker") == speaker and "prompt" in line}
+
+    @property
+    def noise_minutes(self) -> int:
+        """How many clips of noise there are."""
+        return sum(line.get("kind") == "noise" for line in self._lines)
+
+    def keep(self, prompt: Prompt, speaker: str, condition: str, taken: Take) -> Path:
+        """Put a take into the set; returns its file."""
+        line = {
+            "fields": dict(prompt.fields),
+            "condition": condition,
+            "speaker": speaker,
+            "speech_end": taken.speech_end_s,
+            "text": prompt.text,
+            "kind": "said",
+            "prompt": prompt.number,
+        }
+        return self._add(f"{speaker}-{prompt.number:03d}", floats(taken.pcm), line)
+
+    def keep_noise(self, pcm: bytes) -> Path:
+        """Put a clip of noise into the set."""
+        line = {"fields": None, "condition": "site noise", "speaker": None, "speech_end": None, "kind": "noise"}
+        return self._add(f"noise-{self.noise_minutes + 1:02d}", floats(pcm), line)
+
+    def mix_noise(self, snrs_db: Sequence[int]) -> Iterator[Path]:
+        """Each saying again in the site's noise at each ratio, where that is not there yet.
+
+        Raises UnreadableInput when no noise has been recorded.
+        """
+        noises = [self._sound(line) for line in self._lines if line.get("kind") == "noise"]
+        if not noises:
+            raise UnreadableInput(f"{self.manifest}: holds no noise to mix with; record some with --noise-minutes")
+        mixed = {(line.get("of"), line["condition"]) for line in self._lines}
+        around = np.concatenate(noises)
+        for line in [line for line in self._lines if line.get("kind") == "said"]:
+            for snr_db in snrs_db:
+                condition = f"{snr_db}dB"
+                if (line["audio"], condition) in mixed:
+                    continue
+                stretch = np.roll(around, -Random(f"{line['audio']} {snr_db}").randrange(len(around)))  # noqa: S311
+                sound = mix(self._sound(line), stretch, snr_db)
+                told = {**line, "condition": condition, "kind": "mixed", "of": line["audio"]}
+                yield self._add(f"{Path(line['audio']).stem}-{condition}", sound, told)
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        if not self.manifest.exists():
+            return
+        try:
+            for number, text in enumerate(self.manifest.read_text(encoding="utf-8").splitlines(), 1):
+                line = json.loads(text)
+                if line["form"] != self._form:
+                    raise UnreadableInput(
+                        f"{self.manifest}, line {number}: is of the form {line['form']!r}; name another folder"
+                    )
+                yield line
+        except (OSError, ValueError, KeyError, TypeError) as fault:
+            raise UnreadableInput(
+                f"{self.manifest}: is no manifest ({fault}); mend it or name another folder"
+            ) from None
+
+    def _sound(self, line: Mapping[str, Any]) -> Sound:
+        try:
+            sound, _ = soundfile.read(self._folder / line["audio"], dtype="float64")
+        except soundfile.LibsndfileError as fault:
+            raise UnreadableInput(f"{self._folder / line['audio']}: {fault.error_string}; remove its line") from None
+        return np.asarray(sound)
+
+    def _add(self, stem: str, sound: Any, line: Mapping[str, Any]) -> Path:
+        """Recording first, then its line: a line never names a file that is not whole."""
+        flac = io.BytesIO()
+        soundfile.write(flac, sound, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+        try:
+            file = self._written(stem, flac.getvalue())
+            whole = {**line, "audio": file.name, "form": self._form}
+            with self.manifest.open("a", encoding="utf-8") as manifest:
+                manifest.write(json.dumps(whole) + "\n")
+                manifest.flush()
+                os.fsync(manifest.fileno())
+        except OSError as fault:
+            raise StorageFailed(f"{self._folder}: cannot be written ({fault.strerror}); make room there") from None
+        self._lines.append(whole)
+        return file
+
+    def _written(self, stem: str, content: bytes) -> Path:
+        # A file without a line in the manifest is left from a run that was broken off: it stays, under its name.
+        names = (f"{stem}.flac", *(f"{stem}-{again}.flac" for again in range(2, 1000)))
+        file = next(path for name in names if not (path := self._folder / name).exists())
+        with file.open("xb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        return file

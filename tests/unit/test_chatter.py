@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.forms.form import Form
+from edge.records import Word
+from edge.understand.proposal import is_talk
+
+
+def words(text: str) -> list[Word]:
+    return [Word(word, at, at + 0.9, 1.0) for at, word in enumerate(text.split())]
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        "",
+        "b",
+        "fifteen",
+        "is b",
+        "it's dock b",
+        "no fifteen",
+        "sorry that is fifteen",
+        "three two two five yankee",
+        "three two two [unk] okay [unk]",
+        "okay so now seven four two twelve b",
+        "[unk] pallet [unk] and going",
+        "[unk] twelve units [unk] to that",
+        "one charlie a hundred",
+    ],
+)
+def test_what_may_be_meant_for_the_device_is_no_talk(form: Form, heard: str) -> None:
+    assert not is_talk(words(heard), form)
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        "hundred two c going to as nine",
+        "okay to two c going one nine",
+        "that triple eight c is two alpha nine going",
+        "one d as at",
+        "twelve as going four nine g",
+        "[unk] to [unk] [unk] nine",
+    ],
+)
+def test_what_a_grammar_makes_of_talk_is_talk(form: Form, heard: str) -> None:
+    assert is_talk(words(heard), form)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from edge.records import FieldReading, FieldValue, Word
+from edge.understand.local.confidence import REACH, TEMPERATURE, Alternative, most_likely
+from edge.understand.proposal import UNKNOWN
+
+
+def words(text: str, confidence: float = 1.0) -> tuple[Word, ...]:
+    return tuple(Word(word, float(at), at + 0.9, confidence) for at, word in enumerate(text.split()))
+
+
+def alternative(text: str, behind: float = 0.0) -> Alternative:
+    """`behind` the first in units of the temperature: 1 is less likely by a factor of e."""
+    return Alternative(100.0 - behind * TEMPERATURE, words(text))
+
+
+def read(said: Sequence[Word]) -> Mapping[str, FieldReading]:
+    """Each word is `field=value`; "?" and "[unk]" mean nothing for it, "a|b" either; other words name no field."""
+    return {name: meaning(value) for name, _, value in (word.text.partition("=") for word in said) if value}
+
+
+def meaning(value: str) -> FieldReading:
+    known: list[FieldValue] = [] if value in {"?", UNKNOWN} else list(value.split("|"))
+    return FieldReading(known[0] if known else None, (value,), 1.0, tuple(known[1:]))
+
+
+def confidences(*hearings: Sequence[Alternative]) -> dict[str, float]:
+    return {name: field.confidence for name, field in most_likely(hearings, read)[1].items()}
+
+
+def test_a_hearing_without_words_means_nothing() -> None:
+    assert most_likely([[alternative("")]], read) == ((), {})
+
+
+def test_words_that_mean_nothing_make_no_field() -> None:
+    said, fields = most_likely([[alternative("well um")]], read)
+    assert ([word.text for word in said], fields) == (["well", "um"], {})
+
+
+def test_a_field_that_only_the_less_likely_give_is_not_there() -> None:
+    assert confidences([alternative("dock=B"), alternative("dock=B quantity=4", 3)]).keys() == {"dock"}
+
+
+def test_what_most_alternatives_leave_out_is_doubted() -> None:
+    assert confidences([alternative("dock=B"), alternative("um", 0.1)])["dock"] == pytest.approx(0.525, abs=0.001)
+
+
+def test_words_that_mean_no_value_are_hardly_what_was_said() -> None:
+    fields = most_likely([[alternative("dock=?"), alternative("dock=B", 1)]], read)[1]
+    assert fields["dock"].value == "B"
+    assert fields["dock"].confidence == pytest.approx(0.964, abs=0.001)
+
+
+def test_words_that_mean_no_value_are_what_was_said_where_nothing_else_is_near() -> None:
+    near_enough_to_be_read = REACH / TEMPERATURE - 0.01
+    fields = most_likely([[alternative("dock=?"), alternative("dock=B", near_enough_to_be_read)]], read)[1]
+    assert (fields["dock"].value, fields["dock"].runner_up) == (None, "B")
+
+
+def test_words_beyond_the_grammar_count_against_a_value_as_they_are() -> None:
+    fields = most_likely([[alternative("dock=[unk]"), alternative("dock=B")]], read)[1]
+    assert fields["dock"].value is None
+    assert fields["dock"].confidence == pytest.approx(0.5)
+
+
+def test_a_field_left_out_is_not_made_up_for() -> None:
+    fields = most_likely([[alternative("dock=B"), alternative("dock=B quantity=4", 0.5)]], read)[1]
+    assert fields.keys() == {"dock"}
+
+
+def test_what_may_mean_either_value_says_nothing_as_to_which() -> None:
+    clear = most_likely([[alternative("dock=B"), alternative("dock=D", 1)]], read)[1]
+    fields = most_likely([[alternative("dock=B"), alternative("dock=D", 1), alternative("dock=D|B", 0.5)]], read)[1]
+    assert (fields["dock"].value, fields["dock"].runner_up) == ("B", "D")
+    assert fields["dock"].confidence == pytest.approx(clear["dock"].confidence)
+
+
+def test_a_value_that_only_an_ambiguous_alternative_has_is_no_runner_up() -> None:
+    fields = most_likely([[alternative("dock=B"), alternative("dock=B|D", 1)]], read)[1]
+    assert (fields["dock"].confidence, fields["dock"].runner_up) == (1.0, None)
+
+
+def test_a_value_that_nothing_but_its_rival_is_clear_against_is_not_believed() -> None:
+    fields = most_likely([[alternative("dock=B|D"), alternative("dock=D", 1)]], read)[1]
+    assert (fields["dock"].value, fields["dock"].rivals, fields["dock"].confidence) == ("B", ("D",), 0.0)
+
+
+def test_where_either_value_is_likeliest_both_are_given() -> None:
+    fields = most_likely([[alternative("dock=B|D")]], read)[1]
+    assert (fields["dock"].value, fields["dock"].rivals) == ("B", ("D",))
+
+
+def test_without_an_alternative_there_is_no_doubt_and_no_runner_up() -> None:
+    fields = most_likely([[alternative("dock=B")]], read)[1]
+    assert (fields["dock"].value, fields["dock"].confidence, fields["dock"].runner_up) == ("B", 1.0, None)
+
+
+def test_alternatives_that_mean_the_same_are_one() -> None:
+    assert confidences([alternative("dock=B"), alternative("um dock=B"), alternative("uh dock=B")])["dock"] == 1.0
+
+
+def test_a_meaning_that_many_share_wins_over_a_likelier_one() -> None:
+    heard = [alternative("dock=B"), alternative("dock=D", 0.2), alternative("um dock=D", 0.2), alternative("dock=G", 2)]
+    said, fields = most_likely([heard], read)
+    assert (fields["dock"].value, fields["dock"].runner_up) == ("D", "B")
+    assert [word.text for word in said] == ["dock=D"]
+
+
+def test_the_runner_up_is_the_likeliest_other_value_of_all_hearings() -> None:
+    once = [alternative("dock=B"), alternative("dock=D", 2), alternative("dock=G", 3)]
+    again = [alternative("dock=B"), alternative("dock=G", 1), alternative("dock=D", 4)]
+    assert most_likely([once, again], read)[1]["dock"].runner_up == "G"
+
+
+def test_hearings_that_disagree_halve_the_sureness() -> None:
+    fields = most_likely([[alternative("dock=B quantity=4")], [alternative("dock=D quantity=4")]], read)[1]
+    assert fields["dock"].confidence == pytest.approx(0.5)
+    assert fields["quantity"].confidence == 1.0
+
+
+def test_scores_count_within_their_own_hearing_only() -> None:
+    loud = [Alternative(9_000.0, words("dock=B")), Alternative(9_000.0 - TEMPERATURE, words("dock=D"))]
+    faint = [Alternative(-5.0, words("dock=B")), Alternative(-5.0 - TEMPERATURE, words("dock=D"))]
+    assert confidences(loud, faint)["dock"] == pytest.approx(confidences(loud)["dock"])
+
+
+def test_what_is_far_behind_is_not_read() -> None:
+    def unread(said: Sequence[Word]) -> Mapping[str, FieldReading]:
+        assert said[0].text != "dock=D"
+        return read(said)
+
+    far = Alternative(100.0 - REACH - 0.1, words("dock=D"))
+    assert most_likely([[alternative("dock=B"), far]], unread)[1]["dock"].confidence == 1.0
+
+
+def test_a_word_is_as_sure_as_the_share_that_has_it_at_its_place() -> None:
+    said, _ = most_likely([[alternative("pallet dock=B"), alternative("um dock=B")]], read)
+    assert [(word.text, word.confidence) for word in said] == [("pallet", pytest.approx(0.5)), ("dock=B", 1.0)]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from edge.errors import AlreadyRunning
+from edge.hear.device_lock import Claim, identity_claim, microphone_claim, source_claim
+
+HOLD = """
+import sys
+from edge.hear.device_lock import microphone_claim
+with microphone_claim(sys.argv[1], {}):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def refused(claim: Claim) -> str:
+    with pytest.raises(AlreadyRunning) as fault, claim:
+        pass
+    return str(fault.value)
+
+
+def test_another_process_is_named_and_its_death_gives_the_microphone_free() -> None:
+    name = f"Headset of the test {os.getpid()}"
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdin is not None
+    try:
+        assert child.stdout.readline() == "held\n"
+        assert refused(microphone_claim(name, {})) == f"microphone {name}: is listened to by process {child.pid}"
+    finally:
+        child.kill()
+        child.communicate()
+    with microphone_claim(name, {}):
+        pass
+
+
+def test_two_devices_of_one_card_are_one_microphone() -> None:
+    card = f"t{os.getpid()}"
+    with microphone_claim(f"USB Headset: Audio (hw:{card},0)", {}):
+        assert "its sound card is in use" in refused(microphone_claim(f"other name (plughw:{card},1)", {"X": "y"}))
+        with microphone_claim(f"USB Headset: Audio (hw:{card}b,0)", {}):
+            pass
+
+
+def test_one_name_at_two_sound_servers_is_two_microphones() -> None:
+    here, there = {"PULSE_SERVER": f"unix:/here{os.getpid()}"}, {"PULSE_SERVER": f"unix:/there{os.getpid()}"}
+    with microphone_claim("default", here), microphone_claim("default", there), source_claim("a", here):
+        assert "is listened to" in refused(microphone_claim("default", here))
+        assert "the sound server's source a" in refused(source_claim("a", here))
+        with source_claim("a", there):
+            pass
+
+
+def test_one_device_name_is_one_process() -> None:
+    way = f"dockvoice/north at broker:{os.getpid()}"
+    with identity_claim(way, "dock-b"), identity_claim(way, "dock-c"):
+        assert refused(identity_claim(way, "dock-b")).startswith("device 'dock-b': this machine runs it already,")

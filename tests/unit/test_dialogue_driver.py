@@ -1,0 +1,543 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from operator import methodcaller
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.agent import dialogue_driver
+from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
+from edge.agent.dialogue_steps import answered
+from edge.agent.dictation import Dictation
+from edge.agent.ear import Ear
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import take
+from edge.agree.breaths import BREATH_S
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.dialogue import Dialogue
+from edge.agree.drafting import REACTION_S
+from edge.agree.happenings import Answered, Deadline, Happening, Hardware, Heard, Link
+from edge.agree.orders import Earcon, Hush, Say, Sound
+from edge.agree.prompt import Prompt
+from edge.agree.telling import Manner
+from edge.config import Endpoint
+from edge.deliver.events import recorded
+from edge.keep.desk import Desk
+from edge.keep.disk import DiskFull
+from edge.keep.journal import Journal
+from edge.records import Acoustics, Closing, OutboxRow, Outcome, Reading, Receipt, ReceiptOutcome, Word
+from edge.understand.llm.prompt import AtHand
+from edge.understand.proposal import proposal
+from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
+from tests.sayings import utterance
+from tests.waiting import until
+
+render = partial(recorded, site="north", device="dock-3")
+WHOLE = "pallet seven four two twelve units dock b"
+OTHER = "pallet nine one one five units dock a"
+UTTERANCE = "." * 20 + "#" * 30 + "." * 40
+
+
+PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.0, second_voice=0.0)
+"""How an operator sounds."""
+
+
+def read(text: str, rules: Rules) -> Reading:
+    words = [Word(said, at * 0.4, at * 0.4 + 0.38, 0.94) for at, said in enumerate(text.split())]
+    return proposal("test", words, rules.form, rules.catalogue)
+
+
+class Bench:
+    """A conversation over a real journal, and all that it wanted heard."""
+
+    def __init__(self, desk: Desk, rules: Rules, undo_s: float = 0.2) -> None:
+        self.desk = desk
+        self.rules = rules
+        self.quiet = True
+        self.attentive = self.cut = self.noisy = False
+        self.stood: list[Stands] = []
+        self.heard: list[Audible] = []
+        self.owed: list[OutboxRow] = []
+        self.conversing = DialogueDriver(
+            Dialogue(rules, Manner(undo_s=undo_s, patience_s=0.2)),
+            desk,
+            render,
+            order=self.heard.append,
+            quiet=lambda: self.quiet,
+            owed=self.owed.append,
+            tell=self.stood.append,
+            attentive=lambda: self.attentive,
+            cut_off=self.cut_off,
+        )
+
+    def cut_off(self) -> bool:
+        cut, self.cut = self.cut or self.noisy, False
+        return cut
+
+    async def say(
+        self, text: str, began: float | None = None, ended: float | None = None, *, aloud: bool = False
+    ) -> OutboxRow | None:
+        said = utterance(0)
+        await self.desk(lambda journal: journal.begin(said))
+        reading = read(text, self.rules)
+        verdict, known = decide(reading, Closing.PAUSE, self.rules), Circumstances(PLAIN if aloud else None)
+        heard = Heard(said.utterance_id, reading, verdict, known=known, began=began, ended=ended)
+        return await self.conversing.happen(heard)
+
+    @property
+    def said(self) -> list[Prompt]:
+        return [order.prompt for order in self.heard if isinstance(order, Say)]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await asyncio.to_thread(until, condition, lambda: f"heard {self.heard}, owed {len(self.owed)}")
+
+
+def converse(directory: Path, rules: Rules, play: Callable[[Bench], Awaitable[None]], **manner: float) -> None:
+    async def played(desk: Desk) -> None:
+        bench = Bench(desk, rules, **manner)
+        await bench.conversing.start()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(bench.conversing.run())
+            await play(bench)
+            running.cancel()
+
+    with Desk(directory) as desk:
+        asyncio.run(played(desk))
+
+
+def test_what_is_held_is_committed_when_the_window_is_over(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        assert await bench.say(WHOLE) is None
+        assert bench.said == [Prompt.READBACK]
+        await bench.until(lambda: bool(bench.owed))
+        assert Sound(Earcon.STORED) in bench.heard
+
+    converse(tmp_path, rules, play)
+
+
+def test_while_an_entry_is_open_something_is_awaited(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        assert not bench.conversing.awaits
+        await bench.say(WHOLE)
+        assert bench.conversing.awaits
+        await bench.say("yes")
+        assert not bench.conversing.awaits
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_nobody_says_yes_to_what_he_has_not_heard(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        before = time.perf_counter()
+        await bench.say("pallet seven four two five thousand and one units dock b")
+        assert await bench.say("yes", began=before) is None
+        assert bench.said == [Prompt.CONFIRM_FIELD]
+        asked = time.perf_counter()
+        await bench.say("yes", began=asked)
+        assert bench.said == [Prompt.CONFIRM_FIELD, Prompt.READBACK]
+        assert await bench.say("yes", began=asked) is None
+        assert await bench.say("yes", began=time.perf_counter()) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        assert await bench.say("yes") is not None
+        before = time.perf_counter()
+        await bench.say("cancel", began=before)
+        assert await bench.say("cancel", began=before) is None
+        assert bench.said == [Prompt.READBACK, Prompt.CONFIRM_CANCEL]
+        assert await bench.say("cancel", began=time.perf_counter()) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_nobody_answers_aloud_as_soon_as_the_device_is_told_to_speak(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        before = time.perf_counter()
+        await bench.say(WHOLE)
+        assert await bench.say("yes", began=before + REACTION_S, aloud=True) is None
+        assert await bench.say("yes", began=time.perf_counter() + REACTION_S, aloud=True) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+@pytest.mark.parametrize("between", [Hardware("muted", healed=True), Deadline()])
+def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
+    tmp_path: Path, rules: Rules, between: Happening
+) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await bench.say("blah blah")
+        await bench.say("blah blah")
+        asked = time.perf_counter()
+        await bench.conversing.happen(between)
+        assert len(bench.said) == 4
+        assert await bench.say("yes", began=asked) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_however_long_a_question_took_its_answer_may_be_the_rest_of_a_number(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say("pallet seven four two dock b twenty", began=100, ended=103)
+        await bench.say("four units", began=103 + BREATH_S + 1, ended=109)
+        assert bench.said[-1] is Prompt.CONFIRM_FIELD
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+@pytest.mark.parametrize(("pause_s", "told"), [(BREATH_S - 1, Prompt.CONFIRM_FIELD), (BREATH_S + 1, Prompt.READBACK)])
+def test_a_number_said_long_before_is_the_beginning_of_none(
+    tmp_path: Path, rules: Rules, pause_s: float, told: Prompt
+) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say("twenty", began=100, ended=109)
+        await bench.say("five units pallet seven four three dock c", began=109 + pause_s, ended=120)
+        assert bench.said == [Prompt.REPEAT, told]
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_the_window_begins_when_the_readback_ends(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        bench.quiet = False
+        await bench.say(WHOLE)
+        await asyncio.sleep(0.6)
+        assert bench.owed == []
+        bench.quiet = True
+        await bench.until(lambda: bool(bench.owed))
+
+    converse(tmp_path, rules, play)
+
+
+def test_what_is_committed_is_told_to_whoever_delivers(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        row = await bench.say("yes")
+        assert row is not None
+        assert bench.owed == [row]
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        row = await bench.say("yes")
+        assert row is not None
+        bench.conversing.post(Link(up=False))
+        refused = Answered(Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"})
+        bench.conversing.post(refused)
+        await bench.until(lambda: bench.said[-2:] == [Prompt.TROUBLE, Prompt.REFUSED])
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_after_a_restart_what_was_held_is_asked_again(tmp_path: Path, rules: Rules) -> None:
+    async def before(bench: Bench) -> None:
+        await bench.say(WHOLE)
+
+    async def after(bench: Bench) -> None:
+        assert bench.said == [Prompt.RESTORED]
+        assert await bench.say("yes") is not None
+
+    converse(tmp_path, rules, before, undo_s=60)
+    converse(tmp_path, rules, after, undo_s=60)
+
+
+class FullAtFirst(Desk):
+    """A disk that takes nothing until there is room; looking is possible all the time."""
+
+    full = False
+    refused = 0
+
+    async def __call__(self, work: Callable[[Journal], Any]) -> Any:
+        if self.full and work is not Journal.unsettled:
+            self.refused += 1
+            self.full = self.refused < 2
+            raise DiskFull("no space left")
+        return await super().__call__(work)
+
+
+def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_kept(
+    tmp_path: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.agent.dialogue_driver.RETRY_S", 0.01)
+
+    async def play(desk: FullAtFirst) -> None:
+        bench = Bench(desk, rules, undo_s=60)
+        await bench.conversing.start()
+        said = utterance(0)
+        await desk(lambda journal: journal.begin(said))
+        desk.full = True
+        reading = read(WHOLE, rules)
+        await bench.conversing.happen(Heard(said.utterance_id, reading, decide(reading, Closing.PAUSE, rules)))
+        assert desk.refused == 2
+        assert bench.said == [Prompt.READBACK]
+        assert (await desk(Journal.conversation)).draft is not None
+
+    with FullAtFirst(tmp_path) as desk:
+        asyncio.run(play(desk))
+
+
+def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
+    """What a microphone hears, agreed with the bench's operator: a whole sentence, and a yes."""
+    interpreter = ScriptedInterpreter(read(WHOLE, bench.rules), read("yes", bench.rules))
+    listening = Ear(
+        form=bench.rules.form.name,
+        endpoint=Endpoint(),
+        scorer=LoudnessScorer(),
+        interpreter=interpreter,
+        desk=bench.desk,
+        speaking=bench.conversing.heard_speaking,
+    )
+    return Dictation(
+        listening,
+        rules=bench.rules,
+        interpreter=interpreter,
+        desk=bench.desk,
+        operator=None,
+        render=render,
+        tell=told.append,
+        converse=bench.conversing.happen,
+    )
+
+
+def test_dictation_lets_the_conversation_agree_on_what_a_microphone_hears(tmp_path: Path, rules: Rules) -> None:
+    told: list[DictationEvent] = []
+
+    async def play(bench: Bench) -> None:
+        await take(dictated(bench, told), [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        await bench.until(lambda: Hush() in bench.heard)
+        assert bench.said == [Prompt.READBACK]
+        # This sound comes faster than anybody speaks: the yes was said before the readback.
+        assert bench.owed == []
+        assert await bench.say("yes", began=time.perf_counter()) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+    decided = [one for one in told if isinstance(one, Decided)]
+    assert [one.row for one in decided] == [None, None]  # what came of it is told by the conversation
+
+
+def test_where_nobody_hears_the_device_one_utterance_is_one_entry(tmp_path: Path, rules: Rules) -> None:
+    told: list[DictationEvent] = []
+
+    async def play(bench: Bench) -> None:
+        dictation = dictated(bench, told)
+        assert dictation.converses
+        dictation.unheard()
+        assert not dictation.converses
+        await take(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        assert not dictation.attentive
+        assert bench.said == []
+
+    converse(tmp_path, rules, play)
+    outcomes = [(one.verdict.outcome, one.row is not None) for one in told if isinstance(one, Decided)]
+    assert outcomes == [(Outcome.ACCEPT, True), (Outcome.REPEAT, False)]
+
+
+def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_on_what_was_said_before(
+    tmp_path: Path, rules: Rules
+) -> None:
+    told: list[DictationEvent] = []
+
+    async def play(bench: Bench) -> None:
+        dictation = dictated(bench, told)
+        dictation.unheard()
+
+        async def begin() -> None:
+            assert len(told) == 1, "what was handed over before is concluded before"
+            await bench.conversing.start()
+
+        interpreter = dictation._interpreter
+        assert isinstance(interpreter, ScriptedInterpreter)
+        interpreter.readings[1] = read(OTHER, rules)
+        interpreter._before = lambda _: None if told else dictation.heard(begin)
+        await take(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        assert dictation.converses
+        assert bench.said == [Prompt.READBACK]
+        assert await bench.say("yes") is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+    outcomes = [one.verdict.outcome for one in told if isinstance(one, Decided)]
+    assert outcomes == [Outcome.ACCEPT, Outcome.HOLD]
+
+
+def test_who_comes_to_be_heard_takes_back_what_was_recorded_meanwhile_and_nothing_older(
+    tmp_path: Path, rules: Rules
+) -> None:
+    async def before(bench: Bench) -> None:
+        await bench.say(OTHER)
+        assert await bench.say("yes") is not None
+
+    async def after(bench: Bench) -> None:
+        dictation = dictated(bench, [])
+        dictation.unheard()
+        await take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
+        await bench.conversing.start()  # as when he is heard
+        await bench.say("cancel")
+        (question,) = [order for order in bench.heard if isinstance(order, Say)]
+        assert question.fields is not None
+        assert question.fields["pallet_id"] == "742"
+
+    converse(tmp_path, rules, before, undo_s=60)
+    converse(tmp_path, rules, after, undo_s=60)
+
+
+def test_what_is_at_hand_is_told_by_the_names_of_its_fields(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        assert bench.conversing.at_hand() == AtHand()
+        await bench.say("pallet seven four two twelve units")
+        assert bench.conversing.at_hand() == AtHand(("pallet_id", "quantity"), "dock")
+        await bench.say("b")
+        assert bench.conversing.at_hand() == AtHand(("pallet_id", "quantity", "dock"))
+        await bench.say("yes")
+        assert bench.conversing.at_hand() == AtHand(last=True)
+        await bench.say("cancel")
+        assert bench.conversing.at_hand() == AtHand(confirming=True, last=True)
+        await bench.say("yes")
+        assert bench.conversing.at_hand() == AtHand()
+
+    converse(tmp_path, rules, play, undo_s=20.0)
+
+
+def test_no_deadline_comes_while_the_operator_is_speaking_or_being_read(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        bench.attentive = True
+        await bench.say(WHOLE)
+        await asyncio.sleep(0.6)
+        assert bench.owed == []
+        await bench.say("no fifteen units")
+        bench.attentive = False
+        await bench.until(lambda: bool(bench.owed))
+        assert json.loads(bench.owed[0].body)["data"]["fields"]["quantity"] == 15
+
+    converse(tmp_path, rules, play)
+
+
+def test_sound_that_never_ends_does_not_put_the_deadline_off_for_ever(
+    tmp_path: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialogue_driver, "LONGEST_S", 0.3)
+
+    async def play(bench: Bench) -> None:
+        bench.attentive = True
+        await bench.say(WHOLE)
+        await bench.until(lambda: bool(bench.owed))
+
+    converse(tmp_path, rules, play)
+
+
+def test_what_the_device_says_later_does_not_put_the_deadline_off(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await asyncio.sleep(0.3)
+        bench.quiet = False
+        await bench.until(lambda: bool(bench.owed))
+
+    converse(tmp_path, rules, play, undo_s=1.0)
+
+
+def test_whoever_watches_is_told_of_each_event(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await bench.say("yes")
+        assert [stands.row for stands in bench.stood if stands.row is not None] == bench.owed
+
+    converse(tmp_path, rules, play)
+
+
+def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_window_begin(
+    tmp_path: Path, rules: Rules
+) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        bench.attentive = bench.cut = True
+        bench.conversing.heard_speaking()
+        await bench.until(lambda: Hush() in bench.heard)
+        bench.quiet = bench.attentive = False
+        await bench.until(lambda: bench.said == [Prompt.READBACK] * 2)
+        await asyncio.sleep(0.6)
+        assert bench.owed == []
+        bench.quiet = True
+        await bench.until(lambda: bool(bench.owed))
+
+    converse(tmp_path, rules, play, undo_s=0.4)
+
+
+def test_what_was_cut_off_by_an_answer_is_not_said_again(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        bench.attentive = bench.cut = True
+        await bench.say("yes")
+        bench.attentive = False
+        await asyncio.sleep(0.4)
+        assert bench.said == [Prompt.READBACK]
+
+    converse(tmp_path, rules, play)
+
+
+def settle(journal: Journal, event_id: str, *reasons: str) -> Answered:
+    receipt = Receipt(event_id, ReceiptOutcome.REFUSED if reasons else ReceiptOutcome.APPLIED, reasons)
+    journal.settle(event_id, receipt)
+    return answered(journal, receipt)
+
+
+async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:
+    """The inventory refuses it, is mended or restored, and asks for it again."""
+    await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+    await bench.say("how many waiting")
+    assert bench.said[-1] is Prompt.WAITING_REFUSED
+    await bench.desk(methodcaller("reopen", row.sequence))
+    await bench.desk(lambda journal: settle(journal, row.event_id))
+
+
+def test_a_correction_that_the_inventory_has_after_all_is_what_is_corrected_next(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        first = await agreed(bench, WHOLE)
+        await bench.desk(lambda journal: settle(journal, first.event_id))
+        second = await agreed(bench, "no fifteen units")
+        await turned_down_and_taken_after_all(bench, second)
+        await bench.say("how many waiting")
+        await bench.say("last entry")
+        assert bench.said[-2:] == [Prompt.WAITING_NONE, Prompt.LAST_ENTRY]
+        assert json.loads((await agreed(bench, "no sixteen units")).body)["data"]["amends"] == second.event_id
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_a_cancellation_that_the_inventory_has_after_all_leaves_nothing_to_cancel(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        first = await agreed(bench, WHOLE)
+        await bench.desk(lambda journal: settle(journal, first.event_id))
+        await turned_down_and_taken_after_all(bench, await agreed(bench, "cancel"))
+        await bench.say("cancel")
+        assert bench.said[-1] is Prompt.NOTHING_TO_CANCEL
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+async def agreed(bench: Bench, text: str) -> OutboxRow:
+    await bench.say(text)
+    row = await bench.say("yes")
+    assert row is not None
+    return row
+
+
+def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        bench.noisy = True
+        await bench.say(WHOLE)
+        await bench.until(lambda: bool(bench.owed))
+        assert bench.said == [Prompt.READBACK] * (1 + dialogue_driver.MOST_REPEATS)
+
+    converse(tmp_path, rules, play, undo_s=0.3)

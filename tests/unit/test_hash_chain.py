@@ -1,0 +1,290 @@
+"""The chain of events: what breaks it, and where."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from edge.hash_chain import (
+    CHAIN,
+    GENESIS,
+    KEYID,
+    PREVIOUS,
+    SIGNATURE,
+    UNHASHED,
+    Broken,
+    Chain,
+    Chained,
+    PublicKey,
+    Span,
+    Wrong,
+    canonical,
+    link,
+    parsed,
+    sealed,
+    sha256,
+)
+from edge.keep.identity import DeviceKey
+
+AUDIO = "a" * 64
+KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+STRANGER = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
+KNOWN = {KEY.public.keyid: KEY.public}
+
+Rows = list[Chained]
+Forge = Callable[[Chained], Chained]
+
+
+def event(sequence: int) -> dict[str, Any]:
+    return {"id": f"event-{sequence}", "data": {"quantity": sequence}}
+
+
+def row(sequence: int, previous: str, event: dict[str, Any]) -> Chained:
+    return Chained(sequence, previous, event[CHAIN], event, AUDIO, withheld=False)
+
+
+def signed(sequence: int, previous: str, signer: DeviceKey = KEY, **changes: Any) -> Chained:
+    return row(sequence, previous, sealed({**event(sequence), **changes}, previous, AUDIO, "{}", signer))
+
+
+def unsigned(sequence: int, previous: str) -> Chained:
+    """As events were before they were signed."""
+    return row(sequence, previous, {**event(sequence), CHAIN: link(previous, event(sequence), AUDIO)})
+
+
+def chained(*made: Callable[[int, str], Chained]) -> Rows:
+    rows: Rows = []
+    for sequence, make in enumerate(made, start=1):
+        rows.append(make(sequence, rows[-1].link if rows else GENESIS))
+    return rows
+
+
+def followed(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> tuple[Chain, Broken | None]:
+    links = Chain(keys)
+    for one in rows:
+        if wrong := links.wrong_with(one):
+            return links, Broken(links.last + 1, wrong)
+        links.grow(one)
+    return links, None
+
+
+def broken(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> Broken | None:
+    return followed(rows, keys)[1]
+
+
+def with_members(one: Chained, **changes: Any) -> Chained:
+    return replace(one, event={**one.event, **changes})
+
+
+def without(one: Chained, *names: str) -> Chained:
+    return replace(one, event={name: value for name, value in one.event.items() if name not in names})
+
+
+def relinked(one: Chained) -> Chained:
+    """By somebody who has no key, but knows how links are made."""
+    altered = {**one.event, "data": {"quantity": 99}}
+    own = link(one.previous, altered, AUDIO)
+    return replace(one, event={**altered, CHAIN: own}, link=own)
+
+
+ALTERED: dict[str, Forge] = {
+    "a field": lambda one: with_members(one, data={"quantity": 99}),
+    "the id": lambda one: with_members(one, id="event-1"),
+    "a member more": lambda one: with_members(one, extra=None),
+    "a member less": lambda one: without(one, "id"),
+    "the key id": lambda one: with_members(one, keyid="0" * 16),
+    "no key id": lambda one: without(one, KEYID),
+    "the hash of the recording": lambda one: replace(one, audio_sha256="b" * 64),
+    "no hash at all": lambda one: replace(one, audio_sha256="ü"),
+    "the link beside the event": lambda one: replace(one, link="c" * 64),
+    "the link in the event": lambda one: with_members(one, chain="c" * 64),
+    "both links": lambda one: replace(with_members(one, chain="c" * 64), link="c" * 64),
+    "no link": lambda one: without(one, CHAIN),
+    "no spelling": lambda one: with_members(one, data=float("nan")),
+    "nothing left": lambda one: replace(one, event={}),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_what_is_altered_is_found_where_it_was(what: str) -> None:
+    rows = chained(signed, signed, signed, signed)
+    rows[1] = ALTERED[what](rows[1])
+    assert broken(rows) == Broken(2, Wrong.ALTERED)
+    assert broken(rows, None) == Broken(2, Wrong.ALTERED)
+
+
+@pytest.mark.parametrize("previous", [GENESIS, None, [], "c" * 64])
+def test_another_previous_link_is_out_of_place(previous: Any) -> None:
+    rows = chained(signed, signed, signed)
+    assert broken([rows[0], with_members(rows[1], previous=previous), rows[2]]) == Broken(2, Wrong.MISPLACED)
+    assert broken([rows[0], replace(rows[1], previous=previous), rows[2]]) == Broken(2, Wrong.MISPLACED)
+
+
+FORGED: dict[str, tuple[Forge, Wrong]] = {
+    "linked anew": (relinked, Wrong.FORGED),
+    "the signature of another event": (
+        lambda one: with_members(one, signature=signed(1, GENESIS).event[SIGNATURE]),
+        Wrong.FORGED,
+    ),
+    "one digit": (lambda one: with_members(one, signature="0" * 128), Wrong.FORGED),
+    "large digits": (lambda one: with_members(one, signature=one.event[SIGNATURE].upper()), Wrong.FORGED),
+    "no digits": (lambda one: with_members(one, signature="of mine"), Wrong.FORGED),
+    "nothing": (lambda one: with_members(one, signature=None), Wrong.FORGED),
+    "no signature": (lambda one: without(one, SIGNATURE), Wrong.UNSIGNED),
+    "a stranger's": (lambda one: signed(one.sequence, one.previous, STRANGER), Wrong.UNKNOWN_KEY),
+    "a stranger's in the device's name": (
+        lambda one: with_members(one, signature=STRANGER.sign(one.link)),
+        Wrong.FORGED,
+    ),
+    "as if from before": (lambda one: unsigned(one.sequence, one.previous), Wrong.UNSIGNED),
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_who_has_no_key_cannot_write_an_event(how: str) -> None:
+    forge, wrong = FORGED[how]
+    rows = chained(signed, signed, signed)
+    rows[1] = forge(rows[1])
+    assert broken(rows) == Broken(2, wrong)
+
+
+def test_a_stranger_who_writes_the_whole_chain_anew_is_found_by_his_key() -> None:
+    def by_stranger(sequence: int, previous: str) -> Chained:
+        return signed(sequence, previous, STRANGER, data={"quantity": 99})
+
+    rows = chained(by_stranger, by_stranger)
+    assert broken(rows, {STRANGER.public.keyid: STRANGER.public}) is None
+    assert broken(rows) == Broken(1, Wrong.UNKNOWN_KEY)
+
+
+def test_without_keys_a_forger_who_links_anew_is_found_at_the_next_event() -> None:
+    rows = chained(signed, signed, signed)
+    rows[1] = relinked(rows[1])
+    assert broken(rows, None) == Broken(3, Wrong.MISPLACED)
+
+
+def test_removed_exchanged_and_repeated_events() -> None:
+    first, second, third = chained(signed, signed, signed)
+    assert broken([second, third]) == Broken(1, Wrong.MISSING)
+    assert broken([first, third]) == Broken(2, Wrong.MISSING)
+    assert broken([first, third, second]) == Broken(2, Wrong.MISSING)
+    assert broken([first, first, second]) == Broken(2, Wrong.MISPLACED)
+    assert broken([first, replace(third, sequence=2), replace(second, sequence=3)]) == Broken(2, Wrong.MISPLACED)
+    exchanged = replace(third, sequence=2, previous=second.previous)
+    assert broken([first, exchanged]) == Broken(2, Wrong.MISPLACED)
+
+
+def test_the_end_cut_off_is_not_to_be_seen_here() -> None:
+    rows = chained(signed, signed, signed)
+    links, wrong = followed(rows[:2])
+    assert (links.last, wrong) == (2, None)
+
+
+def test_unsigned_events_from_before_and_a_change_of_key_are_told() -> None:
+    def by_another(sequence: int, previous: str) -> Chained:
+        return signed(sequence, previous, STRANGER)
+
+    rows = chained(unsigned, unsigned, signed, signed, by_another)
+    links, wrong = followed(rows, {**KNOWN, STRANGER.public.keyid: STRANGER.public})
+    assert wrong is None
+    assert links.spans == [Span(None, 1, 2), Span(KEY.public.keyid, 3, 4), Span(STRANGER.public.keyid, 5, 5)]
+    assert (links.last, links.link) == (5, rows[4].link)
+
+
+def test_an_altered_event_from_before_is_found_like_any_other() -> None:
+    rows = chained(unsigned, unsigned)
+    assert broken(rows) is None
+    rows[1] = with_members(rows[1], data={})
+    assert broken(rows) == Broken(2, Wrong.ALTERED)
+
+
+def test_of_a_withheld_event_the_seal_is_checked() -> None:
+    rows = chained(signed, signed, signed)
+    seal = (PREVIOUS, KEYID, CHAIN, SIGNATURE)
+    kept_back = {"id": rows[1].event["id"], **{name: rows[1].event[name] for name in seal}, "type": "withheld"}
+    rows[1] = replace(rows[1], event=kept_back, withheld=True)
+    assert broken(rows) is None
+    assert broken([rows[0], with_members(rows[1], signature="0" * 128), rows[2]]) == Broken(2, Wrong.FORGED)
+    assert broken([rows[0], with_members(rows[1], previous=GENESIS), rows[2]]) == Broken(2, Wrong.MISPLACED)
+
+
+def test_the_order_of_members_does_not_matter_and_their_values_do() -> None:
+    assert link(GENESIS, {"a": "1", "b": 2}, AUDIO) == link(GENESIS, {"b": 2, "a": "1"}, AUDIO)
+    assert link(GENESIS, {"a": "1", "b": 2}, AUDIO) != link(GENESIS, {"a": 1, "b": 2}, AUDIO)
+
+
+def test_the_link_is_written_as_documented() -> None:
+    event_sha256 = hashlib.sha256('{"a":"Łódź","b":[1,2.0]}'.encode()).hexdigest()
+    expected = hashlib.sha256(f"{GENESIS}\n{event_sha256}\n{AUDIO}\n".encode()).hexdigest()
+    assert link(GENESIS, {"b": (1, 2.0), "a": "Łódź", **dict.fromkeys(UNHASHED, "left out")}, AUDIO) == expected
+
+
+def test_an_event_is_sealed_as_documented() -> None:
+    made = sealed(event(1), GENESIS, AUDIO, "the reading", KEY)
+    assert made == {
+        **event(1),
+        "previous": GENESIS,
+        "readingsha256": hashlib.sha256(b"the reading").hexdigest(),
+        "keyid": hashlib.sha256(KEY.public.raw).hexdigest()[:16],
+        "chain": link(GENESIS, made, AUDIO),
+        "signature": KEY.sign(made["chain"]),
+    }
+    assert all(name.isalnum() and name.islower() for name in made)  # CloudEvents allows no other names
+    KEY._private.public_key().verify(bytes.fromhex(made["signature"]), made["chain"].encode("ascii"))
+
+
+@pytest.mark.parametrize("event", [{"x": float("nan")}, {"x": float("inf")}, {"x": "\ud800"}])
+def test_what_has_no_canonical_spelling_is_refused(event: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"JSON compliant|surrogates"):
+        canonical(event)
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "1", b"\xff", "[" * 100_000])
+def test_what_is_no_event_is_an_empty_one(body: str | bytes) -> None:
+    assert parsed(body) == {}
+
+
+def test_a_public_key_goes_through_pem_with_or_without_words_around_it() -> None:
+    pem = KEY.public.pem
+    assert PublicKey.from_pem(pem) == KEY.public
+    assert PublicKey.from_pem(f"{KEY.public.keyid}\n{pem.decode()}".encode()) == KEY.public
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"",
+        b"no key",
+        b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+        X25519PrivateKey.from_private_bytes(bytes(32))
+        .public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    ],
+)
+def test_what_is_no_public_key_of_ours(pem: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        PublicKey.from_pem(pem)
+
+
+def test_a_key_of_the_wrong_size_has_signed_nothing() -> None:
+    assert not PublicKey(b"short").signed(GENESIS, KEY.sign(GENESIS))
+
+
+def test_every_fault_has_its_words() -> None:
+    assert all(wrong.told for wrong in Wrong)
+    assert sha256("ü") == hashlib.sha256("ü".encode()).hexdigest()
+
+
+def test_a_doubtful_clock_is_signed_with_the_rest() -> None:
+    doubtful = signed(1, GENESIS, clock="unsynchronised")
+    assert broken([doubtful]) is None
+    assert broken([replace(doubtful, event={**doubtful.event, "clock": "fine"})]) == Broken(1, Wrong.ALTERED)
+    whole = {name: value for name, value in doubtful.event.items() if name != "clock"}
+    assert broken([replace(doubtful, event=whole)]) == Broken(1, Wrong.ALTERED)

@@ -1,0 +1,186 @@
+"""Which recogniser the settings give, and listening ahead with a recogniser that only counts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import Settings, load
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
+from edge.understand.local.factory import interpreter
+from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
+from edge.understand.local.vosk import VoskInterpreter
+
+
+def settings(models: Path, **understand: Any) -> Settings:
+    return load(Settings, None, understand={"models_directory": models, **understand})
+
+
+@pytest.fixture(autouse=True)
+def _no_weights_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", raising=False)
+
+
+def test_vosk_without_its_weights_says_how_to_get_them(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"small-en-us.*not in .*dockvoice models get small-en-us"):
+        interpreter(settings(tmp_path, engine="vosk"), form, catalogue)
+
+
+def test_an_unknown_model_is_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="'huge': no such model; there are small-en-us"):
+        interpreter(settings(tmp_path, engine="vosk", model="huge"), form, catalogue)
+
+
+def test_weights_of_another_engine_are_refused(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"understand\.model = 'en-us': is for pocketsphinx"):
+        interpreter(settings(tmp_path, engine="vosk", model="en-us"), form, catalogue)
+
+
+def test_weights_that_cannot_be_loaded_are_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=f"{tmp_path}: .*fetch the weights again"):
+        VoskInterpreter(tmp_path, form, catalogue)
+
+
+def test_without_weights_pocketsphinx_serves(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    assert interpreter(settings(tmp_path), form, catalogue).name == "pocketsphinx/en-us"
+
+
+def test_pocketsphinx_needs_no_model(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    chosen = settings(tmp_path, engine="pocketsphinx", model="huge")
+    assert interpreter(chosen, form, catalogue).name == "pocketsphinx/en-us"
+
+
+class Counting:
+    """Takes sound and remembers in which pieces."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def take(self, pcm: bytes) -> None:
+        self.pieces.append(pcm)
+
+    def reading(self) -> Reading:
+        return Reading("counting", "f", (), {})
+
+
+class Ahead:
+    """Listening ahead with counting recognisers, all of which are kept. What may follow is judged by what was heard."""
+
+    def __init__(self) -> None:
+        self.made: list[Counting] = []
+        self.judged: list[Reading] = []
+        self.speculation = Speculation()
+        self.attention = ListeningAhead(self._begin, self._judge, self.speculation)
+
+    def _begin(self) -> Counting:
+        self.made.append(Counting())
+        return self.made[-1]
+
+    def _judge(self, reading: Reading) -> Expectation:
+        self.judged.append(reading)
+        return Expectation.FINISHED
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(piece) for piece in self.made[-1].pieces]
+
+    @property
+    def taken(self) -> bytes:
+        """What the last recogniser was given."""
+        return b"".join(self.made[-1].pieces)
+
+    def finish(self, pcm: bytes) -> Reading:
+        segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, Closing.PAUSE, pcm)
+        now = datetime(2026, 11, 20, tzinfo=UTC)
+        return asyncio.run(self.attention.finish(Utterance("0", "f", "microphone", now, segment)))
+
+
+def ticking(seconds: float) -> bytes:
+    """Sound of which no two pieces are alike."""
+    return b"".join((at % 65_536).to_bytes(2, "little") for at in range(int(seconds * SAMPLE_RATE)))
+
+
+def test_a_recogniser_is_ready_before_the_first_sound() -> None:
+    assert len(Ahead().made) == 1
+
+
+def test_sound_is_taken_as_it_comes_in_whole_pieces() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
+    for at in range(0, len(pcm), 640):
+        ahead.attention.hear(pcm[at : at + 640])
+    assert ahead.sizes == [PIECE] * 10
+
+
+def test_the_recogniser_takes_the_utterance_once_and_whole() -> None:
+    ahead, pcm = Ahead(), ticking(2.33)
+    ahead.attention.hear(pcm)
+    ahead.finish(pcm)
+    assert ahead.taken == pcm
+    assert ahead.sizes == [PIECE] * 11 + [len(pcm) - 11 * PIECE]
+    assert len(ahead.made) == 1
+
+
+def test_what_was_foreseen_at_a_pause_is_the_reading_if_nothing_follows() -> None:
+    ahead, pcm = Ahead(), ticking(1.1)
+    ahead.attention.hear(pcm)
+    assert ahead.attention.expect() is Expectation.FINISHED
+    assert ahead.taken == pcm
+    assert ahead.finish(pcm) is ahead.judged[0]
+
+
+def test_what_was_foreseen_is_thrown_away_when_speech_goes_on() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
+    ahead.attention.hear(pcm[:32_000])
+    ahead.attention.expect()
+    ahead.attention.hear(pcm[32_000:])
+    assert ahead.finish(pcm) is not ahead.judged[0]
+    assert ahead.taken == pcm
+    assert len(ahead.made) == 2
+
+
+def test_what_reading_at_pauses_was_for_is_counted() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
+    assert ahead.speculation.share == 0.0
+    for part in (pcm[:32_000], pcm[32_000:]):
+        ahead.attention.hear(part)
+        ahead.attention.expect()
+    ahead.finish(pcm)
+    counted = ahead.speculation
+    assert (counted.made, counted.used, counted.thrown_away) == (2, 1, 1)
+    assert counted.made_s - counted.used_s + counted.again_s == counted.wasted_s >= 0
+    assert 0 <= counted.share <= 1
+
+
+def test_the_pieces_are_those_of_the_recording_wherever_the_operator_paused() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
+    for at in range(0, len(pcm), 9000):
+        ahead.attention.hear(pcm[at : at + 9000])
+        ahead.attention.expect()
+    ahead.finish(pcm)
+    assert ahead.sizes == [PIECE] * 10 + [len(pcm) - 10 * PIECE]
+
+
+@pytest.mark.parametrize("kept", [0.1, 1.0])
+@pytest.mark.parametrize("paused", [False, True])
+def test_when_sound_is_cut_off_again_the_recogniser_begins_anew(kept: float, paused: bool) -> None:
+    ahead = Ahead()
+    ahead.attention.hear(ticking(2))
+    if paused:
+        ahead.attention.expect()
+    ahead.finish(ticking(kept))
+    assert ahead.taken == ticking(kept)
+    assert len(ahead.made) == 2
+
+
+def test_an_utterance_that_nobody_heard_is_read_from_its_own_sound() -> None:
+    ahead = Ahead()
+    ahead.finish(ticking(1))
+    assert ahead.taken == ticking(1)
+    assert len(ahead.made) == 1

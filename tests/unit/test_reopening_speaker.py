@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from edge.speak.loudspeaker import AGAIN_S, ANYHOW_S, BLINK_EVERY_S, SETTLES_S, Lookout
+
+NOTHING, CARD = frozenset[str](), frozenset({"card"})
+
+
+def looked(lookout: Lookout, there: frozenset[str], *moments: float) -> list[bool]:
+    return [lookout.is_worth_trying(there, moment) for moment in moments]
+
+
+def test_where_nothing_changes_it_is_tried_once_and_then_seldom() -> None:
+    lookout = Lookout(NOTHING)
+    assert looked(lookout, NOTHING, 0, 1, 60, ANYHOW_S - 1, ANYHOW_S, ANYHOW_S + 1) == [
+        *(True, False, False, False, True, False)
+    ]
+    assert not lookout.is_worth_a_blink(ANYHOW_S)
+
+
+def test_what_has_just_appeared_is_tried_for_a_while_though_it_refuses_at_first() -> None:
+    lookout = Lookout(NOTHING)
+    lookout.is_worth_trying(NOTHING, 0)
+    assert looked(lookout, CARD, 100, 101, 100 + SETTLES_S) == [True] * 3
+    lookout.blinked(101)
+    assert looked(lookout, CARD, 100 + SETTLES_S + 1) == [False]
+
+
+def test_the_microphone_blinks_after_a_change_only_and_once() -> None:
+    lookout = Lookout(NOTHING)
+    lookout.is_worth_trying(CARD, 100)
+    assert lookout.is_worth_a_blink(100)
+    lookout.blinked(100)
+    assert not lookout.is_worth_a_blink(100 + BLINK_EVERY_S)
+
+
+def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> None:
+    lookout = Lookout(NOTHING)
+    blinks = []
+    for second in range(120):
+        lookout.is_worth_trying(CARD if second % 2 else NOTHING, second)
+        if lookout.is_worth_a_blink(second):
+            lookout.blinked(second)
+            blinks.append(second)
+    assert blinks == [1, 1 + BLINK_EVERY_S]
+
+
+def test_a_blink_that_could_not_be_made_is_made_later() -> None:
+    lookout = Lookout(NOTHING)
+    lookout.is_worth_trying(CARD, 0)
+    assert looked(lookout, CARD, SETTLES_S + 30) == [True], "somebody spoke all the time"
+    assert lookout.is_worth_a_blink(SETTLES_S + 30)
+
+
+def test_while_a_blink_is_refused_it_is_tried_now_and_then_only() -> None:
+    lookout = Lookout(NOTHING)
+    tries = [second for second in range(60) if lookout.is_worth_trying(CARD, second)]
+    settled = int(SETTLES_S)
+    assert tries == [*range(settled), *range(settled, 60, int(AGAIN_S))]

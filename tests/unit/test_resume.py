@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge.forms.form import Form
+from edge.records import Act
+from edge.understand.llm.prompt import TURNS, AtHand, Context, Past, Turn, told
+from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
+
+
+@pytest.fixture
+def past() -> Past:
+    return Past()
+
+
+def test_what_was_no_dictation_leaves_it_where_it_was(past: Past) -> None:
+    past.decided(READ, ASK)
+    before = past()
+    past.decided(READ, IGNORE)
+    assert past() is before
+
+
+def test_before_anything_was_said_there_is_nothing_to_tell(past: Past) -> None:
+    assert past() == Context()
+
+
+def test_a_question_is_told_until_something_else_is_said(past: Past) -> None:
+    past.decided(READ, ASK)
+    assert past() == Context(asked="dock", turns=(Turn(Act.RECORD, ("pallet_id", "dock"), "dock"),))
+    past.decided(READ, REPEAT)
+    assert past().asked is None
+
+
+def test_the_last_entry_is_told_from_then_on(past: Past) -> None:
+    past.decided(READ, REPEAT)
+    assert not past().last
+    past.decided(READ, ACCEPT)
+    past.decided(replace(READ, act=Act.AMEND), REPEAT)
+    assert past().last
+    assert past().turns[-1].act is Act.AMEND
+
+
+def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: Past, form: Form) -> None:
+    for _ in range(1000):
+        past.decided(READ, ACCEPT)
+    assert len(past().turns) == TURNS
+    text = told(past(), form)
+    assert len(text) < 1000
+    assert "007" not in text
+
+
+def test_where_entries_are_agreed_it_tells_what_is_at_hand_at_that_moment(past: Past, form: Form) -> None:
+    now = AtHand()
+    past.follow(lambda: now)
+    past.decided(READ, ASK)
+    assert past() == Context(turns=(Turn(Act.RECORD, ("pallet_id", "dock")),))
+    now = AtHand(("pallet_id", "quantity"), "dock", last=True)
+    past.decided(READ, ASK)
+    assert (past().pending, past().asked, past().last) == (("pallet_id", "quantity"), "dock", True)
+    assert past().turns[-1].asked == "dock"
+    text = told(past(), form)
+    assert "An entry is at hand and can be corrected, completed or taken back; known of it: pallet, quantity." in text
+    now = AtHand(confirming=True)
+    assert "answered with yes or no" in told(past(), form)
+
+
+def test_a_recording_that_nobody_agrees_on_has_no_entry_at_hand(past: Past) -> None:
+    past.decided(READ, ACCEPT)
+    assert past().pending == ()

@@ -1,0 +1,218 @@
+"""A person makes an entry of an utterance under review."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from edge.agent.review import Device, Person, accept, stated
+from edge.agree.decide import Rules
+from edge.cli.queue import commands
+from edge.deliver.events import check_event
+from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from edge.forms.form import Form
+from edge.keep.answers import DEFERRED, UNREADABLE
+from edge.keep.journal import Journal
+from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
+from tests.fakes import reading
+from tests.sayings import ACCEPT, FIELDS, READ, entry, render, utterance
+
+DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
+HEARD = replace(reading(FIELDS), interpreter="openai/gpt-audio")
+DEVICE = Device("north", "dock-b", None, clock_believed=True)
+KIM = Person("kim", "listened to it")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """An entry, and after it an utterance that was deferred, read by a model later, and is under review."""
+    reviewed(tmp_path, HEARD, ACCEPT)
+    return tmp_path
+
+
+def reviewed(state: Path, later: Reading | None, verdict: Verdict | None) -> str:
+    with Journal.open(state) as journal:
+        first, said = utterance(0), utterance(1)
+        journal.commit(entry(first, journal.begin(first)), ACCEPT, render)
+        journal.begin(said)
+        journal.conclude(said.utterance_id, READ, DEFER)
+        if later is not None:
+            journal.answered(said.utterance_id, later.interpreter, "deferred", later, None)
+        journal.reviewed(said.utterance_id, verdict, DEFERRED if later else UNREADABLE)
+    return said.utterance_id
+
+
+def waiting(state: Path) -> str:
+    with Journal.inspect(state) as journal:
+        (found,) = journal.under_review()
+    return found.utterance_id
+
+
+def run(state: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(commands, ["accept", *arguments, "--state", str(state)])
+
+
+# ---- what is refused, and changes nothing ----
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["dock"], r"--field 'dock': allowed is NAME=VALUE with one of pallet_id, quantity, dock"),
+        (["colour=red"], r"--field 'colour=red': allowed is NAME=VALUE"),
+        (["quantity=twelve"], r"--field 'quantity=twelve': quantity is a whole number"),
+        (["dock=Q"], r"is no entry yet \(not_in_catalogue:dock; pallet_id=007, quantity=12 stands\)"),
+        (["quantity=-3"], r"is no entry yet \(field_invalid:quantity;"),
+    ],
+)
+def test_what_breaks_the_form_is_refused(state: Path, given: list[str], told: str) -> None:
+    arguments = [argument for one in given for argument in ("--field", one)]
+    result = run(state, waiting(state), *arguments)
+    assert isinstance(result.exception, UnreadableInput)
+    with pytest.raises(UnreadableInput, match=told):
+        raise result.exception
+    assert waiting(state)
+    with Journal.inspect(state) as journal:
+        assert (journal.last_sequence(), journal.dossier(waiting(state)).decisions) == (1, ())
+
+
+def test_what_nobody_read_wants_every_field(tmp_path: Path) -> None:
+    which = reviewed(tmp_path, None, None)
+    result = run(tmp_path, which, "--field", "dock=B")
+    assert "field_missing:pallet_id, field_missing:quantity; dock=B stands" in str(result.exception)
+
+
+@pytest.mark.parametrize("act", [act for act in Act if act is not Act.RECORD])
+def test_what_is_said_of_an_entry_makes_no_second_entry(tmp_path: Path, act: Act) -> None:
+    which = reviewed(tmp_path, replace(HEARD, act=act), ACCEPT)
+    result = run(tmp_path, which)
+    assert isinstance(result.exception, UnreadableInput)
+    assert 'is said of an entry, as a correction or a "no" is, and is none itself' in str(result.exception)
+    with Journal.inspect(tmp_path) as journal:
+        assert journal.last_sequence() == 1
+
+
+def test_an_entry_is_not_accepted_twice(state: Path) -> None:
+    which = waiting(state)
+    for asked in ("1", which):
+        assert run(state, which).exit_code == 0 or asked == which
+        result = run(state, asked)
+        assert isinstance(result.exception, UnreadableInput)
+        assert "waits for no person" in str(result.exception)
+    with Journal.inspect(state) as journal:
+        assert journal.last_sequence() == 2
+
+
+def test_while_an_agent_runs_nothing_is_accepted(state: Path) -> None:
+    with Journal.open(state):
+        assert isinstance(run(state, waiting(state)).exception, AlreadyRunning)
+
+
+def test_a_dead_letter_has_its_entry_already(state: Path) -> None:
+    with Journal.open(state) as journal:
+        journal.dead_letter(journal.dossier("1").event_id or "", "packet_too_large", lambda event: event)
+        with pytest.raises(UnreadableInput, match="has its entry already; `dockvoice queue retry` sends it"):
+            journal.under_review_as("1")
+
+
+def test_a_disk_that_refuses_leaves_it_under_review(state: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    which = waiting(state)
+    with Journal.open(state) as journal:
+
+        def refuse(*_: object) -> None:
+            raise StorageFailed("no room")
+
+        monkeypatch.setattr(journal, "_enter", refuse)
+        with pytest.raises(StorageFailed):
+            accept(journal, which, {}, rules, KIM, DEVICE)
+        assert journal.dossier(which).decisions == ()
+    assert waiting(state) == which
+
+
+# ---- what becomes an entry ----
+
+
+def test_who_accepts_the_same_thing_once_more_is_told_which_entry_has_it(
+    state: Path, rules: Rules, caplog: pytest.LogCaptureFixture
+) -> None:
+    which = waiting(state)
+    accepted(state, rules)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{which}: entry 1 is of the same thing; if both are one, put that right in the inventory"
+    ]
+
+
+def test_who_accepts_another_thing_is_told_nothing(state: Path, rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
+    accepted(state, rules, {"pallet_id": "008"})
+    assert caplog.records == []
+
+
+def accepted(state: Path, rules: Rules, given: Mapping[str, FieldValue] | None = None) -> dict[str, FieldValue]:
+    with Journal.open(state) as journal:
+        row = accept(journal, waiting(state), given or {}, rules, KIM, DEVICE)
+        event = check_event(row.body.encode())
+        found = journal.dossier(row.event_id)
+        assert [one.sequence for one in journal.due(10)] == [1, 2]
+        assert journal.under_review() == []
+    assert (found.outcome, found.review) == ("accept", None)
+    assert [(one.decision, one.who, one.reason) for one in found.decisions] == [("accept", "kim", "listened to it")]
+    assert event["data"]["fields"] == found.fields
+    assert event["data"]["reading"]["interpreter"].startswith("review")
+    assert (event["source"], event["sequence"]) == ("/sites/north/devices/dock-b", "2")
+    return dict(found.fields)
+
+
+def test_what_a_model_read_becomes_an_entry_with_its_words(state: Path, rules: Rules) -> None:
+    assert accepted(state, rules) == FIELDS
+    with Journal.inspect(state) as journal:
+        event = journal.dossier("2").event
+    assert event is not None
+    assert event["data"]["reading"]["interpreter"] == "review of openai/gpt-audio"
+    assert event["data"]["reading"]["heard"]["dock"] == " ".join(HEARD.fields["dock"].words)
+    with Journal.open(state) as journal:
+        stored = journal.reading(journal.dossier("2").utterance_id)
+        (trailed,) = journal.trail(1)
+    assert stored is not None
+    assert stored.words == HEARD.words
+    opinions = json.loads(trailed.reading or "")["opinions"]
+    assert [one["interpreter"] for one in opinions] == [READ.interpreter, HEARD.interpreter], "no reading is lost"
+
+
+def test_what_the_person_says_stands_over_what_was_read(state: Path, rules: Rules) -> None:
+    assert accepted(state, rules, {"dock": "A"}) == {**FIELDS, "dock": "A"}
+    with Journal.inspect(state) as journal:
+        event = journal.dossier("2").event
+    assert event is not None
+    assert event["data"]["reading"]["heard"]["dock"] == "", "no model heard this"
+
+
+def test_an_unusual_value_is_meant_where_a_person_says_so(state: Path, rules: Rules, form: Form) -> None:
+    given = stated(["quantity=90000", "pallet_id=99"], form)
+    assert not any(form[name].is_usual(value) for name, value in given.items())
+    assert accepted(state, rules, given) == {**FIELDS, **given}
+
+
+def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "kim")
+    which = waiting(state)
+    result = run(state, which, "--field", "pallet_id=0042", "--reason", "the label says so")
+    assert result.exception is None
+    assert result.stdout == (
+        f"{which}: is entry 2 (pallet_id 0042, quantity 12, dock B), sent at the agent's next start\n"
+    )
+    shown = CliRunner().invoke(commands, ["show", "2", "--state", str(state), "--json"])
+    (decision,) = json.loads(shown.stdout)["decisions"]
+    assert (decision["decision"], decision["who"], decision["reason"]) == ("accept", "kim", "the label says so")
+    with Journal.open(state) as journal:
+        assert [trailed.sequence for trailed in journal.trail()] == [1, 2]
+
+
+def test_what_a_model_answered_is_shown_in_a_line(state: Path) -> None:
+    shown = CliRunner().invoke(commands, ["show", waiting(state), "--state", str(state)]).stdout
+    told = " ".join(shown.split())
+    assert "answer openai/gpt-audio, deferred: no words (pallet_id 007, quantity 12, dock B)" in told

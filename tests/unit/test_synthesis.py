@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
+from edge.agree.prompt import Prompt
+from edge.errors import Misconfigured, Unavailable
+from edge.forms.form import forms_in
+from edge.records import Command, FieldValue
+from edge.speak import synthesis as module
+from edge.speak.loudspeaker import Loudspeaker
+from edge.speak.synthesis import FASTEST, SLOWEST, Phrases, Speaker
+from edge.speak.wording import Phrasing
+from tests.fakes import ScriptedVoice
+from tests.unit.test_loudspeaker import Card, seen
+
+MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "A"}
+
+Test = Callable[[Speaker, Card], Coroutine[Any, Any, None]]
+
+
+def speaking(voice: ScriptedVoice, test: Test, *, mute: bool = False, card: Card | None = None) -> None:
+    """Run a test with a speaker at work whose sound card is scripted too."""
+    at = card or Card()
+
+    async def run() -> None:
+        loudspeaker = Loudspeaker(None, library=lambda: at)
+        if at.there:
+            await loudspeaker.open()
+        speaker = Speaker(loudspeaker, None if mute else Phrases(lambda _: voice, "en"), Phrasing(MOVE))
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(speaker.run())
+            await test(speaker, at)
+            working.cancel()
+
+    asyncio.run(run())
+
+
+def loud_blocks(card: Card, blocks: int) -> int:
+    return sum(bool(card.streams[-1].take().any()) for _ in range(blocks))
+
+
+async def prepared(voice: ScriptedVoice) -> None:
+    await seen(lambda: "pallet" in voice.said)
+    await asyncio.sleep(0)
+
+
+def test_without_a_device_every_order_is_forgotten() -> None:
+    card = Card()
+    card.there = False
+
+    async def test(speaker: Speaker, _: Card) -> None:
+        for order in (Sound(Earcon.STORED), Say(Prompt.READBACK, ENTRY), Hush(), Adjust(Command.LOUDER)):
+            speaker.order(order)
+
+    speaking(ScriptedVoice(), test, card=card)
+
+
+@pytest.mark.parametrize(
+    "fault", [Unavailable("the service is gone"), Misconfigured("espeak-ng: espeakng-loader is missing")]
+)
+def test_where_the_voice_fails_the_earcon_is_still_heard_and_it_is_told_once(
+    fault: Misconfigured | Unavailable, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+
+    async def test(speaker: Speaker, card: Card) -> None:
+        for _ in range(3):
+            speaker.order(Sound(Earcon.STORED))
+            speaker.order(Say(Prompt.READBACK, ENTRY))
+            assert loud_blocks(card, 2) == 2
+            await seen(lambda: loud_blocks(card, 50) == 0)
+        speaker.order(Say(Prompt.READBACK, ENTRY))
+
+    speaking(ScriptedVoice(fault), test)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert str(fault) in told[0]
+
+
+def test_without_a_voice_earcons_alone_are_heard() -> None:
+    async def test(speaker: Speaker, card: Card) -> None:
+        speaker.order(Say(Prompt.READBACK, ENTRY))
+        assert loud_blocks(card, 20) == 0
+        speaker.order(Sound(Earcon.STORED))
+        assert loud_blocks(card, 2) == 2
+
+    speaking(ScriptedVoice(), test, mute=True)
+
+
+def test_the_first_clause_of_a_readback_is_heard_before_the_rest_is_made() -> None:
+    voice = ScriptedVoice()
+
+    async def test(speaker: Speaker, card: Card) -> None:
+        await prepared(voice)
+        speaker.order(Sound(Earcon.STORED))
+        speaker.order(Say(Prompt.READBACK, ENTRY))
+        assert loud_blocks(card, 10) >= 9  # no task has run in between
+        assert "7 4 2," not in voice.said
+        await seen(lambda: "dock A." in voice.said)
+
+    speaking(voice, test)
+
+
+def test_a_fixed_prompt_is_ready_as_a_whole() -> None:
+    voice = ScriptedVoice()
+
+    async def test(speaker: Speaker, card: Card) -> None:
+        await seen(lambda: "Wrong check digits." in voice.said)
+        made = len(voice.said)
+        speaker.order(Say(Prompt.REPEAT))
+        assert loud_blocks(card, 10) == 10
+        assert len(voice.said) == made
+
+    speaking(voice, test)
+
+
+def test_barge_in_stops_what_is_said_and_what_was_to_follow_is_not_made() -> None:
+    voice = ScriptedVoice()
+
+    async def test(speaker: Speaker, card: Card) -> None:
+        await prepared(voice)
+        speaker.order(Say(Prompt.READBACK, ENTRY))
+        speaker.order(Say(Prompt.READBACK, {"pallet_id": "999999"}))
+        loud_blocks(card, 3)
+        speaker.order(Hush())
+        assert loud_blocks(card, 20) <= 1  # the fade
+        speaker.order(Say(Prompt.READBACK, {"dock": "H"}))
+        await seen(lambda: "dock H." in voice.said)
+        assert "12 units," not in voice.said
+
+    speaking(voice, test)
+
+
+def test_barge_in_does_not_stop_a_fault() -> None:
+    voice = ScriptedVoice()
+
+    async def test(speaker: Speaker, card: Card) -> None:
+        speaker.order(Say(Prompt.FAULT, slots={"fault": "muted"}, priority=True))
+        await seen(lambda: "the microphone is muted." in voice.said)
+        speaker.order(Hush())
+        assert loud_blocks(card, 40) >= 20
+
+    speaking(voice, test)
+
+
+def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUIET_LOOK_S", 0.01)
+    voice = ScriptedVoice()
+
+    async def test(speaker: Speaker, card: Card) -> None:
+        await prepared(voice)
+        speaker.order(Say(Prompt.READBACK, ENTRY))
+        speaker.news(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}), Sound(Earcon.REFUSED))
+        await seen(lambda: "dock A." in voice.said)
+        assert "not on site." not in voice.said
+        await seen(lambda: loud_blocks(card, 1) + ("not on site." in voice.said) > 1)
+
+    speaking(voice, test)
+
+
+@pytest.mark.parametrize(("what", "limit"), [(Command.FASTER, FASTEST), (Command.SLOWER, SLOWEST)])
+def test_faster_and_slower_change_the_pace_within_bounds(what: Command, limit: float) -> None:
+    async def test(speaker: Speaker, _: Card) -> None:
+        speaker.order(Adjust(what))
+        assert 0.8 < speaker.pace < 1.2
+        assert speaker.pace != 1.0
+        for _again in range(20):
+            speaker.order(Adjust(what))
+        assert speaker.pace == limit
+
+    speaking(ScriptedVoice(), test)
+
+
+def test_after_a_change_of_pace_the_voice_is_asked_anew() -> None:
+    voice = ScriptedVoice()
+
+    async def test(speaker: Speaker, _: Card) -> None:
+        await seen(lambda: voice.said.count("Say again.") == 1)
+        speaker.order(Adjust(Command.FASTER))
+        speaker.order(Say(Prompt.REPEAT))
+        await seen(lambda: voice.said.count("Say again.") == 2)
+
+    speaking(voice, test)

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.agent.dictation import INTERRUPTED, Dictation
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import Parts, dictation, form_named, take
+from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, pressed, typed, typed_utterance
+from edge.agree.decide import Rules
+from edge.agree.happenings import Heard
+from edge.agree.states import Event
+from edge.config import Settings
+from edge.errors import UnreadableInput
+from edge.forms.catalogue import Catalogue
+from edge.forms.form import Form
+from edge.forms.spoken import LANGUAGES
+from edge.forms.spoken.commands import PHRASES, REFUSALS
+from edge.forms.spoken.language import phrases
+from edge.forms.spoken.languages import language_named
+from edge.keep.desk import Desk
+from edge.keep.dossier import Dossier
+from edge.keep.journal import Journal
+from edge.records import Act, Command, FieldValue, NotUnderstood, Outcome, Reading, Verdict
+from tests.fakes import ScriptedInterpreter, ScriptedSource
+from tests.unit.test_dictation import Bench, nobody_is_there
+
+
+@pytest.fixture
+def bench(tmp_path: Path, repository: Path) -> Bench:
+    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    return Bench(tmp_path, Rules(form, Catalogue.load(repository / "config" / "catalogue")))
+
+
+def decide_what_is(bench: Bench, doing: Callable[[Dictation], Awaitable[object]]) -> None:
+    """Conclude what is typed by `doing`, until one of it is decided."""
+    decided = asyncio.Event()
+
+    def tell(told: DictationEvent) -> None:
+        bench.told.append(told)
+        decided.set()
+
+    async def work(dictation: Dictation) -> None:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            await doing(dictation)
+            concluding = group.create_task(dictation.conclude())
+            await decided.wait()
+            concluding.cancel()
+
+    bench.tell = tell
+    with Desk(bench.directory) as desk:
+        asyncio.run(work(bench.dictation(ScriptedInterpreter(), desk)))
+
+
+def take_typed(bench: Bench, text: str) -> None:
+    decide_what_is(bench, lambda dictation: dictation.type(text))
+
+
+def type_and_go_down(bench: Bench, text: str) -> None:
+    """Nobody reads it."""
+    with Desk(bench.directory) as desk:
+        asyncio.run(bench.dictation(ScriptedInterpreter(), desk).type(text))
+
+
+def on_record(bench: Bench) -> list[Dossier]:
+    with Journal.inspect(bench.directory) as journal:
+        heard = list(journal.heard(datetime.min.replace(tzinfo=UTC), "pallet-move"))
+        return [journal.dossier(one.utterance.utterance_id) for one in heard]
+
+
+WHOLE = "Pallet 742, twelve units, dock B."
+
+
+def test_what_is_typed_is_on_disk_before_anything_reads_it(bench: Bench) -> None:
+    type_and_go_down(bench, WHOLE)
+    with Journal.inspect(bench.directory) as journal:
+        [unread] = journal.unread()
+    assert (unread.source, unread.typed) == (KEYBOARD, WHOLE)
+    assert WHOLE not in repr(unread)
+
+
+def test_what_was_typed_before_a_crash_is_recorded_once(bench: Bench) -> None:
+    type_and_go_down(bench, WHOLE)
+    assert [bench.resume() for _ in range(3)] == [1, 0, 0]
+    [decided] = bench.decided
+    assert decided.reading.interpreter == KEYBOARD
+    assert [one.event_id is not None for one in on_record(bench)] == [True]
+
+
+@pytest.mark.parametrize("text", [WHOLE, "pallet 742 twelve units", "no, fifteen units", "scratch that", "gibberish"])
+def test_what_was_typed_before_a_crash_goes_to_a_person_where_he_could_have_answered(bench: Bench, text: str) -> None:
+    type_and_go_down(bench, text)
+    assert [bench.resume(converse=nobody_is_there) for _ in range(2)] == [1, 0]
+    [one] = on_record(bench)
+    assert one.review == INTERRUPTED
+    assert bench.decided[0].reading.transcript == " ".join(text.lower().replace(",", "").replace(".", "").split())
+
+
+def test_a_typed_yes_that_a_crash_overtook_says_yes_to_nothing(bench: Bench) -> None:
+    type_and_go_down(bench, "yes")
+    bench.resume(converse=nobody_is_there)
+    [one] = on_record(bench)
+    assert (one.review, one.event_id) == (None, None)
+
+
+def test_what_is_typed_before_the_agent_has_taken_up_the_rest_is_read_once(bench: Bench) -> None:
+    async def type_first(dictation: Dictation) -> None:
+        await dictation.type(WHOLE)
+        assert await dictation.resume() == 0
+
+    decide_what_is(bench, type_first)
+    assert [one.verdict.outcome for one in bench.decided] == [Outcome.ACCEPT]
+    assert len(on_record(bench)) == 1
+
+
+def test_what_an_older_version_was_typed_and_did_not_keep_goes_to_a_person(bench: Bench) -> None:
+    with Journal.open(bench.directory) as journal:
+        journal.begin(typed_utterance("pallet-move"))
+    assert bench.resume() == 1
+    assert [one.review for one in on_record(bench)] == [INTERRUPTED]
+
+
+def test_a_typed_sentence_is_recorded_as_typed_and_without_a_recording_of_anybody(bench: Bench) -> None:
+    take_typed(bench, "Pallet 742, twelve units, dock B.")
+    [decided] = bench.decided
+    assert decided.verdict.outcome is Outcome.ACCEPT
+    assert decided.reading.interpreter == KEYBOARD
+    assert set(decided.utterance.segment.pcm) == {0}
+    with Journal.inspect(bench.directory) as journal:
+        found = journal.kept(decided.utterance.utterance_id)
+        assert found is not None
+        assert found.source == KEYBOARD
+        assert dict(found.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
+        assert list(journal.unread()) == []
+
+
+@pytest.mark.parametrize("broken", ["caf\udce9", "\ud83d"])
+def test_what_is_no_text_is_marked_and_the_rest_is_taken_as_it_is(bench: Bench, broken: str) -> None:
+    take_typed(bench, f"pallet 742, twelve units, dock b {broken}")
+    [decided] = bench.decided
+    assert decided.reading.words[-1].text == f"{broken[:-1]}\N{REPLACEMENT CHARACTER}"
+    assert (values(decided.reading)["pallet_id"], values(decided.reading)["quantity"]) == ("742", 12)
+
+
+def test_a_character_that_came_in_two_halves_is_whole() -> None:
+    assert typed_utterance("pallet-move", "\ud83d\ude9a \ufeff").typed == "\N{DELIVERY TRUCK} \ufeff"
+
+
+def test_a_line_that_nobody_would_say_is_refused_and_not_kept(bench: Bench) -> None:
+    fits = "ü" * (LONGEST_LINE_BYTES // 2)
+    type_and_go_down(bench, fits)
+    with pytest.raises(UnreadableInput) as refused:
+        type_and_go_down(bench, f"{fits}.")
+    assert str(refused.value) == (
+        "typed: found a line of 65537 bytes, allowed are 65536; nothing of it is kept: type it as sentences"
+    )
+    with Journal.inspect(bench.directory) as journal:
+        assert [utterance.typed for utterance in journal.unread()] == [fits]
+
+
+def test_a_typed_sentence_is_asked_about_like_a_spoken_one(bench: Bench) -> None:
+    take_typed(bench, "pallet 742 twelve units")
+    assert bench.decided[0].verdict.ask == "dock"
+
+
+@pytest.mark.parametrize("text", ["the forklift broke down at the gate", "tell maria it is late"])
+def test_whoever_types_means_the_device(bench: Bench, text: str) -> None:
+    take_typed(bench, text)
+    assert bench.decided[0].verdict.outcome is Outcome.REPEAT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don't record",
+        "Don\N{RIGHT SINGLE QUOTATION MARK}t record,",
+        "Do not record",
+        "Never mind,",
+        "FORGET",
+        "ignore that:",
+    ],
+)
+def test_what_is_typed_not_to_be_recorded_is_not(bench: Bench, text: str) -> None:
+    take_typed(bench, f"{text} pallet seven four two, twelve units, dock B")
+    assert bench.decided[0].verdict.outcome is Outcome.REPEAT
+    assert [one.event_id for one in on_record(bench)] == [None]
+
+
+OTHERS = [code for code in LANGUAGES if code != "en"]
+SENTENCES = {
+    "de": "Palette 742, zwölf Stück, Tor B",
+    "fr": "Palette 742, 12 pièces, quai B",
+    "es": "Palet 742, doce cajas, muelle B",
+    "it": "Pallet 742, dodici scatole, banchina B",
+}
+CORRECTIONS = {"de": "nein", "fr": "non", "es": "no", "it": "scusa"}
+
+
+def values(reading: Reading) -> dict[str, FieldValue | None]:
+    return {name: said.value for name, said in reading.fields.items()}
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_command_can_be_typed_in_the_language_of_the_device_too(bench: Bench, code: str) -> None:
+    for asked, listed in PHRASES[code].items():
+        for phrase in phrases(listed) if asked.command is not Command.SIGN_ON else ():
+            reading = typed(" ".join(phrase), bench.rules, language_named(code))
+            assert (reading.act, reading.command, reading.not_understood) == (asked.act, asked.command, None), phrase
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_sentence_is_read_in_the_language_in_which_it_says_more(bench: Bench, code: str) -> None:
+    whole = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+    besides = language_named(code)
+    assert values(typed(SENTENCES[code], bench.rules, besides)) == whole
+    assert values(typed(WHOLE, bench.rules, besides)) == whole
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_correction_that_is_whole_is_not_taken_for_the_next_entry(bench: Bench, code: str) -> None:
+    """The dialogue would commit the entry that it corrects."""
+    reading = typed(f"{CORRECTIONS[code]}, {SENTENCES[code]}", bench.rules, language_named(code))
+    assert (reading.not_understood, values(reading)) == (NotUnderstood.NOT_DICTATION, {})
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_what_is_not_to_be_recorded_is_not_in_whichever_language(bench: Bench, code: str) -> None:
+    besides = language_named(code)
+    refusal = REFUSALS[code].partition(",")[0]
+    for text in (f"don't record {WHOLE}", f"{refusal} {SENTENCES[code]}", f"{refusal} {WHOLE}"):
+        assert values(typed(text, bench.rules, besides)) == {}, text
+
+
+def test_the_device_reads_what_is_typed_in_its_own_language(tmp_path: Path) -> None:
+    told: list[DictationEvent] = []
+    settings = Settings.model_validate({"speak": {"language": "de"}, "state_directory": tmp_path})
+    form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
+
+    async def work(desk: Desk) -> None:
+        taking = dictation(Parts(settings, form, catalogue, ScriptedInterpreter()), desk, told.append)
+        await taking.type(SENTENCES["de"])
+        await take(taking, [ScriptedSource("")])
+
+    with Desk(tmp_path) as desk:
+        asyncio.run(work(desk))
+    assert [one.verdict.outcome for one in told if isinstance(one, Decided)] == [Outcome.ACCEPT]
+
+
+KEYS = [Act.YES, Act.NO, Act.CANCEL, *sorted(set(Command) - {Command.SIGN_ON})]
+"""Nobody signs on by a key: it takes a name."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("asked", KEYS)
+def test_a_key_is_to_the_dialogue_what_the_words_for_it_are(asked: Act | Command, language: str, bench: Bench) -> None:
+    rules = replace(bench.rules, language=language_named(language))
+    reading = typed(pressed(asked, rules.language), rules)
+    assert asked == (reading.command or reading.act)
+    assert Heard("1", reading, Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR

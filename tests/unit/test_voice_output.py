@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from edge.agent import voice_output
+from edge.agent.voice_output import VoiceOutput
+from edge.agree.orders import Hush, Say, Sound
+from edge.agree.prompt import Prompt
+from edge.config import Speak, VoiceKind
+from edge.errors import Unavailable
+from edge.forms.form import forms_in
+from edge.speak.loudspeaker import Loudspeaker
+from edge.speak.synthesis import Phrases, Speaker
+
+MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+NOWHERE = Speak(device="no such speaker")
+
+
+class Plug:
+    """What a loudspeaker finds when it is opened, and how often it was; with a machine that can be looked at."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.there = self.seen = False
+        self.tries = 0
+        self.blinks = 0
+        monkeypatch.setattr(voice_output, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr(voice_output, "outlets", lambda: frozenset({"card"} if self.there else ()))
+        plug = self
+
+        async def opened(loudspeaker: Loudspeaker) -> None:
+            plug.tries += 1
+            if not (plug.there and plug.seen):
+                raise Unavailable("speaker: cannot be opened")
+            loudspeaker._stream = plug  # type: ignore[assignment]  # whatever is not None is an open device
+
+        async def kept(loudspeaker: Loudspeaker) -> None:
+            while plug.there:  # noqa: ASYNC110 - the test is what unplugs
+                await asyncio.sleep(0.01)
+            loudspeaker._stream = None
+
+        monkeypatch.setattr(Loudspeaker, "open", opened)
+        monkeypatch.setattr(Loudspeaker, "keep_open", kept)
+
+    async def blink(self) -> bool:
+        self.blinks += 1
+        self.seen = True
+        return True
+
+
+def with_plug(plug: Plug, play: Callable[[VoiceOutput], Coroutine[Any, Any, None]]) -> None:
+    async def played() -> None:
+        spoken = VoiceOutput(NOWHERE, MOVE, {}, plug.blink)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            running = group.create_task(spoken.run())
+            await play(spoken)
+            running.cancel()
+
+    asyncio.run(played())
+
+
+async def seen(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - the condition is the product's own, which tells nobody
+        await asyncio.sleep(0.01)
+
+
+def test_without_a_speaker_it_is_known_why_and_not_tried_again_before_something_changes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plug = Plug(monkeypatch)
+
+    async def play(spoken: VoiceOutput) -> None:
+        assert not await spoken.is_heard()
+        assert spoken.lack == "speaker: cannot be opened"
+        await seen(lambda: plug.tries == 2)  # one more, in case that it came between the two looks
+        await asyncio.sleep(0.1)
+        assert (plug.tries, plug.blinks) == (2, 0)
+
+    with_plug(plug, play)
+    assert caplog.records == [], "whoever asks what is lacking tells it"
+
+
+def test_a_speaker_that_appears_is_heard_and_after_it_was_gone_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    plug = Plug(monkeypatch)
+    plug.seen = True
+
+    async def play(spoken: VoiceOutput) -> None:
+        for _ in range(2):
+            assert not await spoken.is_heard()
+            plug.there = True
+            await seen(lambda: spoken._loudspeaker.is_open)
+            assert await spoken.is_heard()
+            plug.there = False
+            await seen(lambda: not spoken._loudspeaker.is_open)
+
+    with_plug(plug, play)
+    assert plug.blinks == 0, "the microphone is closed for no card that can be opened without that"
+
+
+def test_a_card_that_is_new_to_portaudio_is_found_by_a_blink(monkeypatch: pytest.MonkeyPatch) -> None:
+    plug = Plug(monkeypatch)
+
+    async def play(spoken: VoiceOutput) -> None:
+        assert not await spoken.is_heard()
+        plug.there = True
+        await seen(lambda: spoken._loudspeaker.is_open)
+
+    with_plug(plug, play)
+    assert plug.blinks == 1
+
+
+@pytest.mark.parametrize("voice", [VoiceKind.OPENAI, VoiceKind.ELEVENLABS, VoiceKind.AZURE])
+def test_a_voice_of_a_service_needs_a_client(voice: VoiceKind) -> None:
+    with pytest.raises(ValidationError, match="client"):
+        Speak(voice=voice, model="m", speaker="s")
+
+
+def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordered: list[object] = []
+    monkeypatch.setattr(Speaker, "order", lambda _, order: ordered.append(order))
+    spoken = VoiceOutput(NOWHERE, MOVE, {})
+    for _ in range(3):
+        spoken.fault("stuck")
+        spoken.healed("stuck")
+    spoken.fault("muted")
+    said = [(order.prompt, order.slots["fault"]) for order in ordered if isinstance(order, Say)]
+    assert said == [(Prompt.FAULT, "stuck"), (Prompt.HEALED, "stuck"), (Prompt.FAULT, "muted")]
+    assert sum(isinstance(order, Sound) for order in ordered) == 4
+
+
+@pytest.mark.parametrize("enabled", ["auto", True], ids=str)
+def test_a_speaker_is_waited_for_where_the_settings_take_it_for_granted(enabled: bool | str) -> None:
+    spoken = VoiceOutput(NOWHERE.model_copy(update={"enabled": enabled}), MOVE, {})
+    assert spoken.is_waited_for is (enabled is True)
+
+
+def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    async def mute(_phrases: Phrases, clause: str, _pace: float) -> None:
+        asked.append(clause)
+        raise Unavailable("no voice")
+
+    async def nothing(_phrases: Phrases, _clauses: object, _pace: float) -> None:
+        """Prepares nothing, which would ask too."""
+
+    monkeypatch.setattr(Phrases, "sound", mute)
+    monkeypatch.setattr(Phrases, "prepare", nothing)
+    plug = Plug(monkeypatch)
+    plug.there = plug.seen = True
+
+    async def play(spoken: VoiceOutput) -> None:
+        assert not await spoken.is_heard()
+        assert not await spoken.is_heard()
+        assert not await spoken.has_voice()
+
+    with_plug(plug, play)
+    assert len(asked) == 1
+
+
+def test_whoever_wants_to_know_whether_it_is_heard_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice_output, "LOOKING_S", 0.05)
+    assert asyncio.run(VoiceOutput(NOWHERE, MOVE, {}).is_heard()) is False
+
+
+def test_what_was_cut_off_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    speaks = True
+    monkeypatch.setattr(Loudspeaker, "hush", lambda _: speaks)
+    spoken = VoiceOutput(NOWHERE, MOVE, {})
+    spoken.order(Hush())
+    assert (spoken.was_cut_off(), spoken.was_cut_off()) == (True, False)
+    speaks = False
+    spoken.order(Hush())
+    assert not spoken.was_cut_off()
