@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.agent.rereading import Compared, Side
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.keep.answers import Flagged, Spent
 from edge.keep.dossier import Dossier
 from edge.keep.rows import Counts, KeptEntry, KeptUtterance

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edge.hear.framing import FULL_SCALE, Framing, floats
+from edge.audio.framing import FULL_SCALE, Framing, floats
 from edge.ports import Source
 from edge.records import Frame
 

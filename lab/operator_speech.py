@@ -15,10 +15,10 @@ from random import Random
 import numpy as np
 
 from edge.agree.questions import About, Question
+from edge.audio.framing import Framing, floats
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, FormField
+from edge.forms.model import Form, FormField
 from edge.forms.spoken import saying
-from edge.hear.framing import Framing, floats
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, FieldValue, Frame
 from edge.speak.espeak import EspeakVoice

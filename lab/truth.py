@@ -19,14 +19,14 @@ import numpy as np
 import soundfile
 
 from edge.agent.ear import listen
+from edge.audio.framing import floats
 from edge.config import Endpoint, Vad
 from edge.errors import StorageFailed, UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import read, sentences
 from edge.forms.spoken.sentences import Sentence
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.framing import floats
 from edge.hear.vad import scorer
 from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Frame, Segment, Word

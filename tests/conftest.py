@@ -13,7 +13,7 @@ import pytest
 
 from edge.agree.decide import Rules
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from tests import shipped
 from tests.postgresql import postgresql
 from tests.standin import standin, standin_process

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
+from edge.forms.model import Form
 
 ROOT = Path(__file__).parent.parent
 
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 @cache
 def form() -> Form:
     """`pallet-move`."""
-    return Form.load(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
+    return load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
 
 
 @cache

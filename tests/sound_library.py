@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from edge.audio.sound_server import Gone, Routing
 from edge.hear.microphone import Microphone
-from edge.hear.routing import Routing
-from edge.hear.sound_server import Gone
 
 FINE = SimpleNamespace(input_overflow=False)
 OVERFLOW = SimpleNamespace(input_overflow=True)

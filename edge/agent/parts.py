@@ -24,7 +24,8 @@ from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
 from edge.forms.spoken.languages import language_named
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer

@@ -15,7 +15,7 @@ from typing import Any
 from edge.agree.decide import Rules, decide
 from edge.deliver.events import recorded
 from edge.errors import UnreadableInput
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.keep.dossier import Dossier
 from edge.keep.drafts import reading_of
 from edge.keep.journal import Journal

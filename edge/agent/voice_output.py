@@ -19,16 +19,16 @@ from edge.agree.happenings import Answered
 from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
 from edge.agree.prompt import Prompt
 from edge.agree.replies import replies, turned_down
+from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
 from edge.errors import DockvoiceError, Unavailable
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.hear.echo import EchoSuppressed, OwnVoice
 from edge.ports import SpeechScorer, Voice
 from edge.records import Verdict
 from edge.speak.cloud_voices import AzureVoice, ElevenLabsVoice, OpenAiVoice
 from edge.speak.espeak import WORDS_PER_MINUTE, EspeakVoice
 from edge.speak.loudspeaker import Lookout, Loudspeaker
-from edge.speak.outlet import outlets
 from edge.speak.synthesis import PaceOf, Phrases, Speaker
 from edge.speak.wording import Phrasing
 
@@ -88,7 +88,7 @@ class VoiceOutput:
 
     async def run(self) -> None:
         """Speak until cancelled, whenever there is a speaker."""
-        lookout = Lookout(await asyncio.to_thread(outlets))  # before PortAudio is loaded, and looks for itself
+        lookout = Lookout(await asyncio.to_thread(playback_devices))  # before PortAudio is loaded, and looks for itself
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
@@ -106,7 +106,7 @@ class VoiceOutput:
         """Return when there is a speaker, and it takes sound."""
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
-            if lookout.is_worth_trying(await asyncio.to_thread(outlets), time.monotonic()):
+            if lookout.is_worth_trying(await asyncio.to_thread(playback_devices), time.monotonic()):
                 await self._try(lookout)
 
     async def _try(self, lookout: Lookout) -> None:

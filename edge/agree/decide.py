@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from edge.agree.policy import BALANCED, Policy, demanded, is_safe
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, FormField
+from edge.forms.model import Form, FormField
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language
 from edge.records import (

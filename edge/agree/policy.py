@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from edge.config import PolicyName
-from edge.forms.form import FormField
+from edge.forms.model import FormField
 from edge.forms.spoken.confusable import Rival, rivalry
 from edge.records import Acoustics, FieldReading, Reason
 

@@ -11,7 +11,7 @@ from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.orders import Say
 from edge.agree.prompt import Prompt
 from edge.agree.states import State
-from edge.forms.form import FormField
+from edge.forms.model import FormField
 from edge.forms.spoken import says_check
 from edge.records import (
     Because,

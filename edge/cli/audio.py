@@ -21,6 +21,8 @@ from rich.table import Table
 from edge.agent.ear import listen
 from edge.agent.parts import Parts, assemble, reading
 from edge.agree.decide import decide
+from edge.audio.portaudio import portaudio
+from edge.audio.sound_server import Routing, SoundServer
 from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
 from edge.cli.output import line
 from edge.config import Settings
@@ -31,10 +33,7 @@ from edge.hear.capture import Device, NotOpened, device_named, devices, unopened
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import MicrophoneEvent, Noticed
-from edge.hear.routing import Routing
-from edge.hear.sound_server import SoundServer
 from edge.hear.vad import scorer
-from edge.portaudio import portaudio
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Reading, Segment, Utterance, Verdict
 from edge.view.meter import Meter

@@ -18,7 +18,8 @@ from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
 from edge.cli.output import line
 from edge.fitting import show
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in, load_form
+from edge.forms.model import Form
 from edge.forms.spoken import LANGUAGES, read_transcript, sentences
 from edge.forms.spoken import check as check_sayable
 from edge.records import FieldReading
@@ -52,7 +53,7 @@ def forms_check(
 
     Its catalogues are taken from the settings' forms.catalogue: every value of theirs must be sayable and valid.
     """
-    form = Form.load(file)
+    form = load_form(file)
     check_sayable(form, Catalogue.load(settings(config).catalogue_directory))
     line(f"{file}: form {form.name!r} can be dictated, with {', '.join(field.name for field in form.fields)}")
 

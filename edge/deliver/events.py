@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from jsonschema import Draft202012Validator
 
-from edge.deliver.strict import MalformedMessage, check, parsed, validator
 from edge.deliver.topics import Topics
+from edge.deliver.validation import MalformedMessage, check, parsed, validator
 from edge.hash_chain import PublicKey
 from edge.records import Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
 

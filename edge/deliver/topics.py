@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.deliver.strict import MalformedMessage
+from edge.deliver.validation import MalformedMessage
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.hear.levels import is_narrow
+from edge.audio.framing import FULL_SCALE
+from edge.audio.levels import is_narrow
 from edge.records import SAMPLE_RATE, Acoustics, Segment
 
 FRAME = SAMPLE_RATE // 50
@@ -21,8 +22,7 @@ STRETCH = SAMPLE_RATE // 20
 HOP = SAMPLE_RATE // 40
 """25 ms from one pitch to the next."""
 
-FULL_SCALE = 32_767
-OVERRUN = FULL_SCALE - 200
+OVERRUN = 32_567
 """From here a sample counts as clipped: resampling and filters round off what the converter had cut flat."""
 
 DEEPEST_HZ, HIGHEST_HZ = 70.0, 400.0

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from edge.audio.framing import FRAME_MS
+from edge.audio.portaudio import TURN, portaudio
 from edge.errors import Unavailable
-from edge.hear.framing import FRAME_MS
-from edge.portaudio import TURN, portaudio
 from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS

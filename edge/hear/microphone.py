@@ -14,15 +14,14 @@ from contextlib import ExitStack
 from threading import Event, Lock
 from typing import Any, Protocol
 
+from edge.audio.framing import FRAME_SAMPLES, Framing, floats
+from edge.audio.levels import level
+from edge.audio.portaudio import look_anew
+from edge.audio.sound_server import Gone, Routing, SoundServer
 from edge.errors import Unavailable
 from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
 from edge.hear.device_lock import microphone_claim, source_claim
-from edge.hear.framing import FRAME_SAMPLES, Framing, floats
-from edge.hear.levels import level
 from edge.hear.microphone_health import Fault, MicrophoneEvent, MicrophoneHealth
-from edge.hear.routing import Routing
-from edge.hear.sound_server import Gone, SoundServer
-from edge.portaudio import look_anew
 from edge.records import SAMPLE_RATE, Frame
 
 BLINK = SAMPLE_RATE // 2

@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.hear.levels import Level
-from edge.hear.routing import Routing
+from edge.audio.levels import Level
+from edge.audio.sound_server import Routing
 from edge.records import SAMPLE_RATE
 
 GATE_S = 0.1

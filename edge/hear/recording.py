@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from edge.audio.framing import Block, Framing
 from edge.errors import UnreadableInput
-from edge.hear.framing import Block, Framing
 from edge.records import Frame
 
 RATES = range(4_000, 384_001)

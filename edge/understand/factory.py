@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.ports import Interpreter, Transcriber
 from edge.understand.llm.interpreter import AudioLlm, ModelReader, Spoken, nowhere
 from edge.understand.llm.prompt import Context, Situation

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import command, corrects, exception, preface, read, takes_back
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language, fold

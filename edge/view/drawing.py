@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from edge.hear.levels import BOTTOM_DB
+from edge.audio.levels import BOTTOM_DB
 from edge.view.foot import foot
 from edge.view.lines import GUTTER, NARROWEST_WITH_HEADINGS, Line, Rank, headed
 from edge.view.meter import cells

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.keep.rows import Counts, KeptEntry
 from edge.records import Act, Because, Reading, Reason
 from edge.view.picture import FieldRow, Queue, QueueRow, Told, Tone

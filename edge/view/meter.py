@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from edge.hear.levels import BOTTOM_DB, Level, NoiseFloor, level
+from edge.audio.levels import BOTTOM_DB, Level, NoiseFloor, level
 from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed
 from edge.records import Frame
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edge.agree.questions import About, Question
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.keep.rows import KeptEntry, OutboxState
 from edge.records import Because, Outcome, Reason, Verdict
 from edge.view.picture import Told, Tone

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.config import Settings, load
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
 from edge.forms.spoken.confusable import Rival, rivalry
 from edge.understand.local.confidence import VOSK, Curve, log_odds
 from lab.report.lines import Line, read_lines

@@ -21,8 +21,8 @@ import psutil
 
 from edge.agent.events import Decided, DictationEvent, SourceEnded
 from edge.agent.parts import Parts, assemble, dictation, take
+from edge.audio.framing import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, load
-from edge.hear.framing import FRAME_BYTES, FRAME_SAMPLES
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 from edge.ports import Source

@@ -25,7 +25,8 @@ import soundfile
 
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
 from edge.forms.spoken import phrases
 from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Reading, Segment, Utterance

@@ -25,7 +25,8 @@ from edge.agree.orders import Earcon, Say, Sound
 from edge.agree.prompt import Prompt
 from edge.config import shipped
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
 from edge.forms.spoken.saying import value
 from edge.records import FieldValue
 from edge.speak.earcons import earcon

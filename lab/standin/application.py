@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from edge.config import Settings
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from lab.standin import gemini, models, openai_audio, openai_chat, speech_services
 from lab.standin.accounts import Accounts
 from lab.standin.behaviour import Behaviour, Orders, Refusal, told, vendor_of

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import FormField
+from edge.forms.model import FormField
 from edge.records import FieldReading, FieldValue
 from lab.standin.behaviour import Lie
 from lab.standin.model import Answer, Call, Mind, Tool, shaped, value_in

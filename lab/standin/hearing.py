@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import vocabulary
 from edge.forms.spoken.numbers import WORDS as NUMBERS
 from edge.understand.local.moonshine import Samples, between_silences

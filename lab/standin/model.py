@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
 from edge.records import FieldReading, FieldValue
 from lab.standin.hearing import Corrector

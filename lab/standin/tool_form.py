@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edge.errors import Misconfigured
-from edge.forms.form import SUFFIX, Form
-from edge.forms.shape import Shape
-from edge.forms.spoken import Spoken
+from edge.forms.loader import SUFFIX, load_form
+from edge.forms.model import Form, Spoken
+from edge.forms.pattern import Shape
 from edge.forms.spoken.words import RESERVED
 
 _QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")
@@ -52,7 +52,7 @@ def _derived(name: str, schema: str) -> Form | None:
         path = Path(directory) / f"{words.replace(' ', '-')}{SUFFIX}"
         path.write_text(json.dumps(form), encoding="utf-8")
         try:
-            return Form.load(path) if fields else None
+            return load_form(path) if fields else None
         except Misconfigured:  # no such form can be spoken
             return None
 

@@ -23,7 +23,8 @@ import soundfile
 
 from edge.config import Settings, load
 from edge.errors import Misconfigured
-from edge.forms.form import Form
+from edge.forms.loader import load_form
+from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldReading, NotUnderstood, Reading, Segment, Utterance, Word
 from edge.understand.factory import Surroundings
@@ -391,7 +392,7 @@ def with_label(directory: Path, label: str) -> Form:
     schema["properties"]["dock"]["x-voice"]["labels"] = [label]
     path = directory / "pallet-move.schema.json"
     path.write_text(json.dumps(schema), encoding="utf-8")
-    return Form.load(path)
+    return load_form(path)
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if name not in {"scripted", "moonshine"}])

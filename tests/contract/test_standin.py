@@ -22,7 +22,7 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from edge.config import Settings, load
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.understand.llm.tool import not_understood_tool, tool_definition
 from lab.standin.behaviour import Lie
 from tests.standin import FORBIDDEN, KEY, RunningStandin

@@ -24,7 +24,7 @@ from edge.agent.parts import Parts
 from edge.config import Settings, Speak
 from edge.errors import StorageFailed
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.keep import audit, database, entrylog, view
 from edge.keep.desk import Desk
 from edge.keep.disk import Damaged
@@ -337,7 +337,7 @@ def test_a_journal_too_large_for_the_start_is_checked_beside_the_agent_at_work(
     monkeypatch.setattr(database, "CHECKED_AT_ONCE", -1)
     monkeypatch.setattr(view, "CHECKED_AT_ONCE", -1)
     damage_an_index(device.journal)
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
     settings = Settings(state_directory=device.directory, speak=Speak(enabled=False))
     parts = Parts(settings, form, Catalogue.load(repository / "config" / "catalogue"), ScriptedInterpreter())
     with Desk(device.directory) as desk, pytest.raises(ExceptionGroup) as fault:

@@ -19,7 +19,7 @@ from edge.agent.events import CaptureResumed, CaptureStopped, Decided, Dictation
 from edge.agent.parts import Parts
 from edge.config import Keep, Settings, Speak
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.hear.recording import Recording
 from edge.keep import audit, evidence
 from edge.keep.desk import Desk
@@ -212,7 +212,7 @@ def run_agent(directory: Path, witness: Witness, operator: Operator) -> None:
     wholes = [reading({"pallet_id": f"74{at}", "quantity": 12, "dock": "B"}) for at in range(len(operator.acts))]
     parts = Parts(
         settings,
-        Form.load(ROOT / "schemas" / "forms" / "pallet-move.schema.json"),
+        load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json"),
         Catalogue.load(ROOT / "config" / "catalogue"),
         ScriptedInterpreter(*wholes),
     )

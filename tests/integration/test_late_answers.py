@@ -16,7 +16,7 @@ from edge.agent.parts import Parts
 from edge.agree.states import State
 from edge.config import Mode, Settings
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal

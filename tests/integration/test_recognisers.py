@@ -14,7 +14,7 @@ import soundfile
 
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.ports import Interpreter
 from edge.records import Closing, Reading, Segment, Utterance
 from edge.understand.local.factory import interpreter
@@ -76,7 +76,7 @@ from pathlib import Path
 from tests.integration.test_recognisers import heard
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.understand.local.factory import interpreter
 settings = load(Settings, None)
 form = forms_in(settings.forms_directory)["pallet-move"]

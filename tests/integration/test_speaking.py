@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from edge.agent.parts import assemble
 from edge.agree.orders import Earcon
+from edge.audio.sound_server import NULL_SINK
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
 from edge.speak.earcons import earcon
-from edge.speak.outlet import DUMMY
 from tests.command import DOCKVOICE, answer, dockvoice
 from tests.earpiece import DEVICE, Earpiece, declare, earpiece, plug_in
 from tests.pulseaudio import DEVICE as MICROPHONE
@@ -46,7 +46,7 @@ from edge.speak.wording import Phrasing
 from edge.agree.prompt import Prompt
 from edge.speak.synthesis import Speaker
 from edge.config import Speak, shipped
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.agent.voice_output import phrases
 
 def say(**said):
@@ -226,8 +226,8 @@ def test_an_earpiece_that_portaudio_has_never_seen_is_found(worn: Headset, tmp_p
 def test_what_a_sound_server_puts_up_in_the_place_of_a_speaker_is_none(
     worn: Headset, tmp_path: Path, repository: Path
 ) -> None:
-    dummy = plug_in(worn, DUMMY)
-    worn._run("pactl", "set-default-sink", DUMMY)
+    dummy = plug_in(worn, NULL_SINK)
+    worn._run("pactl", "set-default-sink", NULL_SINK)
     with at_work(worn, tmp_path, DOCKVOICE_SPEAK__DEVICE="pulse") as agent:
         assert agent.tells("speaker") == {"speaker": "none"}
         with earpiece(worn) as listening:

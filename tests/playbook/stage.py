@@ -16,7 +16,7 @@ from edge.agree.states import AGREEING, State
 from edge.agree.telling import Manner
 from edge.deliver.events import check_event, recorded
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, NotUnderstood, Outcome, Reading, Receipt, ReceiptOutcome, Transcript, Word
@@ -211,7 +211,7 @@ class Stage:
     def rules(self) -> Rules:
         ours = HERE / "forms" / f"{self._form}.schema.json"
         shipped = REPOSITORY / "schemas" / "forms" / f"{self._form}.schema.json"
-        form, catalogue = Form.load(ours if ours.exists() else shipped), Catalogue.load(HERE / "catalogue")
+        form, catalogue = load_form(ours if ours.exists() else shipped), Catalogue.load(HERE / "catalogue")
         return Rules(form, catalogue, language=language_named(self._language))
 
     @property

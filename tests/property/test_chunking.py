@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.agent.ear import listen
+from edge.audio.sound_server import SoundServer
 from edge.config import Endpoint, Vad
 from edge.hear.capture import Stream
 from edge.hear.endpointing import Closed, Continued, EarEvent, Endpointing, Opened
 from edge.hear.microphone import Microphone
 from edge.hear.recording import Recording
-from edge.hear.sound_server import SoundServer
 from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import Frame

@@ -17,14 +17,14 @@ from edge.agree.dialogue import Dialogue
 from edge.agree.happenings import Committed, Deadline, Happening, Heard, Started
 from edge.agree.orders import Commit
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.saying import cardinal, spelt
 from edge.records import Closing, FieldValue, LastEntry, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
-FORM = Form.load(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
+FORM = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
 RULES = Rules(FORM, Catalogue.load(REPOSITORY / "config" / "catalogue"))
 
 HELD = "pallet seven four two twelve units dock b"

@@ -12,11 +12,11 @@ from hypothesis import strategies as some
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.policy import POLICIES, Policy, demanded
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.records import Acoustics, Closing, FieldReading, Outcome, Reading
 
 ROOT = Path(__file__).parent.parent.parent
-FORM = Form.load(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
+FORM = load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 
 sureness = some.floats(0.0, 1.0)

@@ -28,12 +28,12 @@ from edge.agree.orders import Commit, Drop, Note, Order, Park, StartTimer, StopT
 from edge.agree.states import AGREEING, Event, leads
 from edge.agree.telling import Manner
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.records import Act, Closing, LastEntry, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
-FORM = Form.load(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+FORM = load_form(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
 RULES = Rules(FORM, Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue"))
 
 REQUIRED = {field.name for field in FORM.fields if field.required}

@@ -16,12 +16,12 @@ from edge.agree.happenings import Answered, Committed, Deadline, Happening, Hear
 from edge.agree.orders import Commit
 from edge.agree.states import State
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.records import Act, Closing, Draft, LastEntry, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
-FORM = Form.load(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
+FORM = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
 RULES = Rules(FORM, Catalogue.load(REPOSITORY / "config" / "catalogue"))
 
 FIRST = "pallet seven four two twelve units dock b"

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
 from edge.forms.spoken import LANGUAGES, read, read_transcript
 from edge.forms.spoken.numbers import LARGEST, cardinal, digits
 from edge.forms.spoken.saying import cardinal as said_count

@@ -15,7 +15,6 @@ from edge.records import SAMPLE_RATE, Reading
 from edge.understand.llm.interpreter import ModelReader
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import Garbled
-from edge.understand.service.strict_json import NotStrict, strict
 from tests.shipped import catalogue, form
 
 ROOT = Path(__file__).parent.parent.parent
@@ -124,13 +123,3 @@ def test_an_answer_cut_off_anywhere_never_makes_another_record(cut: int) -> None
         except Garbled:
             continue
         assert {name: field.value for name, field in reading.fields.items()} == EXPECTED[path]["fields"]
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"a":1,"a":1}', "NaN", "[1e999999999999999999999]", b"\xff", '"\\udc00"'])
-def test_what_json_leaves_open_is_refused(text: str | bytes) -> None:
-    with pytest.raises(NotStrict):
-        strict(text)
-
-
-def test_json_as_the_services_write_it_is_read() -> None:
-    assert strict(b'\n{"a": [1, 2.5, null, true, "\\ud83d\\udce6"]}\n') == {"a": [1, 2.5, None, True, "📦"]}

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.audio.sound_server import Gone, Routing
 from edge.errors import AlreadyRunning, Unavailable
 from edge.hear import capture
 from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphones
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
-from edge.hear.routing import Routing
-from edge.hear.sound_server import Gone
 from edge.records import Frame
 from tests.sound_library import (
     FINE,

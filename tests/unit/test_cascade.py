@@ -10,7 +10,7 @@ import pytest
 from edge.config import InterpreterSettings, Parser
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.ports import Transcriber
 from edge.records import (
     SAMPLE_RATE,

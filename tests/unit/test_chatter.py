@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import Word
 from edge.understand.proposal import is_talk
 

@@ -7,7 +7,7 @@ import pytest
 from edge.agree.completing import Pending, completed
 from edge.agree.decide import Rules
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import Act, Closing, FieldReading, FieldValue, NotUnderstood, Outcome, Reading
 
 

@@ -7,7 +7,7 @@ import pytest
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import (
     Acoustics,
     Act,

@@ -17,7 +17,7 @@ from edge.agree.decide import Rules
 from edge.config import Mode
 from edge.errors import Unavailable, UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.keep.answers import AnswersView
 from edge.keep.desk import Desk
 from edge.keep.journal import Journal
@@ -152,7 +152,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, repository: Path) -> Bench:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
     return Bench(tmp_path / "state", Rules(form, Catalogue.load(repository / "config" / "catalogue"), 0.9))
 
 

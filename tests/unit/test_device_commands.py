@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in, load_form
+from edge.forms.model import Form
 from edge.forms.spoken import (
     LANGUAGES,
     command,
@@ -225,19 +226,19 @@ def test_whoever_signs_on_is_named() -> None:
 def test_an_exception_is_said_in_the_operators_language_or_as_it_is_on_record(
     code: str, said: str, meant: str | None, repository: Path
 ) -> None:
-    form = Form.load(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+    form = load_form(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
     found = exception(words(said), form, language_named(code))
     assert {name: reading.value for name, reading in found.items()} == ({"condition": meant} if meant else {})
 
 
 def test_a_value_is_read_behind_its_label_in_the_operators_language(repository: Path) -> None:
-    form = Form.load(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+    form = load_form(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
     heard = read(words("zustand beschädigt"), form, Catalogue({"bays": {"A": ()}}), language_named("de"))
     assert heard["condition"].value == "damaged"
 
 
 def test_an_exception_counts_when_it_is_said_twice(repository: Path) -> None:
-    form = Form.load(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+    form = load_form(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
     once, twice = exception(words("damaged", 0.9), form), exception(words("damaged damaged", 0.9), form)
     assert (once["condition"].value, once["condition"].confirmed, once["condition"].confidence) == (
         "damaged",

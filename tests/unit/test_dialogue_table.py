@@ -10,7 +10,7 @@ from edge.agree.dialogue import Dialogue
 from edge.agree.prompt import Prompt
 from edge.agree.states import LEADS, TABLE, Event, State, Step, leads
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.speak.prompts import LANGUAGES, prompts
 
 
@@ -33,7 +33,7 @@ def test_every_step_is_taken_somewhere() -> None:
 
 
 def test_every_step_of_the_table_can_be_done(repository: Path) -> None:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
     dialogue = Dialogue(Rules(form, Catalogue.load(repository / "config" / "catalogue")))
     assert set(dialogue._on_speech) | set(dialogue._on_news) == set(Step)
 

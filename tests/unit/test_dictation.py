@@ -18,7 +18,7 @@ from edge.agree.happenings import Heard
 from edge.config import Endpoint
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
@@ -104,7 +104,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, repository: Path) -> Bench:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
     return Bench(tmp_path, Rules(form, Catalogue.load(repository / "config" / "catalogue"), 0.9))
 
 

@@ -12,7 +12,7 @@ from edge.agent.events import Decided, SourceEnded
 from edge.agree.orders import Note, Park
 from edge.agree.states import State
 from edge.display import discreet_teller, teller
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import (
     Because,
     Closing,

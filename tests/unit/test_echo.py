@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge.agree.orders import Earcon, Say
 from edge.agree.prompt import Prompt
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.forms.spoken.saying import value
 from edge.hear.echo import Clocked, OwnVoice
 from edge.records import SAMPLE_RATE, Frame

@@ -29,7 +29,7 @@ from edge.deliver.events import (
     timestamp,
     withheld,
 )
-from edge.deliver.strict import validator
+from edge.deliver.validation import validator
 from edge.hash_chain import PublicKey
 from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word
 

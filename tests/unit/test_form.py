@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 
 from edge.errors import Misconfigured
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in, load_form
+from edge.forms.model import Form
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -29,7 +30,7 @@ def written(document: object, directory: Path, name: str = "pallet-move.schema.j
 
 def fault(path: Path) -> str:
     with pytest.raises(Misconfigured) as caught:
-        Form.load(path)
+        load_form(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -344,7 +345,7 @@ def test_the_form_and_a_json_schema_validator_agree(entry: Mapping[str, object],
 
 def test_optional_fields_may_be_left_out(schema: dict[str, Any], tmp_path: Path) -> None:
     schema["required"].remove("dock")
-    form = Form.load(written(schema, tmp_path))
+    form = load_form(written(schema, tmp_path))
     assert form.faults({"pallet_id": "742", "quantity": 1}) == {}
     assert not form["dock"].required
 
@@ -353,7 +354,7 @@ def test_values_listed_in_the_form_are_the_only_ones(schema: dict[str, Any], tmp
     dock = schema["properties"]["dock"]
     del dock["pattern"]
     dock["enum"] = ["A", "B"]
-    form = Form.load(written(schema, tmp_path))
+    form = load_form(written(schema, tmp_path))
     assert form.faults(VALID) == {}
     assert list(form.faults({**VALID, "dock": "C"})) == ["dock"]
 
@@ -399,7 +400,7 @@ def test_a_field_knows_which_values_keep_its_rules(field: str, value: str | int,
 
 def test_a_language_without_words_of_its_own_takes_the_english_ones(schema: dict[str, Any], tmp_path: Path) -> None:
     del schema["properties"]["dock"]["x-languages"]
-    dock = Form.load(written(schema, tmp_path))["dock"]
+    dock = load_form(written(schema, tmp_path))["dock"]
     assert dock.wording("de").labels == dock.wording("en").labels == ("dock",)
 
 
@@ -411,7 +412,7 @@ def test_written_words_of_english_come_on_top_of_those_that_are_spoken(form: For
 
 def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: Path) -> None:
     schema["properties"]["pallet_id"]["x-voice"]["check_digit"] = "sscc"
-    form = Form.load(written(schema, tmp_path))
+    form = load_form(written(schema, tmp_path))
     fields = {"pallet_id": "376130321109103421", "quantity": 12, "dock": "B"}
     assert "check digit" in form.faults(fields)["pallet_id"]
     assert not form["pallet_id"].allows("376130321109103421")
@@ -439,17 +440,17 @@ def test_usual_values_that_are_none_are_refused(
 
 def test_the_usual_values_hold_both_their_ends(schema: dict[str, Any], tmp_path: Path) -> None:
     voice(schema, "quantity")["usual"] = {"minimum": 3, "maximum": 9}
-    quantity = Form.load(written(schema, tmp_path))["quantity"]
+    quantity = load_form(written(schema, tmp_path))["quantity"]
     assert [value for value in (2, 3, 9, 10) if quantity.is_usual(value)] == [3, 9]
     del voice(schema, "quantity")["usual"]
-    assert Form.load(written(schema, tmp_path))["quantity"].is_usual(99_999)
+    assert load_form(written(schema, tmp_path))["quantity"].is_usual(99_999)
 
 
 def test_an_identifier_is_usual_by_its_length_or_by_a_check_digit_that_fits(
     schema: dict[str, Any], tmp_path: Path
 ) -> None:
     voice(schema, "pallet_id")["usual"] = {"minLength": 3, "maxLength": 8}
-    pallet = Form.load(written(schema, tmp_path))["pallet_id"]
+    pallet = load_form(written(schema, tmp_path))["pallet_id"]
     sscc = "376130321109103420"
     assert [value for value in ("99", "007", "12345678", "123456789", sscc) if pallet.is_usual(value)] == [
         *("007", "12345678", sscc)

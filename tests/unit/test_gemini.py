@@ -9,7 +9,8 @@ import pytest
 from google.genai import types
 
 from edge.config import ClientSettings, InterpreterSettings
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.tool_calls import Ending

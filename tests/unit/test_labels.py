@@ -4,7 +4,7 @@ import pytest
 
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import vocabulary
 from edge.understand.stt.transcript_reader import relabelled, sound, sounds_like
 

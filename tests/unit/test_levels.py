@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soxr
 
-from edge.hear.levels import NoiseFloor, is_narrow, level
+from edge.audio.levels import NoiseFloor, is_narrow, level
 
 CHANCE = np.random.default_rng(2)
 

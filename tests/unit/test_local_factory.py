@@ -12,7 +12,7 @@ import pytest
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
 from edge.understand.local.factory import interpreter
 from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation

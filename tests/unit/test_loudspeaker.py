@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.audio.sound_server import NULL_SINK, PlaybackSink
 from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
 from edge.speak import loudspeaker as module
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import Rank
-from edge.speak.outlet import DUMMY, Outlet
 
 SOUND = np.full(SAMPLE_RATE, 1000, dtype=np.int16)
 
@@ -184,16 +184,16 @@ def test_a_device_that_does_not_come_back_is_given_up(monkeypatch: pytest.Monkey
     with_speaker(card, test)
 
 
-@pytest.mark.parametrize("sink", ["earpiece", DUMMY])
+@pytest.mark.parametrize("sink", ["earpiece", NULL_SINK])
 def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it(
     sink: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Outlet, "_played_into", lambda _: (sink, frozenset({sink})))
+    monkeypatch.setattr(PlaybackSink, "_played_into", lambda _: (sink, frozenset({sink})))
 
     async def test(speaker: Loudspeaker) -> None:
         assert not await speaker.is_heard()
         await speaker.open()
-        assert await speaker.is_heard() is (sink != DUMMY)
+        assert await speaker.is_heard() is (sink != NULL_SINK)
 
     with_speaker(Card(), test)
 

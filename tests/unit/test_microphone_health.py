@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.hear.levels import Level, level
+from edge.audio.levels import Level, level
+from edge.audio.sound_server import Routing
 from edge.hear.microphone_health import Fault, MicrophoneEvent, MicrophoneHealth, Noticed, Over
-from edge.hear.routing import Routing
 
 RATE = 16_000
 PIECE = 320

@@ -8,7 +8,7 @@ import soundfile
 
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import NotUnderstood
 from edge.speak.espeak import _library
 from edge.understand.local.moonshine import MoonshineInterpreter

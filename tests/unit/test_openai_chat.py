@@ -18,7 +18,8 @@ from openai.types.chat.completion_create_params import (
 from pydantic import TypeAdapter
 
 from edge.config import InterpreterSettings
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
 from edge.records import SAMPLE_RATE
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.tool import tools

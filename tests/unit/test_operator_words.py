@@ -7,7 +7,7 @@ import pytest
 
 from edge.agree.questions import About, Question
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
 from edge.records import FieldValue
 from lab.operator_speech import Why, Words

@@ -10,7 +10,8 @@ import pytest
 
 from edge.config import InterpreterKind, InterpreterSettings, Mode
 from edge.errors import Unavailable
-from edge.forms.form import Form
+from edge.forms.loader import load_form
+from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Reading, Usage, Utterance
 from edge.understand.panel.costs import Budget
@@ -109,7 +110,7 @@ def run(
 
 @pytest.fixture
 def bench(repository: Path) -> Bench:
-    return Bench(Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json"))
+    return Bench(load_form(repository / "schemas" / "forms" / "pallet-move.schema.json"))
 
 
 def test_two_that_agree_need_not_wait_for_the_deadline(bench: Bench) -> None:

@@ -10,7 +10,7 @@ import soundfile
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import command_phrases
 from edge.records import Act, Closing, Command, Reading, Segment, Utterance
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter

@@ -9,14 +9,15 @@ import pytest
 from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded, is_safe
 from edge.config import PolicyName
 from edge.forms.check_digits import Gs1
-from edge.forms.form import Form, FormField
+from edge.forms.loader import load_form
+from edge.forms.model import FormField
 from edge.records import FieldReading, Reason
 
 ROW = re.compile(r"^\| `(\w+)`[^|]*\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
 def of_form(repository: Path, form: str, field: str) -> FormField:
-    return Form.load(repository / "schemas" / "forms" / f"{form}.schema.json")[field]
+    return load_form(repository / "schemas" / "forms" / f"{form}.schema.json")[field]
 
 
 def written(value: object) -> str:

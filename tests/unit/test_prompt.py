@@ -8,7 +8,8 @@ import pytest
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
 from edge.forms.spoken import numbers, read_transcript
 from edge.records import Act
 from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, Leaks, Prompt, Turn, instructions

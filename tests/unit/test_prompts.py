@@ -16,7 +16,8 @@ from edge.agree.orders import Commit, Say
 from edge.agree.prompt import Prompt
 from edge.agree.telling import Manner
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
+from edge.forms.model import Form
 from edge.forms.spoken import command
 from edge.forms.spoken.commands import PHRASES, corrects
 from edge.forms.spoken.languages import language_named
@@ -27,8 +28,8 @@ from edge.speak.wording import Phrasing
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 REPOSITORY = Path(__file__).parent.parent.parent
-MOVE = Form.load(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
-CHECK = Form.load(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+MOVE = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
+CHECK = load_form(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
 CATALOGUE = Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue")
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
@@ -244,5 +245,5 @@ def test_each_language_has_every_reason_that_the_inventory_gives(language: str) 
 @pytest.mark.parametrize("language", OTHERS)
 def test_forms_that_are_shipped_ask_in_every_language(language: str) -> None:
     for path in (REPOSITORY / "schemas" / "forms").glob("*.schema.json"):
-        for field in Form.load(path).fields:
+        for field in load_form(path).fields:
             assert field.wording(language).ask, f"{path.name}: {field.name}"

@@ -10,7 +10,8 @@ from edge.agree.orders import Say
 from edge.agree.prompt import Prompt
 from edge.config import Language
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in, load_form
+from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
 from edge.forms.spoken.saying import value
 from edge.hear.microphone_health import Fault
@@ -142,12 +143,12 @@ def test_a_question_is_the_forms_own() -> None:
 
 
 def test_a_form_without_words_in_a_language_asks_with_what_it_has() -> None:
-    check = Form.load(ROOT / "tests/playbook/forms/goods-check.schema.json")
+    check = load_form(ROOT / "tests/playbook/forms/goods-check.schema.json")
     assert Readback(check, "de").question("bay") == "Bay?"
 
 
 def test_a_value_is_called_what_the_language_calls_it_and_else_as_it_is_on_record() -> None:
-    check = Form.load(ROOT / "tests/playbook/forms/goods-check.schema.json")
+    check = load_form(ROOT / "tests/playbook/forms/goods-check.schema.json")
     entry: dict[str, FieldValue] = {"pallet_id": "5432", "condition": "damaged"}
     assert Readback(check).entry(entry) == ("pallet", "5 4 3 2,", "damaged")
     assert Readback(check, "de").entry(entry)[-1] == "beschädigt"

@@ -6,7 +6,7 @@ import pytest
 
 from edge.agree.orders import Earcon, Say, Sound
 from edge.agree.replies import replies
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.records import Because, Confirmation, FieldValue, Outcome, Reason, Verdict
 from edge.speak.wording import Phrasing
 

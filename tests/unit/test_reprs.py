@@ -13,7 +13,7 @@ from edge.agree.happenings import Heard
 from edge.agree.orders import Commit, Note
 from edge.agree.questions import About, Question
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import Closing, Draft, Transcript, Word
 from edge.understand.proposal import proposal
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import Act
 from edge.understand.llm.prompt import TURNS, AtHand, Context, Past, Turn, told
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT

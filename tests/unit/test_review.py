@@ -15,7 +15,7 @@ from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.deliver.events import check_event
 from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.keep.answers import DEFERRED, UNREADABLE
 from edge.keep.journal import Journal
 from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge.hear.routing import Routing, routing
+from edge.audio.sound_server import Routing, routing
 
 
 def source(index: int, name: str, **more: Any) -> dict[str, Any]:

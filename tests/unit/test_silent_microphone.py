@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edge.hear.levels import Level
+from edge.audio.levels import Level
+from edge.audio.sound_server import Routing
 from edge.hear.microphone_health import OPEN_S, RETURNS, Fault, MicrophoneEvent, MicrophoneHealth, Noticed, Over
-from edge.hear.routing import Routing
 
 RATE = 16_000
 PIECE = 320

@@ -14,7 +14,7 @@ from edge.agent.parts import Parts
 from edge.agree.drafting import MOST_TRIES
 from edge.config import Settings
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
 from edge.records import (
@@ -56,7 +56,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.fixture
 def parts(repository: Path) -> Parts:
-    form = Form.load(repository / "schemas/forms/pallet-move.schema.json")
+    form = load_form(repository / "schemas/forms/pallet-move.schema.json")
     return Parts(Settings(), form, Catalogue.load(repository / "config/catalogue"), ScriptedInterpreter())
 
 

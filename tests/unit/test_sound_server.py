@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.hear.routing import Routing
-from edge.hear.sound_server import EVERY_S, Gone, SoundServer
+from edge.audio.sound_server import EVERY_S, Gone, Routing, SoundServer
 from tests.waiting import until
 
 OURS = {

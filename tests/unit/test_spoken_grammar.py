@@ -15,7 +15,8 @@ from pocketsphinx import Decoder
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in, load_form
+from edge.forms.model import Form
 from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
 from edge.forms.spoken.numbers import ONES
 
@@ -61,7 +62,7 @@ def unpatterned(repository: Path, directory: Path, spoken: str) -> Form:
     schema["properties"]["dock"]["x-voice"]["spoken"] = spoken
     path = directory / "pallet-move.schema.json"
     path.write_text(json.dumps(schema))
-    return Form.load(path)
+    return load_form(path)
 
 
 @pytest.mark.parametrize("spoken", ["letter", "digits", "alphanumeric"])
@@ -140,7 +141,7 @@ def test_pocketsphinx_knows_every_word_of_the_commands(form: Form, catalogue: Ca
 
 def test_exceptions_and_check_digits_are_answers_too(repository: Path) -> None:
     playbook = repository / "tests" / "playbook"
-    form = Form.load(playbook / "forms" / "goods-check.schema.json")
+    form = load_form(playbook / "forms" / "goods-check.schema.json")
     grammar = jsgf(form, Catalogue.load(playbook / "catalogue"), command_phrases())
     assert "<exception> = damaged [damaged] | short [short] | wet [wet];" in grammar
     assert "<check> = apple | <digit>+;" in grammar

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
+from edge.forms.model import Form
 from edge.forms.spoken import read
 from edge.records import FieldReading, Word
 
@@ -50,7 +51,7 @@ def rows(name: str) -> Iterator[Any]:
 def test_what_is_said_becomes_these_fields(
     name: str, say: str, fields: Mapping[str, Any], repository: Path, catalogue: Catalogue
 ) -> None:
-    form = Form.load(repository / "schemas" / "forms" / f"{name}.schema.json")
+    form = load_form(repository / "schemas" / "forms" / f"{name}.schema.json")
     assert told(read(words(say), form, catalogue)) == fields
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
+from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
 from edge.records import FieldReading
 
@@ -43,7 +44,7 @@ def _slot(reading: FieldReading | None) -> str:
 @pytest.fixture(scope="module")
 def forms(repository: Path) -> Mapping[str, Form]:
     paths = [*(repository / "schemas" / "forms").glob("*.schema.json"), *TABLES.glob("*.schema.json")]
-    return {form.name: form for form in map(Form.load, paths)}
+    return {form.name: form for form in map(load_form, paths)}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.understand.llm.tool import not_understood_tool, tool_definition
 from lab.standin.behaviour import Lie
 from lab.standin.fabrications import lied

@@ -11,7 +11,7 @@ import pytest
 from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
 from edge.agree.prompt import Prompt
 from edge.errors import Misconfigured, Unavailable
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.records import Command, FieldValue
 from edge.speak import synthesis as module
 from edge.speak.loudspeaker import Loudspeaker

@@ -7,7 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge.forms.form import Form, forms_in
+from edge.forms.loader import forms_in, load_form
+from edge.forms.model import Form
 from edge.records import Command
 from edge.understand.llm.tool import not_understood_tool, tool_definition, tools
 
@@ -114,5 +115,5 @@ def test_values_listed_in_a_form_are_listed_beside_null(tmp_path: Path, reposito
     del schema["properties"]["dock"]["pattern"]
     schema["properties"]["dock"]["enum"] = ["A", "B"]
     (tmp_path / "pallet-move.schema.json").write_text(json.dumps(schema))
-    parameters = tool_definition(Form.load(tmp_path / "pallet-move.schema.json"))["function"]["parameters"]
+    parameters = tool_definition(load_form(tmp_path / "pallet-move.schema.json"))["function"]["parameters"]
     assert parameters["properties"]["dock"]["properties"]["value"]["enum"] == ["A", "B", None]

@@ -8,7 +8,7 @@ import pytest
 from edge.config import Settings, TranscriberKind, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.ports import Interpreter
 from edge.understand.factory import WIRES, Surroundings, interpreter, transcriber
 from edge.understand.remote.client import Clients

@@ -11,7 +11,7 @@ import soundfile
 from edge.config import Endpoint, Vad
 from edge.errors import StorageFailed, UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import read
 from edge.hear.recording import Recording
 from edge.ports import StoppableSource

@@ -6,7 +6,7 @@ import pytest
 
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.forms.spoken import expected, read
 from edge.records import Expectation, Word
 

@@ -18,7 +18,7 @@ from edge.agree.states import Event
 from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.loader import load_form
 from edge.forms.spoken import LANGUAGES
 from edge.forms.spoken.commands import PHRASES, REFUSALS
 from edge.forms.spoken.language import phrases
@@ -33,7 +33,7 @@ from tests.unit.test_dictation import Bench, nobody_is_there
 
 @pytest.fixture
 def bench(tmp_path: Path, repository: Path) -> Bench:
-    form = Form.load(repository / "schemas" / "forms" / "pallet-move.schema.json")
+    form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
     return Bench(tmp_path, Rules(form, Catalogue.load(repository / "config" / "catalogue")))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.audio.framing import Framing
 from edge.config import Vad, VadKind
-from edge.hear.framing import Framing
 from edge.hear.recording import Recording
 from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, scorer
 from edge.records import Frame

@@ -14,7 +14,7 @@ from edge.agree.orders import Hush, Say, Sound
 from edge.agree.prompt import Prompt
 from edge.config import Speak, VoiceKind
 from edge.errors import Unavailable
-from edge.forms.form import forms_in
+from edge.forms.loader import forms_in
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import Phrases, Speaker
 
@@ -30,7 +30,7 @@ class Plug:
         self.tries = 0
         self.blinks = 0
         monkeypatch.setattr(voice_output, "LOOK_EVERY_S", 0.01)
-        monkeypatch.setattr(voice_output, "outlets", lambda: frozenset({"card"} if self.there else ()))
+        monkeypatch.setattr(voice_output, "playback_devices", lambda: frozenset({"card"} if self.there else ()))
         plug = self
 
         async def opened(loudspeaker: Loudspeaker) -> None:

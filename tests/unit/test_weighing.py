@@ -8,7 +8,7 @@ import pytest
 from edge.agree.decide import Rules, decide
 from edge.config import Mode
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import Act, Closing, Command, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Usage, Word
 from edge.understand.panel.weighing import Seat, contradicts, is_settled, same, weigh
 

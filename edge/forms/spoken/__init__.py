@@ -14,7 +14,6 @@ from edge.forms.spoken.commands import (
     without_cue,
 )
 from edge.forms.spoken.jsgf import jsgf
-from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.languages import LANGUAGES
 from edge.forms.spoken.reader import preface, read
 from edge.forms.spoken.sayable import check
@@ -25,7 +24,6 @@ from edge.forms.spoken.vocabulary import vocabulary
 
 __all__ = [
     "LANGUAGES",
-    "Spoken",
     "are_one_number",
     "begins",
     "check",

@@ -10,17 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import dropwhile
-from typing import TYPE_CHECKING
 
+from edge.forms.model import Form
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language, Phrase, fold, phrase, phrases
 from edge.forms.spoken.languages import language_named
 from edge.forms.spoken.lexicon import tokens
 from edge.forms.spoken.values import ways
 from edge.records import Act, Command, FieldReading, Word
-
-if TYPE_CHECKING:  # the form's loader uses this package, so the package needs the form for its types only
-    from edge.forms.form import Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import TYPE_CHECKING
 
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form, FormField
 from edge.forms.spoken import saying
 from edge.forms.spoken.commands import command_phrases
 from edge.forms.spoken.sentences import CUES, SEED
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form, FormField
 
 COMMANDS = 4
 """So often each command: together some 200 of more than 6,000 sentences."""

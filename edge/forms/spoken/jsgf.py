@@ -7,18 +7,14 @@ written in the JSpeech Grammar Format 1.0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken import letters, numbers
-from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.language import LETTERS
 from edge.forms.spoken.sayable import check
 from edge.forms.spoken.sentences import BEFORE_COUNT, BEFORE_PLACE, CLOSINGS, CUES, OPENINGS
 from edge.forms.spoken.values import phrases
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form, FormField
 
 NUMBERS = {
     "digit": " | ".join(word for word in numbers.DIGITS if word not in {"o", "niner"}),

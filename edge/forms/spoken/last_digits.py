@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import FormField
 from edge.records import FieldValue
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import FormField
 
 Meanings = tuple[FieldValue | None, ...]
 """What words may mean, best first; None among them: they may make no value."""

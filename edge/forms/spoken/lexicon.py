@@ -8,14 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from edge.forms.spoken.kinds import Spoken
+from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.language import Language, Phrase, fold, phrase
 from edge.records import Word
-
-if TYPE_CHECKING:  # the form's loader uses this package, so the package needs the form for its types only
-    from edge.forms.form import Form, FormField
 
 
 class Part(StrEnum):

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
 from edge.forms.spoken.language import Language, fold
 from edge.forms.spoken.last_digits import Meanings, expanded
 from edge.forms.spoken.lexicon import Mark, Token
@@ -15,10 +16,6 @@ from edge.forms.spoken.splits import Split, splits
 from edge.forms.spoken.stretches import Stretch, unlinked
 from edge.forms.spoken.values import phrases, value
 from edge.records import FieldValue
-
-if TYPE_CHECKING:  # the form's loader uses this package, so the package needs the form for its types only
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
 from edge.forms.spoken.corrections import put_right, with_fields
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language, fold
@@ -22,10 +23,6 @@ from edge.forms.spoken.openers import OPENERS
 from edge.forms.spoken.stretches import stretches
 from edge.forms.spoken.swallowed import in_doubt
 from edge.records import FieldReading, Word
-
-if TYPE_CHECKING:  # the form's loader uses this package, so the package needs the form for its types only
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form
 
 
 def read(

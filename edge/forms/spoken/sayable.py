@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from string import ascii_uppercase, digits
-from typing import TYPE_CHECKING
 
 from edge.errors import Misconfigured
-from edge.forms.spoken.kinds import Spoken
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.values import phrases
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form, FormField
 
 CHARACTERS = {
     Spoken.DIGITS: frozenset(digits),

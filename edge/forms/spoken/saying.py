@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from random import Random
 from string import ascii_uppercase, digits
-from typing import TYPE_CHECKING
 
 from edge.forms import check_digits
-from edge.forms.shape import Part, Shape
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import FormField, Spoken
+from edge.forms.pattern import CharacterRun, Shape
 from edge.forms.spoken import letters, numbers
-from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.values import phrases
 from edge.records import FieldValue
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import FormField
 
 BELOW_HUNDRED = {value: word for word, value in {**numbers.ONES, **numbers.TEENS, **numbers.TENS}.items()} | {
     tens + ones: f"{ten} {one}" for ten, tens in numbers.TENS.items() for one, ones in numbers.ONES.items()
@@ -109,10 +105,10 @@ def _shape(field: FormField) -> Shape:
     if field.shape is not None:
         return field.shape
     if field.spoken is Spoken.LETTER:
-        return Shape((Part(CAPITALS, 1, 1),))
+        return Shape((CharacterRun(CAPITALS, 1, 1),))
     least = max(field.least or 0, 2)
     most = max(least, COMMON_LENGTH if field.most is None else field.most)
-    return Shape((Part(ALPHABETS.get(field.spoken, CAPITALS + digits), least, most),))
+    return Shape((CharacterRun(ALPHABETS.get(field.spoken, CAPITALS + digits), least, most),))
 
 
 def cardinal(value: int, random: Random) -> str:

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING
 
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken import saying
-from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.sayable import check
 from edge.records import FieldValue
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form, FormField
 
 COUNT = 6000
 """Sentences for one grammar: a recogniser with so many is made in 24 ms, and more measured no better."""

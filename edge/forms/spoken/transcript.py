@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
 from edge.forms.spoken.figures import CLOCK, is_figures
 from edge.forms.spoken.language import LETTERS, Language, fold
 from edge.forms.spoken.languages import language_named
 from edge.forms.spoken.lexicon import Lexicon, lexicon
 from edge.forms.spoken.reader import preface, read
 from edge.records import FieldReading, Word
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form
 
 LENGTH = 0.3
 """Seconds that a word is taken to last."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.breaths import ends
 from edge.forms.spoken.commands import corrects, is_whole
 from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.language import Language
 from edge.forms.spoken.lexicon import Mark, Part, lexicon, marks, tokens, with_particles
 from edge.records import Expectation, FieldReading, Word
-
-if TYPE_CHECKING:  # the form's loader uses this package, so the package needs the form for its types only
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form, FormField
 
 LEADING_ON = frozenset({Part.LABEL, Part.CUE, Part.LINK, Part.HESITATION})
 """What nobody ends an unfinished sentence with: "dock", "no", "and", "uh". A finished one may end with "please"."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import FormField, Spoken
 from edge.forms.spoken import letters
 from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.language import Language, fold
 from edge.forms.spoken.numbers import joined
 from edge.records import FieldValue
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import FormField
 
 
 def value(

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken import letters, numbers
-from edge.forms.spoken.kinds import Spoken
 from edge.forms.spoken.values import phrases
 from edge.forms.spoken.words import CUES, HESITATIONS, LINK_PHRASES, LINKS
-
-if TYPE_CHECKING:
-    from edge.forms.catalogue import Catalogue
-    from edge.forms.form import Form, FormField
 
 SPELT = {Spoken.ALPHANUMERIC, Spoken.LETTER}
 COUNTED = {Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.CARDINAL}

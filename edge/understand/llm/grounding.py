@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form, FormField
+from edge.forms.model import Form, FormField
 from edge.forms.spoken import read_transcript
 from edge.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.understand.llm import tool

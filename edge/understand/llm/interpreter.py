@@ -10,7 +10,7 @@ from functools import partial
 
 from edge.config import GOOGLE_WIRE, InterpreterSettings
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, NotUnderstood, Reading, Usage, Utterance
 from edge.understand.llm import grounding

@@ -15,8 +15,7 @@ from typing import Any
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
-from edge.forms.spoken import Spoken
+from edge.forms.model import Form, Spoken
 from edge.records import Act, Outcome, Reading, Verdict
 
 TURNS = 6

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.forms.form import Form, FormField
+from edge.forms.model import Form, FormField
 from edge.records import Command, NotUnderstood
 
 AMEND = "amend_entry"

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from edge.records.strict_json import NotStrict, strict
 from edge.understand.remote.failures import Fault
-from edge.understand.service.strict_json import NotStrict, strict
+from edge.understand.remote.http import LIMITS
 
 LONGEST_ARGUMENTS = 20_000
 """Characters: a form of twenty fields, each with a long sentence, has a fifth of it."""
@@ -92,9 +93,9 @@ def _object(text: str) -> Any:
         raise Refused(Fault.TOO_LARGE, "arguments far longer than any reading")
     fenced = _FENCE.fullmatch(text)
     try:
-        return strict(fenced[1] if fenced else text)
+        return strict(fenced[1] if fenced else text, LIMITS)
     except NotStrict as fault:
-        raise Refused(fault.fault, f"arguments: {fault.told}") from None
+        raise Refused(Fault.of(fault), f"arguments: {fault}") from None
 
 
 def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:

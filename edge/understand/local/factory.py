@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.config import Engine, Settings
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import command_phrases
 from edge.forms.spoken.conversational import conversational
 from edge.ports import Interpreter

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from edge.audio.framing import floats
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Reading, Transcript, Utterance
 from edge.understand.stt.hallucinations import hallucination
@@ -27,9 +28,6 @@ LANGUAGE = "en"
 
 CONFIDENCE = 0.9
 """What stands for the confidence that the model does not give: it is to suffice nowhere alone, only beside another."""
-
-FULL_SCALE = 32768.0
-"""Samples are given to it as fractions of this."""
 
 SILENCE_BEFORE_S, SILENCE_AFTER_S = 0.5, 1.0
 """Put around each sound. The library keeps the state of its voice detector from one sound to the next: without this,
@@ -62,7 +60,7 @@ class MoonshineInterpreter(Interpreter):
         return self._reader.read(transcript, CONFIDENCE, seconds)
 
     def _text(self, pcm: bytes) -> str:
-        samples = between_silences(np.frombuffer(pcm, dtype="<i2").astype(np.float32) / FULL_SCALE)
+        samples = between_silences(floats(pcm))
         with self._turn:
             try:
                 heard = self._model.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE)

@@ -14,7 +14,7 @@ from typing import Any
 import pocketsphinx
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import expected, jsgf
 from edge.records import Expectation, Reading, Word
 from edge.understand.local.incremental import ListeningAhead

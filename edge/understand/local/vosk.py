@@ -22,7 +22,7 @@ import vosk
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import expected, phrases, preface, read
 from edge.forms.spoken.confusable import rivalry
 from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word

@@ -19,7 +19,7 @@ from enum import StrEnum
 
 from edge.config import Mode
 from edge.errors import Unavailable
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Expectation, Reading, Usage, Utterance
 from edge.understand.panel.costs import Budget, Prices, cost_usd

@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import IntEnum
 
 from edge.config import Mode
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
 
 ENOUGH = 2

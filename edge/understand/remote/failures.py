@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from edge.errors import Unavailable
 from edge.records import Usage
+from edge.records.strict_json import DuplicateKey, NotStrict, TooLarge
 
 
 class Failure(Unavailable):
@@ -79,6 +80,17 @@ class Fault(StrEnum):
     """An act of the operator without the words that he did it with."""
     LEAKED_PROMPT = "leaked_prompt"
     """What was heard is what the model was told."""
+
+    @classmethod
+    def of(cls, found: NotStrict) -> Fault:
+        """Why text that is not strict JSON is none."""
+        match found:
+            case DuplicateKey():
+                return cls.DUPLICATE_KEY
+            case TooLarge():
+                return cls.TOO_LARGE
+            case _:
+                return cls.NOT_JSON
 
 
 class Garbled(Failure):

@@ -16,9 +16,13 @@ import httpx
 
 from edge.config import EU_REGIONS, ClientSettings
 from edge.errors import Misconfigured
+from edge.records.strict_json import Limits, NotStrict, strict
 from edge.understand.remote.credentials import Credentials
 from edge.understand.remote.failures import Barred, Failure, Fault, Garbled, OurFault, TryLater
-from edge.understand.service.strict_json import NotStrict, strict
+
+LIMITS = Limits(depth=32, integer=18, fraction=32)
+"""Of the JSON that a service writes. Its answers have about ten objects in one another; an integer of 64 bits may have
+18 characters; a double written in full has 24, and likelihoods are."""
 
 REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "request-id", "x-goog-request-id", "x-requestid")
 """Headers that name a request: OpenAI and vLLM, Azure, ElevenLabs, Google, Azure Speech."""
@@ -81,9 +85,9 @@ class Answer:
 
     def _strict(self, text: str | bytes) -> Any:
         try:
-            return strict(text)
+            return strict(text, LIMITS)
         except NotStrict as fault:
-            raise Garbled(self.client, fault.fault, fault.told, self.request_id) from None
+            raise Garbled(self.client, Fault.of(fault), str(fault), self.request_id) from None
 
 
 def failure(client: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -126,7 +130,7 @@ def _code(body: bytes) -> str | None:
     Google's says more in the `reason` of one of its `details`.
     """
     try:
-        found = strict(body)
+        found = strict(body, LIMITS)
     except NotStrict:
         return None
     error = next((found[key] for key in ("error", "detail") if key in found), None) if isinstance(found, dict) else None

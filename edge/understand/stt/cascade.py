@@ -14,7 +14,7 @@ from typing import Protocol
 from edge.config import Parser
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.ports import Attention, Interpreter, Transcriber
 from edge.records import FieldReading, Reading, Transcript, Usage, Utterance
 from edge.understand.panel.costs import Prices, cost_usd

@@ -12,7 +12,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.forms.spoken import read_transcript, transcript_preface, vocabulary
 from edge.forms.spoken.languages import language_named
 from edge.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import soundfile
 
-from edge.forms.form import Form
+from edge.forms.model import Form
 from edge.records import SAMPLE_RATE, Hallucination, Word
 
 REGIONS = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.speak import outlet as outlet_module
-from edge.speak.outlet import DUMMY, Outlet, outlets, played_into
+from edge.audio import sound_server
+from edge.audio.sound_server import NULL_SINK, PlaybackSink, playback_devices, played_into
 
 
 def listing(*sinks: str, into: str | None) -> bytes:
@@ -48,7 +48,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def test_without_pactl_nothing_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not Outlet().is_gone()
+    assert not PlaybackSink().is_gone()
 
 
 @pytest.mark.parametrize("listed", [b"", b"no json", b"[]", b"{}", b'{"sinks": [], "sink_inputs": [{}]}'])
@@ -56,36 +56,36 @@ def test_a_listing_that_cannot_be_read_is_told_once_and_nothing_is_gone(
     server: Server, listed: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.says(listed)
-    outlet = Outlet()
-    assert [outlet.is_gone() for _ in range(3)] == [False] * 3
+    sink = PlaybackSink()
+    assert [sink.is_gone() for _ in range(3)] == [False] * 3
     assert len(caplog.records) == 1
 
 
 def test_a_server_that_does_not_answer_is_not_a_sink_that_vanished(server: Server) -> None:
     server.says(listing("earpiece", "hall", into="earpiece"))
-    outlet = Outlet()
-    outlet.is_gone()
+    sink = PlaybackSink()
+    sink.is_gone()
     server.is_silent()
-    assert not outlet.is_gone()
+    assert not sink.is_gone()
 
 
 def test_a_sink_that_vanished_is_gone_wherever_sound_goes_now(server: Server) -> None:
     server.says(listing("earpiece", "hall", into="earpiece"))
-    outlet = Outlet()
-    assert not outlet.is_gone()
+    sink = PlaybackSink()
+    assert not sink.is_gone()
     server.says(listing("hall", into="hall"))
-    assert outlet.is_gone()
+    assert sink.is_gone()
 
 
 def test_a_stream_that_somebody_moved_stays_there_and_that_sink_counts_from_then_on(server: Server) -> None:
-    outlet = Outlet()
+    sink = PlaybackSink()
     for into in ("earpiece", "hall"):
         server.says(listing("earpiece", "hall", into=into))
-        assert not outlet.is_gone()
+        assert not sink.is_gone()
     server.says(listing("hall", into="hall"))
-    assert not outlet.is_gone()
+    assert not sink.is_gone()
     server.says(listing("earpiece", into="earpiece"))
-    assert outlet.is_gone()
+    assert sink.is_gone()
 
 
 def test_a_process_that_plays_nothing_has_no_sink() -> None:
@@ -95,33 +95,33 @@ def test_a_process_that_plays_nothing_has_no_sink() -> None:
 def test_a_sink_that_stands_in_for_a_speaker_leads_nowhere_until_sound_goes_elsewhere(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlet_module, "FRESH_S", 0.0)
-    server.says(listing(DUMMY, into=DUMMY))
-    outlet = Outlet()
-    assert outlet.leads_nowhere()
+    monkeypatch.setattr(sound_server, "FRESH_S", 0.0)
+    server.says(listing(NULL_SINK, into=NULL_SINK))
+    sink = PlaybackSink()
+    assert sink.leads_nowhere()
     server.says(listing("earpiece", into="earpiece"))
-    assert not outlet.leads_nowhere()
+    assert not sink.leads_nowhere()
     server.is_silent()
-    assert not outlet.leads_nowhere()
+    assert not sink.leads_nowhere()
 
 
 def test_what_was_answered_just_now_is_not_asked_again(server: Server) -> None:
-    server.says(listing(DUMMY, into=DUMMY))
-    outlet = Outlet()
-    assert not outlet.is_gone()
+    server.says(listing(NULL_SINK, into=NULL_SINK))
+    sink = PlaybackSink()
+    assert not sink.is_gone()
     server.is_silent()
-    assert outlet.leads_nowhere()
+    assert sink.leads_nowhere()
 
 
 def test_what_sound_can_go_into_is_the_cards_and_the_sinks_however_they_fare(server: Server, tmp_path: Path) -> None:
     cards = tmp_path / "pcm"
     cards.write_text("00-00: USB Audio : USB Audio : playback 1 : capture 1\n01-00: Webcam : : capture 1\n")
     server.says(b"1\tearpiece\tmodule-null-sink.c\ts16le\tRUNNING\n")
-    there = outlets(cards)
+    there = playback_devices(cards)
     assert len(there) == 2
     server.says(b"1\tearpiece\tmodule-null-sink.c\ts16le\tSUSPENDED\n")
-    assert outlets(cards) == there
+    assert playback_devices(cards) == there
     server.says(b"")
-    assert outlets(cards) < there
+    assert playback_devices(cards) < there
     cards.unlink()
-    assert outlets(cards) == frozenset()
+    assert playback_devices(cards) == frozenset()

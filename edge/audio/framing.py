@@ -19,8 +19,9 @@ FRAME_MS = 20
 FRAME_SAMPLES = SAMPLE_RATE * FRAME_MS // 1000
 FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
 
-FULL_SCALE = 32_768
-"""The value 1.0 of float sound in 16-bit samples: libsndfile's own factor, so that 16-bit files pass unchanged."""
+FULL_SCALE = 32_768.0
+"""The value 1.0 of float sound in 16-bit samples, 0 dBFS: libsndfile's own factor, so that 16-bit files pass unchanged.
+A float, since it is one more than a 16-bit sample can hold."""
 
 Block = npt.NDArray[np.float32]
 """Sound as it arrives: one row per sample, one column per channel, -1 to 1."""

@@ -1,4 +1,4 @@
-"""How a message from outside is read: against its schema, before anyone looks into it.
+"""Validation of messages: what comes from outside is held against its JSON Schema before anything looks into it.
 
 What is wrong is said by JSON pointer and rule, never by quoting the content, which may be an operator's speech.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from edge.config import shipped
+from edge.records.strict_json import DuplicateKey, NotFinite, NotJson, NotStrict, NotText, Overflow, strict
 
 
 class MalformedMessage(ValueError):
@@ -30,32 +31,26 @@ def validator(name: str) -> Draft202012Validator:
 def parsed(payload: bytes) -> dict[str, Any]:
     """The JSON object in `payload`, which names nothing twice and can be kept. Raises MalformedMessage."""
     try:
-        message = json.loads(payload.decode(), object_pairs_hook=_without_doubles, parse_constant=_refuse_constant)
-        # Written again at once: half a surrogate pair or 1e999 passes the parser, but no database could keep it.
-        json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
-    except MalformedMessage:
-        raise
-    except json.JSONDecodeError as fault:
-        raise MalformedMessage(f"message: is not JSON: {fault}") from None
-    except UnicodeError:
-        raise MalformedMessage("message: is not UTF-8 throughout") from None
-    except (ValueError, RecursionError):
-        raise MalformedMessage("message: holds a number too large, or is nested too deeply") from None
+        message = strict(payload.decode())
+    except (NotStrict, UnicodeDecodeError) as fault:
+        raise MalformedMessage(f"message: {_refused(fault)}") from None
     if not isinstance(message, dict):
         raise MalformedMessage(f"message: must be an object, found {type(message).__name__}")
     return message
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which no name occurs twice: two quantities would leave it to chance which one counts."""
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise MalformedMessage("message: an object names a member twice")
-    return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise MalformedMessage(f"message: {name} is not JSON")
+def _refused(fault: NotStrict | UnicodeDecodeError) -> str:
+    match fault:
+        case NotJson():
+            return f"is not JSON: {fault.told}"
+        case DuplicateKey():
+            return "an object names a member twice"
+        case NotText() | UnicodeDecodeError():
+            return "is not UTF-8 throughout"
+        case NotFinite() if not isinstance(fault, Overflow):
+            return f"{fault.found} is not JSON"
+        case _:
+            return "holds a number too large, or is nested too deeply"
 
 
 def check(message: dict[str, Any], name: str) -> None:

@@ -1,4 +1,4 @@
-"""Which JSON Schema a form may be written in, as a JSON Schema: anything else is a fault, told by its JSON pointer.
+"""The meta-schema of forms: which JSON Schema a form may be written in. Else it is a fault, told by its JSON pointer.
 
 `schemas/README.md` says the same to whoever writes a form. A keyword outside the subset is refused rather than
 ignored: a rule that its author believes in and nobody applies is how wrong records come about.
@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from edge.forms.check_digits import Gs1
-from edge.forms.spoken.kinds import Spoken
+from edge.forms.model import OWN_LANGUAGE, Spoken
 from edge.forms.spoken.languages import LANGUAGES
 
 TEXT = {"type": "string", "minLength": 1}
@@ -50,14 +50,14 @@ def _voice(spoken: list[Spoken], **more: Any) -> dict[str, Any]:
 def _written(*parts: str, **more: Any) -> dict[str, Any]:
     """`x-languages`: by language, the words of a field that transcripts carry, and the question for it.
 
-    `more` is for other languages than English, whose words the field itself has.
+    `more` is for other languages than the field's own, whose words it has by itself.
     """
     wording = {part: {"type": "array", "items": WRITTEN, "minItems": 1, "uniqueItems": True} for part in parts}
     others = {**wording, "ask": TEXT, **more}
     return {
         "type": "object",
         "properties": {
-            code: _object([], wording) | {"minProperties": 1} if code == "en" else _object(["labels"], others)
+            code: _object([], wording) | {"minProperties": 1} if code == OWN_LANGUAGE else _object(["labels"], others)
             for code in LANGUAGES
         },
         "additionalProperties": False,

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from edge.forms.shape import Shape
+from edge.forms.pattern import Shape
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.audio.framing import FULL_SCALE
 from edge.records import SAMPLE_RATE
-
-FULL_SCALE = 32_768.0
-"""A sample of this size would be 0 dBFS; RMS levels are those of a square wave at full scale."""
 
 OVERRUN = 32_700
 """From here a sample counts as clipped: what the converter cut flat is rounded off a little by filters after it."""
@@ -44,7 +42,7 @@ class Level:
 
     @property
     def rms_db(self) -> float:
-        """In dBFS."""
+        """In dBFS: a square wave at full scale has 0."""
         return decibels(self.power)
 
     @property

@@ -1,42 +1,38 @@
-"""A form: which fields an entry has, what they may hold, and how they are spoken, all read from one JSON Schema file.
-
-A form's file is JSON Schema 2020-12 in a stated subset (`subset.py`, told to authors in `schemas/README.md`):
-
-- the form: `$schema`, `$id`, `title`, `description`, `$comment`, `type: object`, `properties`, `required`,
-  `additionalProperties: false`, `x-voice` (`name`, `spoken_name`, `readback`, `terminator`);
-- a string field: `type`, `title`, `description`, `$comment`, `pattern` (`shape.py`), `minLength`, `maxLength`, `enum`,
-  `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`, `check_digit`, `last_digits`,
-  `exception`, `usual`), `x-languages` (as below, and `values`: what those of `enum` are called);
-- an integer field: `type`, `title`, `description`, `$comment`, `minimum`, `maximum`, `x-voice` (`labels`, `spoken`,
-  `ask`, `readback`, `units`, `usual`), `x-languages` (language to `labels` and `units`, for transcripts, and `ask`).
-
-Any other keyword is refused by name and JSON pointer, and all faults of a file are told at once.
-"""
+"""A form: which fields an entry has, what they may hold, and how they are spoken. Nouns only, read by `loader`."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property, partial
-from pathlib import Path
-from types import MappingProxyType
+from string import Formatter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from edge.errors import Misconfigured, plainly
-from edge.forms import check_digits, subset
-from edge.forms.check_digits import Gs1
-from edge.forms.contradictions import contradictions, placeholders
-from edge.forms.shape import Shape
-from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.kinds import Spoken
+from edge.forms.check_digits import Gs1, checked, holds
+from edge.forms.pattern import Shape
 from edge.records import FieldValue
 
-SUFFIX = ".schema.json"
-"""How the name of a form's file ends; what stands before it is the form's name."""
+OWN_LANGUAGE = "en"
+"""The language of a field's own labels and units, which the on-device recogniser hears; others are further ones."""
+
+
+class Spoken(StrEnum):
+    """How the words for a field become its value."""
+
+    DIGITS = "digits"
+    """A string of digits: "seven four two", "seven forty-two", "double five"."""
+    ALPHANUMERIC = "alphanumeric"
+    """A string of capital letters and digits: "bravo seven one four"."""
+    CARDINAL = "cardinal"
+    """A whole number: "one hundred and ten"."""
+    LETTER = "letter"
+    """One capital letter: "b", "bravo", "b as in bravo"."""
+    ENUM = "enum"
+    """One of the values listed in the form or the catalogue, spoken as written there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +97,20 @@ class FormField:
         long_enough = self.least is None or _size(value) >= self.least
         short_enough = self.most is None or _size(value) <= self.most
         fits = self.pattern is None or re.fullmatch(self.pattern, str(value)) is not None
-        checked = self.check_digit is None or check_digits.holds(str(value), self.check_digit)
+        checked = self.check_digit is None or holds(str(value), self.check_digit)
         return long_enough and short_enough and fits and checked and (not self.choices or value in self.choices)
 
     def is_usual(self, value: FieldValue) -> bool:
         """Does nobody wonder about a value: by its size, or since it is a GS1 key whose check digit fits?"""
         if self.usual is None or _size(value) in self.usual:
             return True
-        return isinstance(value, str) and any(check_digits.holds(value, key) for key in Gs1)
+        return isinstance(value, str) and any(holds(value, key) for key in Gs1)
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; where the form has none, those of English."""
-        if language != ENGLISH.code and language in self.languages:
+        if language != OWN_LANGUAGE and language in self.languages:
             return self.languages[language]
-        more = self.languages.get(ENGLISH.code, Wording((), ()))
+        more = self.languages.get(OWN_LANGUAGE, Wording((), ()))
         return Wording((*self.labels, *more.labels), (*self.units.keys(), *self.units.values(), *more.units))
 
     def called(self, value: str, language: str) -> str:
@@ -144,25 +140,6 @@ class Form:
     schema: Mapping[str, Any]
     """The JSON Schema as it stands in the file."""
 
-    @classmethod
-    def load(cls, path: Path) -> Form:
-        """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
-        schema = _json(path)
-        faults = list(subset.faults(schema)) or list(contradictions(schema, path.name.removesuffix(SUFFIX)))
-        if faults:
-            raise Misconfigured(f"{path}: {'; '.join(faults)} (how to write a form: schemas/README.md)")
-        voice = schema["x-voice"]
-        return cls(
-            name=voice["name"],
-            title=schema["title"],
-            description=schema.get("description", schema["title"]),
-            spoken_name=voice["spoken_name"],
-            fields=tuple(_field(name, keywords, schema) for name, keywords in schema["properties"].items()),
-            terminator=voice.get("terminator"),
-            template=voice["readback"],
-            schema=MappingProxyType(schema),
-        )
-
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)
 
@@ -184,100 +161,20 @@ class Form:
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
         """The entry, or what is there of one, as it is read back to the operator."""
         told = {field.name: field.told(fields[field.name]) for field in self.fields if field.name in fields}
-        named = placeholders(self.template)
+        named = _placeholders(self.template)
         if not all(name in told for name in named):
             return ", ".join(told.values())
         beside = [words for name, words in told.items() if name not in named]
         return ", ".join([self.template.format(**told), *beside])
 
 
-def forms_in(directory: Path) -> Mapping[str, Form]:
-    """Every form of a directory by name. Raises Misconfigured with the faults of all files at once."""
-    paths = sorted(directory.glob(f"*{SUFFIX}"))
-    if not paths:
-        raise Misconfigured(f"{directory}: no form here; expected files named NAME{SUFFIX}")
-    forms: dict[str, Form] = {}
-    faults: list[str] = []
-    for path in paths:
-        try:
-            form = Form.load(path)
-            forms[form.name] = form
-        except Misconfigured as fault:
-            faults.append(str(fault))
-    if faults:
-        raise Misconfigured("; ".join(faults))
-    return MappingProxyType(forms)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise Misconfigured(f"{path}: {key!r} stands twice in one object; keep one of them")
-        return dict(pairs)
-
-    try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unrepeated)
-    except FileNotFoundError:
-        raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be a readable UTF-8 file") from None
-    except json.JSONDecodeError as fault:
-        where = f"line {fault.lineno}, column {fault.colno}"
-        raise Misconfigured(f"{path}: is not JSON at {where}: {fault.msg}; mend that line") from None
-    return document
-
-
-def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) -> FormField:
-    voice = keywords["x-voice"]
-    return FormField(
-        name=name,
-        title=keywords.get("title", name),
-        description=keywords.get("description", keywords.get("title", name)),
-        kind=keywords["type"],
-        labels=tuple(voice["labels"]),
-        spoken=Spoken(voice["spoken"]),
-        units=MappingProxyType(voice.get("units", {})),
-        identifier=voice.get("identifier", False),
-        catalogue=voice.get("catalogue"),
-        check_digit=Gs1(voice["check_digit"]) if "check_digit" in voice else None,
-        last_digits=voice.get("last_digits"),
-        languages=_languages(keywords),
-        ask=voice["ask"],
-        readback=voice["readback"],
-        required=name in schema["required"],
-        pattern=keywords.get("pattern"),
-        exception=voice.get("exception", False),
-        choices=tuple(keywords.get("enum", ())),
-        least=keywords.get("minLength", keywords.get("minimum")),
-        most=keywords.get("maxLength", keywords.get("maximum")),
-        usual=_usual(voice["usual"], keywords["type"]) if "usual" in voice else None,
-    )
-
-
-def _usual(limits: Mapping[str, int], kind: str) -> range:
-    least, most = ("minLength", "maxLength") if kind == "string" else ("minimum", "maximum")
-    return range(limits[least], limits[most] + 1)
+def _placeholders(template: str) -> list[str]:
+    """The names in braces of a readback, in order."""
+    return [name for _, name, _, _ in Formatter().parse(template) if name is not None]
 
 
 def _size(value: FieldValue) -> int:
     return value if isinstance(value, int) else len(value)
-
-
-def _languages(keywords: Mapping[str, Any]) -> Mapping[str, Wording]:
-    spoken = keywords.get("x-languages", {})
-    return MappingProxyType(
-        {
-            code: Wording(
-                tuple(wording.get("labels", ())),
-                tuple(wording.get("units", ())),
-                wording.get("ask"),
-                MappingProxyType(wording.get("values", {})),
-            )
-            for code, wording in spoken.items()
-        }
-    )
 
 
 def _annotated(field: FormField) -> tuple[Any, Any]:
@@ -286,5 +183,5 @@ def _annotated(field: FormField) -> tuple[Any, Any]:
     limits: dict[str, Any] = {lower: field.least, upper: field.most, "pattern": field.pattern}
     given = {keyword: limit for keyword, limit in limits.items() if limit is not None}
     if field.check_digit is not None:
-        kind = Annotated[kind, AfterValidator(partial(check_digits.checked, key=field.check_digit))]
+        kind = Annotated[kind, AfterValidator(partial(checked, key=field.check_digit))]
     return kind, Field(**given) if field.required else Field(None, **given)

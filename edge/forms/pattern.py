@@ -1,4 +1,4 @@
-"""The subset of regular expressions that a form's `pattern` may use, read into a shape.
+"""Patterns: the subset of regular expressions that a form's `pattern` may use, read into a shape.
 
 A pattern is `^`, parts, `$`. A part is one character (`A`), or a class of characters (`[A-F]`, `[A-Z0-9]`), with or
 without a count: `{3}`, `{2,18}` or `?`. Python, JSON Schema and pydantic's Rust engine read such a pattern alike,
@@ -20,7 +20,7 @@ ALLOWED = "^, then characters or classes like [A-F] with counts like {3}, {2,18}
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CharacterRun:
     """So many of these characters in a row."""
 
     characters: str
@@ -32,7 +32,7 @@ class Part:
 class Shape:
     """What a string must look like, part by part."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[CharacterRun, ...]
 
     @classmethod
     def read(cls, pattern: str) -> Shape:
@@ -72,17 +72,17 @@ class Shape:
         )
 
 
-def _part(match: re.Match[str]) -> Part:
+def _part(match: re.Match[str]) -> CharacterRun:
     characters = "".join(_expanded(match["characters"].strip("[]")))
     if match["count"] is None:
-        return Part(characters, 1, 1)
+        return CharacterRun(characters, 1, 1)
     if match["count"] == "?":
-        return Part(characters, 0, 1)
+        return CharacterRun(characters, 0, 1)
     least = int(match["least"])
     most = int(match["most"] or least)
     if most < least:
         raise ValueError(f"{match[0]!r} matches nothing: the lower end of a range comes first")
-    return Part(characters, least, most)
+    return CharacterRun(characters, least, most)
 
 
 def _expanded(inside: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Sound devices in both directions: PortAudio, the sound server's routing, frames and levels."""

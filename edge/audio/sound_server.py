@@ -1,0 +1,295 @@
+"""The sound server (PulseAudio, or PipeWire in its place): where it records from and plays to, asked through `pactl`.
+
+PortAudio cannot tell: when a source or a sink vanishes, the server moves the stream to another one without a word. The
+server is asked about once a second for each direction, 5 ms of a processor. Where there is no `pactl` or no server,
+there is nothing to ask, and that is no fault.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, TypeVar
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 0.8
+"""From one question about the recording to the next: with what else it takes, a stream that was moved is found within
+2 s."""
+
+LATE_S = 5.0
+"""A server that has not answered the listening thread by then is not asked again through the same process."""
+
+ANSWER_S = 2.0
+"""How long the server may keep waiting whoever waits for it; it takes milliseconds."""
+
+FRESH_S = 1.0
+"""An answer about what is played that is not older is as good as another."""
+
+NULL_SINK = "auto_null"
+"""The sink that PulseAudio (module-always-sink) and PipeWire (its fallback sink) put up while there is no real one."""
+
+CARDS = Path("/proc/asound/pcm")
+"""The inputs and outputs of the sound cards that Linux knows, a line each."""
+
+LIST = ("-f", "json", "list")
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How the server routes the recording of one process."""
+
+    source: str | None
+    """The name of the source; None where the server knows of no recording by this process."""
+    stream: int | None = None
+    """The server's number of the recording (its source output)."""
+    suspended: bool = False
+    muted: bool = False
+    is_monitor: bool = False
+    """The source is what is played somewhere, and nobody's microphone."""
+    sources: frozenset[str] = frozenset()
+    """All sources there are."""
+
+
+class Gone(Enum):
+    """The server answered before, and does not any more."""
+
+    GONE = auto()
+
+
+class Question:
+    """A listing under way. It goes to a file, not a pipe: a long answer must not stop for want of a reader."""
+
+    def __init__(self, program: str) -> None:
+        """Raises OSError where no process is to be had."""
+        self._answer = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it has been read
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - words of ours, no shell
+                [program, *LIST],
+                stdin=subprocess.DEVNULL,
+                stdout=self._answer,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+            )
+        except OSError:
+            self._answer.close()
+            raise
+
+    def is_over(self, within_s: float) -> bool:
+        """Whether it has ended, with an answer or without, or does within so many seconds."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(within_s)
+        return self._process.returncode is not None
+
+    def listing(self) -> bytes | None:
+        """The answer, once it is over; None where there is none. To be read once."""
+        with self._answer:
+            self._answer.seek(0)
+            return self._answer.read() if self._process.returncode == 0 else None
+
+    def end(self) -> None:
+        """Give it up."""
+        self._process.kill()
+        self._process.wait()
+        self._answer.close()
+
+
+class Pactl:
+    """The command `pactl`, for as long as it is of use: not where it is missing, nor once its listing is unreadable."""
+
+    def __init__(self) -> None:
+        self._program = shutil.which("pactl")
+
+    def run(self, *words: str, complain: int = logging.DEBUG) -> bytes | None:
+        """What it prints, waited for; None where it fails, which is logged at the level `complain`."""
+        if self._program is None:
+            return None
+        try:
+            done = subprocess.run(  # noqa: S603 - words of ours, no shell
+                [self._program, *words], check=True, capture_output=True, timeout=ANSWER_S, env=_environment()
+            )
+        except (OSError, subprocess.SubprocessError) as fault:
+            logger.log(complain, "the sound server did not obey %s: %s", " ".join(words), fault)
+            return None
+        return done.stdout
+
+    def start(self) -> Question | None:
+        """Ask for its listing without waiting; None where that cannot be."""
+        if self._program is None:
+            return None
+        with suppress(OSError):  # no processes left to be had: asked again a second later
+            return Question(self._program)
+        return None
+
+    def understood(self, listing: bytes, read: Callable[[bytes, int], Found]) -> Found | None:
+        """What a listing says of this process. One that cannot be read is told once, and nothing is asked again."""
+        try:
+            return read(listing, os.getpid())
+        except (ValueError, KeyError, TypeError) as fault:
+            logger.warning("pactl: its listing cannot be read (%r); routing is not checked", fault)
+            self.give_up()
+            return None
+
+    def give_up(self) -> None:
+        """Ask nothing from now on."""
+        self._program = None
+
+
+class SoundServer:
+    """The server as a recording needs it: the thread that listens never waits for it, but comes back for the answer.
+
+    Used by one thread; `close` ends a question under way.
+    """
+
+    def __init__(self) -> None:
+        self._pactl = Pactl()
+        self._question: Question | None = None
+        self._asked = float("-inf")
+        self._knows = False
+
+    def look(self, now: float) -> Routing | Gone | None:
+        """The answer to the last question, once; None while there is none. `now` is in seconds, monotonic."""
+        if self._question is None:
+            if now - self._asked >= EVERY_S:
+                self._asked, self._question = now, self._pactl.start()
+            return None
+        if self._question.is_over(0):
+            return self._read(self._question)
+        if now - self._asked > LATE_S:
+            self.close()
+        return None
+
+    def now(self) -> Routing | Gone | None:
+        """Ask, and wait for the answer: for when there is no sound that could be missed meanwhile."""
+        self.close()
+        self._question = self._pactl.start()
+        if self._question is None:
+            return None
+        if self._question.is_over(ANSWER_S):
+            return self._read(self._question)
+        self.close()
+        return None
+
+    def move(self, stream: int, source: str) -> None:
+        """Let a recording come from another source."""
+        self._pactl.run("move-source-output", str(stream), source, complain=logging.INFO)
+
+    def resume(self, source: str) -> None:
+        """Wake a source that was suspended."""
+        self._pactl.run("suspend-source", source, "0", complain=logging.INFO)
+
+    def close(self) -> None:
+        """Give up a question under way."""
+        if self._question is not None:
+            self._question.end()
+        self._question = None
+
+    def _read(self, question: Question) -> Routing | Gone | None:
+        self._question = None
+        if (listing := question.listing()) is not None:
+            found = self._pactl.understood(listing, routing)
+            self._knows = self._knows or found is not None
+            return found
+        if self._knows:
+            return Gone.GONE
+        self._pactl.give_up()  # no server when the device was opened: the sound comes from elsewhere, and always will
+        return None
+
+
+class PlaybackSink:
+    """The sink that a stream was opened on: made together with it, and asked now and then whether it is still there."""
+
+    def __init__(self) -> None:
+        self._pactl = Pactl()
+        self._sink: str | None = None
+        self._found: tuple[str | None, frozenset[str]] | None = None
+        self._asked_at = float("-inf")
+
+    def is_gone(self) -> bool:
+        """Whether the sink has vanished. A stream that somebody moved while it is there stays where it was put."""
+        found = self._played_into()
+        if found is None:
+            return False
+        sink, sinks = found
+        if self._sink is None or self._sink in sinks:
+            self._sink = sink or self._sink
+            return False
+        return True
+
+    def leads_nowhere(self) -> bool:
+        """Whether the server has no speaker, and swallows what is said."""
+        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._played_into()
+        return found is not None and found[0] == NULL_SINK
+
+    def _played_into(self) -> tuple[str | None, frozenset[str]] | None:
+        """As `played_into`; None where there is nobody to ask. A server that is gone ends the stream by itself."""
+        listing = self._pactl.run(*LIST)
+        self._found = None if listing is None else self._pactl.understood(listing, played_into)
+        self._asked_at = time.monotonic()
+        return self._found
+
+
+def playback_devices(cards: Path = CARDS) -> frozenset[str]:
+    """What sound can go into, as far as this machine tells without opening anything: cards, and the server's sinks.
+
+    For comparing with what was there before: the words mean nothing by themselves.
+    """
+    listed = (Pactl().run("list", "short", "sinks") or b"").decode("utf-8", "replace")
+    # A number and a name: what follows changes whenever a sink falls asleep.
+    sinks = frozenset(" ".join(line.split("\t")[:2]) for line in listed.splitlines())
+    with suppress(OSError):  # no ALSA on this machine
+        return sinks | {line for line in cards.read_text("utf-8", "replace").splitlines() if "playback" in line}
+    return sinks
+
+
+def routing(listing: bytes, process: int) -> Routing:
+    """What `pactl -f json list` says of the recording of `process`. Raises ValueError, KeyError or TypeError else."""
+    told = json.loads(listing)
+    if not isinstance(told, dict) or "sources" not in told:
+        raise ValueError("no listing of a sound server")
+    sources = {source["index"]: source for source in told["sources"]}
+    names = frozenset(source["name"] for source in sources.values())
+    stream = _of(process, told["source_outputs"])
+    if stream is None:
+        return Routing(None, sources=names)
+    source = sources.get(stream["source"])
+    if source is None:  # it is being moved
+        return Routing(None, stream["index"], sources=names)
+    return Routing(
+        source=source["name"],
+        stream=stream["index"],
+        suspended=source["state"] == "SUSPENDED",
+        muted=source["mute"] or stream["mute"],
+        is_monitor=source["properties"].get("device.class") == "monitor",
+        sources=names,
+    )
+
+
+def played_into(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
+    """What it says of the sink that `process` plays into, if any, and the sinks there are. Raises as `routing`."""
+    told = json.loads(listing)
+    sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}
+    stream = _of(process, told["sink_inputs"])
+    return None if stream is None else sinks.get(stream["sink"]), frozenset(sinks.values())
+
+
+def _of(process: int, streams: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    ours = (one for one in streams if one["properties"].get("application.process.id") == str(process))
+    return next(ours, None)
+
+
+def _environment() -> dict[str, str]:
+    # In some languages pactl writes numbers that JSON does not know.
+    return {**os.environ, "LC_ALL": "C"}

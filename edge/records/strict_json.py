@@ -1,0 +1,141 @@
+"""Strict JSON: what the standard leaves open is refused, since two readers could understand it differently.
+
+Twice the same key, NaN and Infinity, half a character, and, where limits are set, a number of a thousand digits or a
+thousand lists in one another: each has been a way to make two programs see two things.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+DEEP = "it is nested too deeply"
+LONG = "it holds a number that is too long"
+
+
+class NotStrict(ValueError):
+    """The text is not JSON as it is read here. No message quotes the text, which may be an operator's speech."""
+
+
+class NotJson(NotStrict):
+    """The text breaks the grammar of JSON."""
+
+    def __init__(self, fault: json.JSONDecodeError) -> None:
+        super().__init__("it is not JSON")
+        self.line = fault.lineno
+        self.column = fault.colno
+        self.what = fault.msg
+        """What was expected there."""
+        self.told = str(fault)
+        """What was expected, with line, column and character."""
+
+
+class NotText(NotStrict):
+    """Bytes that are no text, or one half of a pair of surrogates, which JSON can name and no file can hold."""
+
+
+class DuplicateKey(NotStrict):
+    """A key stands twice in one object."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("a key stands twice in one object")
+        self.key = key
+
+
+class NotFinite(NotStrict):
+    """NaN or Infinity."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__("it holds NaN or Infinity")
+        self.found = found
+
+
+class Overflow(NotFinite):
+    """A number like 1e999, which becomes Infinity."""
+
+
+class TooLarge(NotStrict):
+    """A number that is too long, or objects and lists that are nested too deeply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is taken; without a limit, as much as Python's own parser takes."""
+
+    depth: float = math.inf
+    """Objects and lists in one another."""
+    integer: float = math.inf
+    """Characters of a number."""
+    fraction: float = math.inf
+    """Characters of a number with a point or an exponent."""
+
+
+UNLIMITED = Limits()
+
+
+def strict(text: str | bytes, limits: Limits = UNLIMITED) -> Any:
+    """What the JSON text means; bytes may be UTF-8, UTF-16 or UTF-32. Raises NotStrict."""
+    try:
+        found = json.loads(
+            text,
+            object_pairs_hook=_unrepeated,
+            parse_constant=_not_finite,
+            parse_int=lambda digits: _integer(_short(digits, limits.integer)),
+            parse_float=lambda digits: _finite(_short(digits, limits.fraction)),
+        )
+        if limits.depth < math.inf and _depth(found) > limits.depth:
+            raise TooLarge(DEEP)
+        # Written again at once: JSON can name one half of a pair of surrogates, which nothing could keep.
+        json.dumps(found, ensure_ascii=False).encode()
+    except json.JSONDecodeError as fault:
+        raise NotJson(fault) from None
+    except UnicodeDecodeError:
+        raise NotText("it is no text") from None
+    except UnicodeEncodeError:
+        raise NotText("it holds half a character") from None
+    except RecursionError:
+        raise TooLarge(DEEP) from None
+    return found
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            raise DuplicateKey(key)
+        members[key] = value
+    return members
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise NotFinite(name)
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise Overflow(digits)
+    return number
+
+
+def _integer(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:  # Python takes no more than 4,300 digits
+        raise TooLarge(LONG) from None
+
+
+def _short(digits: str, longest: float) -> str:
+    if len(digits) > longest:
+        raise TooLarge(LONG)
+    return digits
+
+
+def _depth(node: Any) -> int:
+    deepest, level = 0, [node]
+    while level:
+        deepest += 1
+        lists = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [child for one in lists for child in one]
+    return deepest

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.records.strict_json import (
+    DuplicateKey,
+    Limits,
+    NotFinite,
+    NotJson,
+    NotStrict,
+    NotText,
+    Overflow,
+    TooLarge,
+    strict,
+)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a":1,"a":1}', "NaN", "[1e999999999999999999999]", b"\xff", '"\\udc00"'])
+def test_what_json_leaves_open_is_refused(text: str | bytes) -> None:
+    with pytest.raises(NotStrict):
+        strict(text)
+
+
+def test_json_as_the_services_write_it_is_read() -> None:
+    assert strict(b'\n{"a": [1, 2.5, null, true, "\\ud83d\\udce6"]}\n') == {"a": [1, 2.5, None, True, "📦"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", NotJson),
+        ("\ufeff{}", NotJson),
+        (b"\xff", NotText),
+        ('["\\ud800"]', NotText),
+        ('{"a": {"b": 1, "b": 2}}', DuplicateKey),
+        ("[-Infinity]", NotFinite),
+        ("[1e999]", Overflow),
+        ("9" * 5000, TooLarge),
+        ("[" * 100_000, TooLarge),
+    ],
+)
+def test_why_it_is_refused_is_told_by_type_and_without_a_word_of_it(text: str | bytes, why: type[NotStrict]) -> None:
+    with pytest.raises(NotStrict) as refused:
+        strict(text)
+    assert type(refused.value) is why
+    assert len(str(refused.value)) < 40
+
+
+def test_where_the_grammar_breaks_and_which_key_stands_twice_are_told_apart() -> None:
+    with pytest.raises(NotJson) as broken:
+        strict('{\n "title": ,\n}')
+    assert (broken.value.line, broken.value.column, broken.value.what) == (2, 11, "Expecting value")
+    with pytest.raises(DuplicateKey) as doubled:
+        strict('{"a": 1, "b": 2, "b": 3, "a": 4}')
+    assert doubled.value.key == "b"
+
+
+@pytest.mark.parametrize("text", ["[[[1]]]", "[[1234]]", "[[1.2345]]", "[[-123]]", "[[1e100]]"])
+def test_limits_refuse_what_is_too_deep_or_too_long(text: str) -> None:
+    assert strict(text) is not None
+    with pytest.raises(TooLarge):
+        strict(text, Limits(depth=3, integer=3, fraction=4))
+
+
+def test_limits_take_what_is_just_within_them() -> None:
+    assert strict('[{"a": -12}, 0.25]', Limits(depth=3, integer=3, fraction=4)) == [{"a": -12}, 0.25]
