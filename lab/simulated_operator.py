@@ -16,13 +16,12 @@ from edge.agent.dialogue_steps import manner
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, dictation, take
 from edge.agree.decide import Circumstances
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Committed, Deadline, Happening, Heard
-from edge.agree.orders import Commit, Order, Park, Say
-from edge.agree.prompt import Prompt
-from edge.agree.questions import About, Question
-from edge.agree.states import State
-from edge.agree.telling import Manner
+from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Commit, Order, Park, Prompt, Say
+from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import State
 from edge.hear.acoustics import measured
 from edge.hear.recording import Recording
 from edge.keep.desk import Desk
@@ -73,7 +72,7 @@ class Exchange:
         segment = heard.utterance.segment
         known = Circumstances(measured(segment))
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
-        self._tell(Heard(heard.utterance.utterance_id, heard.reading, heard.verdict, segment.closing, known))
+        self._tell(UtteranceHeard(heard.utterance.utterance_id, heard.reading, heard.verdict, segment.closing, known))
 
     def leave(self) -> None:
         """Say nothing against what is held. Nobody waits for that: the next sentence commits it as well."""

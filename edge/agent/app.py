@@ -16,15 +16,15 @@ from functools import partial
 from edge.agent.clock import Clock
 from edge.agent.deferred import LateReadings
 from edge.agent.delivery import Delivery, LinkChanged
-from edge.agent.dialogue_driver import DialogueDriver, Stands
+from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered, manner
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.agent.parts import Parts, converses, dictation, reading, renderer, take
 from edge.agent.supervisor import Heartbeats, Supervisor
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Hardware, Link
+from edge.agree.dialogue.events import Hardware, Link
+from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import Recording
@@ -79,7 +79,7 @@ class Agent:
     def _conversation(self, parts: Parts, desk: Desk) -> DialogueDriver:
         speaking = self.speaking
         return DialogueDriver(
-            Dialogue(parts.rules, manner(parts.settings)),
+            Dialogue(parts.rules, manner(parts.settings), partial(STEPS.info, "%s")),
             desk,
             renderer(parts.settings, self._clock),
             order=(lambda _: None) if speaking is None else speaking.order,

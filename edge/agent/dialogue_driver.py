@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, at_hand
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Deadline, Happening, Speaking
-from edge.agree.orders import Adjust, Hush, Note, Park, Say, Sound, StartTimer, StopTimer
-from edge.agree.questions import Question
-from edge.agree.states import State
+from edge.agree.dialogue.events import Deadline, Happening, SpeechBegan
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Adjust, Hush, Note, Park, Say, Sound, StartTimer, StopTimer
+from edge.agree.dialogue.questions import Question
+from edge.agree.dialogue.table import State
 from edge.keep.desk import Desk
 from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
@@ -26,6 +26,9 @@ from edge.records import Draft, OutboxRow
 from edge.understand.llm.prompt import AtHand
 
 logger = logging.getLogger(__name__)
+
+STEPS = logging.getLogger("dockvoice.dialogue")
+"""Takes each step of the dialogue at level INFO: `dockvoice run --trace` lets them through."""
 
 RETRY_S = 1.0
 """How long a full disk is left alone before the next try."""
@@ -142,7 +145,7 @@ class DialogueDriver:
     def heard_speaking(self) -> None:
         """Somebody began to speak. May be called from any thread."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.post, Speaking())
+            self._loop.call_soon_threadsafe(self.post, SpeechBegan())
 
     def stop(self) -> None:
         """Wait for room on the disk no longer."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Answered, Committed, Happening, Started
-from edge.agree.orders import Commit, Drop, Note, Order, Park
-from edge.agree.states import State
-from edge.agree.telling import Manner
+from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, Started
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Commit, Drop, Note, Order, Park
+from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.keep.drafts import Agreed, Noted, Parked, Turn
 from edge.keep.journal import Journal
@@ -122,13 +122,13 @@ def at_hand(dialogue: Dialogue) -> AtHand:
     )
 
 
-def answered(journal: Journal, receipt: Receipt) -> Answered:
+def answered(journal: Journal, receipt: Receipt) -> InventoryAnswered:
     """The inventory's answer, with what it is about: of a cancellation, the entry that was to be cancelled."""
     entry = journal.entry(receipt.event_id)
     replaces = None if entry is None else entry.replaces
     if entry is not None and entry.act is Act.CANCEL:
         entry = journal.entry(str(entry.replaces))
-    return Answered(receipt, {} if entry is None else entry.fields, replaces)
+    return InventoryAnswered(receipt, {} if entry is None else entry.fields, replaces)
 
 
 def _turn(planned: Planned, journal: Journal) -> Turn:

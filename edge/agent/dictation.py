@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 from edge.agent.ear import Attended, Ear, HandedOver
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.typed_input import KEYBOARD, TypedReader, typed_utterance
-from edge.agree.breaths import BREATH_S, continued, is_wordless
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.drafting import UNANSWERED
-from edge.agree.happenings import Heard
+from edge.agree.dialogue.drafting import UNANSWERED
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import BreathBefore
+from edge.agree.dialogue.questions import held
 from edge.forms.spoken.language import Language
 from edge.hear.acoustics import measured
 from edge.keep.desk import Desk
@@ -40,7 +41,6 @@ from edge.records import (
     Reading,
     Utterance,
     Verdict,
-    Word,
 )
 
 INTERRUPTED = "interrupted"
@@ -58,11 +58,6 @@ def is_for_a_person(utterance: Utterance, reading: Reading, verdict: Verdict, *,
         return True  # nobody is there to answer, or to say it again
     # What a correction was to change is not known any more.
     return agreed and (verdict.outcome is Outcome.ACCEPT or reading.act in {Act.AMEND, Act.CANCEL})
-
-
-def held(verdict: Verdict) -> Verdict:
-    """The verdict on what is no entry yet."""
-    return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
 
 
 logger = logging.getLogger(__name__)
@@ -90,7 +85,7 @@ class Dictation:
         operator: str | None,
         render: Callable[[Entry, Minted], dict[str, Any]],
         tell: Callable[[DictationEvent], None],
-        converse: Callable[[Heard], Awaitable[OutboxRow | None]] | None = None,
+        converse: Callable[[UtteranceHeard], Awaitable[OutboxRow | None]] | None = None,
         typed_in: Language | None = None,
     ) -> None:
         """`render` makes the event of an entry, `tell` hears what happens.
@@ -111,7 +106,8 @@ class Dictation:
         self._typed: set[str] = set()
         self._typed_in = typed_in
         self._concluding = False
-        self._fragment: tuple[Utterance, tuple[Word, ...]] | None = None
+        self._breath = BreathBefore()
+        self._breath_of: str | None = None
         self._room = asyncio.Event()
         self._room.set()
 
@@ -262,19 +258,20 @@ class Dictation:
 
     def _in_context(self, utterance: Utterance, reading: Reading) -> Reading:
         """The reading, a number in it in doubt where what was said a breath before may have been its beginning."""
-        before = self._fragment
-        if not is_wordless(reading):
-            self._fragment = None if reading.fields else (utterance, reading.words)
-        if before is None or not _follows(before[0], utterance):
-            return reading
-        return continued(before[1], reading, self._rules)
+        breath, segment = self._breath, utterance.segment
+        began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
+        follows = utterance.source == self._breath_of and breath.is_just_before(began)
+        said = breath.continued(reading, self._rules) if follows else reading
+        if breath.remember(reading, ended):
+            self._breath_of = utterance.source
+        return said
 
     async def _conclude(self, heard: Attended) -> None:
         reading, verdict, known = await self._judged(heard)
         if self._converse is not None and not self._alone and heard.live:
             closing = heard.utterance.segment.closing
             await self._converse(
-                Heard(heard.utterance.utterance_id, reading, verdict, closing, known, *_spoken_between(heard))
+                UtteranceHeard(heard.utterance.utterance_id, reading, verdict, closing, known, *_spoken_between(heard))
             )
             row, verdict = None, held(verdict)
         else:
@@ -333,8 +330,3 @@ def _spoken_between(heard: Attended) -> tuple[float, float]:
         return heard.closed_at, heard.closed_at
     began, ended = ((said.closed - at) / SAMPLE_RATE for at in (said.speech_start, said.speech_end))
     return heard.closed_at - began, heard.closed_at - ended
-
-
-def _follows(earlier: Utterance, later: Utterance) -> bool:
-    pause = later.segment.speech_start - earlier.segment.speech_end
-    return later.source == earlier.source and 0 <= pause <= BREATH_S * SAMPLE_RATE

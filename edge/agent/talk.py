@@ -10,14 +10,16 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
-from edge.agent.dictation import INTERRUPTED, held, is_for_a_person
+from edge.agent.dictation import INTERRUPTED, is_for_a_person
 from edge.agent.typed_input import typed, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Deadline, Happening, Heard
-from edge.agree.orders import StartTimer, StopTimer
-from edge.agree.states import State
-from edge.agree.telling import Manner
+from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import StartTimer, StopTimer
+from edge.agree.dialogue.questions import held
+from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import State
+from edge.agree.dialogue.trace import StepTrace
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, Reading, Receipt, Utterance
 
@@ -28,13 +30,19 @@ class Talk:
     """One conversation at the desk, over a journal of its own."""
 
     def __init__(
-        self, rules: Rules, journal: Journal, render: Render, clock: Callable[[], float], manner: Manner | None = None
+        self,
+        rules: Rules,
+        journal: Journal,
+        render: Render,
+        clock: Callable[[], float],
+        manner: Manner | None = None,
+        trace: Callable[[StepTrace], None] = lambda _: None,
     ) -> None:
-        """`clock` gives the seconds that deadlines are counted in."""
+        """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue."""
         self.rules = rules
         self._journal = journal
         self._clock = clock
-        self._conversation = DialogueSteps(Dialogue(rules, manner), render)
+        self._conversation = DialogueSteps(Dialogue(rules, manner, trace), render)
         self.due: float | None = None
         """When the dialogue wants to hear of its deadline; None while it waits for nothing."""
 
@@ -67,7 +75,7 @@ class Talk:
         known = Circumstances(acoustics, self._journal.standing(self.rules.form.name, since))
         closing = utterance.segment.closing
         verdict = decide(reading, closing, self.rules, known)
-        return self.tell(Heard(utterance.utterance_id, reading, verdict, closing, known))
+        return self.tell(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known))
 
     def _take_up(self, utterance: Utterance, text: str) -> None:
         """Conclude what was typed before the program was killed."""

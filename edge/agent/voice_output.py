@@ -15,10 +15,10 @@ from typing import Any
 
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
-from edge.agree.happenings import Answered
-from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
-from edge.agree.prompt import Prompt
-from edge.agree.replies import replies, turned_down
+from edge.agree.dialogue.events import InventoryAnswered
+from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
+from edge.agree.dialogue.status import refusal
+from edge.agree.replies import replies
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
 from edge.errors import DockvoiceError, Unavailable
@@ -195,9 +195,9 @@ class VoiceOutput:
         """It is over."""
         self.order(Say(Prompt.HEALED, slots={"fault": code}))
 
-    def turned_down(self, answer: Answered) -> None:
+    def turned_down(self, answer: InventoryAnswered) -> None:
         """The inventory does not take an entry: told at the next quiet moment."""
-        self._speaker.news(turned_down(answer), Sound(Earcon.REFUSED))
+        self._speaker.news(refusal(answer), Sound(Earcon.REFUSED))
 
 
 def phrases(settings: Speak, clients: Mapping[str, Any]) -> Phrases:

@@ -39,6 +39,9 @@ FormName = Annotated[
     str | None, typer.Option("--form", metavar="NAME", help="The form to fill, over the settings file's.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs instead of text for people.")]
+Trace = Annotated[
+    bool, typer.Option("--trace", help="Each step of the dialogue: what happened, its state, and what it ordered.")
+]
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice models list`.")]
 Models = Annotated[
     Path | None, typer.Option("--directory", metavar="DIR", help="Where weights are kept, over the settings file's.")

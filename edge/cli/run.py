@@ -14,6 +14,7 @@ from rich.console import Console
 from edge import display, tables
 from edge.agent.app import Agent
 from edge.agent.app import replay as replayed
+from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import assemble
 from edge.cli import demo as trial
 from edge.cli.live import LiveView
@@ -24,6 +25,7 @@ from edge.cli.options import (
     Config,
     FormName,
     State,
+    Trace,
     Wait,
     settings,
 )
@@ -51,15 +53,17 @@ def run(
     form: FormName = None,
     plain: Annotated[bool, typer.Option("--plain", help="On a terminal, lines in the place of the live view.")] = False,
     as_json: AsJson = False,
+    trace: Trace = False,
 ) -> None:
     """Listen to the microphone until stopped (SIGTERM, Ctrl-C, or a terminal that is closed).
 
     What is dictated is kept, and delivered when the broker answers: it works without a network. On a terminal it shows
     live what it hears, what it makes of it and how far that has come, and its keys do what the voice can; --plain
     prints lines, and of the keys only m (mute) and the space bar (begin and end to talk, with hear.mode =
-    "push-to-talk") work. Into a log it writes only what became of it, unless --json asks for all.
+    "push-to-talk") work. Into a log it writes only what became of it, unless --json asks for all; with --trace, each
+    step of the dialogue besides, and no word of what was said.
     """
-    log_warnings()
+    log_warnings(*((STEPS,) if trace else ()))
     parts = assemble(settings(config, broker, state, form), live=True)
     with identity(parts.settings), Desk(parts.settings.state, parts.settings.keep) as desk:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):

@@ -11,7 +11,7 @@ import soundfile
 import typer
 
 from edge.agent.voice_output import phrases
-from edge.agree.orders import Earcon
+from edge.agree.dialogue.orders import Earcon
 from edge.cli.options import EXIT_CODES, Config, settings
 from edge.cli.output import log_warnings
 from edge.config import Language, Settings, Speak

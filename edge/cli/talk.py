@@ -20,10 +20,12 @@ from rich.console import Console
 from edge.agent.dialogue_steps import Stepped, manner
 from edge.agent.parts import form_named, rules
 from edge.agent.talk import Talk
-from edge.agree.orders import Adjust, Hush, Say, Sound
-from edge.cli.options import EXIT_CODES, Config, FormName, State, settings
+from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
+from edge.agree.dialogue.trace import StepTrace
+from edge.cli.options import EXIT_CODES, Config, FormName, State, Trace, settings
 from edge.deliver.events import Topics, recorded
 from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
 from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
 from edge.keep.owner import demand_owner
@@ -38,12 +40,12 @@ commands = typer.Typer()
 
 
 @commands.command(short_help="The conversation with an operator, typed.", epilog=EXIT_CODES)
-def talk(config: Config = None, state: State = None, form: FormName = None) -> None:
+def talk(config: Config = None, state: State = None, form: FormName = None, trace: Trace = False) -> None:
     """Type what an operator would say; see what the device would say, and the events.
 
     The dialogue, the decisions and the journal are the agent's own. Type in the language of speak.language. The journal
     is thrown away at the end, unless --state names a directory for it; nothing is sent. "/wait" is silence until the
-    device does something, "/quit" ends.
+    device does something, "/quit" ends. --trace shows each step of the dialogue before what comes of it.
     """
     chosen = settings(config, state=state, form=form)
     filled = form_named(chosen, chosen.forms.active)
@@ -55,11 +57,12 @@ def talk(config: Config = None, state: State = None, form: FormName = None) -> N
         journal = opened.enter_context(Journal.open(directory))
         demand_owner(journal, Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         render = partial(recorded, site=chosen.site, device=chosen.device)
-        _converse(Talk(typed_in, journal, render, time.monotonic, manner(chosen)), language)
+        screen = _Screen(filled, language)
+        traced = screen.trace if trace else lambda _: None
+        _converse(Talk(typed_in, journal, render, time.monotonic, manner(chosen), traced), screen)
 
 
-def _converse(conversation: Talk, language: str) -> None:
-    screen = _Screen(conversation, language)
+def _converse(conversation: Talk, screen: _Screen) -> None:
     screen.show(conversation.start())
     for line in _lines(conversation):
         if line is None or line == WAIT:
@@ -96,8 +99,8 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
 class _Screen:
     """Shows what the device does."""
 
-    def __init__(self, conversation: Talk, language: str) -> None:
-        self._phrasing = Phrasing(conversation.rules.form, language)
+    def __init__(self, form: Form, language: str) -> None:
+        self._phrasing = Phrasing(form, language)
         self._console = Console(highlight=False, soft_wrap=True)
 
     def show(self, stepped: Stepped) -> None:
@@ -117,6 +120,9 @@ class _Screen:
             event = json.loads(stepped.row.body)
             data = {name: event["data"][name] for name in ("amends", "cancels", "fields") if name in event["data"]}
             self._line("event", f"{stepped.row.sequence} {event['type']} {json.dumps(data)}", "green")
+
+    def trace(self, step: StepTrace) -> None:
+        self._line("step", str(step), "cyan")
 
     def silence(self) -> None:
         self._line("operator", "says nothing", "dim")

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.agree.orders import Earcon
+from edge.agree.dialogue.orders import Earcon
 from edge.records import SAMPLE_RATE
 
 Samples = NDArray[np.int16]

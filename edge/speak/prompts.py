@@ -9,7 +9,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Prompt
 
 LANGUAGES = ("en", "de", "fr", "es", "it")
 """Those in which the device speaks: a file of prompts each."""

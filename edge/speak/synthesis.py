@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
+from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Say, Sound
 from edge.errors import DockvoiceError, Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Command

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from edge.agree.orders import Say
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Prompt, Say
 from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
 from edge.forms.spoken.language import Language

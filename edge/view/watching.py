@@ -9,10 +9,10 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided
 from edge.agent.typed_input import KEYBOARD
 from edge.agree.decide import Rules
-from edge.agree.orders import Park
-from edge.agree.questions import judged
-from edge.agree.states import QUESTIONS
-from edge.agree.states import State as Stage
+from edge.agree.dialogue.orders import Park
+from edge.agree.dialogue.questions import judged
+from edge.agree.dialogue.table import QUESTIONS
+from edge.agree.dialogue.table import State as Stage
 from edge.config import ListeningMode, Settings
 from edge.records import Outcome
 from edge.speak.wording import Phrasing

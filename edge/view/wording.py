@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edge.agree.questions import About, Question
+from edge.agree.dialogue.questions import About, Question
 from edge.forms.model import Form
 from edge.keep.rows import KeptEntry, OutboxState
 from edge.records import Because, Outcome, Reason, Verdict

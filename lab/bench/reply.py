@@ -21,8 +21,7 @@ from statistics import median, quantiles
 
 import numpy as np
 
-from edge.agree.orders import Earcon, Say, Sound
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.config import shipped
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in

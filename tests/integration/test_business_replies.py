@@ -17,7 +17,7 @@ import pytest
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts, form_named
-from edge.agree.orders import Earcon, Say, Sound
+from edge.agree.dialogue.orders import Earcon, Say, Sound
 from edge.config import Mqtt, Settings
 from edge.deliver.events import MEDIA_TYPE, Topics
 from edge.deliver.mqtt import Session

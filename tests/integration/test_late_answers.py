@@ -13,7 +13,7 @@ import pytest
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts
-from edge.agree.states import State
+from edge.agree.dialogue.table import State
 from edge.config import Mode, Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form

@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.agent.parts import assemble
-from edge.agree.orders import Earcon
+from edge.agree.dialogue.orders import Earcon
 from edge.audio.sound_server import NULL_SINK
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
@@ -41,9 +41,9 @@ SPEAK = """
 import asyncio, json, sys
 from pathlib import Path
 from edge.speak.loudspeaker import Loudspeaker
-from edge.agree.orders import Earcon, Say, Sound
+from edge.agree.dialogue.orders import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Prompt
 from edge.speak.synthesis import Speaker
 from edge.config import Speak, shipped
 from edge.forms.loader import forms_in

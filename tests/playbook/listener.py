@@ -15,7 +15,7 @@ import numpy as np
 import vosk
 from numpy.typing import NDArray
 
-from edge.agree.orders import Earcon
+from edge.agree.dialogue.orders import Earcon
 from edge.records import SAMPLE_RATE
 from edge.speak.earcons import SCORES, earcon
 from tests.earpiece import Earpiece

@@ -10,10 +10,10 @@ from typing import Any
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.talk import Talk
 from edge.agree.decide import Rules
-from edge.agree.happenings import Hardware, Link, Speaking
-from edge.agree.orders import Adjust, Hush, Say, Sound
-from edge.agree.states import AGREEING, State
-from edge.agree.telling import Manner
+from edge.agree.dialogue.events import Hardware, Link, SpeechBegan
+from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
+from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import AGREEING, State
 from edge.deliver.events import check_event, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
@@ -102,7 +102,7 @@ class Stage:
         self._hear(replace(self._reading(text), deferrable=True))
 
     def on_begins(self) -> None:
-        self._tell(lambda: self._device.tell(Speaking()))
+        self._tell(lambda: self._device.tell(SpeechBegan()))
 
     def on_pass(self, seconds: str) -> None:
         until = self._now + float(seconds)

@@ -15,8 +15,8 @@ import pytest
 
 from edge.agent.talk import Talk
 from edge.agree.decide import Rules
-from edge.agree.states import State
-from edge.agree.telling import Manner
+from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import State
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.records import Act

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Committed, Deadline, Happening, Heard, Started
-from edge.agree.orders import Commit
+from edge.agree.dialogue.events import Committed, Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Commit
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.spoken.english import ENGLISH
@@ -44,7 +44,7 @@ class Recorder:
         words = [Word(text, at * 0.4, at * 0.4 + 0.38, 0.97) for at, text in enumerate(said.split())]
         reading = proposal("test", words, FORM, RULES.catalogue)
         self._said += 1
-        self._take(Heard(f"u{self._said}", reading, decide(reading, Closing.PAUSE, RULES)))
+        self._take(UtteranceHeard(f"u{self._said}", reading, decide(reading, Closing.PAUSE, RULES)))
 
     def fall_silent(self, times: int = 4) -> None:
         for _ in range(times):

@@ -11,22 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import (
-    Answered,
+from edge.agree.dialogue.events import (
     Committed,
     Deadline,
     Happening,
     Hardware,
-    Heard,
+    InventoryAnswered,
     Link,
-    Speaking,
+    SpeechBegan,
     Started,
+    UtteranceHeard,
     event_of,
 )
-from edge.agree.orders import Commit, Drop, Note, Order, Park, StartTimer, StopTimer
-from edge.agree.states import AGREEING, Event, leads
-from edge.agree.telling import Manner
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Commit, Drop, Note, Order, Park, StartTimer, StopTimer
+from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import AGREEING, Event, leads
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.records import Act, Closing, LastEntry, Receipt, ReceiptOutcome, Word
@@ -55,26 +55,26 @@ SAID = [
 ]
 
 
-def heard(said: str, number: int, closing: Closing = Closing.PAUSE) -> Heard:
+def heard(said: str, number: int, closing: Closing = Closing.PAUSE) -> UtteranceHeard:
     words = [
         Word(text, at * 0.4, at * 0.4 + 0.38, float(sure or 0.94))
         for at, (text, _, sure) in enumerate(word.partition("~") for word in said.split())
     ]
     reading = proposal("test", words, RULES.form, RULES.catalogue)
-    return Heard(f"u{number}", reading, decide(reading, closing, RULES), closing)
+    return UtteranceHeard(f"u{number}", reading, decide(reading, closing, RULES), closing)
 
 
 spoken = st.sampled_from(SAID)
 others = st.sampled_from(
     [
-        Speaking(),
+        SpeechBegan(),
         Deadline(),
         Link(up=False),
         Link(up=True),
         Hardware("headset_lost"),
         Hardware("headset_lost", healed=True),
-        Answered(Receipt("e1", ReceiptOutcome.REFUSED, ("not_on_site",))),
-        Answered(Receipt("e1", ReceiptOutcome.APPLIED)),
+        InventoryAnswered(Receipt("e1", ReceiptOutcome.REFUSED, ("not_on_site",))),
+        InventoryAnswered(Receipt("e1", ReceiptOutcome.APPLIED)),
     ]
 )
 

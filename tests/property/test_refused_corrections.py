@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Answered, Committed, Deadline, Happening, Heard, Started
-from edge.agree.orders import Commit
-from edge.agree.states import State
+from edge.agree.dialogue.events import Committed, Deadline, Happening, InventoryAnswered, Started, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Commit
+from edge.agree.dialogue.table import State
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.records import Act, Closing, Draft, LastEntry, Receipt, ReceiptOutcome, Word
@@ -60,7 +60,7 @@ class Place:
         reading = proposal("test", heard, FORM, RULES.catalogue)
         verdict = decide(reading, Closing.PAUSE, RULES)
         self.said += 1
-        self.take(Heard(f"u{self.said}", reading, verdict))
+        self.take(UtteranceHeard(f"u{self.said}", reading, verdict))
 
     def take(self, happening: Happening) -> None:
         for order in self.dialogue.take(happening):
@@ -82,7 +82,7 @@ class Place:
             self.stock |= set() if event.draft.act is Act.CANCEL else {event.event_id}
         outcome = ReceiptOutcome.REFUSED if refused else ReceiptOutcome.APPLIED
         receipt = Receipt(event.event_id, outcome, ("not_on_site",) if refused else ())
-        self.take(Answered(receipt, replaces=replaces))
+        self.take(InventoryAnswered(receipt, replaces=replaces))
 
     def rest(self) -> None:
         for _ in range(4):

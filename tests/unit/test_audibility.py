@@ -8,8 +8,7 @@ import pytest
 
 from edge.agent import voice_output
 from edge.agent.voice_output import AudibilityMonitor
-from edge.agree.orders import Say, Sound
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Prompt, Say, Sound
 
 
 class Voice:

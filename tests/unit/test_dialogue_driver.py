@@ -18,14 +18,12 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import take
-from edge.agree.breaths import BREATH_S
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue import Dialogue
-from edge.agree.drafting import REACTION_S
-from edge.agree.happenings import Answered, Deadline, Happening, Hardware, Heard, Link
-from edge.agree.orders import Earcon, Hush, Say, Sound
-from edge.agree.prompt import Prompt
-from edge.agree.telling import Manner
+from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.merging import BREATH_S
+from edge.agree.dialogue.orders import Earcon, Hush, Prompt, Say, Sound
+from edge.agree.dialogue.session import REACTION_S, Manner
 from edge.config import Endpoint
 from edge.deliver.events import recorded
 from edge.keep.desk import Desk
@@ -87,7 +85,7 @@ class Bench:
         await self.desk(lambda journal: journal.begin(said))
         reading = read(text, self.rules)
         verdict, known = decide(reading, Closing.PAUSE, self.rules), Circumstances(PLAIN if aloud else None)
-        heard = Heard(said.utterance_id, reading, verdict, known=known, began=began, ended=ended)
+        heard = UtteranceHeard(said.utterance_id, reading, verdict, known=known, began=began, ended=ended)
         return await self.conversing.happen(heard)
 
     @property
@@ -235,7 +233,9 @@ def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> Non
         row = await bench.say("yes")
         assert row is not None
         bench.conversing.post(Link(up=False))
-        refused = Answered(Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"})
+        refused = InventoryAnswered(
+            Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}
+        )
         bench.conversing.post(refused)
         await bench.until(lambda: bench.said[-2:] == [Prompt.TROUBLE, Prompt.REFUSED])
 
@@ -280,7 +280,7 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
         await desk(lambda journal: journal.begin(said))
         desk.full = True
         reading = read(WHOLE, rules)
-        await bench.conversing.happen(Heard(said.utterance_id, reading, decide(reading, Closing.PAUSE, rules)))
+        await bench.conversing.happen(UtteranceHeard(said.utterance_id, reading, decide(reading, Closing.PAUSE, rules)))
         assert desk.refused == 2
         assert bench.said == [Prompt.READBACK]
         assert (await desk(Journal.conversation)).draft is not None
@@ -486,7 +486,7 @@ def test_what_was_cut_off_by_an_answer_is_not_said_again(tmp_path: Path, rules: 
     converse(tmp_path, rules, play)
 
 
-def settle(journal: Journal, event_id: str, *reasons: str) -> Answered:
+def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
     receipt = Receipt(event_id, ReceiptOutcome.REFUSED if reasons else ReceiptOutcome.APPLIED, reasons)
     journal.settle(event_id, receipt)
     return answered(journal, receipt)

@@ -13,8 +13,8 @@ from edge.agent.ear import Ear
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
 from edge.agent.parts import take
 from edge.agree.decide import Rules
-from edge.agree.drafting import UNANSWERED
-from edge.agree.happenings import Heard
+from edge.agree.dialogue.drafting import UNANSWERED
+from edge.agree.dialogue.events import UtteranceHeard
 from edge.config import Endpoint
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
@@ -49,10 +49,10 @@ def render(entry: Entry, minted: Minted) -> dict[str, Any]:
     return {"id": minted.event_id, "fields": dict(entry.fields), "audio": entry.audio_sha256}
 
 
-Converse = Callable[[Heard], Awaitable[OutboxRow | None]]
+Converse = Callable[[UtteranceHeard], Awaitable[OutboxRow | None]]
 
 
-async def nobody_is_there(_: Heard) -> OutboxRow | None:
+async def nobody_is_there(_: UtteranceHeard) -> OutboxRow | None:
     raise AssertionError("it was said before the device went down")
 
 

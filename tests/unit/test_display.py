@@ -9,8 +9,8 @@ import pytest
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided, SourceEnded
-from edge.agree.orders import Note, Park
-from edge.agree.states import State
+from edge.agree.dialogue.orders import Note, Park
+from edge.agree.dialogue.table import State
 from edge.display import discreet_teller, teller
 from edge.forms.model import Form
 from edge.records import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.agree.orders import Earcon
+from edge.agree.dialogue.orders import Earcon
 from edge.records import SAMPLE_RATE
 from edge.speak.earcons import PEAK_DB, earcon
 

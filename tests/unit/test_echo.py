@@ -11,8 +11,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from edge.agree.orders import Earcon, Say
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Earcon, Prompt, Say
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.spoken.saying import value

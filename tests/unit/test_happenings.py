@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.happenings import Answered, Heard, event_of
-from edge.agree.states import Event
+from edge.agree.dialogue.events import InventoryAnswered, UtteranceHeard, event_of
+from edge.agree.dialogue.table import Event
 from edge.records import Acoustics, Closing, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
@@ -18,7 +18,7 @@ def event(
 ) -> Event:
     words = [Word(said, at * 0.4, at * 0.4 + 0.38, sure) for at, said in enumerate(text.split())]
     reading, known = proposal("test", words, rules.form, rules.catalogue), Circumstances(acoustics)
-    return event_of(Heard("u", reading, decide(reading, closing, rules, known), closing, known), rules)
+    return event_of(UtteranceHeard("u", reading, decide(reading, closing, rules, known), closing, known), rules)
 
 
 @pytest.mark.parametrize("text", ["yes", "cancel", "no fifteen units", "dock b", "pallet seven four two", "grumble"])
@@ -58,4 +58,4 @@ def test_a_command_that_is_not_heard_surely_is_not_acted_on(rules: Rules) -> Non
 def test_only_what_the_inventory_does_not_take_is_news(
     outcome: ReceiptOutcome, reasons: tuple[str, ...], expected: Event, rules: Rules
 ) -> None:
-    assert event_of(Answered(Receipt("e", outcome, reasons)), rules) is expected
+    assert event_of(InventoryAnswered(Receipt("e", outcome, reasons)), rules) is expected

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from edge.agree.questions import About, Question
+from edge.agree.dialogue.questions import About, Question
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import read_transcript

@@ -10,11 +10,19 @@ from pathlib import Path
 import pytest
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Answered, Committed, Deadline, Happening, Hardware, Heard, Link, Started
-from edge.agree.orders import Commit, Say
-from edge.agree.prompt import Prompt
-from edge.agree.telling import Manner
+from edge.agree.dialogue.events import (
+    Committed,
+    Deadline,
+    Happening,
+    Hardware,
+    InventoryAnswered,
+    Link,
+    Started,
+    UtteranceHeard,
+)
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Commit, Prompt, Say
+from edge.agree.dialogue.session import Manner
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
@@ -68,7 +76,7 @@ class Walk:
         self._number += 1
         reader = TranscriptReader(self.rules.form, CATALOGUE, self.language)
         reading = replace(reader.read(Transcript("walk", text, sure), sure, 3.0), deferrable=deferrable)
-        self.take(Heard(f"u{self._number}", reading, decide(reading, Closing.PAUSE, self.rules)))
+        self.take(UtteranceHeard(f"u{self._number}", reading, decide(reading, Closing.PAUSE, self.rules)))
 
     def ask(self, asked: Command | Act, name: str = "") -> None:
         listed = next(
@@ -118,7 +126,7 @@ def _refused(walk: Walk) -> None:
     pallet, units, dock, correction, _ = WORDS[walk.language]
     last = walk.dialogue.last
     assert last is not None
-    walk.take(Answered(Receipt(last.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}))
+    walk.take(InventoryAnswered(Receipt(last.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}))
     walk.ask(Command.HOW_MANY_WAITING)
     walk.ask(Command.LAST_ENTRY)
     walk.say(f"{pallet} 744, 9 {units}")
@@ -150,7 +158,9 @@ def _told(walk: Walk) -> None:
     for fault in SERIOUS:
         walk.take(Hardware(fault))
         walk.take(Hardware(fault, healed=True))
-    walk.take(Answered(Receipt("e9", ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)), {"pallet_id": "742"}))
+    walk.take(
+        InventoryAnswered(Receipt("e9", ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)), {"pallet_id": "742"})
+    )
 
 
 def _cut(walk: Walk) -> None:

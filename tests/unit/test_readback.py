@@ -6,8 +6,7 @@ from random import Random
 
 import pytest
 
-from edge.agree.orders import Say
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Prompt, Say
 from edge.config import Language
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form

@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edge.agree.decide import Rules, decide
-from edge.agree.happenings import Heard
-from edge.agree.orders import Commit, Note
-from edge.agree.questions import About, Question
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.orders import Commit, Note
+from edge.agree.dialogue.questions import About, Question
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import Closing, Draft, Transcript, Word
@@ -88,7 +88,7 @@ def test_a_sentence_and_what_became_of_it_tell_nothing_of_what_was_said(form: Fo
     verdict = decide(reading, Closing.PAUSE, rules)
     draft = Draft("u", form.name, reading, agreed=("pallet_id=742",), proved=("dock=B",))
     handed_on = (
-        *(Heard("u", reading, verdict), Note("u", reading, verdict), Commit(draft, verdict)),
+        *(UtteranceHeard("u", reading, verdict), Note("u", reading, verdict), Commit(draft, verdict)),
         *(Transcript("t", said, None, tuple(words)), Question(About.INSTEAD, fields=verdict.fields)),
     )
     assert dict(verdict.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}

@@ -11,7 +11,7 @@ import pytest
 
 from edge.agent.events import Decided
 from edge.agent.parts import Parts
-from edge.agree.drafting import MOST_TRIES
+from edge.agree.dialogue.drafting import MOST_TRIES
 from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form

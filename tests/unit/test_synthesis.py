@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.agree.orders import Adjust, Earcon, Hush, Say, Sound
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.loader import forms_in
 from edge.records import Command, FieldValue

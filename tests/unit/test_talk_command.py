@@ -17,8 +17,8 @@ def ordinary_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKVOICE_CONFIG", raising=False)
 
 
-def typed(*lines: str, state: Path | None = None) -> Result:
-    arguments = [] if state is None else ["--state", str(state)]
+def typed(*lines: str, state: Path | None = None, trace: bool = False) -> Result:
+    arguments = ["--trace"] * trace + ([] if state is None else ["--state", str(state)])
     result = CliRunner().invoke(commands, arguments, input="".join(f"{line}\n" for line in lines))
     assert result.exit_code == 0, result.output
     return result
@@ -37,6 +37,15 @@ def test_it_is_typed_in_the_language_in_which_the_device_speaks(monkeypatch: pyt
     assert "device    Palette 7 4 2, 15 Stück, 1 5, Tor B, Berta." in told
     assert '"quantity": 15' in told
     assert "device    1 offen." in told
+
+
+def test_each_step_is_shown_before_what_comes_of_it_where_that_is_asked() -> None:
+    said = ("pallet 742, 12 units", "dock b", "yes")
+    told = [line.strip() for line in typed(*said, trace=True).stdout.splitlines()]
+    at = told.index("> dock b")
+    assert told[at + 1].startswith("step      part: asking -> held; take the answer; ordered ")
+    assert told[at + 2] == "sound     heard"
+    assert "step " not in typed(*said).stdout
 
 
 def test_silence_lets_the_deadline_come() -> None:

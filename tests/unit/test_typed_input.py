@@ -13,8 +13,8 @@ from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, dictation, form_named, take
 from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, pressed, typed, typed_utterance
 from edge.agree.decide import Rules
-from edge.agree.happenings import Heard
-from edge.agree.states import Event
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.table import Event
 from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
@@ -261,4 +261,4 @@ def test_a_key_is_to_the_dialogue_what_the_words_for_it_are(asked: Act | Command
     rules = replace(bench.rules, language=language_named(language))
     reading = typed(pressed(asked, rules.language), rules)
     assert asked == (reading.command or reading.act)
-    assert Heard("1", reading, Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR
+    assert UtteranceHeard("1", reading, Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR

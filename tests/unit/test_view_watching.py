@@ -9,10 +9,10 @@ from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnd
 from edge.agent.headset import MicrophoneFault, Muted
 from edge.agent.typed_input import KEYBOARD, typed
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import Dialogue
-from edge.agree.happenings import Deadline, Happening, Heard, Started
-from edge.agree.orders import Adjust, Hush, Note, Park, Say, Sound
-from edge.agree.telling import Manner
+from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Adjust, Hush, Note, Park, Say, Sound
+from edge.agree.dialogue.session import Manner
 from edge.config import Agree, Hear, ListeningMode, Settings
 from edge.keep.rows import Counts, KeptEntry, OutboxState
 from edge.records import Act, Closing, FieldValue, OutboxRow, Outcome, Reading, Reason, Word
@@ -43,7 +43,7 @@ class Desk:
     def hear(self, reading: Reading, source: str = "microphone") -> None:
         said = utterance(source=source)
         verdict = decide(reading, Closing.PAUSE, self.rules)
-        self.happen(Heard(said.utterance_id, reading, verdict))
+        self.happen(UtteranceHeard(said.utterance_id, reading, verdict))
         self.tell(Decided(said, reading, verdict, None, 0.01))
 
     def happen(self, happening: Happening, row: OutboxRow | None = None) -> None:

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from edge.agent import voice_output
 from edge.agent.voice_output import VoiceOutput
-from edge.agree.orders import Hush, Say, Sound
-from edge.agree.prompt import Prompt
+from edge.agree.dialogue.orders import Hush, Prompt, Say, Sound
 from edge.config import Speak, VoiceKind
 from edge.errors import Unavailable
 from edge.forms.loader import forms_in

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from edge.agree.completing import Pending, completed
-from edge.agree.decide import Rules
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue.merging import with_answer
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.records import Act, Closing, FieldReading, FieldValue, NotUnderstood, Outcome, Reading
+from edge.records import Act, Closing, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,13 @@ WITHOUT_DOCK = reading(pallet_id=said("742"), quantity=said(12))
 UNSURE_DOCK = reading(pallet_id=said("742"), quantity=said(12), dock=said("B", 0.8))
 
 
+def answered(
+    before: Reading, answer: Reading, rules: Rules, closing: Closing = Closing.PAUSE, *, correcting: bool = False
+) -> tuple[Reading, Verdict]:
+    merged = with_answer(before, "dock", answer, closing, rules, correcting=correcting)
+    return merged, decide(merged, Closing.PAUSE, rules)
+
+
 @pytest.mark.parametrize(
     ("answer", "closing"),
     [
@@ -40,59 +47,50 @@ UNSURE_DOCK = reading(pallet_id=said("742"), quantity=said(12), dock=said("B", 0
 def test_an_answer_that_cannot_be_read_changes_nothing_and_the_field_is_asked_again(
     rules: Rules, answer: Reading, closing: Closing
 ) -> None:
-    merged, verdict = completed(Pending(WITHOUT_DOCK, "dock"), answer, closing, rules)
+    merged, verdict = answered(WITHOUT_DOCK, answer, rules, closing)
     assert merged == WITHOUT_DOCK
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK, "dock")
     assert verdict.fields == {"pallet_id": "742", "quantity": 12}
 
 
-def test_a_wrong_value_read_back_does_not_stand_while_its_correction_cannot_be_read(rules: Rules) -> None:
-    whole = replace(WITHOUT_DOCK, fields={**WITHOUT_DOCK.fields, "dock": said("B")})
-    _, verdict = completed(Pending(whole, "dock", correcting=True), reading(), Closing.PAUSE, rules)
-    assert verdict.outcome is Outcome.ASK
-    assert "dock" not in verdict.fields
-
-
 def test_the_answer_completes_the_entry(rules: Rules) -> None:
-    _, verdict = completed(Pending(WITHOUT_DOCK, "dock"), reading(dock=said("D")), Closing.PAUSE, rules)
+    _, verdict = answered(WITHOUT_DOCK, reading(dock=said("D")), rules)
     assert verdict.outcome is Outcome.ACCEPT
     assert verdict.fields == {"pallet_id": "742", "quantity": 12, "dock": "D"}
 
 
 def test_an_answer_given_as_a_correction_counts_too(rules: Rules) -> None:
     answer = replace(reading(dock=said("D")), act=Act.AMEND)
-    _, verdict = completed(Pending(UNSURE_DOCK, "dock"), answer, Closing.PAUSE, rules)
+    _, verdict = answered(UNSURE_DOCK, answer, rules)
     assert verdict.fields["dock"] == "D"
 
 
 def test_said_twice_and_read_alike_is_surer_than_once(rules: Rules) -> None:
-    merged, verdict = completed(Pending(UNSURE_DOCK, "dock"), reading(dock=said("B", 0.8)), Closing.PAUSE, rules)
+    merged, verdict = answered(UNSURE_DOCK, reading(dock=said("B", 0.8)), rules)
     assert merged.fields["dock"].confidence == pytest.approx(0.96)
     assert verdict.outcome is Outcome.ACCEPT
 
 
 @pytest.mark.parametrize("correcting", [False, True])
 def test_an_answer_that_differs_is_no_surer_than_it_was_heard(rules: Rules, correcting: bool) -> None:
-    pending = Pending(UNSURE_DOCK, "dock", correcting=correcting)
-    merged, verdict = completed(pending, reading(dock=said("D", 0.8)), Closing.PAUSE, rules)
+    merged, verdict = answered(UNSURE_DOCK, reading(dock=said("D", 0.8)), rules, correcting=correcting)
     assert merged.fields["dock"].confidence == 0.8
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK, "dock")
 
 
 def test_the_value_that_was_read_back_wrong_gains_nothing_from_being_read_again(rules: Rules) -> None:
-    pending = Pending(UNSURE_DOCK, "dock", correcting=True)
-    merged, _ = completed(pending, reading(dock=said("B", 0.8)), Closing.PAUSE, rules)
+    merged, _ = answered(UNSURE_DOCK, reading(dock=said("B", 0.8)), rules, correcting=True)
     assert merged.fields["dock"].confidence == 0.8
 
 
 def test_what_is_said_beside_the_answer_fills_what_was_missing(rules: Rules) -> None:
     answer = reading(dock=said("D"), quantity=said(9))
-    _, verdict = completed(Pending(reading(pallet_id=said("742")), "dock"), answer, Closing.PAUSE, rules)
+    _, verdict = answered(reading(pallet_id=said("742")), answer, rules)
     assert verdict.fields == {"pallet_id": "742", "quantity": 9, "dock": "D"}
 
 
 def test_what_contradicts_a_field_beside_the_answer_puts_it_in_doubt(rules: Rules) -> None:
     answer = reading(dock=said("D"), quantity=said(20))
-    _, verdict = completed(Pending(WITHOUT_DOCK, "dock"), answer, Closing.PAUSE, rules)
+    _, verdict = answered(WITHOUT_DOCK, answer, rules)
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK, "quantity")
     assert verdict.fields == {"pallet_id": "742", "dock": "D"}

@@ -1,6 +1,6 @@
 """The dialogue's one table: in each state, what is done about each event, and where that may lead. No holes.
 
-`docs/dialogue.md` shows it; `python -m edge.agree.diagram` writes that page from here.
+`docs/dialogue.md` shows it; `python -m lab.dialogue_diagram` writes that page from here.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-"""`docs/dialogue.md`, written from the table: `python -m edge.agree.diagram > docs/dialogue.md`."""
+"""`docs/dialogue.md`, written from the table: `python -m lab.dialogue_diagram > docs/dialogue.md`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 
-from edge.agree.states import QUESTIONS, TABLE, Event, State, Step, leads
+from edge.agree.dialogue.table import QUESTIONS, TABLE, Event, State, Step, leads
 
 _INTRODUCTION = """\
 # The dialogue
 
-How an entry is agreed with the operator. This page is written from the table in `edge/agree/states.py` by
-`python -m edge.agree.diagram > docs/dialogue.md`; a test holds the two together. Try it: `dockvoice talk`.
+How an entry is agreed with the operator. This page is written from the table in `edge/agree/dialogue/table.py` by
+`python -m lab.dialogue_diagram > docs/dialogue.md`; a test holds the two together. Try it: `dockvoice talk`.
 
 An entry that is complete is read back and *held* for the undo window: "no, fifteen units" corrects it, "scratch that"
 drops it, "yes" or silence or the next sentence commits it; where something was said that nobody understood, silence
@@ -40,6 +40,9 @@ refusal, with the reason that the inventory gives.
 
 What is too faint, too fast or too long to be what was read of it, or whose end was not heard, is never acted on. A
 field that was heard in noise, or that was recorded a little while ago, is asked about however the entry goes on.
+
+See a conversation step by step: `dockvoice talk --trace` shows what happened, the state before and after, the step of
+the table below and what was ordered; `dockvoice run --trace` logs the same, with no word of what was said.
 
 All of this goes on in English, German, French, Spanish or Italian ([speaking.md](speaking.md)).
 

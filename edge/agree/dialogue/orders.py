@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge.agree.prompt import Prompt
 from edge.records import Command, Draft, FieldValue, Reading, Verdict
 
 
@@ -22,6 +21,64 @@ class Earcon(StrEnum):
     REFUSED = "refused"
     """The inventory refused what was stored."""
     FAULT = "fault"
+
+
+class Prompt(StrEnum):
+    """The prompts. Slots: `entry` and `field` are read back as the form says, the others are text."""
+
+    READBACK = "readback"
+    READBACK_AMENDED = "readback_amended"
+    ASK_FIELD = "ask_field"
+    CHOOSE = "choose"
+    CONFIRM_FIELD = "confirm_field"
+    CONFIRM_ENTRY = "confirm_entry"
+    CONFIRM_CANCEL = "confirm_cancel"
+    CONFIRM_INSTEAD = "confirm_instead"
+    RESTORED = "restored"
+    PROVE = "prove"
+    PROVE_SET = "prove_set"
+    CHECK_WRONG = "check_wrong"
+    WHAT_IS_WRONG = "what_is_wrong"
+    REPEAT = "repeat"
+    DROPPED = "dropped"
+    CANCELLED = "cancelled"
+    KEPT_AS_IT_IS = "kept_as_it_is"
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
+    NOTHING_TO_CORRECT = "nothing_to_correct"
+    NOTHING_SAID = "nothing_said"
+    WAITING_NONE = "waiting_none"
+    WAITING = "waiting"
+    WAITING_REFUSED = "waiting_refused"
+    LAST_ENTRY = "last_entry"
+    LAST_REFUSED = "last_refused"
+    NO_ENTRY = "no_entry"
+    HELP = "help"
+    HELP_HELD = "help_held"
+    HELP_ASKING = "help_asking"
+    HELP_CHOOSING = "help_choosing"
+    HELP_CONFIRMING = "help_confirming"
+    HELP_PROVING = "help_proving"
+    HELP_PAUSED = "help_paused"
+    HELP_SIGNED_OFF = "help_signed_off"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    LISTENING = "listening"
+    LOUDER = "louder"
+    SOFTER = "softer"
+    FASTER = "faster"
+    SLOWER = "slower"
+    SIGNED_ON = "signed_on"
+    SIGNED_OFF = "signed_off"
+    SIGN_ON_FIRST = "sign_on_first"
+    UNKNOWN_OPERATOR = "unknown_operator"
+    PARKED = "parked"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    TROUBLE = "trouble"
+    DELIVERING = "delivering"
+    FAULT = "fault"
+    HEALED = "healed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is asked about a draft before it may be held: one question at a time, the shortest that settles the doubt."""
+"""Questions about a draft before it may be held: one at a time, the shortest that settles the doubt."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
-from edge.agree.orders import Say
-from edge.agree.prompt import Prompt
-from edge.agree.states import State
+from edge.agree.dialogue.orders import Prompt, Say
+from edge.agree.dialogue.table import State
 from edge.forms.model import FormField
 from edge.forms.spoken import says_check
 from edge.records import (
@@ -21,6 +20,7 @@ from edge.records import (
     FieldReading,
     FieldValue,
     Outcome,
+    Reading,
     Reason,
     Verdict,
 )
@@ -86,12 +86,12 @@ class Question:
 
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
     """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
-    # What was measured of one utterance says nothing of a draft that rests on several: see `answering.as_heard`.
+    # What was measured of one utterance says nothing of a draft that rests on several: see `merging.as_heard`.
     verdict = decide(draft.reading, Closing.PAUSE, rules, Circumstances(recent=known.recent))
     if verdict.outcome is not Outcome.ASK:
         return verdict
     left = tuple(doubt for doubt in verdict.reasons if not _agreed(draft, doubt))
-    values = {name: said.value for name, said in draft.reading.fields.items() if said.value is not None}
+    values = values_of(draft.reading)
     if not left:
         return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values, confirm=Confirmation.READBACK)
     if left[0] == verdict.reasons[0]:
@@ -99,7 +99,7 @@ def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> 
     return Verdict(Outcome.ASK, left, verdict.fields, ask=left[0].field, confirm=Confirmation.FIELD)
 
 
-def question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, ended: bool) -> Question | None:
+def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, ended: bool) -> Question | None:
     """What is to be asked next; None where the draft may be held.
 
     `turn` chooses among the check digits of a place; `ended` says that the form's terminator, if it has one, was said.
@@ -115,6 +115,13 @@ def proof(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
     """The question for the check digits on the sign of a place. Signs with several are asked in turn."""
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
     return Question(About.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
+
+
+def about_field(name: str, candidates: tuple[FieldValue, ...]) -> Question:
+    """By what may have been meant, where one or two values are in the running: "15 units, or 50 units?"."""
+    if not candidates:
+        return Question(About.FIELD, name)
+    return Question(About.CHOICE if len(candidates) > 1 else About.FIELD_RIGHT, name, candidates)
 
 
 def worded(asked: Question) -> Say:
@@ -141,6 +148,16 @@ _PLAIN = {
 }
 
 
+def values_of(reading: Reading) -> dict[str, FieldValue]:
+    """The values of the fields that have one, in doubt or not."""
+    return {name: said.value for name, said in reading.fields.items() if said.value is not None}
+
+
+def held(verdict: Verdict) -> Verdict:
+    """The verdict on what is no entry yet."""
+    return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
+
+
 def marked(name: str, value: FieldValue) -> str:
     """How a draft notes what was agreed or proved."""
     return f"{name}={value}"
@@ -155,13 +172,8 @@ def _agreed(draft: Draft, doubt: Because) -> bool:
 
 def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
     name = str(verdict.ask)
-    said = draft.reading.fields.get(name)
-    candidates = verdict.candidates or _candidates(said, verdict.reasons[0].reason, rules.form[name], rules)
-    if len(candidates) > 1:
-        return Question(About.CHOICE, name, candidates)
-    if candidates:
-        return Question(About.FIELD_RIGHT, name, candidates)
-    return Question(About.FIELD, name)
+    said, field = draft.reading.fields.get(name), rules.form[name]
+    return about_field(name, verdict.candidates or _candidates(said, verdict.reasons[0].reason, field, rules))
 
 
 def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rules: Rules) -> tuple[FieldValue, ...]:

@@ -1,4 +1,4 @@
-"""What the dialogue is told: what was said, how it was judged, and what else happened."""
+"""The events of a dialogue: what was said, how it was judged, and what else happened."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
-from edge.agree.states import Event
+from edge.agree.dialogue.orders import Note
+from edge.agree.dialogue.table import Event
 from edge.forms.spoken import cue, refuses
 from edge.records import (
     Act,
+    Because,
     Closing,
     Command,
     Draft,
@@ -17,6 +19,7 @@ from edge.records import (
     LastEntry,
     Outcome,
     Reading,
+    Reason,
     Receipt,
     Verdict,
 )
@@ -40,7 +43,7 @@ _WHATEVER_IT_SOUNDED_LIKE = frozenset({Outcome.IGNORE, Outcome.DEFER})
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class UtteranceHeard:
     """An utterance that is on disk, read and judged."""
 
     utterance_id: str
@@ -82,9 +85,22 @@ class Heard:
             return False
         return self.known.acoustics.speech_seconds > INHALING_S + WORD_S * len(self.reading.words)
 
+    def noted(self, verdict: Verdict | None = None) -> Note:
+        """On record, with this verdict or the one that it came with."""
+        return Note(self.utterance_id, self.reading, self.verdict if verdict is None else verdict)
+
+    def noted_as_heeded(self, why: Reason = Reason.ANSWER) -> Note:
+        """On record, and no entry by itself."""
+        return self.noted(Verdict(Outcome.HEED, (Because(why),), {}))
+
+    def noted_as_not_understood(self) -> Note:
+        """On record as not understood; a command that was not heard surely has another verdict by itself."""
+        unclear = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
+        return self.noted(None if self.verdict.outcome is Outcome.REPEAT else unclear)
+
 
 @dataclass(frozen=True, slots=True)
-class Speaking:
+class SpeechBegan:
     """The operator began to speak: the device falls silent."""
 
 
@@ -101,7 +117,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class InventoryAnswered:
     """What the inventory said to an event of this device."""
 
     receipt: Receipt
@@ -140,11 +156,11 @@ class Started:
     that it was to replace."""
 
 
-Happening = Heard | Speaking | Deadline | Committed | Answered | Link | Hardware | Started
+Happening = UtteranceHeard | SpeechBegan | Deadline | Committed | InventoryAnswered | Link | Hardware | Started
 
 
 _ALONE: Mapping[type, Event] = {
-    Speaking: Event.SPEAKING,
+    SpeechBegan: Event.SPEAKING,
     Deadline: Event.DEADLINE,
     Committed: Event.COMMITTED,
     Started: Event.STARTED,
@@ -154,9 +170,9 @@ _ALONE: Mapping[type, Event] = {
 def event_of(happening: Happening, rules: Rules) -> Event:
     """The column of the table."""
     match happening:
-        case Heard():
+        case UtteranceHeard():
             return happening.event(rules)
-        case Answered(receipt):
+        case InventoryAnswered(receipt):
             return Event.REFUSED if receipt.turned_down else Event.SETTLED
         case Link(up):
             return Event.DELIVERING if up else Event.TROUBLE

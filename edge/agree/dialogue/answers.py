@@ -1,0 +1,218 @@
+"""Answers: the steps that take a field, a choice, yes, no, check digits, or what is said in the place of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.agree.decide import Circumstances
+from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import (
+    answer_to,
+    as_heard,
+    begins_astray,
+    begins_in_doubt,
+    cut_off,
+    names_another,
+    unconfirmed,
+    with_answer,
+    with_fields,
+    with_support,
+    with_yes,
+)
+from edge.agree.dialogue.orders import Earcon, Note, Order, Prompt, Sound
+from edge.agree.dialogue.questions import About, Question, judged, marked, proof
+from edge.agree.dialogue.session import DialogueSession
+from edge.forms.spoken import are_one_number, begins, proves
+from edge.records import Act, Draft, FieldValue, Outcome, Reading
+
+# What is said to a question for a value.
+
+
+def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Does what would be talk at any other time answer the question: "the far one, B"?"""
+    if session.question is None or session.question.field is None or not heard.reading.words:
+        return False
+    if heard.is_indistinct(session.rules):
+        return False
+    if session.question.about is About.PROOF:
+        return True
+    return bool(answer_to(session.question.field, heard.reading, session.rules).fields)
+
+
+def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Something that is neither a yes nor a no, nor a command."""
+    if _is_rest_of_number(session, heard):
+        _doubt_cut_number(session)
+    match session.about:
+        case About.CANCEL:
+            return corrections.leave_cancelling(session, heard)
+        case About.INSTEAD:
+            return corrections.answer_about_other(session, heard)
+        case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
+            return take_yes(session, heard)
+        case About.WRONG | About.ENTRY_RIGHT:
+            return corrections.answer_about_entry(session, heard)
+        case _:
+            return _answer_about_field(session, heard)
+
+
+def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether it begins with a number that answers nothing, or that makes one with what was said before it."""
+    said, name, rules = heard.reading, session.asked.field, session.rules
+    if not begins(said.words, rules.language):
+        return False
+    if are_one_number(session.breath.words, said.words, rules.language):
+        return True
+    if said.fields:
+        return begins_astray(said, rules) or begins_in_doubt(said, rules)
+    return name is None or not answer_to(name, said, rules).fields
+
+
+def _doubt_cut_number(session: DialogueSession) -> None:
+    """Ask for what the last words left open: the number they end with may have had an end of its own."""
+
+    def doubted(draft: Draft) -> Draft:
+        cut = cut_off(draft.reading, session.breath.words, session.rules)
+        return replace(draft, reading=unconfirmed(draft.reading, cut))
+
+    asked, draft = session.asked, doubted(session.open_draft)
+    if draft.act is not Act.CANCEL:
+        session.draft, session.verdict = draft, judged(draft, session.rules)
+    if asked.other is not None:
+        session.question = replace(asked, other=doubted(asked.other))
+
+
+def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    draft, name, rules = session.open_draft, str(session.asked.field), session.rules
+    said = as_heard(answer_to(name, heard.reading, rules), Circumstances(heard.known.acoustics), rules)
+    if not said.fields or (name not in said.fields and begins_astray(said, rules)):
+        return drafting.reject_answer(session, heard)
+    if name not in said.fields or names_another(_without(draft.reading, name), said, rules):
+        if heard.verdict.outcome is Outcome.ACCEPT:
+            return corrections.leave_for_entry(session, heard)
+        if heard.reading.act is Act.AMEND and drafting.takes_back(session, heard):
+            return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    if name in said.fields and _is_doubtful(session, heard, said.fields[name].value):
+        said = unconfirmed(said, [name])
+    was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
+    reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
+    return drafting.revise(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
+
+
+def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
+    """Whether the answer is neither of the values that were offered, or may be the end of a number cut in two."""
+    asked, bare = session.asked, not heard.reading.fields and not drafting.takes_back(session, heard)
+    if asked.candidates:
+        return value not in asked.candidates and (asked.about is About.CHOICE or bare)
+    return bare and asked.field in cut_off(session.open_draft.reading, session.breath.words, session.rules)
+
+
+def _without(reading: Reading, name: str) -> Reading:
+    """The reading without the field that is asked for: its value is what is in doubt."""
+    return replace(reading, fields={other: said for other, said in reading.fields.items() if other != name})
+
+
+def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What was said is what stands on the sign of the place, or the operator is at another one."""
+    asked, draft, rules = session.asked, session.open_draft, session.rules
+    if heard.reading.fields:
+        return take_answer(session, heard)
+    ((name, value),) = asked.fields.items()
+    checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
+    if proves(heard.reading.words, checks[asked.check], rules.language):
+        proved = replace(draft, proved=(*draft.proved, marked(name, value)))
+        return drafting.revise(session, heard, with_support(proved, heard.utterance_id))
+    tries = session.tries + 1
+    if tries >= drafting.MOST_TRIES:
+        return [heard.noted_as_heeded(), *drafting.park(session)]
+    again = proof(name, value, rules, session.challenges)
+    wrong = session.say(Prompt.CHECK_WRONG)
+    orders = [heard.noted_as_heeded(), Sound(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
+    session.tries = tries
+    return orders
+
+
+# Yes, no, and less of either.
+
+
+def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What was asked is so."""
+    asked, draft = session.asked, session.open_draft
+    match asked.about:
+        case About.FIELD_RIGHT:
+            agreed = with_yes(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
+            return drafting.revise(session, heard, agreed)
+        case About.INSTEAD if asked.other is not None:
+            return _merge_other(session, heard, asked.other)
+        case About.CANCEL if session.recorded.standing(draft.replaces) is None:  # it was refused while this was asked
+            return [heard.noted_as_heeded(), *drafting.drop(session), *corrections.give_up_refused_last(session)]
+        case About.CANCEL:
+            session.draft = with_support(draft, heard.utterance_id)
+            return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
+        case _ if session.verdict is not None and session.verdict.outcome is not Outcome.ACCEPT:
+            # Something in it came into doubt after it was read back.
+            return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
+        case _:
+            session.draft = with_support(draft, heard.utterance_id)
+            return [heard.noted_as_heeded(), *drafting.commit(session)]
+
+
+def _merge_other(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
+    """The other thing that was named corrects the open entry."""
+    draft = with_fields(session.open_draft, other.reading.fields, other.utterance_id)
+    for support in other.support:
+        draft = with_support(draft, support)
+    noted = heard.noted_as_heeded()
+    said = Note(other.utterance_id, other.reading, noted.verdict)
+    return [noted, said, *drafting.consider(session, draft, drafting.judged_after(session, draft, heard), heard)]
+
+
+def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What was asked is not so."""
+    asked = session.asked
+    match asked.about:
+        case About.FIELD_RIGHT:
+            return ask_for_field(session, heard)
+        case About.INSTEAD if asked.other is not None:
+            return [heard.noted_as_heeded(), *corrections.enter_separately(session, asked.other, heard)]
+        case About.CANCEL:
+            return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.KEPT_AS_IT_IS)]
+        case _:
+            return ask_what_is_wrong(session, heard)
+
+
+def ask_for_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """None of the values that were offered is meant."""
+    asked = Question(About.FIELD, session.asked.field, prompt=Prompt.ASK_FIELD)
+    return [heard.noted_as_heeded(), *session.ask(asked)]
+
+
+def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The entry that was read back is not right."""
+    return [heard.noted_as_heeded(), *session.ask(Question(About.WRONG))]
+
+
+def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes."""
+    if session.about is About.CANCEL:
+        return take_yes(session, heard)
+    return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.DROPPED)]
+
+
+def take_back_open_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Drop it; but who answers so to the question what is wrong with the last entry means all of that."""
+    if session.about is not About.WRONG or session.open_draft.act is not Act.AMEND:
+        return take_back_open(session, heard)
+    return [*drafting.drop(session), *corrections.cancel_last(session, heard)]
+
+
+def never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator wants no more of what is open; what is recorded, and what he said besides, stays."""
+    match session.about:
+        case About.CANCEL:
+            return take_no(session, heard)
+        case About.WRONG | About.INSTEAD:
+            return drafting.reject_answer(session, heard)
+        case _:
+            return take_back_open(session, heard)

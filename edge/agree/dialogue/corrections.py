@@ -1,0 +1,260 @@
+"""Corrections: the steps that tell a change of the open or the last entry from the next entry, and from mere talk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.agree.dialogue import drafting
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import begins_astray, is_of_another, names_another, with_fields, with_reading
+from edge.agree.dialogue.orders import Note, Order, Park, Prompt, Say
+from edge.agree.dialogue.questions import About, Question, held, values_of
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State
+from edge.forms.spoken import begins, corrects, without_cue
+from edge.records import Act, Because, Confirmation, Draft, LastEntry, Outcome, Reading, Reason, Verdict
+
+# While nothing is open: about the last entry.
+
+
+def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A sentence while nothing is open: a new entry, or the last one, where it begins by taking that back."""
+    last = session.recorded.last
+    if last is None or not corrects(heard.reading.words, session.rules.language):
+        return drafting.begin_entry(session, heard)
+    draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
+    verdict = drafting.judged_after(session, draft, heard)
+    if drafting.takes_back(session, heard) and not names_another_than_last(session, draft):
+        return drafting.begin_draft(session, heard, draft, verdict)
+    kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
+    return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict)]
+
+
+def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A correction while nothing is open: of the last entry. If the inventory refused that, it is recorded anew."""
+    last = session.recorded.last
+    if last is None:
+        return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CORRECT)]
+    before, said = last.draft.reading, drafting.reading_of(session, heard)
+    if begins_astray(said, session.rules):
+        return drafting.ask_to_repeat(session, heard)
+    draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
+    return drafting.begin_draft(session, heard, draft, drafting.judged_after(session, draft, heard))
+
+
+def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A "no" that came too late for the undo window: what was recorded over it may be wrong."""
+    last = session.recorded.last
+    if last is None:
+        return [heard.noted_as_heeded()]
+    session.draft = _replacing_last(session, last, last.draft.reading, heard)
+    noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
+    return [noted, _last_told(last), *session.ask(Question(About.WRONG))]
+
+
+def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Cancel the last entry, which is published: it takes a yes. One that was refused is given up at once."""
+    recorded, last = session.recorded, session.recorded.last
+    if last is None:
+        return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CANCEL)]
+    standing = recorded.standing(last.event_id)
+    if standing is None:
+        return [heard.noted_as_heeded(), *give_up_refused_last(session)]
+    if last.refused:
+        recorded.mending = heard.utterance_id, last.event_id
+    session.draft = Draft(
+        heard.utterance_id, session.rules.form.name, heard.reading, session.who, act=Act.CANCEL, replaces=standing
+    )
+    session.verdict = Verdict(Outcome.ACCEPT, (), {})
+    return [heard.noted(held(session.verdict)), *session.ask(Question(About.CANCEL, fields=last.fields))]
+
+
+def give_up_refused_last(session: DialogueSession) -> list[Order]:
+    """The inventory has nothing of the last entry, so there is nothing to cancel."""
+    recorded = session.recorded
+    recorded.resolve(None if recorded.last is None else recorded.last.event_id)
+    recorded.last = None
+    return [session.say(Prompt.DROPPED)]
+
+
+def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
+    """Whether a correction, said as a whole sentence, is of another thing than the last entry."""
+    last, rules = session.recorded.last, session.rules
+    if last is None or draft.act is not Act.AMEND or not corrects(draft.reading.words, rules.language):
+        return False
+    return names_another(last.draft.reading, draft.reading, rules)
+
+
+def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
+    """Whether it takes the place of the last entry, or is one of its own: only the operator knows."""
+    session.draft, session.verdict = draft, verdict
+    said = values_of(draft.reading)
+    identifiers = (field.name for field in session.rules.form.fields if field.identifier)
+    named = {name: said[name] for name in identifiers if name in said}
+    alone = replace(draft, act=Act.RECORD, replaces=None, agreed=(), proved=())
+    told = [] if session.recorded.last is None else [_last_told(session.recorded.last)]
+    return [*told, *session.ask(Question(About.INSTEAD, fields=named or said, other=alone))]
+
+
+def _last_told(last: LastEntry) -> Say:
+    """The entry that a question is about to be about."""
+    return Say(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last.fields)
+
+
+def _replacing_last(session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard) -> Draft:
+    """A draft that takes the place of the last entry: where the inventory refused that, an entry of its own."""
+    standing = session.recorded.standing(last.event_id)
+    if last.refused:
+        session.recorded.mending = heard.utterance_id, last.event_id
+    return Draft(
+        utterance_id=heard.utterance_id,
+        form=session.rules.form.name,
+        reading=reading,
+        operator=session.who,
+        act=Act.RECORD if standing is None else Act.AMEND,
+        replaces=standing,
+        agreed=last.draft.agreed,
+        proved=last.draft.proved,
+    )
+
+
+# While an entry is held.
+
+
+def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A whole sentence while another entry is held: the next one, unless it takes that one back."""
+    draft = session.open_draft
+    if not is_of_another(draft.reading, heard.reading, session.rules):
+        return _revise_whole(session, heard)
+    if drafting.takes_back(session, heard):
+        return _drop_and_begin(session, heard)
+    if session.doubted or corrects(heard.reading.words, session.rules.language):
+        return _ask_if_corrects(session, heard)
+    # Held in any case: a step commits one entry.
+    sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
+    return [*drafting.commit(session), *drafting.begin_entry(session, sure)]
+
+
+def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A part of a sentence while an entry is held: in words that are strange before it, it may be mere talk."""
+    draft, said = session.open_draft, drafting.reading_of(session, heard)
+    if begins_astray(said, session.rules):
+        return drafting.doubt(session, heard)
+    if not drafting.takes_back(session, heard) and names_another(draft.reading, said, session.rules):
+        return _ask_if_corrects(session, heard)
+    return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+
+
+def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether it corrects a held entry, though the "no" before it is doubtful: a bare "fifteen units" does so, too.
+
+    What begins with a label does not: "not dock C" sounds like it.
+    """
+    said, language = heard.reading, session.rules.language
+    return bool(said.fields) and said.act is Act.AMEND and bool(begins(without_cue(said.words, language), language))
+
+
+def _revise_whole(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The open draft, said anew as a whole."""
+    draft = with_reading(session.open_draft, drafting.reading_of(session, heard), heard.utterance_id)
+    return drafting.revise(session, heard, draft)
+
+
+def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A whole sentence about another thing, which takes the open one back: that stays on record as taken back."""
+    if session.recorded.replaces_one(session.open_draft):
+        return _revise_whole(session, heard)
+    return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
+
+
+def _ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Whether what names another thing corrects the open entry, or begins the next: only the operator knows."""
+    # That nobody has said that the entry is right is not forgotten over another question.
+    session.doubted = session.doubted or session.about is About.ENTRY_RIGHT
+    said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
+    other = Draft(heard.utterance_id, session.open_draft.form, said, session.who)
+    return [heard.noted(held(heard.verdict)), *_review_and_ask(session, other)]
+
+
+def _review_and_ask(session: DialogueSession, other: Draft) -> list[Order]:
+    """In review until it is answered what it was meant for: no end of this question may lose it."""
+    values = values_of(other.reading)
+    asked = Question(About.INSTEAD, fields=values, other=other)
+    return [Park(other.utterance_id, drafting.UNANSWERED, values), *session.ask(asked)]
+
+
+# While a question is open: something else than its answer.
+
+
+def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A correction in the place of a yes or a no, or a new sentence."""
+    said, draft = drafting.reading_of(session, heard), session.open_draft
+    if heard.verdict.outcome is Outcome.ACCEPT:
+        return _answer_with_entry(session, heard)
+    if not said.fields or begins_astray(said, session.rules):
+        return drafting.reject_answer(session, heard)
+    other = session.about is About.ENTRY_RIGHT and names_another(draft.reading, said, session.rules)
+    if other and not drafting.takes_back(session, heard):
+        return _ask_if_corrects(session, heard)
+    return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+
+
+def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Neither yes nor no: what goes on with the other thing, or names one more, leaves the open entry as it is."""
+    said, rules = drafting.reading_of(session, heard), session.rules
+    draft, other = session.open_draft, session.asked.other
+    if heard.verdict.outcome is Outcome.ACCEPT:
+        return _answer_with_entry(session, heard)
+    if other is None or other.utterance_id == draft.utterance_id or not said.fields or begins_astray(said, rules):
+        return drafting.reject_answer(session, heard)
+    if names_another(other.reading, said, rules):
+        third = names_another(draft.reading, said, rules)
+        return _ask_if_corrects(session, heard) if third else drafting.reject_answer(session, heard)
+    if drafting.takes_back(session, heard):
+        return drafting.reject_answer(session, heard)
+    more = with_fields(other, said.fields, heard.utterance_id)
+    return [heard.noted_as_heeded(), *_review_and_ask(session, more)]
+
+
+def _answer_with_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A whole sentence in the place of an answer."""
+    if is_of_another(session.open_draft.reading, drafting.reading_of(session, heard), session.rules):
+        return leave_for_entry(session, heard)
+    return _revise_whole(session, heard)
+
+
+def leave_for_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Another whole sentence in the place of an answer: the open one goes to a person, this one goes on.
+
+    Not where it takes the open one back, or says what is wrong with the last: then it takes the place of that.
+    """
+    replaces = session.recorded.replaces_one(session.open_draft)
+    if session.about is About.WRONG and replaces:
+        return _revise_whole(session, heard)
+    if drafting.takes_back(session, heard) and (session.about is not About.INSTEAD or replaces):
+        return _drop_and_begin(session, heard)
+    return [*drafting.set_aside(session), *drafting.begin_entry(session, heard)]
+
+
+def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator goes on with something else than whether to cancel: the last entry stays."""
+    said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
+    if not (dictated or said.fields) or begins_astray(said, session.rules):
+        return drafting.reject_answer(session, heard)
+    goes_on = correct_last if said.act is Act.AMEND else begin_or_replace_last
+    return [*drafting.drop(session), *goes_on(session, heard)]
+
+
+def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
+    """It is an entry of its own. What it was said over is committed before it, if it is an open one."""
+    verdict = replace(drafting.judged_after(session, other, heard), confirm=Confirmation.READBACK)
+    if other.utterance_id != session.open_draft.utterance_id:
+        # It is agreed from here on, and waits for no other person.
+        kept = Note(other.utterance_id, other.reading, held(verdict))
+        # A "no" to the one is no yes to the other, where nobody had said that it is right.
+        before = drafting.park(session) if session.doubted else drafting.commit(session)
+        return [kept, *before, *drafting.consider(session, other, verdict, None)]
+    session.recorded.mending = None
+    orders = drafting.consider(session, other, verdict, None)
+    # The "no" may have meant all of it: silence would be no consent.
+    return session.ask(session.is_entry_right) if session.state is State.HELD else orders

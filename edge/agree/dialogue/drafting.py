@@ -1,0 +1,201 @@
+"""Drafting: the steps that bring a draft from its first utterance to the journal, and ask what they must."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.agree.decide import Circumstances
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import as_heard
+from edge.agree.dialogue.orders import Commit, Drop, Earcon, Order, Park, Prompt, Sound
+from edge.agree.dialogue.questions import held, judged, next_question, worded
+from edge.agree.dialogue.session import DialogueSession
+from edge.forms.spoken import cue
+from edge.forms.spoken.language import fold
+from edge.records import Act, Confirmation, Draft, Outcome, Reading, Verdict, Word
+
+MOST_TRIES = 3
+"""So many answers to one question that answer nothing, and a person must look at it."""
+
+UNANSWERED = "unanswered"
+"""Why an utterance is under review: the question about it got no answer."""
+
+
+# What was said, and what is thought of it.
+
+
+def reading_of(session: DialogueSession, heard: UtteranceHeard) -> Reading:
+    """What was said, with the doubts that come of how it sounded."""
+    return as_heard(heard.reading, Circumstances(heard.known.acoustics), session.rules)
+
+
+def takes_back(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether it surely takes something back, for a breath may sound like a "no"."""
+    said = heard.reading
+    cues, least = cue(said.words, session.rules.language), session.rules.demands.uncalibrated
+    return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
+
+
+def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
+    """The verdict on the draft. That the thing is recorded already which it is a correction of says nothing."""
+    recent, last = heard.known.recent, session.recorded.last
+    if last is not None and session.recorded.replaces_one(draft):
+        names = [one.name for one in session.rules.form.fields if one.identifier]
+        recent = tuple(one for one in recent if any(one.get(name) != last.fields.get(name) for name in names))
+    return judged(draft, session.rules, Circumstances(recent=recent))
+
+
+def is_terminator(session: DialogueSession, words: tuple[Word, ...]) -> bool:
+    """Whether this is the form's word for the end of an entry, and nothing else."""
+    return len(words) == 1 and _is_terminated(session, words)
+
+
+def _is_terminated(session: DialogueSession, words: tuple[Word, ...]) -> bool:
+    return bool(words) and fold(words[-1].text).strip(".,;:!? ") == session.rules.form.terminator
+
+
+# A draft goes its way.
+
+
+def begin_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A new entry."""
+    reading = as_heard(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
+    draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who)
+    return begin_draft(session, heard, draft, heard.verdict)
+
+
+def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
+    """A draft that `heard` began."""
+    return [heard.noted(held(verdict)), *consider(session, draft, verdict, heard)]
+
+
+def revise(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+    """The open draft has become this one by what was heard."""
+    return [heard.noted_as_heeded(), *consider(session, draft, judged_after(session, draft, heard), heard)]
+
+
+def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: UtteranceHeard | None) -> list[Order]:
+    """Ask the next question about the draft, or hold it, or commit what is so sure that nobody need hear it."""
+    session.open(draft, verdict)
+    terminator = session.rules.form.terminator
+    ended = terminator is None or (heard is not None and _is_terminated(session, heard.reading.words))
+    question = next_question(draft, verdict, session.rules, session.challenges, ended=ended)
+    if question is not None:
+        return session.ask(question)
+    if verdict.confirm is Confirmation.EARCON and not session.manner.holds_sure:
+        return commit(session)
+    return session.hold()
+
+
+def commit(session: DialogueSession) -> list[Order]:
+    """Commit the draft; to a person with one that is in doubt, whatever was agreed about it."""
+    verdict = session.verdict or judged(session.open_draft, session.rules)
+    if verdict.outcome is not Outcome.ACCEPT:
+        return park(session)
+    order = Commit(_replacing_what_stands(session, session.open_draft), verdict)
+    session.close()
+    session.breath.words = ()
+    return [order]
+
+
+def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
+    """The draft, in the place of what the inventory has: it may have refused meanwhile what was to be replaced."""
+    recorded = session.recorded
+    if draft.replaces is None or draft.replaces not in recorded.turned_down:
+        return draft
+    recorded.mending = draft.utterance_id, draft.replaces
+    standing = recorded.standing(draft.replaces)
+    return replace(draft, replaces=standing, act=Act.RECORD if standing is None else draft.act)
+
+
+def park(session: DialogueSession) -> list[Order]:
+    """To a person with the draft, and the operator is told."""
+    told = Prompt.KEPT_AS_IT_IS if session.open_draft.act is Act.CANCEL else Prompt.PARKED
+    return [*set_aside(session), session.say(told)]
+
+
+def set_aside(session: DialogueSession) -> list[Order]:
+    """To a person with the draft; but a cancellation that nobody confirmed is none."""
+    draft, values = session.open_draft, session.values
+    session.close()
+    if draft.act is Act.CANCEL:
+        return [Drop(draft)]
+    # Whoever decides about a correction must not make a second entry of it by a mere yes.
+    return [Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values)]
+
+
+def drop(session: DialogueSession) -> list[Order]:
+    """The draft is no more, on record as taken back."""
+    order = Drop(session.open_draft)
+    session.close()
+    return [order]
+
+
+# While an entry is held.
+
+
+def commit_on_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator says that the held entry is right."""
+    return [heard.noted_as_heeded(), *commit(session)]
+
+
+def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
+    """The undo window is over. What nobody understood in it may have been "no": then silence is no consent."""
+    return session.ask(session.is_entry_right) if session.doubted else commit(session)
+
+
+def put_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Something was said that only a model could read, and none answers: it may have been "no" as well."""
+    session.doubted = True
+    return tell_kept(session, heard)
+
+
+def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Something was said that may have been "no": the entry must not be committed as if nothing had been."""
+    if not session.doubted:
+        session.doubted = True
+        return ask_to_repeat(session, heard)
+    again = session.ask(session.is_entry_right)
+    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *again]
+
+
+# What is not understood, in any state.
+
+
+def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """It was not understood."""
+    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
+
+
+def tell_kept(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """It is kept, to be read when a model answers again."""
+    return [heard.noted(), session.say(Prompt.DEFERRED)]
+
+
+# While a question is open.
+
+
+def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What was said answers nothing."""
+    return [heard.noted_as_heeded(), *_put_again(session)]
+
+
+def reject_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What was said was not heard well enough to answer anything."""
+    return [heard.noted_as_not_understood(), *_put_again(session)]
+
+
+def _put_again(session: DialogueSession) -> list[Order]:
+    """The same question; after too many answers that answer nothing, a person must look at it."""
+    session.tries += 1
+    if session.tries >= MOST_TRIES or session.question is None:
+        return park(session)
+    return [Sound(Earcon.NOT_UNDERSTOOD), session.repeatable(worded(session.question))]
+
+
+def lapse(session: DialogueSession, _: object) -> list[Order]:
+    """Nobody answers: the same question; a second time, a person must look at it."""
+    if session.lapsed or session.question is None:
+        return park(session)
+    session.lapsed = True
+    return [session.repeatable(worded(session.question))]

@@ -1,0 +1,245 @@
+"""The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
+
+`table.py` has the table that says what is done about which event in which state. Each step that it names is a function
+of `drafting`, `corrections`, `answers`, `status` or `shifts`, which changes the one `DialogueSession` and gives the
+orders. Whoever drives the dialogue puts the durable orders on disk first, all in one transaction, together with the
+draft as it is then; then he carries out the others. A driver whose disk refuses throws the dialogue away and begins
+again from what is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue import answers, corrections, drafting, shifts, status
+from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
+from edge.agree.dialogue.orders import Earcon, Order, Say, Sound, StartTimer, StopTimer
+from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner
+from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
+from edge.agree.dialogue.trace import StepTrace
+from edge.records import Draft, LastEntry
+
+SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
+    Step.NOTE: status.note,
+    Step.BEGIN: corrections.begin_or_replace_last,
+    Step.NEXT: corrections.begin_next,
+    Step.CORRECT: corrections.correct_held,
+    Step.AMEND: corrections.correct_last,
+    Step.ANSWER: answers.take_answer,
+    Step.PROVE: answers.compare_check_digits,
+    Step.AGREE: answers.take_yes,
+    Step.DISAGREE: answers.take_no,
+    Step.NEITHER: answers.ask_for_field,
+    Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
+    Step.COMMIT: drafting.commit_on_yes,
+    Step.DOUBT: drafting.doubt,
+    Step.NOT_UNDERSTOOD: drafting.ask_to_repeat,
+    Step.ASK_AGAIN: drafting.reject_answer,
+    Step.NOT_HEARD: drafting.reject_unheard,
+    Step.DROP: answers.take_back_open,
+    Step.FORGET: answers.never_mind,
+    Step.GIVE_UP: answers.take_back_open_or_last,
+    Step.OBJECT: corrections.object_to_last,
+    Step.TAKE_BACK: corrections.cancel_last,
+    Step.DEFER: drafting.tell_kept,
+    Step.PUT_OFF: drafting.put_off,
+    Step.TURN_AWAY: status.turn_away,
+    Step.SAY_AGAIN: status.say_again,
+    Step.TELL_WAITING: status.tell_waiting,
+    Step.TELL_LAST: status.tell_last,
+    Step.HELP: status.tell_help,
+    Step.PAUSE: shifts.pause,
+    Step.NOT_PAUSED: status.tell_listening,
+    Step.RESUME: shifts.resume,
+    Step.ADJUST: status.adjust_voice,
+    Step.SIGN_ON: shifts.sign_on,
+    Step.SIGN_OFF: shifts.sign_off,
+}
+"""How each step is taken that answers what the operator said."""
+
+OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
+    Step.NOTHING: status.do_nothing,
+    Step.DUE: drafting.end_undo_window,
+    Step.LAPSE: drafting.lapse,
+    Step.LET_GO: shifts.end_pause_of_draft,
+    Step.LISTEN: status.fall_silent,
+    Step.REMEMBER: status.remember,
+    Step.COUNT: status.count,
+    Step.NEWS: status.keep_news,
+    Step.ALARM: status.alarm,
+    Step.ALARM_HELD: status.alarm_and_ask,
+    Step.RESTORE: shifts.restore,
+}
+"""How the others are taken. The table gives each of these only the kind of happening that it takes."""
+
+_QUIET = frozenset(
+    {
+        Event.NOISE,
+        Event.SPEAKING,
+        Event.COMMITTED,
+        Event.SETTLED,
+        Event.REFUSED,
+        Event.TROUBLE,
+        Event.DELIVERING,
+        Event.FAULT,
+        Event.HEALED,
+    }
+)
+"""Events that put off no deadline by themselves: the operator has no part in them."""
+
+
+class Dialogue:
+    """The conversation of one device, which fills one form."""
+
+    def __init__(
+        self, rules: Rules, manner: Manner | None = None, trace: Callable[[StepTrace], None] = lambda _: None
+    ) -> None:
+        """`manner` is how the site wants it; None: as is usual. `trace` is told of each step when it is taken."""
+        self._session = DialogueSession(rules, manner or Manner())
+        self._trace = trace
+
+    @property
+    def state(self) -> State:
+        """Where it stands in the table."""
+        return self._session.state
+
+    @property
+    def open(self) -> bool:
+        """Whether the operator is in the middle of an entry."""
+        return self.state in AGREEING
+
+    @property
+    def draft(self) -> Draft | None:
+        """What is being agreed."""
+        return self._session.draft
+
+    @property
+    def question(self) -> Question | None:
+        """What was asked last and is not answered yet."""
+        return self._session.question
+
+    @property
+    def operator(self) -> str | None:
+        """Who is signed on."""
+        return self._session.operator
+
+    @property
+    def last(self) -> LastEntry | None:
+        """What "cancel" and "correction" are about while there is no draft."""
+        return self._session.recorded.last
+
+    @property
+    def turned_down(self) -> frozenset[str]:
+        """The events that the inventory turned down, as far as is known."""
+        return frozenset(self._session.recorded.turned_down)
+
+    @property
+    def owed(self) -> int:
+        """How many events are owed to the inventory."""
+        return self._session.recorded.owed
+
+    @owed.setter
+    def owed(self, count: int) -> None:
+        self._session.recorded.owed = count
+
+    def taken(self, event_ids: Iterable[str]) -> None:
+        """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
+        self._session.recorded.taken(event_ids)
+
+    def told(self, at: float) -> None:
+        """The device is told to speak, at this time of the driver's clock. A question put once more is no new one."""
+        session, spoken = self._session, self._session.spoken
+        if spoken.put != (session.question, session.draft):
+            spoken.put, spoken.put_at = (session.question, session.draft), at
+
+    def take(self, happening: Happening) -> list[Order]:
+        """What is to be done about `happening`, in order."""
+        session = self._session
+        before, question = session.state, session.question
+        if isinstance(happening, UtteranceHeard):
+            happening = _in_context(session, happening)
+        event = _event(session, happening)
+        step = TABLE[before][event]
+        if isinstance(happening, UtteranceHeard):
+            orders = SPEECH_STEPS[step](session, happening)
+        else:
+            orders = OTHER_STEPS[step](session, happening)
+        changed = (before, question) != (session.state, session.question)
+        if isinstance(happening, UtteranceHeard):
+            _acknowledge(session, orders, event, changed=changed)
+            goes_on = session.state in QUESTIONS
+            session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
+        over = isinstance(happening, UtteranceHeard | Deadline)
+        session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
+        if session.state is State.IDLE and not session.news.interrupted:
+            orders += status.tell_news(session)
+        said = (order for order in reversed(orders) if isinstance(order, Say))
+        session.spoken.latest = next(said, session.spoken.latest)
+        orders += _timed(session, event, changed=changed)
+        self._trace(StepTrace(event, before, step, session.state, tuple(orders)))
+        return orders
+
+
+def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
+    """What was heard, judged by what was said before it too: a pause may have cut a number in two.
+
+    An answer is never another sentence, however long the question took.
+    """
+    if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
+        session.breath.words = ()
+    said = session.breath.continued(heard.reading, session.rules)
+    if said is heard.reading:
+        return heard
+    return replace(heard, reading=said, verdict=decide(said, heard.closing, session.rules, heard.known))
+
+
+def _event(session: DialogueSession, happening: Happening) -> Event:
+    """The column of the table: talk that answers a question is none; a yes said too early is noise."""
+    event = event_of(happening, session.rules)
+    if not isinstance(happening, UtteranceHeard):
+        return event
+    if event is Event.UNCLEAR and session.state is State.HELD and corrections.counts_anew(session, happening):
+        return Event.CORRECTION
+    if event is Event.NOISE:
+        return Event.UNCLEAR if answers.answers_question(session, happening) else event
+    agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)
+    return Event.NOISE if agrees and _is_early(session, happening) else event
+
+
+def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether it was said before what it would agree to: nobody says yes to what he has not heard.
+
+    Who types reads what is put to him: that is there at once.
+    """
+    if heard.began is None or session.spoken.put_at is None:
+        return False
+    return heard.began < session.spoken.put_at + (0.0 if heard.known.acoustics is None else REACTION_S)
+
+
+def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
+    """A sound comes first that says what became of the operator's words."""
+    if event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
+        asks = changed and session.state in QUESTIONS
+        orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
+
+
+def _timed(session: DialogueSession, event: Event, *, changed: bool) -> list[Order]:
+    """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not."""
+    timer, state = session.timer, session.state
+    news = bool(session.news.untold) and state is State.IDLE
+    if not (state in AGREEING or (state is State.PAUSED and session.draft is not None) or news):
+        stopping, timer.runs = timer.runs, False
+        return [StopTimer()] if stopping else []
+    if event is Event.SPEAKING:
+        timer.extensions -= 1
+    elif changed or event not in _QUIET:
+        timer.extensions = MOST_EXTENSIONS
+    put_off = event is Event.SPEAKING and timer.extensions >= 0
+    if timer.runs and not (changed or event not in _QUIET or put_off):
+        return []
+    timer.runs = True
+    return [StartTimer(session.manner.undo_s if state is State.HELD else session.manner.patience_s)]

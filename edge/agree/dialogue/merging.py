@@ -1,0 +1,207 @@
+"""Merging: an answer, a correction or another breath, and the draft that it is for, become the next draft. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.dialogue.questions import marked
+from edge.forms.spoken import are_one_number, begins, ends, preface, read, without_cue
+from edge.forms.spoken.language import fold
+from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Reason, Word
+
+BREATH_S = 4.0
+"""Who pauses for longer in the middle of a sentence begins it anew."""
+
+STAYING = frozenset({Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT})
+"""Doubts about a field that rest on how and when it was said, which a draft that grows does not tell any more."""
+
+
+# What was said becomes a reading to go on with.
+
+
+def as_heard(reading: Reading, known: Circumstances, rules: Rules) -> Reading:
+    """The reading, in which what the circumstances make doubtful wants to be confirmed, however the draft goes on."""
+    said = replace(reading, act=Act.RECORD, not_understood=None)
+    doubts = decide(said, Closing.PAUSE, rules, known).reasons
+    doubted = {doubt.field for doubt in doubts if doubt.reason in STAYING}
+    fields = {name: replace(one, confirmed=name not in doubted and one.confirmed) for name, one in said.fields.items()}
+    return replace(reading, fields=fields)
+
+
+def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
+    """What was said, as an answer to the question for a field: a bare "fifteen" is that field's value."""
+    said = replace(reading, act=Act.RECORD)
+    if said.fields:
+        return said
+    words = without_cue(said.words, rules.language)
+    if not words:
+        return said
+    label = rules.form[name].wording(rules.language.code).labels[0].split()
+    start = words[0].start
+    fields = read(
+        [*(Word(word, start, start, 1.0) for word in label), *words], rules.form, rules.catalogue, rules.language
+    )
+    told = {name: fields[name]} if name in fields and fields[name].value is not None else {}
+    return replace(said, fields=told, not_understood=None if told else said.not_understood)
+
+
+# A draft becomes the next one.
+
+
+def with_answer(
+    before: Reading, asked: str, answer: Reading, closing: Closing, rules: Rules, *, correcting: bool = False
+) -> Reading:
+    """The reading with the answer to the question for the field `asked`; `closing` is why the answer ended.
+
+    An answer in which no field can be read, or whose end was not heard, changes nothing. The field asked for takes the
+    value that the answer gives. Said twice and read alike it is surer than once, unless the answer is `correcting`: the
+    operator heard the field read back wrong. What the answer says beside it fills a field that was not heard; where it
+    contradicts one that was, that field is in doubt and will be asked for.
+    """
+    said = replace(answer, act=Act.RECORD) if answer.act is Act.AMEND else answer
+    if not said.fields or decide(said, closing, rules).outcome in {Outcome.IGNORE, Outcome.REPEAT}:
+        return before
+    fields = dict(before.fields)
+    for name, one in said.fields.items():
+        if name not in fields or (name == asked and correcting):
+            fields[name] = one
+        else:
+            fields[name] = _said_twice(fields[name], one) if name == asked else _said_beside(fields[name], one)
+    return replace(before, fields=fields, not_understood=None)
+
+
+def _said_twice(before: FieldReading, said: FieldReading) -> FieldReading:
+    """The answer counts. Agreement of two sayings is worth what two independent witnesses are worth.
+
+    1 - (1 - a)(1 - b): both would have to be misheard, and as the same value.
+    """
+    if said.value is None or said.rivals or said.value != before.value:
+        return said
+    sure = 1 - (1 - before.confidence) * (1 - said.confidence)
+    return replace(said, confidence=sure, confirmed=True)
+
+
+def _said_beside(before: FieldReading, said: FieldReading) -> FieldReading:
+    """A field said again that nobody asked for: alike it changes nothing, else neither value is certain."""
+    if said.value is None or said.value == before.value:
+        return before
+    if before.value is None:
+        return said
+    return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, said.value))))
+
+
+def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: str) -> Draft:
+    """The draft with these fields in the place of its own."""
+    reading = replace(draft.reading, fields={**draft.reading.fields, **fields}, not_understood=None)
+    return with_support(replace(draft, reading=reading), utterance_id)
+
+
+def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
+    """The draft, said anew as a whole."""
+    return with_support(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
+
+
+def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
+    """The draft, to one value of which the operator said yes."""
+    said = draft.reading.fields.get(name, FieldReading(value, (), 1.0))
+    sure = replace(said, value=value, rivals=(), confirmed=True)
+    agreed = (*draft.agreed, marked(name, value))
+    return replace(with_fields(draft, {name: sure}, utterance_id), agreed=agreed)
+
+
+def with_support(draft: Draft, utterance_id: str) -> Draft:
+    """The draft, resting on one utterance more."""
+    if utterance_id in {draft.utterance_id, *draft.support}:
+        return draft
+    return replace(draft, support=(*draft.support, utterance_id))
+
+
+# Is it about the same thing?
+
+
+def names_another(before: Reading, said: Reading, rules: Rules) -> bool:
+    """Does it name another thing than the one before, by any identifier of the form?"""
+    return _differ(before, said, [field.name for field in rules.form.fields if field.identifier])
+
+
+def is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
+    """Is a whole sentence about something else? Where the form has no identifier, any other value says so."""
+    identifiers = [field.name for field in rules.form.fields if field.identifier]
+    return _differ(before, said, identifiers or [field.name for field in rules.form.fields])
+
+
+def _differ(before: Reading, said: Reading, names: Iterable[str]) -> bool:
+    pairs = ((before.fields.get(name), said.fields.get(name)) for name in names)
+    return any(
+        old is not None and new is not None and new.value is not None and old.value != new.value for old, new in pairs
+    )
+
+
+# A sentence said in several breaths: a number that a pause cut in two counts in neither half by itself.
+
+
+@dataclass(slots=True)
+class BreathBefore:
+    """What was said last, where it may have been cut off in the middle of an entry."""
+
+    words: tuple[Word, ...] = ()
+    ended: float | None = None
+    """When that was said, in seconds of one clock; None where that is not known."""
+
+    def is_just_before(self, began: float) -> bool:
+        """Whether what began at this time surely is the same sentence."""
+        return self.ended is not None and 0 <= began - self.ended <= BREATH_S
+
+    def is_long_ago(self, began: float | None) -> bool:
+        """Whether what began at this time surely is another sentence."""
+        return began is not None and self.ended is not None and began > self.ended + BREATH_S
+
+    def remember(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
+        """This was said last, unless it is a cough, or words that nobody knows: whether it is.
+
+        What has fields is no beginning of anything, unless it `goes_on` with an entry that is asked about.
+        """
+        if not said.words or said.not_understood is NotUnderstood.NO_WORDS:
+            return False
+        self.words, self.ended = () if said.fields and not goes_on else said.words, ended
+        return True
+
+    def continued(self, said: Reading, rules: Rules) -> Reading:
+        """The reading, in which a count is to be confirmed whose beginning may be what was said before."""
+        if not are_one_number(self.words, said.words, rules.language):
+            return said
+        return unconfirmed(said, _counted_first(said, rules))
+
+
+def begins_astray(said: Reading, rules: Rules) -> bool:
+    """Do words go before the first field that belong to none: "where is dock C", "not dock C", "zero eight, dock A"?"""
+    return bool(preface(said.words, rules.form, rules.catalogue, rules.language))
+
+
+def begins_in_doubt(said: Reading, rules: Rules) -> bool:
+    """Does the number that it begins with make no value of its field, "eight five two twelve units", or belong to none?
+
+    "Oh, dock A": a zero, maybe, of what was said before.
+    """
+    counted = _counted_first(said, rules)
+    return not counted or any(said.fields[name].value is None for name in counted)
+
+
+def _counted_first(said: Reading, rules: Rules) -> tuple[str, ...]:
+    """The fields that the number at the beginning may count."""
+    number = begins(said.words, rules.language)
+    return tuple(name for name, one in said.fields.items() if one.words and fold(one.words[0]) in number)
+
+
+def cut_off(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
+    """The fields whose value is a number that the words `before` end with: it may have had an end of its own."""
+    last = tuple(word for word in ends(before, rules.language) if rules.language.tells(word))[-1:]
+    return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
+
+
+def unconfirmed(reading: Reading, names: Iterable[str]) -> Reading:
+    """The reading, in which these fields are to be confirmed."""
+    doubted = {name: replace(reading.fields[name], confirmed=False) for name in names}
+    return replace(reading, fields={**reading.fields, **doubted}) if doubted else reading

@@ -1,0 +1,233 @@
+"""The state of a conversation: one object, which each step reads and changes, and beside which there is none."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from edge.agree.decide import Rules
+from edge.agree.dialogue.merging import BreathBefore
+from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.questions import About, Question, worded
+from edge.agree.dialogue.table import State
+from edge.records import Act, Draft, FieldValue, LastEntry, Verdict
+
+MOST_EXTENSIONS = 3
+"""So often a deadline is put off because somebody begins to speak; noise must not do so for ever."""
+
+REACTION_S = 0.4
+"""Nobody begins to answer sooner after the device was told to speak: its voice takes a tenth of a second to be heard,
+and an ear and a mouth more than the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the device converses at a site."""
+
+    undo_s: float = 4.0
+    """An entry is held for so long after its readback: time to say "no", which is said at once or not at all."""
+    patience_s: float = 8.0
+    """An answer is waited for so long, twice."""
+    holds_sure: bool = True
+    """Also what the policy would record with a mere sound is read back and held."""
+    operators: Mapping[str, str] | None = None
+    """Who may sign on, as spoken, to the name that goes on record; None: nobody needs to."""
+    operator: str | None = None
+    """Who is on record while nobody has signed on."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """The entries on record that may still be spoken of, and what the inventory answered to them."""
+
+    last: LastEntry | None = None
+    """What "cancel" and "correction" are about while there is no draft."""
+    owed: int = 0
+    """How many events are owed to the inventory."""
+    refused: set[str] = field(default_factory=set, repr=False)
+    """The events that the inventory turned down and that nothing has taken the place of."""
+    turned_down: dict[str, str | None] = field(default_factory=dict)
+    """Every event that it turned down, with the one that it was to replace: what has taken its place may be turned down
+    in its turn."""
+    cancelled: tuple[str, LastEntry | None] | None = field(default=None, repr=False)
+    """The last cancellation, and what was the last entry before it."""
+    mending: tuple[str, str] | None = field(default=None, repr=False)
+    """The utterance whose entry is to take the place of a refused one, and the event of that."""
+
+    def standing(self, event_id: str | None) -> str | None:
+        """The event that the inventory has: from one that it turned down, back to what that was to replace."""
+        while event_id is not None and event_id in self.turned_down:
+            event_id = self.turned_down[event_id]
+        return event_id
+
+    def replaces_one(self, draft: Draft) -> bool:
+        """Whether the draft takes the place of an entry on record."""
+        return draft.replaces is not None or (self.mending is not None and self.mending[0] == draft.utterance_id)
+
+    def refuse(self, event_id: str, replaces: str | None) -> None:
+        """The inventory turned down an event, which was to replace another."""
+        self.refused.add(event_id)
+        self.turned_down[event_id] = replaces
+
+    def resolve(self, refused: str | None) -> None:
+        """Something has taken the place of a refused event, and so of what that was to replace; or nothing will."""
+        while refused is not None:
+            self.refused.discard(refused)
+            refused = self.turned_down.get(refused)
+
+    def taken(self, event_ids: Iterable[str]) -> None:
+        """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
+        for event_id in self.turned_down.keys() & event_ids:
+            del self.turned_down[event_id]
+            self.refused.discard(event_id)
+            if self.cancelled is not None and self.cancelled[0] == event_id:
+                self.last = None if self.last == self.cancelled[1] else self.last
+        self.mark_last()
+
+    def mark_last(self) -> None:
+        """Let the last entry tell whether it was turned down."""
+        if self.last is not None:
+            self.last = replace(self.last, refused=self.last.event_id in self.turned_down)
+
+
+@dataclass(slots=True)
+class Spoken:
+    """What the device has said."""
+
+    again: Say | None = None
+    """What "say again" is about."""
+    latest: Say | None = None
+    """What was said last, of all that was said."""
+    put: tuple[Question | None, Draft | None] = (None, None)
+    """What was asked or read back last."""
+    put_at: float | None = None
+    """When that began, in seconds of the driver's clock; None where that is not known."""
+
+
+@dataclass(slots=True)
+class News:
+    """What the operator is to hear of the inventory at the next quiet moment."""
+
+    untold: deque[Say] = field(default_factory=deque)
+    cut_off: bool = False
+    """The inventory cannot be reached."""
+    interrupted: bool = False
+    """The operator has begun to speak, and what he says is not known yet: no time for news."""
+
+
+@dataclass(slots=True)
+class Timer:
+    """The one deadline, which the driver counts."""
+
+    runs: bool = False
+    extensions: int = 0
+    """How often speech may still put it off."""
+
+
+@dataclass(slots=True)
+class DialogueSession:
+    """Where a conversation stands. Steps change it; the machine keeps its timer."""
+
+    rules: Rules
+    manner: Manner
+    state: State = field(init=False)
+    operator: str | None = None
+    """Who is signed on."""
+    draft: Draft | None = None
+    """What is being agreed; None where nothing is open."""
+    verdict: Verdict | None = None
+    """What was decided about the draft."""
+    doubted: bool = False
+    """Something was said over the draft that may have been "no": silence is no consent any more."""
+    question: Question | None = None
+    """What was asked last and is not answered yet."""
+    lapsed: bool = False
+    """One deadline of the question has passed without an answer."""
+    tries: int = 0
+    """How many answers to the question answered nothing."""
+    challenges: int = 0
+    """How often check digits were asked for, of any place: signs with several are asked in turn."""
+    breath: BreathBefore = field(default_factory=BreathBefore)
+    recorded: Recorded = field(default_factory=Recorded)
+    spoken: Spoken = field(default_factory=Spoken)
+    news: News = field(default_factory=News)
+    timer: Timer = field(default_factory=Timer)
+
+    def __post_init__(self) -> None:
+        self.state = self.resting
+
+    @property
+    def resting(self) -> State:
+        """The state in which nothing is open."""
+        return State.SIGNED_OFF if self.manner.operators and not self.operator else State.IDLE
+
+    @property
+    def who(self) -> str | None:
+        """Who goes on record."""
+        return self.operator or self.manner.operator
+
+    def owned(self, entry: LastEntry | None) -> LastEntry | None:
+        """The entry, if it is of whoever speaks now: nobody corrects or cancels another's by saying "no".
+
+        And if it is of this form: what corrects it could not be read in the words of another.
+        """
+        ours = entry is not None and (entry.draft.operator, entry.draft.form) == (self.who, self.rules.form.name)
+        return entry if ours else None
+
+    @property
+    def open_draft(self) -> Draft:
+        """The draft, in states that have one."""
+        if self.draft is None:
+            raise ValueError(f"the dialogue is {self.state} without a draft")
+        return self.draft
+
+    @property
+    def values(self) -> Mapping[str, FieldValue]:
+        """Those of the draft that stand."""
+        return self.verdict.fields if self.verdict else {}
+
+    @property
+    def is_entry_right(self) -> Question:
+        """The question about the draft as a whole."""
+        return Question(About.ENTRY_RIGHT, fields=self.values)
+
+    @property
+    def asked(self) -> Question:
+        """The question that is open; while an entry is held, whether it is right."""
+        return self.question or self.is_entry_right
+
+    @property
+    def about(self) -> About | None:
+        """What the open question is about."""
+        return None if self.question is None else self.question.about
+
+    def open(self, draft: Draft, verdict: Verdict) -> None:
+        """This is agreed about now."""
+        self.draft, self.verdict, self.doubted = draft, verdict, False
+
+    def ask(self, question: Question) -> list[Order]:
+        """This question is open now."""
+        self.question, self.state, self.lapsed, self.tries = question, question.state, False, 0
+        self.challenges += question.about is About.PROOF
+        return [self.repeatable(worded(question))]
+
+    def hold(self) -> list[Order]:
+        """The draft is read back, and committed if nothing is said against it."""
+        self.question, self.state = None, State.HELD
+        prompt = Prompt.READBACK if self.open_draft.act is Act.RECORD else Prompt.READBACK_AMENDED
+        return [self.say(prompt, self.values)]
+
+    def close(self) -> None:
+        """Nothing is agreed about any more."""
+        self.draft = self.verdict = self.question = None
+        self.state = State.IDLE
+
+    def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:
+        """The order to say this, which "say again" repeats."""
+        return self.repeatable(Say(prompt, fields or {}, slots))
+
+    def repeatable(self, say: Say) -> Say:
+        """The order, which "say again" repeats."""
+        self.spoken.again = say
+        return say

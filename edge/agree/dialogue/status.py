@@ -1,0 +1,179 @@
+"""Status: the steps that change nothing about the draft: what is on record only, questions to the device, and news."""
+
+from __future__ import annotations
+
+from edge.agree.dialogue.events import Committed, Hardware, InventoryAnswered, Link, UtteranceHeard
+from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Park, Prompt, Say, Sound
+from edge.agree.dialogue.questions import worded
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import QUESTIONS, State
+from edge.records import Act, Command, Outcome, Reason, ReceiptOutcome
+
+HELP = {
+    State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
+    State.IDLE: Prompt.HELP,
+    State.HELD: Prompt.HELP_HELD,
+    State.ASKING: Prompt.HELP_ASKING,
+    State.CHOOSING: Prompt.HELP_CHOOSING,
+    State.CONFIRMING: Prompt.HELP_CONFIRMING,
+    State.PROVING: Prompt.HELP_PROVING,
+    State.PAUSED: Prompt.HELP_PAUSED,
+}
+"""What can be said in each state."""
+
+TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE})
+"""News that the inventory does not have an entry: a sound of its own comes before it."""
+
+UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})
+"""States in which what is dictated is put aside."""
+
+
+def do_nothing(_: DialogueSession, __: object) -> list[Order]:
+    """It is of no matter here."""
+    return []
+
+
+# What the operator said, and what the device is asked.
+
+
+def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """On record, and no more."""
+    if heard.verdict.outcome is Outcome.IGNORE:
+        return [heard.noted()]
+    why = Reason.COMMAND if heard.reading.act is Act.COMMAND else Reason.ANSWER
+    return [heard.noted_as_heeded(Reason.NOT_LISTENING if session.state in UNASKED else why)]
+
+
+def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Dictated while nothing is taken."""
+    prompt = Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST
+    parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields)
+    return [parked, Sound(Earcon.NOT_UNDERSTOOD), session.say(prompt)]
+
+
+def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator wants to hear what was said last."""
+    told = session.say(Prompt.NOTHING_SAID) if session.spoken.again is None else session.spoken.again
+    return [*note(session, heard), told]
+
+
+def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks how many events wait for the inventory."""
+    owed, refused = session.recorded.owed, len(session.recorded.refused)
+    prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
+    return [*note(session, heard), session.say(prompt, count=str(owed), refused=str(refused))]
+
+
+def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks for the last entry."""
+    last = session.recorded.last
+    if last is None:
+        return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
+    return [*note(session, heard), session.say(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last.fields)]
+
+
+def tell_help(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What can be said here; then the question once more, for that is what help was needed with."""
+    if session.question is None or session.state not in QUESTIONS:
+        return [*note(session, heard), session.say(HELP[session.state])]
+    return [*note(session, heard), Say(HELP[session.state]), session.repeatable(worded(session.question))]
+
+
+def tell_listening(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator bids it go on, and it was not paused."""
+    return [*note(session, heard), session.say(Prompt.LISTENING)]
+
+
+def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator wants the voice louder, softer, faster or slower."""
+    what = heard.reading.command or Command.SAY_AGAIN
+    return [*note(session, heard), Adjust(what), Say(Prompt(what.value))]
+
+
+def fall_silent(session: DialogueSession, _: object) -> list[Order]:
+    """The operator speaks."""
+    latest = session.spoken.latest
+    return [] if latest is not None and latest.priority else [Hush()]
+
+
+# What the journal and the inventory tell.
+
+
+def remember(session: DialogueSession, committed: Committed) -> list[Order]:
+    """An entry is on disk."""
+    recorded, entry = session.recorded, committed.entry
+    recorded.owed += 1
+    cancels = entry.draft.act is Act.CANCEL
+    if cancels:
+        recorded.cancelled = entry.event_id, recorded.last
+    recorded.last = session.owned(None if cancels else entry)
+    if entry.draft.replaces is not None:
+        recorded.refused = {one for one in recorded.refused if recorded.standing(one) != entry.draft.replaces}
+    if recorded.mending is not None and recorded.mending[0] == entry.draft.utterance_id:
+        recorded.resolve(recorded.mending[1])
+    return [Sound(Earcon.STORED)]
+
+
+def count(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
+    """The inventory answered an event."""
+    recorded, receipt = session.recorded, answered.receipt
+    recorded.owed = max(0, recorded.owed - 1)
+    if not receipt.turned_down:
+        recorded.taken({receipt.event_id})
+        return []
+    recorded.refuse(receipt.event_id, answered.replaces)
+    if recorded.last is None and recorded.cancelled is not None and recorded.cancelled[0] == receipt.event_id:
+        recorded.last = session.owned(recorded.cancelled[1])  # there is still something to cancel
+    recorded.mark_last()
+    return []
+
+
+def keep_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
+    """An event was turned down, or the link was lost or is back: to be told at the next quiet moment."""
+    if isinstance(happening, Link):
+        _keep_link_news(session, up=happening.up)
+        return []
+    if happening.receipt.event_id not in session.recorded.refused:  # receipts may come more than once
+        session.news.untold.append(refusal(happening))
+    return count(session, happening)
+
+
+def _keep_link_news(session: DialogueSession, *, up: bool) -> None:
+    """Told once when it is lost, and once when it is back; nothing where nobody heard of the trouble yet."""
+    news, trouble = session.news, Say(Prompt.TROUBLE)
+    if not up and not news.cut_off:
+        news.untold.append(trouble)
+    elif up and trouble in news.untold:
+        news.untold.remove(trouble)
+    elif up and news.cut_off:
+        news.untold.append(Say(Prompt.DELIVERING))
+    news.cut_off = not up
+
+
+def refusal(answered: InventoryAnswered) -> Say:
+    """What is told of an entry that the inventory does not take. The first reason says enough."""
+    receipt = answered.receipt
+    prompt = Prompt.DUPLICATE if receipt.outcome is ReceiptOutcome.DUPLICATE else Prompt.REFUSED
+    return Say(prompt, answered.fields, {"reason": receipt.reasons[0]})
+
+
+def tell_news(session: DialogueSession) -> list[Order]:
+    """All that was kept to be told."""
+    told: list[Order] = []
+    while session.news.untold:
+        say = session.repeatable(session.news.untold.popleft())
+        told += [Sound(Earcon.REFUSED), say] if say.prompt in TURNED_DOWN else [say]
+    return told
+
+
+def alarm(_: DialogueSession, hardware: Hardware) -> list[Order]:
+    """A fault of the headset came, or went. "Say again" does not repeat it: that is about the work."""
+    slots = {"fault": hardware.fault}
+    if hardware.healed:
+        return [Say(Prompt.HEALED, slots=slots)]
+    return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots=slots, priority=True)]
+
+
+def alarm_and_ask(session: DialogueSession, hardware: Hardware) -> list[Order]:
+    """A fault while an entry is held: the operator may not have heard it read back."""
+    return [*alarm(session, hardware), *session.ask(session.is_entry_right)]

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from edge.forms.model import Form
+
+from edge.agent.dialogue_driver import STEPS
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue.events import Committed, Deadline, Hardware, SpeechBegan, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Commit
+from edge.agree.dialogue.table import Event, State, Step
+from edge.agree.dialogue.trace import StepTrace
+from edge.cli.output import log_warnings
+from edge.forms.catalogue import Catalogue
+from edge.records import Closing, LastEntry, Word
+from edge.understand.proposal import proposal
+
+ENTRY = "pallet seven four two twelve units dock b"
+
+
+@pytest.fixture
+def steps() -> list[StepTrace]:
+    return []
+
+
+@pytest.fixture
+def dialogue(form: Form, catalogue: Catalogue, steps: list[StepTrace]) -> Dialogue:
+    return Dialogue(Rules(form, catalogue), trace=steps.append)
+
+
+def say(dialogue: Dialogue, text: str, rules: Rules) -> None:
+    words = [Word(word, at * 0.4, at * 0.4 + 0.3, 0.99) for at, word in enumerate(text.split())]
+    reading = proposal("test", words, rules.form, rules.catalogue)
+    for order in dialogue.take(UtteranceHeard(text, reading, decide(reading, Closing.PAUSE, rules))):
+        if isinstance(order, Commit):
+            dialogue.take(Committed(LastEntry("e1", order.draft, order.verdict.fields)))
+
+
+def test_each_step_tells_what_happened_where_it_stood_and_where_it_led(
+    dialogue: Dialogue, form: Form, catalogue: Catalogue, steps: list[StepTrace]
+) -> None:
+    rules = Rules(form, catalogue)
+    say(dialogue, ENTRY, rules)
+    dialogue.take(SpeechBegan())
+    say(dialogue, "yes", rules)
+    assert [(step.event, step.before, step.step, step.after) for step in steps] == [
+        (Event.ENTRY, State.IDLE, Step.BEGIN, State.HELD),
+        (Event.SPEAKING, State.HELD, Step.LISTEN, State.HELD),
+        (Event.YES, State.HELD, Step.COMMIT, State.IDLE),
+        (Event.COMMITTED, State.IDLE, Step.REMEMBER, State.IDLE),
+    ]
+    ordered = "Sound(heard), Note(hold), Say(readback), StartTimer(4.0)"
+    assert str(steps[0]) == f"entry: idle -> held; begin an entry; ordered {ordered}"
+    assert str(steps[1]).endswith("; fall silent, give time; ordered Hush, StartTimer(4.0)")
+    assert str(steps[3]).endswith("; ordered Sound(stored)")
+
+
+def test_no_step_tells_what_was_said(
+    dialogue: Dialogue, form: Form, catalogue: Catalogue, steps: list[StepTrace]
+) -> None:
+    rules = Rules(form, catalogue)
+    for text in ("pallet seven four two", "twelve units", "dock b", "no fifteen units", "yes", "last entry", "cancel"):
+        say(dialogue, text, rules)
+    for happening in (Deadline(), Deadline(), Hardware("headset_lost")):
+        dialogue.take(happening)
+    told = "\n".join(map(str, steps))
+    assert len(steps) >= 10
+    assert not any(value in told for value in ("742", "seven", "12", "twelve", "15", "fifteen", "dock", "pallet"))
+
+
+def test_steps_are_in_the_log_only_where_that_is_asked(
+    form: Form, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = Rules(form, catalogue)
+    dialogue = Dialogue(rules, trace=lambda step: STEPS.info("%s", step))
+    say(dialogue, ENTRY, rules)
+    assert not caplog.records
+    log_warnings(STEPS)
+    try:
+        say(dialogue, "yes", rules)
+    finally:
+        STEPS.setLevel(logging.NOTSET)
+    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.INFO]
+    assert caplog.messages[0].startswith("yes: held -> idle; commit")
