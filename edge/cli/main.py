@@ -3,6 +3,9 @@
 Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `edge.errors` types them: 66 a file given is unreadable,
 69 something outside is not there now, 74 the disk refused, 75 not finished or already
 running (try again), 78 a setting, form or catalogue must be corrected; 130 interrupted from the keyboard.
+
+A command's module is imported when that command is called: to list the commands, or to look into the queue, takes
+neither recogniser nor broker.
 """
 
 from __future__ import annotations
@@ -11,36 +14,61 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from importlib.metadata import entry_points, version
-from typing import Annotated, NoReturn, cast
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
-from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-from edge.cli.options import EXIT_CODES
-from edge.cli.output import line
-from edge.errors import DockvoiceError, closed_to_us
+from edge.cli.output import EXIT_CODES, line
+from edge.errors import DockvoiceError, Misconfigured, closed_to_us
 
-_TOP = ("run", "talk", "doctor", "reread", "speak")
-"""Modules whose commands stand at the top."""
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
+    "replay": ("Send recordings the whole way, as if they were spoken now.", "edge.cli.run"),
+    "demo": ("Recorded sentences become inventory rows, counted.", "edge.cli.run"),
+    "talk": ("The conversation with an operator, typed.", "edge.cli.talk"),
+    "doctor": ("What is wrong with this installation, and what to do.", "edge.cli.doctor"),
+    "reread": ("Let another model read what is on record.", "edge.cli.reread"),
+    "costs": ("What models took and cost, by day and model.", "edge.cli.reread"),
+    "speak": ("Say a text as the device would, or play its sounds.", "edge.cli.speak"),
+    "queue": ("What this device recorded, and how far it has come.", "edge.cli.queue"),
+    "audio": ("The sound devices, their level, and a self test.", "edge.cli.audio"),
+    "audit": ("Show that nothing on record was changed afterwards.", "edge.cli.audit"),
+    "forms": ("The forms that can be dictated.", "edge.cli.forms"),
+    "models": ("The weights of the on-device recognisers.", "edge.cli.models"),
+}
+"""The agent's commands, in the order in which they are listed: a line each, and the module that has it."""
 
-_GROUPS = ("queue", "audio", "audit", "forms", "models")
-"""Modules whose commands stand below their name."""
+JOINING: dict[str, tuple[str, str]] = {
+    "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
+    "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
+    "record-truth": ("Record a set of your own for `dockvoice evaluate`.", "dockvoice-lab"),
+    "standin": ("Answer as the cloud models do: no key, no bill.", "dockvoice-lab[standin]"),
+}
+"""Commands that join by an entry point where their distribution is installed: a line each, and its name."""
 
 INTERRUPTED = 130
 """What shells report of a program that Ctrl-C ended: 128 + SIGINT."""
 
 
-def _tell_version(asked: bool) -> None:
-    if asked:
-        line(f"dockvoice {version('dockvoice')}")
-        raise typer.Exit
+class DeferredCommand(TyperCommand):
+    """A command that is listed without being imported."""
+
+    def __init__(self, name: str, summary: str, load: Callable[[], typer.Typer]) -> None:
+        """`load` imports the module, and returns its commands."""
+        super().__init__(name, short_help=summary, rich_markup_mode=None)
+        self._load = load
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The context of the command itself, which is called from here on."""
+        return command_of(str(self.name), self._load()).make_context(*args, **kwargs)
 
 
 def main() -> None:
     """Run the command line; every error of ours becomes one line on stderr and an exit code."""
     try:
-        _commands(sys.argv[1] if len(sys.argv) > 1 else "")()
+        commands(sys.argv[1] if len(sys.argv) > 1 else "")()
     except DockvoiceError as fault:
         _end(fault)
     except BaseExceptionGroup as group:
@@ -54,8 +82,11 @@ def main() -> None:
         raise SystemExit(INTERRUPTED) from None
 
 
-def _commands(asked: str) -> typer.Typer:
-    """All commands, or only the group `asked` if it is one: so the inventory loads no recogniser, and starts sooner."""
+def commands(asked: str = "") -> TyperGroup:
+    """All commands; those of entry points only where the one `asked` is none of ours: to look for them takes time.
+
+    Raises Misconfigured, naming what to install, if it is one that could join.
+    """
     app = typer.Typer(
         name="dockvoice",
         help="Voice dictation on the dock that becomes validated inventory rows: nothing lost, nothing invented.",
@@ -66,21 +97,42 @@ def _commands(asked: str) -> typer.Typer:
         add_completion=False,
     )
     app.callback()(_version)
-    groups: dict[str, Callable[[], typer.Typer]] = {name: partial(_commands_in, name) for name in _GROUPS}
-    groups |= {command.name: command.load for command in entry_points(group="dockvoice.commands")}
-    if asked in groups:
-        groups = {asked: groups[asked]}
-    else:
-        for name in _TOP:
-            app.add_typer(_commands_in(name))
-    for name, load in groups.items():
-        joined = load()
-        app.add_typer(joined, name=None if _is_one_command(joined) else name)
-    return app
+    group = get_group(app)
+    for name, (summary, module) in COMMANDS.items():
+        group.add_command(DeferredCommand(name, summary, partial(_commands_in, module)))
+    if asked in COMMANDS:
+        return group
+    from importlib.metadata import entry_points
+
+    joined = {command.name: command.load for command in entry_points(group="dockvoice.commands")}
+    for name, (summary, distribution) in JOINING.items():
+        if load := joined.pop(name, None):
+            group.add_command(DeferredCommand(name, summary, load))
+        elif asked == name:
+            raise Misconfigured(f"{name}: this command is not installed; pip install '{distribution}'")
+    for name in joined.keys() - COMMANDS.keys():
+        group.add_command(command_of(name, joined[name]()), name)
+    return group
 
 
-def _is_one_command(joined: typer.Typer) -> bool:
-    return len(joined.registered_commands) == 1 and not joined.registered_groups and joined.registered_callback is None
+def command_of(name: str, module: typer.Typer) -> Any:
+    """The command `name` among those of a `module`; where none is called so, they are a group under that name."""
+    stands_at_the_top = module.registered_callback is None and name in get_group(module).commands
+    parent = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    parent.add_typer(module, name=None if stands_at_the_top else name)
+    return get_group(parent).commands[name]
+
+
+def _commands_in(module: str) -> typer.Typer:
+    return cast(typer.Typer, import_module(module).commands)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        line(f"dockvoice {version('dockvoice')}")
+        raise typer.Exit
 
 
 def _version(
@@ -91,11 +143,9 @@ def _version(
     """Options before any command."""
 
 
-def _commands_in(module: str) -> typer.Typer:
-    return cast(typer.Typer, import_module(f"edge.cli.{module}").commands)
-
-
 def _end(fault: DockvoiceError) -> NoReturn:
+    from rich.console import Console
+
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"dockvoice: {fault}", style="red", markup=False)
     raise SystemExit(fault.exit_code) from None
 

@@ -1,9 +1,16 @@
-"""What commands print: lines and tables on stdout, what goes wrong on stderr."""
+"""Output of commands: lines on stdout, what goes wrong on stderr, and the exit codes that every help tells."""
 
 from __future__ import annotations
 
 import logging
 import sys
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
+    "is not there now; 74 the disk refused; 75 not finished or already running: try again; 78 a setting, form or "
+    "catalogue must be corrected; 130 interrupted."
+)
+"""Told at the end of every command's help that can fail in these ways."""
 
 
 def log_warnings(*besides: logging.Logger) -> None:

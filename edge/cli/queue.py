@@ -14,19 +14,11 @@ from typing import Annotated
 import typer
 
 from edge import tables
-from edge.agent.clock import Clock
-from edge.agent.delivery import Reconciled, reconcile
-from edge.agent.parts import form_named, rules
-from edge.agent.review import Device, Person, accept, demand_not_said_again, stated
-from edge.cli.options import EXIT_CODES, AsJson, Broker, Config, State, Wait, settings
-from edge.cli.output import line, log_warnings
-from edge.deliver.events import Topics
+from edge.cli.options import AsJson, Broker, Config, State, Wait, settings
+from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.fitting import show
-from edge.forms.catalogue import Catalogue
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
-from edge.keep.owner import demand_owner
 from edge.plural import many
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
@@ -99,6 +91,9 @@ def queue_retry(
 
     Stop the agent first: one process writes a journal.
     """
+    from edge.agent.parts import form_named
+    from edge.agent.review import demand_not_said_again
+
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
         if not anyway:
@@ -141,6 +136,13 @@ def queue_accept(
     and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
     the last one. Stop the agent first: one process writes a journal.
     """
+    from edge.agent.clock import Clock
+    from edge.agent.parts import form_named, rules
+    from edge.agent.review import Device, Person, accept, stated
+    from edge.deliver.events import Topics
+    from edge.forms.catalogue import Catalogue
+    from edge.keep.owner import demand_owner
+
     log_warnings()
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
@@ -221,6 +223,9 @@ def queue_reconcile(
     For an inventory that was restored from a backup, or to be sure. A running agent does the same by itself at each
     connection, so stop it first: one process writes a journal. Exit code 75 if the two did not agree in time.
     """
+    from edge.agent.delivery import reconcile
+    from edge.keep.desk import Desk
+
     log_warnings()
     given = settings(config, broker, state)
     Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare
@@ -231,7 +236,8 @@ def queue_reconcile(
     else:
         line(f"{found.sent_again} sent again, {found.unsettled} not confirmed yet")
     if not found.agreed:
-        raise Unfinished(f"the inventory did not confirm within {wait:g} s that it has everything: {_why(found)}")
+        why = found.trouble or "is `dockvoice inventory` running, and may this device read its receipts?"
+        raise Unfinished(f"the inventory did not confirm within {wait:g} s that it has everything: {why}")
 
 
 @commands.command("unsettled", epilog=EXIT_CODES)
@@ -240,10 +246,6 @@ def queue_unsettled(config: Config = None, state: State = None, as_json: AsJson 
     with Journal.inspect(settings(config, state=state).state) as journal:
         owed = journal.unsettled()
     line(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
-
-
-def _why(found: Reconciled) -> str:
-    return found.trouble or "is `dockvoice inventory` running, and may this device read its receipts?"
 
 
 def _who() -> str:

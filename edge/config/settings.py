@@ -70,11 +70,19 @@ class Settings(Layered):
     @property
     def models(self) -> Path:
         """Where the weights of recognisers are kept."""
-        if self.understand.models_directory is not None:
-            return self.understand.models_directory
+        return self.understand.models_directory or self.cache / "models"
+
+    @property
+    def cache(self) -> Path:
+        """Where things are kept that can be fetched or made again."""
         if given := os.environ.get("CACHE_DIRECTORY"):
-            return Path(given.split(":")[0]) / "models"
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dockvoice" / "models"
+            return Path(given.split(":")[0])
+        if given := os.environ.get("XDG_CACHE_HOME"):
+            return Path(given) / "dockvoice"
+        try:
+            return Path.home() / ".cache" / "dockvoice"
+        except RuntimeError:  # a user without a home, who may well name every other directory in the settings
+            return Path("/var/cache/dockvoice")
 
     @property
     def forms_directory(self) -> Path:

@@ -108,8 +108,8 @@ def refuse_unhearable(interpreter: str, form: Form, phrases: Iterable[str], know
     Recognisers leave such words out in silence, and then nobody could ever say what they stand for.
     """
     own = (phrase for field in form.fields for phrase in (*field.labels, *field.units))
-    unknown = sorted({word for phrase in (*phrases, *own) for word in phrase.split() if not knows(word)})
-    if unknown:
+    words = set(" ".join((*phrases, *own)).split())  # a few hundred, each of them in many sentences
+    if unknown := sorted(word for word in words if not knows(word)):
         raise Misconfigured(
             f"form {form.name!r}: {interpreter} does not know the words {', '.join(unknown)}, and cannot hear them; "
             "in the form and its catalogues, use words of everyday English, or write compounds apart (`tote bin`)"

@@ -25,6 +25,7 @@ from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.loader import load_form
 from edge.forms.model import Form
+from edge.forms.spoken import phrases
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldReading, NotUnderstood, Reading, Segment, Utterance, Word
 from edge.understand.factory import Surroundings
@@ -91,7 +92,7 @@ def scripted() -> Interpreter:
 
 
 def vosk(weights: Path) -> Interpreter:
-    return VoskInterpreter(weights, form(), catalogue())
+    return VoskInterpreter(weights, form(), catalogue(), phrases(form(), catalogue()))
 
 
 MODELS = Path(os.environ.get("DOCKVOICE_TEST_MODELS", ""))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 
 import pytest
-from edge.forms.model import Form
 
 from edge.agent.dialogue_driver import STEPS
 from edge.agree.decide import Rules, decide
@@ -14,6 +13,7 @@ from edge.agree.dialogue.table import Event, State, Step
 from edge.agree.dialogue.trace import StepTrace
 from edge.cli.output import log_warnings
 from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
 from edge.records import Closing, LastEntry, Word
 from edge.understand.proposal import proposal
 

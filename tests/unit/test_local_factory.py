@@ -45,7 +45,7 @@ def test_weights_of_another_engine_are_refused(form: Form, catalogue: Catalogue,
 
 def test_weights_that_cannot_be_loaded_are_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=f"{tmp_path}: .*fetch the weights again"):
-        VoskInterpreter(tmp_path, form, catalogue)
+        VoskInterpreter(tmp_path, form, catalogue, ())
 
 
 def test_without_weights_pocketsphinx_serves(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:

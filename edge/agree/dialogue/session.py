@@ -92,7 +92,7 @@ class Recorded:
 
 
 @dataclass(slots=True)
-class Spoken:
+class DeviceSpeech:
     """What the device has said."""
 
     again: Say | None = None
@@ -150,7 +150,7 @@ class DialogueSession:
     """How often check digits were asked for, of any place: signs with several are asked in turn."""
     breath: BreathBefore = field(default_factory=BreathBefore)
     recorded: Recorded = field(default_factory=Recorded)
-    spoken: Spoken = field(default_factory=Spoken)
+    spoken: DeviceSpeech = field(default_factory=DeviceSpeech)
     news: News = field(default_factory=News)
     timer: Timer = field(default_factory=Timer)
 

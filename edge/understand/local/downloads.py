@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge.errors import Unavailable, UnreadableInput
@@ -125,6 +124,8 @@ def sha256_of(file: Path) -> str:
 
 
 def _downloaded(source: Archive, target: Path, progress: Progress) -> Path:
+    import httpx  # noqa: PLC0415 - an agent fetches nothing, and starts sooner
+
     timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
     try:
         with (

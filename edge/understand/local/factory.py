@@ -9,8 +9,8 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import command_phrases
-from edge.forms.spoken.conversational import conversational
 from edge.ports import Interpreter
+from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import Model, located, named
@@ -30,8 +30,8 @@ def interpreter(settings: Settings, form: Form, catalogue: Catalogue, *, convers
     model = _vosk(wanted.model)
     weights = located(model, settings.models)
     if weights is not None:
-        besides = conversational(form, catalogue, names) if converses else ()
-        return VoskInterpreter(weights, form, catalogue, besides)
+        expected = sentences(settings.cache / "grammars", form, catalogue, names if converses else None)
+        return VoskInterpreter(weights, form, catalogue, expected, converses=converses)
     if wanted.engine == "auto":
         return PocketsphinxInterpreter(form, catalogue, commands)
     raise Misconfigured(

@@ -23,7 +23,7 @@ import vosk
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import expected, phrases, preface, read
+from edge.forms.spoken import expected, preface, read
 from edge.forms.spoken.confusable import rivalry
 from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
 from edge.understand.local.confidence import VOSK, Alternative, most_likely
@@ -43,8 +43,10 @@ MOST_ALTERNATIVES = 20
 class VoskInterpreter:
     """Reads utterances with the weights in one directory, for one form. Any number of attentions may be open."""
 
-    def __init__(self, weights: Path, form: Form, catalogue: Catalogue, besides: Sequence[str] = ()) -> None:
-        """Load the weights, about half a second; `besides` is what else may be said, as whole utterances.
+    def __init__(
+        self, weights: Path, form: Form, catalogue: Catalogue, sentences: Sequence[str], *, converses: bool = False
+    ) -> None:
+        """Load the weights, about half a second, to hear `sentences`; with `converses`, those of a conversation too.
 
         Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
         """
@@ -52,9 +54,8 @@ class VoskInterpreter:
         self.speculation = Speculation()
         self._form = form
         self._catalogue = catalogue
-        self._converses = bool(besides)
+        self._converses = converses
         self._model = _loaded(weights)
-        sentences = (*phrases(form, catalogue), *besides)
         refuse_unhearable(self.name, form, sentences, lambda word: self._model.vosk_model_find_word(word) >= 0)
         self._grammar = json.dumps([*sentences, UNKNOWN])
 

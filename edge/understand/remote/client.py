@@ -14,12 +14,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
 from edge.config import ClientKind, ClientSettings
 from edge.understand.remote.breaker import Breaker, State
 from edge.understand.remote.failures import Barred, Failure, TryLater
-from edge.understand.remote.http import Answer, Connection
+from edge.understand.remote.http import Answer
 
 __all__ = ["Answer", "Client", "Clients"]
 
@@ -43,11 +41,16 @@ class Client:
         name: str,
         settings: ClientSettings,
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Any = None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """Nothing is sent yet. Raises Misconfigured where a key is missing or `ca_file` cannot be read."""
+        """Nothing is sent yet; `transport` is one of httpx, which stands in for the network in tests.
+
+        Raises Misconfigured where a key is missing or `ca_file` cannot be read.
+        """
+        from edge.understand.remote.http import Connection  # noqa: PLC0415 - without any client, no httpx
+
         self.name = name
         self.settings = settings
         self._clock = clock
@@ -192,10 +195,8 @@ class Client:
 class Clients(Mapping[str, Client]):
     """The clients of the settings, each made when it is first asked for. `async with` warms and closes them."""
 
-    def __init__(
-        self, settings: Mapping[str, ClientSettings], transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
-        """`transport` stands in for the network in tests."""
+    def __init__(self, settings: Mapping[str, ClientSettings], transport: Any = None) -> None:
+        """A `transport` of httpx stands in for the network in tests."""
         self._settings = settings
         self._transport = transport
         self._made: dict[str, Client] = {}

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from edge.cli.main import COMMANDS, JOINING, command_of, commands
+from edge.errors import Misconfigured
+
+PROJECT = Path(__file__).parents[2]
+
+JOINED = {command.name: command for command in entry_points(group="dockvoice.commands")}
+
+HEAVY = {
+    *("vosk", "pocketsphinx", "numpy", "soundfile", "soxr", "paho", "httpx", "requests", "biip", "jsonschema"),
+    *("cryptography", "pydantic", "sqlite_utils", "text_to_num"),
+}
+"""What takes longer to import than to list commands, and what is needed for other commands only."""
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The modules that the command has imported when it ends."""
+    program = """
+import sys
+from edge.cli import main
+sys.argv = ["dockvoice", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    return set(run.stderr.split())
+
+
+def command(name: str) -> Any:
+    """The command itself, its module imported."""
+    return command_of(name, import_module(COMMANDS[name][1]).commands if name in COMMANDS else JOINED[name].load())
+
+
+@pytest.mark.parametrize("name", COMMANDS | JOINING)
+def test_the_line_in_the_list_is_the_commands_own(name: str) -> None:
+    assert command(name).get_short_help_str(limit=1000) == (COMMANDS | JOINING)[name][0]
+    assert not command(name).hidden
+
+
+def test_every_command_that_joins_is_listed_without_being_imported() -> None:
+    assert set(JOINING) == set(JOINED)
+
+
+def test_no_module_has_a_command_that_is_not_listed() -> None:
+    for module in {module for _, module in COMMANDS.values()}:
+        found = import_module(module).commands
+        own = {one.name or one.callback.__name__ for one in found.registered_commands}
+        listed = {name for name, (_, where) in COMMANDS.items() if where == module}
+        assert own == listed or len(listed) == 1  # those of a group stand below its name
+
+
+def joining(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let a package be installed that has a command, under these names."""
+    module = typer.Typer()
+    module.command("others", help="Of another package.")(lambda: None)
+    entries = [SimpleNamespace(name=name, load=lambda: module) for name in names]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
+
+
+def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    joining(monkeypatch)
+    assert set(commands().commands) == set(COMMANDS)
+    with pytest.raises(Misconfigured, match="evaluate: this command is not installed; pip install 'dockvoice-lab'"):
+        commands("evaluate")
+
+
+def test_a_command_that_joins_does_not_replace_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    joining(monkeypatch, "queue", "others", "more")
+    found = commands().commands
+    assert set(list(found)[-2:]) == {"others", "more"}
+    assert found["queue"].short_help == COMMANDS["queue"][0]
+    assert found["others"].get_short_help_str() == "Of another package."
+    more = found["more"]
+    assert isinstance(more, TyperGroup)
+    assert list(more.commands) == ["others"]
+
+
+def test_commands_that_join_are_looked_for_only_where_none_of_ours_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    joining(monkeypatch, "others")
+    assert "others" not in commands("queue").commands
+    assert all("others" in commands(asked).commands for asked in ("", "--help", "mistyped"))
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
+def test_to_list_commands_imports_none(arguments: tuple[str, ...]) -> None:
+    found = loaded(*arguments)
+    assert not found & HEAVY
+    assert {name for name in found if name.partition(".")[0] in {"edge", "inventory"}} == {
+        *("edge", "edge.errors", "edge.cli", "edge.cli.main", "edge.cli.output")
+    }

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.config import shipped
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
+from edge.forms.spoken import phrases
+from edge.forms.spoken.conversational import conversational
+from edge.understand.local import grammar_cache
+from edge.understand.local.grammar_cache import KEPT, sentences
+
+NAMES = ("maria", "ben")
+
+
+@pytest.fixture
+def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The forms for which sentences were sampled, not found."""
+    forms: list[str] = []
+
+    def counted(form: Form, catalogue: Catalogue) -> tuple[str, ...]:
+        forms.append(form.name)
+        return phrases(form, catalogue)
+
+    monkeypatch.setattr(grammar_cache, "phrases", counted)
+    return forms
+
+
+def test_what_was_kept_is_what_is_sampled(form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str]) -> None:
+    for names, made in (
+        (None, phrases(form, catalogue)),
+        (NAMES, (*phrases(form, catalogue), *conversational(form, catalogue, NAMES))),
+    ):
+        assert sentences(tmp_path, form, catalogue, names) == made
+        assert sentences(tmp_path, form, catalogue, names) == made
+    assert len(sampled) == len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_same_form_loaded_again_is_the_same(catalogue: Catalogue, tmp_path: Path, sampled: list[str]) -> None:
+    for form in (forms_in(shipped("schemas") / "forms")["pallet-move"] for _ in range(2)):
+        _ = form.model  # what is made of it later does not count
+        sentences(tmp_path, form, catalogue, None)
+    assert len(sampled) == 1
+
+
+def test_another_process_finds_it(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from edge.config import Settings, load\n"
+        "from edge.forms.catalogue import Catalogue; from edge.forms.loader import forms_in\n"
+        "from edge.understand.local.grammar_cache import sentences; given = load(Settings, None)\n"
+        "form = forms_in(given.forms_directory)['pallet-move']\n"
+        "sentences(Path(sys.argv[1]), form, Catalogue.load(given.catalogue_directory), ('maria', 'ben'))"
+    )
+    for seed in ("1", "2"):  # what is hashed has no order of its own
+        subprocess.run(
+            [sys.executable, "-c", program, tmp_path], check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        )
+    sentences(tmp_path, form, catalogue, NAMES)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def changed(form: Form) -> Form:
+    first, *others = form.fields
+    return replace(form, fields=(replace(first, labels=(*first.labels, "skid")), *others))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda form, catalogue: (changed(form), catalogue, NAMES),
+        lambda form, catalogue: (replace(form, terminator="over"), catalogue, NAMES),
+        lambda form, catalogue: (form, replace(catalogue, entries={**catalogue.entries, "more": {}}), NAMES),
+        lambda form, catalogue: (form, catalogue, NAMES[:1]),
+        lambda form, catalogue: (form, catalogue, None),
+    ],
+)
+def test_what_is_made_of_something_else_has_another_name(
+    form: Form,
+    catalogue: Catalogue,
+    tmp_path: Path,
+    sampled: list[str],
+    other: Callable[[Form, Catalogue], tuple[Form, Catalogue, tuple[str, ...] | None]],
+) -> None:
+    sentences(tmp_path, form, catalogue, NAMES)
+    sentences(tmp_path, *other(form, catalogue))
+    assert len(sampled) == 2
+
+
+def test_code_that_samples_otherwise_finds_nothing(
+    form: Form, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "forms"
+    (code / "languages").mkdir(parents=True)
+    monkeypatch.setattr("edge.forms.__path__", [str(code)])
+    kept = set()
+    for change in ("sampling.py", "languages/en.toml", "sampling.py"):
+        with (code / change).open("a") as file:
+            file.write("# another line\n")
+        kept.add(grammar_cache._key(form, catalogue, None))
+    assert len(kept) == 3
+
+
+def test_a_damaged_file_is_made_anew(
+    form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    made = sentences(tmp_path, form, catalogue, None)
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    caplog.set_level(logging.INFO)
+    for damaged in (b"", whole[:-1], whole.replace(b"dock", b"rock"), b"\xff" * 100):
+        kept.write_bytes(damaged)
+        assert sentences(tmp_path, form, catalogue, None) == made
+        assert kept.read_bytes() == whole
+    assert len(sampled) == 5
+    assert caplog.text.count("is damaged; its sentences are sampled anew") == 4
+
+
+def test_a_directory_that_cannot_be_written_or_read_is_harmless(
+    form: Form, catalogue: Catalogue, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    caplog.set_level(logging.INFO)
+    assert sentences(in_the_way / "grammars", form, catalogue, None) == phrases(form, catalogue)
+    assert "cannot be kept (Not a directory); its sentences are sampled at each start" in caplog.text
+
+
+def test_sentences_are_for_their_owner_only(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    sentences(tmp_path, form, catalogue, NAMES)
+    (kept,) = tmp_path.iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    sentences(tmp_path, form, catalogue, None)
+    (used,) = tmp_path.iterdir()
+    for number in range(KEPT + 3):
+        (tmp_path / f"old{number}").touch()
+        os.utime(tmp_path / f"old{number}", (number, number))
+    os.utime(used, (0, 0))
+    sentences(tmp_path, form, catalogue, None)  # found, and so the last to go
+    sentences(tmp_path, form, catalogue, NAMES)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert len(left) == KEPT
+    assert used.name in left
+    assert left - {f"old{number}" for number in range(5, KEPT + 3)} - {used.name}
+
+
+def test_what_cannot_be_said_is_not_kept(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured):
+        sentences(tmp_path, form, Catalogue({}), None)
+    assert not list(tmp_path.iterdir())
