@@ -16,9 +16,8 @@ from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import as_json as headset_line
-from edge.agree.dialogue.orders import Note
 from edge.forms.model import Form
-from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Outcome, Verdict
+from edge.records import SAMPLE_RATE, FieldValue, Note, OutboxRow, Outcome, Verdict
 from lab.scoring import Clip
 
 STYLES = {

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from edge.agent.rereading import Compared, Side
 from edge.forms.model import Form
-from edge.keep.answers import Flagged, Spent
-from edge.keep.dossier import Dossier
-from edge.keep.rows import Counts, KeptEntry, KeptUtterance
+from edge.keep.queries import Counts, KeptEntry, KeptUtterance, UtteranceHistory
+from edge.keep.readings import Spent
+from edge.keep.review import Flagged
 from edge.plural import many
 from edge.records import Act, FieldValue
 from lab.report.comparing import Comparison, recorded
@@ -190,7 +190,7 @@ def costs(spent: Sequence[Spent]) -> Table:
     return table
 
 
-def dossier_json(found: Dossier) -> dict[str, Any]:
+def dossier_json(found: UtteranceHistory) -> dict[str, Any]:
     """All that is kept about an utterance, as a JSON line."""
     return asdict(found)
 

@@ -19,7 +19,7 @@ from edge.agent.parts import Parts, assemble, dictation, reading, take
 from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.hear.recording import Recording
-from edge.keep.desk import Desk
+from edge.keep.writer import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.understand.local.incremental import Speculation
@@ -108,7 +108,7 @@ async def evaluate(
     and for one that stands in the manifest twice.
     """
     scored: list[Scored] = []
-    with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, Desk(Path(scratch)) as desk:
+    with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, JournalThread(Path(scratch)) as desk:
         for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
             parts = assemble(settings, form)
             operator = None if habits is None else SimulatedOperator(parts, desk, habits)
@@ -122,7 +122,7 @@ async def evaluate(
     return tuple(scored)
 
 
-async def _heard(parts: Parts, sounds: list[Sounding], desk: Desk, tick: Callable[[], None]) -> list[Result]:
+async def _heard(parts: Parts, sounds: list[Sounding], desk: JournalThread, tick: Callable[[], None]) -> list[Result]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
     watch = _Watch(sounds, counted, tick)
     await take(dictation(parts, desk, watch.told), watch.sources())

@@ -18,15 +18,15 @@ from edge.agent.parts import Parts, dictation, take
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Commit, Order, Park, Prompt, Say
+from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.hear.acoustics import measured
 from edge.hear.recording import Recording
-from edge.keep.desk import Desk
+from edge.keep.writer import JournalThread
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, Act, Draft, FieldValue, LastEntry, Outcome
+from edge.records import SAMPLE_RATE, Act, Commit, Draft, FieldValue, LastEntry, Outcome, Park
 from edge.speak.espeak import WORDS_PER_MINUTE
 from edge.speak.wording import Phrasing
 from lab.noises import whole
@@ -133,7 +133,7 @@ class Habits:
 class SimulatedOperator:
     """Holds the conversation that follows a clip, with the parts that heard the clip."""
 
-    def __init__(self, parts: Parts, desk: Desk, habits: Habits) -> None:
+    def __init__(self, parts: Parts, desk: JournalThread, habits: Habits) -> None:
         """Answers are heard as the clips were; `desk` is the same scratch journal."""
         self._parts = parts
         self._desk = desk

@@ -28,8 +28,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import Recording
-from edge.keep.desk import Desk
-from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
 from edge.systemd import Notifier
@@ -43,7 +42,7 @@ AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands
 class Agent:
     """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
 
-    def __init__(self, parts: Parts, desk: Desk, tell: Callable[[AgentTold], None], *, live: bool) -> None:
+    def __init__(self, parts: Parts, desk: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
         """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
         self._desk = desk
         self._tell = tell
@@ -76,7 +75,7 @@ class Agent:
         per_minute = parts.settings.understand.deferred_per_minute
         self._afterwards = None if parts.panel is None else LateReadings(parts.panel, desk, parts.rules, per_minute)
 
-    def _conversation(self, parts: Parts, desk: Desk) -> DialogueDriver:
+    def _conversation(self, parts: Parts, desk: JournalThread) -> DialogueDriver:
         speaking = self.speaking
         return DialogueDriver(
             Dialogue(parts.rules, manner(parts.settings), partial(STEPS.info, "%s")),
@@ -154,7 +153,7 @@ class Agent:
             delivering.cancel()
             for watch in watching:
                 watch.cancel()
-        return await self._desk(Journal.unsettled)
+        return await self._desk(lambda journal: journal.outbox.unsettled())
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
@@ -181,7 +180,7 @@ class Agent:
     async def _budget(self) -> Budget:
         today = local_day()
         midnight = datetime.combine(today, datetime.min.time()).astimezone()
-        spent = await self._desk(lambda journal: journal.spent_usd(midnight))
+        spent = await self._desk(lambda journal: journal.readings.spent_usd(midnight))
         return Budget(self._settings.understand.daily_budget_usd, today, spent)
 
     async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
@@ -293,7 +292,7 @@ async def replay(parts: Parts, recordings: Sequence[Recording], tell: Tell, *, s
     Starting it again after a kill goes on where it stopped: what was heard is decided, what is on record already is
     not recorded again, what is owed is sent. Raises Unfinished when something is still owed after `settle_within_s`.
     """
-    with Desk(parts.settings.state, parts.settings.keep) as desk:
+    with JournalThread(parts.settings.state, parts.settings.keep) as desk:
         agent = Agent(parts, desk, tell, live=False)
         owed = await agent.run(recordings, settle_within_s=settle_within_s)
     if owed:

@@ -11,23 +11,18 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 from edge.agree.decide import Rules, decide
 from edge.errors import Unavailable
-from edge.keep.answers import DEFERRED, UNREADABLE, Late
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
-from edge.keep.journal import Journal
+from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
+from edge.keep.storage import DiskFull
+from edge.keep.writer import JournalThread
 from edge.records import Closing, OutboxRow, Outcome, Reading, Utterance
 from edge.understand.panel.panel import Answer, Came, Panel
 from edge.understand.panel.weighing import Pacing, contradicts
 from edge.understand.remote.failures import Garbled, OurFault
 
 logger = logging.getLogger(__name__)
-
-FULL_S = 5.0
-"""How long a full disk is left alone before the backlog is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,7 @@ class _Concluded:
 class LateReadings:
     """Works beside dictation, for as long as `keep_answers` and `read_deferred` run."""
 
-    def __init__(self, panel: Panel, desk: Desk, rules: Rules, per_minute: int) -> None:
+    def __init__(self, panel: Panel, desk: JournalThread, rules: Rules, per_minute: int) -> None:
         """`per_minute`: so many deferred utterances are read in a minute, at most."""
         self._panel = panel
         self._desk = desk
@@ -85,17 +80,17 @@ class LateReadings:
 
     async def _keep(self, news: Answer | _Concluded) -> None:
         if isinstance(news, _Concluded):
-            for late in await self._desk(lambda journal: journal.late(news.which)):
+            for late in await self._desk(lambda journal: journal.readings.late(news.which)):
                 await self._compare(late)
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
-        await self._desk(lambda journal: journal.answered(*said))
+        await self._desk(lambda journal: journal.readings.answered(*said))
         if news.came is Came.LATE and news.reading is not None:
-            await self._compare(Late(news.utterance_id, news.interpreter, news.reading))
+            await self._compare(LateReading(news.utterance_id, news.interpreter, news.reading))
 
-    async def _compare(self, late: Late) -> None:
+    async def _compare(self, late: LateReading) -> None:
         """Hold a late answer against what became of the utterance so far; what becomes of it later is told again."""
-        kept = await self._desk(lambda journal: journal.kept(late.utterance_id))
+        kept = await self._desk(lambda journal: journal.queries.kept(late.utterance_id))
         if kept is None or kept.verdict is None:
             return
         if kept.verdict.outcome is Outcome.DEFER:
@@ -103,12 +98,12 @@ class LateReadings:
         if kept.event_id is not None:
             await self._check(late, kept.event_id)
 
-    async def _check(self, late: Late, event_id: str) -> None:
-        entry = await self._desk(lambda journal: journal.entry(event_id))
+    async def _check(self, late: LateReading, event_id: str) -> None:
+        entry = await self._desk(lambda journal: journal.queries.entry(event_id))
         if entry is None or not contradicts(late.reading, entry.act, entry.fields):
             return
         why = f"contradicted by {late.interpreter}"
-        await self._desk(lambda journal: journal.flag(late.utterance_id, why))
+        await self._desk(lambda journal: journal.readings.flag(late.utterance_id, why))
         logger.warning(
             "event %s: %s, which answered too late; it stands. `dockvoice queue list --held` shows it", event_id, why
         )
@@ -123,11 +118,7 @@ class LateReadings:
                 continue
             self._wake.set()
             self._pacing.tried(asyncio.get_running_loop().time())
-            try:
-                await self._read(utterance)
-            except DiskFull as fault:
-                logger.warning("%s: stays deferred: %s", utterance.utterance_id, fault)
-                await asyncio.sleep(FULL_S)
+            await self._read(utterance)
 
     async def _turn(self) -> None:
         """Return when there may be something to read, and its time has come."""
@@ -140,21 +131,24 @@ class LateReadings:
             self._wake.set()
 
     async def _oldest(self) -> Utterance | None:
-        return await self._desk(lambda journal: journal.oldest_deferred(self._rules.form.name))
+        return await self._desk(lambda journal: journal.readings.oldest_deferred(self._rules.form.name))
 
     async def _read(self, utterance: Utterance) -> None:
+        stays = f"{utterance.utterance_id}: stays deferred"
+        reading = None
         try:
             reading = await self._panel.read_later(utterance)
         except (OurFault, Garbled) as fault:
             logger.warning("%s: no model makes a reading of it, a person must: %s", utterance.utterance_id, fault)
-            await self._review(utterance.utterance_id, None, utterance.segment.closing)
         except Unavailable as fault:
-            logger.info("%s: stays deferred: %s", utterance.utterance_id, fault)
+            logger.info("%s: %s", stays, fault)
             self._pacing.failed(asyncio.get_running_loop().time())
-        else:
-            await self._review(utterance.utterance_id, reading, utterance.segment.closing)
+            return
+        await self._desk.when_there_is_room(
+            lambda: self._review(utterance.utterance_id, reading, utterance.segment.closing), stays
+        )
 
     async def _review(self, utterance_id: str, reading: Reading | None, closing: Closing) -> None:
         verdict = None if reading is None else decide(reading, closing, self._rules)
         why = UNREADABLE if reading is None else DEFERRED
-        await self._desk(partial(Journal.reviewed, utterance_id=utterance_id, verdict=verdict, why=why))
+        await self._desk(lambda journal: journal.readings.reviewed(utterance_id, verdict, why))

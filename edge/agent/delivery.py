@@ -35,8 +35,7 @@ from edge.deliver.relay import (
     WantRows,
 )
 from edge.errors import Misconfigured
-from edge.keep.desk import Desk
-from edge.keep.owner import demand_owner
+from edge.keep.writer import JournalThread
 from edge.records import OutboxRow, Receipt
 
 logger = logging.getLogger(__name__)
@@ -84,7 +83,7 @@ class Delivery:
     def __init__(
         self,
         settings: Settings,
-        desk: Desk,
+        desk: JournalThread,
         tell: Callable[[LinkChanged], None],
         beat: Callable[[], None],
         session: Callable[..., Session] = Session,
@@ -101,7 +100,7 @@ class Delivery:
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
         self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
         self._desk = desk
-        desk.now(lambda journal: demand_owner(journal, self._topics.source))
+        desk.now(lambda journal: journal.outbox.demand_owner(self._topics.source))
         self._key = desk.now(lambda journal: journal.public_key)
         self._tell = tell
         self._beat = beat
@@ -178,7 +177,7 @@ class Delivery:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
-        unsettled = await self._desk(lambda journal: journal.unsettled())
+        unsettled = await self._desk(lambda journal: journal.outbox.unsettled())
         return Reconciled(self._agreed.is_set(), self._notes.sent_again, unsettled, self.trouble)
 
     @property
@@ -270,10 +269,10 @@ class Delivery:
     async def _offer(self, wanted: WantRows | WantLast) -> list[Command]:
         match wanted:
             case WantRows(at_most):
-                rows = await self._desk(lambda journal: journal.due(at_most))
+                rows = await self._desk(lambda journal: journal.outbox.due(at_most))
                 return self._relay.offered(rows, self._now)
             case WantLast():
-                last = await self._desk(lambda journal: journal.last())
+                last = await self._desk(lambda journal: journal.outbox.last())
                 return self._relay.asked(last, self._now)
 
 
@@ -284,7 +283,7 @@ def _way(settings: Settings) -> Mqtt:
 
 
 async def reconcile(
-    settings: Settings, desk: Desk, tell: Callable[[LinkChanged], None], *, within_s: float
+    settings: Settings, desk: JournalThread, tell: Callable[[LinkChanged], None], *, within_s: float
 ) -> Reconciled:
     """Compare this device with the inventory, and send again what the inventory lacks.
 

@@ -16,22 +16,16 @@ from functools import partial
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, at_hand
 from edge.agree.dialogue.events import Deadline, Happening, SpeechBegan
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Adjust, Hush, Note, Park, Say, Sound, StartTimer, StopTimer
+from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
-from edge.keep.journal import Journal
-from edge.records import Draft, OutboxRow
+from edge.keep.storage import DiskFull
+from edge.keep.writer import JournalThread
+from edge.records import Draft, Note, OutboxRow, Park
 from edge.understand.llm.prompt import AtHand
-
-logger = logging.getLogger(__name__)
 
 STEPS = logging.getLogger("dockvoice.dialogue")
 """Takes each step of the dialogue at level INFO: `dockvoice run --trace` lets them through."""
-
-RETRY_S = 1.0
-"""How long a full disk is left alone before the next try."""
 
 LONGEST_S = 60.0
 """A deadline waits no longer for what is being said to come to its end, and to be read: the longest utterance of the
@@ -72,7 +66,7 @@ class DialogueDriver:
     def __init__(
         self,
         dialogue: Dialogue,
-        desk: Desk,
+        desk: JournalThread,
         render: Render,
         *,
         order: Callable[[Audible], None],
@@ -130,11 +124,14 @@ class DialogueDriver:
     async def happen(self, happening: Happening) -> OutboxRow | None:
         """Let it happen; the event that came of it, if one did. Raises StorageFailed."""
         async with self._turn:
-            self._dialogue.owed = await self._desk(Journal.unsettled)
+            self._dialogue.owed = await self._desk(lambda journal: journal.outbox.unsettled())
             if refused := self._dialogue.turned_down:
-                self._dialogue.taken(await self._desk(partial(Journal.taken, event_ids=refused)))
+                self._dialogue.taken(await self._desk(lambda journal: journal.dialogue.taken(refused)))
             planned = self._conversation.plan(happening)
-            stepped = await self._recorded(partial(self._conversation.record, planned=planned))
+            record = partial(self._conversation.record, planned=planned)
+            stepped = await self._desk.when_there_is_room(
+                lambda: self._desk(record), "the conversation waits", self._refused
+            )
             self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
             return stepped.row
 
@@ -188,18 +185,9 @@ class DialogueDriver:
             self._due = now + self._patience
         return now >= self._due and (not self._attentive() or now - self._due > LONGEST_S)
 
-    async def _recorded(self, work: Callable[[Journal], Stepped]) -> Stepped:
-        told = False
-        while True:
-            try:
-                return await self._desk(work)
-            except DiskFull as fault:
-                if self._stopping:
-                    raise
-                if not told:
-                    logger.warning("the conversation waits: %s", fault)
-                    told = True
-            await asyncio.sleep(RETRY_S)
+    def _refused(self, fault: DiskFull) -> None:
+        if self._stopping:
+            raise fault
 
     def _carry_out(self, stepped: Stepped, noted: tuple[Note | Park, ...] = ()) -> None:
         for order in stepped.orders:

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, Started
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Commit, Drop, Note, Order, Park
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
-from edge.keep.drafts import Agreed, Noted, Parked, Turn
 from edge.keep.journal import Journal
-from edge.records import Act, Because, Draft, Entry, LastEntry, Minted, OutboxRow, Outcome, Reason, Receipt, Verdict
+from edge.records import Act, Commit, Draft, Drop, Durable, Entry, LastEntry, Minted, Note, OutboxRow, Park, Receipt
 from edge.understand.llm.prompt import AtHand
 
 Render = Callable[[Entry, Minted], dict[str, Any]]
 """Makes the event of an entry."""
-
-TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +73,10 @@ class DialogueSteps:
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
-        kept = journal.conversation()
-        last = journal.last_entry()
-        turned_down = {} if last is None else journal.turned_down(last.event_id)
-        started = Started(kept.draft, kept.operator, last, journal.unsettled(), turned_down)
+        kept = journal.dialogue.kept()
+        last = journal.dialogue.last_entry()
+        turned_down = {} if last is None else journal.dialogue.turned_down(last.event_id)
+        started = Started(kept.draft, kept.operator, last, journal.outbox.unsettled(), turned_down)
         return self.record(journal, self.plan(started))
 
     def plan(self, happening: Happening) -> Planned:
@@ -88,7 +84,7 @@ class DialogueSteps:
         before = (self._dialogue.draft, self._dialogue.operator)
         orders = tuple(self._dialogue.take(happening))
         draft, operator = self._dialogue.draft, self._dialogue.operator
-        changes = before != (draft, operator) or any(isinstance(order, Note | Park | Commit | Drop) for order in orders)
+        changes = before != (draft, operator) or any(isinstance(order, Durable) for order in orders)
         return Planned(orders, draft, operator, changes)
 
     def record(self, journal: Journal, planned: Planned) -> Stepped:
@@ -96,7 +92,10 @@ class DialogueSteps:
 
         Raises StorageFailed: nothing was kept, and it may be tried again; whoever gives up begins again from the disk.
         """
-        row = journal.turn(_turn(planned, journal), self._render) if planned.changes else None
+        row = None
+        if planned.changes:
+            orders = [order for order in planned.orders if isinstance(order, Durable)]
+            row = journal.turn(orders, planned.draft, planned.operator, self._render)
         heard: list[Order] = []
         for order in planned.orders:
             match order:
@@ -124,45 +123,8 @@ def at_hand(dialogue: Dialogue) -> AtHand:
 
 def answered(journal: Journal, receipt: Receipt) -> InventoryAnswered:
     """The inventory's answer, with what it is about: of a cancellation, the entry that was to be cancelled."""
-    entry = journal.entry(receipt.event_id)
+    entry = journal.queries.entry(receipt.event_id)
     replaces = None if entry is None else entry.replaces
     if entry is not None and entry.act is Act.CANCEL:
-        entry = journal.entry(str(entry.replaces))
+        entry = journal.queries.entry(str(entry.replaces))
     return InventoryAnswered(receipt, {} if entry is None else entry.fields, replaces)
-
-
-def _turn(planned: Planned, journal: Journal) -> Turn:
-    noted: list[Noted] = []
-    parked: list[Parked] = []
-    agreed = None
-    for order in planned.orders:
-        match order:
-            case Note(utterance_id, reading, verdict):
-                noted.append(Noted(utterance_id, reading, verdict))
-            case Drop(dropped):
-                noted.append(Noted(dropped.utterance_id, dropped.reading, TAKEN_BACK))
-            case Park(utterance_id, why, fields):
-                parked.append(Parked(utterance_id, why, fields))
-            case Commit(verdict=verdict):
-                agreed = Agreed(_entry(order, journal), verdict)
-            case _:
-                pass
-    return Turn(tuple(noted), tuple(parked), agreed, planned.draft, planned.operator)
-
-
-def _entry(commit: Commit, journal: Journal) -> Entry:
-    draft = commit.draft
-    sound = journal.recording(draft.utterance_id)
-    return Entry(
-        utterance_id=draft.utterance_id,
-        form=draft.form,
-        fields={} if draft.act is Act.CANCEL else commit.verdict.fields,
-        operator=draft.operator,
-        recorded_at=datetime.now(UTC),
-        reading=draft.reading,
-        audio_sha256=sound.audio_sha256,
-        audio_seconds=sound.audio_seconds,
-        act=draft.act,
-        replaces=draft.replaces,
-        support=tuple(map(journal.recording, draft.support)),
-    )

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,14 +25,15 @@ from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.questions import held
 from edge.forms.spoken.language import Language
 from edge.hear.acoustics import measured
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
-from edge.keep.view import RECORDING
+from edge.keep.queries import RECORDING
+from edge.keep.storage import DiskFull
+from edge.keep.writer import JournalThread
 from edge.ports import Interpreter, Source
 from edge.records import (
     SAMPLE_RATE,
     Act,
+    Draft,
     Entry,
     FieldValue,
     Minted,
@@ -81,7 +82,7 @@ class Dictation:
         *,
         rules: Rules,
         interpreter: Interpreter,
-        desk: Desk,
+        desk: JournalThread,
         operator: str | None,
         render: Callable[[Entry, Minted], dict[str, Any]],
         tell: Callable[[DictationEvent], None],
@@ -108,8 +109,6 @@ class Dictation:
         self._concluding = False
         self._breath = BreathBefore()
         self._breath_of: str | None = None
-        self._room = asyncio.Event()
-        self._room.set()
 
     @property
     def is_open(self) -> bool:
@@ -119,19 +118,16 @@ class Dictation:
     def stop(self) -> None:
         """Hear no more; what was heard is still concluded. A blocked microphone must be closed besides."""
         self._listening.stop()
-        self._room.set()  # whoever waits for it looks once more, and gives up
 
     def stop_capture(self, reason: str) -> None:
         """Record nothing that is said from now on: there is no room for it. What was recorded is still concluded."""
         self._listening.lacking = reason
-        self._room.clear()
         self._tell(CaptureStopped(reason))
 
     def resume_capture(self) -> None:
         """There is room, as far as is known: record again, where that was stopped."""
         if self._listening.lacking is not None:
             self._listening.lacking = None
-            self._room.set()
             self._tell(CaptureResumed())
 
     async def resume(self) -> int:
@@ -141,7 +137,7 @@ class Dictation:
         where entries are agreed with the operator, so does every entry. What was dictated for another form waits until
         an agent fills that form: read as this one, it could only be misunderstood.
         """
-        unread = await self._desk(lambda journal: list(journal.unread()))
+        unread = await self._desk(lambda journal: list(journal.queries.unread()))
         earlier = [utterance for utterance in unread if utterance.utterance_id not in self._typed]
         ours = [utterance for utterance in earlier if utterance.form == self._rules.form.name]
         for form in sorted({utterance.form for utterance in earlier} - {self._rules.form.name}):
@@ -241,7 +237,7 @@ class Dictation:
 
     async def _why_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
         """Why nothing may be made of it, or nothing can, without a word of somebody; None where something may."""
-        kept = await self._desk(partial(Journal.dossier, which=utterance.utterance_id))
+        kept = await self._desk(lambda journal: journal.queries.history(utterance.utterance_id))
         wanted = kept.decisions[-1] if kept.decisions else None
         if wanted is not None and wanted.reason == UNANSWERED:
             # The operator may have said "no" to it: that a person wants it read is no yes to whatever is read.
@@ -284,7 +280,7 @@ class Dictation:
         if not heard.live:
             return ()
         since = heard.utterance.heard_at - timedelta(minutes=self._rules.demands.double_count_minutes)
-        return await self._desk(partial(Journal.standing, form=heard.utterance.form, since=since))
+        return await self._desk(lambda journal: journal.queries.standing(heard.utterance.form, since))
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict) -> OutboxRow | None:
         """Put the verdict on record. Until there is room for that, the utterance is kept, unread."""
@@ -296,30 +292,21 @@ class Dictation:
 
     async def _with_room(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it; on a full disk, once there is room, and nothing else is concluded before."""
-        while True:
-            try:
-                return await work()
-            except DiskFull as fault:
-                if self._listening.is_stopping:
-                    raise
-                self.stop_capture(str(fault))
-            await self._room.wait()
+        return await self._desk.when_there_is_room(work, refused=self._refused)
+
+    def _refused(self, fault: DiskFull) -> None:
+        if self._listening.is_stopping:
+            raise fault
+        if self._listening.lacking != str(fault):
+            self.stop_capture(str(fault))
 
     def _record(self, journal: Journal, heard: Attended, reading: Reading, verdict: Verdict) -> OutboxRow | None:
         utterance = heard.utterance
         if verdict.outcome is not Outcome.ACCEPT:
             journal.conclude(utterance.utterance_id, reading, verdict)
             return None
-        entry = Entry(
-            utterance_id=utterance.utterance_id,
-            form=utterance.form,
-            fields=verdict.fields,
-            operator=self._operator,
-            recorded_at=datetime.now(UTC),
-            reading=reading,
-            audio_sha256=heard.evidence.sha256,
-            audio_seconds=heard.evidence.seconds,
-        )
+        draft = Draft(utterance.utterance_id, utterance.form, reading, self._operator)
+        entry = journal.queries.entry_of(draft, verdict)
         return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
 

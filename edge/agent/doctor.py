@@ -23,7 +23,6 @@ from edge.forms.catalogue import Catalogue
 from edge.hear.capture import microphones
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
-from edge.keep.owner import demand_owner
 from edge.understand.local import weights
 from edge.understand.remote.client import Clients
 from edge.understand.remote.probe import served
@@ -112,13 +111,13 @@ async def _journal(settings: Settings) -> Iterable[Finding]:
         return [Finding("journal", Level.WELL, f"none yet in {settings.state}; the first start makes it")]
     await asyncio.to_thread(Journal.check, settings.state)
     with Journal.inspect(settings.state) as journal:
-        demand_owner(journal, Topics(settings.deliver.prefix, settings.site, settings.device).source)
+        journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
         return [
             doctor_findings.waiting(
-                dead=len(journal.held()),
-                reviewed=len(journal.under_review()),
-                flagged=len(journal.flagged()),
-                deferred=len(journal.deferred()),
+                dead=len(journal.review.dead_letters()),
+                reviewed=len(journal.review.under_review()),
+                flagged=len(journal.review.flagged()),
+                deferred=len(journal.readings.deferred()),
             )
         ]
 

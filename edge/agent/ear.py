@@ -17,9 +17,9 @@ from edge.config import Endpoint
 from edge.errors import DockvoiceError
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
 from edge.hear.gate import Gate, Shut
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
 from edge.keep.evidence import Evidence
+from edge.keep.storage import DiskFull
+from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter, Source, SpeechScorer
 from edge.records import Closing, Frame, Segment, Utterance
 
@@ -96,7 +96,7 @@ class Ear:
         endpoint: Endpoint,
         scorer: SpeechScorer,
         interpreter: Interpreter,
-        desk: Desk,
+        desk: JournalThread,
         beat: Callable[[], None] = lambda: None,
         gate: Gate | None = None,
         meant: Callable[[Segment], Segment | None] | None = None,
@@ -190,7 +190,7 @@ class Ear:
         self._keep(source, meant, attention, hand_over)
 
     def _keep(self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver) -> None:
-        kept = self._desk.now(lambda journal: journal.known(source.name, segment))
+        kept = self._desk.now(lambda journal: journal.queries.known(source.name, segment))
         if kept is not None:
             hand_over(AlreadyKept(source.name, segment, kept))
             return

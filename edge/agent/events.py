@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.keep.rows import KeptUtterance
+from edge.keep.queries import KeptUtterance
 from edge.records import OutboxRow, Reading, Segment, Utterance, Verdict
 
 

@@ -29,8 +29,8 @@ from edge.forms.model import Form
 from edge.forms.spoken.languages import language_named
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
-from edge.keep.desk import Desk
-from edge.keep.replies import Replies
+from edge.keep.readings import Replies
+from edge.keep.writer import JournalThread
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Segment
 from edge.understand.factory import Surroundings, panel
@@ -117,7 +117,7 @@ def form_named(settings: Settings, name: str) -> Form:
 
 def dictation(
     parts: Parts,
-    desk: Desk,
+    desk: JournalThread,
     tell: Callable[[DictationEvent], None],
     beat: Callable[[], None] = lambda: None,
     clock: Clock | None = None,

@@ -15,7 +15,7 @@ from edge.agree.decide import Rules, decide
 from edge.config import InterpreterSettings, Settings
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.keep.answers import AnswersView, Heard
+from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import FieldValue, Outcome, Usage, Verdict
 from edge.understand.factory import Surroundings, interpreter
@@ -66,16 +66,16 @@ class Compared:
     cost_usd: float | None
 
 
-def expense(settings: Settings, name: str, since: datetime, journal: AnswersView) -> Expense:
+def expense(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> Expense:
     """What it takes to have everything since then read by the interpreter `name`. Raises Misconfigured."""
-    utterances, seconds = journal.seconds(since, settings.forms.active)
+    utterances, seconds = readings.seconds(since, settings.forms.active)
     if name == ON_DEVICE:
         return Expense(utterances, seconds, 0.0)
     return Expense(utterances, seconds, estimate_usd(utterances, seconds, _prices(settings, name)))
 
 
 async def reread(
-    settings: Settings, name: str, since: datetime, journal: AnswersView, tell: Callable[[Compared], None]
+    settings: Settings, name: str, since: datetime, readings: ModelReadings, tell: Callable[[Compared], None]
 ) -> None:
     """Have everything since then read by the interpreter `name`; `tell` hears each comparison.
 
@@ -91,11 +91,13 @@ async def reread(
         else:
             reads = interpreter(name, Surroundings(settings, form, catalogue, clients))
         prices = None if name == ON_DEVICE else _prices(settings, name)
-        for heard in journal.heard(since, form.name):
+        for heard in readings.heard(since, form.name):
             tell(await _compared(heard, reads, prices, decided_by))
 
 
-async def _compared(heard: Heard, reads: Interpreter, prices: InterpreterSettings | None, by: Rules) -> Compared:
+async def _compared(
+    heard: PastUtterance, reads: Interpreter, prices: InterpreterSettings | None, by: Rules
+) -> Compared:
     before = _before(heard)
     nothing = Compared(
         utterance_id=heard.utterance.utterance_id,
@@ -124,7 +126,7 @@ def _cost(usage: Usage | None, prices: InterpreterSettings | None) -> float | No
     return cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
 
 
-def _before(heard: Heard) -> Side:
+def _before(heard: PastUtterance) -> Side:
     stored: Mapping[str, Any] = heard.reading or {"interpreter": "none", "words": ()}
     verdict: Verdict | None = heard.kept.verdict
     transcript = " ".join(word["text"] for word in stored["words"])

@@ -9,18 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from edge.agree.decide import Rules, decide
 from edge.deliver.events import recorded
 from edge.errors import UnreadableInput
 from edge.forms.model import Form
-from edge.keep.dossier import Dossier
-from edge.keep.drafts import reading_of
+from edge.keep.codec import reading_of
 from edge.keep.journal import Journal
-from edge.keep.rows import OutboxState
-from edge.records import Act, Closing, Entry, FieldReading, FieldValue, Minted, OutboxRow, Outcome, Reading
+from edge.keep.outbox import OutboxState
+from edge.keep.queries import UtteranceHistory
+from edge.records import Act, Closing, Draft, FieldReading, FieldValue, Minted, OutboxRow, Outcome, Reading
 
 CERTAIN = 1.0
 """The confidence of a person who has looked at it."""
@@ -60,11 +60,11 @@ def accept(
 ) -> OutboxRow:
     """Commit the entry: the values that a model read, `given` laid over them. Its event is owed from then on.
 
-    `which` is as in `Journal.dossier`. Raises UnreadableInput where it is not under review, or breaks the rules.
+    `which` is as in `Queries.history`. Raises UnreadableInput where it is not under review, or breaks the rules.
     """
-    found = journal.under_review_as(which)
+    found = journal.review.utterance(which)
     since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.demands.double_count_minutes)
-    first, later = journal.reading(found.utterance_id), _later(found)
+    first, later = journal.queries.reading(found.utterance_id), _later(found)
     _demand_an_entry(which, later[-1] if later else first)
     reading = _reading(found, given, first, later)
     demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
@@ -77,17 +77,8 @@ def accept(
         logger.warning(
             "%s: entry %d is of the same thing; if both are one, put that right in the inventory", which, one
         )
-    recording = journal.recording(found.utterance_id)
-    entry = Entry(
-        utterance_id=found.utterance_id,
-        form=found.form,
-        fields=verdict.fields,
-        operator=device.operator,
-        recorded_at=datetime.now(UTC),
-        reading=reading,
-        audio_sha256=recording.audio_sha256,
-        audio_seconds=recording.audio_seconds,
-    )
+    draft = Draft(found.utterance_id, found.form, reading, device.operator)
+    entry = journal.queries.entry_of(draft, verdict)
 
     def render(minted: Minted) -> dict[str, Any]:
         return recorded(entry, minted, site=device.site, device=device.device, clock_believed=device.clock_believed)
@@ -97,7 +88,7 @@ def accept(
 
 def demand_not_said_again(journal: Journal, which: str, form: Form) -> None:
     """Raise UnreadableInput where what waits for a person was recorded once more since then, which counts it twice."""
-    found = journal.dossier(which)
+    found = journal.queries.history(which)
     if found.review is None and found.state is not OutboxState.DEAD:
         return
     same = alike(journal, found, found.fields, form, datetime.fromisoformat(found.heard_at))
@@ -108,7 +99,9 @@ def demand_not_said_again(journal: Journal, which: str, form: Form) -> None:
         )
 
 
-def alike(journal: Journal, found: Dossier, fields: Mapping[str, FieldValue], form: Form, since: datetime) -> list[int]:
+def alike(
+    journal: Journal, found: UtteranceHistory, fields: Mapping[str, FieldValue], form: Form, since: datetime
+) -> list[int]:
     """The numbers of the entries recorded after `since` that stand and are of the same thing, by the identifiers.
 
     A form without identifiers has its things told apart by all that is said of them.
@@ -118,7 +111,7 @@ def alike(journal: Journal, found: Dossier, fields: Mapping[str, FieldValue], fo
         return []
     return [
         one.sequence
-        for one in journal.entries_standing(found.form, since, LATELY)
+        for one in journal.queries.entries_standing(found.form, since, LATELY)
         if one.event_id != found.event_id
         and one.state not in {OutboxState.DEAD, OutboxState.DISCARDED}
         and all(one.fields.get(name) == fields.get(name) for name in names)
@@ -138,7 +131,7 @@ def _stated(assignment: str, form: Form) -> tuple[str, FieldValue]:
         raise UnreadableInput(f"--field {assignment!r}: {name} is a whole number, such as {name}=12") from None
 
 
-def _later(found: Dossier) -> list[Reading]:
+def _later(found: UtteranceHistory) -> list[Reading]:
     """What models read of it after the first reading, the latest last."""
     return [reading_of(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
 
@@ -153,7 +146,7 @@ def _demand_an_entry(which: str, latest: Reading | None) -> None:
 
 
 def _reading(
-    found: Dossier, given: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
+    found: UtteranceHistory, given: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
 ) -> Reading:
     """What the person takes for said. It goes on record under the name of whoever read it last, with all readings."""
     opinions = (*([] if first is None else [first]), *later)

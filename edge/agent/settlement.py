@@ -10,18 +10,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
-from operator import methodcaller
 
 from edge.deliver import events
 from edge.deliver.commands import DeadLetter, Reopen, Sent, Settle
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
+from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.records import Receipt, ReceiptOutcome
 
 logger = logging.getLogger(__name__)
-
-RETRY_S = 1.0
-"""How long a full disk is left alone before the next try; nothing else is delivered meanwhile."""
 
 REOPENED_AT_ONCE = 10_000
 """So many events are owed again in one transaction: about 150 ms, in which the journal can keep nothing else."""
@@ -42,7 +38,7 @@ Outcome = Sent | Settle | Reopen | DeadLetter
 class Settlement:
     """Notes outcomes in one journal, one at a time."""
 
-    def __init__(self, desk: Desk, beat: Callable[[], None], turned_down: Callable[[Receipt], None]) -> None:
+    def __init__(self, desk: JournalThread, beat: Callable[[], None], turned_down: Callable[[Receipt], None]) -> None:
         """`beat` is called before each wait for room on the disk.
 
         `turned_down` hears, once, what the inventory does not take, and what will never reach it.
@@ -57,28 +53,21 @@ class Settlement:
 
     async def look(self) -> None:
         """See whether anything is owed."""
-        if await self._desk(lambda journal: journal.unsettled()) == 0:
+        if await self._desk(lambda journal: journal.outbox.unsettled()) == 0:
             self.nothing_owed.set()
 
     async def note(self, outcome: Outcome) -> None:
-        """Note it; on a full disk as soon as there is room, for until then the event stays owed."""
-        told = False
-        while True:
-            try:
-                await self._note(outcome)
-            except DiskFull as fault:
-                if not told:
-                    logger.warning("what became of an event cannot be noted, and is tried again: %s", fault)
-                told = True
-            else:
-                return
-            self._beat()
-            await asyncio.sleep(RETRY_S)
+        """Note it; on a full disk as soon as there is room, for until then the event stays owed.
+
+        Nothing else is delivered meanwhile.
+        """
+        waits = "what became of an event cannot be noted, and is tried again"
+        await self._desk.when_there_is_room(lambda: self._note(outcome), waits, lambda _: self._beat())
 
     async def _note(self, outcome: Outcome) -> None:
         match outcome:
             case Sent(event_id):
-                if not await self._desk(lambda journal: journal.sent(event_id)):
+                if not await self._desk(lambda journal: journal.outbox.sent(event_id)):
                     logger.info("the broker took %s, %s", event_id, UNKNOWN)
             case Settle(event_id, receipt):
                 await self._settle(event_id, receipt)
@@ -88,8 +77,8 @@ class Settlement:
                 await self._withhold(event_id, reason)
 
     async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
-        was_owed = await self._desk(lambda journal: journal.owes(event_id))
-        if not await self._desk(lambda journal: journal.settle(event_id, receipt)):
+        was_owed = await self._desk(lambda journal: journal.outbox.owes(event_id))
+        if not await self._desk(lambda journal: journal.outbox.settle(event_id, receipt)):
             logger.warning("a receipt came for %s, %s", event_id, UNKNOWN)
         elif receipt is not None and receipt.turned_down:
             does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
@@ -100,19 +89,19 @@ class Settlement:
 
     async def _reopen(self, first: int) -> None:
         self.nothing_owed.clear()
-        forgotten = await self._desk(lambda journal: journal.forgotten)
+        forgotten = await self._desk(lambda journal: journal.trail.forgotten)
         if first <= forgotten:
             logger.error(
                 "the inventory lacks number %d, but up to %d all was removed here to make room (keep.entries_mb): it "
                 "can take nothing from this device until it is restored from a newer copy",
                 *(first, forgotten),
             )
-        newest = await self._desk(lambda journal: journal.last())
+        newest = await self._desk(lambda journal: journal.outbox.last())
         reopened = 0
         # From the end, so that a crash in between leaves no gap behind which nothing is owed.
         for last in range(0 if newest is None else newest.sequence, first - 1, -REOPENED_AT_ONCE):
             lowest = max(first, last - REOPENED_AT_ONCE + 1)
-            reopened += await self._desk(methodcaller("reopen", lowest, last))
+            reopened += await self._desk(partial(_reopened, first=lowest, last=last))
         self.sent_again += reopened
         logger.warning(
             "the inventory lacks number %d and those after it, which it had confirmed (is it new, or restored?): "
@@ -122,12 +111,16 @@ class Settlement:
 
     async def _withhold(self, event_id: str, reason: str) -> None:
         withhold = partial(events.withheld, reason=reason)
-        if await self._desk(lambda journal: journal.dead_letter(event_id, reason, withhold)):
+        if await self._desk(lambda journal: journal.outbox.dead_letter(event_id, reason, withhold)):
             logger.error(
                 "%s is set aside, so that it holds up nothing: %s. `dockvoice queue list --held` shows it",
                 *(event_id, reason),
             )
             self._turned_down(Receipt(event_id, ReceiptOutcome.REFUSED, (UNDELIVERABLE,)))
+
+
+def _reopened(journal: Journal, first: int, last: int) -> int:
+    return journal.outbox.reopen(first, last)
 
 
 def _explained(reasons: Iterable[str]) -> str:

@@ -14,9 +14,9 @@ from enum import IntEnum
 from edge.agent.clock import Clock
 from edge.agent.dictation import Dictation
 from edge.config import Settings
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
-from edge.keep.room import MB
+from edge.keep.retention import MB
+from edge.keep.writer import JournalThread
 from edge.systemd import Notifier
 
 
@@ -111,7 +111,13 @@ class Supervisor:
     """The tasks beside dictation and delivery that look after both."""
 
     def __init__(
-        self, settings: Settings, desk: Desk, pulse: Heartbeats, notifier: Notifier, clock: Clock, dictation: Dictation
+        self,
+        settings: Settings,
+        desk: JournalThread,
+        pulse: Heartbeats,
+        notifier: Notifier,
+        clock: Clock,
+        dictation: Dictation,
     ) -> None:
         self._settings = settings
         self._desk = desk
@@ -131,7 +137,7 @@ class Supervisor:
         while True:
             self._pulse.beat("loop")
             self._clock.believed()  # a step shows between two looks
-            await self._desk(Journal.unsettled)
+            await self._desk(lambda journal: journal.outbox.unsettled())
             self._pulse.beat("journal")
             if is_deaf_rightly():
                 self._pulse.beat("ear")

@@ -53,7 +53,7 @@ class Talk:
 
     def start(self) -> Stepped:
         """Take up what is open in the journal; what was typed in vain goes to a person."""
-        for utterance in list(self._journal.unread()):
+        for utterance in list(self._journal.queries.unread()):
             if utterance.typed is not None and utterance.form == self.rules.form.name:
                 self._take_up(utterance, utterance.typed)
         return self._timed(self._conversation.start(self._journal))
@@ -72,7 +72,7 @@ class Talk:
 
     def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
         since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
-        known = Circumstances(acoustics, self._journal.standing(self.rules.form.name, since))
+        known = Circumstances(acoustics, self._journal.queries.standing(self.rules.form.name, since))
         closing = utterance.segment.closing
         verdict = decide(reading, closing, self.rules, known)
         return self.tell(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known))
@@ -96,7 +96,7 @@ class Talk:
 
     def answer(self, receipt: Receipt) -> Stepped:
         """The inventory answers an event."""
-        self._journal.settle(receipt.event_id, receipt)
+        self._journal.outbox.settle(receipt.event_id, receipt)
         return self.tell(answered(self._journal, receipt))
 
     def tell(self, happening: Happening) -> Stepped:

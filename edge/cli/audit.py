@@ -17,11 +17,9 @@ from edge.cli.options import EXIT_CODES, AsJson, Config, State, settings
 from edge.cli.output import line
 from edge.errors import UnreadableInput
 from edge.hash_chain import SIGNATURE
-from edge.keep.audit import Report, verify
-from edge.keep.bundle import export
-from edge.keep.identity import DeviceKey
-from edge.keep.journal import Journal, JournalView
-from edge.keep.rows import Trailed
+from edge.keep.audit import AuditReport, AuditTrail, Trailed, export, verify
+from edge.keep.device_key import DeviceKey
+from edge.keep.journal import Journal
 
 commands = typer.Typer(help="Show that nothing on record was changed afterwards.", no_args_is_help=True)
 
@@ -36,9 +34,9 @@ def audit_verify(config: Config = None, state: State = None, as_json: AsJson = F
     """
     with (
         Journal.inspect(settings(config, state=state).state) as journal,
-        _progress("checking", journal.last_sequence()) as tell,
+        _progress("checking", journal.trail.last_sequence()) as tell,
     ):
-        report = verify(journal, tell)
+        report = verify(journal.trail, tell)
     if as_json:
         line(json.dumps(_as_json(report)))
     else:
@@ -77,9 +75,10 @@ def audit_export(
     if bool(event_ids) == every:
         raise typer.BadParameter("give event ids or --all")
     with Journal.inspect(settings(config, state=state).state) as journal:
-        trail = journal.trail() if event_ids is None else [_signed(journal, event_id) for event_id in event_ids]
-        with _progress("exporting", len(event_ids or ()) or journal.last_sequence()) as tell:
-            bundled = export(journal, trail, file, tell)
+        trail = journal.trail
+        events = trail.events() if event_ids is None else [_signed(trail, event_id) for event_id in event_ids]
+        with _progress("exporting", len(event_ids or ()) or trail.last_sequence()) as tell:
+            bundled = export(trail, events, file, tell)
     line(f"{file}: {bundled.events} exported")
     if bundled.silent:
         line(f"{bundled.silent} of them without their recording: it is no longer on this device")
@@ -87,8 +86,8 @@ def audit_export(
         line(f"{bundled.unsigned} left out: they are from before events were signed, and would prove nothing")
 
 
-def _signed(journal: JournalView, event_id: str) -> Trailed:
-    found = journal.trailed(event_id)
+def _signed(trail: AuditTrail, event_id: str) -> Trailed:
+    found = trail.event(event_id)
     if found is None:
         raise UnreadableInput(f"{event_id}: no such event here; `dockvoice queue list --json` shows those there are")
     if SIGNATURE not in found.event:
@@ -106,13 +105,13 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.update(task, completed=done)
 
 
-def _as_json(report: Report) -> dict[str, Any]:
+def _as_json(report: AuditReport) -> dict[str, Any]:
     broken = None if report.broken is None else {**asdict(report.broken), "told": report.broken.wrong.told}
     spans = [asdict(span) for span in report.spans]
     return {"whole": report.broken is None, **asdict(report), "broken": broken, "spans": spans}
 
 
-def _lines(report: Report) -> Iterable[str]:
+def _lines(report: AuditReport) -> Iterable[str]:
     removed = f", {report.removed} of them without recording: it was removed to make room" if report.removed else ""
     yield f"events that hold: {report.events}{removed}"
     if report.forgotten:

@@ -11,8 +11,8 @@ from edge.agent.parts import Parts
 from edge.agent.typed_input import pressed
 from edge.cli.screen import Aside, Screen, aside, screen
 from edge.cli.terminal import keys
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Command, Frame
 from edge.view.drawing import draw
@@ -54,7 +54,7 @@ class LiveView:
         """Something happened to the agent."""
         self._watching.tell(told)
 
-    async def run(self, agent: Agent, desk: Desk, *, settle_within_s: float) -> None:
+    async def run(self, agent: Agent, desk: JournalThread, *, settle_within_s: float) -> None:
         """Run the agent until it is stopped; the terminal is as it was afterwards."""
         with (
             aside(sys.stderr.fileno()) as logged,
@@ -103,7 +103,7 @@ class LiveView:
             self._heard = sound
         return self._heard
 
-    async def _look(self, desk: Desk) -> None:
+    async def _look(self, desk: JournalThread) -> None:
         while True:
             self._watching.keep(await desk(_kept))
             await asyncio.sleep(LOOKED_EVERY_S)
@@ -144,4 +144,9 @@ class Metered(StoppableSource):
 
 
 def _kept(journal: Journal) -> Kept:
-    return Kept(journal.counts(), journal.how_many_sent(), journal.how_many_in_review(), journal.entries(LATEST))
+    return Kept(
+        journal.queries.counts(),
+        journal.outbox.how_many_sent(),
+        journal.review.how_many(),
+        journal.queries.entries(LATEST),
+    )

@@ -18,7 +18,9 @@ from edge.cli.options import AsJson, Broker, Config, State, Wait, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.fitting import show
+from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.plural import many
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
@@ -42,9 +44,9 @@ def queue_list(
     `discard` decide about it, `stand` takes a flag away.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
-        entries = journal.held() if held else journal.entries(limit)
-        waiting, counts = (journal.under_review() if held else []), journal.counts()
-        flagged, deferred = (journal.flagged(), journal.deferred()) if held else ([], [])
+        entries = journal.review.dead_letters() if held else journal.queries.entries(limit)
+        waiting, counts = (journal.review.under_review() if held else []), journal.queries.counts()
+        flagged, deferred = (journal.review.flagged(), journal.readings.deferred()) if held else ([], [])
     if as_json:
         reviewed = map(tables.review_json, waiting)
         for told in (
@@ -70,7 +72,7 @@ def queue_list(
 def queue_show(which: Which, config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """All that is kept about one entry or utterance. Works beside a running agent."""
     with Journal.inspect(settings(config, state=state).state) as journal:
-        found = journal.dossier(which)
+        found = journal.queries.history(which)
     told = tables.dossier_json(found)
     if as_json:
         line(json.dumps(told))
@@ -97,8 +99,8 @@ def queue_retry(
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
         if not anyway:
-            demand_not_said_again(journal, which, form_named(given, journal.dossier(which).form))
-        found = journal.retry(which, _who())
+            demand_not_said_again(journal, which, form_named(given, journal.queries.history(which).form))
+        found = journal.review.retry(which, _who())
     line(f"{which}: {'is read' if found.event_id is None else 'is sent'} at the agent's next start")
 
 
@@ -114,7 +116,7 @@ def queue_discard(
     Stop the agent first: one process writes a journal.
     """
     with Journal.open(settings(config, state=state).state) as journal:
-        journal.discard(which, _who(), reason)
+        journal.review.discard(which, _who(), reason)
     line(f"{which}: given up")
 
 
@@ -140,18 +142,16 @@ def queue_accept(
     from edge.agent.parts import form_named, rules
     from edge.agent.review import Device, Person, accept, stated
     from edge.deliver.events import Topics
-    from edge.forms.catalogue import Catalogue
-    from edge.keep.owner import demand_owner
 
     log_warnings()
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
-        demand_owner(journal, Topics(given.deliver.prefix, given.site, given.device).source)
-        form = form_named(given, journal.under_review_as(which).form)
+        journal.outbox.demand_owner(Topics(given.deliver.prefix, given.site, given.device).source)
+        form = form_named(given, journal.review.utterance(which).form)
         demands = rules(given, form, Catalogue.load(given.catalogue_directory))
         device = Device(given.site, given.device, given.operator, Clock().believed())
         row = accept(journal, which, stated(field or (), form), demands, Person(_who(), reason), device)
-        fields = journal.dossier(row.event_id).fields
+        fields = journal.queries.history(row.event_id).fields
     told = ", ".join(f"{name} {value}" for name, value in fields.items())
     line(f"{which}: is entry {row.sequence} ({told}), sent at the agent's next start")
 
@@ -170,7 +170,7 @@ def queue_stand(
     Stop the agent first: one process writes a journal.
     """
     with Journal.open(settings(config, state=state).state) as journal:
-        journal.stand(which, _who(), reason)
+        journal.review.stand(which, _who(), reason)
     line(f"{which}: stands")
 
 
@@ -190,7 +190,7 @@ def queue_export(
     Works beside a running agent.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
-        lines = (json.dumps(tables.dossier_json(found), ensure_ascii=False) for found in journal.dossiers())
+        lines = (json.dumps(tables.dossier_json(found), ensure_ascii=False) for found in journal.queries.histories())
         if str(file) == "-":
             for told in lines:
                 line(told)
@@ -224,12 +224,11 @@ def queue_reconcile(
     connection, so stop it first: one process writes a journal. Exit code 75 if the two did not agree in time.
     """
     from edge.agent.delivery import reconcile
-    from edge.keep.desk import Desk
 
     log_warnings()
     given = settings(config, broker, state)
     Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare
-    with Desk(given.state, given.keep) as desk:
+    with JournalThread(given.state, given.keep) as desk:
         found = asyncio.run(reconcile(given, desk, lambda _: None, within_s=wait))
     if as_json:
         line(json.dumps(asdict(found)))
@@ -244,7 +243,7 @@ def queue_reconcile(
 def queue_unsettled(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """How many entries the inventory has not confirmed yet."""
     with Journal.inspect(settings(config, state=state).state) as journal:
-        owed = journal.unsettled()
+        owed = journal.outbox.unsettled()
     line(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
 
 

@@ -50,7 +50,7 @@ def reread(
     given, began = settings(config, state=state), moment(since)
     compared: list[Compared] = []
     with Journal.inspect(given.state) as journal:
-        plan = expense(given, interpreter, began, journal)
+        plan = expense(given, interpreter, began, journal.readings)
         _agree(plan, ask_above, yes=yes)
         columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -60,7 +60,7 @@ def reread(
                 compared.append(one)
                 progress.advance(task)
 
-            asyncio.run(reread_all(given, interpreter, began, journal, tell))
+            asyncio.run(reread_all(given, interpreter, began, journal.readings, tell))
     if as_json:
         for one in compared:
             line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
@@ -72,7 +72,7 @@ def reread(
 def costs(since: Since = "7d", config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """What models took and cost, by day and model, as their services counted. Works beside a running agent."""
     with Journal.inspect(settings(config, state=state).state) as journal:
-        spent = journal.costs(moment(since))
+        spent = journal.readings.costs(moment(since))
     if as_json:
         for one in spent:
             line(json.dumps(asdict(one)))

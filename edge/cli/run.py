@@ -36,7 +36,7 @@ from edge.config import Settings, load, shipped
 from edge.fitting import show
 from edge.hear.device_lock import Claim, identity_claim
 from edge.hear.recording import Recording
-from edge.keep.desk import Desk
+from edge.keep.writer import JournalThread
 from lab.scoring import read_manifest
 
 DRAIN_ON_STOP_S = 5.0
@@ -65,11 +65,11 @@ def run(
     """
     log_warnings(*((STEPS,) if trace else ()))
     parts = assemble(settings(config, broker, state, form), live=True)
-    with identity(parts.settings), Desk(parts.settings.state, parts.settings.keep) as desk:
+    with identity(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as desk:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
             view = LiveView(parts)
             asyncio.run(view.run(Agent(parts, desk, view.tell, live=True), desk, settle_within_s=DRAIN_ON_STOP_S))
-            line(tables.counted(desk.now(lambda journal: journal.counts())))
+            line(tables.counted(desk.now(lambda journal: journal.queries.counts())))
             return
         discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
         tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)

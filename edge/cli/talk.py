@@ -28,7 +28,6 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
-from edge.keep.owner import demand_owner
 from edge.speak.wording import Phrasing
 
 WAIT = "/wait"
@@ -55,7 +54,7 @@ def talk(config: Config = None, state: State = None, form: FormName = None, trac
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
         journal = opened.enter_context(Journal.open(directory))
-        demand_owner(journal, Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
+        journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         render = partial(recorded, site=chosen.site, device=chosen.device)
         screen = _Screen(filled, language)
         traced = screen.trace if trace else lambda _: None

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 
 from edge.errors import StorageFailed, UnreadableInput
-from edge.keep import backup, schema
-from edge.keep.disk import Damaged, damaged, refusals, sync_directory
+from edge.keep import schema
+from edge.keep.storage import Damaged, damaged, refusals, sync_directory, sync_file
+
+Row = dict[str, Any]
+"""A row of a table, by column."""
 
 JOURNAL = "journal.db"
 """The journal's file in the state directory."""
@@ -26,8 +30,97 @@ CHECKED_AT_ONCE = 256_000_000
 """Up to so many bytes a journal is checked before it is used: a second or two on a slow card. A larger one holds up
 the start no longer, and is checked while the agent works (`check`)."""
 
+_COPY = "journal.before-{}.db"
+"""The journal as it was before its tables were changed, should somebody want the older program back."""
 
-def open_for_writing(path: Path) -> Database:
+_PARTIAL = ".partial"
+"""Ends the name of a copy that is still being made."""
+
+
+class JournalDatabase:
+    """A connection to the journal's database: it reads rows, and changes them in whole transactions."""
+
+    def __init__(self, db: Database, path: Path) -> None:
+        """`path` is the file of `db`: what the disk refuses is told of it."""
+        self.path = path
+        self._db = db
+
+    def rows(self, sql: str, *values: str | int) -> list[Row]:
+        """The rows of a query. Raises StorageFailed."""
+        with refusals(self.path):
+            return list(self._db.query(sql, values))
+
+    def execute(self, sql: str, values: Sequence[object] | dict[str, object] = ()) -> sqlite3.Cursor:
+        """One statement. What it changes, it changes inside of `writing`, which tells what the disk refuses."""
+        return self._db.execute(sql, values)
+
+    def insert(self, table: str, row: Mapping[str, object], on_conflict: str = "") -> None:
+        """Insert a row, with an ON CONFLICT clause of SQLite."""
+        names = ", ".join(f'"{name}"' for name in row)
+        values = ", ".join("?" * len(row))
+        sql = f"INSERT INTO {table} ({names}) VALUES ({values}) {on_conflict}"  # noqa: S608 - names of our own tables
+        self._db.execute(sql, list(row.values()))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction, with the write lock from its first statement: then all of it is on the disk, or nothing.
+
+        `Database.atomic` alone begins deferred: a read and then a write in it can fail at once with
+        SQLITE_BUSY_SNAPSHOT.
+        """
+        with refusals(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.rollback()
+                raise
+
+    def check(self) -> None:
+        """SQLite's structural check, which skips only comparing indexes with their tables. Raises Damaged."""
+        with refusals(self.path):
+            found = str(_pragma(self._db, "quick_check(1)"))
+        if found != "ok":
+            raise damaged(self.path, found.replace("\n", " "))
+
+    def migrate(self) -> None:
+        """Bring the tables up to what this program knows, after a copy of older ones was made. Raises StorageFailed."""
+        if not (changes := schema.pending(self._db)):
+            return
+        if schema.has_tables(self._db):
+            self._copy_before(changes[0])
+        with self.writing():
+            schema.migrations.apply(self._db)
+
+    def close(self) -> None:
+        """Let go of the file. Closing twice is harmless."""
+        self._db.close()
+
+    def _copy_before(self, migration: str) -> None:
+        """Copy the journal to a file beside it, safe on the disk; only the newest copy is kept.
+
+        Raises StorageFailed, DiskFull where there is no room for a second journal: then nothing may be changed yet.
+        """
+        copy = self.path.with_name(_COPY.format(migration))
+        partial = copy.with_name(copy.name + _PARTIAL)
+        with refusals(copy):
+            partial.unlink(missing_ok=True)
+            partial.touch(mode=0o600)  # for its owner only; SQLite takes an empty file for none
+            try:
+                self._db.execute("VACUUM INTO ?", [str(partial)])
+                sync_file(partial)
+                partial.replace(copy)
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
+            for older in self.path.parent.glob(_COPY.format("*")):
+                if older != copy:
+                    older.unlink()
+            sync_directory(self.path.parent)
+
+
+def open_for_writing(path: Path) -> JournalDatabase:
     """The database at `path`, made if there is none, durable, checked, with the tables this program knows.
 
     WAL with synchronous=FULL: what is committed survives a power cut, at one fsync per commit
@@ -42,20 +135,21 @@ def open_for_writing(path: Path) -> Database:
             if (mode := _pragma(db, "journal_mode=WAL")) != "wal":
                 raise StorageFailed(f"{path}: its disk allows no write-ahead log (got {mode}); use a local disk")
             db.execute("PRAGMA synchronous=FULL")
+            opened = JournalDatabase(db, path)
             if path.stat().st_size <= CHECKED_AT_ONCE:
-                check(db, path)
+                opened.check()
             schema.refuse_newer(db, path)
-            _migrate(db, path)
+            opened.migrate()
             # All that the log (WAL) holds is written once more: after a sync that failed, what is read back of it need
             # not be on the disk (https://lwn.net/Articles/752063/).
             db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except BaseException:
             db.close()
             raise
-    return db
+    return opened
 
 
-def open_for_reading(path: Path) -> Database:
+def open_for_reading(path: Path) -> JournalDatabase:
     """The database at `path`, unchanged and unlocked, to be read beside the process that writes it.
 
     A read-only connection never checkpoints, so it cannot race the writer. Raises UnreadableInput when there is none.
@@ -72,15 +166,7 @@ def open_for_reading(path: Path) -> Database:
         except BaseException:
             db.close()
             raise
-    return db
-
-
-def check(db: Database, path: Path) -> None:
-    """SQLite's structural check, which skips only the comparison of indexes with their tables. Raises Damaged."""
-    with refusals(path):
-        found = str(_pragma(db, "quick_check(1)"))
-    if found != "ok":
-        raise damaged(path, found.replace("\n", " "))
+    return JournalDatabase(db, path)
 
 
 def check_at_work(path: Path) -> None:
@@ -90,7 +176,7 @@ def check_at_work(path: Path) -> None:
     """
     try:
         with closing(open_for_reading(path)) as db:
-            check(db, path)
+            db.check()
     except Damaged:
         with refusals(path):
             path.with_name(FOUND_DAMAGED).touch()
@@ -103,37 +189,12 @@ def sqlite_version() -> str:
     return sqlite3.sqlite_version
 
 
-@contextmanager
-def writing(db: Database, path: Path) -> Iterator[None]:
-    """One transaction, with the write lock from its first statement: afterwards all of it is on the disk, or nothing.
-
-    `Database.atomic` alone begins deferred: a read and then a write in it can fail at once with SQLITE_BUSY_SNAPSHOT.
-    """
-    with refusals(path):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            db.execute("COMMIT")
-        except BaseException:
-            db.rollback()
-            raise
-
-
 def _connected(connection: sqlite3.Connection) -> Database:
     # Plugins of sqlite-utils that happen to be installed have no business in the journal.
     db = Database(connection, strict=True, execute_plugins=False)
     db.execute("PRAGMA foreign_keys=ON")
     db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     return db
-
-
-def _migrate(db: Database, path: Path) -> None:
-    if not (changes := schema.pending(db)):
-        return
-    if schema.has_tables(db):
-        backup.copy_before(changes[0], db, path)
-    with writing(db, path):
-        schema.migrations.apply(db)
 
 
 def _pragma(db: Database, pragma: str) -> object:

@@ -22,7 +22,7 @@ import numpy as np
 import soundfile
 
 from edge.errors import StorageFailed
-from edge.keep.disk import make_directory, refusals, sync_directory
+from edge.keep.storage import make_directory, refusals, sync_directory
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
 EVIDENCE = "evidence"

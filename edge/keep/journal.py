@@ -3,8 +3,8 @@
     state directory/
         journal.db                               the tables (see schema.py)
         journal.lock                             held by the one process that writes
-        entries.log                              each entry once more (see entrylog.py)
-        journal.anchor                           where both begin, if not with the first entry (see anchor.py)
+        entries.log                              each entry once more (see entry_log.py)
+        journal.anchor                           where both begin, if not with the first entry (see audit.py)
         evidence/2026-11-20/<utterance_id>.flac  the recordings
 
 Each method that writes is one transaction, and what it wrote is on the disk when it returns. Used by one thread at a
@@ -14,43 +14,113 @@ time; which one may change.
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Self
+from types import TracebackType
+from typing import Any, Self
 
+import uuid_utils
+
+from edge import hash_chain
 from edge.errors import StorageFailed
 from edge.hash_chain import PublicKey
-from edge.keep import evidence, forgetting, rows
-from edge.keep.answers import AnswersView
-from edge.keep.committing import Committing
-from edge.keep.database import JOURNAL, check_at_work, open_for_reading
-from edge.keep.disk import DiskFull, make_directory, refusals
+from edge.keep import codec, evidence
+from edge.keep.audit import AuditTrail
+from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_at_work, open_for_reading
+from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.dialogue import DialogueRecord
+from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.evidence import Evidence
-from edge.keep.identity import KEY, DeviceKey
-from edge.keep.lock import Lock
-from edge.keep.mending import open_whole
-from edge.keep.rows import Counts, KeptEntry, KeptUtterance, OutboxState, Row, Spare
-from edge.keep.view import JournalView
-from edge.records import SAMPLE_RATE, Receipt, Utterance
+from edge.keep.outbox import Outbox
+from edge.keep.queries import Queries
+from edge.keep.readings import ModelReadings
+from edge.keep.recovery import open_whole
+from edge.keep.retention import Retention
+from edge.keep.review import Review
+from edge.keep.storage import DiskFull, Lock, make_directory, refusals
+from edge.records import (
+    SAMPLE_RATE,
+    Because,
+    Commit,
+    Draft,
+    Drop,
+    Durable,
+    Entry,
+    Minted,
+    Note,
+    OutboxRow,
+    Outcome,
+    Park,
+    Reading,
+    Reason,
+    Utterance,
+    Verdict,
+)
 
-__all__ = ["Counts", "Journal", "JournalView", "KeptEntry", "KeptUtterance"]
+TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
+"""Of a draft that the operator took back."""
 
 log = logging.getLogger(__name__)
 
 
-class Journal(Committing):
+class JournalReader:
+    """A device's journal as it may be looked at, also while another process writes it: SQLite refuses to change it.
+
+    Closes when left as a context manager.
+    """
+
+    def __init__(self, directory: Path, db: JournalDatabase, held: ExitStack) -> None:
+        """`directory` is the state directory: what the journal says of recordings is relative to it.
+
+        `held` is let go of when it is closed.
+        """
+        self.directory = directory
+        self._db = db
+        self._held = held
+        self.queries = Queries(db)
+        self.outbox = Outbox(db)
+        self.review = Review(db, self.queries)
+        self.readings = ModelReadings(db)
+        self.trail = AuditTrail(db)
+
+    def close(self) -> None:
+        """Let go of the files. Closing twice is harmless."""
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the opening has checked the file; it leaves a large one to `Journal.check`."""
+        return self._db.path.stat().st_size <= CHECKED_AT_ONCE
+
+
+class Journal(JournalReader):
     """A device's journal, open to be written by this process alone."""
+
+    def __init__(
+        self, directory: Path, db: JournalDatabase, entry_log: EntryLog, key: DeviceKey, held: ExitStack
+    ) -> None:
+        """Made by `open`."""
+        super().__init__(directory, db, held)
+        self._entry_log = entry_log
+        self._key = key
+        self.dialogue = DialogueRecord(db)
+        self.retention = Retention(db, entry_log, key)
 
     @classmethod
     def open(cls, directory: Path) -> Self:
         """The journal in `directory`: made if there is none, brought up to date, checked and complete.
 
         Recordings that a crash left without a row become unread utterances; a broken journal is set aside and rebuilt
-        (see mending.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version.
+        (see recovery.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version.
         """
         with ExitStack() as opened:
             with refusals(directory):
@@ -59,9 +129,7 @@ class Journal(Committing):
             db, entry_log = open_whole(directory)
             opened.callback(entry_log.close)
             opened.callback(db.close)
-            journal = cls(directory, db, opened)
-            journal._entry_log = entry_log
-            journal._key = DeviceKey.of(directory)
+            journal = cls(directory, db, entry_log, DeviceKey.of(directory), opened)
             journal._notice_new_key()
             journal._adopt()
             journal._held = opened.pop_all()
@@ -76,7 +144,7 @@ class Journal(Committing):
         check_at_work(directory / JOURNAL)
 
     @classmethod
-    def inspect(cls, directory: Path) -> AnswersView:
+    def inspect(cls, directory: Path) -> JournalReader:
         """The journal in `directory` to look at, also while another process writes it.
 
         Raises UnreadableInput when there is none or it is of an older version, StorageFailed, Misconfigured.
@@ -84,7 +152,7 @@ class Journal(Committing):
         db = open_for_reading(directory / JOURNAL)
         held = ExitStack()
         held.callback(db.close)
-        return AnswersView(directory, db, held)
+        return JournalReader(directory, db, held)
 
     @property
     def public_key(self) -> PublicKey:
@@ -98,9 +166,9 @@ class Journal(Committing):
         took the recording and failed at the row, the next `open` finds it. Raises DiskFull: then nothing is left of it,
         since whoever is told so says it again.
         """
-        if found := self._rows("SELECT * FROM utterances WHERE utterance_id = ?", utterance.utterance_id):
-            return self._recording(found[0])
-        recording = evidence.write(self._directory, utterance)
+        for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", utterance.utterance_id):
+            return Evidence(self.directory / row["audio_path"], row["audio_sha256"], row["samples"] / SAMPLE_RATE)
+        recording = evidence.write(self.directory, utterance)
         try:
             self._keep(utterance, recording)
         except DiskFull:
@@ -108,75 +176,87 @@ class Journal(Committing):
             raise
         return self._in_place(utterance, recording)
 
-    def sent(self, event_id: str) -> bool:
-        """Note that the broker took the event once more. It stays owed. False for one that is not of this journal."""
-        with self._writing():
-            changed = self._db.execute(
-                "UPDATE outbox SET attempts = attempts + 1, sent_at = ? WHERE event_id = ?", [_now(), event_id]
-            )
-            return bool(changed.rowcount)
+    def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
+        """Keep a verdict that makes no entry: ask, repeat, ignore, defer. The last one stands; a commit may follow.
 
-    def settle(self, event_id: str, receipt: Receipt | None) -> bool:
-        """Strike the event off: the inventory's receipt came, or (None) the broker's word is taken for it.
-
-        The first settlement stands, whatever comes later. False for an event that is not of this journal.
+        Raises ValueError where it would contradict a commit, LookupError for an utterance that never began.
         """
-        state = OutboxState.REFUSED if receipt is not None and receipt.turned_down else OutboxState.SETTLED
-        with self._writing():
-            self._db.execute(
-                "UPDATE outbox SET state = iif(state = 'waiting', ?, state), settled_at = ?, receipt = ? "
-                "WHERE event_id = ? AND settled_at IS NULL",
-                [state.value, _now(), rows.receipt_json(receipt), event_id],
-            )
-            return bool(self._rows("SELECT 1 FROM outbox WHERE event_id = ?", event_id))
+        if verdict.outcome is Outcome.ACCEPT:
+            raise ValueError(f"{utterance_id}: what is accepted is committed, not concluded")
+        with self._db.writing():
+            self._conclude(utterance_id, reading, verdict)
 
-    def reopen(self, first: int, last: int = sys.maxsize) -> int:
-        """Owe the events of these numbers again, because the inventory lost them; how many were settled before."""
-        with self._writing():
-            changed = self._db.execute(
-                "UPDATE outbox SET state = iif(state IN ('settled', 'refused'), 'waiting', state), "
-                "settled_at = NULL, receipt = NULL WHERE sequence BETWEEN ? AND ? AND settled_at IS NOT NULL",
-                [first, last],
-            )
-            return changed.rowcount
+    def put_under_review(self, utterance_id: str, reading: Reading, verdict: Verdict, why: str) -> None:
+        """Keep what was read of an utterance, and let a person decide about it. Raises as `conclude` does."""
+        with self._db.writing():
+            self._conclude(utterance_id, reading, verdict)
+            self._park(Park(utterance_id, why, verdict.fields))
 
-    def remove_evidence(self, outlived: Iterable[Spare]) -> None:
-        """Delete recordings that nothing rests on any more. Their rows stay, and say that they were removed, and when.
+    def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
+        """Keep an entry and owe its event, in one transaction. From here it cannot be lost or doubled.
 
-        Raises StorageFailed: then some are gone and still called spare, and removing them again is harmless.
+        `render` makes the event from the identity minted for it; `chain.sealed` ties and signs it. Committing the same
+        utterance again returns the first event, unchanged. Raises StorageFailed: then nothing was committed and no
+        number is used up; ValueError or LookupError where the entry does not rest on what was heard.
         """
-        removed_at = _now()
-        with self._writing():
-            for spare in outlived:
-                evidence.remove(self._directory / spare.path)
-                self._db.execute(
-                    "UPDATE utterances SET evidence = 'removed', audio_removed_at = ? "
-                    "WHERE utterance_id = ? AND evidence = 'spare'",
-                    [removed_at, spare.utterance_id],
-                )
+        if verdict.outcome is not Outcome.ACCEPT:
+            raise ValueError(f"{entry.utterance_id}: what is committed must be accepted, not {verdict.outcome}")
+        with self._db.writing():
+            return self._commit(entry, verdict, render)
 
-    def entries_bytes(self) -> int:
-        """How much room the entries take, here and in their second copy."""
-        with refusals(self._path):
-            return forgetting.taken(self._db, self._entry_log)
+    def accept(
+        self, entry: Entry, verdict: Verdict, who: str, reason: str | None, render: Callable[[Minted], dict[str, Any]]
+    ) -> OutboxRow:
+        """Commit the entry that a person makes of an utterance under review; his name and reason stay beside it.
 
-    def forget(self, at_most: int) -> int:
-        """Remove so many of the oldest entries at most, if nothing rests on them any more (see forgetting.py).
-
-        Returns how many it were. Raises StorageFailed.
+        Raises as `commit` does, and UnreadableInput for what is not under review.
         """
-        return forgetting.forget(self._directory, self._db, self._entry_log, self._key, at_most)
+        found = self.review.utterance(entry.utterance_id)
+        with self._db.writing():
+            self.review.note(found, "accept", who, reason)
+            self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
+            # Whatever was still to be agreed about it, it is decided now.
+            self.dialogue.forget(found.utterance_id)
+            return self._commit(entry, verdict, render)
+
+    def turn(
+        self,
+        orders: Iterable[Durable],
+        draft: Draft | None,
+        operator: str | None,
+        render: Callable[[Entry, Minted], dict[str, Any]],
+    ) -> OutboxRow | None:
+        """Keep what one step of the dialogue changed, in one transaction; the event that is owed by it, if one is.
+
+        `draft` is what is being agreed after the step, `operator` who is signed on. Raises as `conclude` and `commit`
+        do: then nothing of it was kept.
+        """
+        owed = None
+        with self._db.writing():
+            for order in sorted(orders, key=_in_turn):
+                match order:
+                    case Note(utterance_id, reading, verdict):
+                        self._conclude(utterance_id, reading, verdict)
+                    case Drop(dropped):
+                        self._conclude(dropped.utterance_id, dropped.reading, TAKEN_BACK)
+                    case Park():
+                        self._park(order)
+                    case Commit(agreed, verdict):
+                        entry = self.queries.entry_of(agreed, verdict)
+                        owed = self._commit(entry, verdict, partial(render, entry))
+            self.dialogue.keep(draft, operator)
+        return owed
 
     def _notice_new_key(self) -> None:
-        last = self._rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
+        last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
         if last and last[0]["public_key"] not in {None, self.public_key.raw.hex()}:
-            log.warning("%s: is not the key that signed until now; the chain goes on with it", self._directory / KEY)
+            log.warning("%s: is not the key that signed until now; the chain goes on with it", self.directory / KEY)
 
     def _adopt(self) -> None:
         """Give a row to each recording that a crash left without one."""
-        with refusals(self._directory):
-            evidence.sweep(self._directory)
-            found = evidence.new(self._directory)
+        with refusals(self.directory):
+            evidence.sweep(self.directory)
+            found = evidence.new(self.directory)
         for path in found:
             try:
                 utterance, recording = evidence.recover(path)
@@ -184,22 +264,105 @@ class Journal(Committing):
                 log.warning("heard before a crash, and cannot be read: %s", fault)
                 continue
             # A second copy of a recording is not a second saying.
-            if self.kept(utterance.utterance_id) is None:
+            if self.queries.kept(utterance.utterance_id) is None:
                 self._keep(utterance, recording)
             self._in_place(utterance, recording)
 
     def _keep(self, utterance: Utterance, recording: Evidence) -> None:
-        with self._writing():
-            self._insert("utterances", evidence.columns(self._directory, utterance, recording))
+        with self._db.writing():
+            self._db.insert("utterances", evidence.columns(self.directory, utterance, recording))
 
     def _in_place(self, utterance: Utterance, recording: Evidence) -> Evidence:
-        path = self._directory / evidence.place(utterance)
+        path = self.directory / evidence.place(utterance)
         evidence.put_in_place(recording.path, path)
         return replace(recording, path=path)
 
-    def _recording(self, row: Row) -> Evidence:
-        return Evidence(self._directory / row["audio_path"], row["audio_sha256"], row["samples"] / SAMPLE_RATE)
+    def _conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
+        if _owed(self._db, utterance_id) is not None:
+            raise ValueError(f"{utterance_id}: is committed already, which cannot be taken back")
+        _decide(self._db, utterance_id, reading, verdict)
+
+    def _park(self, park: Park) -> None:
+        """Under review. Without an outcome: where a person retries it, it is read again."""
+        changed = self._db.execute(
+            "UPDATE utterances SET outcome = NULL, reasons = NULL, ask = NULL, review = ?, fields = ? "
+            "WHERE utterance_id = ?",
+            [park.why, codec.to_json(dict(park.fields)), park.utterance_id],
+        )
+        if not changed.rowcount:
+            raise LookupError(f"{park.utterance_id}: no such utterance was begun here")
+
+    def _commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
+        if (owed := _owed(self._db, entry.utterance_id)) is not None:
+            return owed
+        _decide(self._db, entry.utterance_id, entry.reading, verdict)
+        if self.queries.recording(entry.utterance_id).audio_sha256 != entry.audio_sha256:
+            raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
+        minted = _minted(self._db)
+        reading = codec.reading_json(entry.reading)
+        event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
+        owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
+        _enter(self._db, entry, event, owed, self.public_key)
+        self._entry_log.append(rows_of(self._db, owed.sequence))
+        return owed
 
 
-def _now() -> str:
-    return rows.to_time(datetime.now(UTC))
+def _in_turn(order: Durable) -> int:
+    """Verdicts come before what is parked, and both before what is committed."""
+    return 2 if isinstance(order, Commit) else isinstance(order, Park)
+
+
+def _decide(db: JournalDatabase, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
+    changed = db.execute(
+        # A verdict ends a review: what was put there while a question was open has been answered.
+        "UPDATE utterances SET outcome = ?, reasons = ?, fields = ?, ask = ?, reading = ?, review = NULL "
+        "WHERE utterance_id = ?",
+        [
+            verdict.outcome.value,
+            codec.reasons_json(verdict),
+            codec.to_json(dict(verdict.fields)),
+            verdict.ask,
+            None if reading is None else codec.reading_json(reading),
+            utterance_id,
+        ],
+    )
+    if not changed.rowcount:
+        raise LookupError(f"{utterance_id}: no such utterance was begun here")
+
+
+def _owed(db: JournalDatabase, utterance_id: str) -> OutboxRow | None:
+    """The event of an utterance that is committed already."""
+    found = db.rows(
+        "SELECT o.event_id, o.sequence, o.body FROM entries e JOIN outbox o USING (event_id) WHERE e.utterance_id = ?",
+        utterance_id,
+    )
+    return OutboxRow(**found[0]) if found else None
+
+
+def _minted(db: JournalDatabase) -> Minted:
+    last = db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
+    sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
+    return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link)
+
+
+def _enter(db: JournalDatabase, entry: Entry, event: dict[str, Any], owed: OutboxRow, key: PublicKey) -> None:
+    identity = {"event_id": owed.event_id, "sequence": owed.sequence}
+    meant = {
+        "utterance_id": entry.utterance_id,
+        "form": entry.form,
+        "fields": codec.to_json(dict(entry.fields)),
+        "operator": entry.operator,
+        "recorded_at": codec.to_time(entry.recorded_at),
+        "act": entry.act.value,
+        "replaces": entry.replaces,
+        "support": codec.to_json([recording.utterance_id for recording in entry.support]),
+    }
+    sealed = {
+        "link": event[hash_chain.CHAIN],
+        "previous": event[hash_chain.PREVIOUS],
+        "public_key": key.raw.hex(),
+        "signature": event[hash_chain.SIGNATURE],
+    }
+    db.insert("entries", {**identity, **meant})
+    db.insert("audit", {**identity, **sealed})
+    db.insert("outbox", {**identity, "body": owed.body})

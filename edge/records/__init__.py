@@ -4,6 +4,7 @@ All are frozen values. Sound is 16 kHz mono 16-bit little-endian PCM throughout;
 counted from the first sample of the source, so that a recording and a microphone keep the same time.
 """
 
+from edge.records.durable import Commit, Drop, Durable, Note, Park
 from edge.records.entry import (
     Because,
     Confirmation,
@@ -50,8 +51,11 @@ __all__ = [
     "Because",
     "Closing",
     "Command",
+    "Commit",
     "Confirmation",
     "Draft",
+    "Drop",
+    "Durable",
     "Entry",
     "Expectation",
     "FieldReading",
@@ -61,8 +65,10 @@ __all__ = [
     "LastEntry",
     "Minted",
     "NotUnderstood",
+    "Note",
     "OutboxRow",
     "Outcome",
+    "Park",
     "Reading",
     "Reason",
     "Receipt",

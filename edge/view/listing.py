@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edge.forms.model import Form
-from edge.keep.rows import Counts, KeptEntry
+from edge.keep.queries import Counts, KeptEntry
 from edge.records import Act, Because, Reading, Reason
 from edge.view.picture import FieldRow, Queue, QueueRow, Told, Tone
 from edge.view.wording import because, progress

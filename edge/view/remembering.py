@@ -11,8 +11,9 @@ from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import MicrophoneFault, Muted
-from edge.agree.dialogue.orders import Note, Park, Say
+from edge.agree.dialogue.orders import Say
 from edge.agree.dialogue.table import State as Stage
+from edge.records import Note, Park
 from edge.speak.wording import Phrasing
 from edge.view.listing import Kept
 

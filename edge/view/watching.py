@@ -9,12 +9,11 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided
 from edge.agent.typed_input import KEYBOARD
 from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Park
 from edge.agree.dialogue.questions import judged
 from edge.agree.dialogue.table import QUESTIONS
 from edge.agree.dialogue.table import State as Stage
 from edge.config import ListeningMode, Settings
-from edge.records import Outcome
+from edge.records import Outcome, Park
 from edge.speak.wording import Phrasing
 from edge.view.listing import field_rows, queue
 from edge.view.meter import NO_SOUND, Sounding

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from edge.agree.dialogue.questions import About, Question
 from edge.forms.model import Form
-from edge.keep.rows import KeptEntry, OutboxState
+from edge.keep.outbox import OutboxState
+from edge.keep.queries import KeptEntry
 from edge.records import Because, Outcome, Reason, Verdict
 from edge.view.picture import Told, Tone
 

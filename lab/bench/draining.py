@@ -21,8 +21,7 @@ import psutil
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings
 from edge.deliver.events import recorded
-from edge.keep.desk import Desk
-from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.records import Entry, Minted
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -59,7 +58,7 @@ def drained(journal: Path) -> dict[str, float]:
     }
 
 
-async def deliver(settings: Settings, desk: Desk) -> None:
+async def deliver(settings: Settings, desk: JournalThread) -> None:
     """Deliver until nothing is owed or the time is over, and print what is seen meanwhile."""
     delivery = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
     async with asyncio.TaskGroup() as group:
@@ -71,8 +70,8 @@ async def deliver(settings: Settings, desk: Desk) -> None:
         running.cancel()
 
 
-async def _look(desk: Desk) -> int:
-    owed = await desk(Journal.unsettled)
+async def _look(desk: JournalThread) -> int:
+    owed = await desk(lambda journal: journal.outbox.unsettled())
     print(json.dumps({"at": time.monotonic(), "owed": owed, "rss": psutil.Process().memory_info().rss}), flush=True)
     return owed
 
@@ -87,7 +86,7 @@ def main(directory: Path, port: int) -> None:
     """Be the process that delivers."""
     deliver_to = Deliver(mqtt=Mqtt(host="127.0.0.1", port=port))
     settings = Settings(site=SITE, device=DEVICE, state_directory=directory, deliver=deliver_to)
-    with Desk(directory, settings.keep) as desk:
+    with JournalThread(directory, settings.keep) as desk:
         asyncio.run(deliver(settings, desk))
 
 

@@ -24,7 +24,7 @@ from edge.agent.parts import Parts, assemble, dictation, take
 from edge.audio.framing import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, load
 from edge.hear.recording import Recording
-from edge.keep.desk import Desk
+from edge.keep.writer import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 from edge.understand.local.incremental import Speculation
@@ -117,7 +117,7 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
         samples += what.samples if isinstance(what, SourceEnded) else 0
         most.append(resident())
 
-    with TemporaryDirectory(prefix="dockvoice-footprint-") as scratch, Desk(Path(scratch)) as desk:
+    with TemporaryDirectory(prefix="dockvoice-footprint-") as scratch, JournalThread(Path(scratch)) as desk:
         began = time.process_time()
         asyncio.run(take(dictation(parts, desk, told), sources))
         spent = time.process_time() - began

@@ -22,9 +22,8 @@ from tempfile import TemporaryDirectory
 
 from sqlite_utils import Database
 
-from edge.keep import committed
-from edge.keep.database import JOURNAL
-from edge.keep.entrylog import EntryLog, Rows
+from edge.keep.database import JOURNAL, JournalDatabase
+from edge.keep.entry_log import EntryLog, Rows, enter, rows_of
 from edge.keep.journal import Journal
 from lab.bench.draining import as_said, drained
 from tests.sayings import ACCEPT, entry, utterance
@@ -38,7 +37,7 @@ from pathlib import Path
 began = time.perf_counter()
 from edge.keep.journal import Journal
 with Journal.open(Path(sys.argv[1])) as journal:
-    journal.unsettled(), list(journal.unread()), journal.due(16)
+    journal.outbox.unsettled(), list(journal.queries.unread()), journal.outbox.due(16)
     print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 """What an agent does with its journal until it is ready, in a process of its own."""
@@ -69,7 +68,7 @@ def fill(directory: Path, rows: int) -> None:
     with closing(Database(directory / JOURNAL)) as db, closing(EntryLog(directory)) as log:
         db.execute("PRAGMA synchronous=OFF")
         with db.conn:
-            committed.enter(db, made(rows))
+            enter(JournalDatabase(db, directory / JOURNAL), made(rows))
         log.extend(made(rows))
 
 
@@ -79,7 +78,7 @@ def made(rows: int) -> Iterator[Rows]:
         said = utterance()
         meant = entry(said, journal.begin(said))
         journal.commit(meant, ACCEPT, as_said(meant))
-        pattern = json.dumps(committed.rows_of(journal._db, 1))  # noqa: SLF001 - the rows as they are, no copy of them
+        pattern = json.dumps(rows_of(journal._db, 1))  # noqa: SLF001 - the rows as they are, no copy of them
     event_id = json.loads(pattern)["entries"]["event_id"]
     for number in range(1, rows + 1):
         # Ids grow with time, as UUIDv7 do.
@@ -122,10 +121,10 @@ def working(*journals: Journal) -> list[dict[str, float]]:
 def asking(journal: Journal) -> dict[str, float]:
     """What the questions cost that are asked all the time."""
     questions: dict[str, Callable[[], object]] = {
-        "unsettled": journal.unsettled,
-        "due(16)": partial(journal.due, 16),
-        "entries(20)": partial(journal.entries, 20),
-        "counts": journal.counts,
+        "unsettled": journal.outbox.unsettled,
+        "due(16)": partial(journal.outbox.due, 16),
+        "entries(20)": partial(journal.queries.entries, 20),
+        "counts": journal.queries.counts,
     }
     return {f"{name}, ms": timed(question) * 1000 for name, question in questions.items()}
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, update
 from edge import hash_chain
 from edge.deliver.events import Topics, withheld
 from edge.hash_chain import Broken, PublicKey, Span, Wrong
-from edge.keep.identity import DeviceKey
+from edge.keep.device_key import DeviceKey
 from inventory import audit
 from inventory.forms import Forms, load_forms
 from inventory.judge import Sound, Unsound, judge

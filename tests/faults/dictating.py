@@ -20,8 +20,8 @@ from edge.agent.parts import Parts, form_named, rules
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.hear.recording import Recording
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.records import FieldValue, Reading
 from edge.understand.factory import Surroundings, panel
 from edge.understand.remote.client import Clients
@@ -43,7 +43,7 @@ def main(settings_file: str, *recordings: str) -> None:
             sys.stdin.readline()
         _wait_until_nothing_is_deferred(settings.state)
 
-    with Desk(settings.state) as desk:
+    with JournalThread(settings.state) as desk:
         agent = Agent(parts(settings, 2 * len(recordings)), desk, lambda _: None, live=False)
         asyncio.run(agent.run(sources(), settle_within_s=0))
 
@@ -66,7 +66,7 @@ def _wait_until_nothing_is_deferred(state: Path) -> None:
     deadline = time.monotonic() + 2 * PATIENCE_S
     while time.monotonic() < deadline:
         with Journal.inspect(state) as journal:
-            if not journal.deferred():
+            if not journal.readings.deferred():
                 return
         time.sleep(0.2)
 

@@ -77,7 +77,7 @@ class Device:
         if not (self.state / "journal.db").exists():
             return 0  # killed before it could hear anything
         with Journal.inspect(self.state) as journal:
-            return journal.counts().heard
+            return journal.queries.counts().heard
 
     def applied(self) -> Said:
         return said([row for row in self.inventory.rows() if row["device"] == self.name])
@@ -105,8 +105,8 @@ def test_every_utterance_heard_before_a_kill_is_applied_exactly_once(
         device.replay()
         assert device.heard() == utterances
         with Journal.inspect(device.state) as journal:
-            entries = journal.entries(limit=100)
-            assert journal.unsettled() == 0
+            entries = journal.queries.entries(limit=100)
+            assert journal.outbox.unsettled() == 0
         assert sorted(entry.sequence for entry in entries) == list(range(1, len(entries) + 1))
     rows = inventory.rows()
     applied = {device.name: said([row for row in rows if row["device"] == device.name]) for device in killed}

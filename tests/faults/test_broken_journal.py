@@ -25,11 +25,11 @@ from edge.config import Settings, Speak
 from edge.errors import StorageFailed
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.keep import audit, database, entrylog, view
-from edge.keep.desk import Desk
-from edge.keep.disk import Damaged
-from edge.keep.entrylog import EntryLog
+from edge.keep import audit, database, entry_log
+from edge.keep.entry_log import EntryLog
 from edge.keep.journal import Journal
+from edge.keep.storage import Damaged
+from edge.keep.writer import JournalThread
 from edge.records import Frame, OutboxRow, Receipt, ReceiptOutcome
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, ASK, READ, entry, render, utterance
@@ -74,7 +74,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Device:
             journal.conclude(said.utterance_id, READ, ASK)
             asked.add(said.utterance_id)
         for row in rows[:SETTLED]:
-            journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+            journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
     return Device(directory, rows, asked)
 
 
@@ -126,28 +126,30 @@ DAMAGES = [zero_the_header, overwrite_the_middle, cut_off, cut_to_nothing, overw
 def test_every_entry_keeps_its_event_and_its_number(device: Device, damage: Callable[[Path], None]) -> None:
     damage(device.journal)
     with Journal.open(device.directory) as journal:
-        assert [row.event_id for row in reversed(journal.entries(1000))] == [row.event_id for row in device.rows]
-        assert audit.verify(journal).broken is None
-        sent_again = journal.due(1000)
+        assert [row.event_id for row in reversed(journal.queries.entries(1000))] == [
+            row.event_id for row in device.rows
+        ]
+        assert audit.verify(journal.trail).broken is None
+        sent_again = journal.outbox.due(1000)
         assert set(sent_again) <= set(device.rows)
         assert set(device.rows[SETTLED:]) <= set(sent_again)
 
         said = utterance(ENTRIES + 5)
         following = journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
         assert following.sequence == ENTRIES + 1
-        assert audit.verify(journal).broken is None
+        assert audit.verify(journal.trail).broken is None
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_led_to_no_entry_is_never_read_as_if_it_were_new(device: Device, damage: Callable[[Path], None]) -> None:
     damage(device.journal)
     with Journal.open(device.directory) as journal:
-        assert list(journal.unread()) == []
-        counts = journal.counts()
+        assert list(journal.queries.unread()) == []
+        counts = journal.queries.counts()
         assert counts.heard == ENTRIES + len(device.asked)
         assert counts.accepted == ENTRIES
-        assert counts.asked + len(journal.under_review()) == len(device.asked)
-        assert {one.utterance_id for one in journal.under_review()} <= device.asked
+        assert counts.asked + len(journal.review.under_review()) == len(device.asked)
+        assert {one.utterance_id for one in journal.review.under_review()} <= device.asked
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -172,9 +174,9 @@ def test_what_the_second_copy_cannot_know_is_read_from_the_broken_file(device: D
     damage_an_index(device.journal)
     with Journal.open(device.directory) as journal:
         assert device.aside()
-        counts = journal.counts()
+        counts = journal.queries.counts()
         assert (counts.applied, counts.unsettled, counts.asked) == (SETTLED, ENTRIES - SETTLED, len(device.asked))
-        assert journal.under_review() == []
+        assert journal.review.under_review() == []
 
 
 def test_a_log_of_sqlite_is_set_aside_with_its_file(device: Device) -> None:
@@ -211,16 +213,16 @@ class TestTheLogOfSqliteIsGone:
         self, device: Device, caplog: pytest.LogCaptureFixture
     ) -> None:
         with Journal.open(device.directory) as journal:
-            assert journal.due(100) == device.rows[SETTLED:]
-            assert audit.verify(journal).broken is None
+            assert journal.outbox.due(100) == device.rows[SETTLED:]
+            assert audit.verify(journal.trail).broken is None
         assert f"brought up from {ENTRIES} to {ENTRIES + 3} entries" in caplog.text
 
     def test_an_utterance_whose_verdict_is_lost_is_put_under_review(self, device: Device) -> None:
         with Journal.open(device.directory) as journal:
-            assert list(journal.unread()) == []
-            (reviewed,) = journal.under_review()
+            assert list(journal.queries.unread()) == []
+            (reviewed,) = journal.review.under_review()
             assert reviewed.utterance_id in device.asked
-            assert journal.counts().asked == len(device.asked) - 1
+            assert journal.queries.counts().asked == len(device.asked) - 1
 
 
 def test_a_kill_between_the_second_copy_and_the_commit_enters_the_entry_once(device: Device) -> None:
@@ -232,15 +234,15 @@ def test_a_kill_between_the_second_copy_and_the_commit_enters_the_entry_once(dev
     shutil.copy(before, device.journal)
     kept.path.rename(device.directory / "evidence" / "new" / kept.path.name)
     with Journal.open(device.directory) as journal:
-        assert journal.due(100)[-1] == row
-        assert list(journal.unread()) == []
-        assert journal.under_review() == []
+        assert journal.outbox.due(100)[-1] == row
+        assert list(journal.queries.unread()) == []
+        assert journal.review.under_review() == []
         assert journal.commit(entry(said, kept), ACCEPT, render) == row
 
 
 class TestTheSecondCopy:
     def test_a_journal_from_before_there_was_one_gets_it(self, device: Device) -> None:
-        log = device.directory / entrylog.ENTRIES
+        log = device.directory / entry_log.ENTRIES
         whole = log.read_bytes()
         log.unlink()
         Journal.open(device.directory).close()
@@ -250,18 +252,18 @@ class TestTheSecondCopy:
         with_log.close()
         device.journal.unlink()
         with Journal.open(device.directory) as journal:
-            assert set(device.rows[SETTLED:]) <= set(journal.due(1000))
+            assert set(device.rows[SETTLED:]) <= set(journal.outbox.due(1000))
 
     @pytest.mark.parametrize("kept", [0, 1, 0.5, 0.999])
     def test_a_damaged_end_is_made_good_from_the_journal(self, device: Device, kept: float) -> None:
-        log = device.directory / entrylog.ENTRIES
+        log = device.directory / entry_log.ENTRIES
         whole = [line.split(b'"outbox"')[1] for line in log.read_bytes().splitlines()]
         log.write_bytes(log.read_bytes()[: int(log.stat().st_size * kept)] + b"rubbish")
         Journal.open(device.directory).close()
         assert [line.split(b'"outbox"')[1] for line in log.read_bytes().splitlines()] == whole
 
     def test_without_it_a_broken_journal_is_not_guessed_at(self, device: Device) -> None:
-        (device.directory / entrylog.ENTRIES).unlink()
+        (device.directory / entry_log.ENTRIES).unlink()
         overwrite_the_middle(device.journal)
         before = device.journal.read_bytes()
         for _ in range(2):
@@ -275,7 +277,7 @@ class TestTheSecondCopy:
         with Journal.open(other) as journal:
             said = utterance()
             journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
-        shutil.copy(other / entrylog.ENTRIES, device.directory)
+        shutil.copy(other / entry_log.ENTRIES, device.directory)
         with pytest.raises(StorageFailed, match=r"entry 1 is another one than in .*entries\.log"):
             Journal.open(device.directory)
         assert device.aside() == []
@@ -307,10 +309,12 @@ def test_a_kill_within_the_rebuilding_is_made_good_by_the_next_start(
         Journal.open(device.directory).close()
     monkeypatch.undo()
     with Journal.open(device.directory) as journal:
-        assert [row.event_id for row in reversed(journal.entries(1000))] == [row.event_id for row in device.rows]
-        assert audit.verify(journal).broken is None
-        assert list(journal.unread()) == []
-        assert journal.counts().heard == ENTRIES + len(device.asked)
+        assert [row.event_id for row in reversed(journal.queries.entries(1000))] == [
+            row.event_id for row in device.rows
+        ]
+        assert audit.verify(journal.trail).broken is None
+        assert list(journal.queries.unread()) == []
+        assert journal.queries.counts().heard == ENTRIES + len(device.asked)
     assert [name for name in device.aside() if name.endswith(".db")], "the broken file is not kept"
 
 
@@ -335,17 +339,17 @@ def test_a_journal_too_large_for_the_start_is_checked_beside_the_agent_at_work(
     device: Device, monkeypatch: pytest.MonkeyPatch, repository: Path
 ) -> None:
     monkeypatch.setattr(database, "CHECKED_AT_ONCE", -1)
-    monkeypatch.setattr(view, "CHECKED_AT_ONCE", -1)
+    monkeypatch.setattr("edge.keep.journal.CHECKED_AT_ONCE", -1)
     damage_an_index(device.journal)
     form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
     settings = Settings(state_directory=device.directory, speak=Speak(enabled=False))
     parts = Parts(settings, form, Catalogue.load(repository / "config" / "catalogue"), ScriptedInterpreter())
-    with Desk(device.directory) as desk, pytest.raises(ExceptionGroup) as fault:
+    with JournalThread(device.directory) as desk, pytest.raises(ExceptionGroup) as fault:
         asyncio.run(Agent(parts, desk, lambda _: None, live=True).run([Silence()], settle_within_s=0))
     assert fault.group_contains(Damaged)
     with Journal.open(device.directory) as journal:
         assert device.aside()
-        assert journal.counts().accepted == ENTRIES
+        assert journal.queries.counts().accepted == ENTRIES
 
 
 def test_damage_found_while_the_agent_works_is_mended_at_the_next_start(device: Device) -> None:
@@ -356,5 +360,5 @@ def test_damage_found_while_the_agent_works_is_mended_at_the_next_start(device: 
             Journal.check(device.directory)
     with Journal.open(device.directory) as journal:
         assert device.aside()
-        assert journal.counts().accepted == ENTRIES
+        assert journal.queries.counts().accepted == ENTRIES
     assert not (device.directory / "journal.damaged").exists()

@@ -16,7 +16,7 @@ import pytest
 
 from edge.errors import StorageFailed
 from edge.keep import audit, evidence
-from edge.keep.entrylog import ENTRIES
+from edge.keep.entry_log import ENTRIES
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance
 
@@ -53,11 +53,11 @@ def test_what_was_acknowledged_is_there_once_and_in_order(call: str, every: int,
     refusals = [what for kind, what in told if kind == "refused"]
     assert refusals, "no call failed"
     with Journal.open(tmp_path) as journal:
-        due = journal.due(10_000)
+        due = journal.outbox.due(10_000)
         assert [row.sequence for row in due] == list(range(1, len(due) + 1))
         assert [row.body for row in due if row.body in set(bodies)] == bodies
-        assert audit.verify(journal).broken is None
-        assert journal.counts().heard == len(evidence.recordings(tmp_path))
+        assert audit.verify(journal.trail).broken is None
+        assert journal.queries.counts().heard == len(evidence.recordings(tmp_path))
         assert len((tmp_path / ENTRIES).read_bytes().splitlines()) == len(due)
     assert not list(tmp_path.glob("journal.broken*")), "a refusal is no damage"
     print(f"{call} {error}: {len(refusals)} refusals, {len(bodies)} acknowledged; lost 0, doubled 0")
@@ -70,7 +70,7 @@ def live(directory: Path) -> None:
         assert refused < MOST_REFUSALS
         try:
             with Journal.open(directory) as journal:
-                for said in journal.unread():
+                for said in journal.queries.unread():
                     done += acknowledged(journal.commit(entry(said, journal.begin(said)), ACCEPT, render).body)
                 while done < LEAST:
                     said = utterance(next(numbers))

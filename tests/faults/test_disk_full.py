@@ -22,10 +22,10 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.hear.recording import Recording
 from edge.keep import audit, evidence
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull, free_bytes
 from edge.keep.journal import Journal
-from edge.keep.reserve import RESERVE
+from edge.keep.retention import RESERVE
+from edge.keep.storage import DiskFull, free_bytes
+from edge.keep.writer import JournalThread
 from edge.records import Frame, OutboxRow, Outcome
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance
@@ -69,7 +69,7 @@ def test_a_disk_full_at_once_is_met_without_a_word_lost_or_doubled(tmp_path: Pat
 # ---- lives ----
 
 
-def dictated(desk: Desk, number: int) -> OutboxRow:
+def dictated(desk: JournalThread, number: int) -> OutboxRow:
     said = utterance(number, samples=UTTERANCE_SAMPLES)
     recording = desk.now(lambda journal: journal.begin(said))
     return desk.now(lambda journal: journal.commit(entry(said, recording), ACCEPT, render))
@@ -78,17 +78,17 @@ def dictated(desk: Desk, number: int) -> OutboxRow:
 def demand_sound(directory: Path, rows: list[OutboxRow]) -> None:
     """The journal has exactly these rows, and exactly the recordings that its rows name."""
     with Journal.inspect(directory) as journal:
-        assert journal.due(1000) == rows
+        assert journal.outbox.due(1000) == rows
         assert [row.sequence for row in rows] == list(range(1, len(rows) + 1))
-        assert audit.verify(journal).broken is None
-        named = {journal.directory / one.audio_path for one in journal.dossiers()}
+        assert audit.verify(journal.trail).broken is None
+        named = {journal.directory / one.audio_path for one in journal.queries.histories()}
     assert set(evidence.recordings(directory)) == named
     assert not list(directory.rglob(f"*{evidence.PARTIAL}"))
 
 
 def reserve(directory: Path) -> None:
     ballast = Ballast(directory)
-    with Desk(directory, KEEP) as desk:
+    with JournalThread(directory, KEEP) as desk:
         asyncio.run(tidy(desk))
         rows = [dictated(desk, 0)]
         ballast.take()
@@ -102,7 +102,7 @@ def fill(directory: Path) -> None:
     ballast = Ballast(directory)
     rows: list[OutboxRow] = []
     refused = 0
-    with Desk(directory, KEEP) as desk:
+    with JournalThread(directory, KEEP) as desk:
         asyncio.run(tidy(desk))
         ballast.take(leave=500_000)
         for number in range(100):
@@ -120,7 +120,7 @@ def fill(directory: Path) -> None:
     print(f"kept {finished}, refused {refused}, with room again kept {len(rows) - finished}; lost 0")
 
 
-def offered(desk: Desk, number: int) -> OutboxRow | None:
+def offered(desk: JournalThread, number: int) -> OutboxRow | None:
     try:
         return dictated(desk, number)
     except DiskFull:
@@ -129,35 +129,39 @@ def offered(desk: Desk, number: int) -> OutboxRow | None:
 
 def concluded(journal: Journal) -> list[OutboxRow]:
     """What was begun on the full disk and refused at its commit."""
-    return [journal.commit(entry(said, journal.begin(said)), ACCEPT, render) for said in journal.unread()]
+    return [journal.commit(entry(said, journal.begin(said)), ACCEPT, render) for said in journal.queries.unread()]
+
+
+def settle(journal: Journal, row: OutboxRow) -> None:
+    journal.outbox.settle(row.event_id, None)
 
 
 def prune(directory: Path) -> None:
-    with Desk(directory, KEEP) as desk:
+    with JournalThread(directory, KEEP) as desk:
         rows = [dictated(desk, number) for number in range(60)]
         for row in rows[:50]:
-            desk.now(partial(Journal.settle, event_id=row.event_id, receipt=None))
+            desk.now(partial(settle, row=row))
         Ballast(directory).take(leave=1_500_000)
         before = free_bytes(directory)
         free = asyncio.run(tidy(desk))
         assert before < 2_000_000 <= free
     with Journal.inspect(directory) as journal:
-        removed = [one.sequence for one in journal.dossiers() if one.audio_removed_at]
+        removed = [one.sequence for one in journal.queries.histories() if one.audio_removed_at]
         assert removed == list(range(1, len(removed) + 1))
         assert 0 < len(removed) <= 50
-        assert audit.verify(journal).broken is None
+        assert audit.verify(journal.trail).broken is None
 
 
 def restart(directory: Path) -> None:
-    with Desk(directory, KEEP) as desk:
+    with JournalThread(directory, KEEP) as desk:
         asyncio.run(tidy(desk))
         rows = [dictated(desk, 0)]
     Ballast(directory).take()
-    with Desk(directory, KEEP):
+    with JournalThread(directory, KEEP):
         demand_sound(directory, rows)
 
 
-async def tidy(desk: Desk) -> int:
+async def tidy(desk: JournalThread) -> int:
     return await desk.tidy()
 
 
@@ -216,7 +220,7 @@ def run_agent(directory: Path, witness: Witness, operator: Operator) -> None:
         Catalogue.load(ROOT / "config" / "catalogue"),
         ScriptedInterpreter(*wholes),
     )
-    with Desk(directory, KEEP) as desk:
+    with JournalThread(directory, KEEP) as desk:
         agent = Agent(parts, desk, witness.hear, live=True)
         asyncio.run(agent.run([operator], settle_within_s=0))
 
@@ -262,7 +266,7 @@ def sudden(directory: Path) -> None:
     run_agent(directory, witness, Operator([fill_up, give, lambda: witness.count(Decided) >= 2]))
     assert all(one.verdict.outcome is Outcome.ACCEPT for one in witness.told if isinstance(one, Decided))
     with Journal.inspect(directory) as journal:
-        assert list(journal.unread()) == []
+        assert list(journal.queries.unread()) == []
     demand_sound(directory, witness.rows)
 
 

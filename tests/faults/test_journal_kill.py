@@ -34,7 +34,7 @@ def live(directory: Path) -> None:
     """Keep and commit until killed, acknowledging each step as soon as the journal does."""
     acknowledge("awake", str(os.getpid()))
     with Journal.open(directory) as journal:
-        for said in journal.unread():
+        for said in journal.queries.unread():
             acknowledge("committed", journal.commit(entry(said, journal.begin(said)), ACCEPT, render).body)
         for number in count():
             said = utterance(number)
@@ -96,19 +96,21 @@ def test_nothing_acknowledged_is_lost_and_no_number_is_missing(tmp_path: Path) -
         if not begun:
             continue  # killed while it opened its journal for the first time
         with Journal.inspect(tmp_path) as seen:
-            assert all(seen.kept(utterance_id) for utterance_id in begun)
-            due = seen.due(1_000_000)
+            assert all(seen.queries.kept(utterance_id) for utterance_id in begun)
+            due = seen.outbox.due(1_000_000)
         assert [row.sequence for row in due] == list(range(1, len(due) + 1))
         assert bodies == [row.body for row in due if row.body in set(bodies)]
     assert begun
     assert bodies
 
     with Journal.open(tmp_path) as journal:
-        assert audit.verify(journal).broken is None
-        for said in journal.unread():
+        assert audit.verify(journal.trail).broken is None
+        for said in journal.queries.unread():
             assert said.segment.pcm == sound(said.utterance_id)
-        counts = journal.counts()
-        assert counts.heard == len(list(tmp_path.rglob("*.flac"))) == counts.accepted + len(list(journal.unread()))
+        counts = journal.queries.counts()
+        assert (
+            counts.heard == len(list(tmp_path.rglob("*.flac"))) == counts.accepted + len(list(journal.queries.unread()))
+        )
         assert counts.accepted == len(due)
     assert not list(tmp_path.rglob(f"*{PARTIAL}"))
 
@@ -122,7 +124,7 @@ def test_a_recording_the_disk_has_no_room_for_is_refused_and_its_space_given_bac
     assert begun.startswith("begun ")
     assert [path.stem for path in (tmp_path / "evidence").glob("*/*")] == [begun.removeprefix("begun ")]
     with Journal.open(tmp_path) as journal:
-        assert journal.counts().heard == 1
+        assert journal.queries.counts().heard == 1
 
 
 if __name__ == "__main__":

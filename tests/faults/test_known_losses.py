@@ -16,7 +16,7 @@ import pytest
 
 from edge.deliver.relay import Relay
 from edge.keep.journal import Journal
-from edge.keep.rows import OutboxState
+from edge.keep.outbox import OutboxState
 from edge.records import Minted
 from tests.sayings import ACCEPT, entry, render, utterance
 from tests.simulation.broker import Broker
@@ -190,7 +190,7 @@ def test_a_corrupt_buffer_is_mended_once_and_not_at_every_start(tmp_path: Path) 
         file.write(b"\xff" * 8192)
     for _ in range(2):
         with Journal.open(state) as journal:
-            assert [row.event_id for row in journal.due(100)] == event_ids
+            assert [row.event_id for row in journal.outbox.due(100)] == event_ids
         assert len(list(state.glob("journal.broken-*.db"))) == 1
 
 
@@ -201,7 +201,7 @@ def test_a_write_torn_by_a_power_cut_leaves_the_queue_readable(tmp_path: Path, t
     with (state / torn).open("ab") as file:
         file.write(b"0badc0de {half a rec")
     with Journal.open(state) as journal:
-        assert [row.event_id for row in journal.due(100)] == event_ids
+        assert [row.event_id for row in journal.outbox.due(100)] == event_ids
         said = utterance(5)
         assert journal.commit(entry(said, journal.begin(said)), ACCEPT, render).sequence == 6
 
@@ -239,4 +239,4 @@ def test_the_same_tool_call_twice_makes_one_record(tmp_path: Path) -> None:
             return render(identity)
 
         assert journal.commit(meant, ACCEPT, rendered) == journal.commit(meant, ACCEPT, rendered)
-        assert (journal.unsettled(), len(minted)) == (1, 1)
+        assert (journal.outbox.unsettled(), len(minted)) == (1, 1)

@@ -16,7 +16,7 @@ import pytest
 
 from edge.deliver.reason_codes import FAILURE
 from edge.deliver.relay import Command, Publish, Relay
-from edge.keep.disk import DiskFull
+from edge.keep.storage import DiskFull
 from edge.records import OutboxRow
 from inventory.records import Applying, Event, Unfit
 from tests.simulation.events import Saying

@@ -67,12 +67,12 @@ def test_what_was_typed_before_a_kill_is_recorded_exactly_once(tmp_path: Path) -
         file = settings(directory)
         kept = typed_and_killed(file, chance.randrange(1, SENTENCES + 1), chance.uniform(0, LONGEST_S))
         with Journal.open(directory) as journal:
-            unread.append(len(list(journal.unread())))
+            unread.append(len(list(journal.queries.unread())))
         for _ in range(2):
             concluded(file)
         with Journal.inspect(directory) as journal:
-            entries = Counter(str(entry.fields["pallet_id"]) for entry in journal.entries(limit=100))
-            assert list(journal.unread()) == []
+            entries = Counter(str(entry.fields["pallet_id"]) for entry in journal.queries.entries(limit=100))
+            assert list(journal.queries.unread()) == []
         assert set(entries.values()) == {1}
         assert {f"{one:04d}" for one in range(kept)} <= set(entries), f"killed when {kept} were told to be on disk"
     print(f"{KILLS} kills, with {unread} sentences on disk and not decided; lost 0, doubled 0")

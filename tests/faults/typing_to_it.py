@@ -17,7 +17,7 @@ from edge.agent.app import Agent
 from edge.agent.parts import Parts, form_named
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.keep.desk import Desk
+from edge.keep.writer import JournalThread
 from edge.ports import Source
 from edge.records import Frame
 from tests.fakes import ScriptedInterpreter
@@ -41,7 +41,7 @@ def main(settings_file: str) -> None:
     settings = load(Settings, Path(settings_file))
     form = form_named(settings, settings.forms.active)
     parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), ScriptedInterpreter())
-    with Desk(settings.state) as desk:
+    with JournalThread(settings.state) as desk:
         asyncio.run(_type(Agent(parts, desk, lambda _: None, live=False)))
 
 

@@ -22,8 +22,8 @@ from edge.config import Mqtt, Settings
 from edge.deliver.events import MEDIA_TYPE, Topics
 from edge.deliver.mqtt import Session
 from edge.forms.catalogue import Catalogue
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Frame, ReceiptOutcome
 from edge.speak.wording import Phrasing
@@ -57,7 +57,7 @@ class Nobody(StoppableSource):
 class Shift:
     """An operator at the keyboard of one agent."""
 
-    def __init__(self, desk: Desk, parts: Parts, language: str) -> None:
+    def __init__(self, desk: JournalThread, parts: Parts, language: str) -> None:
         self.agent = Agent(parts, desk, self._told, live=True)
         self.parts = parts
         self._phrasing = Phrasing(parts.form, language)
@@ -96,7 +96,7 @@ def shift(
     form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
     parts = Parts(settings, form, catalogue, ScriptedInterpreter())
 
-    async def shifted(desk: Desk) -> None:
+    async def shifted(desk: JournalThread) -> None:
         operator, nobody = Shift(desk, parts, language), Nobody()
         async with asyncio.TaskGroup() as group:
             running = group.create_task(operator.agent.run([nobody], settle_within_s=settle_s))
@@ -108,7 +108,7 @@ def shift(
                 nobody.close()
             await running
 
-    with Desk(directory) as desk:
+    with JournalThread(directory) as desk:
         asyncio.run(shifted(desk))
 
 
@@ -197,12 +197,12 @@ def test_an_event_that_came_twice_is_no_news(
 
     def settled() -> bool:
         with Journal.inspect(tmp_path / "state") as journal:
-            return journal.counts().duplicate == 1
+            return journal.queries.counts().duplicate == 1
 
     with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
         shift(tmp_path / "state", free_port(), record, settle_s=0)
-        with Desk(tmp_path / "state") as desk:
-            row = desk.now(Journal.last)
+        with JournalThread(tmp_path / "state") as desk:
+            row = desk.now(lambda journal: journal.outbox.last())
         assert row is not None
         sent = Session(Mqtt(port=broker.port), client_id="before", receive=lambda _: None)
         sent.start()

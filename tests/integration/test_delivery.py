@@ -15,8 +15,8 @@ from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, Settle
 from edge.deliver.events import Topics, encode, receipt, recorded
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
 from tests.mosquitto import Mosquitto
 from tests.sayings import ACCEPT, entry, utterance
@@ -73,12 +73,12 @@ def far_end(broker: Mosquitto) -> Iterator[FarEnd]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Desk(tmp_path / "state") as opened:
+def desk(tmp_path: Path) -> Iterator[JournalThread]:
+    with JournalThread(tmp_path / "state") as opened:
         yield opened
 
 
-def committed(desk: Desk, number: int = 0) -> OutboxRow:
+def committed(desk: JournalThread, number: int = 0) -> OutboxRow:
     said = utterance(number)
 
     def work(journal: Journal) -> OutboxRow:
@@ -89,7 +89,7 @@ def committed(desk: Desk, number: int = 0) -> OutboxRow:
 
 
 def delivery(
-    desk: Desk,
+    desk: JournalThread,
     broker: Mosquitto,
     settle: Settle = Settle.RECEIPT,
     turned_down: Callable[[Receipt], None] = lambda _: None,
@@ -121,18 +121,18 @@ def answer(row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED, rea
 
 
 def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
-    desk: Desk, broker: Mosquitto, far_end: FarEnd
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
     row = committed(desk)
 
     def meanwhile() -> None:
         until(lambda: len(far_end.entries) >= 2, "an event without a receipt was not sent again")
-        assert desk.now(Journal.unsettled) == 1
+        assert desk.now(lambda journal: journal.outbox.unsettled()) == 1
         far_end.say(answer(row, ReceiptOutcome.DUPLICATE))
 
     delivering(delivery(desk, broker), meanwhile)
     assert set(far_end.entries) == {row.body}
-    assert desk.now(Journal.counts).duplicate == 1
+    assert desk.now(lambda journal: journal.queries.counts()).duplicate == 1
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
     ids=["empty", "half", "null", "short", "latin"],
 )
 def test_what_is_no_receipt_settles_nothing_and_does_no_harm(
-    desk: Desk, broker: Mosquitto, far_end: FarEnd, noise: bytes
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, noise: bytes
 ) -> None:
     row = committed(desk)
 
@@ -151,10 +151,10 @@ def test_what_is_no_receipt_settles_nothing_and_does_no_harm(
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.now(Journal.counts).applied == 1
+    assert desk.now(lambda journal: journal.queries.counts()).applied == 1
 
 
-def test_a_receipt_for_a_strangers_event_does_no_harm(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+def test_a_receipt_for_a_strangers_event_does_no_harm(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
     row = committed(desk)
     stranger = OutboxRow("00000000-0000-7000-8000-000000000000", 7, "")
 
@@ -164,10 +164,10 @@ def test_a_receipt_for_a_strangers_event_does_no_harm(desk: Desk, broker: Mosqui
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.now(Journal.unsettled) == 0
+    assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
 
 
-def test_a_refusal_settles_and_its_reason_is_kept(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
     row = committed(desk)
 
     def meanwhile() -> None:
@@ -175,11 +175,13 @@ def test_a_refusal_settles_and_its_reason_is_kept(desk: Desk, broker: Mosquitto,
         far_end.say(answer(row, ReceiptOutcome.REFUSED, ("unknown_pallet",)))
 
     delivering(delivery(desk, broker), meanwhile)
-    (kept,) = desk.now(lambda journal: journal.entries(1))
+    (kept,) = desk.now(lambda journal: journal.queries.entries(1))
     assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet",))
 
 
-def test_a_refusal_is_told_once_however_often_its_receipt_comes(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+def test_a_refusal_is_told_once_however_often_its_receipt_comes(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+) -> None:
     refusing, row = committed(desk), committed(desk, 1)
     told: list[Receipt] = []
 
@@ -194,7 +196,7 @@ def test_a_refusal_is_told_once_however_often_its_receipt_comes(desk: Desk, brok
 
 
 def test_a_duplicate_is_told_where_somebody_else_has_recorded_it_and_not_where_it_came_twice(
-    desk: Desk, broker: Mosquitto, far_end: FarEnd
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
     twice, other = committed(desk), committed(desk, 1)
     told: list[Receipt] = []
@@ -208,14 +210,14 @@ def test_a_duplicate_is_told_where_somebody_else_has_recorded_it_and_not_where_i
     assert told == [Receipt(other.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",))]
 
 
-def test_a_site_without_receipts_settles_by_the_broker(desk: Desk, broker: Mosquitto) -> None:
+def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, broker: Mosquitto) -> None:
     for number in range(40):
         committed(desk, number)
     delivering(delivery(desk, broker, Settle.BROKER), lambda: None)
-    assert desk.now(Journal.unsettled) == 0
+    assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
 
 
-def test_more_than_a_window_goes_out_in_order(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+def test_more_than_a_window_goes_out_in_order(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
     rows = [committed(desk, number) for number in range(40)]
 
     def meanwhile() -> None:
@@ -227,7 +229,9 @@ def test_more_than_a_window_goes_out_in_order(desk: Desk, broker: Mosquitto, far
     assert list(dict.fromkeys(far_end.entries)) == [row.body for row in rows]
 
 
-def test_what_is_written_while_it_runs_goes_out_at_once(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+def test_what_is_written_while_it_runs_goes_out_at_once(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+) -> None:
     one = delivery(desk, broker)
 
     async def both() -> None:
@@ -242,10 +246,12 @@ def test_what_is_written_while_it_runs_goes_out_at_once(desk: Desk, broker: Mosq
             running.cancel()
 
     asyncio.run(both())
-    assert desk.now(Journal.unsettled) == 0
+    assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
 
 
-def test_the_device_says_that_it_is_there_and_that_it_goes(desk: Desk, broker: Mosquitto, far_end: FarEnd) -> None:
+def test_the_device_says_that_it_is_there_and_that_it_goes(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+) -> None:
     delivering(delivery(desk, broker), lambda: until(lambda: bool(far_end.status), "no status"))
     until(lambda: len(far_end.status) >= 2, "it went without a word")
     assert [b'"online"' in far_end.status[0], b'"offline"' in far_end.status[1]] == [True, True]

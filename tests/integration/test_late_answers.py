@@ -18,8 +18,8 @@ from edge.config import Mode, Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.hear.recording import Recording
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter, Source
 from edge.records import FieldValue, Frame, Reading, Utterance
 from edge.understand.panel.panel import Member, MemberTerms, Panel
@@ -78,7 +78,7 @@ class _Slow(Attention):
 
 def flagged(state: Path) -> list[int]:
     with Journal.inspect(state) as journal:
-        return [one.entry.sequence for one in journal.flagged()]
+        return [one.entry.sequence for one in journal.review.flagged()]
 
 
 @pytest.mark.parametrize("conversation", [True, False])
@@ -94,6 +94,6 @@ def test_an_entry_that_a_late_answer_contradicts_is_flagged(
         if not conversation or (isinstance(what, Stands) and what.state is State.HELD):
             model.may_answer.set()
 
-    with Desk(tmp_path) as desk:
+    with JournalThread(tmp_path) as desk:
         agent = Agent(Parts(settings, form, catalogue, panel, panel), desk, tell, live=True)
         asyncio.run(agent.run([Operator(lambda: flagged(tmp_path) == [1])], settle_within_s=0))

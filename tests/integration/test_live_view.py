@@ -113,10 +113,10 @@ def test_a_person_sees_speech_become_an_entry_and_the_keys_do_what_the_voice_can
 def on_record(state: Path) -> tuple[str, str]:
     """Where the one entry came from, and what corrected it."""
     with Journal.inspect(state) as journal:
-        [entry] = journal.dossiers()
+        [entry] = journal.queries.histories()
         assert entry.event is not None
         ids = [entry.utterance_id, entry.event["data"]["support"][0]["id"]]
-        sources = [kept.source for name in ids if (kept := journal.kept(name)) is not None]
+        sources = [kept.source for name in ids if (kept := journal.queries.kept(name)) is not None]
     return sources[0], sources[1]
 
 

@@ -27,8 +27,8 @@ from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, Settle
 from edge.deliver.events import recorded
 from edge.deliver.mqtt import Session
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from tests.certificates import HERE, Authority
 from tests.inventory import RunningInventory
 from tests.mosquitto import Certificates, Mosquitto
@@ -142,7 +142,7 @@ CASES: dict[str, Callable[[Pki], Case]] = {
 }
 
 
-def commit(desk: Desk, entries: int) -> None:
+def commit(desk: JournalThread, entries: int) -> None:
     render = partial(recorded, site="hall", device="dock-1")
 
     def one(journal: Journal, number: int) -> None:
@@ -154,7 +154,7 @@ def commit(desk: Desk, entries: int) -> None:
         desk.now(partial(one, number=number))
 
 
-def delivery(desk: Desk, port: int, settle: Settle = Settle.BROKER, **mqtt: Any) -> Delivery:
+def delivery(desk: JournalThread, port: int, settle: Settle = Settle.BROKER, **mqtt: Any) -> Delivery:
     way = Mqtt(**{"host": "127.0.0.1", "port": port, "reconnect_maximum_s": 1, **mqtt})
     deliver = Deliver(settle=settle, receipt_timeout_s=1, mqtt=way)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
@@ -218,13 +218,16 @@ def play(case: Case, directory: Path, port: int, alarms: Alarms) -> Played:
             time.sleep(WATCHED_S)  # nothing else may happen
             tried = broker.log.count("New connection") - tries
             played.tries_a_second = tried / (time.monotonic() - began)
-            played.kept = desk.now(Journal.unsettled)
+            played.kept = desk.now(lambda journal: journal.outbox.unsettled())
         played.alarms = played.alarms[:]
         with Mosquitto(directory / "right", port, **case.right):
-            until(lambda: desk.now(Journal.unsettled) == 0, lambda: f"not delivered when mended: {alarms.by_thread}")
-        played.owed = desk.now(Journal.unsettled)
+            until(
+                lambda: desk.now(lambda journal: journal.outbox.unsettled()) == 0,
+                lambda: f"not delivered when mended: {alarms.by_thread}",
+            )
+        played.owed = desk.now(lambda journal: journal.outbox.unsettled())
 
-    with Desk(directory / "state") as desk:
+    with JournalThread(directory / "state") as desk:
         commit(desk, ENTRIES)
         delivering(delivery(desk, port, **case.device), meanwhile)
     return played
@@ -269,12 +272,12 @@ def test_what_mqtt_3_1_1_swallows_is_kept_and_told(
 ) -> None:
     def meanwhile() -> None:
         until(lambda: bool(told), "no alarm")
-        assert desk.now(Journal.unsettled) == ENTRIES
+        assert desk.now(lambda journal: journal.outbox.unsettled()) == ENTRIES
 
     denying: dict[str, Any] = {"users": {"dock-1": SECRET}, "access": "topic read #\n"}
     told = alarms.here
     told.clear()
-    with Mosquitto(tmp_path / "broker", free_port(), **denying) as broker, Desk(tmp_path / "state") as desk:
+    with Mosquitto(tmp_path / "broker", free_port(), **denying) as broker, JournalThread(tmp_path / "state") as desk:
         commit(desk, ENTRIES)
         login = {"username": "dock-1", "password": SECRET}
         delivering(delivery(desk, broker.port, Settle.RECEIPT, version="3.1.1", **login), meanwhile)
@@ -301,16 +304,18 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
     with (
         Mosquitto(tmp_path / "broker", free_port(), tls=pki.right, client_certificates=True, access=rules) as broker,
         RunningInventory(broker.port, tmp_path / "inventory", environment=environment) as running,
-        Desk(tmp_path / "state") as desk,
+        JournalThread(tmp_path / "state") as desk,
     ):
         commit(desk, ENTRIES)
         posing = {**tls(pki.right), "certificate_file": other.certificate, "key_file": other.key}
         delivering(delivery(desk, broker.port, Settle.RECEIPT, **posing), lambda: until(lambda: bool(told), "no alarm"))
-        assert (len(told), desk.now(Journal.unsettled), running.rows()) == (1, ENTRIES, [])
+        assert (len(told), desk.now(lambda journal: journal.outbox.unsettled()), running.rows()) == (1, ENTRIES, [])
         assert "the broker refuses events: not authorized (135)" in told[0]
         delivering(
             delivery(desk, broker.port, Settle.RECEIPT, **tls(pki.right, client=True)),
-            lambda: until(lambda: desk.now(Journal.unsettled) == 0, lambda: f"not delivered: {told}"),
+            lambda: until(
+                lambda: desk.now(lambda journal: journal.outbox.unsettled()) == 0, lambda: f"not delivered: {told}"
+            ),
         )
         assert [row["sequence"] for row in running.rows()] == list(range(1, ENTRIES + 1))
 
@@ -323,7 +328,7 @@ def test_where_the_brokers_word_settles_only_mqtt_5_is_spoken(tmp_path: Path, se
         opened.append(settings)
         return Session(settings, **options)
 
-    with Desk(tmp_path) as desk:
+    with JournalThread(tmp_path) as desk:
         settings = Settings(deliver=Deliver(settle=settle))
         Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, session=session)
     assert [each.version for each in opened] == [spoken]

@@ -87,8 +87,8 @@ def test_what_both_heard_is_recorded_and_what_it_cost_is_known(
     # Nobody takes the entries: 75 says that they are kept.
     assert dockvoice("replay", *(clip.audio for clip in clips), "--config", config, "--wait", "0").returncode == 75
     with Journal.inspect(tmp_path / "state") as journal:
-        entries = journal.entries(10)
-        (found,) = journal.dossier("1").answers
+        entries = journal.queries.entries(10)
+        (found,) = journal.queries.history("1").answers
     assert [entry.fields for entry in reversed(entries)] == [clip.fields for clip in clips]
     assert found.came == "in time"
     prompts = [asked.json["messages"][0]["content"] for asked in standin.requests() if asked.method == "POST"]
@@ -109,8 +109,8 @@ def test_what_both_heard_is_recorded_and_what_it_cost_is_known(
     assert all("pallet_id" in one["differing"] for one in compared)
     assert all(one["before"]["fields"] == clip.fields for one, clip in zip(compared, clips, strict=True))
     with Journal.inspect(tmp_path / "state") as journal:
-        assert journal.entries(10) == entries
-        assert len(journal.dossier("1").answers) == 1, "reading again leaves no trace in the journal"
+        assert journal.queries.entries(10) == entries
+        assert len(journal.queries.history("1").answers) == 1, "reading again leaves no trace in the journal"
     assert dockvoice("audit", "verify", "--config", config).returncode == 0
     everything = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
     assert KEY.encode() not in everything + (again.stdout + again.stderr + costs.stdout).encode()

@@ -17,8 +17,8 @@ from edge.agent.delivery import Reconciled, reconcile
 from edge.config import Deliver, Mqtt, Settings, Settle
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
-from edge.keep.desk import Desk
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from tests.command import dockvoice
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -35,8 +35,8 @@ def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Desk(tmp_path / "state") as opened:
+def desk(tmp_path: Path) -> Iterator[JournalThread]:
+    with JournalThread(tmp_path / "state") as opened:
         yield opened
 
 
@@ -46,7 +46,7 @@ def settings(broker: Mosquitto, settle: Settle = Settle.RECEIPT) -> Settings:
     return Settings(site="hall", device="dock-1", deliver=deliver)
 
 
-def commit(desk: Desk, count: int, operator: str = "op-17") -> None:
+def commit(desk: JournalThread, count: int, operator: str = "op-17") -> None:
     """So many entries are dictated."""
     render = partial(recorded, site="hall", device="dock-1")
 
@@ -59,11 +59,11 @@ def commit(desk: Desk, count: int, operator: str = "op-17") -> None:
         desk.now(partial(work, number))
 
 
-def compared(desk: Desk, broker: Mosquitto, within_s: float = PATIENCE_S) -> Reconciled:
+def compared(desk: JournalThread, broker: Mosquitto, within_s: float = PATIENCE_S) -> Reconciled:
     return asyncio.run(reconcile(settings(broker), desk, tell=lambda _: None, within_s=within_s))
 
 
-def delivered(desk: Desk, broker: Mosquitto, count: int) -> None:
+def delivered(desk: JournalThread, broker: Mosquitto, count: int) -> None:
     commit(desk, count)
     assert compared(desk, broker) == Reconciled(agreed=True, sent_again=0, unsettled=0, trouble=None)
 
@@ -72,7 +72,9 @@ def sequences(inventory: RunningInventory) -> list[int]:
     return [row["sequence"] for row in inventory.rows()]
 
 
-def test_a_device_and_an_inventory_that_agree_change_nothing(desk: Desk, broker: Mosquitto, tmp_path: Path) -> None:
+def test_a_device_and_an_inventory_that_agree_change_nothing(
+    desk: JournalThread, broker: Mosquitto, tmp_path: Path
+) -> None:
     with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
         delivered(desk, broker, 3)
         assert compared(desk, broker) == Reconciled(agreed=True, sent_again=0, unsettled=0, trouble=None)
@@ -80,7 +82,7 @@ def test_a_device_and_an_inventory_that_agree_change_nothing(desk: Desk, broker:
 
 
 def test_a_new_inventory_gets_all_that_an_old_device_ever_sent(
-    desk: Desk, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    desk: JournalThread, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with RunningInventory(broker.port, tmp_path / "old"):
         delivered(desk, broker, 40)
@@ -92,7 +94,7 @@ def test_a_new_inventory_gets_all_that_an_old_device_ever_sent(
 
 
 def test_an_inventory_restored_from_a_backup_gets_what_it_lost_before_what_is_new(
-    desk: Desk, broker: Mosquitto, tmp_path: Path
+    desk: JournalThread, broker: Mosquitto, tmp_path: Path
 ) -> None:
     directory = tmp_path / "inventory"
     inventory = RunningInventory(broker.port, directory)
@@ -111,20 +113,20 @@ def test_an_inventory_restored_from_a_backup_gets_what_it_lost_before_what_is_ne
 
 
 def test_a_device_that_lost_its_journal_is_refused_and_told_what_to_do(
-    desk: Desk, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    desk: JournalThread, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
         delivered(desk, broker, 3)
-        with Desk(tmp_path / "emptied") as emptied, caplog.at_level(logging.WARNING):
+        with JournalThread(tmp_path / "emptied") as emptied, caplog.at_level(logging.WARNING):
             commit(emptied, 2)
             assert compared(emptied, broker).agreed, "a refusal is an answer"
-            assert emptied.now(Journal.counts).refused == 2
+            assert emptied.now(lambda journal: journal.queries.counts()).refused == 2
         assert sequences(inventory) == [1, 2, 3]
     assert "sequence_reused. This device's numbers were used before" in caplog.text
 
 
 def test_a_device_that_changes_its_name_is_stopped_and_delivers_all_under_its_own(
-    desk: Desk, broker: Mosquitto, tmp_path: Path
+    desk: JournalThread, broker: Mosquitto, tmp_path: Path
 ) -> None:
     with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
         commit(desk, 3)
@@ -135,18 +137,18 @@ def test_a_device_that_changes_its_name_is_stopped_and_delivers_all_under_its_ow
         assert sequences(inventory) == [1, 2, 3]
 
 
-def test_without_an_inventory_nothing_is_said_to_agree(desk: Desk, broker: Mosquitto) -> None:
+def test_without_an_inventory_nothing_is_said_to_agree(desk: JournalThread, broker: Mosquitto) -> None:
     commit(desk, 1)
     assert compared(desk, broker, within_s=2) == Reconciled(agreed=False, sent_again=0, unsettled=1, trouble=None)
 
 
-def test_where_the_broker_settles_there_is_nothing_to_compare_with(desk: Desk, broker: Mosquitto) -> None:
+def test_where_the_broker_settles_there_is_nothing_to_compare_with(desk: JournalThread, broker: Mosquitto) -> None:
     with pytest.raises(Misconfigured, match=r'deliver\.settle = "broker"'):
         asyncio.run(reconcile(settings(broker, Settle.BROKER), desk, tell=lambda _: None, within_s=1))
 
 
 def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
-    desk: Desk, tmp_path: Path, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+    desk: JournalThread, tmp_path: Path, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = tmp_path / "narrow"
     with (
@@ -158,7 +160,7 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
         commit(desk, 3)
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 3, 4, 5]
-        (letter,) = desk.now(Journal.held)
+        (letter,) = desk.now(lambda journal: journal.review.dead_letters())
         assert (letter.sequence, letter.state) == (2, "dead")
     assert "is set aside, so that it holds up nothing: packet too large" in caplog.text
 
@@ -166,7 +168,7 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
         Mosquitto(directory, broker.port) as broker,
         RunningInventory(broker.port, tmp_path / "inventory") as inventory,
     ):
-        desk.now(lambda journal: journal.retry("2", who="ana"))
+        desk.now(lambda journal: journal.review.retry("2", who="ana"))
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 2, 3, 4, 5], "better late than never"
 
@@ -184,7 +186,7 @@ def site(tmp_path: Path, broker: Mosquitto) -> Path:
 
 
 def test_the_command_sends_a_new_inventory_what_it_lacks(site: Path, broker: Mosquitto, tmp_path: Path) -> None:
-    with Desk(tmp_path / "state") as desk, RunningInventory(broker.port, tmp_path / "old"):
+    with JournalThread(tmp_path / "state") as desk, RunningInventory(broker.port, tmp_path / "old"):
         delivered(desk, broker, 4)
     with RunningInventory(broker.port, tmp_path / "new") as inventory:
         told = dockvoice("queue", "reconcile", "--config", site, "--wait", str(PATIENCE_S))
@@ -200,7 +202,7 @@ def test_the_command_says_when_nobody_answers_and_when_the_agent_runs(
     missing = dockvoice("queue", "reconcile", "--config", site)
     assert missing.returncode == 66
     assert "no such journal" in missing.stderr
-    with Desk(tmp_path / "state") as desk:
+    with JournalThread(tmp_path / "state") as desk:
         commit(desk, 1)
         assert dockvoice("queue", "reconcile", "--config", site).returncode == 75
     told = dockvoice("queue", "reconcile", "--config", site, "--wait", "1")

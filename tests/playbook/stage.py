@@ -189,11 +189,11 @@ class Stage:
 
     def on_review(self, count: str) -> None:
         assert self._journal is not None
-        assert len(self._journal.under_review()) == int(count)
+        assert len(self._journal.review.under_review()) == int(count)
 
     def on_cancelled(self, count: str) -> None:
         assert self._journal is not None
-        found = list(self._journal._rows("SELECT 1 FROM utterances WHERE outcome = ?", Outcome.CANCEL.value))
+        found = list(self._journal._db.rows("SELECT 1 FROM utterances WHERE outcome = ?", Outcome.CANCEL.value))
         assert len(found) == int(count)
 
     # How it is done.

@@ -51,7 +51,7 @@ def test_what_was_open_when_the_power_was_cut_is_asked_and_then_kept_for_a_perso
 def left_alone(image: Path, rules: Rules, manner: Manner) -> None:
     """Start from `image`, and let every deadline pass in silence."""
     with Journal.open(image) as journal:
-        opened, committed = journal.conversation().draft, journal.last_sequence()
+        opened, committed = journal.dialogue.kept().draft, journal.trail.last_sequence()
         device = Talk(rules, journal, partial(recorded, site="north", device="dock-3"), lambda: 0.0, manner)
         device.start()
         assert device.state is not State.HELD, "what was held would be committed in silence"
@@ -59,8 +59,8 @@ def left_alone(image: Path, rules: Rules, manner: Manner) -> None:
             if device.due is not None:
                 device.expire()
         assert device.due is None, "it would ask for ever"
-        assert journal.last_sequence() == committed, "silence made an entry"
-        assert list(journal.unread()) == [], "what was said is forgotten"
+        assert journal.trail.last_sequence() == committed, "silence made an entry"
+        assert list(journal.queries.unread()) == [], "what was said is forgotten"
         if opened is not None and opened.act is Act.RECORD:
-            waiting = [kept.utterance_id for kept in journal.under_review()]
+            waiting = [kept.utterance_id for kept in journal.review.under_review()]
             assert opened.utterance_id in waiting, "what was open is with nobody"

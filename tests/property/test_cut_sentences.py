@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Committed, Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Commit
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.saying import cardinal, spelt
-from edge.records import Closing, FieldValue, LastEntry, Word
+from edge.records import Closing, Commit, FieldValue, LastEntry, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent

@@ -24,12 +24,12 @@ from edge.agree.dialogue.events import (
     event_of,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Commit, Drop, Note, Order, Park, StartTimer, StopTimer
+from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, Event, leads
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.records import Act, Closing, LastEntry, Receipt, ReceiptOutcome, Word
+from edge.records import Act, Closing, Commit, Drop, LastEntry, Note, Park, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent

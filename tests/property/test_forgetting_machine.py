@@ -47,24 +47,24 @@ class ForgettingMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
         sequence = data.draw(st.integers(1, len(self.event_ids)))
-        if self.journal.settle(self.event_ids[sequence - 1], None):
+        if self.journal.outbox.settle(self.event_ids[sequence - 1], None):
             self.settled.add(sequence)
 
     @rule()
     def outlive(self) -> None:
-        self.journal.remove_evidence(self.journal.spare_evidence(1000))
+        self.journal.retention.remove_evidence(self.journal.retention.spare_evidence(1000))
         self.outlived |= self.settled
 
     @precondition(lambda self: self.event_ids)
     @rule(data=st.data())
     def owe_again(self, data: st.DataObject) -> None:
         first = data.draw(st.integers(1, len(self.event_ids)))
-        self.journal.reopen(first)
+        self.journal.outbox.reopen(first)
         self.settled -= set(range(first, len(self.event_ids) + 1))
 
     @rule(at_most=st.integers(1, 5))
     def forget(self, at_most: int) -> None:
-        assert self.journal.forget(at_most) <= at_most
+        assert self.journal.retention.forget(at_most) <= at_most
 
     @rule()
     def start_again(self) -> None:
@@ -73,19 +73,21 @@ class ForgettingMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_end_is_kept_and_nothing_that_is_needed_is_gone(self) -> None:
-        kept = sorted(one.sequence for one in self.journal.entries(1000))
-        newest, gone = len(self.event_ids), self.journal.forgotten
+        kept = sorted(one.sequence for one in self.journal.queries.entries(1000))
+        newest, gone = len(self.event_ids), self.journal.trail.forgotten
         assert kept == list(range(gone + 1, newest + 1))
         assert set(range(1, gone + 1)) <= self.outlived - {newest}
-        assert [row.sequence for row in self.journal.due(1000)] == [one for one in kept if one not in self.settled]
+        assert [row.sequence for row in self.journal.outbox.due(1000)] == [
+            one for one in kept if one not in self.settled
+        ]
 
     @invariant()
     def the_chain_is_whole_from_there_on(self) -> None:
-        report = audit.verify(self.journal)
+        report = audit.verify(self.journal.trail)
         assert report.broken is None
         assert (report.forgotten, report.events) == (
-            self.journal.forgotten,
-            len(self.event_ids) - self.journal.forgotten,
+            self.journal.trail.forgotten,
+            len(self.event_ids) - self.journal.trail.forgotten,
         )
 
 

@@ -81,7 +81,7 @@ class JournalMachine(RuleBasedStateMachine):
         row = self.events.get(saying[0].utterance_id)
         event_id = row.event_id if row else "unknown"
         receipt = None if outcome is None else Receipt(event_id, outcome, ("why",))
-        known = self.journal.settle(event_id, receipt)
+        known = self.journal.outbox.settle(event_id, receipt)
         assert known is (row is not None)
         if row:
             self.settled.setdefault(row.event_id, outcome)
@@ -89,7 +89,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(saying=sayings)
     def send(self, saying: Said) -> None:
         if row := self.events.get(saying[0].utterance_id):
-            self.journal.sent(row.event_id)
+            self.journal.outbox.sent(row.event_id)
 
     @rule(target=sayings)
     def reopen(self) -> MultipleResults[Said]:
@@ -100,23 +100,23 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def owed_is_committed_and_not_settled(self) -> None:
         owed = [row for row in self.events.values() if row.event_id not in self.settled]
-        assert self.journal.due(1000) == sorted(owed, key=lambda row: row.sequence)
-        assert self.journal.unsettled() == len(owed)
+        assert self.journal.outbox.due(1000) == sorted(owed, key=lambda row: row.sequence)
+        assert self.journal.outbox.unsettled() == len(owed)
 
     @invariant()
     def the_chain_is_whole_and_without_gaps(self) -> None:
-        report = audit.verify(self.journal)
+        report = audit.verify(self.journal.trail)
         assert report.broken is None
         assert report.events == len(self.events)
 
     @invariant()
     def unread_is_what_has_no_verdict(self) -> None:
         unread = [said for utterance_id, said in self.heard.items() if utterance_id not in self.verdicts]
-        assert list(self.journal.unread()) == unread
+        assert list(self.journal.queries.unread()) == unread
 
     @invariant()
     def counts_agree(self) -> None:
-        counts = self.journal.counts()
+        counts = self.journal.queries.counts()
         outcomes = [verdict.outcome for verdict in self.verdicts.values()]
         assert counts.heard == len(self.heard)
         assert counts.accepted == outcomes.count(Outcome.ACCEPT) == len(self.events)

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Committed, Deadline, Happening, InventoryAnswered, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Commit
 from edge.agree.dialogue.table import State
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.records import Act, Closing, Draft, LastEntry, Receipt, ReceiptOutcome, Word
+from edge.records import Act, Closing, Commit, Draft, LastEntry, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent

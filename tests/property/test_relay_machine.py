@@ -38,10 +38,10 @@ class JournalledLine(Line):
         self.journal = Journal.open(Path(self._scratch.name))
 
     def due(self, at_most: int) -> list[OutboxRow]:
-        return self.journal.due(at_most)
+        return self.journal.outbox.due(at_most)
 
     def last(self) -> OutboxRow | None:
-        return self.journal.last()
+        return self.journal.outbox.last()
 
     def minted(self, sequence: int) -> OutboxRow:
         said = utterance(sequence)
@@ -51,11 +51,11 @@ class JournalledLine(Line):
         super().note(change)
         match change:
             case Settle(event_id, receipt):
-                assert self.journal.settle(event_id, receipt)
+                assert self.journal.outbox.settle(event_id, receipt)
             case Reopen(sequence):
-                self.journal.reopen(sequence)
+                self.journal.outbox.reopen(sequence)
             case DeadLetter(event_id, reason):
-                assert self.journal.dead_letter(event_id, reason, lambda event: {**event, "data": TOMBSTONE})
+                assert self.journal.outbox.dead_letter(event_id, reason, lambda event: {**event, "data": TOMBSTONE})
 
     def crash(self, reaches_the_broker: bool) -> None:
         self.journal.close()
@@ -162,8 +162,8 @@ class FaultsOverAnOutbox(Faults):
     @invariant()
     def the_outbox_owes_what_the_model_owes(self) -> None:
         owed = [row.event_id for row in self.line.owed]
-        assert [row.event_id for row in self.line.journal.due(1000)] == owed
-        assert self.line.journal.unsettled() == len(owed)
+        assert [row.event_id for row in self.line.journal.outbox.due(1000)] == owed
+        assert self.line.journal.outbox.unsettled() == len(owed)
 
     def teardown(self) -> None:
         try:

@@ -12,9 +12,9 @@ from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
 from edge.deliver.mqtt import Session
 from edge.deliver.relay import Relay
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
+from edge.keep.storage import DiskFull
+from edge.keep.writer import JournalThread
 from tests.simulation.broker import Broker, Client
 from tests.simulation.events import AT, Saying
 from tests.simulation.outbox import Disk, Outbox
@@ -36,11 +36,20 @@ def settings(window: int, receipt_timeout_s: float) -> Settings:
     return Settings(site=site, device=device, deliver=Deliver(window=window, receipt_timeout_s=receipt_timeout_s))
 
 
-class _Desk(Desk):
+class _Seen:
+    """The journal as delivery sees it."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = self.trail = outbox
+        self.public_key = outbox.public_key
+
+
+class _Desk(JournalThread):
     """Work on the outbox, done at once, or while news come in."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
+        self._seen = _Seen(device.outbox)
 
     async def __call__(self, work: Callable[[Journal], T]) -> T:
         device = self._device
@@ -49,7 +58,7 @@ class _Desk(Desk):
         return self.now(work)
 
     def now(self, work: Callable[[Journal], T]) -> T:
-        return work(cast(Journal, self._device.outbox))
+        return work(cast(Journal, self._seen))
 
 
 class Device:

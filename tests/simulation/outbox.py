@@ -14,9 +14,9 @@ from typing import Any, Protocol, TypeVar
 
 from edge.deliver.events import recorded
 from edge.hash_chain import PublicKey
-from edge.keep.disk import DiskFull
-from edge.keep.identity import DeviceKey
+from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
+from edge.keep.storage import DiskFull
 from edge.records import Minted, OutboxRow, Receipt, ReceiptOutcome, Utterance
 from tests.sayings import ACCEPT, entry, utterance
 from tests.simulation.events import AT, Saying, body, event
@@ -48,6 +48,11 @@ class Outbox(Protocol):
 
     dead: dict[int, tuple[str, str]]
     """The id of each dead letter and why it is one, by its number."""
+
+    @property
+    def public_key(self) -> PublicKey:
+        """What the device's signatures are checked with."""
+        ...
 
     def speak(self, saying: Saying) -> None:
         """Commit what was said; the same saying once only."""
@@ -164,6 +169,9 @@ class ModelOutbox:
         self.dead[known.row.sequence] = (event_id, reason)
         return self._commit("dead", known.row.sequence, change)
 
+    def demand_owner(self, source: str) -> None:
+        pass
+
     def fates(self) -> dict[int, str]:
         return {known.row.sequence: known.fate for known in self._rows.values()}
 
@@ -189,30 +197,11 @@ class ModelOutbox:
         return result
 
 
-class _Journal(Journal):
-    """The real journal, on a disk that can be full, in a process that can end just before a commit or just after."""
-
-    disk: Disk
-    about: tuple[str, int] | None = None
-    """What the next commit is to be noted as."""
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        about = self.about
-        if about is None:
-            with super()._writing():
-                yield
-            return
-        self.disk.demand_room()
-        with super()._writing():
-            yield
-            self.disk.fuse.burn()
-        self.disk.note(*about)
-        self.disk.fuse.burn()
-
-
 class RealOutbox:
-    """The journal itself, in a directory of its own."""
+    """The journal itself, in a directory of its own.
+
+    On a disk that can be full, in a process that can end just before a commit or just after.
+    """
 
     def __init__(self, disk: Disk, directory: Path) -> None:
         self.dead: dict[int, tuple[str, str]] = {}
@@ -221,11 +210,28 @@ class RealOutbox:
         shutil.copytree(_empty(), directory, dirs_exist_ok=True)
         self._heard: dict[Saying, Utterance] = {}
         self._numbers: dict[str, int] = {}
+        self._noted_as: tuple[str, int] | None = None
+        """What the next commit is to be noted as."""
         self.open()
 
     def open(self) -> None:
-        self._journal = _Journal.open(self._directory)
-        self._journal.disk = self._disk
+        self._journal = Journal.open(self._directory)
+        commit = self._journal._db.writing
+
+        @contextmanager
+        def writing() -> Iterator[None]:
+            if self._noted_as is None:
+                with commit():
+                    yield
+                return
+            self._disk.demand_room()
+            with commit():
+                yield
+                self._disk.fuse.burn()
+            self._disk.note(*self._noted_as)
+            self._disk.fuse.burn()
+
+        self._journal._db.writing = writing  # type: ignore[method-assign]
 
     def crash(self) -> None:
         self._journal.close()
@@ -239,11 +245,11 @@ class RealOutbox:
 
     @property
     def forgotten(self) -> int:
-        return self._journal.forgotten
+        return self._journal.trail.forgotten
 
     def speak(self, saying: Saying) -> None:
         journal, said = self._journal, self._heard.setdefault(saying, utterance(saying.number))
-        if (kept := journal.kept(said.utterance_id)) is not None and kept.event_id is not None:
+        if (kept := journal.queries.kept(said.utterance_id)) is not None and kept.event_id is not None:
             return
         self._disk.demand_room()
         meant = replace(entry(said, journal.begin(said)), fields=saying.fields, operator=saying.operator)
@@ -253,48 +259,51 @@ class RealOutbox:
             self._numbers[minted.event_id] = minted.sequence
             return recorded(meant, minted, site=site, device=device)
 
-        with self._about("said", journal.last_sequence() + 1):
+        with self._about("said", journal.trail.last_sequence() + 1):
             journal.commit(meant, ACCEPT, render)
 
     def due(self, limit: int) -> list[OutboxRow]:
-        return self._journal.due(limit)
+        return self._journal.outbox.due(limit)
 
     def last(self) -> OutboxRow | None:
-        return self._journal.last()
+        return self._journal.outbox.last()
 
     def unsettled(self) -> int:
-        return self._journal.unsettled()
+        return self._journal.outbox.unsettled()
 
     def owes(self, event_id: str) -> bool:
-        return self._journal.owes(event_id)
+        return self._journal.outbox.owes(event_id)
 
     def sent(self, event_id: str) -> None:
         with self._about("sent", self._numbers[event_id]):
-            self._journal.sent(event_id)
+            self._journal.outbox.sent(event_id)
 
     def settle(self, event_id: str, receipt: Receipt | None) -> bool:
         with self._about("settled", self._numbers[event_id]):
-            return self._journal.settle(event_id, receipt)
+            return self._journal.outbox.settle(event_id, receipt)
 
     def reopen(self, first: int, last: int) -> int:
         with self._about("reopened", first):
-            return self._journal.reopen(first, last)
+            return self._journal.outbox.reopen(first, last)
 
     def dead_letter(self, event_id: str, reason: str, withhold: Withhold) -> bool:
         self.dead[self._numbers[event_id]] = (event_id, reason)
         with self._about("dead", self._numbers[event_id]):
-            return self._journal.dead_letter(event_id, reason, withhold)
+            return self._journal.outbox.dead_letter(event_id, reason, withhold)
+
+    def demand_owner(self, source: str) -> None:
+        self._journal.outbox.demand_owner(source)
 
     def fates(self) -> dict[int, str]:
-        return {kept.sequence: str(kept.state) for kept in self._journal.entries(1000)}
+        return {kept.sequence: str(kept.state) for kept in self._journal.queries.entries(1000)}
 
     @contextmanager
     def _about(self, what: str, sequence: int) -> Iterator[None]:
-        self._journal.about = (what, sequence)
+        self._noted_as = (what, sequence)
         try:
             yield
         finally:
-            self._journal.about = None
+            self._noted_as = None
 
 
 @cache

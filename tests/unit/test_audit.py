@@ -12,7 +12,7 @@ from edge import hash_chain
 from edge.errors import StorageFailed
 from edge.hash_chain import Broken, Span, Wrong
 from edge.keep import audit
-from edge.keep.identity import KEY, DeviceKey
+from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance
 
@@ -69,7 +69,7 @@ EXCHANGE = (
 def resigned(journal: Journal) -> None:
     """Somebody alters an event, links it anew and signs it with a key of his own, which he leaves in the journal."""
     stranger = DeviceKey.of(journal.directory / "evidence")
-    trailed = {one.sequence: one for one in journal.trail()}[AT]
+    trailed = {one.sequence: one for one in journal.trail.events()}[AT]
     event = {**trailed.event, "data": {"quantity": 99}}
     forged = hash_chain.sealed(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
     journal._db.execute(
@@ -82,7 +82,7 @@ def resigned(journal: Journal) -> None:
 
 
 def recording(journal: Journal, at: int = AT) -> Path:
-    return journal.directory / {one.sequence: one for one in journal.trail()}[at].audio_path
+    return journal.directory / {one.sequence: one for one in journal.trail.events()}[at].audio_path
 
 
 def one_bit(journal: Journal) -> None:
@@ -150,14 +150,14 @@ def test_an_attack_is_found_where_it_was_made(journal: Journal, attack: str) -> 
     made, wrong = ATTACKS[attack]
     made(journal)
     at = 1 if wrong is Wrong.UNKNOWN_KEY else AT  # the key signed all of them
-    report = audit.verify(journal)
+    report = audit.verify(journal.trail)
     assert report.broken == Broken(at, wrong)
     assert report.events == at - 1
 
 
 def test_an_event_signed_anew_with_another_key_does_not_fit_between_its_neighbours(journal: Journal) -> None:
     resigned(journal)
-    report = audit.verify(journal)
+    report = audit.verify(journal.trail)
     assert report.broken == Broken(AT + 1, Wrong.MISPLACED)
     assert [span.last - span.first for span in report.spans] == [AT - 2, 0]  # his key stands out besides
 
@@ -166,7 +166,7 @@ def test_the_last_event_signed_anew_shows_another_key(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         commit(journal, AT)
         resigned(journal)
-        report = audit.verify(journal)
+        report = audit.verify(journal.trail)
         assert report.broken is None
         assert report.spans == (
             Span(journal.public_key.keyid, 1, AT - 1),
@@ -177,19 +177,19 @@ def test_the_last_event_signed_anew_shows_another_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tables", [("audit",), ("audit", "outbox"), ("audit", "entries"), ("outbox",), ("entries",)])
 def test_an_end_cut_off_leaves_traces_unless_it_is_done_everywhere(journal: Journal, tables: tuple[str, ...]) -> None:
     everywhere(DELETE, tables=tables, at=EVENTS)(journal)
-    assert audit.verify(journal).broken == Broken(EVENTS, Wrong.MISSING)
+    assert audit.verify(journal.trail).broken == Broken(EVENTS, Wrong.MISSING)
 
 
 def test_an_end_cut_off_everywhere_is_for_the_inventory_to_notice(journal: Journal) -> None:
     everywhere(DELETE, at=EVENTS)(journal)
-    report = audit.verify(journal)
+    report = audit.verify(journal.trail)
     assert (report.events, report.broken) == (EVENTS - 1, None)
 
 
 def test_a_recording_removed_to_make_room_is_no_fault(journal: Journal) -> None:
     recording(journal).unlink()
     utterance_of("audio_removed_at = '2026-11-21T00:00:00.000000+00:00'")(journal)
-    report = audit.verify(journal)
+    report = audit.verify(journal.trail)
     assert (report.events, report.removed, report.broken) == (EVENTS, 1, None)
 
 
@@ -198,32 +198,32 @@ def test_a_recording_that_the_disk_does_not_give_back_is_no_verdict(journal: Jou
     path.unlink()
     path.mkdir()
     with pytest.raises(StorageFailed, match=rf"{path.name}: Is a directory"):
-        audit.verify(journal)
+        audit.verify(journal.trail)
 
 
 def test_a_whole_journal(journal: Journal) -> None:
     told: list[int] = []
-    report = audit.verify(journal, told.append)
-    assert report == audit.Report(EVENTS, 0, None, (Span(journal.public_key.keyid, 1, EVENTS),))
+    report = audit.verify(journal.trail, told.append)
+    assert report == audit.AuditReport(EVENTS, 0, None, (Span(journal.public_key.keyid, 1, EVENTS),))
     assert told == [1, 2, 3, 4, 5]
 
 
 def test_an_empty_journal(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        assert audit.verify(journal) == audit.Report(0, 0, None, ())
+        assert audit.verify(journal.trail) == audit.AuditReport(0, 0, None, ())
 
 
 def test_a_long_journal_is_read_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.keep.view._PAGE", 2)
+    monkeypatch.setattr("edge.keep.audit._PAGE", 2)
     with Journal.open(tmp_path) as journal:
         commit(journal, EVENTS)
-        assert audit.verify(journal).events == EVENTS
+        assert audit.verify(journal.trail).events == EVENTS
 
 
 def test_events_from_before_they_were_signed_are_told(journal: Journal) -> None:
     unsign(journal)
     commit(journal, 1)
-    report = audit.verify(journal)
+    report = audit.verify(journal.trail)
     assert report.broken is None
     assert report.spans == (Span(None, 1, EVENTS), Span(journal.public_key.keyid, EVENTS + 1, EVENTS + 1))
 
@@ -237,7 +237,7 @@ def test_a_new_key_goes_on_with_the_chain_and_is_told(tmp_path: Path, caplog: py
     with Journal.open(tmp_path) as journal:
         assert "device.key: is not the key that signed until now; the chain goes on with it" in caplog.text
         commit(journal, 1)
-        report = audit.verify(journal)
+        report = audit.verify(journal.trail)
         assert report.spans == (Span(first, 1, 2), Span(journal.public_key.keyid, 3, 3))
         assert report.broken is None
 
@@ -245,7 +245,7 @@ def test_a_new_key_goes_on_with_the_chain_and_is_told(tmp_path: Path, caplog: py
 def unsign(journal: Journal) -> None:
     """Write the journal as the first version did."""
     previous = hash_chain.GENESIS
-    for trailed in list(journal.trail()):
+    for trailed in list(journal.trail.events()):
         ours = {hash_chain.PREVIOUS, hash_chain.READING, hash_chain.KEYID, hash_chain.CHAIN, hash_chain.SIGNATURE}
         event = {name: value for name, value in trailed.event.items() if name not in ours}
         link = hash_chain.link(previous, event, trailed.audio_sha256)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from edge.cli.audit import commands
 from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
 from edge.hash_chain import PublicKey
-from edge.keep.identity import KEY
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance
 
@@ -55,7 +55,7 @@ def test_a_broken_journal(journal: Journal) -> None:
 
 
 def test_a_recording_removed_to_make_room_is_told(journal: Journal) -> None:
-    (_, second, _) = journal.trail()
+    (_, second, _) = journal.trail.events()
     (journal.directory / second.audio_path).unlink()
     journal._db.execute("UPDATE utterances SET audio_removed_at = 'now' WHERE audio_path = ?", [second.audio_path])
     told = run("verify", "--state", journal.directory)
@@ -81,7 +81,7 @@ def test_the_private_key_is_never_printed(journal: Journal) -> None:
 
 
 def test_some_events_or_all_are_exported(journal: Journal, tmp_path: Path) -> None:
-    first, second, _ = journal.trail()
+    first, second, _ = journal.trail.events()
     told = run("export", first.event_id, second.event_id, tmp_path / "two.zip", "--state", journal.directory)
     assert (told.exit_code, told.stdout) == (0, f"{tmp_path / 'two.zip'}: 2 exported\n")
     told = run("export", "--all", tmp_path / "all.zip", "--state", journal.directory)
@@ -89,7 +89,7 @@ def test_some_events_or_all_are_exported(journal: Journal, tmp_path: Path) -> No
 
 
 def test_what_is_left_out_of_a_bundle_is_told(journal: Journal, tmp_path: Path) -> None:
-    first, second, _ = journal.trail()
+    first, second, _ = journal.trail.events()
     (journal.directory / second.audio_path).unlink()
     journal._db.execute("UPDATE outbox SET body = json_remove(body, '$.signature') WHERE sequence = 1")
     told = run("export", "--all", tmp_path / "all.zip", "--state", journal.directory)

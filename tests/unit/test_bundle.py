@@ -14,9 +14,9 @@ import pytest
 
 from edge import hash_chain
 from edge.errors import StorageFailed, UnreadableInput
-from edge.keep import bundle
-from edge.keep.bundle import Bundled, export
-from edge.keep.identity import DeviceKey
+from edge.keep import audit
+from edge.keep.audit import Bundled, export
+from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.records import Entry, Minted
 from tests.sayings import ACCEPT, entry, render, utterance
@@ -48,7 +48,7 @@ def commit(journal: Journal, number: int) -> None:
 @pytest.fixture
 def whole(journal: Journal, tmp_path: Path) -> Path:
     path = tmp_path / "whole.zip"
-    assert export(journal, journal.trail(), path) == Bundled(events=3, unsigned=0, silent=0)
+    assert export(journal.trail, journal.trail.events(), path) == Bundled(events=3, unsigned=0, silent=0)
     return path
 
 
@@ -176,19 +176,19 @@ def test_an_empty_bundle_proves_nothing(check: Check, tmp_path: Path, keyid: str
 def test_a_recording_that_is_not_there_any_more_is_told(
     journal: Journal, keyid: str, check: Check, tmp_path: Path
 ) -> None:
-    first, second, _ = journal.trail()
+    first, second, _ = journal.trail.events()
     (journal.directory / second.audio_path).unlink()
     path = tmp_path / "silent.zip"
-    assert export(journal, [first, second], path) == Bundled(events=2, unsigned=0, silent=1)
+    assert export(journal.trail, [first, second], path) == Bundled(events=2, unsigned=0, silent=1)
     checked = check(path, keyid)
     assert (checked.returncode, checked.stdout) == (0, "1 holds\n2 holds, without its recording\n")
 
 
 def test_unsigned_events_are_left_out(journal: Journal, tmp_path: Path) -> None:
-    first, second, _ = journal.trail()
+    first, second, _ = journal.trail.events()
     as_before = {name: value for name, value in first.event.items() if name != hash_chain.SIGNATURE}
     trail = [replace(first, event=as_before), second]
-    assert export(journal, trail, tmp_path / "signed.zip") == Bundled(events=1, unsigned=1, silent=0)
+    assert export(journal.trail, trail, tmp_path / "signed.zip") == Bundled(events=1, unsigned=1, silent=0)
     assert EVENT in parts(tmp_path / "signed.zip")
     assert "0000000001/event.json" not in parts(tmp_path / "signed.zip")
 
@@ -196,25 +196,25 @@ def test_unsigned_events_are_left_out(journal: Journal, tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_not_overwritten(journal: Journal, whole: Path) -> None:
     before = whole.read_bytes()
     with pytest.raises(UnreadableInput, match=r"whole\.zip: exists already; name another file"):
-        export(journal, journal.trail(), whole)
+        export(journal.trail, journal.trail.events(), whole)
     assert whole.read_bytes() == before
 
 
 def test_a_place_that_cannot_be_written(journal: Journal, tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match=r"none/b\.zip: cannot be written \(No such file or directory\)"):
-        export(journal, journal.trail(), tmp_path / "none" / "b.zip")
+        export(journal.trail, journal.trail.events(), tmp_path / "none" / "b.zip")
 
 
 def test_what_fails_half_way_leaves_no_file(journal: Journal, tmp_path: Path) -> None:
-    (_, second, _) = journal.trail()
+    (_, second, _) = journal.trail.events()
     recording = journal.directory / second.audio_path
     recording.unlink()
     recording.mkdir()
     with pytest.raises(StorageFailed, match="Is a directory"):
-        export(journal, journal.trail(), tmp_path / "half.zip")
+        export(journal.trail, journal.trail.events(), tmp_path / "half.zip")
     assert not (tmp_path / "half.zip").exists()
 
 
 def test_it_is_for_its_owner_only_and_says_how_to_check_it(whole: Path) -> None:
     assert whole.stat().st_mode & 0o777 == 0o600
-    assert parts(whole)["README.txt"].decode() == bundle.README
+    assert parts(whole)["README.txt"].decode() == audit.README

@@ -14,7 +14,7 @@ from edge.errors import StorageFailed
 from edge.hash_chain import Broken, Wrong
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
-from edge.keep.rows import OutboxState
+from edge.keep.outbox import OutboxState
 from edge.records import Entry, Minted, OutboxRow, Receipt, ReceiptOutcome, Utterance
 from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, MUMBLED, NOON, READ, REPEAT, committed, entry, render, utterance
 from tests.small_disk import full
@@ -42,18 +42,18 @@ class TestConcluding:
         committed(journal, said)
         with pytest.raises(ValueError, match="cannot be taken back"):
             journal.conclude(said.utterance_id, READ, REPEAT)
-        assert journal.counts().accepted == 1
+        assert journal.queries.counts().accepted == 1
 
     def test_the_verdict_is_kept_whole(self, journal: Journal) -> None:
         said = utterance()
         journal.begin(said)
         journal.conclude(said.utterance_id, MUMBLED, REPEAT)
         journal.conclude(said.utterance_id, READ, ASK)
-        kept = journal.kept(said.utterance_id)
+        kept = journal.queries.kept(said.utterance_id)
         assert kept is not None
         assert kept.verdict == ASK
         assert kept.fields == ASK.fields
-        assert list(journal.unread()) == []
+        assert list(journal.queries.unread()) == []
 
     def test_the_reading_is_kept_with_its_words(self, journal: Journal) -> None:
         said = utterance()
@@ -89,12 +89,12 @@ class TestCommitting:
         assert refused
         assert message.startswith(str(tmp_path / "state" / "journal.db"))
         assert "free space" in message
-        assert journal.due(100) == done
-        assert all((found := journal.kept(said.utterance_id)) and found.verdict is None for said, _ in refused)
+        assert journal.outbox.due(100) == done
+        assert all((found := journal.queries.kept(said.utterance_id)) and found.verdict is None for said, _ in refused)
         for said, recording in refused:
             done.append(journal.commit(entry(said, recording), ACCEPT, render))
-        assert [row.sequence for row in journal.due(100)] == list(range(1, 61))
-        assert audit.verify(journal).broken is None
+        assert [row.sequence for row in journal.outbox.due(100)] == list(range(1, 61))
+        assert audit.verify(journal.trail).broken is None
 
     def test_a_disk_gone_read_only(self, journal: Journal) -> None:
         said = utterance()
@@ -115,7 +115,7 @@ class TestCommitting:
         for fault, rendering in ((KeyError, broken), (TypeError, unwritable)):
             with pytest.raises(fault):
                 journal.commit(entry(said, kept), ACCEPT, rendering)
-        assert list(journal.unread()) == [said]
+        assert list(journal.queries.unread()) == [said]
         assert committed(journal, utterance(1)).sequence == 1
 
     def test_what_never_began(self, journal: Journal, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ class TestCommitting:
         journal.begin(said)
         with pytest.raises(ValueError, match="another recording"):
             journal.commit(entry(said, journal.begin(other)), ACCEPT, render)
-        assert len(list(journal.unread())) == 2
+        assert len(list(journal.queries.unread())) == 2
 
     def test_what_is_not_accepted(self, journal: Journal) -> None:
         said = utterance()
@@ -154,7 +154,7 @@ class TestCommitting:
         kept = journal.begin(said)
         journal.conclude(said.utterance_id, READ, ASK)
         row = journal.commit(entry(said, kept), ACCEPT, render)
-        found = journal.kept(said.utterance_id)
+        found = journal.queries.kept(said.utterance_id)
         assert found is not None
         assert (found.verdict, found.fields, found.event_id, found.state) == (
             ACCEPT,
@@ -180,8 +180,8 @@ class TestCommitting:
         assert len({row.event_id for row in written}) == 4
         assert chains == [hash_chain.GENESIS, *(json.loads(row.body)["chain"] for row in written[:-1])]
         with Journal.inspect(tmp_path) as seen:
-            assert seen.due(10) == written
-            assert audit.verify(seen).broken is None
+            assert seen.outbox.due(10) == written
+            assert audit.verify(seen.trail).broken is None
 
     def test_identifiers_stay_strings_and_letters_stay_letters(self, journal: Journal) -> None:
         row = committed(journal, utterance())
@@ -193,40 +193,40 @@ class TestCommitting:
         journal._db.execute(
             "UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = 2"
         )
-        assert audit.verify(journal).broken == Broken(rows[1].sequence, Wrong.ALTERED)
+        assert audit.verify(journal.trail).broken == Broken(rows[1].sequence, Wrong.ALTERED)
 
 
 class TestOwing:
     def test_due_is_in_sequence_order_and_limited(self, journal: Journal) -> None:
         rows = [committed(journal, utterance(number)) for number in range(5)]
-        journal.settle(rows[1].event_id, None)
-        assert journal.due(3) == [rows[0], rows[2], rows[3]]
-        assert journal.unsettled() == 4
+        journal.outbox.settle(rows[1].event_id, None)
+        assert journal.outbox.due(3) == [rows[0], rows[2], rows[3]]
+        assert journal.outbox.unsettled() == 4
 
     def test_sent_leaves_it_owed(self, journal: Journal) -> None:
         row = committed(journal, utterance())
-        journal.sent(row.event_id)
-        journal.sent(row.event_id)
-        assert journal.due(1) == [row]
-        assert journal.entries(1)[0].attempts == 2
+        journal.outbox.sent(row.event_id)
+        journal.outbox.sent(row.event_id)
+        assert journal.outbox.due(1) == [row]
+        assert journal.queries.entries(1)[0].attempts == 2
 
     def test_an_event_of_nobody(self, journal: Journal) -> None:
-        assert journal.sent("stranger") is False
-        assert journal.settle("stranger", Receipt("stranger", ReceiptOutcome.APPLIED)) is False
+        assert journal.outbox.sent("stranger") is False
+        assert journal.outbox.settle("stranger", Receipt("stranger", ReceiptOutcome.APPLIED)) is False
 
     def test_the_first_settlement_stands(self, journal: Journal) -> None:
         row = committed(journal, utterance())
-        assert journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
-        assert journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
-        assert journal.settle(row.event_id, None)
-        assert (journal.counts().applied, journal.counts().duplicate) == (1, 0)
-        assert journal.unsettled() == 0
+        assert journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+        assert journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
+        assert journal.outbox.settle(row.event_id, None)
+        assert (journal.queries.counts().applied, journal.queries.counts().duplicate) == (1, 0)
+        assert journal.outbox.unsettled() == 0
 
     def test_a_refusal_is_settled_and_says_why(self, journal: Journal) -> None:
         row = committed(journal, utterance())
-        journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("unknown_dock", "too_many")))
-        assert journal.due(10) == []
-        (listed,) = journal.entries(10)
+        journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("unknown_dock", "too_many")))
+        assert journal.outbox.due(10) == []
+        (listed,) = journal.queries.entries(10)
         assert (listed.state, listed.reasons) == (OutboxState.REFUSED, ("unknown_dock", "too_many"))
-        assert journal.entry(row.event_id) == listed
-        assert journal.entry("stranger") is None
+        assert journal.queries.entry(row.event_id) == listed
+        assert journal.queries.entry("stranger") is None

@@ -18,9 +18,8 @@ from edge.config import Mode
 from edge.errors import Unavailable, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.keep.answers import AnswersView
-from edge.keep.desk import Desk
-from edge.keep.journal import Journal
+from edge.keep.journal import Journal, JournalReader
+from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter
 from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict
 from edge.understand.panel.panel import Answer, Came, Member, MemberTerms, Panel
@@ -123,7 +122,7 @@ class Bench:
     ) -> None:
         """Let it work until the journal is as the test wants it."""
 
-        async def main(desk: Desk) -> None:
+        async def main(desk: JournalThread) -> None:
             terms = MemberTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
             beside = LateReadings(panel, desk, self.rules, per_minute=600)
@@ -139,10 +138,10 @@ class Bench:
                 for task in working:
                     task.cancel()
 
-        with Desk(self.directory) as desk:
+        with JournalThread(self.directory) as desk:
             asyncio.run(main(desk))
 
-    def look(self) -> AnswersView:
+    def look(self) -> JournalReader:
         return Journal.inspect(self.directory)
 
     def stored(self, sql: str) -> list[tuple[object, ...]]:
@@ -157,7 +156,7 @@ def bench(tmp_path: Path, repository: Path) -> Bench:
 
 
 def nothing_waits(journal: Journal) -> bool:
-    return not journal.deferred()
+    return not journal.readings.deferred()
 
 
 def test_what_was_deferred_is_read_oldest_first_and_goes_to_review_not_into_stock(bench: Bench) -> None:
@@ -166,10 +165,10 @@ def test_what_was_deferred_is_read_oldest_first_and_goes_to_review_not_into_stoc
     bench.work(model, until=nothing_waits)
     assert model.asked == ids
     with bench.look() as journal:
-        assert [one.utterance_id for one in journal.under_review()] == ids
-        assert {one.event_id for one in journal.under_review()} == {None}
-        assert (journal.unsettled(), journal.counts().deferred) == (0, 3)
-        found = journal.dossier(ids[0])
+        assert [one.utterance_id for one in journal.review.under_review()] == ids
+        assert {one.event_id for one in journal.review.under_review()} == {None}
+        assert (journal.outbox.unsettled(), journal.queries.counts().deferred) == (0, 3)
+        found = journal.queries.history(ids[0])
     assert found.review == "deferred"
     assert found.fields == FIELDS
     (answer,) = found.answers
@@ -184,8 +183,8 @@ def test_while_no_model_can_be_asked_everything_waits(bench: Bench, failure: Una
     model = Scripted(failure)
     bench.work(model, until=lambda _: len(model.asked) == 1)
     with bench.look() as journal:
-        assert [one.utterance_id for one in journal.deferred()] == ids
-        assert journal.under_review() == []
+        assert [one.utterance_id for one in journal.readings.deferred()] == ids
+        assert journal.review.under_review() == []
 
 
 def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> None:
@@ -204,7 +203,7 @@ def test_one_that_no_model_can_read_holds_up_nobody(bench: Bench) -> None:
     ids = bench.defer(0, 1, 2)
     bench.work(Scripted(OurFault("openai", "400"), Garbled("openai", Fault.PROSE, "prose"), SAID), until=nothing_waits)
     with bench.look() as journal:
-        assert [journal.dossier(one).review for one in ids] == ["unreadable", "unreadable", "deferred"]
+        assert [journal.queries.history(one).review for one in ids] == ["unreadable", "unreadable", "deferred"]
 
 
 def test_a_recording_that_is_lost_holds_up_nobody(bench: Bench) -> None:
@@ -212,22 +211,22 @@ def test_a_recording_that_is_lost_holds_up_nobody(bench: Bench) -> None:
     next(bench.directory.rglob(f"{ids[0]}.flac")).unlink()
     bench.work(Scripted(SAID), until=nothing_waits)
     with bench.look() as journal:
-        assert [journal.dossier(one).review for one in ids] == ["recording_lost", "deferred"]
+        assert [journal.queries.history(one).review for one in ids] == ["recording_lost", "deferred"]
 
 
 def test_where_a_model_hears_no_words_nobody_need_look(bench: Bench) -> None:
     bench.defer(0)
     bench.work(Scripted(reading(not_understood=NotUnderstood.NO_WORDS)), until=nothing_waits)
     with bench.look() as journal:
-        assert journal.under_review() == []
-        assert journal.counts().ignored == 1
+        assert journal.review.under_review() == []
+        assert journal.queries.counts().ignored == 1
 
 
 def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:
     bench.defer(0, form="stock-count")
     ours = bench.defer(1)
     model = Scripted(SAID)
-    bench.work(model, until=lambda journal: len(journal.deferred()) == 1)
+    bench.work(model, until=lambda journal: len(journal.readings.deferred()) == 1)
     assert model.asked == ours
 
 
@@ -235,18 +234,18 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
     ids = bench.defer(0, 1)
     bench.work(Scripted(SAID), until=nothing_waits)
     with Journal.open(bench.directory) as journal:
-        journal.retry(ids[0], "kim")
-        journal.discard(ids[1], "kim", "said again at once")
-        assert [one.utterance_id for one in journal.deferred()] == ids[:1]
-        assert journal.under_review() == []
-        assert list(journal.unread()) == []
+        journal.review.retry(ids[0], "kim")
+        journal.review.discard(ids[1], "kim", "said again at once")
+        assert [one.utterance_id for one in journal.readings.deferred()] == ids[:1]
+        assert journal.review.under_review() == []
+        assert list(journal.queries.unread()) == []
 
 
 # ---- late answers ----
 
 
 @asynccontextmanager
-async def at_work(bench: Bench, desk: Desk) -> AsyncIterator[LateReadings]:
+async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
     terms = MemberTerms(Mode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
@@ -272,8 +271,8 @@ def accepted(bench: Bench) -> str:
 def test_a_late_answer_that_agrees_is_kept_as_evidence(bench: Bench, accepted: str) -> None:
     bench.work(Scripted(SAID), late(accepted, SAID), until=lambda _: True)
     with bench.look() as journal:
-        assert journal.flagged() == []
-        (answer,) = journal.dossier(accepted).answers
+        assert journal.review.flagged() == []
+        (answer,) = journal.queries.history(accepted).answers
     assert answer.came == "late"
 
 
@@ -281,24 +280,24 @@ def test_a_late_answer_that_contradicts_flags_the_entry_and_changes_nothing(
     bench: Bench, accepted: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = bench.stored("SELECT fields, reading FROM utterances"), bench.stored("SELECT body, state FROM outbox")
-    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.flagged()))
+    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.review.flagged()))
     after = bench.stored("SELECT fields, reading FROM utterances"), bench.stored("SELECT body, state FROM outbox")
     assert after == before
     with bench.look() as journal:
-        (flagged,) = journal.flagged()
+        (flagged,) = journal.review.flagged()
     assert (flagged.entry.sequence, flagged.flag) == (1, "contradicted by gpt")
     assert "991" not in caplog.text, "what operators say is not for the log"
 
 
 def test_a_flag_is_taken_away_by_a_person_who_looked(bench: Bench, accepted: str) -> None:
-    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.flagged()))
+    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.review.flagged()))
     with Journal.open(bench.directory) as journal:
-        journal.stand("1", "kim", "the label says 007")
-        assert journal.flagged() == []
-        (decision,) = journal.dossier("1").decisions
+        journal.review.stand("1", "kim", "the label says 007")
+        assert journal.review.flagged() == []
+        (decision,) = journal.queries.history("1").decisions
         assert (decision.decision, decision.who) == ("stand", "kim")
         with pytest.raises(UnreadableInput, match="carries no flag"):
-            journal.stand("1", "kim", None)
+            journal.review.stand("1", "kim", None)
 
 
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)
@@ -313,7 +312,7 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
     with Journal.open(bench.directory) as opened:
         kept = opened.begin(said)
 
-    async def main(desk: Desk) -> None:
+    async def main(desk: JournalThread) -> None:
         async with at_work(bench, desk) as beside:
             answers = [late(said.utterance_id, INVENTED), late(said.utterance_id, SAID)]
             for answer in answers if before_the_verdict else ():
@@ -330,10 +329,10 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
             beside.committed(row)
             await beside.finish()
 
-    with Desk(bench.directory) as desk:
+    with JournalThread(bench.directory) as desk:
         asyncio.run(main(desk))
     with bench.look() as journal:
-        assert [one.entry.sequence for one in journal.flagged()] == [1]
+        assert [one.entry.sequence for one in journal.review.flagged()] == [1]
 
 
 def test_what_was_taken_back_is_no_entry_to_flag(bench: Bench) -> None:
@@ -351,7 +350,7 @@ def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None
     model = Scripted(TryLater("openai", "busy"))
     bench.work(model, late(waiting, SAID), until=nothing_waits)
     with bench.look() as journal:
-        assert journal.dossier(waiting).review == "deferred"
+        assert journal.queries.history(waiting).review == "deferred"
 
 
 # ---- what it cost ----
@@ -362,9 +361,9 @@ def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, 
     bench.work(Scripted(SAID), late(accepted, SAID), late(accepted, SAID), unpriced, until=lambda _: True)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with bench.look() as journal:
-        assert journal.spent_usd(hour_ago) == pytest.approx(0.004)
-        assert journal.spent_usd(datetime.now(UTC) + timedelta(hours=1)) == 0
-        spent = {one.model: one for one in journal.costs(hour_ago)}
+        assert journal.readings.spent_usd(hour_ago) == pytest.approx(0.004)
+        assert journal.readings.spent_usd(datetime.now(UTC) + timedelta(hours=1)) == 0
+        spent = {one.model: one for one in journal.readings.costs(hour_ago)}
     assert spent["gpt"].answers == 2
     assert spent["gpt"].cost_usd == pytest.approx(0.004)
     assert (spent["voxtral"].text_tokens_in, spent["voxtral"].cost_usd) == (5, None)

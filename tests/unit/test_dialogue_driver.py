@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,9 @@ from edge.agree.dialogue.orders import Earcon, Hush, Prompt, Say, Sound
 from edge.agree.dialogue.session import REACTION_S, Manner
 from edge.config import Endpoint
 from edge.deliver.events import recorded
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
+from edge.keep.storage import DiskFull
+from edge.keep.writer import JournalThread
 from edge.records import Acoustics, Closing, OutboxRow, Outcome, Reading, Receipt, ReceiptOutcome, Word
 from edge.understand.llm.prompt import AtHand
 from edge.understand.proposal import proposal
@@ -54,7 +53,7 @@ def read(text: str, rules: Rules) -> Reading:
 class Bench:
     """A conversation over a real journal, and all that it wanted heard."""
 
-    def __init__(self, desk: Desk, rules: Rules, undo_s: float = 0.2) -> None:
+    def __init__(self, desk: JournalThread, rules: Rules, undo_s: float = 0.2) -> None:
         self.desk = desk
         self.rules = rules
         self.quiet = True
@@ -97,7 +96,7 @@ class Bench:
 
 
 def converse(directory: Path, rules: Rules, play: Callable[[Bench], Awaitable[None]], **manner: float) -> None:
-    async def played(desk: Desk) -> None:
+    async def played(desk: JournalThread) -> None:
         bench = Bench(desk, rules, **manner)
         await bench.conversing.start()
         async with asyncio.TaskGroup() as group:
@@ -105,7 +104,7 @@ def converse(directory: Path, rules: Rules, play: Callable[[Bench], Awaitable[No
             await play(bench)
             running.cancel()
 
-    with Desk(directory) as desk:
+    with JournalThread(directory) as desk:
         asyncio.run(played(desk))
 
 
@@ -254,14 +253,14 @@ def test_after_a_restart_what_was_held_is_asked_again(tmp_path: Path, rules: Rul
     converse(tmp_path, rules, after, undo_s=60)
 
 
-class FullAtFirst(Desk):
+class FullAtFirst(JournalThread):
     """A disk that takes nothing until there is room; looking is possible all the time."""
 
     full = False
     refused = 0
 
     async def __call__(self, work: Callable[[Journal], Any]) -> Any:
-        if self.full and work is not Journal.unsettled:
+        if self.full and isinstance(work, partial):
             self.refused += 1
             self.full = self.refused < 2
             raise DiskFull("no space left")
@@ -271,7 +270,7 @@ class FullAtFirst(Desk):
 def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_kept(
     tmp_path: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.agent.dialogue_driver.RETRY_S", 0.01)
+    monkeypatch.setattr("edge.keep.writer.RETRY_S", 0.01)
 
     async def play(desk: FullAtFirst) -> None:
         bench = Bench(desk, rules, undo_s=60)
@@ -283,7 +282,7 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
         await bench.conversing.happen(UtteranceHeard(said.utterance_id, reading, decide(reading, Closing.PAUSE, rules)))
         assert desk.refused == 2
         assert bench.said == [Prompt.READBACK]
-        assert (await desk(Journal.conversation)).draft is not None
+        assert (await desk(lambda journal: journal.dialogue.kept())).draft is not None
 
     with FullAtFirst(tmp_path) as desk:
         asyncio.run(play(desk))
@@ -488,7 +487,7 @@ def test_what_was_cut_off_by_an_answer_is_not_said_again(tmp_path: Path, rules: 
 
 def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
     receipt = Receipt(event_id, ReceiptOutcome.REFUSED if reasons else ReceiptOutcome.APPLIED, reasons)
-    journal.settle(event_id, receipt)
+    journal.outbox.settle(event_id, receipt)
     return answered(journal, receipt)
 
 
@@ -497,7 +496,7 @@ async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:
     await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
     await bench.say("how many waiting")
     assert bench.said[-1] is Prompt.WAITING_REFUSED
-    await bench.desk(methodcaller("reopen", row.sequence))
+    await bench.desk(lambda journal: journal.outbox.reopen(row.sequence))
     await bench.desk(lambda journal: settle(journal, row.event_id))
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from edge.config import Endpoint
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.keep.desk import Desk
-from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
+from edge.keep.storage import DiskFull
+from edge.keep.writer import JournalThread
 from edge.records import (
     Act,
     Entry,
@@ -66,7 +66,9 @@ class Bench:
         self.beats = 0
         self.tell: Callable[[DictationEvent], None] = self.told.append
 
-    def dictation(self, interpreter: ScriptedInterpreter, desk: Desk, *, converse: Converse | None = None) -> Dictation:
+    def dictation(
+        self, interpreter: ScriptedInterpreter, desk: JournalThread, *, converse: Converse | None = None
+    ) -> Dictation:
         def beat() -> None:
             self.beats += 1
 
@@ -90,11 +92,11 @@ class Bench:
         )
 
     def hear(self, *sources: ScriptedSource, reads: ScriptedInterpreter) -> None:
-        with Desk(self.directory) as desk:
+        with JournalThread(self.directory) as desk:
             asyncio.run(take(self.dictation(reads, desk), sources))
 
     def resume(self, *reads: Reading, converse: Converse | None = None) -> int:
-        with Desk(self.directory) as desk:
+        with JournalThread(self.directory) as desk:
             return asyncio.run(self.dictation(ScriptedInterpreter(*reads), desk, converse=converse).resume())
 
     @property
@@ -112,7 +114,7 @@ def bench(tmp_path: Path, repository: Path) -> Bench:
 def unread(bench: Bench) -> Callable[[], list[Utterance]]:
     def look() -> list[Utterance]:
         with Journal.inspect(bench.directory) as journal:
-            return list(journal.unread())
+            return list(journal.queries.unread())
 
     return look
 
@@ -158,7 +160,7 @@ def heard_before_a_crash(bench: Bench) -> Utterance:
 
 def under_review(bench: Bench) -> list[tuple[str, dict[str, FieldValue]]]:
     with Journal.inspect(bench.directory) as journal:
-        return [(kept.utterance_id, dict(kept.fields)) for kept in journal.under_review()]
+        return [(kept.utterance_id, dict(kept.fields)) for kept in journal.review.under_review()]
 
 
 def test_a_question_about_what_was_said_before_a_crash_goes_to_a_person(bench: Bench) -> None:
@@ -166,16 +168,16 @@ def test_a_question_about_what_was_said_before_a_crash_goes_to_a_person(bench: B
     bench.resume(reading(PART))
     assert under_review(bench) == [(said.utterance_id, PART)]
     assert bench.resume() == 0
-    with Journal.inspect(bench.directory) as journal:
-        assert journal.spare_evidence(1) == [], "its recording is needed"
+    with Journal.open(bench.directory) as journal:
+        assert journal.retention.spare_evidence(1) == [], "its recording is needed"
 
 
 def test_what_would_be_asked_to_be_said_again_goes_to_a_person_after_a_restart(bench: Bench) -> None:
     said = heard_before_a_crash(bench)
     bench.resume(reading(not_understood=NotUnderstood.NOT_DICTATION))
     assert under_review(bench) == [(said.utterance_id, {})]
-    with Journal.inspect(bench.directory) as journal:
-        assert journal.spare_evidence(1) == [], "its recording is needed"
+    with Journal.open(bench.directory) as journal:
+        assert journal.retention.spare_evidence(1) == [], "its recording is needed"
 
 
 def test_what_nobody_could_object_to_is_no_entry_before_a_person_wants_it_read(bench: Bench) -> None:
@@ -184,8 +186,8 @@ def test_what_nobody_could_object_to_is_no_entry_before_a_person_wants_it_read(b
     assert under_review(bench) == [(said.utterance_id, WHOLE)]
     assert bench.decided[-1].row is None
     with Journal.open(bench.directory) as journal:
-        assert journal.unsettled() == 0
-        journal.retry(said.utterance_id, "kim")
+        assert journal.outbox.unsettled() == 0
+        journal.review.retry(said.utterance_id, "kim")
     bench.resume(reading(WHOLE), converse=nobody_is_there)
     assert under_review(bench) == []
     assert bench.decided[-1].row is not None
@@ -201,7 +203,7 @@ def test_what_the_operator_did_not_agree_to_stays_with_a_person_however_often_it
         journal.put_under_review(said.utterance_id, reading(PART), Verdict(Outcome.HOLD, (), PART), UNANSWERED)
     for _ in range(2):
         with Journal.open(bench.directory) as journal:
-            journal.retry(said.utterance_id, "kim")
+            journal.review.retry(said.utterance_id, "kim")
         bench.resume(reading(WHOLE), converse=converse)
         assert under_review(bench) == [(said.utterance_id, WHOLE)], "the new reading is shown"
         assert bench.decided[-1].row is None
@@ -224,7 +226,14 @@ def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_h
     bench.resume(*[reading(WHOLE)] * len(unread()))
     # The fault may fall between its verdict and the word of it; where it had none yet, a person has it now.
     with Journal.inspect(bench.directory) as journal:
-        assert (journal.counts().heard, journal.counts().repeat + journal.how_many_in_review()) == (1, 1)
+        assert (journal.queries.counts().heard, journal.queries.counts().repeat + journal.review.how_many()) == (1, 1)
+
+
+@pytest.fixture(autouse=True)
+def _a_full_disk_is_tried_again_at_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("edge.keep.writer.RETRY_S", 0.01)
+        yield
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -251,7 +260,7 @@ def test_what_a_microphone_hears_without_room_is_told_each_time_and_it_listens_o
 
 
 def test_while_capture_is_stopped_nothing_is_written(bench: Bench) -> None:
-    with Desk(bench.directory) as desk:
+    with JournalThread(bench.directory) as desk:
         dictation = bench.dictation(ScriptedInterpreter(), desk)
 
         async def hear() -> None:
@@ -264,7 +273,7 @@ def test_while_capture_is_stopped_nothing_is_written(bench: Bench) -> None:
 
 
 def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Desk(bench.directory) as desk:
+    with JournalThread(bench.directory) as desk:
 
         def make_room(told: DictationEvent) -> None:
             bench.told.append(told)
@@ -286,7 +295,7 @@ def test_to_begin_to_converse_waits_for_room_too(bench: Bench) -> None:
         if not any(isinstance(one, CaptureStopped) for one in bench.told):
             refuse()
 
-    with Desk(bench.directory) as desk:
+    with JournalThread(bench.directory) as desk:
 
         def make_room(told: DictationEvent) -> None:
             bench.told.append(told)
@@ -306,7 +315,7 @@ def test_one_who_is_stopped_does_not_wait_for_room(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, unread: Callable[[], list[Utterance]]
 ) -> None:
     monkeypatch.setattr(Journal, "commit", refuse)
-    with Desk(bench.directory) as desk:
+    with JournalThread(bench.directory) as desk:
         bench.tell = lambda told: dictation.stop() if isinstance(told, CaptureStopped) else None
         dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
         with pytest.raises(ExceptionGroup) as fault:
@@ -344,7 +353,7 @@ def test_what_was_recorded_long_ago_is_recorded_again_without_a_question(bench: 
 
 def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Bench) -> None:
     reads = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
-    with Desk(bench.directory) as desk:
+    with JournalThread(bench.directory) as desk:
         bench.tell = lambda _: dictation.stop()
         dictation = bench.dictation(reads, desk)
         asyncio.run(take(dictation, [ScriptedSource(UTTERANCE * 2)]))
@@ -364,14 +373,14 @@ def test_what_is_not_accepted_owes_nothing(bench: Bench, read: Reading, outcome:
     (one,) = bench.decided
     assert (one.verdict.outcome, one.row) == (outcome, None)
     with Journal.inspect(bench.directory) as journal:
-        assert journal.unsettled() == 0
+        assert journal.outbox.unsettled() == 0
 
 
 def test_an_accepted_reading_owes_one_event_with_the_proof_of_its_sound(bench: Bench) -> None:
     bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter(reading(WHOLE)))
     with Journal.inspect(bench.directory) as journal:
-        (row,) = journal.due(10)
-        (entry,) = journal.entries(10)
+        (row,) = journal.outbox.due(10)
+        (entry,) = journal.queries.entries(10)
     assert entry.fields == WHOLE
     assert '"audio":"' in row.body
 

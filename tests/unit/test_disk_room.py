@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from edge.config import Keep
-from edge.keep import audit, room
+from edge.keep import audit, retention
 from edge.keep.journal import Journal
-from edge.keep.reserve import RESERVE, Reserve
+from edge.keep.retention import RESERVE, Reserve
 from edge.records import Receipt, ReceiptOutcome, Utterance
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, utterance
 
@@ -31,8 +31,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def settled(journal: Journal, number: int, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> Utterance:
     said = owed(journal, number)
-    event_id = str(journal.dossier(said.utterance_id).event_id)
-    journal.settle(event_id, Receipt(event_id, outcome))
+    event_id = str(journal.queries.history(said.utterance_id).event_id)
+    journal.outbox.settle(event_id, Receipt(event_id, outcome))
     return said
 
 
@@ -61,18 +61,18 @@ class Disk:
     free = AMPLE
 
     def tidy(self, journal: Journal, keep: Keep = KEEP, days_later: int = 0, reserve: int = 0) -> int:
-        return room.tidy(journal, keep, Reserve(journal.directory, reserve), NOON + timedelta(days=days_later))
+        return journal.retention.tidy(keep, Reserve(journal.directory, reserve), NOON + timedelta(days=days_later))
 
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
-    monkeypatch.setattr(room, "free_bytes", lambda _: disk.free)
+    monkeypatch.setattr(retention, "free_bytes", lambda _: disk.free)
     return disk
 
 
 def kept(journal: Journal, said: Utterance) -> bool:
-    found = journal.dossier(said.utterance_id)
+    found = journal.queries.history(said.utterance_id)
     exists = (journal.directory / found.audio_path).exists()
     assert exists is (found.audio_removed_at is None)
     return exists
@@ -81,9 +81,9 @@ def kept(journal: Journal, said: Utterance) -> bool:
 def test_what_is_owed_or_undecided_is_never_removed(journal: Journal, disk: Disk) -> None:
     needed = [owed(journal, 0), unread(journal, 1)]
     dead = owed(journal, 2)
-    event_id = str(journal.dossier(dead.utterance_id).event_id)
-    journal.dead_letter(event_id, "too_large", lambda event: event)
-    journal.settle(event_id, None)
+    event_id = str(journal.queries.history(dead.utterance_id).event_id)
+    journal.outbox.dead_letter(event_id, "too_large", lambda event: event)
+    journal.outbox.settle(event_id, None)
     disk.free = 0
     disk.tidy(journal, days_later=10_000)
     assert all(kept(journal, said) for said in [*needed, dead])
@@ -91,7 +91,7 @@ def test_what_is_owed_or_undecided_is_never_removed(journal: Journal, disk: Disk
 
 def test_what_is_owed_again_or_decided_anew_is_needed_again(journal: Journal, disk: Disk) -> None:
     again, answered = settled(journal, 0), asked(journal, 1)
-    journal.reopen(1)
+    journal.outbox.reopen(1)
     recording = journal.begin(answered)
     journal.commit(entry(answered, recording), ACCEPT, render)
     disk.free = WANTING
@@ -119,7 +119,7 @@ def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journa
         db.execute("UPDATE tally SET n = 2000000 WHERE what = 'evidence bytes'")
     disk.tidy(journal, Keep(budget_mb=1))
     assert [kept(journal, said) for said in by_age] == [False, False, False, True, True]
-    assert journal.evidence_bytes() == 800_000
+    assert journal.retention.evidence_bytes() == 800_000
 
 
 def test_what_has_outlived_its_time_goes(journal: Journal, disk: Disk) -> None:
@@ -134,26 +134,26 @@ def test_the_rows_stay_and_the_audit_holds(journal: Journal, disk: Disk) -> None
     said = settled(journal, 0)
     disk.free = WANTING
     disk.tidy(journal)
-    assert journal.entries(1)[0].fields == entry(said, journal.begin(said)).fields
-    assert audit.verify(journal).broken is None
-    assert journal.evidence_bytes() == 0
+    assert journal.queries.entries(1)[0].fields == entry(said, journal.begin(said)).fields
+    assert audit.verify(journal.trail).broken is None
+    assert journal.retention.evidence_bytes() == 0
     assert not list((journal.directory / "evidence").glob("2*"))
 
 
 def test_a_recording_that_is_gone_already_is_no_fault(journal: Journal, disk: Disk) -> None:
     said = settled(journal, 0)
-    (journal.directory / journal.dossier(said.utterance_id).audio_path).unlink()
+    (journal.directory / journal.queries.history(said.utterance_id).audio_path).unlink()
     disk.free = WANTING
     disk.tidy(journal)
     assert not kept(journal, said)
-    assert journal.spare_evidence(10) == []
+    assert journal.retention.spare_evidence(10) == []
 
 
 def test_the_bytes_are_those_on_the_disk(journal: Journal) -> None:
     for number in range(3):
         settled(journal, number)
     on_disk = sum(path.stat().st_size for path in (journal.directory / "evidence").glob("*/*.flac"))
-    assert journal.evidence_bytes() == on_disk > 0
+    assert journal.retention.evidence_bytes() == on_disk > 0
 
 
 class TestTheReserve:

@@ -9,7 +9,6 @@ import pytest
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided, SourceEnded
-from edge.agree.dialogue.orders import Note, Park
 from edge.agree.dialogue.table import State
 from edge.display import discreet_teller, teller
 from edge.forms.model import Form
@@ -18,8 +17,10 @@ from edge.records import (
     Closing,
     FieldReading,
     FieldValue,
+    Note,
     OutboxRow,
     Outcome,
+    Park,
     Reading,
     Reason,
     Segment,

@@ -14,14 +14,13 @@ import pytest
 from edge.config import Keep
 from edge.deliver.events import recorded
 from edge.hash_chain import Broken, Wrong
-from edge.keep import holes, room
-from edge.keep.anchor import ANCHOR, Anchor
-from edge.keep.audit import verify
+from edge.keep import entry_log, retention
+from edge.keep.audit import ANCHOR, Anchor, verify
 from edge.keep.database import JOURNAL
-from edge.keep.entrylog import ENTRIES, EntryLog, number
-from edge.keep.identity import DeviceKey
+from edge.keep.device_key import DeviceKey
+from edge.keep.entry_log import ENTRIES, EntryLog, number
 from edge.keep.journal import Journal
-from edge.keep.reserve import Reserve
+from edge.keep.retention import Reserve
 from tests.sayings import ACCEPT, ASK, MUMBLED, entry, utterance
 
 render = partial(recorded, site="hall", device="dock-1")
@@ -37,7 +36,7 @@ def commit(journal: Journal, count: int, *, source: str = "microphone") -> list[
     """So many entries; their event ids."""
     ids = []
     for _ in range(count):
-        said = utterance(journal.last_sequence(), source=source)
+        said = utterance(journal.trail.last_sequence(), source=source)
         meant = entry(said, journal.begin(said))
         ids.append(journal.commit(meant, ACCEPT, partial(render, meant)).event_id)
     return ids
@@ -45,20 +44,20 @@ def commit(journal: Journal, count: int, *, source: str = "microphone") -> list[
 
 def outlive(journal: Journal) -> None:
     """Remove every recording that nothing rests on."""
-    journal.remove_evidence(journal.spare_evidence(1000))
+    journal.retention.remove_evidence(journal.retention.spare_evidence(1000))
 
 
 def settled(journal: Journal, count: int) -> list[str]:
     """So many entries that nothing rests on any more."""
     ids = commit(journal, count)
     for event_id in ids:
-        journal.settle(event_id, None)
+        journal.outbox.settle(event_id, None)
     outlive(journal)
     return ids
 
 
 def sequences(journal: Journal) -> list[int]:
-    return [kept.sequence for kept in reversed(journal.entries(1000))]
+    return [kept.sequence for kept in reversed(journal.queries.entries(1000))]
 
 
 def logged(directory: Path) -> list[int]:
@@ -71,27 +70,27 @@ def logged(directory: Path) -> list[int]:
 
 def test_the_oldest_go_and_the_newest_goes_on(journal: Journal, tmp_path: Path) -> None:
     settled(journal, 10)
-    assert [journal.forget(4), journal.forget(100), journal.forget(100)] == [4, 5, 0]
+    assert [journal.retention.forget(4), journal.retention.forget(100), journal.retention.forget(100)] == [4, 5, 0]
     assert sequences(journal) == logged(tmp_path) == [10]
-    assert journal.forgotten == 9
+    assert journal.trail.forgotten == 9
     commit(journal, 2)
     assert sequences(journal) == logged(tmp_path) == [10, 11, 12]
-    report = verify(journal)
+    report = verify(journal.trail)
     assert (report.events, report.forgotten, report.broken) == (3, 9, None)
 
 
 def owed(journal: Journal, _: str) -> None:
-    journal.reopen(3, 3)
+    journal.outbox.reopen(3, 3)
 
 
 def dead(journal: Journal, event_id: str) -> None:
-    journal.reopen(3, 3)
-    journal.dead_letter(event_id, "too large", lambda event: event)
-    journal.settle(event_id, None)
+    journal.outbox.reopen(3, 3)
+    journal.outbox.dead_letter(event_id, "too large", lambda event: event)
+    journal.outbox.settle(event_id, None)
 
 
 def flagged(journal: Journal, event_id: str) -> None:
-    with journal._writing():
+    with journal._db.writing():
         journal._db.execute(
             "UPDATE utterances SET flag = 'a model read something else' "
             "WHERE utterance_id = (SELECT utterance_id FROM entries WHERE event_id = ?)",
@@ -104,15 +103,15 @@ def test_what_is_owed_or_waits_for_a_person_stays_and_all_behind_it(
     journal: Journal, needed: Callable[[Journal, str], None]
 ) -> None:
     needed(journal, settled(journal, 6)[2])
-    assert journal.forget(100) == 2
+    assert journal.retention.forget(100) == 2
     assert sequences(journal) == [3, 4, 5, 6]
 
 
 def test_what_still_has_its_recording_stays(journal: Journal) -> None:
     settled(journal, 2)
     for event_id in commit(journal, 3):
-        journal.settle(event_id, None)
-    assert journal.forget(100) == 2
+        journal.outbox.settle(event_id, None)
+    assert journal.retention.forget(100) == 2
     assert sequences(journal) == [3, 4, 5]
 
 
@@ -125,46 +124,46 @@ def test_what_was_said_to_no_effect_goes_with_what_was_said_after_it_and_a_recor
         journal.conclude(said.utterance_id, MUMBLED, ASK)
     played = utterance(1, source="sha256:f00d")
     meant = entry(played, journal.begin(played))
-    journal.settle(journal.commit(meant, ACCEPT, partial(render, meant)).event_id, None)
+    journal.outbox.settle(journal.commit(meant, ACCEPT, partial(render, meant)).event_id, None)
     settled(journal, 2)
-    assert journal.forget(100) == 2
-    assert [journal.kept(said.utterance_id) is None for said in mumbled] == [True, False]
-    assert journal.known(played.source, played.segment) is not None
+    assert journal.retention.forget(100) == 2
+    assert [journal.queries.kept(said.utterance_id) is None for said in mumbled] == [True, False]
+    assert journal.queries.known(played.source, played.segment) is not None
 
 
 def test_what_models_answered_goes_with_its_utterance(journal: Journal) -> None:
     settled(journal, 3)
-    with journal._writing():
+    with journal._db.writing():
         journal._db.execute(
             "INSERT INTO answers (utterance_id, interpreter, came, answered_at) "
             "SELECT utterance_id, 'a model', 'in time', '2026-11-20' FROM entries"
         )
-    journal.forget(2)
-    assert [row["n"] for row in journal._db.query("SELECT count(*) AS n FROM answers")] == [1]
+    journal.retention.forget(2)
+    assert [row["n"] for row in journal._db.rows("SELECT count(*) AS n FROM answers")] == [1]
 
 
 def test_the_next_start_finds_all_as_it_was(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         settled(journal, 6)
-        journal.forget(3)
+        journal.retention.forget(3)
         commit(journal, 1)
     with Journal.open(tmp_path) as journal:
         assert sequences(journal) == [4, 5, 6, 7]
-        assert [row.sequence for row in journal.due(10)] == [7]
-        assert journal.under_review() == []
+        assert [row.sequence for row in journal.outbox.due(10)] == [7]
+        assert journal.review.under_review() == []
         commit(journal, 1)
-        assert verify(journal).broken is None
+        assert verify(journal.trail).broken is None
 
 
 def test_a_journal_that_breaks_afterwards_is_rebuilt_from_what_the_log_still_has(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         settled(journal, 6)
-        journal.forget(3)
+        journal.retention.forget(3)
         commit(journal, 1)
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
     with Journal.open(tmp_path) as journal:
         assert sequences(journal) == [4, 5, 6, 7]
-        report = verify(journal)
+        report = verify(journal.trail)
         assert report.forgotten == 3
         # What became of the recordings is not known any more, but for those that are there.
         assert report.broken == Broken(4, Wrong.RECORDING_MISSING)
@@ -174,24 +173,24 @@ def test_a_journal_that_breaks_afterwards_is_rebuilt_from_what_the_log_still_has
 def test_a_crash_before_the_rows_are_gone_leaves_more_than_the_anchor_says(tmp_path: Path, shortened: bool) -> None:
     with Journal.open(tmp_path) as journal:
         settled(journal, 5)
-        third = next(trailed for trailed in journal.trail() if trailed.sequence == 3)
+        third = next(trailed for trailed in journal.trail.events() if trailed.sequence == 3)
         Anchor.signed(3, third.link, DeviceKey.of(tmp_path)).write(tmp_path)
         if shortened:
             journal._entry_log.forget(3)
     assert logged(tmp_path) == ([4, 5] if shortened else [1, 2, 3, 4, 5])
     with Journal.open(tmp_path) as journal:
         assert sequences(journal) == [1, 2, 3, 4, 5]
-        report = verify(journal)
+        report = verify(journal.trail)
         assert (report.events, report.forgotten, report.broken) == (2, 3, None)
-        assert journal.forget(100) == 4
+        assert journal.retention.forget(100) == 4
     assert logged(tmp_path) == [5]
 
 
 def test_whoever_cuts_off_the_beginning_without_the_devices_key_is_found_out(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         settled(journal, 6)
-        journal.forget(3)
-        fifth = next(trailed for trailed in journal.trail() if trailed.sequence == 5)
+        journal.retention.forget(3)
+        fifth = next(trailed for trailed in journal.trail.events() if trailed.sequence == 5)
         anchor = tmp_path / ANCHOR
         honest = anchor.read_text()
         for forged, found in (
@@ -200,35 +199,35 @@ def test_whoever_cuts_off_the_beginning_without_the_devices_key_is_found_out(tmp
             ({"keyid": "0" * 16}, Broken(3, Wrong.UNKNOWN_KEY)),
         ):
             anchor.write_text(json.dumps({**json.loads(honest), **forged}))
-            assert verify(journal).broken == found
+            assert verify(journal.trail).broken == found
         anchor.unlink()
-        assert verify(journal).broken == Broken(1, Wrong.MISSING)
+        assert verify(journal.trail).broken == Broken(1, Wrong.MISSING)
         anchor.write_text(honest)
-        assert verify(journal).broken is None
+        assert verify(journal.trail).broken is None
 
 
 def test_room_is_made_until_the_entries_are_within_their_budget(journal: Journal, tmp_path: Path) -> None:
     settled(journal, 350)
     owed_since = len(sequences(journal)) + 1
     commit(journal, 20)
-    before = journal.entries_bytes()
+    before = journal.retention.entries_bytes()
     keep = Keep(entries_mb=1, alarm_free_mb=2, stop_free_mb=1)
     for _ in range(20):
-        room.tidy(journal, keep, Reserve(tmp_path, 0), datetime.now(UTC))
-    assert before > 1.5 * room.MB
-    assert journal.entries_bytes() <= room.MB
+        journal.retention.tidy(keep, Reserve(tmp_path, 0), datetime.now(UTC))
+    assert before > 1.5 * retention.MB
+    assert journal.retention.entries_bytes() <= retention.MB
     assert sequences(journal)[-20:] == list(range(owed_since, owed_since + 20))
     assert (tmp_path / ENTRIES).stat().st_blocks * 512 < (tmp_path / ENTRIES).stat().st_size / 2
-    assert verify(journal).broken is None
+    assert verify(journal.trail).broken is None
 
 
 def test_on_a_disk_that_knows_no_holes_nothing_is_removed_and_it_is_told_once(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settled(journal, 5)
-    monkeypatch.setattr(holes, "possible", lambda _: False)
-    assert [journal.forget(2), journal.forget(2)] == [0, 0]
+    monkeypatch.setattr(entry_log, "knows_holes", lambda _: False)
+    assert [journal.retention.forget(2), journal.retention.forget(2)] == [0, 0]
     assert sequences(journal) == [1, 2, 3, 4, 5]
     assert caplog.text.count("no entries are removed") == 1
-    assert journal.forgotten == 0
-    assert verify(journal).broken is None
+    assert journal.trail.forgotten == 0
+    assert verify(journal.trail).broken is None

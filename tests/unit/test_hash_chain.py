@@ -31,7 +31,7 @@ from edge.hash_chain import (
     sealed,
     sha256,
 )
-from edge.keep.identity import DeviceKey
+from edge.keep.device_key import DeviceKey
 
 AUDIO = "a" * 64
 KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from edge import hash_chain
 from edge.errors import UnreadableInput
 from edge.hash_chain import GENESIS
-from edge.keep.identity import KEY, DeviceKey
+from edge.keep.device_key import KEY, DeviceKey
 from inventory.cli import commands
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge

@@ -15,7 +15,8 @@ import soundfile
 
 from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
 from edge.keep import audit, evidence
-from edge.keep.journal import Counts, Journal
+from edge.keep.journal import Journal
+from edge.keep.queries import Counts
 from edge.records import Receipt, ReceiptOutcome, Segment, Utterance
 from tests.sayings import ASK, FIELDS, IGNORE, NOON, REPEAT, committed, utterance
 from tests.small_disk import full
@@ -115,16 +116,16 @@ class TestInspecting:
     def test_beside_the_process_that_writes(self, journal: Journal, tmp_path: Path) -> None:
         row = committed(journal, utterance())
         with Journal.inspect(tmp_path / "state") as seen:
-            assert seen.due(10) == [row]
+            assert seen.outbox.due(10) == [row]
             second = committed(journal, utterance(1))
-            assert seen.due(10) == [row, second]
-            assert seen.counts() == journal.counts()
+            assert seen.outbox.due(10) == [row, second]
+            assert seen.queries.counts() == journal.queries.counts()
 
     def test_after_the_agent_has_stopped(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal:
             row = committed(journal, utterance())
         with Journal.inspect(tmp_path) as seen:
-            assert seen.due(10) == [row]
+            assert seen.outbox.due(10) == [row]
 
     def test_it_cannot_write(self, journal: Journal, tmp_path: Path) -> None:
         with Journal.inspect(tmp_path / "state") as seen, pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -137,15 +138,15 @@ class TestHearing:
         said = utterance()
         with pytest.raises(StorageFailed, match=r"evidence.*move it away"):
             journal.begin(said)
-        assert journal.kept(said.utterance_id) is None
+        assert journal.queries.kept(said.utterance_id) is None
 
     def test_a_recording_without_a_row_is_adopted_at_the_next_start(self, tmp_path: Path) -> None:
         Journal.open(tmp_path).close()
         said = utterance()
         evidence.write(tmp_path, said)
         with Journal.open(tmp_path) as journal:
-            assert list(journal.unread()) == [said]
-            assert journal.counts().heard == 1
+            assert list(journal.queries.unread()) == [said]
+            assert journal.queries.counts().heard == 1
 
     def test_what_a_full_disk_refuses_leaves_nothing_since_it_will_be_said_again(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal, full(journal):
@@ -153,14 +154,14 @@ class TestHearing:
         assert refused
         assert refused.isdisjoint(path.stem for path in evidence.recordings(tmp_path))
         with Journal.open(tmp_path) as journal:
-            assert refused.isdisjoint(said.utterance_id for said in journal.unread())
+            assert refused.isdisjoint(said.utterance_id for said in journal.queries.unread())
 
     def test_a_kill_between_the_row_and_the_moving_of_its_recording(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal:
             kept = journal.begin(said := utterance())
         kept.path.rename(tmp_path / "evidence" / "new" / kept.path.name)
         with Journal.open(tmp_path) as journal:
-            assert list(journal.unread()) == [said]
+            assert list(journal.queries.unread()) == [said]
         assert kept.path.exists()
 
     def test_a_copy_of_a_recording_is_not_a_second_utterance(self, tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ class TestHearing:
             kept = journal.begin(utterance())
         (tmp_path / "evidence" / "new" / "copy of it.flac").write_bytes(kept.path.read_bytes())
         with Journal.open(tmp_path) as journal:
-            assert journal.counts().heard == 1
+            assert journal.queries.counts().heard == 1
 
     def test_a_recording_that_cannot_be_adopted_is_named_and_stops_nobody(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -180,7 +181,7 @@ class TestHearing:
         broken = foreign.with_name("broken.flac")
         broken.write_bytes(b"fLaC")
         with Journal.open(tmp_path) as journal:
-            assert len(list(journal.unread())) == 1
+            assert len(list(journal.queries.unread())) == 1
         assert f"{foreign}: does not say whose sound it is" in caplog.text
         assert f"{broken}: is not a FLAC file" in caplog.text
         assert foreign.exists()
@@ -194,7 +195,7 @@ class TestHearing:
         path = journal.begin(changed).path
         path.write_bytes(path.read_bytes() + b"!")
         journal.begin(good)
-        assert list(journal.unread()) == [good]
+        assert list(journal.queries.unread()) == [good]
         assert f"{lost.utterance_id}.flac: No such file" in caplog.text
         assert f"{changed.utterance_id}.flac: is not the recording that was written" in caplog.text
 
@@ -204,19 +205,19 @@ class TestHearing:
         leftover = tmp_path / "evidence" / "new" / "half.flac.partial"
         leftover.write_bytes(b"fLaC")
         with Journal.open(tmp_path) as journal:
-            assert journal.counts().heard == 1
+            assert journal.queries.counts().heard == 1
         assert not leftover.exists()
 
     def test_beginning_twice_changes_nothing(self, journal: Journal) -> None:
         said = utterance()
         assert journal.begin(said) == journal.begin(said)
-        assert journal.counts().heard == 1
+        assert journal.queries.counts().heard == 1
 
     def test_unread_is_oldest_first_with_its_sound(self, journal: Journal) -> None:
         late, early = utterance(5), utterance(3)
         journal.begin(late)
         journal.begin(early)
-        assert list(journal.unread()) == [early, late]
+        assert list(journal.queries.unread()) == [early, late]
 
 
 class TestKnowing:
@@ -242,7 +243,7 @@ class TestKnowing:
         self, journal: Journal, said: Utterance, speech: tuple[int, int], known: bool
     ) -> None:
         segment = Segment(0, *speech, 50_000, said.segment.closing, b"\0\0" * 40_000)
-        found = journal.known(RECORDING, segment)
+        found = journal.queries.known(RECORDING, segment)
         assert (found is not None) is known
         if found is not None:
             assert (found.utterance_id, found.verdict, found.event_id) == (said.utterance_id, None, None)
@@ -250,8 +251,8 @@ class TestKnowing:
     def test_another_recording_and_a_microphone_are_new(self, journal: Journal, said: Utterance) -> None:
         live = utterance(1)
         journal.begin(live)
-        assert journal.known("sha256:" + "b" * 64, said.segment) is None
-        assert journal.known("microphone", live.segment) is None
+        assert journal.queries.known("sha256:" + "b" * 64, said.segment) is None
+        assert journal.queries.known("microphone", live.segment) is None
 
 
 class TestTelling:
@@ -263,27 +264,27 @@ class TestTelling:
         journal.begin(utterance(9))
         rows = [committed(journal, utterance(number)) for number in range(10, 15)]
         for row, outcome in zip(rows, [*ReceiptOutcome, None], strict=False):
-            journal.settle(row.event_id, outcome and Receipt(row.event_id, outcome))
-        assert journal.counts() == Counts(
+            journal.outbox.settle(row.event_id, outcome and Receipt(row.event_id, outcome))
+        assert journal.queries.counts() == Counts(
             heard=10, accepted=5, asked=2, repeat=1, ignored=1, unsettled=1, applied=1, duplicate=1, refused=1
         )
 
     def test_an_empty_journal(self, journal: Journal) -> None:
-        assert journal.counts() == Counts(0, 0, 0, 0, 0, 0, 0, 0, 0)
-        assert (journal.entries(5), journal.due(5), list(journal.unread())) == ([], [], [])
-        assert journal.kept("nobody") is None
-        assert audit.verify(journal).broken is None
+        assert journal.queries.counts() == Counts(0, 0, 0, 0, 0, 0, 0, 0, 0)
+        assert (journal.queries.entries(5), journal.outbox.due(5), list(journal.queries.unread())) == ([], [], [])
+        assert journal.queries.kept("nobody") is None
+        assert audit.verify(journal.trail).broken is None
 
     def test_entries_are_newest_first(self, journal: Journal) -> None:
         rows = [committed(journal, utterance(number)) for number in range(3)]
-        listed = journal.entries(2)
+        listed = journal.queries.entries(2)
         assert [one.event_id for one in listed] == [rows[2].event_id, rows[1].event_id]
         assert (listed[0].sequence, listed[0].fields, listed[0].recorded_at) == (3, FIELDS, NOON)
 
 
 def test_another_thread_may_take_over(journal: Journal, run_elsewhere: Callable[[Callable[[], Any]], Any]) -> None:
     row = run_elsewhere(lambda: committed(journal, utterance()))
-    assert journal.due(1) == [row]
+    assert journal.outbox.due(1) == [row]
 
 
 @pytest.fixture

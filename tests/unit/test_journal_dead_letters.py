@@ -10,7 +10,7 @@ import pytest
 from edge.errors import Unfinished, UnreadableInput
 from edge.keep import audit
 from edge.keep.journal import Journal
-from edge.keep.rows import OutboxState
+from edge.keep.outbox import OutboxState
 from edge.records import OutboxRow, Receipt, ReceiptOutcome, Utterance
 from tests.sayings import ACCEPT, ASK, READ, entry, render, utterance
 
@@ -36,99 +36,99 @@ def tombstone(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def applied(journal: Journal, row: OutboxRow) -> None:
-    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
 
 
 class TestADeadLetter:
     def test_its_tombstone_is_owed_in_its_place_and_in_its_turn(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        assert journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        due = journal.due(10)
+        assert journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        due = journal.outbox.due(10)
         assert [row.sequence for row in due] == [1, 2, 3]
         assert json.loads(due[1].body) == {"id": rows[1].event_id, "sequence": 2, "withheld": TOO_LARGE}
-        assert journal.unsettled() == 3
+        assert journal.outbox.unsettled() == 3
 
     def test_its_receipt_settles_the_debt_and_it_stays_a_dead_letter(
         self, journal: Journal, rows: list[OutboxRow]
     ) -> None:
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         applied(journal, rows[1])
-        assert [row.sequence for row in journal.due(10)] == [1, 3]
-        (held,) = journal.held()
+        assert [row.sequence for row in journal.outbox.due(10)] == [1, 3]
+        (held,) = journal.review.dead_letters()
         assert (held.event_id, held.state, held.reasons) == (rows[1].event_id, OutboxState.DEAD, (TOO_LARGE,))
-        assert journal.counts().applied == 0
+        assert journal.queries.counts().applied == 0
 
     def test_the_event_itself_stays_under_the_audit(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        assert audit.verify(journal).broken is None
-        assert journal.dossier(rows[1].event_id).event == json.loads(rows[1].body)
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        assert audit.verify(journal.trail).broken is None
+        assert journal.queries.history(rows[1].event_id).event == json.loads(rows[1].body)
 
     def test_what_is_settled_or_dead_already_is_left_alone(self, journal: Journal, rows: list[OutboxRow]) -> None:
         applied(journal, rows[0])
-        assert not journal.dead_letter(rows[0].event_id, TOO_LARGE, tombstone)
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        assert not journal.dead_letter(rows[1].event_id, "another", tombstone)
-        assert not journal.dead_letter("nobody", TOO_LARGE, tombstone)
-        assert [entry.reasons for entry in journal.held()] == [(TOO_LARGE,)]
+        assert not journal.outbox.dead_letter(rows[0].event_id, TOO_LARGE, tombstone)
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        assert not journal.outbox.dead_letter(rows[1].event_id, "another", tombstone)
+        assert not journal.outbox.dead_letter("nobody", TOO_LARGE, tombstone)
+        assert [entry.reasons for entry in journal.review.dead_letters()] == [(TOO_LARGE,)]
 
     def test_an_inventory_that_lost_it_gets_the_tombstone_again(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         for row in rows:
             applied(journal, row)
-        assert journal.reopen(2) == 2
-        assert [("withheld" in json.loads(row.body)) for row in journal.due(10)] == [True, False]
-        assert len(journal.held()) == 1
+        assert journal.outbox.reopen(2) == 2
+        assert [("withheld" in json.loads(row.body)) for row in journal.outbox.due(10)] == [True, False]
+        assert len(journal.review.dead_letters()) == 1
 
 
 class TestRetrying:
     def test_not_while_the_tombstone_is_on_its_way(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         with pytest.raises(Unfinished, match="its tombstone is on its way"):
-            journal.retry(rows[1].event_id, "kim")
+            journal.review.retry(rows[1].event_id, "kim")
 
     def test_the_letter_itself_is_owed_again_and_it_is_noted_who_wanted_it(
         self, journal: Journal, rows: list[OutboxRow]
     ) -> None:
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         applied(journal, rows[1])
-        journal.retry("2", "kim")
-        assert journal.due(10) == rows
-        assert journal.held() == []
-        (decision,) = journal.dossier("2").decisions
+        journal.review.retry("2", "kim")
+        assert journal.outbox.due(10) == rows
+        assert journal.review.dead_letters() == []
+        (decision,) = journal.queries.history("2").decisions
         assert (decision.decision, decision.who, decision.reason) == ("retry", "kim", None)
         applied(journal, rows[1])
-        assert journal.counts().applied == 1
+        assert journal.queries.counts().applied == 1
 
     @pytest.mark.parametrize("which", ["1", "nobody", "99"])
     def test_what_waits_for_nobody(self, journal: Journal, rows: list[OutboxRow], which: str) -> None:
         assert rows
         with pytest.raises(UnreadableInput, match=f"{which}: (waits for no person|no such entry)"):
-            journal.retry(which, "kim")
+            journal.review.retry(which, "kim")
 
 
 class TestDiscarding:
     def test_rows_recording_and_the_reason_stay(self, journal: Journal, rows: list[OutboxRow], tmp_path: Path) -> None:
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        journal.discard("2", "kim", "entered by hand")
-        found = journal.dossier("2")
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        journal.review.discard("2", "kim", "entered by hand")
+        found = journal.queries.history("2")
         assert (found.state, found.reason, found.event) == ("discarded", TOO_LARGE, json.loads(rows[1].body))
         (decision,) = found.decisions
         assert (decision.decision, decision.who, decision.reason) == ("discard", "kim", "entered by hand")
         assert (tmp_path / found.audio_path).exists()
-        assert journal.held() == []
+        assert journal.review.dead_letters() == []
 
     def test_its_tombstone_still_goes_out(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        journal.discard("2", "kim", "entered by hand")
-        assert "withheld" in journal.due(10)[1].body
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        journal.review.discard("2", "kim", "entered by hand")
+        assert "withheld" in journal.outbox.due(10)[1].body
         applied(journal, rows[1])
-        assert journal.dossier("2").state is OutboxState.DISCARDED
-        assert journal.unsettled() == 2
+        assert journal.queries.history("2").state is OutboxState.DISCARDED
+        assert journal.outbox.unsettled() == 2
 
     def test_only_once(self, journal: Journal, rows: list[OutboxRow]) -> None:
-        journal.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        journal.discard("2", "kim", "entered by hand")
+        journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
+        journal.review.discard("2", "kim", "entered by hand")
         with pytest.raises(UnreadableInput, match="waits for no person"):
-            journal.discard("2", "kim", "again")
+            journal.review.discard("2", "kim", "again")
 
 
 class TestUnderReview:
@@ -140,19 +140,19 @@ class TestUnderReview:
         return said
 
     def test_it_is_not_read(self, journal: Journal, said: Utterance) -> None:
-        assert list(journal.unread()) == []
-        assert [one.utterance_id for one in journal.under_review()] == [said.utterance_id]
+        assert list(journal.queries.unread()) == []
+        assert [one.utterance_id for one in journal.review.under_review()] == [said.utterance_id]
 
     def test_retrying_lets_it_be_read(self, journal: Journal, said: Utterance) -> None:
-        journal.retry(said.utterance_id, "kim")
-        assert list(journal.unread()) == [said]
-        assert journal.under_review() == []
+        journal.review.retry(said.utterance_id, "kim")
+        assert list(journal.queries.unread()) == [said]
+        assert journal.review.under_review() == []
 
     def test_discarding_keeps_it_and_owes_nothing(self, journal: Journal, said: Utterance) -> None:
-        journal.discard(said.utterance_id, "kim", "said again")
-        assert (list(journal.unread()), journal.under_review(), journal.due(10)) == ([], [], [])
-        assert journal.counts().ignored == 1
-        assert journal.dossier(said.utterance_id).decisions[0].reason == "said again"
+        journal.review.discard(said.utterance_id, "kim", "said again")
+        assert (list(journal.queries.unread()), journal.review.under_review(), journal.outbox.due(10)) == ([], [], [])
+        assert journal.queries.counts().ignored == 1
+        assert journal.queries.history(said.utterance_id).decisions[0].reason == "said again"
 
 
 def test_every_entry_has_a_dossier_in_order(journal: Journal, rows: list[OutboxRow]) -> None:
@@ -160,8 +160,8 @@ def test_every_entry_has_a_dossier_in_order(journal: Journal, rows: list[OutboxR
     journal.begin(asked)
     journal.conclude(asked.utterance_id, READ, ASK)
     applied(journal, rows[2])
-    found = list(journal.dossiers())
+    found = list(journal.queries.histories())
     assert [one.sequence for one in found] == [1, 2, 3]
     assert [one.event for one in found] == [json.loads(row.body) for row in rows]
     assert [one.receipt and one.receipt["outcome"] for one in found] == [None, None, "applied"]
-    assert journal.dossier(asked.utterance_id).outcome == "ask"
+    assert journal.queries.history(asked.utterance_id).outcome == "ask"

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,17 @@ import pytest
 
 from edge import hash_chain
 from edge.deliver.events import check_event, recorded
-from edge.keep.drafts import Agreed, Noted, Parked, Turn
 from edge.keep.journal import Journal
 from edge.records import (
     Act,
     Because,
+    Commit,
     Draft,
-    Entry,
+    Drop,
+    Note,
     OutboxRow,
     Outcome,
+    Park,
     Reason,
     Receipt,
     ReceiptOutcome,
@@ -61,52 +63,42 @@ def said(journal: Journal, number: int) -> Utterance:
 def held(journal: Journal, number: int, *support: Utterance) -> Draft:
     one = said(journal, number)
     pending = draft(one, *support)
-    noted = tuple(Noted(other.utterance_id, READ, HEEDED) for other in support)
-    journal.turn(Turn((Noted(one.utterance_id, READ, HELD), *noted), draft=pending, operator="op-17"), render)
+    noted = tuple(Note(other.utterance_id, READ, HEEDED) for other in support)
+    journal.turn([Note(one.utterance_id, READ, HELD), *noted], pending, "op-17", render)
     return pending
 
 
-def agreed(journal: Journal, pending: Draft, **changes: Any) -> Agreed:
-    sound = journal.recording(pending.utterance_id)
-    entry = Entry(
-        utterance_id=pending.utterance_id,
-        form="pallet-move",
-        fields={} if pending.act is Act.CANCEL else FIELDS | changes,
-        operator="op-17",
-        recorded_at=NOON,
-        reading=READ,
-        audio_sha256=sound.audio_sha256,
-        audio_seconds=sound.audio_seconds,
-        act=pending.act,
-        replaces=pending.replaces,
-        support=tuple(map(journal.recording, pending.support)),
-    )
-    return Agreed(entry, ACCEPT)
+def agreed(pending: Draft, **changes: Any) -> Commit:
+    return Commit(pending, replace(ACCEPT, fields=FIELDS | changes))
 
 
 def commit(journal: Journal, pending: Draft, **changes: Any) -> OutboxRow:
-    row = journal.turn(Turn(agreed=agreed(journal, pending, **changes), operator="op-17"), render)
+    row = journal.turn([agreed(pending, **changes)], None, "op-17", render)
     assert row is not None
     return row
 
 
 def evidence(journal: Journal) -> dict[str, str]:
-    return {row["utterance_id"]: row["evidence"] for row in journal._rows("SELECT * FROM utterances")}
+    return {row["utterance_id"]: row["evidence"] for row in journal._db.rows("SELECT * FROM utterances")}
 
 
 def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:
-    assert (journal.conversation().draft, journal.conversation().operator, journal.last_entry()) == (None, None, None)
+    assert (journal.dialogue.kept().draft, journal.dialogue.kept().operator, journal.dialogue.last_entry()) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_what_is_held_is_there_after_a_restart_and_is_not_read_again(journal: Journal, tmp_path: Path) -> None:
     pending = held(journal, 1, said(journal, 2))
     journal.close()
     with Journal.open(tmp_path) as again:
-        assert again.conversation().draft == pending
-        assert again.conversation().operator == "op-17"
-        assert list(again.unread()) == []
-        assert again.counts().heard == 2
-        assert (again.counts().accepted, again.unsettled()) == (0, 0)
+        assert again.dialogue.kept().draft == pending
+        assert again.dialogue.kept().operator == "op-17"
+        assert list(again.queries.unread()) == []
+        assert again.queries.counts().heard == 2
+        assert (again.queries.counts().accepted, again.outbox.unsettled()) == (0, 0)
 
 
 def test_the_recordings_of_a_draft_are_needed_until_its_entry_is_settled(journal: Journal) -> None:
@@ -115,25 +107,25 @@ def test_the_recordings_of_a_draft_are_needed_until_its_entry_is_settled(journal
     assert set(evidence(journal).values()) == {"needed"}
     row = commit(journal, pending)
     assert set(evidence(journal).values()) == {"needed"}
-    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
     assert set(evidence(journal).values()) == {"spare"}
 
 
 def test_the_recordings_of_what_was_taken_back_are_spare(journal: Journal) -> None:
     answer = said(journal, 2)
     pending = held(journal, 1, answer)
-    journal.turn(Turn((Noted(pending.utterance_id, READ, TAKEN_BACK),), operator="op-17"), render)
+    journal.turn([Drop(pending)], None, "op-17", render)
     assert set(evidence(journal).values()) == {"spare"}
-    kept = journal.kept(pending.utterance_id)
+    kept = journal.queries.kept(pending.utterance_id)
     assert kept is not None
     assert kept.verdict == TAKEN_BACK
-    assert journal.unsettled() == 0
+    assert journal.outbox.unsettled() == 0
 
 
 def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:
     answer = said(journal, 2)
     event = check_event(commit(journal, held(journal, 1, answer)).body.encode())
-    sound = journal.recording(answer.utterance_id)
+    sound = journal.queries.recording(answer.utterance_id)
     assert [(one["id"], one["audio_sha256"]) for one in event["data"]["support"]] == [
         (answer.utterance_id, sound.audio_sha256)
     ]
@@ -144,7 +136,7 @@ def test_amended_and_cancelled_entries_follow_in_number_and_chain(journal: Journ
     correcting, cancelling = said(journal, 2), said(journal, 3)
     second = commit(journal, draft(correcting, act=Act.AMEND, replaces=first.event_id), quantity=15)
     third = commit(journal, draft(cancelling, act=Act.CANCEL, replaces=second.event_id))
-    events = [check_event(row.body.encode()) for row in journal.due(10)]
+    events = [check_event(row.body.encode()) for row in journal.outbox.due(10)]
     assert [event["type"].split(".")[2] for event in events] == ["recorded", "amended", "cancelled"]
     assert [event["sequence"] for event in events] == ["1", "2", "3"]
     assert (events[1]["data"]["amends"], events[1]["data"]["fields"]["quantity"]) == (first.event_id, 15)
@@ -158,19 +150,21 @@ def test_the_inventory_finds_every_kind_sound(journal: Journal, repository: Path
     second = commit(journal, draft(said(journal, 3), said(journal, 4), act=Act.AMEND, replaces=first.event_id))
     commit(journal, draft(said(journal, 5), act=Act.CANCEL, replaces=second.event_id))
     forms = load_forms(repository / "schemas" / "forms")
-    judged = [judge(row.body.encode(), "dockvoice/north/dock-3/entries", "dockvoice", forms) for row in journal.due(10)]
+    judged = [
+        judge(row.body.encode(), "dockvoice/north/dock-3/entries", "dockvoice", forms) for row in journal.outbox.due(10)
+    ]
     assert [one.event.replaces for one in judged if isinstance(one, Sound)] == [None, first.event_id, second.event_id]
 
 
 def test_the_last_entry_is_what_may_be_corrected(journal: Journal) -> None:
     pending = held(journal, 1)
     row = commit(journal, pending)
-    last = journal.last_entry()
+    last = journal.dialogue.last_entry()
     assert last is not None
     assert (last.event_id, last.fields, last.refused) == (row.event_id, FIELDS, False)
     assert last.draft.reading.fields == READ.fields
-    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
-    refused = journal.last_entry()
+    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
+    refused = journal.dialogue.last_entry()
     assert refused is not None
     assert refused.refused
 
@@ -179,56 +173,59 @@ def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(j
     first = commit(journal, held(journal, 1))
     second = commit(journal, draft(said(journal, 2), act=Act.AMEND, replaces=first.event_id))
     third = commit(journal, draft(said(journal, 3), act=Act.AMEND, replaces=second.event_id))
-    assert journal.turned_down(third.event_id) == {}
-    journal.settle(second.event_id, Receipt(second.event_id, ReceiptOutcome.REFUSED, ("invalid:/quantity",)))
-    assert journal.turned_down(third.event_id) == {second.event_id: first.event_id}
-    journal.dead_letter(third.event_id, "packet_too_large", lambda event: event)
-    assert journal.turned_down(third.event_id) == {third.event_id: second.event_id, second.event_id: first.event_id}
-    last = journal.last_entry()
+    assert journal.dialogue.turned_down(third.event_id) == {}
+    journal.outbox.settle(second.event_id, Receipt(second.event_id, ReceiptOutcome.REFUSED, ("invalid:/quantity",)))
+    assert journal.dialogue.turned_down(third.event_id) == {second.event_id: first.event_id}
+    journal.outbox.dead_letter(third.event_id, "packet_too_large", lambda event: event)
+    assert journal.dialogue.turned_down(third.event_id) == {
+        third.event_id: second.event_id,
+        second.event_id: first.event_id,
+    }
+    last = journal.dialogue.last_entry()
     assert last is not None
     assert last.refused, "a dead letter is nothing that could be amended"
     every = [row.event_id for row in (first, second, third)]
-    assert journal.taken(every) == {first.event_id}
-    journal.reopen(second.sequence, second.sequence)
-    assert journal.taken(every[1:]) == {second.event_id}, "the inventory is asked again"
+    assert journal.dialogue.taken(every) == {first.event_id}
+    journal.outbox.reopen(second.sequence, second.sequence)
+    assert journal.dialogue.taken(every[1:]) == {second.event_id}, "the inventory is asked again"
 
 
 def test_a_cancelled_entry_is_no_last_entry(journal: Journal) -> None:
     first = commit(journal, held(journal, 1))
     commit(journal, draft(said(journal, 2), act=Act.CANCEL, replaces=first.event_id))
-    assert journal.last_entry() is None
+    assert journal.dialogue.last_entry() is None
 
 
 def test_what_nobody_answered_waits_for_a_person_and_can_be_read_again(journal: Journal) -> None:
     pending = held(journal, 1)
-    parked = Parked(pending.utterance_id, "unanswered", {"pallet_id": "007"})
-    journal.turn(Turn(parked=(parked,), operator="op-17"), render)
-    assert [kept.utterance_id for kept in journal.under_review()] == [pending.utterance_id]
-    assert journal.dossier(pending.utterance_id).fields == {"pallet_id": "007"}
-    assert list(journal.unread()) == []
-    journal.retry(pending.utterance_id, "a person")
-    assert [one.utterance_id for one in journal.unread()] == [pending.utterance_id]
+    parked = Park(pending.utterance_id, "unanswered", {"pallet_id": "007"})
+    journal.turn([parked], None, "op-17", render)
+    assert [kept.utterance_id for kept in journal.review.under_review()] == [pending.utterance_id]
+    assert journal.queries.history(pending.utterance_id).fields == {"pallet_id": "007"}
+    assert list(journal.queries.unread()) == []
+    journal.review.retry(pending.utterance_id, "a person")
+    assert [one.utterance_id for one in journal.queries.unread()] == [pending.utterance_id]
 
 
 def test_what_a_person_makes_an_entry_of_is_asked_about_no_more(journal: Journal) -> None:
     pending, other = held(journal, 1), said(journal, 2)
-    parked = (Parked(pending.utterance_id, "unanswered", {}), Parked(other.utterance_id, "unanswered", {}))
-    journal.turn(Turn(parked=parked, draft=pending, operator="op-17"), render)
+    parked = (Park(pending.utterance_id, "unanswered", {}), Park(other.utterance_id, "unanswered", {}))
+    journal.turn(parked, pending, "op-17", render)
     for accepted in (draft(other), pending):
-        assert journal.conversation().draft == pending
-        entry = agreed(journal, accepted).entry
+        assert journal.dialogue.kept().draft == pending
+        entry = journal.queries.entry_of(accepted, ACCEPT)
         journal.accept(entry, ACCEPT, "kim", None, partial(render, entry))
-    assert (journal.conversation().draft, journal.conversation().operator) == (None, "op-17")
+    assert (journal.dialogue.kept().draft, journal.dialogue.kept().operator) == (None, "op-17")
 
 
 def test_a_turn_is_kept_as_a_whole_or_not_at_all(journal: Journal) -> None:
     pending = held(journal, 1)
-    unknown = Noted("nobody-said-this", READ, HEEDED)
+    unknown = Note("nobody-said-this", READ, HEEDED)
     with pytest.raises(LookupError):
-        journal.turn(Turn((unknown,), agreed=agreed(journal, pending), operator="op-18"), render)
-    assert journal.conversation().draft == pending
-    assert journal.conversation().operator == "op-17"
-    assert journal.unsettled() == 0
+        journal.turn([unknown, agreed(pending)], None, "op-18", render)
+    assert journal.dialogue.kept().draft == pending
+    assert journal.dialogue.kept().operator == "op-17"
+    assert journal.outbox.unsettled() == 0
 
 
 def test_what_a_power_cut_left_in_the_second_copy_alone_is_asked_about_no_more(tmp_path: Path) -> None:
@@ -236,30 +233,29 @@ def test_what_a_power_cut_left_in_the_second_copy_alone_is_asked_about_no_more(t
     with Journal.open(tmp_path) as journal:
         whole_again = said(journal, 2)
         pending = replace(held(journal, 1), support=(whole_again.utterance_id,))
-        journal.turn(Turn(draft=pending), render)
+        journal.turn([], pending, None, render)
     before_the_commit = (tmp_path / "journal.db").read_bytes()
     with Journal.open(tmp_path) as journal:
         committed = commit(journal, pending)
     (tmp_path / "journal.db").write_bytes(before_the_commit)
     with Journal.open(tmp_path) as journal:
-        assert journal.due(10) == [committed]
-        assert journal.conversation().draft is None
-        assert list(journal.unread()) == [], "what it rests on makes no second entry"
+        assert journal.outbox.due(10) == [committed]
+        assert journal.dialogue.kept().draft is None
+        assert list(journal.queries.unread()) == [], "what it rests on makes no second entry"
         assert set(evidence(journal).values()) == {"needed"}
 
 
 def test_a_turn_that_is_kept_again_makes_no_second_event(journal: Journal) -> None:
     pending = held(journal, 1)
-    turn = Turn(agreed=agreed(journal, pending), operator="op-17")
-    assert journal.turn(turn, render) == journal.turn(turn, render)
-    assert [row.sequence for row in journal.due(10)] == [1]
+    assert commit(journal, pending) == commit(journal, pending)
+    assert [row.sequence for row in journal.outbox.due(10)] == [1]
 
 
 def test_what_is_committed_cannot_be_noted_otherwise(journal: Journal) -> None:
     pending = held(journal, 1)
     commit(journal, pending)
     with pytest.raises(ValueError, match="committed already"):
-        journal.turn(Turn((Noted(pending.utterance_id, READ, TAKEN_BACK),)), render)
+        journal.turn([Drop(pending)], None, None, render)
 
 
 def test_a_rebuilt_journal_has_the_corrections_too(journal: Journal, tmp_path: Path) -> None:
@@ -272,11 +268,11 @@ def test_a_rebuilt_journal_has_the_corrections_too(journal: Journal, tmp_path: P
     for beside in ("journal.db-wal", "journal.db-shm"):
         (tmp_path / beside).unlink(missing_ok=True)
     with Journal.open(tmp_path) as rebuilt:
-        last = rebuilt.last_entry()
+        last = rebuilt.dialogue.last_entry()
         assert last is not None
         assert (last.draft.act, last.draft.replaces, last.fields["quantity"]) == (Act.AMEND, first.event_id, 15)
-        assert rebuilt.conversation().draft is None
-        assert len(rebuilt.under_review()) == 1
+        assert rebuilt.dialogue.kept().draft is None
+        assert len(rebuilt.review.under_review()) == 1
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
         (support,) = db.execute("SELECT support FROM entries WHERE sequence = 1").fetchone()
     assert json.loads(support) == [answer.utterance_id]
@@ -289,28 +285,28 @@ def test_what_stands_is_what_nothing_replaced_and_nobody_refused(journal: Journa
     amending = replace(held(journal, 4), act=Act.AMEND, replaces=first.event_id)
     commit(journal, amending, pallet_id="750")
     commit(journal, replace(held(journal, 5), act=Act.CANCEL, replaces=second.event_id))
-    journal.settle(third.event_id, Receipt(third.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
+    journal.outbox.settle(third.event_id, Receipt(third.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
     before = NOON - timedelta(minutes=1)
-    assert [fields["pallet_id"] for fields in journal.standing("pallet-move", before)] == ["750", "743"]
+    assert [fields["pallet_id"] for fields in journal.queries.standing("pallet-move", before)] == ["750", "743"]
     refused = commit(journal, replace(held(journal, 6), act=Act.AMEND, replaces=fourth.event_id), pallet_id="760")
-    journal.settle(refused.event_id, Receipt(refused.event_id, ReceiptOutcome.REFUSED, ("invalid:/dock",)))
-    assert [fields["pallet_id"] for fields in journal.standing("pallet-move", before)] == ["750", "743"]
-    assert journal.standing("stock-count", before) == ()
-    assert journal.standing("pallet-move", NOON) == ()
+    journal.outbox.settle(refused.event_id, Receipt(refused.event_id, ReceiptOutcome.REFUSED, ("invalid:/dock",)))
+    assert [fields["pallet_id"] for fields in journal.queries.standing("pallet-move", before)] == ["750", "743"]
+    assert journal.queries.standing("stock-count", before) == ()
+    assert journal.queries.standing("pallet-move", datetime.now(UTC)) == ()
 
 
 def test_what_somebody_else_has_recorded_is_refused_to_whoever_corrects_it(journal: Journal) -> None:
     row = commit(journal, held(journal, 1))
-    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)))
-    last = journal.last_entry()
+    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)))
+    last = journal.dialogue.last_entry()
     assert last is not None
     assert last.refused
-    assert journal.counts().duplicate == 1
+    assert journal.queries.counts().duplicate == 1
 
 
 def test_an_event_that_came_twice_is_there(journal: Journal) -> None:
     row = commit(journal, held(journal, 1))
-    journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
-    last = journal.last_entry()
+    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
+    last = journal.dialogue.last_entry()
     assert last is not None
     assert not last.refused

@@ -15,7 +15,7 @@ from edge.agent.parts import take
 from edge.agree.decide import Rules
 from edge.config import Endpoint
 from edge.hear.gate import Gate
-from edge.keep.desk import Desk
+from edge.keep.writer import JournalThread
 from edge.records import Entry, FieldValue, Minted, Segment
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
 
@@ -32,7 +32,7 @@ def heard(
 ) -> tuple[list[Decided], ScriptedInterpreter]:
     told: list[DictationEvent] = []
     interpreter = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
-    with Desk(directory) as desk:
+    with JournalThread(directory) as desk:
         listening = Ear(
             form=rules.form.name,
             endpoint=Endpoint(),

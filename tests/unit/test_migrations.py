@@ -9,8 +9,9 @@ import pytest
 from sqlite_utils import Database
 
 from edge.errors import Misconfigured, StorageFailed, UnreadableInput
-from edge.keep import backup
-from edge.keep.journal import Counts, Journal
+from edge.keep import database
+from edge.keep.journal import Journal
+from edge.keep.queries import Counts
 from edge.keep.schema import migrations
 
 TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "answers", "tally", "conversation"}
@@ -75,10 +76,10 @@ def older(tmp_path: Path) -> Path:
 
 def test_what_an_older_journal_knows_is_brought_along(older: Path) -> None:
     with Journal.open(older.parent) as journal:
-        assert journal.counts() == Counts(
+        assert journal.queries.counts() == Counts(
             heard=4, accepted=2, asked=1, repeat=0, ignored=0, unsettled=1, applied=0, duplicate=0, refused=0
         )
-        assert [row.sequence for row in journal.due(10)] == [2]
+        assert [row.sequence for row in journal.outbox.due(10)] == [2]
     with closing(sqlite3.connect(older)) as db:
         evidence = dict(db.execute("SELECT utterance_id, evidence FROM utterances"))
     assert evidence == {"a": "spare", "b": "needed", "c": "spare", "d": "needed"}
@@ -109,7 +110,7 @@ def test_without_room_for_the_copy_nothing_is_changed(older: Path, monkeypatch: 
     def no_room(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(backup, "sync_file", no_room)
+    monkeypatch.setattr(database, "sync_file", no_room)
     with pytest.raises(StorageFailed, match="No space left on device; free space on its disk"):
         Journal.open(older.parent)
     with closing(sqlite3.connect(older)) as db:

@@ -11,7 +11,6 @@ import pytest
 from edge.deliver.events import Topics, recorded
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
-from edge.keep.owner import demand_owner
 from tests.sayings import ACCEPT, entry, utterance
 
 OWNER = Topics("dockvoice", "hall", "dock-1").source
@@ -24,7 +23,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def commit(journal: Journal) -> str:
-    said = utterance(journal.last_sequence())
+    said = utterance(journal.trail.last_sequence())
     meant = entry(said, journal.begin(said))
     return journal.commit(meant, ACCEPT, partial(recorded, meant, site="hall", device="dock-1")).event_id
 
@@ -35,7 +34,7 @@ def test_another_name_is_refused_and_told_what_to_do_first(
 ) -> None:
     commit(journal)
     with pytest.raises(Misconfigured) as refused:
-        demand_owner(journal, Topics("dockvoice", site, device).source)
+        journal.outbox.demand_owner(Topics("dockvoice", site, device).source)
     assert str(refused.value) == (
         f"{tmp_path / 'journal.db'}: is that of /sites/hall/devices/dock-1, 1 of its entries not confirmed yet, and "
         f"the settings name /sites/{site}/devices/{device}; set site and device back, wait until `dockvoice queue "
@@ -44,22 +43,22 @@ def test_another_name_is_refused_and_told_what_to_do_first(
 
 
 def test_also_where_nothing_is_owed(journal: Journal) -> None:
-    journal.settle(commit(journal), None)
+    journal.outbox.settle(commit(journal), None)
     with pytest.raises(Misconfigured, match="0 of its entries"):
-        demand_owner(journal, "/sites/hall/devices/dock-2")
+        journal.outbox.demand_owner("/sites/hall/devices/dock-2")
 
 
 def test_also_where_all_that_was_delivered_made_room(journal: Journal) -> None:
     for _ in range(3):
-        journal.settle(commit(journal), None)
-    journal.remove_evidence(journal.spare_evidence(3))
-    assert journal.forget(3) == 2
+        journal.outbox.settle(commit(journal), None)
+    journal.retention.remove_evidence(journal.retention.spare_evidence(3))
+    assert journal.retention.forget(3) == 2
     with pytest.raises(Misconfigured):
-        demand_owner(journal, "/sites/hall/devices/dock-2")
-    demand_owner(journal, OWNER)
+        journal.outbox.demand_owner("/sites/hall/devices/dock-2")
+    journal.outbox.demand_owner(OWNER)
 
 
 def test_its_own_name_and_a_journal_without_entries_are_well(journal: Journal) -> None:
-    demand_owner(journal, "/sites/anywhere/devices/new")
+    journal.outbox.demand_owner("/sites/anywhere/devices/new")
     commit(journal)
-    demand_owner(journal, OWNER)
+    journal.outbox.demand_owner(OWNER)

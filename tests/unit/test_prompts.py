@@ -21,7 +21,7 @@ from edge.agree.dialogue.events import (
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Commit, Prompt, Say
+from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.session import Manner
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
@@ -30,7 +30,7 @@ from edge.forms.spoken import command
 from edge.forms.spoken.commands import PHRASES, corrects
 from edge.forms.spoken.languages import language_named
 from edge.hear.microphone_health import Fault
-from edge.records import Act, Closing, Command, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
+from edge.records import Act, Closing, Command, Commit, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
 from edge.speak.prompts import LANGUAGES, codes, prompts
 from edge.speak.wording import Phrasing
 from edge.understand.stt.transcript_reader import TranscriptReader

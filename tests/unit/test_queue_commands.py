@@ -28,8 +28,8 @@ def state(tmp_path: Path) -> Path:
         for number in range(3):
             said = utterance(number)
             rows.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, render))
-        journal.dead_letter(rows[1].event_id, "packet_too_large", lambda event: {"id": event["id"]})
-        journal.settle(rows[1].event_id, Receipt(rows[1].event_id, ReceiptOutcome.APPLIED))
+        journal.outbox.dead_letter(rows[1].event_id, "packet_too_large", lambda event: {"id": event["id"]})
+        journal.outbox.settle(rows[1].event_id, Receipt(rows[1].event_id, ReceiptOutcome.APPLIED))
         journal.begin(utterance(3))
     with closing(sqlite3.connect(directory / "journal.db")) as db, db:
         db.execute("UPDATE utterances SET review = 'journal_lost' WHERE outcome IS NULL")
@@ -130,8 +130,8 @@ def test_what_was_recorded_before_it_holds_no_letter_up(state: Path) -> None:
     with Journal.open(state) as journal:
         said = utterance(6)
         row = journal.commit(replace(entry(said, journal.begin(said)), recorded_at=said.heard_at), ACCEPT, render)
-        journal.dead_letter(row.event_id, "packet_too_large", lambda event: {"id": event["id"]})
-        journal.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+        journal.outbox.dead_letter(row.event_id, "packet_too_large", lambda event: {"id": event["id"]})
+        journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
     assert run(state, "retry", "4").exit_code == 0
 
 
@@ -142,8 +142,8 @@ def test_retrying_a_letter_and_an_utterance(state: Path) -> None:
     assert told(state, "list", "--held") == []
     assert run(state, "list", "--held").stdout == "nothing waits for a person\n"
     with Journal.inspect(state) as journal:
-        assert journal.unsettled() == 3
-        assert len(list(journal.unread())) == 1
+        assert journal.outbox.unsettled() == 3
+        assert len(list(journal.queries.unread())) == 1
 
 
 def test_who_gave_up_what_and_why_is_kept(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,8 +178,8 @@ def test_what_models_leave_behind_waits_for_a_person_too(state: Path) -> None:
             journal.begin(said)
             journal.conclude(said.utterance_id, READ, DEFER)
             if why is not None:
-                journal.reviewed(said.utterance_id, ACCEPT, why)
-        journal.flag(journal.dossier("3").utterance_id, "contradicted by gpt")
+                journal.readings.reviewed(said.utterance_id, ACCEPT, why)
+        journal.readings.flag(journal.queries.history("3").utterance_id, "contradicted by gpt")
     kinds = [one.get("flag") or one["state"] for one in told(state, "list", "--held")]
     assert kinds == ["dead", "review", "review", "contradicted by gpt", "deferred"]
     people = run(state, "list", "--held").stdout

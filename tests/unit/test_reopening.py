@@ -24,53 +24,57 @@ def committed(journal: Journal, count: int) -> list[OutboxRow]:
 
 
 def settled(journal: Journal, row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> None:
-    assert journal.settle(row.event_id, Receipt(row.event_id, outcome, ("unknown_form",)))
+    assert journal.outbox.settle(row.event_id, Receipt(row.event_id, outcome, ("unknown_form",)))
 
 
 def test_events_of_these_numbers_are_owed_again_as_it_was_sent(journal: Journal) -> None:
     rows = committed(journal, 4)
     for row in rows:
         settled(journal, row)
-    assert journal.reopen(3, 9) == 2
-    assert journal.due(9) == rows[2:]
-    assert (journal.unsettled(), journal.counts().applied) == (2, 2)
+    assert journal.outbox.reopen(3, 9) == 2
+    assert journal.outbox.due(9) == rows[2:]
+    assert (journal.outbox.unsettled(), journal.queries.counts().applied) == (2, 2)
 
 
 def test_others_stay_settled(journal: Journal) -> None:
     rows = committed(journal, 4)
     for row in rows:
         settled(journal, row)
-    assert journal.reopen(2, 3) == 2
-    assert journal.due(9) == rows[1:3]
+    assert journal.outbox.reopen(2, 3) == 2
+    assert journal.outbox.due(9) == rows[1:3]
 
 
 def test_what_was_refused_is_owed_again_too_and_what_is_owed_stays_so(journal: Journal) -> None:
     first, second, third = committed(journal, 3)
     settled(journal, first, ReceiptOutcome.REFUSED)
     settled(journal, third)
-    assert journal.reopen(1, 3) == 2
-    assert journal.due(9) == [first, second, third]
-    assert journal.counts().refused == 0
+    assert journal.outbox.reopen(1, 3) == 2
+    assert journal.outbox.due(9) == [first, second, third]
+    assert journal.queries.counts().refused == 0
 
 
 def test_it_is_settled_again_by_the_next_receipt(journal: Journal) -> None:
     (row,) = committed(journal, 1)
     settled(journal, row)
-    journal.reopen(1, 1)
+    journal.outbox.reopen(1, 1)
     settled(journal, row, ReceiptOutcome.DUPLICATE)
-    assert (journal.unsettled(), journal.counts().duplicate, journal.counts().applied) == (0, 1, 0)
+    assert (journal.outbox.unsettled(), journal.queries.counts().duplicate, journal.queries.counts().applied) == (
+        0,
+        1,
+        0,
+    )
 
 
 def test_a_number_that_was_never_given_reopens_nothing(journal: Journal) -> None:
     (row,) = committed(journal, 1)
     settled(journal, row)
-    assert journal.reopen(2, 9) == 0
-    assert journal.unsettled() == 0
+    assert journal.outbox.reopen(2, 9) == 0
+    assert journal.outbox.unsettled() == 0
 
 
 def test_the_last_event_is_known_settled_or_not(journal: Journal) -> None:
-    assert journal.last() is None
+    assert journal.outbox.last() is None
     _, second = committed(journal, 2)
-    assert journal.last() == second
+    assert journal.outbox.last() == second
     settled(journal, second)
-    assert journal.last() == second
+    assert journal.outbox.last() == second

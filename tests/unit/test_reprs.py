@@ -10,11 +10,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Commit, Note
 from edge.agree.dialogue.questions import About, Question
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.records import Closing, Draft, Transcript, Word
+from edge.records import Closing, Commit, Draft, Note, Transcript, Word
 from edge.understand.proposal import proposal
 
 PACKAGES = (

@@ -16,8 +16,8 @@ from edge.cli.queue import commands
 from edge.deliver.events import check_event
 from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
 from edge.forms.model import Form
-from edge.keep.answers import DEFERRED, UNREADABLE
 from edge.keep.journal import Journal
+from edge.keep.readings import DEFERRED, UNREADABLE
 from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
 from tests.fakes import reading
 from tests.sayings import ACCEPT, FIELDS, READ, entry, render, utterance
@@ -42,14 +42,14 @@ def reviewed(state: Path, later: Reading | None, verdict: Verdict | None) -> str
         journal.begin(said)
         journal.conclude(said.utterance_id, READ, DEFER)
         if later is not None:
-            journal.answered(said.utterance_id, later.interpreter, "deferred", later, None)
-        journal.reviewed(said.utterance_id, verdict, DEFERRED if later else UNREADABLE)
+            journal.readings.answered(said.utterance_id, later.interpreter, "deferred", later, None)
+        journal.readings.reviewed(said.utterance_id, verdict, DEFERRED if later else UNREADABLE)
     return said.utterance_id
 
 
 def waiting(state: Path) -> str:
     with Journal.inspect(state) as journal:
-        (found,) = journal.under_review()
+        (found,) = journal.review.under_review()
     return found.utterance_id
 
 
@@ -78,7 +78,7 @@ def test_what_breaks_the_form_is_refused(state: Path, given: list[str], told: st
         raise result.exception
     assert waiting(state)
     with Journal.inspect(state) as journal:
-        assert (journal.last_sequence(), journal.dossier(waiting(state)).decisions) == (1, ())
+        assert (journal.trail.last_sequence(), journal.queries.history(waiting(state)).decisions) == (1, ())
 
 
 def test_what_nobody_read_wants_every_field(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_what_is_said_of_an_entry_makes_no_second_entry(tmp_path: Path, act: Act
     assert isinstance(result.exception, UnreadableInput)
     assert 'is said of an entry, as a correction or a "no" is, and is none itself' in str(result.exception)
     with Journal.inspect(tmp_path) as journal:
-        assert journal.last_sequence() == 1
+        assert journal.trail.last_sequence() == 1
 
 
 def test_an_entry_is_not_accepted_twice(state: Path) -> None:
@@ -105,7 +105,7 @@ def test_an_entry_is_not_accepted_twice(state: Path) -> None:
         assert isinstance(result.exception, UnreadableInput)
         assert "waits for no person" in str(result.exception)
     with Journal.inspect(state) as journal:
-        assert journal.last_sequence() == 2
+        assert journal.trail.last_sequence() == 2
 
 
 def test_while_an_agent_runs_nothing_is_accepted(state: Path) -> None:
@@ -115,9 +115,9 @@ def test_while_an_agent_runs_nothing_is_accepted(state: Path) -> None:
 
 def test_a_dead_letter_has_its_entry_already(state: Path) -> None:
     with Journal.open(state) as journal:
-        journal.dead_letter(journal.dossier("1").event_id or "", "packet_too_large", lambda event: event)
+        journal.outbox.dead_letter(journal.queries.history("1").event_id or "", "packet_too_large", lambda event: event)
         with pytest.raises(UnreadableInput, match="has its entry already; `dockvoice queue retry` sends it"):
-            journal.under_review_as("1")
+            journal.review.utterance("1")
 
 
 def test_a_disk_that_refuses_leaves_it_under_review(state: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,10 +127,10 @@ def test_a_disk_that_refuses_leaves_it_under_review(state: Path, rules: Rules, m
         def refuse(*_: object) -> None:
             raise StorageFailed("no room")
 
-        monkeypatch.setattr(journal, "_enter", refuse)
+        monkeypatch.setattr("edge.keep.journal._enter", refuse)
         with pytest.raises(StorageFailed):
             accept(journal, which, {}, rules, KIM, DEVICE)
-        assert journal.dossier(which).decisions == ()
+        assert journal.queries.history(which).decisions == ()
     assert waiting(state) == which
 
 
@@ -156,9 +156,9 @@ def accepted(state: Path, rules: Rules, given: Mapping[str, FieldValue] | None =
     with Journal.open(state) as journal:
         row = accept(journal, waiting(state), given or {}, rules, KIM, DEVICE)
         event = check_event(row.body.encode())
-        found = journal.dossier(row.event_id)
-        assert [one.sequence for one in journal.due(10)] == [1, 2]
-        assert journal.under_review() == []
+        found = journal.queries.history(row.event_id)
+        assert [one.sequence for one in journal.outbox.due(10)] == [1, 2]
+        assert journal.review.under_review() == []
     assert (found.outcome, found.review) == ("accept", None)
     assert [(one.decision, one.who, one.reason) for one in found.decisions] == [("accept", "kim", "listened to it")]
     assert event["data"]["fields"] == found.fields
@@ -170,13 +170,13 @@ def accepted(state: Path, rules: Rules, given: Mapping[str, FieldValue] | None =
 def test_what_a_model_read_becomes_an_entry_with_its_words(state: Path, rules: Rules) -> None:
     assert accepted(state, rules) == FIELDS
     with Journal.inspect(state) as journal:
-        event = journal.dossier("2").event
+        event = journal.queries.history("2").event
     assert event is not None
     assert event["data"]["reading"]["interpreter"] == "review of openai/gpt-audio"
     assert event["data"]["reading"]["heard"]["dock"] == " ".join(HEARD.fields["dock"].words)
     with Journal.open(state) as journal:
-        stored = journal.reading(journal.dossier("2").utterance_id)
-        (trailed,) = journal.trail(1)
+        stored = journal.queries.reading(journal.queries.history("2").utterance_id)
+        (trailed,) = journal.trail.events(1)
     assert stored is not None
     assert stored.words == HEARD.words
     opinions = json.loads(trailed.reading or "")["opinions"]
@@ -186,7 +186,7 @@ def test_what_a_model_read_becomes_an_entry_with_its_words(state: Path, rules: R
 def test_what_the_person_says_stands_over_what_was_read(state: Path, rules: Rules) -> None:
     assert accepted(state, rules, {"dock": "A"}) == {**FIELDS, "dock": "A"}
     with Journal.inspect(state) as journal:
-        event = journal.dossier("2").event
+        event = journal.queries.history("2").event
     assert event is not None
     assert event["data"]["reading"]["heard"]["dock"] == "", "no model heard this"
 
@@ -209,7 +209,7 @@ def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypa
     (decision,) = json.loads(shown.stdout)["decisions"]
     assert (decision["decision"], decision["who"], decision["reason"]) == ("accept", "kim", "the label says so")
     with Journal.open(state) as journal:
-        assert [trailed.sequence for trailed in journal.trail()] == [1, 2]
+        assert [trailed.sequence for trailed in journal.trail.events()] == [1, 2]
 
 
 def test_what_a_model_answered_is_shown_in_a_line(state: Path) -> None:

@@ -16,7 +16,7 @@ from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.hear.recording import Recording
-from edge.keep.desk import Desk
+from edge.keep.writer import JournalThread
 from edge.records import (
     SAMPLE_BYTES,
     Act,
@@ -49,8 +49,8 @@ def clip() -> Clip:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Desk(tmp_path / "state") as desk:
+def desk(tmp_path: Path) -> Iterator[JournalThread]:
+    with JournalThread(tmp_path / "state") as desk:
         yield desk
 
 
@@ -79,7 +79,7 @@ def asked(missing: str) -> Decided:
 
 
 def conversed(
-    parts: Parts, desk: Desk, clip: Clip, heard: list[Decided], *answers: Reading, habits: Habits | None = None
+    parts: Parts, desk: JournalThread, clip: Clip, heard: list[Decided], *answers: Reading, habits: Habits | None = None
 ) -> Conversation | None:
     interpreter = parts.interpreter
     assert isinstance(interpreter, ScriptedInterpreter)
@@ -89,18 +89,18 @@ def conversed(
     return asyncio.run(operator.converse(result, partial(Recording, clip.audio)))
 
 
-def test_who_dictated_nothing_whole_is_not_asked(parts: Parts, desk: Desk, clip: Clip) -> None:
+def test_who_dictated_nothing_whole_is_not_asked(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     chatter = clip.model_copy(update={"fields": None})
     assert conversed(parts, desk, chatter, [asked("dock")]) is None
 
 
-def test_two_entries_from_one_sentence_are_wrong(parts: Parts, desk: Desk, clip: Clip) -> None:
+def test_two_entries_from_one_sentence_are_wrong(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     ended = conversed(parts, desk, clip, [accepted(pallet_id="0125"), accepted()], habits=Habits(attentive=0.0))
     assert ended is not None
     assert (ended.end, ended.questions) == ("wrong", 0)
 
 
-def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk: Desk, clip: Clip) -> None:
+def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     ended = conversed(parts, desk, clip, [asked("dock")], reading({"dock": "B"}))
     assert ended is not None
     assert (ended.end, ended.fields, ended.questions) == ("right", TRUTH, 1)
@@ -110,20 +110,20 @@ def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk:
     assert ended.seconds > spoken_s + REACTION_S + ended.turns[0].seconds
 
 
-def test_who_is_never_understood_is_left_in_peace_by_the_device(parts: Parts, desk: Desk, clip: Clip) -> None:
+def test_who_is_never_understood_is_left_in_peace_by_the_device(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     ended = conversed(parts, desk, clip, [asked("dock")], *[NOTHING] * MOST_TRIES)
     assert ended is not None
     assert (ended.end, ended.questions, ended.fields) == ("parked", MOST_TRIES, {})
 
 
-def test_who_is_always_misheard_gives_up(parts: Parts, desk: Desk, clip: Clip) -> None:
+def test_who_is_always_misheard_gives_up(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     ended = conversed(parts, desk, clip, [asked("dock")], *[reading({"dock": "D"})] * MOST_TURNS)
     assert ended is not None
     assert (ended.end, ended.questions, len(ended.turns)) == ("parked", 1, MOST_TURNS)
     assert len({turn.text for turn in ended.turns}) > 1  # in other words than before
 
 
-def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: Desk, clip: Clip) -> None:
+def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     ended = conversed(parts, desk, clip, [], reading(TRUTH))
     assert ended is not None
     assert (ended.end, ended.turns[0].why, ended.turns[0].about) == ("right", "again", None)
@@ -132,7 +132,7 @@ def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: Desk
 
 
 @pytest.mark.parametrize("confirm", [Confirmation.READBACK, Confirmation.EARCON], ids=str)
-def test_a_wrong_readback_is_put_right(parts: Parts, desk: Desk, clip: Clip, confirm: Confirmation) -> None:
+def test_a_wrong_readback_is_put_right(parts: Parts, desk: JournalThread, clip: Clip, confirm: Confirmation) -> None:
     correction = replace(reading({"quantity": 9}), act=Act.AMEND)
     ended = conversed(parts, desk, clip, [accepted(confirm, quantity=90)], correction)
     assert ended is not None
@@ -149,13 +149,15 @@ def test_a_wrong_readback_is_put_right(parts: Parts, desk: Desk, clip: Clip, con
     ],
     ids=["inattentive", "earcon"],
 )
-def test_what_nobody_notices_stays_wrong(parts: Parts, desk: Desk, clip: Clip, heard: Decided, habits: Habits) -> None:
+def test_what_nobody_notices_stays_wrong(
+    parts: Parts, desk: JournalThread, clip: Clip, heard: Decided, habits: Habits
+) -> None:
     ended = conversed(parts, desk, clip, [heard], habits=habits)
     assert ended is not None
     assert (ended.end, ended.questions) == ("wrong", 0)
 
 
-def test_a_yes_settles_what_only_had_to_be_confirmed(parts: Parts, desk: Desk, clip: Clip) -> None:
+def test_a_yes_settles_what_only_had_to_be_confirmed(parts: Parts, desk: JournalThread, clip: Clip) -> None:
     said = reading(TRUTH)
     fields = {**said.fields, "dock": FieldReading("B", ("dock", "b"), 1.0, confirmed=False)}
     unconfirmed = Reading("scripted", "pallet-move", (), fields)
@@ -174,7 +176,7 @@ def test_a_yes_settles_what_only_had_to_be_confirmed(parts: Parts, desk: Desk, c
 
 
 def test_a_recorded_answer_is_taken_where_the_set_has_one(
-    parts: Parts, desk: Desk, clip: Clip, repository: Path
+    parts: Parts, desk: JournalThread, clip: Clip, repository: Path
 ) -> None:
     another = repository / "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac"
     spoken = clip.model_copy(update={"answers": {"dock": another}})

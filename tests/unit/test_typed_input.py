@@ -23,9 +23,9 @@ from edge.forms.spoken import LANGUAGES
 from edge.forms.spoken.commands import PHRASES, REFUSALS
 from edge.forms.spoken.language import phrases
 from edge.forms.spoken.languages import language_named
-from edge.keep.desk import Desk
-from edge.keep.dossier import Dossier
 from edge.keep.journal import Journal
+from edge.keep.queries import UtteranceHistory
+from edge.keep.writer import JournalThread
 from edge.records import Act, Command, FieldValue, NotUnderstood, Outcome, Reading, Verdict
 from tests.fakes import ScriptedInterpreter, ScriptedSource
 from tests.unit.test_dictation import Bench, nobody_is_there
@@ -53,7 +53,7 @@ def decide_what_is(bench: Bench, doing: Callable[[Dictation], Awaitable[object]]
             concluding.cancel()
 
     bench.tell = tell
-    with Desk(bench.directory) as desk:
+    with JournalThread(bench.directory) as desk:
         asyncio.run(work(bench.dictation(ScriptedInterpreter(), desk)))
 
 
@@ -63,14 +63,14 @@ def take_typed(bench: Bench, text: str) -> None:
 
 def type_and_go_down(bench: Bench, text: str) -> None:
     """Nobody reads it."""
-    with Desk(bench.directory) as desk:
+    with JournalThread(bench.directory) as desk:
         asyncio.run(bench.dictation(ScriptedInterpreter(), desk).type(text))
 
 
-def on_record(bench: Bench) -> list[Dossier]:
+def on_record(bench: Bench) -> list[UtteranceHistory]:
     with Journal.inspect(bench.directory) as journal:
-        heard = list(journal.heard(datetime.min.replace(tzinfo=UTC), "pallet-move"))
-        return [journal.dossier(one.utterance.utterance_id) for one in heard]
+        heard = list(journal.readings.heard(datetime.min.replace(tzinfo=UTC), "pallet-move"))
+        return [journal.queries.history(one.utterance.utterance_id) for one in heard]
 
 
 WHOLE = "Pallet 742, twelve units, dock B."
@@ -79,7 +79,7 @@ WHOLE = "Pallet 742, twelve units, dock B."
 def test_what_is_typed_is_on_disk_before_anything_reads_it(bench: Bench) -> None:
     type_and_go_down(bench, WHOLE)
     with Journal.inspect(bench.directory) as journal:
-        [unread] = journal.unread()
+        [unread] = journal.queries.unread()
     assert (unread.source, unread.typed) == (KEYBOARD, WHOLE)
     assert WHOLE not in repr(unread)
 
@@ -132,11 +132,11 @@ def test_a_typed_sentence_is_recorded_as_typed_and_without_a_recording_of_anybod
     assert decided.reading.interpreter == KEYBOARD
     assert set(decided.utterance.segment.pcm) == {0}
     with Journal.inspect(bench.directory) as journal:
-        found = journal.kept(decided.utterance.utterance_id)
+        found = journal.queries.kept(decided.utterance.utterance_id)
         assert found is not None
         assert found.source == KEYBOARD
         assert dict(found.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
-        assert list(journal.unread()) == []
+        assert list(journal.queries.unread()) == []
 
 
 @pytest.mark.parametrize("broken", ["caf\udce9", "\ud83d"])
@@ -160,7 +160,7 @@ def test_a_line_that_nobody_would_say_is_refused_and_not_kept(bench: Bench) -> N
         "typed: found a line of 65537 bytes, allowed are 65536; nothing of it is kept: type it as sentences"
     )
     with Journal.inspect(bench.directory) as journal:
-        assert [utterance.typed for utterance in journal.unread()] == [fits]
+        assert [utterance.typed for utterance in journal.queries.unread()] == [fits]
 
 
 def test_a_typed_sentence_is_asked_about_like_a_spoken_one(bench: Bench) -> None:
@@ -241,12 +241,12 @@ def test_the_device_reads_what_is_typed_in_its_own_language(tmp_path: Path) -> N
     settings = Settings.model_validate({"speak": {"language": "de"}, "state_directory": tmp_path})
     form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: JournalThread) -> None:
         taking = dictation(Parts(settings, form, catalogue, ScriptedInterpreter()), desk, told.append)
         await taking.type(SENTENCES["de"])
         await take(taking, [ScriptedSource("")])
 
-    with Desk(tmp_path) as desk:
+    with JournalThread(tmp_path) as desk:
         asyncio.run(work(desk))
     assert [one.verdict.outcome for one in told if isinstance(one, Decided)] == [Outcome.ACCEPT]
 

@@ -11,11 +11,12 @@ from edge.agent.typed_input import KEYBOARD, typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Adjust, Hush, Note, Park, Say, Sound
+from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.config import Agree, Hear, ListeningMode, Settings
-from edge.keep.rows import Counts, KeptEntry, OutboxState
-from edge.records import Act, Closing, FieldValue, OutboxRow, Outcome, Reading, Reason, Word
+from edge.keep.outbox import OutboxState
+from edge.keep.queries import Counts, KeptEntry
+from edge.records import Act, Closing, FieldValue, Note, OutboxRow, Outcome, Park, Reading, Reason, Word
 from edge.view.listing import Kept
 from edge.view.meter import Sounding
 from edge.view.picture import Picture, Tone

@@ -20,11 +20,11 @@ from edge.agree.dialogue.merging import (
     with_support,
     with_yes,
 )
-from edge.agree.dialogue.orders import Earcon, Note, Order, Prompt, Sound
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, marked, proof
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.spoken import are_one_number, begins, proves
-from edge.records import Act, Draft, FieldValue, Outcome, Reading
+from edge.records import Act, Draft, FieldValue, Note, Outcome, Reading
 
 # What is said to a question for a value.
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import begins_astray, is_of_another, names_another, with_fields, with_reading
-from edge.agree.dialogue.orders import Note, Order, Park, Prompt, Say
+from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.spoken import begins, corrects, without_cue
-from edge.records import Act, Because, Confirmation, Draft, LastEntry, Outcome, Reading, Reason, Verdict
+from edge.records import Act, Because, Confirmation, Draft, LastEntry, Note, Outcome, Park, Reading, Reason, Verdict
 
 # While nothing is open: about the last entry.
 

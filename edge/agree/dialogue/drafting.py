@@ -7,12 +7,12 @@ from dataclasses import replace
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
-from edge.agree.dialogue.orders import Commit, Drop, Earcon, Order, Park, Prompt, Sound
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import held, judged, next_question, worded
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.spoken import cue
 from edge.forms.spoken.language import fold
-from edge.records import Act, Confirmation, Draft, Outcome, Reading, Verdict, Word
+from edge.records import Act, Commit, Confirmation, Draft, Drop, Outcome, Park, Reading, Verdict, Word
 
 MOST_TRIES = 3
 """So many answers to one question that answer nothing, and a person must look at it."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
-from edge.agree.dialogue.orders import Note
 from edge.agree.dialogue.table import Event
 from edge.forms.spoken import cue, refuses
 from edge.records import (
@@ -17,6 +16,7 @@ from edge.records import (
     Draft,
     FieldValue,
     LastEntry,
+    Note,
     Outcome,
     Reading,
     Reason,

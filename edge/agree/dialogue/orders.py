@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge.records import Command, Draft, FieldValue, Reading, Verdict
+from edge.records import Command, Durable, FieldValue
 
 
 class Earcon(StrEnum):
@@ -82,40 +82,6 @@ class Prompt(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Put a verdict on record that makes no entry."""
-
-    utterance_id: str
-    reading: Reading
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Park:
-    """Put an utterance under review: a person decides about it."""
-
-    utterance_id: str
-    why: str
-    fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """What stands of it so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Make the draft an entry: a new one, one that amends, or one that cancels, as `draft.act` says."""
-
-    draft: Draft
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Put on record that the operator took the draft back before it was an entry."""
-
-    draft: Draft
-
-
-@dataclass(frozen=True, slots=True)
 class Say:
     """Speak a prompt. Its slots `entry` and `field` are `fields`, read back as the form says.
 
@@ -164,5 +130,4 @@ class Adjust:
     what: Command
 
 
-Durable = Note | Park | Commit | Drop
 Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust

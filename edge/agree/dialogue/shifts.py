@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from edge.agree.dialogue import corrections, drafting
 from edge.agree.dialogue.events import Started, UtteranceHeard
-from edge.agree.dialogue.orders import Drop, Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import About, Question, judged, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.spoken import command
 from edge.forms.spoken.language import fold
-from edge.records import Act, Draft, Outcome, Reason, Verdict
+from edge.records import Act, Draft, Drop, Outcome, Reason, Verdict
 
 
 def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

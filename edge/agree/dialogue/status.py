@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from edge.agree.dialogue.events import Committed, Hardware, InventoryAnswered, Link, UtteranceHeard
-from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Park, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import worded
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.records import Act, Command, Outcome, Reason, ReceiptOutcome
+from edge.records import Act, Command, Outcome, Park, Reason, ReceiptOutcome
 
 HELP = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,

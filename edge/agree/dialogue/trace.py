@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
-from edge.agree.dialogue.orders import Adjust, Commit, Note, Order, Park, Say, Sound, StartTimer
+from edge.agree.dialogue.orders import Adjust, Order, Say, Sound, StartTimer
 from edge.agree.dialogue.table import Event, State, Step
+from edge.records import Commit, Note, Park
 
 _TOLD: Mapping[type, str] = {
     Note: "verdict.outcome",

@@ -21,9 +21,9 @@ from edge.agent.parts import Parts, form_named
 from edge.config import Settings, load
 from edge.errors import Unfinished
 from edge.forms.catalogue import Catalogue
-from edge.keep.desk import Desk
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
 from edge.ports import Interpreter
 from tests.faults.oracle.ledger import Ledger
 from tests.faults.oracle.speaker import NumberReader, Speaker
@@ -53,7 +53,7 @@ class Life:
         return json.dumps(asdict(self))
 
 
-class WitnessedDesk(Desk):
+class WitnessedDesk(JournalThread):
     """The product's desk, at which somebody counts the utterances that it said are safe."""
 
     begun = 0
@@ -73,7 +73,11 @@ def live(life: Life, reader: Interpreter) -> None:
     with closing(Ledger(Path(life.ledger))) as ledger, WitnessedDesk(settings.state, settings.keep) as desk:
         numbers = islice(count(life.first), life.utterances)
         # Who is to say so many says them all; who talks until he is stopped waits where nothing can be delivered.
-        unsettled = (lambda: 0) if life.utterances is not None else (lambda: desk.now(Journal.unsettled))
+        unsettled = (
+            (lambda: 0)
+            if life.utterances is not None
+            else (lambda: desk.now(lambda journal: journal.outbox.unsettled()))
+        )
         speaker = Speaker(numbers, life.pace_s, ledger, lambda: desk.begun, unsettled)
         agent = Agent(parts, desk, lambda _: None, live=True)
         owed = asyncio.run(agent.run_until_stopped(speaker, settle_within_s=life.settle_s))

@@ -10,13 +10,15 @@ inventory has already comes to it under its old event id and is a duplicate ther
 A line may be there whose transaction failed. Nobody was told of its entry; if the process lives on, the next commit
 has the same number and takes its place; if not, the next opening enters it: it was said, understood and accepted.
 
-The log is added to at its end, and loses its beginning when the oldest entries are removed (see forgetting.py): what is
-gone from it is a hole in the file, which takes no room. It takes some three kilobytes an entry, next to recordings of
-fifty.
+The log is added to at its end, and loses its beginning when the oldest entries are removed (see retention.py): what is
+gone from it is a hole in the file, which takes no room (Linux' fallocate(2) with FALLOC_FL_PUNCH_HOLE; ext4, XFS,
+Btrfs, F2FS and tmpfs know it) and reads as zeros. It takes some three kilobytes an entry, next to recordings of fifty.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import logging
 import os
@@ -24,9 +26,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from edge.keep import holes
-from edge.keep.disk import refusals, sync_directory
-from edge.keep.rows import Row, to_json
+from edge.keep.codec import to_json
+from edge.keep.database import JournalDatabase, Row
+from edge.keep.storage import refusals, sync_directory
 
 ENTRIES = "entries.log"
 
@@ -41,6 +43,26 @@ _SECTOR = 512
 
 _HOLE = b"\0"
 """What a hole reads as; it may end in the middle of a block, right before a line."""
+
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
+"""linux/falloc.h"""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_fallocate = _libc.fallocate64
+_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+
+_OF_ENTRY = {
+    "utterances": "SELECT u.* FROM utterances u JOIN entries e USING (utterance_id) WHERE e.sequence = ?",
+    "entries": "SELECT * FROM entries WHERE sequence = ?",
+    "audit": "SELECT * FROM audit WHERE sequence = ?",
+    "outbox": "SELECT event_id, sequence, body FROM outbox WHERE sequence = ?",
+}
+"""By table, in the order in which they refer to one another. What becomes of the event later is not in the copy."""
+
+_ON_CONFLICT = {
+    "utterances": "ON CONFLICT (utterance_id) DO UPDATE SET outcome = excluded.outcome, reasons = excluded.reasons, "
+    "fields = excluded.fields, ask = excluded.ask, reading = excluded.reading, review = NULL",
+}
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +124,7 @@ class EntryLog:
     def can_forget(self) -> bool:
         """Whether it can lose its beginning; where the disk cannot do that, it is told once. Raises StorageFailed."""
         with refusals(self.path):
-            possible = holes.possible(self._descriptor)
+            possible = knows_holes(self._descriptor)
         if not possible and not self._told:
             log.warning("%s: its file system cannot shorten it at its beginning; no entries are removed", self.path)
             self._told = True
@@ -111,12 +133,13 @@ class EntryLog:
     def forget(self, upto: int) -> None:
         """Give the room of the entries up to this number back, but never that of the last. Raises StorageFailed."""
         with refusals(self.path):
-            holes.punch(self._descriptor, min(self._end_of(upto), self._start))
+            if end := min(self._end_of(upto), self._start):
+                _punch(self._descriptor, 0, end)
 
     def entries(self) -> Iterator[Rows]:
         """All entries in order. A damaged line is left out."""
         with refusals(self.path), self.path.open("rb") as file:
-            file.seek(holes.first_data(file.fileno()))
+            file.seek(_first_data(file.fileno()))
             for line in file:
                 if (entry := _parsed(line)) is not None:
                     yield entry
@@ -135,7 +158,7 @@ class EntryLog:
     def _end_of(self, upto: int) -> int:
         """Where the lines up to this number end."""
         with self.path.open("rb") as file:
-            end = file.seek(holes.first_data(file.fileno()))
+            end = file.seek(_first_data(file.fileno()))
             for line in file:
                 if (entry := _parsed(line)) is not None and number(entry) > upto:
                     break
@@ -164,6 +187,52 @@ class EntryLog:
 def number(entry: Rows) -> int:
     """The sequence of an entry."""
     return int(entry["entries"]["sequence"])
+
+
+def rows_of(db: JournalDatabase, sequence: int) -> Rows:
+    """All rows of the entry with this number, as the journal has them."""
+    return {table: row for table, sql in _OF_ENTRY.items() for row in db.rows(sql, sequence)}
+
+
+def rows_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
+    """The entries of the journal behind `sequence`, in order."""
+    behind = db.execute("SELECT sequence FROM entries WHERE sequence > ? ORDER BY sequence", [sequence])
+    return (rows_of(db, number) for (number,) in behind)
+
+
+def enter(db: JournalDatabase, entries: Iterable[Rows]) -> None:
+    """Put entries into the journal that it does not have. The utterance may be there, without its verdict."""
+    for entry in entries:
+        for table, row in entry.items():
+            db.insert(table, row, _ON_CONFLICT.get(table, ""))
+
+
+def knows_holes(descriptor: int) -> bool:
+    """Whether the file system of this file can give back the room at a file's beginning. Raises OSError."""
+    size = os.fstat(descriptor).st_size
+    try:
+        _punch(descriptor, size, 1)  # behind the end, where there is nothing
+    except OSError as fault:
+        if fault.errno not in {errno.EOPNOTSUPP, errno.ENOSYS}:
+            raise
+        return False
+    return True
+
+
+def _punch(descriptor: int, start: int, length: int) -> None:
+    if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, start, length) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _first_data(descriptor: int) -> int:
+    """Where the first hole ends, or a little before; the end of a file that holds nothing. Raises OSError."""
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_DATA)
+    except OSError as fault:
+        if fault.errno != errno.ENXIO:
+            raise
+        return os.fstat(descriptor).st_size
 
 
 def _last_line(chunk: bytes) -> tuple[int, int, Rows] | None:

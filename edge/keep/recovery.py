@@ -1,8 +1,8 @@
-"""A journal that is broken, missing or out of date is made whole again, without anything being applied twice.
+"""Recovery: a journal that is broken, missing or out of date is made whole, without anything being applied twice.
 
 What is known, from the surest source to the least sure:
 
-1. `entries.log` has every entry ever committed, with the event as published (see entrylog.py).
+1. `entries.log` has every entry ever committed, with the event as published (see entry_log.py).
 2. The broken file, as far as it can be read, has the verdicts that made no entry, and what became of the events.
 3. Each recording says whose sound it is.
 
@@ -16,16 +16,17 @@ The broken file is set aside with the time in its name, and never deleted.
 from __future__ import annotations
 
 import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from edge.errors import StorageFailed
-from edge.keep import committed, entrylog, evidence, salvage
-from edge.keep.database import FOUND_DAMAGED, JOURNAL, open_for_writing, writing
-from edge.keep.disk import Damaged, refusals, sync_directory
-from edge.keep.entrylog import EntryLog
+from edge.keep import evidence
+from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, open_for_writing
+from edge.keep.entry_log import ENTRIES, EntryLog, enter, rows_since
+from edge.keep.storage import Damaged, refusals, sync_directory
 from edge.plural import many
 
 JOURNAL_LOST = "journal_lost"
@@ -36,16 +37,32 @@ _WITH_LOG = ("-wal", "-shm", "")
 """A database and the files beside it, in the order in which they are moved: a log (WAL) left behind would be taken for
 that of the next file of the name."""
 
+_TABLES = ("utterances", "entries", "audit", "outbox", "decisions", "answers")
+"""In the order in which they refer to one another. `tally` follows from the others."""
+
+_LATER = {
+    "utterances": "UPDATE utterances SET evidence = :evidence, audio_removed_at = :audio_removed_at, flag = :flag "
+    "WHERE utterance_id = :utterance_id AND audio_path = :audio_path",
+    "outbox": "UPDATE outbox SET state = :state, attempts = :attempts, sent_at = :sent_at, settled_at = :settled_at, "
+    "receipt = :receipt, reason = :reason, tombstone = :tombstone "
+    "WHERE event_id = :event_id AND sequence = :sequence AND body = :body",
+}
+"""What the second copy of an entry cannot know, because it came later: whether its recording was removed, and how far
+its event has come."""
+
+_BEFORE_IT = {"evidence": "needed", "audio_removed_at": None, "flag": None, "reason": None, "tombstone": None}
+"""What stands for a column that the broken journal does not have yet."""
+
 log = logging.getLogger(__name__)
 
 
-def open_whole(directory: Path) -> tuple[Database, EntryLog]:
+def open_whole(directory: Path) -> tuple[JournalDatabase, EntryLog]:
     """The database and the log of the journal in `directory`, both whole and of one mind.
 
     Raises StorageFailed where there are recordings, but neither a sound journal nor a log to rebuild it from.
     """
     path = directory / JOURNAL
-    has_log = (directory / entrylog.ENTRIES).exists()
+    has_log = (directory / ENTRIES).exists()
     try:
         _refuse_lost(directory)
         db = open_for_writing(path)
@@ -72,7 +89,7 @@ def _refuse_lost(directory: Path) -> None:
             raise Damaged(f"{path}: was found damaged while the agent worked")
         if path.exists() and path.stat().st_size:
             return
-        if evidence.recordings(directory) or (directory / entrylog.ENTRIES).exists():
+        if evidence.recordings(directory) or (directory / ENTRIES).exists():
             raise Damaged(
                 f"{path}: is missing, but the recordings it names are there; restore it from a copy, "
                 f"or, to begin anew, move {directory} aside and keep it"
@@ -88,9 +105,9 @@ def _rebuild(directory: Path, fault: Damaged) -> None:
     db = open_for_writing(rebuilt)
     entries = EntryLog(directory)
     try:
-        with writing(db, rebuilt):
-            committed.enter(db, entries.entries())
-            salvage.bring_over(path, db)
+        with db.writing():
+            enter(db, entries.entries())
+            _salvage(path, db)
             reviewed = _review(directory, db)
         db.execute("PRAGMA journal_mode=DELETE")  # all in one file, which can be moved
     finally:
@@ -105,6 +122,50 @@ def _rebuild(directory: Path, fault: Damaged) -> None:
     log.error("%s. It is kept as %s; a new one was made of what is known. %s", found, aside.name, _told(reviewed))
 
 
+def _salvage(broken: Path, db: JournalDatabase) -> None:
+    """Put what is readable of the file `broken`, from both ends up to the damage, into the journal `db`.
+
+    What that knows already stays; a row that breaks a rule of its table is left out.
+    """
+    if not broken.exists():
+        return
+    with closing(sqlite3.connect(f"{broken.absolute().as_uri()}?mode=ro", uri=True)) as source:
+        source.text_factory = bytes  # what is no text any more must not end the reading
+        for table in _TABLES:
+            # Generated columns are not among these: they follow from the others.
+            columns = {row["name"] for row in db.rows(f"PRAGMA table_info({table})")}
+            for row in _readable(source, table):
+                with suppress(sqlite3.IntegrityError):
+                    db.insert(table, {name: row[name] for name in row if name in columns}, "ON CONFLICT DO NOTHING")
+                    if table in _LATER:
+                        db.execute(_LATER[table], {**_BEFORE_IT, **row})
+
+
+def _readable(source: sqlite3.Connection, table: str) -> Iterator[Row]:
+    """The rows before the damage, and then those behind it, from the last one back."""
+    seen = 0
+    for row in _until_damaged(source, f"SELECT rowid AS place, * FROM {table} ORDER BY rowid"):  # noqa: S608 - our own tables
+        seen = row.pop("place")
+        yield row
+    for row in _until_damaged(source, f"SELECT rowid AS place, * FROM {table} ORDER BY rowid DESC"):  # noqa: S608 - likewise
+        if row.pop("place") <= seen:
+            return
+        yield row
+
+
+def _until_damaged(source: sqlite3.Connection, sql: str) -> Iterator[Row]:
+    with suppress(sqlite3.DatabaseError):
+        found = source.execute(sql)
+        names = [name for name, *_ in found.description]
+        for values in found:
+            with suppress(UnicodeDecodeError):
+                yield {name: _text(value) for name, value in zip(names, values, strict=True)}
+
+
+def _text(value: object) -> object:
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def _set_aside(path: Path) -> Path:
     aside = path.with_name(f"journal.broken-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db")
     with refusals(path):
@@ -117,16 +178,16 @@ def _files(path: Path) -> list[Path]:
     return [file for end in _WITH_LOG if (file := path.with_name(path.name + end)).exists()]
 
 
-def _reconciled(directory: Path, db: Database) -> EntryLog:
+def _reconciled(directory: Path, db: JournalDatabase) -> EntryLog:
     """The log, after whichever of the two is behind was brought up to the other."""
     path = directory / JOURNAL
     entries = EntryLog(directory)
     try:
         with refusals(path):
-            last = committed.last(db)
+            last = int(db.rows("SELECT coalesce(max(sequence), 0) AS n FROM entries")[0]["n"])
             _demand_one_mind(directory, db, entries)
             entries.write_last_again()
-            entries.extend(committed.since(db, entries.last))
+            entries.extend(rows_since(db, entries.last))
             if entries.last > last:
                 _bring_up(directory, db, entries, last)
     except BaseException:
@@ -135,10 +196,10 @@ def _reconciled(directory: Path, db: Database) -> EntryLog:
     return entries
 
 
-def _demand_one_mind(directory: Path, db: Database, entries: EntryLog) -> None:
+def _demand_one_mind(directory: Path, db: JournalDatabase, entries: EntryLog) -> None:
     if (newest := entries.newest) is None:
         return
-    known = list(db.query("SELECT event_id FROM entries WHERE sequence = ?", [entries.last]))
+    known = db.rows("SELECT event_id FROM entries WHERE sequence = ?", entries.last)
     if known and known[0]["event_id"] != newest["entries"]["event_id"]:
         raise StorageFailed(
             f"{directory / JOURNAL}: entry {entries.last} is another one than in {entries.path}; they are of two "
@@ -146,21 +207,20 @@ def _demand_one_mind(directory: Path, db: Database, entries: EntryLog) -> None:
         )
 
 
-def _bring_up(directory: Path, db: Database, entries: EntryLog, last: int) -> None:
+def _bring_up(directory: Path, db: JournalDatabase, entries: EntryLog, last: int) -> None:
     """Enter what the log has and the journal has not.
 
     One entry: a crash fell between the two. More: the journal is an old one, and what else it lost nobody knows.
     """
-    path = directory / JOURNAL
-    with writing(db, path):
-        committed.enter(db, entries.since(last))
+    with db.writing():
+        enter(db, entries.since(last))
         if entries.last == last + 1:
             _close_what_led_to_them(db)
             return
         reviewed = _review(directory, db)
     log.error(
         "%s: is older than %s; it was brought up from %d to %d entries. %s",
-        *(path, entries.path.name, last, entries.last, _told(reviewed)),
+        *(db.path, entries.path.name, last, entries.last, _told(reviewed)),
     )
 
 
@@ -181,14 +241,14 @@ _AGREED = """
 """What became an entry is not asked about any more: whatever was answered, the entry would stay as it is."""
 
 
-def _close_what_led_to_them(db: Database) -> None:
+def _close_what_led_to_them(db: JournalDatabase) -> None:
     """The utterances and the draft that entries were made of are done with, as in the transaction that was lost."""
     db.execute(_SUPPORTING)
     db.execute(_SUPPORTING_OWED)
     db.execute(_AGREED)
 
 
-def _review(directory: Path, db: Database) -> int:
+def _review(directory: Path, db: JournalDatabase) -> int:
     """Put under review what no entry rests on and no verdict fell for; returns how many utterances."""
     for path in evidence.recordings(directory):
         if not _known(db, path.stem):
@@ -204,18 +264,18 @@ def _review(directory: Path, db: Database) -> int:
     return marked.rowcount
 
 
-def _keep_for_review(directory: Path, db: Database, path: Path) -> None:
+def _keep_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
     try:
         utterance, recording = evidence.recover(path)
     except StorageFailed as fault:
         log.warning("not known to the journal, and cannot be read: %s", fault)
     else:
         if not _known(db, utterance.utterance_id):
-            db.table("utterances").insert(evidence.columns(directory, utterance, recording))
+            db.insert("utterances", evidence.columns(directory, utterance, recording))
 
 
-def _known(db: Database, utterance_id: str) -> bool:
-    return bool(list(db.query("SELECT 1 FROM utterances WHERE utterance_id = ?", [utterance_id])))
+def _known(db: JournalDatabase, utterance_id: str) -> bool:
+    return bool(db.rows("SELECT 1 FROM utterances WHERE utterance_id = ?", utterance_id))
 
 
 def _told(reviewed: int) -> str:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge.errors import Misconfigured, UnreadableInput
 from edge.hash_chain import PublicKey
-from edge.keep.disk import refusals, sync_directory
+from edge.keep.storage import refusals, sync_directory
 
 KEY = "device.key"
 """The key's file in the state directory: PKCS#8 (RFC 5958) in PEM."""

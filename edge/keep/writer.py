@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,27 +12,30 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from edge.config import Keep
-from edge.keep import room
-from edge.keep.disk import DiskFull
 from edge.keep.journal import Journal
-from edge.keep.reserve import Reserve
+from edge.keep.retention import MB, Reserve
+from edge.keep.storage import DiskFull
 
 T = TypeVar("T")
+
+RETRY_S = 1.0
+"""How long a full disk is left alone before the next try: room is made once in several seconds, and an operator who
+waits for an answer notices no less."""
 
 log = logging.getLogger(__name__)
 
 
-class Desk:
+class JournalThread:
     """Runs work on the journal, one piece at a time, in the order in which it was given.
 
     On a full disk the reserve is given back and the work done again: it must be a transaction, or one that changes
-    nothing when it is repeated. Raises DiskFull where even that does not help.
+    nothing when it is repeated. Raises DiskFull where even that does not help; `when_there_is_room` waits instead.
     """
 
     def __init__(self, directory: Path, keep: Keep | None = None) -> None:
         """Open the journal in `directory`, with the reserve that `keep` wants; raises what Journal.open raises."""
         self._keep = keep or Keep(reserve_mb=0)
-        self._reserve = Reserve(directory, int(self._keep.reserve_mb * room.MB))
+        self._reserve = Reserve(directory, int(self._keep.reserve_mb * MB))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
             self._journal = self._thread.submit(self._done, lambda: Journal.open(directory)).result()
@@ -48,9 +51,30 @@ class Desk:
         """Do `work` from another thread than the loop's, and wait for it."""
         return self._thread.submit(self._done, lambda: work(self._journal)).result()
 
+    async def when_there_is_room(
+        self,
+        work: Callable[[], Awaitable[T]],
+        waits: str | None = None,
+        refused: Callable[[DiskFull], object] = lambda _: None,
+    ) -> T:
+        """Do `work`, which uses the journal; while the disk is full, again and again until it has room.
+
+        What `waits`, if it is named, is logged once. `refused` hears of each refusal, before the pause that follows; it
+        may raise to wait no longer.
+        """
+        while True:
+            try:
+                return await work()
+            except DiskFull as fault:
+                refused(fault)
+                if waits is not None:
+                    log.warning("%s: %s", waits, fault)
+                waits = None
+            await asyncio.sleep(RETRY_S)
+
     async def tidy(self) -> int:
         """Make room on the disk where it is wanting; returns the bytes that are free afterwards."""
-        return await self(lambda journal: room.tidy(journal, self._keep, self._reserve, datetime.now(UTC)))
+        return await self(lambda journal: journal.retention.tidy(self._keep, self._reserve, datetime.now(UTC)))
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,8 @@
 
 A deferred utterance has the outcome `defer`. Once a model has read it, it is under review: what the reading says is
 shown to a person, and never becomes stock by itself. A flag on an accepted utterance says that a model read something
-else, too late to be heard; the entry stands until a person says otherwise.
+else, too late to be heard; the entry stands until a person says otherwise. Of what models that are asked to speak said
+in reply, the latest few are kept to be listened to.
 """
 
 from __future__ import annotations
@@ -12,15 +13,14 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from edge.errors import StorageFailed, UnreadableInput
-from edge.keep import evidence, rows
-from edge.keep.deadletters import DeadLetters
-from edge.keep.dossier import Dossier
-from edge.keep.drafts import reading_of
-from edge.keep.rows import KeptEntry, KeptUtterance
-from edge.keep.view import KEPT, JournalView
+from edge.errors import StorageFailed
+from edge.keep import evidence
+from edge.keep.codec import now, reading_json, reading_of, reasons_json, to_json, to_time
+from edge.keep.database import JournalDatabase
+from edge.keep.queries import KEPT, KeptUtterance, kept_utterance
 from edge.records import SAMPLE_RATE, Outcome, Reading, Usage, Utterance, Verdict
 
 DEFERRED = "deferred"
@@ -31,6 +31,18 @@ UNREADABLE = "unreadable"
 
 RECORDING_LOST = "recording_lost"
 """Why an utterance is under review: it was deferred, and the disk does not give its recording back."""
+
+REPLIES = "replies"
+"""The directory of spoken replies inside the state directory."""
+
+REPLIES_KEPT = 20
+"""So many are kept, the oldest removed: some ten megabytes."""
+
+_WAITS = "outcome = 'defer' AND review IS NULL"
+"""Of an utterance: it waits for a model."""
+
+_OLDEST = 100
+"""Deferred utterances that are looked at in one go for one whose recording the disk gives back."""
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +65,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Flagged:
-    """An entry that stands, and that a person should look at."""
-
-    entry: KeptEntry
-    flag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
+class PastUtterance:
     """What was said, and what was made of it at the time."""
 
     utterance: Utterance
@@ -71,7 +75,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Late:
+class LateReading:
     """What a model read of an utterance after its verdict."""
 
     utterance_id: str
@@ -79,81 +83,68 @@ class Late:
     reading: Reading
 
 
-class AnswersView(JournalView):
-    """The part of the journal that tells what models gave, and what waits for them."""
+class ModelReadings:
+    """What models gave for the utterances of one journal, and what waits for them."""
 
-    def late(self, which: str) -> list[Late]:
+    def __init__(self, db: JournalDatabase) -> None:
+        self._db = db
+
+    def late(self, which: str) -> list[LateReading]:
         """The late answers to an utterance, by its id or by the event id of its entry, in the order they came."""
-        found = self._rows(
+        found = self._db.rows(
             "SELECT utterance_id, interpreter, reading FROM answers WHERE came = 'late' AND reading IS NOT NULL "
             "AND utterance_id = coalesce((SELECT utterance_id FROM entries WHERE event_id = ?), ?) ORDER BY id",
             *(which, which),
         )
-        return [Late(**{**row, "reading": reading_of(json.loads(row["reading"]))}) for row in found]
+        return [LateReading(**{**row, "reading": reading_of(json.loads(row["reading"]))}) for row in found]
 
     def deferred(self) -> list[KeptUtterance]:
         """What waits for a model, oldest first."""
-        found = self._rows(f"{KEPT} WHERE outcome = 'defer' AND review IS NULL ORDER BY heard_at, utterance_id")
-        return [rows.kept_utterance(row) for row in found]
+        return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE {_WAITS} ORDER BY heard_at, utterance_id")]
 
-    def flagged(self) -> list[Flagged]:
-        """The entries that a later answer contradicts, oldest first."""
-        found = self._rows(
-            "SELECT e.*, o.state, o.attempts, o.receipt, o.reason, u.flag FROM utterances u "
-            "JOIN entries e USING (utterance_id) JOIN outbox o USING (event_id) "
-            "WHERE u.flag IS NOT NULL ORDER BY e.sequence"
-        )
-        return [Flagged(rows.kept_entry(row), row["flag"]) for row in found]
-
-    def heard(self, since: datetime, form: str) -> Iterator[Heard]:
+    def heard(self, since: datetime, form: str) -> Iterator[PastUtterance]:
         """What was said since then for a form, oldest first, with its sound: for another model to read it.
 
         Without what lost its recording to make room, and what the disk does not give back, which is logged.
         """
-        for row in self._rows(
+        for row in self._db.rows(
             f"{KEPT} WHERE heard_at >= ? AND u.form = ? AND evidence <> 'removed' ORDER BY heard_at, utterance_id",
-            rows.to_time(since),
+            to_time(since),
             form,
         ):
             try:
-                utterance = evidence.read(self._directory / row["audio_path"], row)
+                utterance = evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
                 log.warning("left out: %s", fault)
             else:
-                yield Heard(utterance, rows.kept_utterance(row), json.loads(row["reading"] or "null"))
+                yield PastUtterance(utterance, kept_utterance(row), json.loads(row["reading"] or "null"))
 
     def seconds(self, since: datetime, form: str) -> tuple[int, float]:
         """How many utterances `heard` would tell, and how long they are together, in seconds."""
-        (row,) = self._rows(
+        (row,) = self._db.rows(
             "SELECT count(*) AS n, coalesce(sum(samples), 0) AS samples FROM utterances "
             "WHERE heard_at >= ? AND form = ? AND evidence <> 'removed'",
-            rows.to_time(since),
+            to_time(since),
             form,
         )
         return row["n"], row["samples"] / SAMPLE_RATE
 
     def spent_usd(self, since: datetime) -> float:
         """What the answers since then cost together, as far as prices are set."""
-        found = self._rows(
-            "SELECT coalesce(sum(cost_usd), 0) AS usd FROM answers WHERE answered_at >= ?", rows.to_time(since)
-        )
-        return float(found[0]["usd"])
+        spent = "SELECT coalesce(sum(cost_usd), 0) AS usd FROM answers WHERE answered_at >= ?"
+        return float(self._db.rows(spent, to_time(since))[0]["usd"])
 
     def costs(self, since: datetime) -> list[Spent]:
         """What the answers since then took, by local day and model, the newest day first."""
-        found = self._rows(
+        found = self._db.rows(
             "SELECT date(answered_at, 'localtime') AS day, client, model, count(*) AS answers, "
             "sum(text_tokens_in) AS text_tokens_in, sum(audio_tokens_in) AS audio_tokens_in, "
             "sum(tokens_out) AS tokens_out, sum(audio_seconds) AS audio_seconds, sum(cost_usd) AS cost_usd "
             "FROM answers WHERE answered_at >= ? AND client IS NOT NULL "
             "GROUP BY day, client, model ORDER BY day DESC, client, model",
-            rows.to_time(since),
+            to_time(since),
         )
         return [Spent(**row) for row in found]
-
-
-class Answers(AnswersView, DeadLetters):
-    """The part of the journal that keeps what models gave."""
 
     def answered(
         self, utterance_id: str, interpreter: str, came: str, reading: Reading | None, usage: Usage | None
@@ -162,22 +153,24 @@ class Answers(AnswersView, DeadLetters):
 
         `came` is `in time`, `late` or `deferred`. Raises LookupError for an utterance that never began.
         """
-        self._demand(utterance_id)
-        with self._writing():
-            self._db.table("answers").insert(
+        if not self._db.rows("SELECT 1 FROM utterances WHERE utterance_id = ?", utterance_id):
+            raise LookupError(f"{utterance_id}: no such utterance was begun here")
+        with self._db.writing():
+            self._db.insert(
+                "answers",
                 {
                     "utterance_id": utterance_id,
                     "interpreter": interpreter,
                     "came": came,
-                    "answered_at": rows.to_time(datetime.now(UTC)),
-                    "reading": None if reading is None else rows.reading_json(reading),
+                    "answered_at": now(),
+                    "reading": None if reading is None else reading_json(reading),
                     **({} if usage is None else asdict(usage)),
-                }
+                },
             )
 
     def flag(self, utterance_id: str, why: str) -> None:
         """Let a person look at an entry. It stands, and so does what became of its event."""
-        with self._writing():
+        with self._db.writing():
             self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
 
     def oldest_deferred(self, form: str) -> Utterance | None:
@@ -185,14 +178,13 @@ class Answers(AnswersView, DeadLetters):
 
         One whose recording the disk does not give back goes to review: it must not hold up those behind it.
         """
-        for row in list(self._waiting(form)):
+        waiting = f"SELECT * FROM utterances WHERE {_WAITS} AND form = ? ORDER BY heard_at, utterance_id LIMIT ?"  # noqa: S608 - our own
+        for row in self._db.rows(waiting, form, _OLDEST):
             try:
-                utterance = evidence.read(self._directory / row["audio_path"], row)
+                return evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
                 log.warning("deferred, and cannot be read any more: %s", fault)
                 self.reviewed(row["utterance_id"], None, RECORDING_LOST)
-            else:
-                return utterance
         return None
 
     def reviewed(self, utterance_id: str, verdict: Verdict | None, why: str) -> bool:
@@ -200,42 +192,35 @@ class Answers(AnswersView, DeadLetters):
 
         A verdict to ignore it ends the matter: there is nothing for anybody to look at.
         """
-        with self._writing():
-            if verdict is not None and verdict.outcome is Outcome.IGNORE:
-                changed = self._db.execute(
-                    "UPDATE utterances SET outcome = 'ignore', reasons = ? "
-                    "WHERE utterance_id = ? AND outcome = 'defer' AND review IS NULL",
-                    [rows.verdict_columns(None, verdict)["reasons"], utterance_id],
-                )
-                return bool(changed.rowcount)
-            fields = rows.to_json({} if verdict is None else dict(verdict.fields))
+        if verdict is not None and verdict.outcome is Outcome.IGNORE:
+            change, values = "outcome = 'ignore', reasons = ?", [reasons_json(verdict)]
+        else:
+            change, values = "review = ?, fields = ?", [why, to_json({} if verdict is None else dict(verdict.fields))]
+        with self._db.writing():
             changed = self._db.execute(
-                "UPDATE utterances SET review = ?, fields = ? "
-                "WHERE utterance_id = ? AND outcome = 'defer' AND review IS NULL",
-                [why, fields, utterance_id],
+                f"UPDATE utterances SET {change} WHERE utterance_id = ? AND {_WAITS}",  # noqa: S608 - our own
+                [*values, utterance_id],
             )
             return bool(changed.rowcount)
 
-    def stand(self, which: str, who: str, reason: str | None) -> Dossier:
-        """Take the flag from an entry that a person has looked at. `which` is as in `dossier`.
 
-        Raises UnreadableInput for what carries no flag.
-        """
-        found = self.dossier(which)
-        if found.flag is None:
-            raise UnreadableInput(f"{which}: carries no flag; `dockvoice queue list --held` shows what does")
-        with self._writing():
-            self._note(found, "stand", who, reason)
-            self._db.execute("UPDATE utterances SET flag = NULL WHERE utterance_id = ?", [found.utterance_id])
-        return found
+class Replies:
+    """The spoken replies of models on one device.
 
-    def _waiting(self, form: str) -> Iterator[rows.Row]:
-        yield from self._rows(
-            "SELECT * FROM utterances WHERE outcome = 'defer' AND review IS NULL AND form = ? "
-            "ORDER BY heard_at, utterance_id LIMIT 100",
-            form,
-        )
+    Nothing rests on them, and no operator hears them: what he hears is made from the entry (`speak/wording.py`).
+    """
 
-    def _demand(self, utterance_id: str) -> None:
-        if not self._rows("SELECT 1 FROM utterances WHERE utterance_id = ?", utterance_id):
-            raise LookupError(f"{utterance_id}: no such utterance was begun here")
+    def __init__(self, directory: Path) -> None:
+        """`directory` is the state directory."""
+        self._directory = directory / REPLIES
+
+    def keep(self, utterance_id: str, wav: bytes) -> None:
+        """Keep one. A disk that refuses costs the reply, and nothing else."""
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._directory / f"{moment}-{utterance_id}.wav").write_bytes(wav)
+            for outlived in sorted(self._directory.glob("*.wav"))[:-REPLIES_KEPT]:
+                outlived.unlink(missing_ok=True)
+        except OSError as fault:
+            log.warning("a spoken reply is not kept: %s", fault)

@@ -1,0 +1,82 @@
+"""The journal's codec: how readings, verdicts, drafts and receipts are written into its columns, as JSON, and read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from edge.records import Because, Draft, Outcome, Reading, Receipt, Verdict
+
+_READING = TypeAdapter(Reading)
+_DRAFT = TypeAdapter(Draft)
+_REASONS = TypeAdapter(tuple[Because, ...])
+
+
+def to_json(value: object) -> str:
+    """Compact JSON, as it is stored."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def to_time(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds: as text it sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def now() -> str:
+    """The time of what is written now."""
+    return to_time(datetime.now(UTC))
+
+
+def reading_json(reading: Reading) -> str:
+    """A reading as it is stored, with its usage and its opinions."""
+    return to_json(_written(reading))
+
+
+def reading_of(stored: Mapping[str, Any]) -> Reading:
+    """A reading as it was stored, without its usage and its opinions."""
+    return _READING.validate_python({**stored, "usage": None, "opinions": ()})
+
+
+def reasons_json(verdict: Verdict) -> str:
+    """The reasons of a verdict as they are stored."""
+    return to_json(_REASONS.dump_python(verdict.reasons, mode="json"))
+
+
+def verdict_of(row: Mapping[str, Any]) -> Verdict | None:
+    """The verdict in a row of `utterances`; None where none fell."""
+    if row["outcome"] is None:
+        return None
+    reasons = _REASONS.validate_json(row["reasons"])
+    return Verdict(Outcome(row["outcome"]), reasons, json.loads(row["fields"]), row["ask"])
+
+
+def draft_json(draft: Draft | None) -> str | None:
+    """A draft as it is stored; None stays None: nothing is being agreed."""
+    if draft is None:
+        return None
+    return to_json({**_DRAFT.dump_python(draft, mode="json", exclude={"reading"}), "reading": _written(draft.reading)})
+
+
+def draft_of(stored: str | None) -> Draft | None:
+    """A draft as it was stored, its reading without usage and opinions."""
+    if stored is None:
+        return None
+    row = json.loads(stored)
+    return _DRAFT.validate_python({**row, "reading": reading_of(row["reading"])})
+
+
+def receipt_json(receipt: Receipt | None) -> str | None:
+    """A receipt as it is stored; None stays None: the broker settled it."""
+    return None if receipt is None else to_json({"outcome": receipt.outcome.value, "reasons": list(receipt.reasons)})
+
+
+def _written(reading: Reading) -> dict[str, Any]:
+    # That it may be deferred belongs to the moment, and is not kept. Its fields may be a Mapping that is no dict.
+    whole = replace(reading, fields=dict(reading.fields), opinions=())
+    written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable"})
+    return {**written, "opinions": [_written(opinion) for opinion in reading.opinions]}

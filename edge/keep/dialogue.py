@@ -1,0 +1,85 @@
+"""The dialogue as the journal has it: what is being agreed with the operator, and what was agreed last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edge.keep.codec import draft_json, draft_of, reading_of
+from edge.keep.database import JournalDatabase
+from edge.records import Act, Draft, LastEntry
+
+_ABSENT = "state IN ('refused', 'dead', 'discarded')"
+"""Of an event: the inventory does not have it, and waits for it no more."""
+
+_LAST = f"""
+    SELECT e.*, {_ABSENT} AS absent, u.reading
+    FROM entries e JOIN outbox USING (event_id) JOIN utterances u USING (utterance_id)
+    WHERE NOT (act = 'cancel' AND {_ABSENT}) ORDER BY e.sequence DESC LIMIT 1
+"""  # noqa: S608 - the list is our own
+"""The newest entry: a cancellation that was refused leaves the one before it."""
+
+_TURNED_DOWN = f"""
+    WITH RECURSIVE line (event_id, replaces) AS (
+        SELECT event_id, replaces FROM entries WHERE event_id = ?
+        UNION ALL SELECT e.event_id, e.replaces FROM entries e JOIN line ON e.event_id = line.replaces
+    )
+    SELECT event_id, replaces FROM line JOIN outbox USING (event_id) WHERE {_ABSENT}
+"""  # noqa: S608 - the list is our own
+
+_TAKEN = f"SELECT event_id FROM outbox JOIN json_each(?) ON event_id = value WHERE NOT {_ABSENT}"  # noqa: S608 - as above
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDialogue:
+    """Where the dialogue stood when the journal was last written."""
+
+    draft: Draft | None
+    """What was being agreed."""
+    operator: str | None
+    """Who was signed on."""
+
+
+class DialogueRecord:
+    """What a dialogue is taken up from again after a restart."""
+
+    def __init__(self, db: JournalDatabase) -> None:
+        self._db = db
+
+    def kept(self) -> KeptDialogue:
+        """The draft and who is signed on, as the last turn left them."""
+        (row,) = self._db.rows("SELECT draft, operator FROM conversation")
+        return KeptDialogue(draft_of(row["draft"]), row["operator"])
+
+    def last_entry(self) -> LastEntry | None:
+        """The newest entry; None before the first, and where it is a cancellation: what stood before is not told."""
+        for row in self._db.rows(_LAST):
+            act = Act(row["act"])
+            if act is Act.CANCEL or row["reading"] is None:
+                return None
+            reading = reading_of(json.loads(row["reading"]))
+            draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], act, row["replaces"])
+            return LastEntry(row["event_id"], draft, json.loads(row["fields"]), bool(row["absent"]))
+        return None
+
+    def turned_down(self, event_id: str) -> dict[str, str | None]:
+        """Of an event and those it replaces one after the other, each that the inventory has not, by its own word.
+
+        With the one that it was to replace.
+        """
+        return {row["event_id"]: row["replaces"] for row in self._db.rows(_TURNED_DOWN, event_id)}
+
+    def taken(self, event_ids: Iterable[str]) -> set[str]:
+        """Of these events, those that the inventory has, or is still to answer: it may be asked again, and mended."""
+        return {row["event_id"] for row in self._db.rows(_TAKEN, json.dumps(list(event_ids)))}
+
+    def keep(self, draft: Draft | None, operator: str | None) -> None:
+        """Keep what is being agreed, inside of the transaction of the step that led to it."""
+        self._db.execute("UPDATE conversation SET draft = ?, operator = ?", [draft_json(draft), operator])
+
+    def forget(self, utterance_id: str) -> None:
+        """Ask no more about the draft that this utterance began, inside of the transaction that decides about it."""
+        self._db.execute(
+            "UPDATE conversation SET draft = NULL WHERE json_extract(draft, '$.utterance_id') = ?", [utterance_id]
+        )

@@ -1,0 +1,359 @@
+"""Queries: what was heard, what was meant, what became of it. Nothing here changes the journal."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from edge.errors import StorageFailed, UnreadableInput
+from edge.keep import evidence
+from edge.keep.codec import reading_of, verdict_of
+from edge.keep.database import JournalDatabase, Row
+from edge.keep.outbox import OutboxState
+from edge.records import (
+    SAMPLE_RATE,
+    Act,
+    Draft,
+    Entry,
+    FieldValue,
+    Outcome,
+    Reading,
+    ReceiptOutcome,
+    Recording,
+    Segment,
+    Utterance,
+    Verdict,
+)
+
+RECORDING = "sha256:"
+"""How the source of an utterance begins that was cut from a recording, which can be played again."""
+
+KEPT = """
+    SELECT u.*, e.fields AS entry_fields, e.event_id, o.state
+    FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
+"""
+"""Utterances with what became of them, as `kept_utterance` takes them."""
+
+ENTRY = "SELECT e.*, o.state, o.attempts, o.receipt, o.reason FROM entries e JOIN outbox o USING (event_id)"
+"""Entries and how far their events have come, as `kept_entry` takes them."""
+
+RECENT = 100
+"""The latest entries that are looked through for the same thing: more than anybody dictates in ten minutes."""
+
+_HISTORY = """
+    SELECT u.utterance_id, u.form, u.heard_at, u.outcome, u.review, u.flag, u.audio_path, u.audio_sha256,
+        u.audio_removed_at,
+        coalesce(e.fields, u.fields) AS fields, e.event_id, e.sequence, e.operator, e.recorded_at,
+        o.state, o.attempts, o.settled_at, o.reason, o.receipt, o.body
+    FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
+"""
+
+_PAGE = 1000
+"""Rows read at a time: some megabytes."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUtterance:
+    """An utterance as the journal knows it, without its sound."""
+
+    utterance_id: str
+    form: str
+    source: str
+    verdict: Verdict | None
+    """None while it is heard but not yet read."""
+    fields: Mapping[str, FieldValue] = field(repr=False)
+    """Those of the entry, where there is one; else those that stood at the verdict, or when it went to review."""
+    event_id: str | None
+    """The event its entry became, where it was accepted."""
+    state: OutboxState | None
+    """What became of that event."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEntry:
+    """An entry and how far its event has come."""
+
+    sequence: int
+    event_id: str
+    form: str
+    fields: Mapping[str, FieldValue] = field(repr=False)
+    recorded_at: datetime
+    state: OutboxState
+    attempts: int
+    """How often the broker took it."""
+    reasons: tuple[str, ...]
+    """Those of the inventory's receipt, if it refused; that of a dead letter."""
+    act: Act = Act.RECORD
+    replaces: str | None = None
+    """The event of the entry that it amends or cancels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of each the journal holds."""
+
+    heard: int
+    """All utterances; those without a verdict are the difference to the next four and to `deferred`."""
+    accepted: int
+    asked: int
+    repeat: int
+    ignored: int
+    unsettled: int
+    applied: int
+    duplicate: int
+    refused: int
+    deferred: int = 0
+    """Not read surely yet, or under review since; given up, they count as ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided."""
+
+    decision: str
+    """`retry`, `discard`, `stand` or `accept`."""
+    who: str
+    reason: str | None
+    """In his words; of a `retry` why it was under review, where it was."""
+    decided_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What a model answered."""
+
+    interpreter: str
+    came: str
+    """`in time`, `late` (after the verdict) or `deferred` (to an utterance that was kept for later)."""
+    answered_at: str
+    reading: Mapping[str, Any] | None = field(repr=False)
+    """None where the verdict's own reading has it, or where it was none."""
+    request_id: str | None
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceHistory:
+    """All that is kept about one utterance and, where it was accepted, its entry and event. Times: ISO 8601 in UTC."""
+
+    utterance_id: str
+    form: str
+    heard_at: str
+    outcome: str | None
+    review: str | None
+    """Why a person must look at it before anything is made of it."""
+    flag: str | None
+    """Why a person should look at its entry, which stands."""
+    fields: Mapping[str, FieldValue] = field(repr=False)
+    audio_path: str
+    """Relative to the state directory."""
+    audio_sha256: str
+    audio_removed_at: str | None
+    event_id: str | None
+    sequence: int | None
+    operator: str | None
+    recorded_at: str | None
+    state: OutboxState | None
+    attempts: int | None
+    settled_at: str | None
+    reason: str | None
+    """Why its event is a dead letter."""
+    receipt: Mapping[str, Any] | None
+    event: Mapping[str, Any] | None = field(repr=False)
+    """As it was made, also where its tombstone was published."""
+    decisions: tuple[Decision, ...]
+    answers: tuple[ModelAnswer, ...]
+    """Of models, in the order in which they came."""
+
+
+class Queries:
+    """Questions about the utterances and entries of one journal."""
+
+    def __init__(self, db: JournalDatabase) -> None:
+        self._db = db
+
+    def known(self, source: str, segment: Segment) -> KeptUtterance | None:
+        """The utterance already kept of the same speech, when a recording is played again; None for a microphone.
+
+        The same speech: of the same recording, with overlapping speech. Pre-roll does not count: it may reach back into
+        the utterance before.
+        """
+        if not source.startswith(RECORDING):
+            return None
+        found = self._db.rows(
+            f"{KEPT} WHERE source = ? AND speech_start < ? AND speech_end > ? ORDER BY speech_start LIMIT 1",
+            source,
+            segment.speech_end,
+            segment.speech_start,
+        )
+        return kept_utterance(found[0]) if found else None
+
+    def kept(self, utterance_id: str) -> KeptUtterance | None:
+        """What the journal knows of an utterance; None if it never heard it."""
+        found = self._db.rows(f"{KEPT} WHERE utterance_id = ?", utterance_id)
+        return kept_utterance(found[0]) if found else None
+
+    def unread(self) -> Iterator[Utterance]:
+        """What was begun and has no verdict, oldest first, with its sound: after a crash, it is to be read again.
+
+        A recording that the disk does not give back is logged and stays where it is: one of them must not make the
+        agent deaf at every start.
+        """
+        unread = "SELECT * FROM utterances WHERE outcome IS NULL AND review IS NULL ORDER BY heard_at, utterance_id"
+        for row in self._db.rows(unread):
+            try:
+                utterance = evidence.read(self._db.path.parent / row["audio_path"], row)
+            except StorageFailed as fault:
+                log.warning("not understood yet, and cannot be read: %s", fault)
+            else:
+                yield utterance
+
+    def reading(self, utterance_id: str) -> Reading | None:
+        """What was read of an utterance when its verdict fell, without usage and opinions; None where nothing was."""
+        found = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
+        stored = found[0]["reading"] if found else None
+        return None if stored is None else reading_of(json.loads(stored))
+
+    def recording(self, utterance_id: str) -> Recording:
+        """The sound of an utterance, as events name it. Raises LookupError for one that never began."""
+        for row in self._db.rows("SELECT audio_sha256, samples FROM utterances WHERE utterance_id = ?", utterance_id):
+            return Recording(utterance_id, row["audio_sha256"], row["samples"] / SAMPLE_RATE)
+        raise LookupError(f"{utterance_id}: no such utterance was begun here")
+
+    def entry_of(self, draft: Draft, verdict: Verdict) -> Entry:
+        """The entry that an accepted draft becomes now, with the recordings it rests on. Raises as `recording` does."""
+        sound = self.recording(draft.utterance_id)
+        return Entry(
+            utterance_id=draft.utterance_id,
+            form=draft.form,
+            fields={} if draft.act is Act.CANCEL else verdict.fields,
+            operator=draft.operator,
+            recorded_at=datetime.now(UTC),
+            reading=draft.reading,
+            audio_sha256=sound.audio_sha256,
+            audio_seconds=sound.audio_seconds,
+            act=draft.act,
+            replaces=draft.replaces,
+            support=tuple(map(self.recording, draft.support)),
+        )
+
+    def counts(self) -> Counts:
+        """How many utterances and events there are, by what became of them; one page is read, however many it are."""
+        tally = {row["what"]: int(row["n"]) for row in self._db.rows("SELECT what, n FROM tally")}
+        return Counts(
+            heard=sum(n for what, n in tally.items() if what.startswith("utterance ")),
+            accepted=tally.get(f"utterance {Outcome.ACCEPT}", 0),
+            asked=tally.get(f"utterance {Outcome.ASK}", 0),
+            repeat=tally.get(f"utterance {Outcome.REPEAT}", 0),
+            ignored=tally.get(f"utterance {Outcome.IGNORE}", 0),
+            unsettled=tally.get("owed", 0),
+            applied=tally.get(f"event {ReceiptOutcome.APPLIED}", 0),
+            duplicate=tally.get(f"event {ReceiptOutcome.DUPLICATE}", 0),
+            refused=tally.get(f"event {ReceiptOutcome.REFUSED}", 0),
+            deferred=tally.get(f"utterance {Outcome.DEFER}", 0),
+        )
+
+    def entries(self, limit: int) -> list[KeptEntry]:
+        """The last `limit` entries, newest first, and how far each has come."""
+        return [kept_entry(row) for row in self._db.rows(f"{ENTRY} ORDER BY e.sequence DESC LIMIT ?", limit)]
+
+    def entry(self, event_id: str) -> KeptEntry | None:
+        """The entry of an event, and how far it has come; None for an event that is not of this journal."""
+        found = self._db.rows(f"{ENTRY} WHERE e.event_id = ?", event_id)
+        return kept_entry(found[0]) if found else None
+
+    def standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
+        """The fields of what was recorded after `since` and stands: not replaced since then, nor refused."""
+        return tuple(one.fields for one in self.entries_standing(form, since, RECENT))
+
+    def entries_standing(self, form: str, since: datetime, limit: int) -> list[KeptEntry]:
+        """What `standing` tells, the newest first, as far as it is among the last `limit` entries."""
+        taken = [one for one in self.entries(limit) if one.state is not OutboxState.REFUSED]
+        gone = {one.replaces for one in taken} | {one.event_id for one in taken if one.act is Act.CANCEL}
+        lately = (one for one in taken if one.form == form and one.recorded_at > since)
+        return [one for one in lately if one.event_id not in gone]
+
+    def history(self, which: str) -> UtteranceHistory:
+        """All that is kept about an utterance, by its id, or by the number or the event id of its entry.
+
+        Raises UnreadableInput when there is none.
+        """
+        named = self._db.rows(
+            "SELECT utterance_id FROM entries WHERE event_id = ? UNION SELECT utterance_id FROM entries "
+            "WHERE sequence = ?",
+            which,
+            int(which) if which.isdecimal() else -1,
+        )
+        utterance_id = named[0]["utterance_id"] if named else which
+        for row in self._db.rows(f"{_HISTORY} WHERE u.utterance_id = ?", utterance_id):
+            return self._history(row)
+        raise UnreadableInput(
+            f"{which}: no such entry or utterance in {self._db.path}; `dockvoice queue list` names them"
+        )
+
+    def histories(self) -> Iterator[UtteranceHistory]:
+        """All that is kept about every entry, in the order of their numbers."""
+        last = 0
+        while page := self._db.rows(f"{_HISTORY} WHERE e.sequence > ? ORDER BY e.sequence LIMIT {_PAGE}", last):
+            yield from map(self._history, page)
+            last = page[-1]["sequence"]
+
+    def _history(self, row: Row) -> UtteranceHistory:
+        utterance_id = row["utterance_id"]
+        decisions = self._db.rows(
+            "SELECT decision, who, reason, decided_at FROM decisions WHERE subject = ? ORDER BY id", utterance_id
+        )
+        answers = self._db.rows(
+            "SELECT interpreter, came, answered_at, reading, request_id, cost_usd FROM answers "
+            "WHERE utterance_id = ? ORDER BY id",
+            utterance_id,
+        )
+        parsed = {
+            **row,
+            "fields": json.loads(row["fields"] or "{}"),
+            "state": None if row["state"] is None else OutboxState(row["state"]),
+            "receipt": json.loads(row["receipt"] or "null"),
+            "event": json.loads(row["body"] or "null"),
+            "decisions": tuple(Decision(**decision) for decision in decisions),
+            "answers": tuple(
+                ModelAnswer(**{**one, "reading": json.loads(one["reading"] or "null")}) for one in answers
+            ),
+        }
+        del parsed["body"]
+        return UtteranceHistory(**parsed)
+
+
+def kept_utterance(row: Row) -> KeptUtterance:
+    """From a row of `KEPT`."""
+    return KeptUtterance(
+        utterance_id=row["utterance_id"],
+        form=row["form"],
+        source=row["source"],
+        verdict=verdict_of(row),
+        fields=json.loads(row["entry_fields"] or row["fields"] or "{}"),
+        event_id=row["event_id"],
+        state=None if row["state"] is None else OutboxState(row["state"]),
+    )
+
+
+def kept_entry(row: Row) -> KeptEntry:
+    """From a row of `ENTRY`."""
+    reasons = json.loads(row["receipt"])["reasons"] if row["receipt"] else []
+    return KeptEntry(
+        sequence=row["sequence"],
+        event_id=row["event_id"],
+        form=row["form"],
+        fields=json.loads(row["fields"]),
+        recorded_at=datetime.fromisoformat(row["recorded_at"]),
+        state=OutboxState(row["state"]),
+        attempts=row["attempts"],
+        reasons=tuple([row["reason"], *reasons] if row["reason"] else reasons),
+        act=Act(row["act"]),
+        replaces=row["replaces"],
+    )

@@ -1,0 +1,224 @@
+"""Retention: room on the disk is made of what nothing rests on any more, the oldest first; a reserve is held ready.
+
+Recordings go when they are spare and wanting room, or have outlived their time; their rows stay.
+
+Entries go when the journal and its second copy take more room than they may. Only from the beginning, so that the chain
+has no hole, and only what nothing rests on any more: the inventory has answered for it, no person has to look at it,
+and its recording was removed before. The newest entry always stays: the next one continues its number and its link.
+First the anchor says so, then the second copy is shortened, then the rows go. A crash in between leaves more than the
+anchor says, which is removed the next time.
+
+The reserve is space held back, so that on a full disk what was said last can still be brought to its end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from edge.config import Keep
+from edge.hash_chain import Signer
+from edge.keep import evidence
+from edge.keep.audit import Anchor
+from edge.keep.codec import now, to_json, to_time
+from edge.keep.database import JournalDatabase
+from edge.keep.entry_log import EntryLog
+from edge.keep.storage import DiskFull, free_bytes, refusals, sync_directory
+
+MB = 1_000_000
+"""Bytes."""
+
+RESERVE = "journal.reserve"
+"""The file in the state directory that takes the space."""
+
+_AT_ONCE = 500
+"""Recordings removed in one go: a fraction of a second in which nothing can be committed."""
+
+_FORGOTTEN_AT_ONCE = 200
+"""Entries removed in one go: some tens of milliseconds; more than are made between two looks at the disk."""
+
+_FIRST_NEEDED = """
+    SELECT min(e.sequence) AS n FROM entries e JOIN outbox o USING (event_id) JOIN utterances u USING (utterance_id)
+    WHERE e.sequence <= ?
+        AND (o.settled_at IS NULL OR o.state = 'dead' OR u.evidence <> 'removed' OR u.flag IS NOT NULL)
+"""
+
+_RESTED_ON = """
+    SELECT utterance_id, heard_at FROM utterances JOIN entries USING (utterance_id)
+    WHERE sequence <= ? AND source = 'microphone'
+"""
+"""Utterances of a recording stay: should it be played again, it must be known."""
+
+_LED_TO_NOTHING = """
+    SELECT utterance_id FROM utterances WHERE evidence = 'removed' AND source = 'microphone' AND review IS NULL
+        AND outcome IN ('ask', 'repeat', 'ignore', 'heed', 'cancel') AND heard_at <= ?
+"""
+
+_BYTES = """
+    SELECT (page_count - freelist_count) * page_size AS n
+    FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()
+"""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A recording that nothing rests on any more."""
+
+    utterance_id: str
+    path: str
+    """Relative to the state directory."""
+    bytes: int
+    heard_at: str
+    """ISO 8601 in UTC."""
+
+
+class Reserve:
+    """The reserve file of one state directory."""
+
+    def __init__(self, directory: Path, size: int) -> None:
+        """`size` in bytes; 0 for none."""
+        self._path = directory / RESERVE
+        self._size = size
+
+    @property
+    def lacks(self) -> int:
+        """How many bytes it takes to have it whole."""
+        held = self._path.stat().st_size if self._path.exists() else 0
+        return max(0, self._size - held)
+
+    def refill(self) -> None:
+        """Hold the space back again, if there is that much; raises StorageFailed for anything else."""
+        if not self.lacks:
+            return
+        try:
+            with refusals(self._path):
+                self._allocate()
+        except DiskFull as fault:
+            self.give_back()
+            log.warning("no reserve: %s", fault)
+
+    def give_back(self) -> bool:
+        """Free the space; false if there was none to free."""
+        with refusals(self._path):
+            held = self._path.exists() and self._path.stat().st_size > 0
+            self._path.unlink(missing_ok=True)
+        return held
+
+    def _allocate(self) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, self._size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_directory(self._path.parent)
+
+
+class Retention:
+    """What one journal takes of its disk, and what may go."""
+
+    def __init__(self, db: JournalDatabase, entries: EntryLog, signer: Signer) -> None:
+        self._db = db
+        self._entries = entries
+        self._signer = signer
+        self._directory = db.path.parent
+
+    def evidence_bytes(self) -> int:
+        """How much room the recordings take that were not removed."""
+        return int(self._db.rows("SELECT n FROM tally WHERE what = 'evidence bytes'")[0]["n"])
+
+    def entries_bytes(self) -> int:
+        """How much room the entries take, here and in their second copy."""
+        with refusals(self._db.path):
+            return int(self._db.rows(_BYTES)[0]["n"]) + self._entries.taken
+
+    def tidy(self, keep: Keep, reserve: Reserve, at: datetime) -> int:
+        """Make room where it is wanting at `at`, and refill the reserve where there is some.
+
+        Returns the bytes free afterwards. Raises StorageFailed.
+        """
+        free = free_bytes(self._directory) - reserve.lacks
+        over_budget = self.evidence_bytes() - keep.budget_mb * MB
+        self._prune(max(over_budget, keep.alarm_free_mb * MB - free), to_time(at - timedelta(days=keep.retention_days)))
+        if self.entries_bytes() > keep.entries_mb * MB:
+            self.forget(_FORGOTTEN_AT_ONCE)
+        # What the reserve takes must not be what recording stops for.
+        if free_bytes(self._directory) - reserve.lacks >= keep.stop_free_mb * MB:
+            reserve.refill()
+        return free_bytes(self._directory)
+
+    def spare_evidence(self, limit: int) -> list[Spare]:
+        """The first `limit` recordings that nothing rests on any more, oldest first."""
+        found = self._db.rows(
+            "SELECT utterance_id, audio_path AS path, audio_bytes AS bytes, heard_at FROM utterances "
+            "WHERE evidence = 'spare' ORDER BY heard_at LIMIT ?",
+            limit,
+        )
+        return [Spare(**row) for row in found]
+
+    def remove_evidence(self, outlived: Iterable[Spare]) -> None:
+        """Delete recordings that nothing rests on any more. Their rows stay, and say that they were removed, and when.
+
+        Raises StorageFailed: then some are gone and still called spare, and removing them again is harmless.
+        """
+        removed_at = now()
+        with self._db.writing():
+            for spare in outlived:
+                evidence.remove(self._directory / spare.path)
+                self._db.execute(
+                    "UPDATE utterances SET evidence = 'removed', audio_removed_at = ? "
+                    "WHERE utterance_id = ? AND evidence = 'spare'",
+                    [removed_at, spare.utterance_id],
+                )
+
+    def forget(self, at_most: int) -> int:
+        """Remove so many of the oldest entries, as far as nothing rests on them; how many it were.
+
+        Raises StorageFailed: then some of what was to go may be gone, and the anchor says of all of it that it may be.
+        """
+        first, last = self._removable(at_most)
+        if last < first or not self._entries.can_forget():
+            return 0
+        (newest,) = self._db.rows("SELECT link FROM audit WHERE sequence = ?", last)
+        Anchor.signed(last, newest["link"], self._signer).write(self._directory)
+        self._entries.forget(last)
+        with self._db.writing():
+            self._delete(last)
+        return last - first + 1
+
+    def _prune(self, excess: float, kept_from: str) -> None:
+        """Remove so many bytes of spare recordings, if there are so many, and those from before `kept_from`."""
+        outlived = []
+        for spare in self.spare_evidence(_AT_ONCE):
+            if excess <= 0 and spare.heard_at >= kept_from:
+                break
+            outlived.append(spare)
+            excess -= spare.bytes
+        if outlived:
+            self.remove_evidence(outlived)
+
+    def _removable(self, at_most: int) -> tuple[int, int]:
+        """The first and the last number that may go; the last before the first where none may."""
+        ends = "SELECT coalesce(min(sequence), 1) AS first, coalesce(max(sequence), 0) AS last FROM entries"
+        (found,) = self._db.rows(ends)
+        first, upto = found["first"], min(found["first"] + at_most, found["last"])
+        needed = self._db.rows(_FIRST_NEEDED, upto)[0]["n"]
+        return first, (upto if needed is None else needed) - 1
+
+    def _delete(self, upto: int) -> None:
+        rested_on = self._db.rows(_RESTED_ON, upto)
+        heard_at = max((row["heard_at"] for row in rested_on), default="")
+        gone = to_json([row["utterance_id"] for row in (*rested_on, *self._db.rows(_LED_TO_NOTHING, heard_at))])
+        for table in ("outbox", "audit", "entries"):
+            self._db.execute(f"DELETE FROM {table} WHERE sequence <= ?", [upto])  # noqa: S608 - our own tables
+        for table in ("answers", "utterances"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE utterance_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - likewise
+                [gone],
+            )

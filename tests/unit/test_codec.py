@@ -1,0 +1,64 @@
+"""Readings and drafts as they lie in journals of older programs are read, and what is written they could read too."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from edge.keep.codec import draft_json, draft_of, reading_json, reading_of
+from edge.records import Act, Command, Draft, FieldReading, NotUnderstood, Reading, Usage, Word
+
+READING = """{"interpreter":"panel","form":"pallet-move","act":"amend","command":null,
+    "words":[{"text":"pallet","start":0.1,"end":1e-07,"confidence":1.0}],
+    "fields":{"pallet_id":{"value":"007","words":["oh"],"confidence":0.98,"rivals":["B",12],"confirmed":true,
+        "runner_up":9,"calibrated":false}},
+    "not_understood":null,
+    "usage":{"client":"c","model":"m","text_tokens_in":1,"audio_tokens_in":2,"tokens_out":3,"audio_seconds":0.5,
+        "request_id":"r","cost_usd":null},
+    "opinions":[{"interpreter":"o","form":"pallet-move","act":"command","command":"help","words":[],"fields":{},
+        "not_understood":"talk","usage":null,"opinions":[]}]}"""
+"""As it was written by hand, before pydantic did."""
+
+DRAFT = f"""{{"utterance_id":"u","form":"pallet-move","operator":"op-17","act":"amend","replaces":"e","support":["v"],
+    "agreed":["dock=B"],"proved":["dock=B"],"reading":{READING}}}"""
+
+MEANT = Reading(
+    "panel",
+    "pallet-move",
+    (Word("pallet", 0.1, 1e-07, 1.0),),
+    {"pallet_id": FieldReading("007", ("oh",), 0.98, ("B", 12), runner_up=9)},
+    act=Act.AMEND,
+)
+WHOLE = replace(
+    MEANT,
+    usage=Usage("c", "m", 1, 2, 3, 0.5, "r"),
+    opinions=(Reading("o", "pallet-move", (), {}, NotUnderstood.TALK, Act.COMMAND, Command.HELP, deferrable=True),),
+    deferrable=True,
+)
+HELD = Draft("u", "pallet-move", MEANT, "op-17", Act.AMEND, "e", ("v",), ("dock=B",), ("dock=B",))
+
+
+def test_a_reading_is_read_without_its_usage_and_its_opinions() -> None:
+    assert reading_of(json.loads(READING)) == MEANT
+
+
+def test_a_reading_from_before_acts_and_commands_recorded_something() -> None:
+    older = {name: value for name, value in json.loads(READING).items() if name not in {"act", "command"}}
+    assert reading_of(older) == replace(MEANT, act=Act.RECORD)
+
+
+def test_a_reading_is_written_as_ever() -> None:
+    assert json.loads(reading_json(WHOLE)) == json.loads(READING)
+
+
+def test_identifiers_stay_text_and_counts_numbers() -> None:
+    read = reading_of(json.loads(reading_json(MEANT))).fields["pallet_id"]
+    assert [type(value) for value in (read.value, *read.rivals, read.runner_up)] == [str, str, int, int]
+
+
+def test_a_draft_is_read_and_written_as_ever() -> None:
+    assert draft_of(DRAFT) == HELD
+    written = draft_json(replace(HELD, reading=WHOLE))
+    assert written is not None
+    assert json.loads(written) == json.loads(DRAFT)
+    assert (draft_json(None), draft_of(None)) == (None, None)
