@@ -19,10 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.config import broker_address, load
+from edge.console import many, show
 from edge.deliver.events import timestamp
 from edge.errors import Misconfigured
-from edge.fitting import show
-from edge.plural import many
 from inventory import audit
 from inventory.settings import InventorySettings
 

@@ -13,14 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from edge import tables
 from edge.cli.counted import counted
-from edge.cli.options import EXIT_CODES, AsJson, Config, Interpreters, ModeName, Second, ratios, seats, settings
-from edge.cli.output import line, log_warnings
+from edge.cli.options import AsJson, Config, Interpreters, ModeName, Second, ratios, seats, settings
+from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import PolicyName, Settings
+from edge.console import show
 from edge.errors import StorageFailed, UnreadableInput
-from edge.fitting import show
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
+from lab import printed
 from lab.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
 from lab.evaluate import evaluate as evaluated
 from lab.report import figures, goals, made_with, page
@@ -155,9 +155,9 @@ def _tell(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None, 
         without = {} if still is None else {"without_speech": still.as_json()}
         line(json.dumps({**told, "overall": overall.as_json(), **without, **_as_json(lines, fixed)}, indent=2))
     else:
-        show(tables.evaluation(by_condition, overall))
+        show(printed.evaluation(by_condition, overall))
         for one in _beyond(lines, fixed).values():
-            show(tables.figures(one))
+            show(printed.figures(one))
 
 
 def _beyond(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Table]:
@@ -184,7 +184,7 @@ def _compare(first: Path, second: Path, *, as_json: bool) -> None:
     if as_json:
         line(json.dumps(found.as_json(), indent=2))
     else:
-        show(tables.two_runs(found))
+        show(printed.two_runs(found))
 
 
 def _run(

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from edge.agent.parts import form_named
-from edge.cli.options import EXIT_CODES, Config, FormName, ratios, settings
-from edge.cli.output import line, log_warnings
+from edge.cli.options import Config, FormName, ratios, settings
+from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import Settings
 from edge.errors import Unfinished
 from edge.forms.catalogue import Catalogue

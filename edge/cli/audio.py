@@ -23,11 +23,12 @@ from edge.agent.parts import Parts, assemble, reading
 from edge.agree.decide import decide
 from edge.audio.portaudio import portaudio
 from edge.audio.sound_server import Routing, SoundServer
-from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
-from edge.cli.output import line
+from edge.cli.options import AsJson, Config, FormName, settings
+from edge.cli.output import EXIT_CODES, line
+from edge.cli.present.meter import Meter
 from edge.config import Settings
+from edge.console import show
 from edge.errors import Unavailable
-from edge.fitting import show
 from edge.hear.acoustics import advice
 from edge.hear.capture import Device, NotOpened, device_named, devices, unopened
 from edge.hear.endpointing import Closed, Endpointing
@@ -36,7 +37,6 @@ from edge.hear.microphone_health import MicrophoneEvent, Noticed
 from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Reading, Segment, Utterance, Verdict
-from edge.view.meter import Meter
 
 SHOWN_EVERY = SAMPLE_RATE // 10
 """A bar that moves ten times a second."""

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from edge.cli.options import EXIT_CODES, AsJson, Config, State, settings
-from edge.cli.output import line
+from edge.cli.options import AsJson, Config, State, settings
+from edge.cli.output import EXIT_CODES, line
 from edge.errors import UnreadableInput
 from edge.hash_chain import SIGNATURE
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, export, verify

@@ -46,6 +46,16 @@ class BrokerKind(StrEnum):
     EMBEDDED = "embedded"
 
 
+def sentences(directory: Path) -> Mapping[Path, str]:
+    """The recordings in `directory`, each with what is said in it, in words for people."""
+    lines = (directory / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    clips = map(json.loads, filter(None, lines))
+    return {
+        directory / clip["audio"]: f'"{clip["text"]}"' if clip.get("text") else f"({clip['condition']})"
+        for clip in clips
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """What was recorded on the device against what stands in the inventory's table."""

@@ -16,8 +16,8 @@ from edge.agent.doctor import checks
 from edge.agent.doctor_findings import Finding, Level, examine, failed, worst
 from edge.cli.options import AsJson, Broker, Config, State, settings
 from edge.cli.output import line
+from edge.console import show
 from edge.errors import Misconfigured, Unavailable
-from edge.fitting import show
 from edge.understand.panel.panel import local_day
 
 EXIT_CODE = {Level.WELL: 0, Level.WARNING: 1, Level.FAILED: Unavailable.exit_code}

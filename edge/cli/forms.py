@@ -14,9 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from edge.agent.parts import form_named
-from edge.cli.options import EXIT_CODES, AsJson, Config, FormName, settings
-from edge.cli.output import line
-from edge.fitting import show
+from edge.cli.options import AsJson, Config, FormName, settings
+from edge.cli.output import EXIT_CODES, line
+from edge.console import show
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
     "replay": ("Send recordings the whole way, as if they were spoken now.", "edge.cli.run"),
     "demo": ("Recorded sentences become inventory rows, counted.", "edge.cli.run"),
+    "watch": ("Show live what a running agent does.", "edge.cli.watch.screen"),
     "talk": ("The conversation with an operator, typed.", "edge.cli.talk"),
     "doctor": ("What is wrong with this installation, and what to do.", "edge.cli.doctor"),
     "reread": ("Let another model read what is on record.", "edge.cli.reread"),

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from edge.cli.options import EXIT_CODES, AsJson, Config, ModelName, Models, settings
-from edge.cli.output import line
+from edge.cli.options import AsJson, Config, ModelName, Models, settings
+from edge.cli.output import EXIT_CODES, line
+from edge.console import show
 from edge.errors import Misconfigured
-from edge.fitting import show
 from edge.understand.local import weights
 
 commands = typer.Typer(help="The weights of the on-device recognisers.", no_args_is_help=True)

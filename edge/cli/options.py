@@ -10,13 +10,6 @@ import typer
 
 from edge.config import Mode, PolicyName, Settings, broker_address, load
 
-EXIT_CODES = (
-    "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
-    "is not there now; 74 the disk refused; 75 not finished or already running: try again; 78 a setting, form or "
-    "catalogue must be corrected; 130 interrupted."
-)
-"""Told at the end of every command's help that can fail in these ways."""
-
 Config = Annotated[
     Path | None,
     typer.Option(

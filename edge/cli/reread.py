@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
-from edge import tables
-from edge.agent.rereading import Compared, Expense, expense
+from edge.agent.rereading import Compared, Expense, Side, expense
 from edge.agent.rereading import reread as reread_all
-from edge.cli.options import EXIT_CODES, AsJson, Config, State, settings
-from edge.cli.output import line, log_warnings
+from edge.cli.options import AsJson, Config, State, settings
+from edge.cli.output import EXIT_CODES, line, log_warnings
+from edge.console import many, show
 from edge.errors import UnreadableInput
-from edge.fitting import show
 from edge.keep.journal import Journal
-from edge.plural import many
+from edge.keep.readings import Spent
 
 commands = typer.Typer()
 
@@ -65,7 +68,7 @@ def reread(
         for one in compared:
             line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
     else:
-        show(tables.comparison(compared))
+        show(comparison(compared))
 
 
 @commands.command(short_help="What models took and cost, by day and model.", epilog=EXIT_CODES)
@@ -79,7 +82,7 @@ def costs(since: Since = "7d", config: Config = None, state: State = None, as_js
     elif not spent:
         line("no model was asked")
     else:
-        show(tables.costs(spent))
+        show(spending(spent))
 
 
 def moment(told: str) -> datetime:
@@ -102,3 +105,44 @@ def _agree(plan: Expense, ask_above: float, *, yes: bool) -> None:
     Console(stderr=True, highlight=False).print(told)
     if not yes and (plan.usd is None or plan.usd > ask_above):
         typer.confirm("Go on?", abort=True, err=True)
+
+
+def comparison(compared: Sequence[Compared]) -> Group:
+    """Where another model reads something else, side by side; then how often, and what it cost."""
+    table = Table("heard at", "", "on record", "read now", box=SIMPLE_HEAD)
+    different = [one for one in compared if one.differing or one.trouble]
+    for one in different:
+        when = one.heard_at.astimezone().strftime("%m-%d %H:%M:%S")
+        for name in one.differing:
+            table.add_row(when, name, *(Text(_cell(side, name)) for side in (one.before, one.after)))
+            when = ""
+        if one.trouble:
+            table.add_row(when, "", "", Text(one.trouble, style="red"))
+        table.add_row("", "heard", Text(one.before.transcript), Text(one.after.transcript), style="dim")
+    silent = sum(one.trouble is not None for one in compared)
+    spent = [one.cost_usd for one in compared if one.cost_usd is not None]
+    price = f"{sum(spent):.4f} USD" if spent else "no price set"
+    alike = len(compared) - len(different)
+    told = f"{len(compared)} read again: {alike} alike, {len(different) - silent} different, {silent} not read. {price}"
+    return Group(*([table] if different else []), told)
+
+
+def _cell(side: Side, name: str) -> str:
+    return str(side.outcome or "-") if name == "outcome" else str(side.fields.get(name, "-"))
+
+
+def spending(spent: Sequence[Spent]) -> Table:
+    """What models took, a row for each day and model."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("day", no_wrap=True)
+    table.add_column("client/model", overflow="fold")
+    for name in ("answers", "text", "audio", "out", "min", "USD"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in spent:
+        price = "no price" if one.cost_usd is None else f"{one.cost_usd:.4f}"
+        tokens = (one.text_tokens_in, one.audio_tokens_in, one.tokens_out)
+        numbers = [f"{number:,}" for number in (one.answers, *tokens)]
+        table.add_row(one.day, f"{one.client}/{one.model}", *numbers, f"{one.audio_seconds / 60:.1f}", price)
+    table.caption = "text and audio sent, and out: tokens, as the services counted them; min: of sound"
+    table.caption_justify = "left"
+    return table

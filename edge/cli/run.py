@@ -11,15 +11,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from edge import display, tables
-from edge.agent.app import Agent
+from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
-from edge.agent.parts import assemble
+from edge.agent.parts import Parts, assemble
 from edge.cli import demo as trial
-from edge.cli.live import LiveView
 from edge.cli.options import (
-    EXIT_CODES,
     AsJson,
     Broker,
     Config,
@@ -29,15 +26,17 @@ from edge.cli.options import (
     Wait,
     settings,
 )
-from edge.cli.output import line, log_warnings
-from edge.cli.screen import can_be_drawn_on
-from edge.cli.terminal import keys, outliving
+from edge.cli.output import EXIT_CODES, line, log_warnings
+from edge.cli.present.json_lines import AgentLines, print_line
+from edge.cli.present.lines import discreet_teller, teller, with_dialogue
+from edge.cli.present.tables import counted, inventory_rows
+from edge.cli.terminal import can_be_drawn_on, keys, outliving
+from edge.cli.watch.live import LiveView, tell_changes
 from edge.config import Settings, load, shipped
-from edge.fitting import show
+from edge.console import show
 from edge.hear.device_lock import Claim, identity_claim
 from edge.hear.recording import Recording
 from edge.keep.writer import JournalThread
-from lab.scoring import read_manifest
 
 DRAIN_ON_STOP_S = 5.0
 """How long a stopping agent waits for receipts; what is still owed then goes out at the next start."""
@@ -69,10 +68,13 @@ def run(
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
             view = LiveView(parts)
             asyncio.run(view.run(Agent(parts, desk, view.tell, live=True), desk, settle_within_s=DRAIN_ON_STOP_S))
-            line(tables.counted(desk.now(lambda journal: journal.queries.counts())))
+            line(counted(desk.now(lambda journal: journal.queries.counts())))
             return
-        discreet = not as_json and not sys.stdout.isatty()  # a log is no place for what operators say
-        tell = display.discreet_teller() if discreet else display.teller(parts.form, {}, as_json=as_json)
+        if as_json:
+            asyncio.run(_listened_as_json(parts, desk))
+            return
+        discreet = not sys.stdout.isatty()  # a log is no place for what operators say
+        tell = discreet_teller() if discreet else teller(parts.form, {}, as_json=False)
         asyncio.run(listened(Agent(parts, desk, outliving(tell), live=True)))
 
 
@@ -80,6 +82,22 @@ async def listened(agent: Agent) -> None:
     """Run the agent until it is stopped; the keyboard of the terminal is listened to as well."""
     with keys(sys.stdin.fileno(), agent.headset.typed):
         await agent.run_until_stopped(agent.microphone(), settle_within_s=DRAIN_ON_STOP_S)
+
+
+async def _listened_as_json(parts: Parts, desk: JournalThread) -> None:
+    """The same in JSON lines: all that `dockvoice watch` shows but for the level."""
+    lines, tell = AgentLines(parts.settings, parts.rules), outliving(print_line)
+
+    def tell_event(told: AgentTold) -> None:
+        for one in lines.event(told):
+            tell(one)
+
+    agent = Agent(parts, desk, with_dialogue(tell_event), live=True)
+    tell(lines.started())
+    async with asyncio.TaskGroup() as group:
+        changes = group.create_task(tell_changes(lines, agent, desk, tell))
+        await listened(agent)
+        changes.cancel()
 
 
 def identity(settings: Settings) -> Claim:
@@ -113,7 +131,7 @@ def replay(
     parts = assemble(settings(config, broker, state, form))
     recordings = [Recording(file) for file in files]
     names = {recording.name: str(recording.path) for recording in recordings}
-    tell = display.teller(parts.form, names, as_json=as_json)
+    tell = teller(parts.form, names, as_json=as_json)
     asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))
 
 
@@ -133,11 +151,9 @@ def demo(
     """
     log_warnings()
     console = Console(highlight=False)
-    clips = read_manifest(shipped("recordings") / "manifest.jsonl")
-    recordings = [Recording(clip.audio) for clip in clips]
-    said = {
-        one.name: f"{clip.audio.stem[:2]} {display.said(clip)}" for one, clip in zip(recordings, clips, strict=True)
-    }
+    sentences = trial.sentences(shipped("recordings"))
+    recordings = [Recording(audio) for audio in sentences]
+    said = {one.name: f"{one.path.stem[:2]} {told}" for one, told in zip(recordings, sentences.values(), strict=True)}
     with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
         scratch = Path(directory)
         with trial.broker(using, scratch) as broker:
@@ -145,11 +161,11 @@ def demo(
             console.print(f"Broker: {broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
             inventory = trial.Inventory(scratch, broker)
             with inventory.running():
-                ledger = asyncio.run(trial.play(parts, recordings, display.teller(parts.form, said, as_json=False)))
+                ledger = asyncio.run(trial.play(parts, recordings, teller(parts.form, said, as_json=False)))
                 rows = inventory.rows()
     console.print()
-    show(tables.inventory_rows(parts.form, rows))
-    counted = trial.count(ledger, rows)
-    console.print(str(counted))
-    if not counted.whole:
+    show(inventory_rows(parts.form, rows))
+    came = trial.count(ledger, rows)
+    console.print(str(came))
+    if not came.whole:
         raise typer.Exit(1)

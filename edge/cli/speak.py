@@ -12,8 +12,8 @@ import typer
 
 from edge.agent.voice_output import phrases
 from edge.agree.dialogue.orders import Earcon
-from edge.cli.options import EXIT_CODES, Config, settings
-from edge.cli.output import log_warnings
+from edge.cli.options import Config, settings
+from edge.cli.output import EXIT_CODES, log_warnings
 from edge.config import Language, Settings, Speak
 from edge.errors import StorageFailed
 from edge.records import SAMPLE_RATE

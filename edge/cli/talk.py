@@ -22,7 +22,8 @@ from edge.agent.parts import form_named, rules
 from edge.agent.talk import Talk
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.trace import StepTrace
-from edge.cli.options import EXIT_CODES, Config, FormName, State, Trace, settings
+from edge.cli.options import Config, FormName, State, Trace, settings
+from edge.cli.output import EXIT_CODES
 from edge.deliver.events import Topics, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form

@@ -1,4 +1,4 @@
-"""The terminal that a command runs in: its keyboard, key by key, and its hanging up, which ends nothing by itself.
+"""Terminal of a command: its keyboard, its standard error, and its hanging up, which ends nothing by itself.
 
 A window is closed, an ssh connection breaks: from then on reading gives nothing and writing fails with EIO, while the
 agent has still to keep and deliver what it heard.
@@ -10,11 +10,12 @@ import asyncio
 import codecs
 import errno
 import os
+import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import TextIO, TypeVar
 
 MOST_AT_ONCE = 64
 """Bytes taken at one time: more than anybody types between two turns of the loop."""
@@ -22,7 +23,15 @@ MOST_AT_ONCE = 64
 STANDARD = (0, 1, 2)
 """Input, output and error."""
 
+LEAVE = "\x1b[?2004l\x1b[?25h\x1b[?1049l"
+"""xterm's private modes: pasted text without brackets, a cursor, the first screen."""
+
 T = TypeVar("T")
+
+
+def can_be_drawn_on(out: TextIO) -> bool:
+    """Whether it is a terminal that knows how to move its cursor."""
+    return out.isatty() and os.environ.get("TERM", "dumb") not in {"", "dumb", "unknown"}
 
 
 @contextmanager
@@ -90,8 +99,59 @@ def has_hung_up(descriptor: int) -> bool:
     return False
 
 
+def leave_screen(descriptor: int) -> None:
+    """Show a terminal's first screen again, for a view that could not; one that stands still is not waited for."""
+    try:
+        own = os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return  # nobody looks any more: the terminal is gone
+    with suppress(OSError):
+        os.write(own, LEAVE.encode())
+    os.close(own)
+
+
 def _without_standstill(descriptor: int) -> None:
     changed = termios.tcgetattr(descriptor)
     changed[tty.IFLAG] &= ~termios.IXON
     changed[tty.CC][termios.VSUSP] = os.fpathconf(descriptor, "PC_VDISABLE").to_bytes()
     termios.tcsetattr(descriptor, termios.TCSADRAIN, changed)
+
+
+@contextmanager
+def aside(error: int) -> Iterator[Callable[[], list[str]]]:
+    """Take what this process, native libraries included, writes on standard error, descriptor `error`.
+
+    Gives what reads the lines written since the last time: warnings are never hidden. Where standard error is the
+    terminal, all are printed there at the end; else they go where they were to go when they are read.
+    """
+    kept, before = os.memfd_create("standard error"), os.dup(error)  # a pipe would hold up who writes
+    at_once, printed, rest = not os.isatty(before), 0, b""
+
+    def unread() -> bytes:
+        return os.pread(kept, os.fstat(kept).st_size - printed, printed)
+
+    def fresh() -> list[str]:
+        nonlocal printed, rest
+        new = unread()
+        printed += len(new)
+        if at_once:
+            _write(before, new)
+        *lines, rest = (rest + new).split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
+
+    sys.stderr.flush()
+    os.dup2(kept, error)
+    try:
+        yield fresh
+    finally:
+        sys.stderr.flush()
+        os.dup2(before, error)
+        printed = printed if at_once else 0
+        _write(before, unread())
+        os.close(before)
+        os.close(kept)
+
+
+def _write(descriptor: int, what: bytes) -> None:
+    while what and not has_hung_up(descriptor):
+        what = what[os.write(descriptor, what) :]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from edge.console import many
 from edge.errors import UnreadableInput
-from edge.plural import many
 from lab.report import plots
 from lab.report.comparing import Table
 from lab.report.figures import ALARMING, tables

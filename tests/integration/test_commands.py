@@ -165,7 +165,19 @@ def test_without_a_broker_what_was_said_is_kept(tmp: Path, free_port: Callable[[
 
 @pytest.mark.parametrize(
     "command",
-    ["", "run", "replay", "evaluate", "demo", "inventory", "inventory rows", "models get", "queue list", "forms check"],
+    [
+        "",
+        "run",
+        "watch",
+        "replay",
+        "evaluate",
+        "demo",
+        "inventory",
+        "inventory rows",
+        "models get",
+        "queue list",
+        "forms check",
+    ],
 )
 def test_help_teaches(command: str) -> None:
     told = dockvoice(*command.split(), "--help")

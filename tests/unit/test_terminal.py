@@ -3,13 +3,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import sys
 import termios
+import tty
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from edge.cli import terminal as terminal_of
-from edge.cli.terminal import has_hung_up, keys, outliving
+from edge.cli.terminal import LEAVE, aside, can_be_drawn_on, has_hung_up, keys, leave_screen, outliving
 
 
 @pytest.fixture
@@ -90,3 +94,61 @@ def test_where_there_is_no_terminal_nothing_is_read() -> None:
     assert os.read(reading, 1) == b"m"
     os.close(reading)
     os.close(writing)
+
+
+def seen(person: int) -> str:
+    """What was written since it was looked at last."""
+    os.set_blocking(person, False)
+    written = b""
+    while True:
+        try:
+            written += os.read(person, 65_536)
+        except BlockingIOError:
+            return written.decode()
+
+
+def test_what_libraries_write_on_standard_error_is_seen_and_printed_at_the_end(terminal: tuple[int, int]) -> None:
+    person, program = terminal
+    tty.setraw(program)
+    with aside(program) as fresh:
+        os.write(program, b"ALSA lib: underrun\nWARNING half a ")
+        assert fresh() == ["ALSA lib: underrun"]
+        os.write(program, b"line\n")
+        assert fresh() == ["WARNING half a line"]
+        assert fresh() == []
+        assert seen(person) == ""
+    assert seen(person) == "ALSA lib: underrun\nWARNING half a line\n"
+
+
+def test_a_log_in_a_file_gets_its_lines_at_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as file, aside(file.fileno()) as fresh:
+        os.write(file.fileno(), b"WARNING one\n")
+        assert fresh() == ["WARNING one"]
+        assert log.read_text() == "WARNING one\n"
+    assert log.read_text() == "WARNING one\n"
+
+
+def test_a_terminal_that_takes_no_more_is_not_waited_for(terminal: tuple[int, int]) -> None:
+    person, program = terminal
+    leave_screen(program)
+    assert seen(person) == LEAVE
+    own = os.open(os.ttyname(program), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(own, b"x" * 1000)
+    leave_screen(program)
+    os.close(own)
+
+
+@pytest.mark.parametrize("kind", ["", "dumb", "unknown"])
+def test_a_terminal_that_cannot_move_its_cursor_is_not_drawn_on(
+    kind: str, terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(os.dup(terminal[1]), "w", encoding="utf-8") as out:  # noqa: PTH123 - a descriptor has no path
+        monkeypatch.setenv("TERM", kind)
+        assert not can_be_drawn_on(out)
+        monkeypatch.setenv("TERM", "xterm")
+        assert can_be_drawn_on(out)
+    monkeypatch.setenv("TERM", "xterm")
+    assert not can_be_drawn_on(sys.stdout)

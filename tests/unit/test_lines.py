@@ -10,7 +10,7 @@ from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided, SourceEnded
 from edge.agree.dialogue.table import State
-from edge.display import discreet_teller, teller
+from edge.cli.present.lines import discreet_teller, teller
 from edge.forms.model import Form
 from edge.records import (
     Because,

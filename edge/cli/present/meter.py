@@ -1,4 +1,4 @@
-"""A meter for the microphone: level, noise floor, speech and faults since it was last looked at."""
+"""Level meter of the microphone: level, noise floor, speech and faults since it was last looked at."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOTTOM_OF_BAR_DB = -60
 
 
 @dataclass(frozen=True, slots=True)
-class Sounding:
+class Loudness:
     """How loud it was during a stretch of sound. Levels in dBFS."""
 
     samples: int = 0
@@ -32,9 +32,9 @@ class Sounding:
     """Samples at full scale."""
     speech: bool = False
 
-    def after(self, one: Level, floor_db: float, *, speech: bool) -> Sounding:
+    def after(self, one: Level, floor_db: float, *, speech: bool) -> Loudness:
         """This stretch with one more frame."""
-        return Sounding(
+        return Loudness(
             self.samples + one.samples,
             max(self.rms_db, one.rms_db),
             max(self.peak_db, one.peak_db),
@@ -44,14 +44,14 @@ class Sounding:
         )
 
 
-NO_SOUND = Sounding()
+NO_SOUND = Loudness()
 
 
 @dataclass(slots=True)
 class Meter:
     """The level of the microphone since it was last looked at. Fed by one thread, read by another."""
 
-    _now: Sounding = NO_SOUND
+    _now: Loudness = NO_SOUND
     _floor: NoiseFloor = field(default_factory=NoiseFloor)
     _faults: dict[Fault, str] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class Meter:
         else:
             self._faults.pop(event.fault, None)
 
-    def read(self) -> Sounding:
+    def read(self) -> Loudness:
         """How loud it was since it was last read."""
         # A frame that comes between the two is not shown: one of fifty in a second.
         read, self._now = self._now, NO_SOUND

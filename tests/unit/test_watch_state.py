@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 from edge.agent.app import AgentTold
 from edge.agent.delivery import LinkChanged
@@ -12,17 +14,24 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
+from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import Manner
+from edge.cli.present.json_lines import AgentLines, Kept
+from edge.cli.present.lines import with_dialogue
+from edge.cli.present.meter import Loudness
+from edge.cli.present.wording import MODES, OUTCOMES, QUESTIONS, REASONS, Meaning
+from edge.cli.watch.live import as_seen
+from edge.cli.watch.picture import Picture
+from edge.cli.watch.state import View
 from edge.config import Agree, Hear, ListeningMode, Settings
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import Act, Closing, FieldValue, Note, OutboxRow, Outcome, Park, Reading, Reason, Word
-from edge.view.listing import Kept
-from edge.view.meter import Sounding
-from edge.view.picture import Picture, Tone
-from edge.view.watching import Moment, Watching
-from edge.view.wording import OUTCOMES, REASONS
 from tests.sayings import NOON, utterance
+
+BODY = json.dumps({"type": "dockvoice.entry.recorded.v1", "data": {"fields": {}}})
+
+NOTHING_KEPT = Kept(Counts(0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, ())
 
 
 class Desk:
@@ -30,7 +39,10 @@ class Desk:
 
     def __init__(self, rules: Rules, settings: Settings | None = None, *, converses: bool = False) -> None:
         self.rules = rules
-        self.watching = Watching(settings or Settings(agree=Agree(conversation=converses)), rules)
+        self.lines = AgentLines(settings or Settings(agree=Agree(conversation=converses)), rules)
+        self.view = View()
+        self._tell = with_dialogue(lambda told: self.take(*self.lines.event(told)))
+        self.take(self.lines.started())
         self._dialogue = Dialogue(rules, Manner()) if converses else None
         if converses:
             self.happen(Started())
@@ -58,15 +70,29 @@ class Desk:
 
     def tell(self, *told: AgentTold) -> None:
         for one in told:
-            self.watching.tell(one)
+            self._tell(one)
 
-    def sees(self, moment: Moment | None = None) -> Picture:
-        return self.watching.picture(moment or Moment())
+    def take(self, *lines: dict[str, Any]) -> None:
+        for line in lines:
+            self.view.take(json.dumps(line))
+
+    def log(self, *lines: str) -> None:
+        for line in lines:
+            self.view.take(line)
+
+    def keep(self, kept: Kept, trouble: str | None = None) -> None:
+        self.take(*self.lines.changed(kept, trouble))
+
+    def sees(self, **now: Any) -> Picture:
+        self.take({"now": {"sound": {}, "has_keys": True, **now}})
+        return self.view.picture()
 
 
 def test_every_reason_and_outcome_has_words() -> None:
     assert set(REASONS) == set(Reason)
     assert set(OUTCOMES) == set(Outcome)
+    assert set(QUESTIONS) == set(About)
+    assert set(MODES) == set(ListeningMode)
 
 
 def test_a_fault_is_shown_with_what_to_do_until_it_is_over(rules: Rules) -> None:
@@ -82,46 +108,49 @@ def test_a_fault_is_shown_with_what_to_do_until_it_is_over(rules: Rules) -> None
 
 def test_a_broker_that_is_away_is_told_with_why_and_that_nothing_is_lost(rules: Rules) -> None:
     desk = Desk(rules)
-    assert desk.sees().header.up is None
-    away = desk.sees(Moment(trouble="broker x:1883: Connection refused"))
-    assert away.header.up is False
+    assert desk.sees().up is None
+    desk.keep(NOTHING_KEPT, "broker x:1883: Connection refused")
+    away = desk.sees()
+    assert away.up is False
     assert "Connection refused. Entries are kept" in away.faults[0]
+    desk.keep(NOTHING_KEPT)
     desk.tell(LinkChanged(True, "x:1883"))
-    assert desk.sees().header.up is True
+    assert desk.sees().up is True
+    assert desk.sees().faults == ()
     desk.tell(LinkChanged(False, "x:1883"))
-    assert desk.sees().header.up is None
+    assert desk.sees().up is None
 
 
 def test_a_full_disk_comes_before_everything_else(rules: Rules) -> None:
     desk = Desk(rules)
     desk.tell(Muted(True), CaptureStopped("/var: 3 MB left; free space on its disk"))
-    assert desk.sees().state.name == "not recording"
+    assert desk.sees().badge.name == "not recording"
     assert "free space on its disk" in desk.sees().faults[0]
     desk.tell(CaptureResumed())
-    assert desk.sees().state.name == "muted"
+    assert desk.sees().badge.name == "muted"
 
 
 def test_who_is_muted_is_told_how_to_be_heard_again(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.tell(Muted(True))
     seen = desk.sees()
-    assert (seen.state.name, seen.state.tone, seen.microphone.hears) == ("muted", Tone.BAD, False)
-    assert "hear again" in {key.does for key in seen.keys}
+    assert (seen.badge.name, seen.badge.meaning, seen.hears) == ("muted", Meaning.BAD, False)
+    assert "hear again" in {does for _, does in seen.keys}
     desk.tell(Muted(False))
-    assert desk.sees().state.name == "idle"
+    assert desk.sees().badge.name == "idle"
 
 
 def test_an_agent_that_stops_says_so(rules: Rules) -> None:
     desk = Desk(rules)
     desk.tell(SourceEnded("microphone", 1, 1.0))
-    assert desk.sees().state.name == "stopping"
+    assert desk.sees().badge.name == "stopping"
 
 
 def test_what_is_lacking_is_asked_for_and_marked(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pallet 742 12 units")
-    seen = desk.sees(Moment(left_s=6.12))
-    assert (seen.state.name, seen.state.detail) == ("asking", "for the dock, 6.1 s to answer")
+    seen = desk.sees(left_s=6.12)
+    assert (seen.badge.name, seen.badge.detail) == ("asking", "for the dock, 6.1 s to answer")
     assert seen.said == "Which dock?"
     assert [(row.name, row.value, row.doubt) for row in seen.entry] == [
         ("pallet_id", "742", None),
@@ -133,29 +162,29 @@ def test_what_is_lacking_is_asked_for_and_marked(rules: Rules) -> None:
 def test_a_held_entry_tells_how_long_one_may_object(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pallet 742 12 units dock b")
-    seen = desk.sees(Moment(left_s=2.44))
-    assert (seen.state.name, seen.state.detail) == ("held", "2.4 s to object")
+    seen = desk.sees(left_s=2.44)
+    assert (seen.badge.name, seen.badge.detail) == ("held", "2.4 s to object")
     assert seen.heard is not None
     assert seen.heard.result.words == "held: complete and sure"
     desk.happen(Deadline())
-    assert desk.sees().state.name == "idle"
+    assert desk.sees().badge.name == "idle"
     assert {row.value for row in desk.sees().entry} == {None}
 
 
 def test_an_entry_that_nobody_objected_to_is_told_with_its_number(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pallet 742 12 units dock b")
-    desk.happen(Deadline(), OutboxRow("event-7", 7, "{}"))
+    desk.happen(Deadline(), OutboxRow("event-7", 7, BODY))
     heard = desk.sees().heard
     assert heard is not None
-    assert (heard.result.words, heard.result.tone) == ("recorded as number 7", Tone.GOOD)
+    assert (heard.result.words, heard.result.meaning) == ("recorded as number 7", Meaning.GOOD)
 
 
 def test_an_operator_who_cannot_hear_is_shown_no_dialogue(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
-    seen = desk.sees(Moment(converses=False))
-    assert seen.state.name == "listening"
-    assert "y" not in {key.key for key in seen.keys}
+    seen = desk.sees(converses=False)
+    assert seen.badge.name == "listening"
+    assert "y" not in {key for key, _ in seen.keys}
 
 
 def test_an_answer_is_told_as_what_the_dialogue_took_it_for(rules: Rules) -> None:
@@ -163,7 +192,7 @@ def test_an_answer_is_told_as_what_the_dialogue_took_it_for(rules: Rules) -> Non
     desk.say("pallet 742 12 units")
     desk.say("dock b", source=KEYBOARD)
     seen = desk.sees()
-    assert seen.state.name == "held"
+    assert seen.badge.name == "held"
     assert seen.heard is not None
     assert seen.heard.typed
     assert seen.heard.result.words == "heeded: an answer"
@@ -172,10 +201,10 @@ def test_an_answer_is_told_as_what_the_dialogue_took_it_for(rules: Rules) -> Non
 def test_what_is_said_while_paused_is_put_aside_and_told_so(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pause")
-    assert desk.watching.paused
+    assert desk.view.picture().badge.name == "paused"
     desk.say("pallet 742 12 units dock b")
     seen = desk.sees()
-    assert seen.state.name == "paused"
+    assert seen.badge.name == "paused"
     assert seen.heard is not None
     assert "a person must look" in seen.heard.result.words
 
@@ -185,7 +214,7 @@ def test_words_that_were_not_heard_surely_are_marked(rules: Rules) -> None:
     desk.say("pallet 742 12 units dock b", confidence=0.2)
     heard = desk.sees().heard
     assert heard is not None
-    assert all(word.doubtful for word in heard.words)
+    assert not any(sure for _, sure in heard.words)
     assert desk.sees().entry[0].doubt == "pallet was not heard surely"
 
 
@@ -193,18 +222,18 @@ def test_without_a_dialogue_there_is_a_question_and_no_keys_that_would_do_nothin
     desk = Desk(rules)
     desk.say("pallet 742 12 units")
     seen = desk.sees()
-    assert (seen.state.name, seen.state.detail) == ("listening", "Which dock?")
-    assert {key.key for key in seen.keys} == {"/", "m", "^C"}
-    assert {"y", "n", "c", "p"} <= {key.key for key in Desk(rules, converses=True).sees().keys}
+    assert (seen.badge.name, seen.badge.detail) == ("listening", "Which dock?")
+    assert {key for key, _ in seen.keys} == {"/", "m", "^C"}
+    assert {"y", "n", "c", "p"} <= {key for key, _ in Desk(rules, converses=True).sees().keys}
 
 
 def test_a_talk_key_that_is_up_is_waited_for(rules: Rules) -> None:
     desk = Desk(rules, Settings(hear=Hear(mode=ListeningMode.PUSH_TO_TALK)))
-    assert desk.sees().state.name == "waiting"
-    assert not desk.sees().microphone.hears
-    down = desk.sees(Moment(talking=True, is_open=True))
-    assert (down.state.name, down.microphone.hears) == ("hearing", True)
-    assert "space" in {key.key for key in down.keys}
+    assert desk.sees().badge.name == "waiting"
+    assert not desk.sees().hears
+    down = desk.sees(talking=True, is_open=True)
+    assert (down.badge.name, down.hears) == ("hearing", True)
+    assert "space" in {key for key, _ in down.keys}
 
 
 def test_noise_is_no_entry(rules: Rules) -> None:
@@ -215,16 +244,29 @@ def test_noise_is_no_entry(rules: Rules) -> None:
 
 def test_levels_are_seen_to_the_decibel_so_that_nothing_moves_where_nothing_changed(rules: Rules) -> None:
     desk = Desk(rules)
-    one, other = (Moment(Sounding(samples, rms, -30.2, -61)) for samples, rms in ((1600, -40.1), (1280, -39.9)))
-    assert desk.sees(one) == desk.sees(other)
+    one, other = (Loudness(samples, rms, -30.2, -61) for samples, rms in ((1600, -40.1), (1280, -39.9)))
+    assert desk.sees(sound=as_seen(one, speech=True)) == desk.sees(sound=as_seen(other, speech=True))
+    assert desk.sees().sound == Loudness()
+
+
+def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) -> None:
+    desk = Desk(rules, converses=True)
+    desk.say("pallet 742 12 units")
+    desk.tell(Muted(True), CaptureStopped("full"), MicrophoneFault("stuck", "is stuck"))
+    desk.keep(NOTHING_KEPT, "gone")
+    desk.tell(SourceEnded("microphone", 1, 1.0))
+    desk.log("WARNING the log stays")
+    desk.take(desk.lines.started())
+    assert desk.sees() == replace(Desk(rules).sees(), log=("WARNING the log stays",))
 
 
 def test_the_log_is_remembered_and_what_repeats_is_counted(rules: Rules) -> None:
     desk = Desk(rules)
-    desk.watching.log(["WARNING one", "ALSA underrun", "ALSA underrun"])
-    desk.watching.log(["ALSA underrun"])
+    desk.log("WARNING one", "ALSA underrun")
+    desk.take({"log": "ALSA underrun"})
+    desk.log("ALSA underrun")
     assert desk.sees().log == ("WARNING one", "ALSA underrun (3 times)")
-    desk.watching.log(str(number) for number in range(1000))
+    desk.log(*(f"{number} times" for number in range(1000)))
     assert len(desk.sees().log) < 100
 
 
@@ -243,20 +285,20 @@ def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: 
         replace(entry(1, OutboxState.SETTLED), act=Act.AMEND, replaces="long-ago"),
     ]
     counts = Counts(heard=9, accepted=5, asked=1, repeat=1, ignored=1, unsettled=2, applied=2, duplicate=0, refused=1)
-    desk.watching.keep(Kept(counts, sent=1, in_review=3, latest=latest))
-    queue = desk.sees().queue
-    assert [told.words for told in queue.counts] == [
+    desk.keep(Kept(counts, sent=1, in_review=3, latest=latest))
+    seen = desk.sees()
+    assert [told.words for told in seen.counts] == [
         "2 owed (1 sent)",
         "3 in review",
         "1 refused",
         "2 in the inventory",
     ]
-    assert [row.state.words for row in queue.rows] == [
+    assert [row.state.words for row in seen.queue] == [
         "not sent yet",
         "sent, no receipt yet",
         "refused: not on site, closed",
         "in the inventory",
         "in the inventory",
     ]
-    assert queue.rows[3].what == "cancels number 1"
-    assert queue.rows[4].what == "pallet 7 4 2, 1 unit, dock B (amends an earlier one)"
+    assert seen.queue[3].what == "cancels number 1"
+    assert seen.queue[4].what == "pallet 7 4 2, 1 unit, dock B, amends an earlier one"

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Group
 from rich.table import Table
 
-from edge.fitting import show
+from edge.console import many, show
 
 EVENT = "01a1f9f2-8818-7787-bfb7-bd638f6dbc01"
 
@@ -61,3 +61,12 @@ def test_what_stands_in_brackets_or_between_colons_is_shown(capsys: pytest.Captu
     show(table(("1", "[stock_phrase] thank you", ":cat:")))
     assert "[stock_phrase] thank you" in (shown := capsys.readouterr().out)
     assert ":cat:" in shown
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, "0 devices"), (1, "1 device"), (2, "2 devices")])
+def test_one_is_not_told_as_many(count: int, told: str) -> None:
+    assert many(count, "device") == told
+
+
+def test_a_plural_of_its_own() -> None:
+    assert [many(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]

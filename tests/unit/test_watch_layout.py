@@ -6,48 +6,34 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from edge.view.drawing import draw
-from edge.view.meter import Sounding
-from edge.view.picture import (
-    FieldRow,
-    Header,
-    Heard,
-    HeardWord,
-    Key,
-    Microphone,
-    Picture,
-    Queue,
-    QueueRow,
-    State,
-    Told,
-    Tone,
-)
+from edge.cli.present.meter import Loudness
+from edge.cli.present.wording import Meaning, Worded
+from edge.cli.watch.layout import draw
+from edge.cli.watch.picture import Badge, FieldRow, HeardLast, Picture, QueueRow
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028\t\x7f"
 """A title, an erased screen, a new line, 8-bit controls, writing turned around."""
 
 PICTURE = Picture(
-    header=Header("dock-b", "north", "pallet-move", "ana", "localhost:1883", up=True),
-    microphone=Microphone("headset", "open microphone", Sounding(320, -24, -12, -60), hears=True),
-    state=State("held", "2.4 s to object", Tone.OPEN),
+    who=("dock-b at north", "pallet-move", "ana"),
+    broker="localhost:1883",
+    up=True,
+    microphone="open microphone, headset",
+    sound=Loudness(320, -24, -12, -60),
+    badge=Badge("held", "2.4 s to object", Meaning.OPEN),
     said="pallet 7 4 2, 12 units, dock B.",
-    heard=Heard((HeardWord("pallet", False), HeardWord("twelve", True)), False, Told("held: complete", Tone.OPEN)),
+    heard=HeardLast((("pallet", True), ("twelve", False)), False, Worded("held: complete", Meaning.OPEN)),
     entry=(FieldRow("pallet_id", "742", "seven four two"), FieldRow("dock", None, "", "dock was not said")),
-    queue=Queue(
-        (Told("1 owed", Tone.OPEN), Told("14 in the inventory", Tone.GOOD)),
-        (QueueRow(15, "pallet 7, 1 unit, dock A", Told("sent, no receipt yet", Tone.OPEN)),),
-    ),
-    faults=(),
-    log=(),
-    typing=None,
-    keys=(Key("y", "yes"), Key("^C", "stop")),
+    counts=(Worded("1 owed", Meaning.OPEN), Worded("14 in the inventory", Meaning.GOOD)),
+    queue=(QueueRow(15, "pallet 7, 1 unit, dock A", Worded("sent, no receipt yet", Meaning.OPEN)),),
+    keys=(("y", "yes"), ("^C", "stop")),
 )
 
 FULL = replace(
     PICTURE,
     faults=("microphone, stuck: it gives no sound; unplug it and plug it in again",) * 3,
     log=tuple(f"WARNING number {number}: " + "words " * 30 for number in range(20)),
-    queue=replace(PICTURE.queue, rows=PICTURE.queue.rows * 60),
+    queue=PICTURE.queue * 60,
     typing="pallet 7",
 )
 
@@ -69,13 +55,16 @@ def evil(picture: Picture) -> Picture:
     """Everything that comes from outside, poisoned."""
     return replace(
         picture,
-        header=Header(EVIL, EVIL, EVIL, EVIL, EVIL, up=None),
-        microphone=replace(picture.microphone, name=EVIL, mode=EVIL),
-        state=State(EVIL, EVIL, Tone.OPEN),
+        who=(EVIL, EVIL, EVIL),
+        broker=EVIL,
+        up=None,
+        microphone=EVIL,
+        badge=Badge(EVIL, EVIL, Meaning.OPEN),
         said=EVIL,
-        heard=Heard((HeardWord(EVIL, True),), True, Told(EVIL)),
+        heard=HeardLast(((EVIL, False),), True, Worded(EVIL)),
         entry=(FieldRow(EVIL, EVIL, EVIL, EVIL),),
-        queue=Queue((Told(EVIL),), (QueueRow(1, EVIL, Told(EVIL)),)),
+        counts=(Worded(EVIL),),
+        queue=(QueueRow(1, EVIL, Worded(EVIL)),),
         faults=(EVIL,),
         log=(EVIL,),
         typing=EVIL,
@@ -90,15 +79,15 @@ def test_no_control_character_of_what_was_heard_or_answered_reaches_the_terminal
 
 def test_values_longer_than_any_terminal_leave_room_for_what_became_of_them() -> None:
     long = "9" * 5000
-    row = QueueRow(1, f"pallet {long}", Told("refused: not on site", Tone.BAD))
+    row = QueueRow(1, f"pallet {long}", Worded("refused: not on site", Meaning.BAD))
     picture = replace(PICTURE, said=long, entry=(FieldRow("pallet_id", long, long, "it is long"),))
-    shown = drawn(replace(picture, queue=replace(picture.queue, rows=(row,))))
+    shown = drawn(replace(picture, queue=(row,)))
     assert "refused: not on site" in shown
     assert "…" in shown
 
 
 def test_wide_characters_count_as_the_columns_they_take() -> None:
-    picture = replace(PICTURE, said="東京" * 60, typing="東" * 60, header=replace(PICTURE.header, site="東" * 60))
+    picture = replace(PICTURE, said="東京" * 60, typing="東" * 60, who=("東" * 60,))
     assert max(cell_len(line.plain) for line in draw(picture, 80, 24)) <= 80
 
 
@@ -122,7 +111,7 @@ def test_what_was_doubtful_is_marked_without_colours_too() -> None:
 
 
 def test_a_broker_is_up_away_or_not_tried_yet() -> None:
-    told = {up: drawn(replace(PICTURE, header=replace(PICTURE.header, up=up))) for up in (True, False, None)}
+    told = {up: drawn(replace(PICTURE, up=up)) for up in (True, False, None)}
     assert "● localhost:1883 connected" in told[True]
     assert "○ localhost:1883 away" in told[False]
     assert "○ localhost:1883 connecting" in told[None]
@@ -130,8 +119,8 @@ def test_a_broker_is_up_away_or_not_tried_yet() -> None:
 
 def test_the_bar_grows_with_the_level() -> None:
     def bar(**sound: float) -> int:
-        now = replace(PICTURE.microphone, sound=Sounding(320, **sound))  # type: ignore[arg-type]  # levels alone
-        return drawn(replace(PICTURE, microphone=now)).count("█")
+        now = Loudness(320, **sound)  # type: ignore[arg-type]  # levels alone
+        return drawn(replace(PICTURE, sound=now)).count("█")
 
     assert 0 == bar(rms_db=-70) < bar(rms_db=-40) < bar(rms_db=-10)
 
@@ -139,18 +128,18 @@ def test_the_bar_grows_with_the_level() -> None:
 @pytest.mark.parametrize(
     ("sound", "told"),
     [
-        (Sounding(), "no sound"),
-        (Sounding(320, -120, -120), "silent"),
-        (Sounding(320, -3, 0, clipped=1, speech=True), "CLIPPING"),
-        (Sounding(320, -20, -10, speech=True), "speech"),
+        (Loudness(), "no sound"),
+        (Loudness(320, -120, -120), "silent"),
+        (Loudness(320, -3, 0, clipped=1, speech=True), "CLIPPING"),
+        (Loudness(320, -20, -10, speech=True), "speech"),
     ],
 )
-def test_what_the_microphone_gives_is_told_in_words(sound: Sounding, told: str) -> None:
-    assert told in drawn(replace(PICTURE, microphone=replace(PICTURE.microphone, sound=sound)))
+def test_what_the_microphone_gives_is_told_in_words(sound: Loudness, told: str) -> None:
+    assert told in drawn(replace(PICTURE, sound=sound))
 
 
 def test_what_may_not_be_heard_is_told_so() -> None:
-    assert "not heard" in drawn(replace(PICTURE, microphone=replace(PICTURE.microphone, hears=False)))
+    assert "not heard" in drawn(replace(PICTURE, hears=False))
 
 
 def test_the_end_of_the_line_is_what_is_seen_of_it_while_typing() -> None:
@@ -163,6 +152,13 @@ def test_the_end_of_the_line_is_what_is_seen_of_it_while_typing() -> None:
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_all_counts_of_the_queue_are_told_on_a_narrow_terminal_too(width: int) -> None:
     words = ("12 owed (3 sent)", "2 in review", "1 refused", "1240 in the inventory")
-    shown = drawn(replace(PICTURE, queue=replace(PICTURE.queue, counts=tuple(map(Told, words)))), width)
+    shown = drawn(replace(PICTURE, counts=tuple(map(Worded, words))), width)
     assert all(one in shown for one in words)
     assert ("12 owed (3 sent), 2 in review, 1 refused, 1240 in the inventory" in shown) == (width == 80)
+
+
+def test_what_an_encoding_lacks_is_drawn_with_what_it_has() -> None:
+    picture = replace(evil(FULL), said="█✓ é")
+    shown = "\n".join(line.plain for line in draw(picture, 80, 60, ascii_only=True))
+    assert "#+ ?" in shown
+    assert shown.isascii()

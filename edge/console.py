@@ -1,4 +1,4 @@
-"""Tables for people on a terminal of any width: a value is whole wherever it stands."""
+"""Console output for people: tables that fit a terminal of any width, and counts in sentences."""
 
 from __future__ import annotations
 
@@ -59,3 +59,8 @@ def _size(console: Console, column: Column) -> Measurement:
 
 def _measured(console: Console, told: RenderableType) -> Measurement:
     return Measurement.get(console, console.options.update(max_width=UNBOUNDED), told)
+
+
+def many(count: int, one: str, more: str | None = None) -> str:
+    """A count and what is counted: `1 device`, `2 devices`; `more` is the plural where it is not `one` with an s."""
+    return f"{count} {one if count == 1 else more or f'{one}s'}"

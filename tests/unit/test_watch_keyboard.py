@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from edge.cli.watch.keyboard import LONGEST_LINE, Keyboard, Pressed, Sentence, Switch
 from edge.records import Act, Command
-from edge.view.keyboard import LONGEST_LINE, Keyboard, Pressed, Sentence, Switch
 
 
 def pressed(keyboard: Keyboard, keys: str) -> list[Pressed]:

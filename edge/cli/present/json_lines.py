@@ -1,0 +1,206 @@
+"""JSON lines for programs: what `replay --json` and `run --json` print, and what `watch` draws.
+
+Each line is one object, told apart by its first key. Keys and lines may be added; none is taken away.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edge.agent.app import AgentTold
+from edge.agent.delivery import LinkChanged
+from edge.agent.dialogue_driver import Stands
+from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.agent.headset import as_json as headset_line
+from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Say
+from edge.agree.dialogue.questions import judged
+from edge.cli.present.tables import entry_json
+from edge.config import Settings
+from edge.keep.queries import Counts, KeptEntry
+from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Reading
+from edge.records.durable import Park
+from edge.speak.wording import Phrasing
+
+JsonLine = dict[str, Any]
+
+RESUMED: JsonLine = {"capture": "resumed"}
+
+
+def print_line(line: JsonLine | None) -> None:
+    """Print a line, if there is one; whoever reads this reads along."""
+    if line is not None:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+def event_kind(row: OutboxRow) -> str:
+    """What the event does: recorded, amended or cancelled."""
+    return str(json.loads(row.body)["type"].split(".")[2])
+
+
+def event_fields(row: OutboxRow) -> dict[str, FieldValue]:
+    """The entry's values, as they are published; none in a cancellation."""
+    return dict(json.loads(row.body)["data"].get("fields", {}))
+
+
+def event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
+    """The line for something that happened; None where there is none. `names` gives a source's file name."""
+    match told:
+        case Decided():
+            return _decided(told, names)
+        case AlreadyKept(source, segment, kept):
+            return {
+                "source": names.get(source, source),
+                "utterance_id": kept.utterance_id,
+                "verdict": "already_kept",
+                "earlier_verdict": None if kept.verdict is None else kept.verdict.outcome,
+                "fields": dict(kept.fields),
+                "event_id": kept.event_id,
+                "timings": {"speech_start_s": segment.speech_start / SAMPLE_RATE},
+            }
+        case CaptureStopped() | CaptureResumed():
+            return {"capture": "stopped", "reason": told.reason} if isinstance(told, CaptureStopped) else RESUMED
+        case Stands(row=row) if row is not None:
+            return {"agreed": event_kind(row), "event_id": row.event_id, "fields": event_fields(row)}
+        case SourceEnded() | LinkChanged() | Stands():
+            return None
+        case _:
+            return headset_line(told)
+
+
+def _decided(told: Decided, names: Mapping[str, str]) -> JsonLine:
+    utterance, verdict, segment = told.utterance, told.verdict, told.utterance.segment
+    return {
+        "source": names.get(utterance.source, utterance.source),
+        "utterance_id": utterance.utterance_id,
+        "verdict": verdict.outcome,
+        "reasons": [str(reason) for reason in verdict.reasons],
+        "ask": verdict.ask,
+        "fields": dict(verdict.fields),
+        "transcript": told.reading.transcript,
+        "interpreter": told.reading.interpreter,
+        "event_id": None if told.row is None else told.row.event_id,
+        "timings": {
+            "speech_start_s": segment.speech_start / SAMPLE_RATE,
+            "speech_end_s": segment.speech_end / SAMPLE_RATE,
+            "closed_s": segment.closed / SAMPLE_RATE,
+            "compute_ms": round(told.compute_s * 1000, 1),
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the journal holds, looked at now and then."""
+
+    counts: Counts
+    sent: int
+    """Of what is owed, how much the broker took."""
+    in_review: int
+    latest: Sequence[KeptEntry]
+    """Newest first."""
+
+
+class AgentLines:
+    """The lines of an agent that listens: those of its events, and what else there is to see of it."""
+
+    def __init__(self, settings: Settings, rules: Rules) -> None:
+        self._settings = settings
+        self._rules = rules
+        self._phrasing = Phrasing(rules.form, settings.speak.language.value)
+        self._parked: set[str] = set()
+        self._counted: JsonLine | None = None
+        self._entries: dict[int, JsonLine] = {}
+        self._trouble: str | None = None
+
+    def started(self) -> JsonLine:
+        """Who this is, and what the form's fields are called: the first line."""
+        settings, mqtt, form = self._settings, self._settings.deliver.mqtt, self._rules.form
+        return {
+            "agent": "started",
+            "device": settings.device,
+            "site": settings.site,
+            "operator": settings.operator,
+            "broker_address": f"{mqtt.host}:{mqtt.port}",
+            "listens_to": settings.hear.device,
+            "mode": settings.hear.mode,
+            "wake_phrase": settings.hear.wake_phrase,
+            "form": form.name,
+            "form_fields": [
+                {"name": one.name, "label": one.labels[0] if one.labels else one.name, "required": one.required}
+                | {"ask": one.ask}
+                for one in form.fields
+            ],
+        }
+
+    def event(self, told: AgentTold) -> Iterator[JsonLine]:
+        """The lines for something that happened."""
+        line = event_line(told, {})
+        match told:
+            case Decided(utterance, reading) if line is not None:
+                demanded = self._rules.demands.minimum
+                line["words"] = [{"text": word.text, "sure": word.confidence >= demanded} for word in reading.words]
+                line["read"] = _read(reading)
+                line["parked"] = utterance.utterance_id in self._parked
+            case Stands():
+                self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
+                yield self._dialogue(told)
+            case LinkChanged(up, what):
+                yield {"broker": "connected" if up else "lost", "what": what}
+            case SourceEnded():
+                yield {"agent": "stopping"}
+            case _:
+                pass
+        if line is not None:
+            yield line
+
+    def _dialogue(self, stands: Stands) -> JsonLine:
+        """Where the dialogue stands, what is being agreed, and what the device says."""
+        asked, draft = stands.question, stands.draft
+        read = {} if draft is None else _read(draft.reading)
+        said = " ".join(self._phrasing.text(order) for order in stands.told if isinstance(order, Say))
+        return {
+            "dialogue": stands.state,
+            "operator": stands.operator,
+            "question": None
+            if asked is None
+            else {"about": asked.about, "field": asked.field, "candidates": list(asked.candidates)},
+            "read": read,
+            "doubts": [str(one) for one in judged(draft, self._rules).reasons] if draft is not None and read else [],
+            "said": said or None,
+            "number": None if stands.row is None else stands.row.sequence,
+        }
+
+    def changed(self, kept: Kept, trouble: str | None) -> Iterator[JsonLine]:
+        """What the journal holds that it did not when it was last asked; likewise why there is no connection."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            yield {"trouble": trouble}
+        counts = kept.counts
+        counted = {
+            "owed": counts.unsettled,
+            "sent": kept.sent,
+            "in_review": kept.in_review,
+            "refused": counts.refused,
+            "in_inventory": counts.applied + counts.duplicate,
+        }
+        if counted != self._counted:
+            self._counted = counted
+            yield {"kept": counted}
+        entries = {one.sequence: self._entry(one) for one in reversed(kept.latest)}
+        yield from ({"entry": one} for number, one in entries.items() if one != self._entries.get(number))
+        self._entries = entries
+
+    def _entry(self, entry: KeptEntry) -> JsonLine:
+        form = self._rules.form
+        return {**entry_json(entry), "told": form.readback(entry.fields) if entry.form == form.name else entry.form}
+
+
+def _read(reading: Reading) -> JsonLine:
+    """What was read for each field, and from which words."""
+    return {name: {"value": one.value, "words": " ".join(one.words)} for name, one in reading.fields.items()}

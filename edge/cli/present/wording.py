@@ -1,0 +1,140 @@
+"""Codes in words for people: outcomes, reasons, questions, listening modes, and how far an entry has come.
+
+What the operator hears is worded by `edge.agree`; this is what a screen shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.keep.outbox import OutboxState
+from edge.records import Act, Outcome, Reason
+
+
+class Meaning(StrEnum):
+    """What something means to a person who looks at it; each screen gives it a colour."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    OPEN = "open"
+    """Not settled: something is asked, held or on its way."""
+    BAD = "bad"
+    QUIET = "quiet"
+    """Nothing to attend to."""
+
+
+STYLES = {
+    Meaning.PLAIN: "",
+    Meaning.GOOD: "green",
+    Meaning.OPEN: "yellow",
+    Meaning.BAD: "bold red",
+    Meaning.QUIET: "dim",
+}
+"""Of the sixteen colours, which a terminal's theme makes fit its own background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """Some words, and what they mean."""
+
+    words: str
+    meaning: Meaning = Meaning.PLAIN
+
+
+OUTCOMES = {
+    Outcome.ACCEPT: Worded("recorded", Meaning.GOOD),
+    Outcome.HOLD: Worded("held", Meaning.OPEN),
+    Outcome.ASK: Worded("asked", Meaning.OPEN),
+    Outcome.REPEAT: Worded("to be said again", Meaning.OPEN),
+    Outcome.DEFER: Worded("kept, to be read later", Meaning.OPEN),
+    Outcome.IGNORE: Worded("ignored", Meaning.QUIET),
+    Outcome.HEED: Worded("heeded", Meaning.QUIET),
+    Outcome.CANCEL: Worded("cancelled", Meaning.QUIET),
+}
+
+PARKED = Worded("put aside: a person must look at it", Meaning.OPEN)
+
+REASONS = {
+    Reason.COMPLETE: "complete and sure",
+    Reason.FIELD_MISSING: "{field} was not said",
+    Reason.FIELD_UNSURE: "{field} was not heard surely",
+    Reason.FIELD_UNCONFIRMED: "{field} was heard by one reader alone",
+    Reason.FIELD_AMBIGUOUS: "{field} may mean more than one value",
+    Reason.FIELD_INVALID: "{field} breaks a rule of the form",
+    Reason.NOT_IN_CATALOGUE: "{field} is not in the catalogue",
+    Reason.CONFUSABLE: "{field} sounds like another value",
+    Reason.UNUSUAL: "{field} is unusual",
+    Reason.DOUBLE_COUNT: "{field} was recorded a little while ago",
+    Reason.TOO_FAST: "more digits than anybody can say in that time",
+    Reason.TOO_FAINT: "the voice is too far away",
+    Reason.TOO_NOISY: "the voice hardly stands out from the noise",
+    Reason.CLIPPED: "too loud for the microphone",
+    Reason.SECOND_VOICE: "somebody else seems to be talking too",
+    Reason.NOT_UNDERSTOOD: "it names no field of the form",
+    Reason.NOT_FOR_DEVICE: "talk that is not for the device",
+    Reason.NO_SPEECH: "no words",
+    Reason.CUT_SHORT: "its end was not heard",
+    Reason.COMMAND: "a command",
+    Reason.ANSWER: "an answer",
+    Reason.TAKEN_BACK: "taken back",
+    Reason.NOT_LISTENING: "said while the device did not listen",
+    Reason.NO_MODEL: "no model answered, and the device alone is not sure",
+}
+
+STATES = {
+    OutboxState.SETTLED: Worded("in the inventory", Meaning.GOOD),
+    OutboxState.REFUSED: Worded("refused", Meaning.BAD),
+    OutboxState.DEAD: Worded("set aside: see `dockvoice queue list --held`", Meaning.BAD),
+    OutboxState.DISCARDED: Worded("given up", Meaning.QUIET),
+}
+
+WAITING, SENT = Worded("not sent yet", Meaning.OPEN), Worded("sent, no receipt yet", Meaning.OPEN)
+
+QUESTIONS = {
+    "field": "for the {field}",
+    "choice": "{candidates}",
+    "field right": "whether the {field} is right",
+    "entry right": "whether the entry is right",
+    "cancel": "whether to cancel the last entry",
+    "instead": "whether that corrects the entry, or begins the next",
+    "proof": "for the check digits of the {field}",
+    "wrong": "what is wrong",
+}
+"""By the values of `edge.agree.questions.About`, which takes half a second to load."""
+
+MODES = {"open": "open microphone", "push-to-talk": "push to talk", "wake-phrase": "wake phrase"}
+"""By the values of `edge.config.ListeningMode`, likewise."""
+
+
+def because(code: str, labels: Mapping[str, str]) -> str:
+    """One reason, given as `field_missing:dock`; `labels` is what people call the fields."""
+    reason, _, field = code.partition(":")
+    return REASONS[Reason(reason)].format(field=labels.get(field, field)).strip()
+
+
+def result(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> Worded:
+    """What became of an utterance, and why."""
+    known = OUTCOMES[outcome]
+    why = ", ".join(because(code, labels) for code in reasons)
+    return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
+
+
+def progress(state: OutboxState, attempts: int, reasons: Iterable[str]) -> Worded:
+    """How far an entry has come."""
+    if state is OutboxState.WAITING:
+        return SENT if attempts else WAITING
+    known, why = STATES[state], ", ".join(code.replace("_", " ") for code in reasons)
+    return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
+
+
+def changing(told: str, act: Act, named: object) -> str:
+    """An entry's values `told`, and which earlier one, called `named`, it amends or cancels."""
+    match act:
+        case Act.CANCEL:
+            return f"cancels {named}"
+        case Act.AMEND:
+            return f"{told}, amends {named}"
+        case _:
+            return told

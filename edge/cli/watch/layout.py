@@ -1,0 +1,270 @@
+"""Layout of a picture as the lines of a terminal of any size. Pure.
+
+Every line has an importance: where a terminal is too low, the least important go first. Whatever a text holds, no
+control character of it reaches the terminal, and no line is wider than it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from edge.audio.levels import BOTTOM_DB
+from edge.cli.present.meter import cells
+from edge.cli.present.wording import STYLES, Meaning, Worded
+from edge.cli.watch.picture import FieldRow, HeardLast, Picture, QueueRow
+
+GUTTER = 14
+"""Columns before what is told: its heading."""
+
+NARROWEST_WITH_HEADINGS = 50
+"""Columns below which headings are left out."""
+
+BAR_AT_MOST = 48
+FIGURES = 20
+"""Columns behind the bar."""
+
+LOUD_DB, TOO_LOUD_DB = -12, -3
+"""From here on speech is loud, and then soon cut."""
+
+MARGIN = 3
+"""Columns before a fault or a line of the log: where its mark stands."""
+
+BETWEEN_KEYS = 3
+"""Blanks."""
+
+ENTRIES_BEFORE_BLANKS = 3
+"""So many are worth more than blank lines."""
+
+BADGES = {
+    Meaning.PLAIN: "reverse",
+    Meaning.GOOD: "black on green",
+    Meaning.OPEN: "black on yellow",
+    Meaning.BAD: "bold white on red",
+    Meaning.QUIET: "reverse dim",
+}
+
+MARKS = {Meaning.GOOD: "✓", Meaning.OPEN: "…", Meaning.BAD: "✗"}
+
+LEVELS = {"WARNING": ("▲", "yellow"), "ERROR": ("▲", "bold red"), "CRITICAL": ("▲", "bold red")}
+"""How a line of the log begins, its mark and its style."""
+
+TYPING_KEYS = (("Enter", "says it"), ("Esc", "gives it up"), ("^C", "stop"))
+
+ASCII = str.maketrans("█─·●○✓✗▲“”…", '#-.*o+x!""~')
+"""What stands in where the terminal's encoding has no such characters."""
+
+Importance = IntEnum(
+    "Importance",
+    "STATE TYPING FAULT LEVEL HEARD LATEST_LOG REST_OF_FAULT KEYS RESULT SAID ENTRY COUNTS HEADER LATEST_ENTRY "
+    "MORE_KEYS LOG QUEUE MICROPHONE BLANK OLDER",
+)
+"""Of a line; what matters most comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenLine:
+    """A line, and how much it matters."""
+
+    text: Text
+    importance: Importance
+    age: int = 0
+    """Among those of the same importance, the older ones go first."""
+
+
+def draw(picture: Picture, width: int, height: int, *, ascii_only: bool = False) -> list[Text]:
+    """The picture as exactly `height` lines of at most `width` columns."""
+    parts = (_header, _microphone, _state, _heard, _entry, _queue)
+    above = [line for part in parts for line in (_blank(), *part(picture, width))][1:]
+    below = [line for part in (_faults, _log, _typing, _keys) for line in part(picture, width)]
+    by_importance = sorted((*above, *below), key=lambda line: (line.importance, line.age))
+    kept = {id(line) for line in by_importance[:height]}
+    top, bottom = ([line for line in lines if id(line) in kept] for lines in (above, below))
+    between = [_blank() for _ in range(height - len(top) - len(bottom))]
+    return [_safe(line.text, width, ascii_only=ascii_only) for line in (*top, *between, *bottom)]
+
+
+def _blank() -> ScreenLine:
+    return ScreenLine(Text(), Importance.BLANK)
+
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Categories of Unicode: controls, formats, surrogates, private and unassigned characters, separators of lines."""
+
+
+def _safe(text: Text, width: int, *, ascii_only: bool) -> Text:
+    """The same without controls and without what turns the direction of writing around, and no wider than `width`."""
+    text.plain = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _UNSAFE else c for c in text.plain)
+    text.truncate(width, overflow="ellipsis")
+    if ascii_only:
+        text.plain = text.plain.translate(ASCII).encode("ascii", "replace").decode()
+    text.no_wrap = True
+    return text
+
+
+def _headed(heading: str, width: int) -> Text:
+    """The beginning of a line: its heading, where there is room for one."""
+    return Text() if width < NARROWEST_WITH_HEADINGS else Text.assemble((f"  {heading:{GUTTER - 2}}", "dim"))
+
+
+def _header(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    mark, link = {True: ("●", "connected"), False: ("○", "away"), None: ("○", "connecting")}[picture.up]
+    right = f"{mark} {picture.broker} {link} "
+    left, room = " · ".join((" Dockvoice", *picture.who)), width - cell_len(right)
+    if room < len(" Dockvoice "):
+        left, room = "", width
+    text = Text(left)
+    text.truncate(room - 1, overflow="ellipsis")
+    text.append(" " * max(0, room - text.cell_len)).append(right, style="" if picture.up else "bold")
+    text.stylize("white on blue" if picture.up is not False else "white on red")
+    yield ScreenLine(text, Importance.HEADER)
+
+
+def _microphone(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    sound, text = picture.sound, _headed("microphone", width)
+    bar = max(4, min(BAR_AT_MOST, width - text.cell_len - FIGURES))
+    if not sound.samples:
+        text.append("·" * bar, style="dim").append("  no sound", style="dim")
+    else:
+        text.append_text(_bar(sound.rms_db, sound.peak_db, bar, muted=not picture.hears))
+        text.append(f" {sound.rms_db:4.0f} dB" if sound.rms_db > BOTTOM_DB else "  silent")
+        if sound.clipped:
+            text.append("  CLIPPING", style="bold red")
+        elif sound.speech:
+            text.append("  speech", style="bold green")
+        elif not picture.hears:
+            text.append("  not heard", style="dim")
+    yield ScreenLine(text, Importance.LEVEL)
+    yield ScreenLine(_headed("", width).append(picture.microphone, style="dim"), Importance.MICROPHONE)
+
+
+def _bar(rms_db: float, peak_db: float, width: int, *, muted: bool) -> Text:
+    filled, peak = cells(rms_db, width), cells(peak_db, width)
+    loud, too_loud = min(filled, cells(LOUD_DB, width)), min(filled, cells(TOO_LOUD_DB, width))
+    text = Text("█" * filled + "─" * max(0, peak - filled) + "·" * (width - max(peak, filled)))
+    if muted:
+        text.stylize("dim")
+        return text
+    for style, begins, ends in (("green", 0, loud), ("yellow", loud, too_loud), ("red", too_loud, filled)):
+        text.stylize(style, begins, ends)
+    text.stylize("dim", filled)
+    return text
+
+
+def _state(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    badge = picture.badge
+    text = _headed("now", width).append(f" {badge.name.upper()} ", style=BADGES[badge.meaning])
+    yield ScreenLine(text.append(f"  {badge.detail}"), Importance.STATE)
+    yield ScreenLine(_headed("device says", width).append(picture.said or "", style="bold"), Importance.SAID)
+
+
+def _heard(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    heard = picture.heard or HeardLast((), typed=False, result=Worded(""))
+    text = _headed("typed" if heard.typed else "heard", width)
+    if not heard.words:
+        text.append("nothing yet" if picture.heard is None else "no words", style="dim")
+    for number, (word, sure) in enumerate(heard.words):
+        text.append(" " if number else "").append(word if sure else f"{word}?", style="bold" if sure else "yellow")
+    yield ScreenLine(text, Importance.HEARD)
+    became = _headed("", width).append(heard.result.words, style=STYLES[heard.result.meaning])
+    yield ScreenLine(became, Importance.RESULT)
+
+
+def _entry(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    names = max((cell_len(row.name) for row in picture.entry), default=0)
+    values = min(max((cell_len(row.value or "·") for row in picture.entry), default=0), width // 3)
+    for number, row in enumerate(picture.entry):
+        text = _headed("" if number else "entry", width).append_text(_field(row, names, values))
+        yield ScreenLine(text, Importance.ENTRY, number)
+
+
+def _field(row: FieldRow, names: int, values: int) -> Text:
+    text, value = Text(), row.value or "·"
+    text.append(f"{row.name}{' ' * (names - cell_len(row.name))}  ", style="dim")
+    text.append(value, style="yellow" if row.doubt else "bold green" if row.value else "dim")
+    text.append(" " * (values - cell_len(value)) + "  ")
+    text.append(f"“{row.words}”  " if row.words else "", style="dim")
+    return text.append(row.doubt or "", style="yellow")
+
+
+def _queue(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    last = len(picture.counts) - 1
+    counts = [
+        Text.assemble((one.words, STYLES[one.meaning]), ("" if number == last else ",", "dim"))
+        for number, one in enumerate(picture.counts)
+    ]
+    for number, row in enumerate(_rows(counts, width, " ", "queue") or [_headed("queue", width)]):
+        yield ScreenLine(row, Importance.COUNTS, number)
+    digits = max((len(str(row.number)) for row in picture.queue), default=0)
+    for age, one in enumerate(picture.queue):
+        importance = Importance.QUEUE if age < ENTRIES_BEFORE_BLANKS else Importance.OLDER
+        text = _headed("", width).append_text(_queued(one, digits, width))
+        yield ScreenLine(text, importance if age else Importance.LATEST_ENTRY, age)
+
+
+def _queued(row: QueueRow, digits: int, width: int) -> Text:
+    text = Text.assemble((f"{row.number:>{digits}}  ", "dim"), row.what)
+    state = f"  {MARKS.get(row.state.meaning, ' ')} {row.state.words}"
+    # How far it has come is worth more than the end of a long entry.
+    text.truncate(max(width // 2, width - cell_len(state)) - _headed("", width).cell_len, overflow="ellipsis")
+    return text.append(state, style=STYLES[row.state.meaning])
+
+
+def _faults(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    for number, row in enumerate(row for one in picture.faults for row in _wrapped(one, width, " ! ")):
+        begins = bool(row[:MARGIN].strip())
+        text = Text.assemble((row[:MARGIN], "bold white on red" if begins else ""), (row[MARGIN:], "bold red"))
+        yield ScreenLine(text, Importance.FAULT if begins else Importance.REST_OF_FAULT, number)
+
+
+def _log(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    for number, line in enumerate(picture.log):
+        age = len(picture.log) - 1 - number
+        level, _, rest = line.partition(" ")
+        mark, style = LEVELS.get(level, (" ", ""))
+        first, *more = _wrapped(rest if level in LEVELS else line, width, f" {mark} ")
+        text = Text.assemble((first[:MARGIN], style), first[MARGIN:])
+        yield ScreenLine(text, Importance.OLDER if age else Importance.LATEST_LOG, age)
+        for row in more:
+            yield ScreenLine(Text(row), Importance.OLDER if age else Importance.LOG, age)
+
+
+def _wrapped(text: str, width: int, mark: str) -> list[str]:
+    """At least one row."""
+    room = max(width, MARGIN + 10)
+    return textwrap.wrap(text, room, initial_indent=mark, subsequent_indent=" " * MARGIN) or [mark]
+
+
+def _typing(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    if picture.typing is None:
+        return
+    text = _headed("say", width).append("> ", style="bold")
+    shown = picture.typing
+    while shown and cell_len(shown) > width - text.cell_len - 1:
+        shown = shown[1:]  # the end of the line is where it is typed
+    yield ScreenLine(text.append(shown).append(" ", style="reverse"), Importance.TYPING)
+
+
+def _keys(picture: Picture, width: int) -> Iterator[ScreenLine]:
+    keys = picture.keys if picture.typing is None else TYPING_KEYS
+    told = [Text.assemble((key, "bold"), (f" {does}", "dim")) for key, does in keys]
+    for number, row in enumerate(_rows(told, width, " " * BETWEEN_KEYS)):
+        yield ScreenLine(row, Importance.MORE_KEYS if number else Importance.KEYS, number)
+
+
+def _rows(pieces: Iterable[Text], width: int, between: str, heading: str | None = None) -> Sequence[Text]:
+    """The pieces in as many rows as they take; none is broken."""
+    rows: list[Text] = []
+    for piece in pieces:
+        if rows and rows[-1].cell_len + len(between) + piece.cell_len <= width:
+            rows[-1].append(between).append_text(piece)
+        else:
+            start = Text(" ") if heading is None else _headed("" if rows else heading, width)
+            rows.append(start.append_text(piece))
+    return rows

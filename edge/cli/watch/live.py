@@ -1,0 +1,254 @@
+"""Agent's end of the live view: it starts the viewer, feeds it JSON lines without waiting for it, and takes the keys.
+
+The viewer is a process of its own, in a session of its own: Ctrl-C and a terminal that hangs up are for the agent. Each
+gives the terminal back if the other is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from edge.agent.app import Agent, AgentTold
+from edge.agent.dialogue_driver import Stands
+from edge.agent.parts import Parts
+from edge.agent.typed_input import pressed
+from edge.agree.dialogue.table import State
+from edge.cli.output import line as print_text
+from edge.cli.present.json_lines import AgentLines, JsonLine, Kept
+from edge.cli.present.lines import teller, with_dialogue
+from edge.cli.present.meter import NO_SOUND, Loudness, Meter
+from edge.cli.terminal import aside, keys, leave_screen, outliving
+from edge.cli.watch.keyboard import Keyboard, Pressed, Sentence, Switch
+from edge.errors import DockvoiceError
+from edge.keep.journal import Journal
+from edge.keep.writer import JournalThread
+from edge.ports import StoppableSource
+from edge.records import Command, Frame
+
+TOLD_EVERY_S = 0.1
+"""A bar that moves ten times a second is smooth, and costs next to nothing."""
+
+LOOKED_EVERY_S = 0.5
+"""How often the journal is asked what it holds, for somebody who sits before it."""
+
+LOOKED_EVERY_S_UNSEEN = 2.0
+"""The same for a log."""
+
+LATEST = 50
+"""Entries that are looked at: more than any terminal shows."""
+
+LOOKS_WITHOUT_SOUND = 5
+"""So many in a row, and no sound comes."""
+
+WAITED_S = 1.0
+"""How long a viewer whose terminal stands still is waited for at the end."""
+
+NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation = true; a sentence can be typed (/)"
+
+
+async def tell_changes(
+    lines: AgentLines,
+    agent: Agent,
+    desk: JournalThread,
+    tell: Callable[[JsonLine], None],
+    every_s: float = LOOKED_EVERY_S_UNSEEN,
+) -> None:
+    """Tell what happens to the journal and to the connection, which no event tells, until cancelled."""
+    while True:
+        with suppress(DockvoiceError):  # what a journal cannot tell now is no reason to hear less
+            for line in lines.changed(await desk(_kept), agent.trouble):
+                tell(line)
+        await asyncio.sleep(every_s)
+
+
+def _kept(journal: Journal) -> Kept:
+    found = journal.queries
+    return Kept(found.counts(), journal.outbox.how_many_sent(), journal.review.how_many(), found.entries(LATEST))
+
+
+class Viewer:
+    """The viewer's process. A pipe leads to it, into which is written what it takes; the rest waits here."""
+
+    def __init__(self, terminal: int) -> None:
+        """Start it on the terminal `terminal`; what it has to complain goes to this process's standard error."""
+        self._terminal = terminal
+        self._waiting = b""
+        reading, self._feed = os.pipe()
+        os.set_blocking(self._feed, False)
+        command = [sys.executable, "-m", "edge", "watch", "--attached"]
+        # How large it is the terminal itself tells, and tells anew when that changes.
+        environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+        self._process = subprocess.Popen(  # noqa: S603 - this very program
+            command, stdin=reading, stdout=terminal, env=environment, start_new_session=True
+        )
+        os.close(reading)
+        self.is_there = True
+        """Whether it still reads."""
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        os.close(self._feed)
+        try:
+            code = self._process.wait(WAITED_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        if code:
+            leave_screen(self._terminal)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has taken all."""
+        return self.is_there and not self._waiting
+
+    def tell(self, line: JsonLine | None = None) -> None:
+        """Give it a line more, and of those that wait what it takes."""
+        if line is not None and self.is_there:
+            self._waiting += json.dumps(line).encode() + b"\n"
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[os.write(self._feed, self._waiting) :]
+        except BlockingIOError:
+            return  # the rest when it takes something again
+        except BrokenPipeError:  # it was killed, or its terminal hung up
+            self._waiting, self.is_there = b"", False
+            leave_screen(self._terminal)
+
+
+class LiveView:
+    """What is shown of one agent, and what is typed to it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._language = parts.rules.language
+        self._lines = AgentLines(parts.settings, parts.rules)
+        self._plain, self._print = outliving(teller(parts.form, {}, as_json=False)), outliving(print_text)
+        """In the place of a viewer that is gone."""
+        self._meter = Meter()
+        self._keyboard = Keyboard()
+        self._pressed: asyncio.Queue[Pressed] = asyncio.Queue()
+        self._heard = NO_SOUND
+        self._silent_looks = 0
+        self._paused = False
+        self._viewer: Viewer | None = None
+        self._now: JsonLine = {}
+        self.tell = with_dialogue(self._tell)
+        """Something happened to the agent."""
+
+    def _tell(self, told: AgentTold) -> None:
+        if isinstance(told, Stands):
+            self._paused = told.state is State.PAUSED
+        if self._viewer is None or not self._viewer.is_there:
+            self._plain(told)
+            return
+        for line in self._lines.event(told):
+            self._viewer.tell(line)
+
+    async def run(self, agent: Agent, desk: JournalThread, *, settle_within_s: float) -> None:
+        """Run the agent until it is stopped; the terminal is as it was afterwards."""
+        with (
+            aside(sys.stderr.fileno()) as logged,
+            Viewer(sys.stdout.fileno()) as viewer,
+            keys(sys.stdin.fileno(), self._type),
+        ):
+            self._viewer = viewer
+            viewer.tell(self._lines.started())
+            async with asyncio.TaskGroup() as group:
+                looking = tell_changes(self._lines, agent, desk, viewer.tell, LOOKED_EVERY_S)
+                beside = (self._show(agent, viewer, logged), looking, self._carry_out(agent, viewer))
+                tasks = [group.create_task(work) for work in beside]
+                microphone = Metered(agent.microphone(), self._meter)
+                await agent.run_until_stopped(microphone, settle_within_s=settle_within_s)
+                for task in tasks:
+                    task.cancel()
+
+    def _type(self, key: str) -> None:
+        what = self._keyboard.take(key)
+        if what is not None:
+            self._pressed.put_nowait(what)
+
+    async def _show(self, agent: Agent, viewer: Viewer, logged: Callable[[], list[str]]) -> None:
+        while True:
+            viewer.tell()
+            if viewer.is_idle:
+                for text in logged():
+                    viewer.tell({"log": text})
+                if (now := self._moment(agent)) != self._now:
+                    self._now = now
+                    viewer.tell({"now": now})
+            elif not viewer.is_there:
+                for text in logged():
+                    self._print(text)
+            await asyncio.sleep(TOLD_EVERY_S)
+            self._keyboard.settle()
+
+    def _moment(self, agent: Agent) -> JsonLine:
+        left_s = agent.left_s
+        return {
+            "sound": as_seen(self._sound(), speech=agent.is_open),
+            "is_open": agent.is_open,
+            "talking": agent.headset.gate.talking,
+            "converses": agent.converses,
+            "left_s": None if left_s is None else round(left_s, 1),
+            "typing": self._keyboard.line,
+            "has_keys": True,
+        }
+
+    def _sound(self) -> Loudness:
+        """How loud it is; sound servers hand it over in pieces of up to some tenths of a second."""
+        sound = self._meter.read()
+        self._silent_looks = 0 if sound.samples else self._silent_looks + 1
+        if sound.samples or self._silent_looks > LOOKS_WITHOUT_SOUND:
+            self._heard = sound
+        return self._heard
+
+    async def _carry_out(self, agent: Agent, viewer: Viewer) -> None:
+        while True:
+            match await self._pressed.get():
+                case Switch.MUTE | Switch.TALK as switch:
+                    agent.headset.typed(switch.value)
+                case Sentence(text):
+                    await agent.type(text)
+                case _ if not agent.converses:
+                    viewer.tell({"log": NO_DIALOGUE})
+                case Switch.PAUSE:
+                    asked = Command.RESUME if self._paused else Command.PAUSE
+                    await agent.type(pressed(asked, self._language))
+                case asked:
+                    await agent.type(pressed(asked, self._language))
+
+
+def as_seen(sound: Loudness, *, speech: bool) -> JsonLine:
+    """A level to the decibel: what looks the same need not be drawn again."""
+    rms_db, peak_db = round(sound.rms_db), round(sound.peak_db)
+    clipped, samples = min(sound.clipped, 1), min(sound.samples, 1)
+    return {"samples": samples, "rms_db": rms_db, "peak_db": peak_db, "clipped": clipped, "speech": speech}
+
+
+class Metered(StoppableSource):
+    """A microphone whose level is seen."""
+
+    def __init__(self, microphone: StoppableSource, meter: Meter) -> None:
+        self.name, self.live = microphone.name, microphone.live
+        self._microphone = microphone
+        self._meter = meter
+
+    def frames(self) -> Iterator[Frame]:
+        """The microphone's frames."""
+        for frame in self._microphone.frames():
+            self._meter.take(frame, speech=False)
+            yield frame
+
+    def close(self) -> None:
+        """End them."""
+        self._microphone.close()

@@ -1,0 +1,113 @@
+"""Viewer process: it reads the JSON lines of an agent and draws them on a terminal, as fast as that takes them.
+
+A terminal that stands still, because its window or its network does, holds up this process alone; what it is to show
+then is drawn when it takes something again.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console, ConsoleDimensions, Group
+from rich.live import Live
+
+from edge.cli.output import EXIT_CODES
+from edge.cli.terminal import can_be_drawn_on
+from edge.cli.watch.layout import draw
+from edge.cli.watch.picture import Picture
+from edge.cli.watch.state import View
+from edge.errors import UnreadableInput
+
+DRAWN_EVERY_S = 0.1
+"""A bar that moves ten times a second is smooth, and costs next to nothing."""
+
+PIECE = 65_536
+"""Bytes read at one time: all that a pipe holds."""
+
+PASTE_BEGINS, PASTE_ENDS = "\x1b[?2004h", "\x1b[?2004l"
+"""xterm's private mode in which a pasted text comes in brackets."""
+
+STANDARD_INPUT = 0
+
+commands = typer.Typer()
+
+
+@commands.callback(invoke_without_command=True, short_help="Show live what a running agent does.", epilog=EXIT_CODES)
+def watch(
+    attached: Annotated[
+        bool, typer.Option("--attached", hidden=True, help="An agent started this, and goes on.")
+    ] = False,
+) -> None:
+    """Show live what an agent does, from the lines that it prints: `dockvoice run --json | dockvoice watch`.
+
+    They may come from another machine, or from a file: `ssh dock-b journalctl -fu dockvoice@b -o cat | dockvoice
+    watch`. Lines that are no JSON are shown as the log. What was seen last stays when they end; where nothing can be
+    drawn, as into a file, it is all that is printed.
+    """
+    if sys.stdin.isatty():
+        raise UnreadableInput("standard input: found a terminal, expected the lines of `dockvoice run --json`")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _leave_to_the_agent)
+    console, view = Console(highlight=False), View()
+    with _screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_nothing) as show:
+        for lines in incoming(STANDARD_INPUT):
+            for line in lines:
+                view.take(line)
+            show(view.picture())
+    if not attached:
+        console.print(_drawn(view.picture(), console))
+
+
+def _leave_to_the_agent(signal_number: int, _: FrameType | None) -> None:
+    """Ctrl-C at a pipe ends the agent at its other end, which has still something to show; again, it ends this too."""
+    signal.signal(signal_number, signal.default_int_handler)
+
+
+def _nothing(_: Picture) -> None:
+    pass
+
+
+def incoming(descriptor: int) -> Iterator[list[str]]:
+    """The lines that came since the last time, `DRAWN_EVERY_S` apart, to the end of what is read."""
+    rest, ended = b"", False
+    while not ended:
+        due, pieces = time.monotonic() + DRAWN_EVERY_S, [rest]
+        while not ended and (left := due - time.monotonic()) > 0:
+            if select.select([descriptor], [], [], left)[0]:
+                pieces.append(os.read(descriptor, PIECE))
+                ended = not pieces[-1]
+        *lines, rest = b"".join(pieces).split(b"\n")
+        yield [line.decode(errors="replace") for line in (*lines, *([rest] if ended and rest else ()))]
+
+
+@contextmanager
+def _screen(console: Console) -> Iterator[Callable[[Picture], None]]:
+    """What draws on the other screen of the terminal; the first one is shown again at the end."""
+    shown: tuple[Picture, ConsoleDimensions] | None = None
+    with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+
+        def show(picture: Picture) -> None:
+            nonlocal shown
+            if shown != (now := (picture, console.size)):
+                shown = now
+                live.update(_drawn(picture, console), refresh=True)
+
+        console.file.write(PASTE_BEGINS)
+        try:
+            yield show
+        finally:
+            console.file.write(PASTE_ENDS)
+
+
+def _drawn(picture: Picture, console: Console) -> Group:
+    size, is_utf = console.size, console.encoding.lower().startswith("utf")
+    return Group(*draw(picture, size.width, size.height, ascii_only=not is_utf))

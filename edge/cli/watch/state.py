@@ -1,0 +1,270 @@
+"""State of the view: the JSON lines of one agent, and what of them is to be seen. Pure: it has no clock.
+
+Lines that are none of the agent's (warnings, in a journal that holds both) are the log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from edge.agree.dialogue.table import QUESTIONS as ASKS
+from edge.agree.dialogue.table import State
+from edge.cli.present.meter import Loudness
+from edge.cli.present.wording import MODES, PARKED, QUESTIONS, Meaning, Worded, because, changing, progress, result
+from edge.cli.watch.picture import Badge, FieldRow, HeardLast, Picture, QueueRow
+from edge.keep.outbox import OutboxState
+from edge.records import Act, Outcome, Reason
+
+JsonObject = Mapping[str, Any]
+
+KINDS = ("agent", "now", "words", "dialogue", "broker", "trouble", "capture", "microphone", "kept", "entry", "log")
+"""Keys of which a line has one; it has more to say of the others than anything here shows."""
+
+LOG_LINES = 50
+"""So much of the log is remembered: more than any terminal shows."""
+
+ENTRIES = 50
+"""So many entries, likewise."""
+
+PUSH_TO_TALK, WAKE_PHRASE, KEYBOARD = "push-to-talk", "wake-phrase", "keyboard"
+"""Two of `edge.config.ListeningMode`, and the source of what was typed; neither module is loaded for that."""
+
+ANSWER_KEYS = (("y", "yes"), ("n", "no"), ("c", "cancel"), ("a", "say again"))
+QUESTION_KEYS = (("p", "pause"), ("w", "how many waiting"), ("l", "last entry"), ("h", "help"))
+VOICE_KEYS = (("+ -", "loudness"), ("> <", "speed"))
+
+_MEANINGS = {State.IDLE: Meaning.GOOD, State.PAUSED: Meaning.QUIET, State.SIGNED_OFF: Meaning.QUIET}
+
+
+class View:
+    """What is known of one agent: the last line of each kind, and what adds up. `take` lines, look at the `picture`."""
+
+    def __init__(self) -> None:
+        self._log: deque[tuple[str, int]] = deque(maxlen=LOG_LINES)
+        self._forget()
+
+    def _forget(self) -> None:
+        """An agent begins: nothing of an earlier run is true any more."""
+        self._last: dict[str, JsonObject] = {}
+        self._muted = False
+        self._faults: dict[str, str] = {}
+        self._said: str | None = None
+        self._number: int | None = None
+        self._entries: dict[int, JsonObject] = {}
+
+    def take(self, text: str) -> None:
+        """The next line."""
+        try:
+            self._take(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self._take_log(text)
+
+    def _take(self, line: JsonObject) -> None:
+        kind = next((kind for kind in KINDS if kind in line), "")
+        if line.get("agent") == "started":
+            self._forget()
+            kind = "started"
+        self._last[kind] = line
+        match kind:
+            case "words":
+                self._number = None
+            case "dialogue":
+                self._said, self._number = line["said"] or self._said, line["number"] or self._number
+            case "microphone":
+                self._take_microphone(line)
+            case "entry":
+                self._entries[line["entry"]["sequence"]] = line["entry"]
+                self._entries = dict(sorted(self._entries.items(), reverse=True)[:ENTRIES])
+            case "log":
+                self._take_log(line["log"])
+            case _:
+                pass
+
+    def _take_microphone(self, line: JsonObject) -> None:
+        told = line["microphone"]
+        if "state" not in line:
+            self._muted = told == "muted"
+        elif line["found"] is None:
+            self._faults.pop(told, None)
+        else:
+            self._faults[told] = line["found"]
+
+    def _take_log(self, text: str) -> None:
+        if self._log and self._log[-1][0] == text:
+            self._log.append((text, self._log.pop()[1] + 1))
+        elif text.strip():
+            self._log.append((text, 1))
+
+    def picture(self) -> Picture:
+        """What is to be seen now."""
+        trouble, broker = self._told("trouble").get("trouble"), self._told("broker").get("broker")
+        return Picture(
+            who=self._who(),
+            broker=self._told("started").get("broker_address", "the broker"),
+            up=False if trouble else broker == "connected" or None,
+            microphone=self._microphone(),
+            sound=Loudness(**self._now.get("sound", {})),
+            hears=not (self._muted or self._shut),
+            badge=self._badge(),
+            said=self._said,
+            heard=self._heard_last(),
+            entry=tuple(self._entry()),
+            counts=self._counts(),
+            queue=tuple(self._queue()),
+            faults=tuple(self._wrong()),
+            log=tuple(text if times == 1 else f"{text} ({times} times)" for text, times in self._log),
+            typing=self._now.get("typing"),
+            keys=self._keys() if self._now.get("has_keys") else (("^C", "stop"),),
+        )
+
+    def _told(self, kind: str) -> JsonObject:
+        """The last line of a kind."""
+        return self._last.get(kind, {})
+
+    @property
+    def _now(self) -> JsonObject:
+        """What an agent tells ten times a second whoever sits before it; a log has none of it."""
+        now: JsonObject = self._told("now").get("now", {})
+        return now
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {one["name"]: one["label"] for one in self._told("started").get("form_fields", ())}
+
+    @property
+    def _shut(self) -> bool:
+        """Whether a talk key is waited for."""
+        return self._told("started").get("mode") == PUSH_TO_TALK and not self._now.get("talking")
+
+    def _stands(self) -> JsonObject | None:
+        """Where the dialogue stands, for whoever is asked anything at all."""
+        return self._last.get("dialogue") if self._now.get("converses", True) else None
+
+    def _who(self) -> tuple[str, ...]:
+        started, signed_on = self._told("started"), self._told("dialogue").get("operator")
+        where = f"{started['device']} at {started['site']}" if started else ""
+        return tuple(filter(None, (where, started.get("form"), signed_on or started.get("operator"))))
+
+    def _microphone(self) -> str:
+        if not (started := self._told("started")):
+            return ""
+        phrase = f' "{started["wake_phrase"]}"' if started["mode"] == WAKE_PHRASE else ""
+        name = "the default" if started["listens_to"] is None else started["listens_to"]
+        return f"{MODES[started['mode']]}{phrase}, {name}"
+
+    def _badge(self) -> Badge:
+        """What keeps the device from hearing comes before where the dialogue stands."""
+        if "agent" in self._last:
+            return Badge(
+                "stopping", "what is owed gets its last chance; then it goes out at the next start", Meaning.OPEN
+            )
+        if "reason" in self._told("capture"):
+            return Badge("not recording", "nothing that is said now is kept", Meaning.BAD)
+        if self._muted:
+            return Badge("muted", "nothing is heard; m hears again", Meaning.BAD)
+        if (stands := self._stands()) is not None:
+            return self._stage(stands)
+        return self._listening()
+
+    def _stage(self, stands: JsonObject) -> Badge:
+        state, asked = State(stands["dialogue"]), stands["question"]
+        left_s = self._now.get("left_s")
+        left = "" if left_s is None else f"{left_s:.1f} s"
+        detail = ""
+        if state is State.HELD:
+            detail = f"{left} to object" if left else "until you object, or go on"
+        elif asked is not None and state in ASKS:
+            label, candidates = self._labels.get(asked["field"], asked["field"]), map(str, asked["candidates"])
+            what = QUESTIONS[asked["about"]].format(field=label, candidates=" or ".join(candidates))
+            detail = ", ".join(filter(None, (what, left and f"{left} to answer")))
+        elif state is State.PAUSED:
+            detail = "p, or the word for it, goes on"
+        elif state is State.SIGNED_OFF:
+            detail = "say, or type, who signs on"
+        return Badge(state.value, detail, _MEANINGS.get(state, Meaning.OPEN))
+
+    def _listening(self) -> Badge:
+        if self._now.get("is_open"):
+            return Badge("hearing", "", Meaning.OPEN)
+        if self._shut:
+            return Badge("waiting", "for the talk key; space does as well", Meaning.QUIET)
+        asked = self._told("words").get("ask")
+        for field in self._told("started").get("form_fields", ()):
+            if field["name"] == asked:
+                return Badge("listening", field["ask"], Meaning.OPEN)
+        return Badge("listening", "", Meaning.GOOD)
+
+    def _heard_last(self) -> HeardLast | None:
+        heard = self._last.get("words")
+        if heard is None:
+            return None
+        words = tuple((word["text"], word["sure"]) for word in heard["words"])
+        return HeardLast(words, heard["source"] == KEYBOARD, self._became(heard))
+
+    def _became(self, heard: JsonObject) -> Worded:
+        outcome = Outcome(heard["verdict"])
+        if heard["parked"]:
+            return PARKED
+        if self._number is not None and outcome is Outcome.HOLD:
+            return Worded(f"recorded as number {self._number}", Meaning.GOOD)
+        return result(outcome, heard["reasons"], self._labels)
+
+    def _entry(self) -> Iterable[FieldRow]:
+        """The entry that is open: the dialogue's draft, or what an utterance lacks that is to be said again."""
+        heard = self._told("words")
+        if (stands := self._stands()) is not None:
+            return self._rows(stands["read"], stands["doubts"])
+        if heard.get("verdict") in {Outcome.ASK, Outcome.ACCEPT}:
+            return self._rows(heard["read"], heard["reasons"])
+        return self._rows({}, ())
+
+    def _rows(self, read: JsonObject, doubts: Iterable[str]) -> Iterator[FieldRow]:
+        """The fields of the form, with what was read for each; an optional one only where it was said."""
+        doubted = {code.partition(":")[2]: because(code, self._labels) for code in doubts if code != Reason.COMPLETE}
+        for field in self._told("started").get("form_fields", ()):
+            name, one = field["name"], read.get(field["name"], {"value": None, "words": ""})
+            if field["required"] or name in read:
+                value = None if one["value"] is None else str(one["value"])
+                yield FieldRow(name, value, one["words"], doubted.get(name))
+
+    def _counts(self) -> tuple[Worded, ...]:
+        if (kept := self._told("kept").get("kept")) is None:
+            return ()
+        sent = f" ({kept['sent']} sent)" if kept["sent"] else ""
+        told = (
+            (kept["owed"], f"owed{sent}", Meaning.OPEN),
+            (kept["in_review"], "in review", Meaning.OPEN),
+            (kept["refused"], "refused", Meaning.BAD),
+            (kept["in_inventory"], "in the inventory", Meaning.GOOD),
+        )
+        return tuple(Worded(f"{count} {what}", meaning if count else Meaning.QUIET) for count, what, meaning in told)
+
+    def _queue(self) -> Iterator[QueueRow]:
+        numbers = {one["event_id"]: number for number, one in self._entries.items()}
+        for number, one in self._entries.items():
+            replaced = numbers.get(one["replaces"])
+            named = "an earlier one" if replaced is None else f"number {replaced}"
+            state = progress(OutboxState(one["state"]), one["attempts"], one["reasons"])
+            yield QueueRow(number, changing(one["told"], Act(one["act"]), named), state)
+
+    def _wrong(self) -> Iterator[str]:
+        for fault, what in self._faults.items():
+            yield f"microphone, {fault.replace('_', ' ')}: it {what}"
+        if (full := self._told("capture").get("reason")) is not None:
+            yield f"not recording: {full}"
+        if (trouble := self._told("trouble").get("trouble")) is not None:
+            yield f"no broker: {trouble}. Entries are kept, and go out by themselves when it answers"
+
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        talks, converses = self._told("started").get("mode") == PUSH_TO_TALK, self._stands() is not None
+        return (
+            *((("space", "talk"),) if talks else ()),
+            *(ANSWER_KEYS if converses else ()),
+            ("/", "type a sentence"),
+            ("m", "hear again" if self._muted else "mute"),
+            *((*QUESTION_KEYS, *VOICE_KEYS) if converses else ()),
+            ("^C", "stop"),
+        )

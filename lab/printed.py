@@ -1,0 +1,94 @@
+"""Tables for people at a terminal: an evaluation's figures, a report's tables, two runs compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from edge.console import many
+from lab.report.comparing import Comparison, recorded
+from lab.report.comparing import Table as Figures
+from lab.report.lines import Line
+from lab.scoring import Mark, Tally
+
+ALARMING = (Mark.WRONG, Mark.INVENTED)
+"""What must be 0."""
+
+
+def evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
+    """The figures of an evaluation: what became of the clips, then fields and speed; a row per condition."""
+    rows = {**by_condition, "overall": overall}
+    fields = sorted(overall.fields_said)
+    marks = _figures("n", *Mark, "p50", "p95")
+    marks.caption = "p50, p95: milliseconds from the last word to the record on disk"
+    details = _figures(*(f"{name} right" for name in fields), "x real time")
+    for condition, tally in rows.items():
+        style = "bold" if tally is overall else ""
+        marks.add_row(condition, *_marks(tally.as_json()), style=style)
+        details.add_row(condition, *_details(tally.as_json(), fields), style=style)
+    return Group(marks, "", details)
+
+
+def figures(table: Figures) -> Group:
+    """One of the tables of a report."""
+    drawn = Table(table.columns[0], box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in table.columns[1:]:
+        drawn.add_column(name, justify="right")
+    for row in table.rows:
+        drawn.add_row(*row)
+    return Group("", Text(table.title, style="bold"), drawn, Text(table.note, style="dim"))
+
+
+def two_runs(found: Comparison) -> Group:
+    """Two runs over the same clips: marks side by side, the clips that changed, and what chance says."""
+    marks = _figures("first", "second", first="outcome")
+    for mark in Mark:
+        marks.add_row(mark, *map(str, found.marks(mark)))
+    changed = Table("clip", "first", "second", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for one in found.changed:
+        changed.add_row(Text(f"{PurePath(one.clip).name}\n  {one.condition}"), _came(one.before), _came(one.after))
+    alone = f"{many(len(found.pairs), 'clip')} in both; {found.unpaired} in one only, not counted."
+    chance = (
+        f"Right in the first run only: {found.only_first}; in the second only: {found.only_second}. "
+        f"McNemar's exact test: p = {found.chance:.3g}."
+    )
+    shown: list[RenderableType] = [changed, ""] if found.changed else []
+    return Group(marks, "", *shown, alone, chance)
+
+
+def _came(line: Line) -> Text:
+    fields = recorded(line)
+    told = "" if fields is None else f"\n{' '.join(map(str, fields.values()))}"
+    return Text(f"{line.mark}{told}", style="red" if line.mark in ALARMING else "")
+
+
+def _figures(*names: str, first: str = "condition") -> Table:
+    # Without edges, and with one blank between columns: the widest condition must fit a terminal of 80 columns.
+    table = Table(first, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.caption_justify = "left"
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _marks(figures: Mapping[str, Any]) -> list[str | Text]:
+    times = (figures["decision_ms_p50"], figures["decision_ms_p95"])
+    return [
+        str(figures["n"]),
+        *(Text(str(figures[kind]), style="red" if kind in ALARMING and figures[kind] else "") for kind in Mark),
+        *("-" if time is None else f"{time:.0f}" for time in times),
+    ]
+
+
+def _details(figures: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+    accuracy = figures["field_accuracy"]
+    return [
+        *(f"{accuracy[name]:.1%}" if name in accuracy else "-" for name in fields),
+        f"{figures['real_time_factor']:.3f}",
+    ]
