@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from edge.config import ClientSettings
-from edge.understand.remote.client import Answer, Client
+from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import Failure
 
 KEY = "sk-the-key-of-the-tests"
@@ -64,11 +64,11 @@ def client_for(transport: httpx.AsyncBaseTransport | Service, clock: Wall | None
     return Client("service", ClientSettings(**given), transport=used, clock=clock or Wall(), chance=lambda: 0.0)
 
 
-def ask(client: Client, times: int = 1, *, within_s: float = 5, about: str = "model") -> list[Answer | Failure]:
+def ask(client: Client, times: int = 1, *, within_s: float = 5, about: str = "model") -> list[ServiceAnswer | Failure]:
     """What comes of as many requests, one after another."""
 
-    async def asked() -> list[Answer | Failure]:
-        found: list[Answer | Failure] = []
+    async def asked() -> list[ServiceAnswer | Failure]:
+        found: list[ServiceAnswer | Failure] = []
         for _ in range(times):
             try:
                 found.append(await client.post("/v1/x", json={}, within_s=within_s, about=about))

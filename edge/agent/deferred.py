@@ -18,7 +18,7 @@ from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
 from edge.keep.writer import JournalThread
 from edge.records import Closing, OutboxRow, Outcome, Reading, Utterance
-from edge.understand.panel.panel import Answer, Came, Panel
+from edge.understand.panel.panel import Came, Panel, PanelAnswer
 from edge.understand.panel.weighing import Pacing, contradicts
 from edge.understand.remote.failures import Garbled, OurFault
 
@@ -42,11 +42,11 @@ class LateReadings:
         self._desk = desk
         self._rules = rules
         self._pacing = Pacing(per_minute)
-        self._news: asyncio.Queue[Answer | _Concluded] = asyncio.Queue()
+        self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._wake.set()
 
-    def note(self, answer: Answer) -> None:
+    def note(self, answer: PanelAnswer) -> None:
         """A model answered; told in the loop."""
         if answer.reading is not None or answer.came is Came.IN_TIME:
             self._pacing.answered()
@@ -78,7 +78,7 @@ class LateReadings:
             finally:
                 self._news.task_done()
 
-    async def _keep(self, news: Answer | _Concluded) -> None:
+    async def _keep(self, news: PanelAnswer | _Concluded) -> None:
         if isinstance(news, _Concluded):
             for late in await self._desk(lambda journal: journal.readings.late(news.which)):
                 await self._compare(late)

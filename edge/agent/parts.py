@@ -38,7 +38,7 @@ from edge.understand.llm.prompt import Past
 from edge.understand.local.factory import interpreter, vosk_weights
 from edge.understand.local.wake_word import WakeWord
 from edge.understand.panel.costs import Budget
-from edge.understand.panel.panel import Answer, Panel
+from edge.understand.panel.panel import Panel, PanelAnswer
 from edge.understand.remote.client import Clients
 
 logger = logging.getLogger(__name__)
@@ -181,7 +181,7 @@ def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Call
 
 @asynccontextmanager
 async def reading(
-    parts: Parts, note: Callable[[Answer], None] | None = None, budget: Budget | None = None
+    parts: Parts, note: Callable[[PanelAnswer], None] | None = None, budget: Budget | None = None
 ) -> AsyncIterator[None]:
     """Let the interpreter read: a panel's members work only inside. What is under way at the end is called off.
 

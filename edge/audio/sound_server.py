@@ -69,7 +69,7 @@ class Gone(Enum):
     GONE = auto()
 
 
-class Question:
+class Listing:
     """A listing under way. It goes to a file, not a pipe: a long answer must not stop for want of a reader."""
 
     def __init__(self, program: str) -> None:
@@ -93,7 +93,7 @@ class Question:
             self._process.wait(within_s)
         return self._process.returncode is not None
 
-    def listing(self) -> bytes | None:
+    def read(self) -> bytes | None:
         """The answer, once it is over; None where there is none. To be read once."""
         with self._answer:
             self._answer.seek(0)
@@ -125,12 +125,12 @@ class Pactl:
             return None
         return done.stdout
 
-    def start(self) -> Question | None:
+    def start(self) -> Listing | None:
         """Ask for its listing without waiting; None where that cannot be."""
         if self._program is None:
             return None
         with suppress(OSError):  # no processes left to be had: asked again a second later
-            return Question(self._program)
+            return Listing(self._program)
         return None
 
     def understood(self, listing: bytes, read: Callable[[bytes, int], Found]) -> Found | None:
@@ -155,7 +155,7 @@ class SoundServer:
 
     def __init__(self) -> None:
         self._pactl = Pactl()
-        self._question: Question | None = None
+        self._question: Listing | None = None
         self._asked = float("-inf")
         self._knows = False
 
@@ -196,9 +196,9 @@ class SoundServer:
             self._question.end()
         self._question = None
 
-    def _read(self, question: Question) -> Routing | Gone | None:
+    def _read(self, question: Listing) -> Routing | Gone | None:
         self._question = None
-        if (listing := question.listing()) is not None:
+        if (listing := question.read()) is not None:
             found = self._pactl.understood(listing, routing)
             self._knows = self._knows or found is not None
             return found

@@ -10,28 +10,28 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.ports import Interpreter, Transcriber
-from edge.understand.llm.interpreter import AudioLlm, ModelReader, Spoken, nowhere
+from edge.understand.llm.interpreter import AudioLlm, ModelReader, ReplySink, nowhere
 from edge.understand.llm.prompt import Context, Situation
 from edge.understand.local.moonshine import MoonshineInterpreter
-from edge.understand.panel.panel import Member, MemberTerms, Panel
+from edge.understand.panel.panel import Member, Panel, PanelTerms
 from edge.understand.remote.client import Client
 from edge.understand.stt.azure import AzureWire
-from edge.understand.stt.cascade import Cascade, CascadeTerms
+from edge.understand.stt.cascade import Cascade, TranscriptTerms
 from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
 from edge.understand.stt.transcriber import CloudTranscriber
-from edge.understand.stt.wire import Expected, Wire, hints
+from edge.understand.stt.wire import Expected, TranscriberWire, hints
 
-WireMaker = Callable[[TranscriberSettings, Client, str, Expected], Wire]
+WireMaker = Callable[[TranscriberSettings, Client, str, Expected], TranscriberWire]
 """Makes a wire from the settings, the client, the model's name and what is expected to be spoken."""
 
 
-def _openai(settings: TranscriberSettings, client: Client, model: str, expected: Expected) -> Wire:
+def _openai(settings: TranscriberSettings, client: Client, model: str, expected: Expected) -> TranscriberWire:
     return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, settings.detail)
 
 
-def _google(_: TranscriberSettings, client: Client, model: str, expected: Expected) -> Wire:
+def _google(_: TranscriberSettings, client: Client, model: str, expected: Expected) -> TranscriberWire:
     project, region = client.settings.project, client.settings.region
     if project is None or region is None:
         raise Misconfigured(
@@ -75,7 +75,7 @@ class Surroundings:
     """The connections; each is shared by all that name it."""
     context: Situation = Context
     """Tells the state of the conversation at the moment an utterance is read."""
-    spoken: Spoken = nowhere
+    spoken: ReplySink = nowhere
     """Is given each spoken reply, where one is asked for."""
 
 
@@ -98,7 +98,7 @@ def _cascade(wanted: InterpreterSettings, surroundings: Surroundings) -> Interpr
     settings, form = surroundings.settings, surroundings.form
     writer = transcriber(str(wanted.transcriber), settings, form, surroundings.clients, wanted.language)
     reader = None if wanted.client is None and wanted.model is None else _reader(wanted, surroundings)
-    terms = CascadeTerms(wanted.language, wanted.confidence, wanted.within_s, wanted.parser, wanted)
+    terms = TranscriptTerms(wanted.language, wanted.confidence, wanted.within_s, wanted.parser, wanted)
     return Cascade(writer, reader, form, surroundings.catalogue, terms)
 
 
@@ -150,5 +150,5 @@ def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) 
             "model: two readings of one model are one opinion"
         )
     hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / MS
-    terms = MemberTerms(wanted.mode, wanted.deadline_ms / MS, hedge_s, sure_from)
+    terms = PanelTerms(wanted.mode, wanted.deadline_ms / MS, hedge_s, sure_from)
     return Panel(on_device, first, second, terms, surroundings.form)

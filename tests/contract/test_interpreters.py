@@ -35,7 +35,7 @@ from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import located, named
 from edge.understand.remote.client import Clients
-from edge.understand.remote.failures import Fault, Garbled
+from edge.understand.remote.failures import AnswerFault, Garbled
 from tests.shipped import catalogue, form
 from tests.standin import KEY, RunningStandin
 
@@ -413,20 +413,20 @@ LYING = ["gpt-audio-mini", "gpt-audio-mini, streaming", "gemini-1.5-flash", "gem
 @pytest.mark.parametrize(
     ("order", "fault"),
     [
-        ({"answer": "prose"}, {Fault.PROSE}),
-        ({"answer": "leaked_prompt"}, {Fault.LEAKED_PROMPT}),
-        ({"answer": "unknown_tool"}, {Fault.UNKNOWN_TOOL}),
-        ({"answer": "two_calls"}, {Fault.SEVERAL_CALLS}),
-        ({"answer": "not_json"}, {Fault.NOT_JSON, Fault.WRONG_SHAPE}),
-        ({"answer": "empty"}, {Fault.EMPTY, Fault.NO_CALL, Fault.NOT_JSON}),
-        ({"body": "<html>502</html>", "content_type": "text/html"}, {Fault.NOT_JSON, Fault.EMPTY}),
+        ({"answer": "prose"}, {AnswerFault.PROSE}),
+        ({"answer": "leaked_prompt"}, {AnswerFault.LEAKED_PROMPT}),
+        ({"answer": "unknown_tool"}, {AnswerFault.UNKNOWN_TOOL}),
+        ({"answer": "two_calls"}, {AnswerFault.SEVERAL_CALLS}),
+        ({"answer": "not_json"}, {AnswerFault.NOT_JSON, AnswerFault.WRONG_SHAPE}),
+        ({"answer": "empty"}, {AnswerFault.EMPTY, AnswerFault.NO_CALL, AnswerFault.NOT_JSON}),
+        ({"body": "<html>502</html>", "content_type": "text/html"}, {AnswerFault.NOT_JSON, AnswerFault.EMPTY}),
     ],
     ids=lambda order: str(next(iter(order.values()))) if isinstance(order, dict) else "",
 )
 def test_an_answer_that_is_no_reading_is_refused(
     row: str,
     order: dict[str, Any],
-    fault: set[Fault],
+    fault: set[AnswerFault],
     served: Mapping[str, Interpreter],
     standin: RunningStandin,
     read: Read,
@@ -468,6 +468,6 @@ def test_half_an_answer_makes_no_other_record(
     try:
         said = values(read(served[row], sound(CLEAR)))
     except Garbled as garbled:
-        assert garbled.fault in {Fault.HALF_STREAM, Fault.NOT_JSON, Fault.EMPTY}  # noqa: PT017 - either is right
+        assert garbled.fault in {AnswerFault.HALF_STREAM, AnswerFault.NOT_JSON, AnswerFault.EMPTY}  # noqa: PT017 - either is right
     else:
         assert said == truth(CLEAR)

@@ -14,7 +14,7 @@ from hypercorn.config import Config
 
 from edge.config import ClientSettings
 from edge.understand.remote.client import Client
-from edge.understand.remote.http import Answer
+from edge.understand.remote.http import ServiceAnswer
 from tests.certificates import HERE, Authority
 
 WITHIN_S = 30.0
@@ -53,7 +53,7 @@ def test_http_2_is_spoken_where_it_is_offered(
         async with asyncio.TaskGroup() as group:
             group.create_task(serve(version, config, shutdown_trigger=stopped.wait))
             await client.post("/v1/first", json={}, within_s=WITHIN_S)  # again until it listens
-            answers: list[asyncio.Task[Answer]] = [
+            answers: list[asyncio.Task[ServiceAnswer]] = [
                 group.create_task(client.post("/v1/x", json={}, within_s=WITHIN_S)) for _ in range(3)
             ]
             await asyncio.wait(answers)

@@ -22,7 +22,7 @@ from edge.keep.journal import Journal
 from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter, Source
 from edge.records import FieldValue, Frame, Reading, Utterance
-from edge.understand.panel.panel import Member, MemberTerms, Panel
+from edge.understand.panel.panel import Member, Panel, PanelTerms
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
 
@@ -86,7 +86,7 @@ def test_an_entry_that_a_late_answer_contradicts_is_flagged(
     tmp_path: Path, form: Form, catalogue: Catalogue, *, conversation: bool
 ) -> None:
     model, device = Slow(), ScriptedInterpreter(reading(WHOLE))
-    panel = Panel(device, [Member(model)], None, MemberTerms(Mode.CLOUD_FIRST, 0.1, None, 0.5), form)
+    panel = Panel(device, [Member(model)], None, PanelTerms(Mode.CLOUD_FIRST, 0.1, None, 0.5), form)
     told = {"speak": {"enabled": False}, "agree": {"conversation": conversation, "undo_s": 2}}
     settings = Settings.model_validate({"state_directory": tmp_path, **told})
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.understand.remote.breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Breaker, State
+from edge.understand.remote.breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Breaker, BreakerState
 
 
 def opened(at: float = 0.0) -> Breaker:
@@ -15,7 +15,7 @@ def opened(at: float = 0.0) -> Breaker:
 
 def test_open_it_lets_nothing_through() -> None:
     breaker = opened()
-    assert breaker.state(PAUSE_S - 0.1) is State.OPEN
+    assert breaker.state(PAUSE_S - 0.1) is BreakerState.OPEN
     assert not breaker.take(PAUSE_S - 0.1)
     assert breaker.wait_s(1.0) == PAUSE_S - 1
 
@@ -26,13 +26,13 @@ def test_fewer_failures_leave_it_closed_and_a_success_forgets_them() -> None:
         for _ in range(FAILURES - 1):
             breaker.failed(0)
         breaker.succeeded()
-    assert breaker.state(0) is State.CLOSED
+    assert breaker.state(0) is BreakerState.CLOSED
     assert breaker.wait_s(0) == 0
 
 
 def test_half_open_it_lets_one_try() -> None:
     breaker = opened()
-    assert breaker.state(PAUSE_S) is State.HALF_OPEN
+    assert breaker.state(PAUSE_S) is BreakerState.HALF_OPEN
     assert breaker.take(PAUSE_S)
     assert not breaker.take(PAUSE_S)
 
@@ -41,7 +41,7 @@ def test_a_try_that_succeeds_closes_it() -> None:
     breaker = opened()
     assert breaker.take(PAUSE_S)
     breaker.succeeded()
-    assert breaker.state(PAUSE_S) is State.CLOSED
+    assert breaker.state(PAUSE_S) is BreakerState.CLOSED
     assert breaker.take(PAUSE_S)
 
 

@@ -27,7 +27,7 @@ from edge.records import (
     Utterance,
     Word,
 )
-from edge.understand.stt.cascade import Cascade, CascadeTerms
+from edge.understand.stt.cascade import Cascade, TranscriptTerms
 
 WHOLE = "Pallet 742, 12 units, dock B."
 IN_PART = "Pallet 742, dock B."
@@ -105,7 +105,7 @@ class Trial:
         parser: Parser = Parser.FIRST,
         language: str = "en",
     ) -> Reading:
-        terms = CascadeTerms(language, 0.92, 5.0, parser, Prices())
+        terms = TranscriptTerms(language, 0.92, 5.0, parser, Prices())
         cascade = Cascade(Scribe(transcript), model, self._form, self._catalogue, terms)
         return asyncio.run(cascade.attend().finish(utterance()))
 
@@ -333,4 +333,4 @@ def test_reading_twice_gives_equal_readings(trial: Trial) -> None:
 
 def test_the_interpreters_settings_are_prices() -> None:
     settings = InterpreterSettings.model_validate({"kind": "cascade", "text_in_usd": 0.15})
-    assert CascadeTerms("en", 0.9, 5.0, Parser.FIRST, settings).prices.text_in_usd == 0.15
+    assert TranscriptTerms("en", 0.9, 5.0, Parser.FIRST, settings).prices.text_in_usd == 0.15

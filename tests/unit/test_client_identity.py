@@ -14,7 +14,7 @@ import pytest
 
 from edge.config import ClientSettings
 from edge.errors import Misconfigured
-from edge.understand.remote.client import HOLD_S, Answer, Client
+from edge.understand.remote.client import HOLD_S, Client, ServiceAnswer
 from edge.understand.remote.failures import Barred, Failure, OurFault
 from tests.services import AZURE, KEY, Reply, Service, Wall, ask, client_for, failure, ok, status
 
@@ -162,7 +162,7 @@ def test_a_certificate_file_that_is_none_is_told(tmp_path: Path) -> None:
 def test_azure_answering_from_outside_the_union_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     azure: dict[str, Any] = {**AZURE, "region": "swedencentral", "residency": "eu"}
     inside = client_for(Service(ok(**{"x-ms-region": "Sweden Central"})), **azure)
-    assert isinstance(ask(inside)[0], Answer)
+    assert isinstance(ask(inside)[0], ServiceAnswer)
     outside = client_for(Service(ok(**{"x-ms-region": "East US 2"})), **azure)
     failed = failure(outside)
     assert isinstance(failed, Barred)

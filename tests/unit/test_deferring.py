@@ -22,9 +22,9 @@ from edge.keep.journal import Journal, JournalReader
 from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter
 from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict
-from edge.understand.panel.panel import Answer, Came, Member, MemberTerms, Panel
+from edge.understand.panel.panel import Came, Member, Panel, PanelAnswer, PanelTerms
 from edge.understand.panel.weighing import MOST_WAIT_S, Pacing
-from edge.understand.remote.failures import Barred, Fault, Garbled, OurFault, TryLater
+from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
 from tests.fakes import reading
 from tests.sayings import ACCEPT, ASK, FIELDS, entry, render, utterance
 
@@ -116,14 +116,14 @@ class Bench:
     def work(
         self,
         model: Scripted,
-        *answers: Answer,
+        *answers: PanelAnswer,
         until: Callable[[Journal], bool],
         meanwhile: Callable[[LateReadings], None] = lambda _: None,
     ) -> None:
         """Let it work until the journal is as the test wants it."""
 
         async def main(desk: JournalThread) -> None:
-            terms = MemberTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = PanelTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
             beside = LateReadings(panel, desk, self.rules, per_minute=600)
             async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.note), asyncio.TaskGroup() as group:
@@ -192,7 +192,7 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
     model = Scripted(*[TryLater("openai", "busy")] * 7, SAID)
 
     def somebody_is_answered(beside: LateReadings) -> None:
-        beside.note(Answer(waiting, "gpt", Came.IN_TIME, None, Usage("openai", "gpt")))
+        beside.note(PanelAnswer(waiting, "gpt", Came.IN_TIME, None, Usage("openai", "gpt")))
 
     # Left alone, seven failures would make 2 + 4 + 8 + 16 + 30 + 30 + 30 s of waiting.
     bench.work(model, until=nothing_waits, meanwhile=somebody_is_answered)
@@ -201,7 +201,9 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
 
 def test_one_that_no_model_can_read_holds_up_nobody(bench: Bench) -> None:
     ids = bench.defer(0, 1, 2)
-    bench.work(Scripted(OurFault("openai", "400"), Garbled("openai", Fault.PROSE, "prose"), SAID), until=nothing_waits)
+    bench.work(
+        Scripted(OurFault("openai", "400"), Garbled("openai", AnswerFault.PROSE, "prose"), SAID), until=nothing_waits
+    )
     with bench.look() as journal:
         assert [journal.queries.history(one).review for one in ids] == ["unreadable", "unreadable", "deferred"]
 
@@ -247,7 +249,7 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
 @asynccontextmanager
 async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
-    terms = MemberTerms(Mode.PANEL, 1.2, None, 0.9)
+    terms = PanelTerms(Mode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
     beside = LateReadings(panel, desk, bench.rules, per_minute=600)
     async with panel.at_work(), asyncio.TaskGroup() as group:
@@ -256,8 +258,8 @@ async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadin
         working.cancel()
 
 
-def late(utterance_id: str, read: Reading) -> Answer:
-    return Answer(utterance_id, "gpt", Came.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
+def late(utterance_id: str, read: Reading) -> PanelAnswer:
+    return PanelAnswer(utterance_id, "gpt", Came.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
 
 
 @pytest.fixture
@@ -357,7 +359,7 @@ def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None
 
 
 def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, accepted: str) -> None:
-    unpriced = Answer(accepted, "local", Came.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
+    unpriced = PanelAnswer(accepted, "local", Came.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
     bench.work(Scripted(SAID), late(accepted, SAID), late(accepted, SAID), unpriced, until=lambda _: True)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with bench.look() as journal:

@@ -14,9 +14,9 @@ from edge.forms.model import Form
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.tool_calls import Ending
-from edge.understand.llm.wire import Question, Tokens
+from edge.understand.llm.wire import ModelQuestion, Tokens
 from edge.understand.remote.client import Client
-from edge.understand.remote.http import Answer
+from edge.understand.remote.http import ServiceAnswer
 
 PCM = bytes(3200)
 
@@ -30,14 +30,14 @@ def wire(**settings: Any) -> GeminiWire:
     return GeminiWire(InterpreterSettings(**({"kind": "gemini", "model": "gemini-2.5-flash"} | settings)))
 
 
-def answered(body: Any) -> Answer:
-    return Answer("service", 200, {}, json.dumps(body).encode(), None, 0.1)
+def answered(body: Any) -> ServiceAnswer:
+    return ServiceAnswer("service", 200, {}, json.dumps(body).encode(), None, 0.1)
 
 
 @pytest.mark.parametrize("settings", [{}, {"streaming": True}, {"system_prompt": False}], ids=str)
 @pytest.mark.parametrize("said", [PCM, "pallet seven four two"], ids=["sound", "text"])
 def test_each_request_is_one_that_google_documents(settings: dict[str, Any], said: bytes | str, form: Form) -> None:
-    body = wire(**settings).body(Question("Listen.", tools(form), said))
+    body = wire(**settings).body(ModelQuestion("Listen.", tools(form), said))
     assert set(body) <= {"contents", "tools", "toolConfig", "systemInstruction"}
     # Google's own types refuse keys they do not know.
     for content in [*body["contents"], *([body["systemInstruction"]] if "systemInstruction" in body else [])]:
@@ -53,7 +53,7 @@ def test_what_google_does_not_document_would_be_found() -> None:
 
 
 def test_the_model_must_call_one_of_our_functions(form: Form) -> None:
-    body = wire().body(Question("Listen.", tools(form), PCM))
+    body = wire().body(ModelQuestion("Listen.", tools(form), PCM))
     functions = body["tools"][0]["functionDeclarations"]
     calling = body["toolConfig"]["functionCallingConfig"]
     assert calling["mode"] == "ANY"
@@ -62,7 +62,7 @@ def test_the_model_must_call_one_of_our_functions(form: Form) -> None:
 
 
 def test_the_sound_goes_along_as_a_wav_file() -> None:
-    body = wire().body(Question("Listen.", [], PCM))
+    body = wire().body(ModelQuestion("Listen.", [], PCM))
     assert body["systemInstruction"] == {"parts": [{"text": "Listen."}]}
     (part,) = body["contents"][0]["parts"]
     assert part["inlineData"]["mimeType"] == "audio/wav"
@@ -70,7 +70,7 @@ def test_the_sound_goes_along_as_a_wav_file() -> None:
 
 
 def test_without_system_prompt_it_goes_before_the_sound() -> None:
-    body = wire(system_prompt=False).body(Question("Listen.", [], "seven"))
+    body = wire(system_prompt=False).body(ModelQuestion("Listen.", [], "seven"))
     assert "systemInstruction" not in body
     prompt, said = body["contents"][0]["parts"]
     assert prompt == {"text": "Listen."}

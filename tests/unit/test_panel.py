@@ -15,8 +15,8 @@ from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Reading, Usage, Utterance
 from edge.understand.panel.costs import Budget
-from edge.understand.panel.panel import Answer, Came, Member, MemberTerms, Panel
-from edge.understand.remote.failures import Barred, Fault, Garbled, OurFault, TryLater
+from edge.understand.panel.panel import Came, Member, Panel, PanelAnswer, PanelTerms
+from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
 from tests.fakes import reading
 from tests.sayings import FIELDS, utterance
 from tests.simulation.virtual import VirtualLoop
@@ -76,7 +76,7 @@ class Bench:
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.noted: list[Answer] = []
+        self.noted: list[PanelAnswer] = []
         self.ours = Timed("vosk", (0.005, SAID))
         self.budget: Budget | None = None
 
@@ -92,7 +92,7 @@ def run(
     """What the panel reads, and after how many seconds; `then` is awaited while it is still at work."""
     members = [Member(one, PRICES) for one in first]
     other = None if second is None else Member(second, PRICES)
-    panel = Panel(bench.ours, members, other, MemberTerms(mode, 1.2, hedge_s, 0.9), bench.form, lambda: TODAY)
+    panel = Panel(bench.ours, members, other, PanelTerms(mode, 1.2, hedge_s, 0.9), bench.form, lambda: TODAY)
 
     async def main() -> tuple[Reading, float]:
         loop = asyncio.get_running_loop()
@@ -123,7 +123,7 @@ def test_two_that_agree_need_not_wait_for_the_deadline(bench: Bench) -> None:
 
 def test_everybody_hears_while_the_operator_speaks(bench: Bench) -> None:
     gpt = Timed("gpt", (0.1, SAID))
-    panel = Panel(bench.ours, [Member(gpt)], None, MemberTerms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
+    panel = Panel(bench.ours, [Member(gpt)], None, PanelTerms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
     panel.attend().hear(b"ab")
     assert (bench.ours.heard, gpt.heard) == ([b"ab"], [b"ab"])
 
@@ -156,7 +156,7 @@ def test_what_is_under_way_at_the_end_is_called_off(bench: Bench) -> None:
 
 def test_it_reads_at_work_only(bench: Bench) -> None:
     panel = Panel(
-        bench.ours, [Member(bench.ours)], None, MemberTerms(Mode.PANEL, 1, None, 0.9), bench.form, lambda: TODAY
+        bench.ours, [Member(bench.ours)], None, PanelTerms(Mode.PANEL, 1, None, 0.9), bench.form, lambda: TODAY
     )
     with asyncio.Runner(loop_factory=VirtualLoop) as runner, pytest.raises(RuntimeError, match="only inside `at_work`"):
         runner.run(panel.attend().finish(utterance()))
@@ -211,7 +211,7 @@ def test_with_nobody_there_it_is_deferred(bench: Bench) -> None:
 
 def test_a_second_reader_on_this_device_is_an_opinion_but_no_reason_to_wait_for_later(bench: Bench) -> None:
     second = Member(Timed("moonshine", (0.3, SAID)), is_beyond=False)
-    panel = Panel(bench.ours, [], second, MemberTerms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
+    panel = Panel(bench.ours, [], second, PanelTerms(Mode.PANEL, 1.2, None, 0.9), bench.form, lambda: TODAY)
 
     async def main() -> Reading:
         async with panel.at_work():
@@ -245,7 +245,7 @@ def test_second_opinions_are_paid_for_by_panels_only(bench: Bench) -> None:
 
 
 def test_an_answer_that_is_none_is_paid_for(bench: Bench) -> None:
-    prose = Garbled("openai", Fault.PROSE, "text in place of a call")
+    prose = Garbled("openai", AnswerFault.PROSE, "text in place of a call")
     prose.usage = PAID
     bench.budget = Budget(0.003, TODAY)
     read, _ = run(bench, Timed("gpt", (0.1, prose)))
@@ -289,7 +289,7 @@ def test_what_was_deferred_is_read_by_the_first_that_answers(bench: Bench) -> No
     [
         ((BUSY, OurFault("gemini", "400")), TryLater),
         ((OurFault("openai", "400"), BUSY), TryLater),
-        ((OurFault("openai", "400"), Garbled("gemini", Fault.EMPTY, "nothing")), Garbled),
+        ((OurFault("openai", "400"), Garbled("gemini", AnswerFault.EMPTY, "nothing")), Garbled),
     ],
 )
 def test_deferring_goes_on_while_any_model_may_do_better(

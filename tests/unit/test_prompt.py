@@ -12,7 +12,7 @@ from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.forms.spoken import numbers, read_transcript
 from edge.records import Act
-from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, Leaks, Prompt, Turn, instructions
+from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, DialogueTurn, Leaks, ModelPrompt, instructions
 from edge.understand.llm.tool import tools
 
 FULL = Context(
@@ -20,14 +20,14 @@ FULL = Context(
     asked="dock",
     confirming=True,
     last=True,
-    turns=(Turn(Act.RECORD, ("pallet_id", "quantity"), asked="dock"),) * 40,
+    turns=(DialogueTurn(Act.RECORD, ("pallet_id", "quantity"), asked="dock"),) * 40,
 )
 COUNTS = numbers.WORDS - {"and", "o"}
 
 
 @pytest.fixture
-def prompt(form: Form, catalogue: Catalogue) -> Prompt:
-    return Prompt(form, catalogue)
+def prompt(form: Form, catalogue: Catalogue) -> ModelPrompt:
+    return ModelPrompt(form, catalogue)
 
 
 def of(values: dict[str, list[str]]) -> Catalogue:
@@ -39,7 +39,7 @@ def of(values: dict[str, list[str]]) -> Catalogue:
 
 @pytest.mark.parametrize("context", [Context(), FULL], ids=["nothing said", "much said"])
 def test_nothing_in_it_could_come_back_as_a_record(
-    prompt: Prompt, form: Form, catalogue: Catalogue, context: Context
+    prompt: ModelPrompt, form: Form, catalogue: Catalogue, context: Context
 ) -> None:
     text = prompt.text(context)
     assert not re.search("[0-9]", text)
@@ -50,46 +50,48 @@ def test_nothing_in_it_could_come_back_as_a_record(
 
 
 def test_the_context_cannot_hold_a_value(form: Form, catalogue: Catalogue) -> None:
-    told = Prompt(form, catalogue).text(FULL)
+    told = ModelPrompt(form, catalogue).text(FULL)
     assert "known of it: pallet, quantity" in told
     assert "just asked for: dock" in told
     assert "naming pallet, quantity; the device asked for dock" in told
-    assert "742" not in Prompt(form, catalogue).text(Context(pending=("742",), turns=(Turn(Act.RECORD, ("742",)),)))
+    assert "742" not in ModelPrompt(form, catalogue).text(
+        Context(pending=("742",), turns=(DialogueTurn(Act.RECORD, ("742",)),))
+    )
 
 
 def test_names_are_hints_and_codes_are_not(repository: Path, form: Form) -> None:
-    assert "Dock: A, B" in Prompt(form, of({"docks": ["A", "B"]})).text(Context())
+    assert "Dock: A, B" in ModelPrompt(form, of({"docks": ["A", "B"]})).text(Context())
     counting = forms_in(repository / "schemas" / "forms")["stock-count"]
-    assert "A01" not in Prompt(counting, of({"locations": ["A01", "B02"]})).text(Context())
+    assert "A01" not in ModelPrompt(counting, of({"locations": ["A01", "B02"]})).text(Context())
 
 
 # ---- how long it may be ----
 
 
-def test_older_turns_are_left_out(prompt: Prompt) -> None:
+def test_older_turns_are_left_out(prompt: ModelPrompt) -> None:
     assert prompt.text(FULL).count("The operator said something") == TURNS
 
 
 def test_a_list_that_is_too_long_is_left_out_as_a_whole(form: Form) -> None:
     fits = [f"D{number}" for number in range(200)]
-    assert f"Dock: {', '.join(fits)}" in Prompt(form, of({"docks": fits})).text(Context())
+    assert f"Dock: {', '.join(fits)}" in ModelPrompt(form, of({"docks": fits})).text(Context())
     too_many = [f"D{number}" for number in range(HINTS)]
-    assert "Dock:" not in Prompt(form, of({"docks": too_many})).text(Context())
+    assert "Dock:" not in ModelPrompt(form, of({"docks": too_many})).text(Context())
 
 
 @pytest.mark.parametrize("name", ["pallet-move", "stock-count"])
 def test_all_together_is_far_below_what_models_take(name: str, repository: Path, catalogue: Catalogue) -> None:
     form = forms_in(repository / "schemas" / "forms")[name]
-    whole = Prompt(form, catalogue).text(FULL) + json.dumps(tools(form))
+    whole = ModelPrompt(form, catalogue).text(FULL) + json.dumps(tools(form))
     assert len(whole) <= LONGEST
 
 
 def test_hints_go_first_then_the_past_and_then_the_form_is_refused(form: Form) -> None:
     docks = of({"docks": ["A", "B"]})
-    whole = Prompt(form, docks).text(FULL)
+    whole = ModelPrompt(form, docks).text(FULL)
 
     def with_room(room: int) -> str:
-        return Prompt(form, docks, LONGEST - room).text(FULL)
+        return ModelPrompt(form, docks, LONGEST - room).text(FULL)
 
     assert with_room(len(whole)) == whole
     assert "Dock: A, B" not in with_room(len(whole) - 1)
@@ -107,7 +109,7 @@ def test_every_tool_is_explained(form: Form) -> None:
         assert f"`{tool['function']['name']}`" in instructions().template
 
 
-def test_a_new_conversation_is_told_as_one(prompt: Prompt) -> None:
+def test_a_new_conversation_is_told_as_one(prompt: ModelPrompt) -> None:
     assert prompt.text(Context()).endswith("Nothing went before.")
     assert "$" not in prompt.text(FULL)
 
@@ -115,7 +117,7 @@ def test_a_new_conversation_is_told_as_one(prompt: Prompt) -> None:
 # ---- leaks ----
 
 
-def test_every_sentence_of_the_prompt_is_known_again(prompt: Prompt, form: Form) -> None:
+def test_every_sentence_of_the_prompt_is_known_again(prompt: ModelPrompt, form: Form) -> None:
     leaks = Leaks(prompt.text(Context()), tools(form))
     sentences = re.split(r"[.\n:]+", instructions().template)
     long = [sentence for sentence in sentences if len(sentence.split()) >= 8 and "`" not in sentence]
@@ -132,5 +134,5 @@ def test_every_sentence_of_the_prompt_is_known_again(prompt: Prompt, form: Form)
         "",
     ],
 )
-def test_what_operators_say_is_no_leak(prompt: Prompt, form: Form, said: str) -> None:
+def test_what_operators_say_is_no_leak(prompt: ModelPrompt, form: Form, said: str) -> None:
     assert not Leaks(prompt.text(FULL), tools(form)).in_any([said])

@@ -13,8 +13,8 @@ import pytest
 from edge.config import ClientSettings
 from edge.errors import Misconfigured, Unavailable
 from edge.understand.remote.breaker import FAILURES
-from edge.understand.remote.client import HOLD_S, Answer, Clients
-from edge.understand.remote.failures import Barred, Fault, Garbled, OurFault, TryLater
+from edge.understand.remote.client import HOLD_S, Clients, ServiceAnswer
+from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
 from edge.understand.remote.http import LARGEST_ANSWER
 from tests.services import KEY, Service, Slow, Wall, ask, client_for, failure, ok, status
 
@@ -25,7 +25,7 @@ from tests.services import KEY, Service, Slow, Wall, ask, client_for, failure, o
 def test_what_passes_by_itself_is_tried_again(code: int) -> None:
     service = Service(status(code), status(code), ok())
     answer = ask(client_for(service))[0]
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ServiceAnswer)
     assert answer.json() == {"ok": True}
     assert len(service.asked) == 3
 
@@ -34,7 +34,7 @@ def test_what_passes_by_itself_is_tried_again(code: int) -> None:
     "fault", [httpx.ConnectError("refused"), httpx.ReadError("reset"), httpx.RemoteProtocolError("x")]
 )
 def test_a_connection_that_breaks_is_tried_again(fault: Exception) -> None:
-    assert isinstance(ask(client_for(Service(fault, ok())))[0], Answer)
+    assert isinstance(ask(client_for(Service(fault, ok())))[0], ServiceAnswer)
 
 
 @pytest.mark.parametrize("code", [400, 413, 415, 422, 302])
@@ -81,7 +81,7 @@ def test_every_failure_is_unavailable_to_who_asked_for_a_reading() -> None:
 def test_an_answer_without_end_is_refused() -> None:
     failed = failure(client_for(Service(httpx.Response(200, content=b"x" * (LARGEST_ANSWER + 1)))))
     assert isinstance(failed, Garbled)
-    assert failed.fault is Fault.TOO_LARGE
+    assert failed.fault is AnswerFault.TOO_LARGE
 
 
 def test_the_text_of_an_error_is_never_repeated() -> None:
@@ -159,7 +159,7 @@ def test_a_service_that_fails_again_and_again_is_left_alone_and_looked_at_later(
     assert told.retry_after_s == 5
     assert len(service.asked) == FAILURES
     clock.now += 5
-    assert isinstance(ask(client)[0], Answer)
+    assert isinstance(ask(client)[0], ServiceAnswer)
     assert client.trouble is None
 
 
@@ -184,7 +184,7 @@ def test_a_model_that_is_gone_holds_that_model_alone() -> None:
     client = client_for(service)
     assert isinstance(failure(client, about="old"), Barred)
     assert isinstance(failure(client, about="old"), Barred)
-    assert isinstance(ask(client, about="new")[0], Answer)
+    assert isinstance(ask(client, about="new")[0], ServiceAnswer)
     assert len(service.asked) == 2
     assert isinstance(client.trouble, Barred)
 
@@ -195,7 +195,7 @@ def test_a_mended_key_works_again_and_another_fault_is_told_anew(caplog: pytest.
     with caplog.at_level(logging.ERROR):
         failure(client)
         clock.now += HOLD_S
-        assert isinstance(ask(client)[0], Answer)
+        assert isinstance(ask(client)[0], ServiceAnswer)
         assert client.trouble is None
         failure(client)
     assert len(caplog.records) == 2
@@ -223,7 +223,7 @@ def test_a_stream_is_read_to_its_end_although_the_connection_stays_open() -> Non
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Trickle(pieces))
 
     found = ask(client_for(httpx.MockTransport(answer)))[0]
-    assert isinstance(found, Answer)
+    assert isinstance(found, ServiceAnswer)
     assert found.events() == [{"a": 1}, {"a": 2}]
 
 

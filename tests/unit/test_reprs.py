@@ -33,11 +33,11 @@ TEXT = (str, bytes, object, Any)
 NAMES = """
     utterance_id event_id form field source operator operators who interpreter transcriber client model tool language
     chain turned_down previous link keyid signature sha256 audio_sha256 audio_path path support replaces request_id
-    day came decision outcome review flag fault why reason reasons receipt ask asked pending Turn.fields
+    day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
     heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
 """
 """Text that is no speech: names of things, people, places and times, codes, and what services are sent or send beside
-it. The `fields` of a `Turn` are names too."""
+it. The `fields` of a `DialogueTurn` are names too."""
 
 
 def modules() -> Iterator[str]:

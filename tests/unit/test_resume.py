@@ -6,7 +6,7 @@ import pytest
 
 from edge.forms.model import Form
 from edge.records import Act
-from edge.understand.llm.prompt import TURNS, AtHand, Context, Past, Turn, told
+from edge.understand.llm.prompt import TURNS, AtHand, Context, DialogueTurn, Past, told
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
 
 
@@ -28,7 +28,7 @@ def test_before_anything_was_said_there_is_nothing_to_tell(past: Past) -> None:
 
 def test_a_question_is_told_until_something_else_is_said(past: Past) -> None:
     past.decided(READ, ASK)
-    assert past() == Context(asked="dock", turns=(Turn(Act.RECORD, ("pallet_id", "dock"), "dock"),))
+    assert past() == Context(asked="dock", turns=(DialogueTurn(Act.RECORD, ("pallet_id", "dock"), "dock"),))
     past.decided(READ, REPEAT)
     assert past().asked is None
 
@@ -55,7 +55,7 @@ def test_where_entries_are_agreed_it_tells_what_is_at_hand_at_that_moment(past: 
     now = AtHand()
     past.follow(lambda: now)
     past.decided(READ, ASK)
-    assert past() == Context(turns=(Turn(Act.RECORD, ("pallet_id", "dock")),))
+    assert past() == Context(turns=(DialogueTurn(Act.RECORD, ("pallet_id", "dock")),))
     now = AtHand(("pallet_id", "quantity"), "dock", last=True)
     past.decided(READ, ASK)
     assert (past().pending, past().asked, past().last) == (("pallet_id", "quantity"), "dock", True)

@@ -18,12 +18,12 @@ from edge.understand.stt.azure import AzureWire
 from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
-from edge.understand.stt.wire import Expected, Wire, flac, likelihood, spread
+from edge.understand.stt.wire import Expected, TranscriberWire, flac, likelihood, spread
 
 PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE
 ENGLISH = Expected("en", "pallet, units, dock")
 
-WIRES: dict[str, Wire] = {
+WIRES: dict[str, TranscriberWire] = {
     "openai whisper": OpenAiWire("/v1/audio/transcriptions", "whisper-1", ENGLISH),
     "openai gpt-4o": OpenAiWire("/v1/audio/transcriptions", "gpt-4o-transcribe", ENGLISH),
     "openai other": OpenAiWire("/v1/audio/transcriptions", "parakeet", ENGLISH),

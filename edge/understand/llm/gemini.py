@@ -17,10 +17,10 @@ from edge.config import InterpreterSettings
 from edge.understand.llm.chunks import wav
 from edge.understand.llm.openai_chat import SAID
 from edge.understand.llm.tool_calls import Ending, Refused, Returned
-from edge.understand.llm.wire import Question, Tokens, as_shaped
+from edge.understand.llm.wire import ModelQuestion, Tokens, as_shaped
 from edge.understand.remote.client import Client
-from edge.understand.remote.failures import Fault
-from edge.understand.remote.http import Answer
+from edge.understand.remote.failures import AnswerFault
+from edge.understand.remote.http import ServiceAnswer
 
 _WHOLE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", "None"})
 _CALL_LOST = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"})
@@ -86,7 +86,7 @@ class GeminiWire:
             return client.gemini_path(self.model, "streamGenerateContent") + "?alt=sse"
         return client.gemini_path(self.model)
 
-    def body(self, question: Question) -> dict[str, Any]:
+    def body(self, question: ModelQuestion) -> dict[str, Any]:
         """The request."""
         functions = [_declaration(tool["function"]) for tool in question.tools]
         names = [function["name"] for function in functions]
@@ -105,12 +105,12 @@ class GeminiWire:
             "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": names}},
         }
 
-    def returned(self, answer: Answer) -> tuple[Returned, Tokens]:
+    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
         if self._settings.streaming:
             events = [as_shaped(_Response, event) for event in answer.events()]
             if not events:
-                raise Refused(Fault.EMPTY, "a stream without a single piece")
+                raise Refused(AnswerFault.EMPTY, "a stream without a single piece")
         else:
             events = [as_shaped(_Response, answer.json())]
         usage = next((event.usage_metadata for event in reversed(events) if event.usage_metadata), None)
@@ -124,17 +124,17 @@ def _declaration(function: dict[str, Any]) -> dict[str, Any]:
 
 def _returned(events: Sequence[_Response], streaming: bool) -> Returned:
     if any(event.prompt_feedback and event.prompt_feedback.block_reason for event in events):
-        raise Refused(Fault.FILTERED, "the service withheld it")
+        raise Refused(AnswerFault.FILTERED, "the service withheld it")
     if any(len(event.candidates) > 1 for event in events):
-        raise Refused(Fault.SEVERAL_CALLS, "several answers in place of one")
+        raise Refused(AnswerFault.SEVERAL_CALLS, "several answers in place of one")
     candidates = [candidate for event in events for candidate in event.candidates]
     if not candidates:
-        raise Refused(Fault.EMPTY, "no answer in it")
+        raise Refused(AnswerFault.EMPTY, "no answer in it")
     ending = next((one.finish_reason for one in reversed(candidates) if one.finish_reason), None)
     if ending is None and streaming:
-        raise Refused(Fault.HALF_STREAM, "the stream ended before the answer did")
+        raise Refused(AnswerFault.HALF_STREAM, "the stream ended before the answer did")
     if ending in _CALL_LOST:
-        raise Refused(Fault.NOT_JSON, "the model's call could not be written down")
+        raise Refused(AnswerFault.NOT_JSON, "the model's call could not be written down")
     parts = [part for one in candidates if one.content for part in one.content.parts or ()]
     return Returned(
         calls=tuple((part.function_call.name, part.function_call.args or {}) for part in parts if part.function_call),

@@ -17,8 +17,8 @@ from edge.forms.model import Form, FormField
 from edge.forms.spoken import read_transcript
 from edge.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.understand.llm import tool
-from edge.understand.llm.tool_calls import Call, Refused
-from edge.understand.remote.failures import Fault
+from edge.understand.llm.tool_calls import Refused, ToolCall
+from edge.understand.remote.failures import AnswerFault
 from edge.understand.stt.wire import spread
 
 LONGEST_HEARD = 600
@@ -26,7 +26,7 @@ LONGEST_HEARD = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CallTerms:
     """On which terms a model's call is read."""
 
     interpreter: str
@@ -37,7 +37,7 @@ class Terms:
     """How sure a field is that the model alone has read, 0 to 1: it gives no confidence of its own."""
 
 
-def reading(made: Call, terms: Terms, seconds: float) -> Reading:
+def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
     """What the call proposes, for sound of so many seconds. Raises Refused."""
     match made.tool:
         case tool.NOT_UNDERSTOOD:
@@ -54,14 +54,14 @@ def reading(made: Call, terms: Terms, seconds: float) -> Reading:
             return _dictated(Act.AMEND if made.tool == tool.AMEND else Act.RECORD, made, terms, seconds)
 
 
-def heard(made: Call) -> Iterator[str]:
+def heard(made: ToolCall) -> Iterator[str]:
     """Everything that the call claims to have been heard."""
     for one in (made.arguments, *made.arguments.values()):
         if isinstance(one, Mapping):
             yield from _texts(one.get("heard"))
 
 
-def _dictated(act: Act, made: Call, terms: Terms, seconds: float) -> Reading:
+def _dictated(act: Act, made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
     claims = {field.name: _claim(made.arguments.get(field.name)) for field in terms.form.fields}
     fields = {
         name: _checked(value, words, terms.form[name], terms)
@@ -77,15 +77,15 @@ def _dictated(act: Act, made: Call, terms: Terms, seconds: float) -> Reading:
 def _claim(given: Any) -> tuple[Any, str]:
     """A field's value as the model gave it, and the words it gave for it; a bare value has no words to bear it out."""
     if isinstance(given, list):
-        raise Refused(Fault.WRONG_SHAPE, "a field that is a list")
+        raise Refused(AnswerFault.WRONG_SHAPE, "a field that is a list")
     if not isinstance(given, Mapping):
         return given, ""
     if not {"value", "heard"} & given.keys():
-        raise Refused(Fault.WRONG_SHAPE, "a field that has neither value nor words")
+        raise Refused(AnswerFault.WRONG_SHAPE, "a field that has neither value nor words")
     return given.get("value"), _said(given.get("heard"))
 
 
-def _checked(given: Any, words: str, field: FormField, terms: Terms) -> FieldReading:
+def _checked(given: Any, words: str, field: FormField, terms: CallTerms) -> FieldReading:
     told = tuple(_plain(words))
     meant = _meant(words, field, terms) if words else None
     if given is None or meant is None or meant.value is None or not _same(given, meant.value, field):
@@ -93,7 +93,7 @@ def _checked(given: Any, words: str, field: FormField, terms: Terms) -> FieldRea
     return FieldReading(meant.value, told, terms.confidence, meant.rivals)
 
 
-def _meant(words: str, field: FormField, terms: Terms) -> FieldReading | None:
+def _meant(words: str, field: FormField, terms: CallTerms) -> FieldReading | None:
     """What the words say of the field: as they are, or behind its label, which models leave out."""
     label = next(iter(field.wording(terms.language[:2]).labels), "")
     for text in (words, f"{label} {words}"):
@@ -122,14 +122,14 @@ def _same(given: Any, meant: FieldValue, field: FormField) -> bool:
             return False
 
 
-def _acted(act: Act, made: Call, terms: Terms, seconds: float, command: Command | None = None) -> Reading:
+def _acted(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: Command | None = None) -> Reading:
     words = _words(_said(made.arguments.get("heard")), terms, seconds)
     if not words:
-        raise Refused(Fault.NOTHING_HEARD, "an act without the words for it")
+        raise Refused(AnswerFault.NOTHING_HEARD, "an act without the words for it")
     return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
 
 
-def _declined(made: Call, terms: Terms, seconds: float) -> Reading:
+def _declined(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
     """However it was worded, the model has declined. Only "no words", and none given, is silence."""
     said = _said(made.arguments.get("heard"))
     silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
@@ -137,10 +137,10 @@ def _declined(made: Call, terms: Terms, seconds: float) -> Reading:
     return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), {}, reason)
 
 
-def _chosen(made: Call, key: str, allowed: tuple[str, ...]) -> str:
+def _chosen(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
     given = made.arguments.get(key)
     if not isinstance(given, str) or given not in allowed:
-        raise Refused(Fault.WRONG_SHAPE, f"{key!r} is none of those offered")
+        raise Refused(AnswerFault.WRONG_SHAPE, f"{key!r} is none of those offered")
     return given
 
 
@@ -152,13 +152,13 @@ def _texts(given: Any) -> list[str]:
     """Words, or a list of words; null is none."""
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
-        raise Refused(Fault.WRONG_SHAPE, "words that are no text")
+        raise Refused(AnswerFault.WRONG_SHAPE, "words that are no text")
     if sum(map(len, texts)) > LONGEST_HEARD:
-        raise Refused(Fault.TOO_LARGE, "more words than can be said")
+        raise Refused(AnswerFault.TOO_LARGE, "more words than can be said")
     return texts
 
 
-def _words(said: str, terms: Terms, seconds: float) -> tuple[Word, ...]:
+def _words(said: str, terms: CallTerms, seconds: float) -> tuple[Word, ...]:
     texts = _plain(said)
     return spread(texts, [terms.confidence] * len(texts), seconds)
 

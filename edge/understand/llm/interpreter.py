@@ -17,15 +17,15 @@ from edge.understand.llm import grounding
 from edge.understand.llm.chunks import pieces, together
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
-from edge.understand.llm.prompt import Context, Leaks, Prompt, Situation
+from edge.understand.llm.prompt import Context, Leaks, ModelPrompt, Situation
 from edge.understand.llm.tool import tools
 from edge.understand.llm.tool_calls import Refused, Returned, call
-from edge.understand.llm.wire import ModelWire, Question, Tokens
+from edge.understand.llm.wire import ModelQuestion, ModelWire, Tokens
 from edge.understand.remote.client import Client
-from edge.understand.remote.failures import Failure, Fault, Garbled
-from edge.understand.remote.http import Answer
+from edge.understand.remote.failures import AnswerFault, Failure, Garbled
+from edge.understand.remote.http import ServiceAnswer
 
-Spoken = Callable[[str, bytes], None]
+ReplySink = Callable[[str, bytes], None]
 """Is given each spoken reply, as a WAV file, with the id of the utterance that it replies to."""
 
 
@@ -44,32 +44,32 @@ class ModelReader:
         catalogue: Catalogue,
         *,
         context: Situation = Context,
-        spoken: Spoken = nowhere,
+        spoken: ReplySink = nowhere,
     ) -> None:
         """`context` tells the state of the conversation; `spoken` is given each spoken reply."""
         self._client = client
         self._wire: ModelWire = GeminiWire(settings) if client.settings.kind in GOOGLE_WIRE else ChatWire(settings)
         self.name = f"{client.name}/{self._wire.model}"
         self._tools = tools(form)
-        self._prompt = Prompt(form, catalogue, len(json.dumps(self._tools)))
+        self._prompt = ModelPrompt(form, catalogue, len(json.dumps(self._tools)))
         self._offered = frozenset(tool["function"]["name"] for tool in self._tools)
         self._leaks = Leaks(self._prompt.text(Context()), self._tools)
         self._context = context
         self._spoken = spoken
-        self._terms = grounding.Terms(self.name, form, catalogue, settings.language, settings.confidence)
+        self._terms = grounding.CallTerms(self.name, form, catalogue, settings.language, settings.confidence)
 
     async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
         """What was said: sound as PCM, or its transcript. Raises a Failure when no reading comes in time.
 
         `utterance_id` goes along with a spoken reply, and nowhere else.
         """
-        question = Question(self._prompt.text(self._context()), self._tools, said)
+        question = ModelQuestion(self._prompt.text(self._context()), self._tools, said)
         path, body = self._wire.path(self._client), self._wire.body(question)
         answer = await self._client.post(path, json=body, within_s=within_s, about=self._wire.model)
         seconds = len(said) / SAMPLE_BYTES / SAMPLE_RATE if isinstance(said, bytes) else 0.0
         return self._understood(answer, seconds, utterance_id)
 
-    def _understood(self, answer: Answer, seconds: float, utterance_id: str) -> Reading:
+    def _understood(self, answer: ServiceAnswer, seconds: float, utterance_id: str) -> Reading:
         tokens = Tokens()
         try:
             returned, tokens = self._wire.returned(answer)
@@ -93,9 +93,9 @@ class ModelReader:
 
     def _refuse_leaked(self, texts: Iterable[str]) -> None:
         if self._leaks.in_any(texts):
-            raise Refused(Fault.LEAKED_PROMPT, "it repeats what the model was told")
+            raise Refused(AnswerFault.LEAKED_PROMPT, "it repeats what the model was told")
 
-    def _usage(self, tokens: Tokens, answer: Answer) -> Usage:
+    def _usage(self, tokens: Tokens, answer: ServiceAnswer) -> Usage:
         return Usage(
             client=self._client.name,
             model=self._wire.model,

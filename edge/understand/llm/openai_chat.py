@@ -16,10 +16,10 @@ from pydantic import BaseModel, Field
 from edge.config import InterpreterSettings
 from edge.understand.llm.chunks import wav
 from edge.understand.llm.tool_calls import Ending, Refused, Returned
-from edge.understand.llm.wire import Question, Tokens, as_shaped
+from edge.understand.llm.wire import ModelQuestion, Tokens, as_shaped
 from edge.understand.remote.client import Client
-from edge.understand.remote.failures import Fault
-from edge.understand.remote.http import Answer
+from edge.understand.remote.failures import AnswerFault
+from edge.understand.remote.http import ServiceAnswer
 
 SAID = "What the worker said, as a transcript:\n"
 """Before a text, so that no model takes it for an instruction of ours."""
@@ -84,7 +84,7 @@ class ChatWire:
         """Where it is asked."""
         return client.openai_path("chat/completions", self.model)
 
-    def body(self, question: Question) -> dict[str, Any]:
+    def body(self, question: ModelQuestion) -> dict[str, Any]:
         """The request."""
         return {
             "model": self.model,
@@ -96,7 +96,7 @@ class ChatWire:
             **({"stream": True, "stream_options": {"include_usage": True}} if self._settings.streaming else {}),
         }
 
-    def returned(self, answer: Answer) -> tuple[Returned, Tokens]:
+    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
         if not self._settings.streaming:
             found = as_shaped(_Completion, answer.json())
@@ -107,7 +107,7 @@ class ChatWire:
             usage = next((event.usage for event in reversed(events) if event.usage), None)
         return _returned(choices), _tokens(usage)
 
-    def _messages(self, question: Question) -> list[dict[str, Any]]:
+    def _messages(self, question: ModelQuestion) -> list[dict[str, Any]]:
         said: dict[str, Any] = (
             {"type": "text", "text": SAID + question.said}
             if isinstance(question.said, str)
@@ -117,7 +117,7 @@ class ChatWire:
             return [{"role": "system", "content": question.prompt}, {"role": "user", "content": [said]}]
         return [{"role": "user", "content": [{"type": "text", "text": question.prompt}, said]}]
 
-    def _modalities(self, question: Question) -> dict[str, Any]:
+    def _modalities(self, question: ModelQuestion) -> dict[str, Any]:
         if self._settings.voice is None or isinstance(question.said, str):
             return {}
         # Streams carry speech as bare samples only.
@@ -129,10 +129,10 @@ def _joined(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
     """A stream's pieces as the message they make. Raises Refused where the stream ended before the answer did."""
     pieces = [choice for choices in events for choice in choices]
     if not pieces:
-        raise Refused(Fault.EMPTY, "a stream without a single piece")
+        raise Refused(AnswerFault.EMPTY, "a stream without a single piece")
     ending = next((piece.finish_reason for piece in reversed(pieces) if piece.finish_reason), None)
     if ending is None:
-        raise Refused(Fault.HALF_STREAM, "the stream ended before the answer did")
+        raise Refused(AnswerFault.HALF_STREAM, "the stream ended before the answer did")
     deltas = [piece.delta for piece in pieces]
     message = _Message(
         content="".join(delta.content or "" for delta in deltas),
@@ -168,10 +168,10 @@ def _joined_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:
 def _returned(choices: Sequence[_Choice]) -> Returned:
     if len(choices) != 1:
         found = f"{len(choices)} answers in place of one" if choices else "no answer in it"
-        raise Refused(Fault.SEVERAL_CALLS if choices else Fault.EMPTY, found)
+        raise Refused(AnswerFault.SEVERAL_CALLS if choices else AnswerFault.EMPTY, found)
     message, ending = choices[0].message, str(choices[0].finish_reason)
     if message.refusal:
-        raise Refused(Fault.FILTERED, "the model refused")
+        raise Refused(AnswerFault.FILTERED, "the model refused")
     return Returned(
         calls=tuple((call.function.name, call.function.arguments or "") for call in message.tool_calls or ()),
         text=message.content or "",

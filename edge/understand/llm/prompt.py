@@ -31,7 +31,7 @@ NAMED = frozenset({Spoken.LETTER, Spoken.ENUM})
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class DialogueTurn:
     """One exchange: what the operator did, and what the device did about it."""
 
     act: Act
@@ -59,7 +59,7 @@ class AtHand:
 class Context(AtHand):
     """The state of the conversation when the operator spoke."""
 
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[DialogueTurn, ...] = ()
     """The oldest first."""
 
 
@@ -90,7 +90,7 @@ class Past:
         if verdict.outcome is Outcome.IGNORE:
             return
         asked = verdict.ask if self._at_hand is None else self._at_hand().asked
-        turn = Turn(reading.act, tuple(reading.fields), asked)
+        turn = DialogueTurn(reading.act, tuple(reading.fields), asked)
         self._state = replace(
             self._state,
             asked=verdict.ask,
@@ -131,7 +131,7 @@ def _state(context: Context, form: Form) -> Iterator[str]:
         yield "An entry was recorded a moment ago; it can still be corrected or taken back."
 
 
-def _turn(turn: Turn, form: Form) -> str:
+def _turn(turn: DialogueTurn, form: Form) -> str:
     did = f"The operator said something of the kind '{turn.act}'"
     titles = _titles(turn.fields, form)
     named = f", naming {titles}" if titles else ""
@@ -157,7 +157,7 @@ def instructions() -> Template:
     return Template(resources.files(__package__).joinpath("prompt.md").read_text(encoding="utf-8"))
 
 
-class Prompt:
+class ModelPrompt:
     """The prompt for one form, to go along with tools of so many characters."""
 
     def __init__(self, form: Form, catalogue: Catalogue, tools: int = 0) -> None:

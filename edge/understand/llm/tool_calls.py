@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from edge.records.strict_json import NotStrict, strict
-from edge.understand.remote.failures import Fault
+from edge.understand.remote.failures import AnswerFault
 from edge.understand.remote.http import LIMITS
 
 LONGEST_ARGUMENTS = 20_000
@@ -26,7 +26,7 @@ _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 class Refused(Exception):
     """The answer is no reading."""
 
-    def __init__(self, fault: Fault, told: str) -> None:
+    def __init__(self, fault: AnswerFault, told: str) -> None:
         super().__init__(told)
         self.fault = fault
         self.told = told
@@ -53,55 +53,55 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """A call of a tool that was offered."""
 
     tool: str
     arguments: Mapping[str, Any] = field(repr=False)
 
 
-def call(returned: Returned, offered: Collection[str]) -> Call:
+def call(returned: Returned, offered: Collection[str]) -> ToolCall:
     """The one call that was made. Raises Refused."""
     match returned.ending:
         case Ending.TRUNCATED:
-            raise Refused(Fault.TRUNCATED, "it was cut off at the longest the model may answer")
+            raise Refused(AnswerFault.TRUNCATED, "it was cut off at the longest the model may answer")
         case Ending.FILTERED:
-            raise Refused(Fault.FILTERED, "the service withheld it")
+            raise Refused(AnswerFault.FILTERED, "the service withheld it")
         case Ending.WHOLE:
             pass
     given = returned.calls or _written(returned.text, offered)
     calls = [_call(name, arguments, offered) for name, arguments in given]
     if any(one != calls[0] for one in calls):
-        raise Refused(Fault.SEVERAL_CALLS, f"{len(calls)} calls that differ")
+        raise Refused(AnswerFault.SEVERAL_CALLS, f"{len(calls)} calls that differ")
     return calls[0]
 
 
-def _call(name: str, arguments: Any, offered: Collection[str]) -> Call:
+def _call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
     tool = name.removeprefix("functions.")  # OpenAI's models sometimes give the namespace along
     if tool not in offered:
-        raise Refused(Fault.UNKNOWN_TOOL, "a call of a tool that was not offered")
+        raise Refused(AnswerFault.UNKNOWN_TOOL, "a call of a tool that was not offered")
     meant = _object(arguments) if isinstance(arguments, str) else arguments
     if isinstance(meant, str):
         meant = _object(meant)  # an object that was written as a string
     if not isinstance(meant, Mapping):
-        raise Refused(Fault.WRONG_SHAPE, "arguments that are no object")
-    return Call(tool, meant)
+        raise Refused(AnswerFault.WRONG_SHAPE, "arguments that are no object")
+    return ToolCall(tool, meant)
 
 
 def _object(text: str) -> Any:
     if len(text) > LONGEST_ARGUMENTS:
-        raise Refused(Fault.TOO_LARGE, "arguments far longer than any reading")
+        raise Refused(AnswerFault.TOO_LARGE, "arguments far longer than any reading")
     fenced = _FENCE.fullmatch(text)
     try:
         return strict(fenced[1] if fenced else text, LIMITS)
     except NotStrict as fault:
-        raise Refused(Fault.of(fault), f"arguments: {fault}") from None
+        raise Refused(AnswerFault.of(fault), f"arguments: {fault}") from None
 
 
 def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
     """The call that stands in the text in place of being made: open models do so, with `name` and `arguments`."""
     if not text.strip():
-        raise Refused(Fault.NO_CALL, "neither a call nor text")
+        raise Refused(AnswerFault.NO_CALL, "neither a call nor text")
     try:
         found = _object(text)
     except Refused:
@@ -111,4 +111,4 @@ def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]
             return ((name, arguments),)
         case {"name": str(name), "parameters": dict(arguments), **rest} if not rest and name in offered:
             return ((name, arguments),)
-    raise Refused(Fault.PROSE, "text in place of a call")
+    raise Refused(AnswerFault.PROSE, "text in place of a call")

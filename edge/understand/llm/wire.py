@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from edge.understand.llm.tool_calls import Refused, Returned
 from edge.understand.remote.client import Client
-from edge.understand.remote.failures import Fault
-from edge.understand.remote.http import Answer
+from edge.understand.remote.failures import AnswerFault
+from edge.understand.remote.http import ServiceAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ModelQuestion:
     """One utterance, and how it is to be read."""
 
     prompt: str = field(repr=False)
@@ -46,11 +46,11 @@ class ModelWire(Protocol):
         """Where the model is asked."""
         ...
 
-    def body(self, question: Question) -> dict[str, Any]:
+    def body(self, question: ModelQuestion) -> dict[str, Any]:
         """The request, as JSON."""
         ...
 
-    def returned(self, answer: Answer) -> tuple[Returned, Tokens]:
+    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
         ...
 
@@ -63,4 +63,4 @@ def as_shaped(shape: type[M], found: Any) -> M:
     try:
         return shape.model_validate(found, strict=True)
     except ValidationError:  # with what was found in its message
-        raise Refused(Fault.WRONG_SHAPE, "it has not the shape that the service documents") from None
+        raise Refused(AnswerFault.WRONG_SHAPE, "it has not the shape that the service documents") from None

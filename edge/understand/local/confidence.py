@@ -19,7 +19,7 @@ from edge.records import FieldReading, FieldValue, Word
 from edge.understand.proposal import UNKNOWN
 
 Fields = Mapping[str, FieldReading]
-Meaning = tuple[tuple[str, FieldValue | None], ...]
+FieldMeanings = tuple[tuple[str, FieldValue | None], ...]
 
 TEMPERATURE = 0.7
 """By how much scores count: alternatives that differ by so much are apart by a factor of e. On the dev set, shares made
@@ -48,7 +48,7 @@ class _Candidate:
     share: float
     words: tuple[Word, ...]
     fields: Fields
-    meaning: Meaning = field(repr=False)
+    meaning: FieldMeanings = field(repr=False)
 
 
 def most_likely(
@@ -87,7 +87,7 @@ def _softmax(scores: Sequence[float]) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def _meaning(fields: Fields) -> Meaning:
+def _meaning(fields: Fields) -> FieldMeanings:
     return tuple((name, _value(field)) for name, field in sorted(fields.items()))
 
 
@@ -95,8 +95,8 @@ def _value(field: FieldReading) -> FieldValue | None:
     return None if field.rivals else field.value
 
 
-def _shares(candidates: Sequence[_Candidate]) -> Mapping[Meaning, float]:
-    shares: dict[Meaning, float] = {}
+def _shares(candidates: Sequence[_Candidate]) -> Mapping[FieldMeanings, float]:
+    shares: dict[FieldMeanings, float] = {}
     for candidate in candidates:
         shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
     return shares

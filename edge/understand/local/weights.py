@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.config import Engine, Name, shipped
 from edge.errors import Misconfigured, StorageFailed, Unavailable
-from edge.understand.local.downloads import Progress, Source, carried, fetched
+from edge.understand.local.downloads import Progress, WeightsSource, carried, fetched
 
 NOTE = "dockvoice-model.json"
 """The note inside a model's directory: the archive it came from, what was tuned, and the size of each file in bytes."""
@@ -42,7 +42,7 @@ class Model(BaseModel):
     files: tuple[str, ...] = Field(min_length=1)
     tuned: Mapping[str, tuple[str, ...]] = {}
     built_in: str | None = None
-    sources: tuple[Source, ...] = ()
+    sources: tuple[WeightsSource, ...] = ()
 
 
 class _File(BaseModel):
@@ -142,7 +142,7 @@ def _from_sources(model: Model, work: Path, progress: Progress) -> Path:
     )
 
 
-def _unpacked(model: Model, zipped: Path, source: Source, work: Path) -> Path:
+def _unpacked(model: Model, zipped: Path, source: WeightsSource, work: Path) -> Path:
     whole = work / "whole"
     shutil.rmtree(whole, ignore_errors=True)  # what an earlier source left, whose archive lacked something
     try:

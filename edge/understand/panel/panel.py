@@ -38,7 +38,7 @@ class Came(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PanelAnswer:
     """What a model gave for one utterance: something to keep, something to count, or both."""
 
     utterance_id: str
@@ -60,7 +60,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberTerms:
+class PanelTerms:
     """How the panel works."""
 
     mode: Mode
@@ -111,7 +111,7 @@ class Panel(Interpreter):
         on_device: Interpreter,
         first: Sequence[Member],
         second: Member | None,
-        terms: MemberTerms,
+        terms: PanelTerms,
         form: Form,
         today: Callable[[], date] = local_day,
     ) -> None:
@@ -124,13 +124,13 @@ class Panel(Interpreter):
         self._form = form
         self._today = today
         self._budget = Budget(None, today())
-        self._note: Callable[[Answer], None] = _ignore
+        self._note: Callable[[PanelAnswer], None] = _ignore
         self._group: asyncio.TaskGroup | None = None
         self._under_way: set[asyncio.Task[Reading | None]] = set()
 
     @asynccontextmanager
     async def at_work(
-        self, note: Callable[[Answer], None] | None = None, budget: Budget | None = None
+        self, note: Callable[[PanelAnswer], None] | None = None, budget: Budget | None = None
     ) -> AsyncIterator[None]:
         """Let readings be asked for. At the end, what is still under way is called off.
 
@@ -238,7 +238,7 @@ class Panel(Interpreter):
         # What came in time is kept with the verdict, among its opinions.
         kept = None if came is Came.IN_TIME else reading
         if kept is not None or reading.usage is not None:
-            self._note(Answer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
+            self._note(PanelAnswer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
 
     def _failed(self, utterance: Utterance, member: Member, fault: Unavailable, came: Came) -> None:
         """Some failures are paid for: an answer that is no reading was made all the same."""
@@ -247,7 +247,7 @@ class Panel(Interpreter):
         if usage is not None:
             usage = with_cost(usage, member.prices)
             self._spend(usage)
-            self._note(Answer(utterance.utterance_id, member.interpreter.name, came, None, usage))
+            self._note(PanelAnswer(utterance.utterance_id, member.interpreter.name, came, None, usage))
 
     def _spend(self, usage: Usage | None) -> None:
         if usage is not None and usage.cost_usd is not None:
@@ -306,5 +306,5 @@ def _some(member: Member | None) -> tuple[Member, ...]:
     return () if member is None else (member,)
 
 
-def _ignore(_: Answer) -> None:
+def _ignore(_: PanelAnswer) -> None:
     """What becomes of answers that nobody keeps."""

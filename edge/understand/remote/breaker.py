@@ -19,7 +19,7 @@ LONGEST_PAUSE_S = 60.0
 """The longest: a service that is back is used again within a minute."""
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     """What a breaker lets through."""
 
     CLOSED = "closed"
@@ -36,11 +36,11 @@ class Breaker:
         self._tries_at: float | None = None
         self._trying = False
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> BreakerState:
         """What it lets through at `now`."""
         if self._tries_at is None:
-            return State.CLOSED
-        return State.HALF_OPEN if now >= self._tries_at else State.OPEN
+            return BreakerState.CLOSED
+        return BreakerState.HALF_OPEN if now >= self._tries_at else BreakerState.OPEN
 
     def wait_s(self, now: float) -> float:
         """Seconds until a request may try."""
@@ -49,11 +49,11 @@ class Breaker:
     def take(self, now: float) -> bool:
         """May a request go now? Whoever is told yes reports how it ended, or gives it back."""
         match self.state(now):
-            case State.CLOSED:
+            case BreakerState.CLOSED:
                 return True
-            case State.OPEN:
+            case BreakerState.OPEN:
                 return False
-            case State.HALF_OPEN:
+            case BreakerState.HALF_OPEN:
                 first, self._trying = not self._trying, True
                 return first
 
@@ -63,7 +63,7 @@ class Breaker:
 
     def failed(self, now: float) -> None:
         """It did not answer, or was too busy to."""
-        if self.state(now) is not State.CLOSED and not self._trying:
+        if self.state(now) is not BreakerState.CLOSED and not self._trying:
             return  # it went before the breaker opened, and adds nothing to what is known
         self._failures += 1
         if self._trying or self._failures >= FAILURES:

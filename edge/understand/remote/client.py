@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from edge.config import ClientKind, ClientSettings
-from edge.understand.remote.breaker import Breaker, State
+from edge.understand.remote.breaker import Breaker, BreakerState
 from edge.understand.remote.failures import Barred, Failure, TryLater
-from edge.understand.remote.http import Answer
+from edge.understand.remote.http import ConnectionPool, ServiceAnswer
 
-__all__ = ["Answer", "Client", "Clients"]
+__all__ = ["Client", "Clients", "ServiceAnswer"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +49,11 @@ class Client:
 
         Raises Misconfigured where a key is missing or `ca_file` cannot be read.
         """
-        from edge.understand.remote.http import Connection  # noqa: PLC0415 - without any client, no httpx
-
         self.name = name
         self.settings = settings
         self._clock = clock
         self._chance = chance
-        self._connection = Connection(name, settings, clock, transport)
+        self._connection = ConnectionPool(name, settings, clock, transport)
         self._breaker = Breaker()
         self._held: dict[str, tuple[float, Barred]] = {}
         self._last: Failure | None = None
@@ -68,7 +66,7 @@ class Client:
         """Why nothing is asked just now; None where all is well."""
         now = self._clock()
         held = [barred for until, barred in self._held.values() if now < until]
-        broken = self._last if self._breaker.state(now) is State.OPEN else None
+        broken = self._last if self._breaker.state(now) is BreakerState.OPEN else None
         return next(iter(held), broken)
 
     async def post(
@@ -83,7 +81,7 @@ class Client:
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ServiceAnswer:
         """Send a request, and again where that can help, for `within_s` seconds in all.
 
         `about` is the model it is for: what is wrong with one model holds that one alone. Raises TryLater, OurFault,
@@ -96,7 +94,7 @@ class Client:
 
     async def get(
         self, path: str, *, within_s: float, about: str = "", params: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> ServiceAnswer:
         """Ask for something, as `post` does."""
         return await self._send("GET", path, within_s, about, {"params": params} if params else {})
 
@@ -123,11 +121,11 @@ class Client:
         place = f"projects/{self.settings.project}/locations/{self.settings.region}"
         return f"/v1/{place}/publishers/google/models/{model}:{method}"
 
-    async def _send(self, method: str, path: str, within_s: float, about: str, sent: dict[str, Any]) -> Answer:
+    async def _send(self, method: str, path: str, within_s: float, about: str, sent: dict[str, Any]) -> ServiceAnswer:
         self._admit(about)
         return await self._counted(about, self._tries(method, path, within_s, sent))
 
-    async def _tries(self, method: str, path: str, within_s: float, sent: dict[str, Any]) -> Answer:
+    async def _tries(self, method: str, path: str, within_s: float, sent: dict[str, Any]) -> ServiceAnswer:
         loop = asyncio.get_running_loop()
         began = loop.time()
         until = began + within_s
@@ -159,7 +157,7 @@ class Client:
             told = "it failed several times in a row, and is left alone for a while"
             raise TryLater(self.name, told, None, self._breaker.wait_s(now))
 
-    async def _counted(self, about: str, trying: Awaitable[Answer]) -> Answer:
+    async def _counted(self, about: str, trying: Awaitable[ServiceAnswer]) -> ServiceAnswer:
         """The answer; the breaker and the holds learn how the request ended, its tries together counting as one."""
         try:
             answer = await trying

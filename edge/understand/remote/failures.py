@@ -54,7 +54,7 @@ class Barred(Failure):
         return Barred(self.client, f"not asked: {self._told}", concerns_key=self.concerns_key)
 
 
-class Fault(StrEnum):
+class AnswerFault(StrEnum):
     """Why an answer is no reading. Codes, so that they can be counted."""
 
     NOT_JSON = "not_json"
@@ -82,7 +82,7 @@ class Fault(StrEnum):
     """What was heard is what the model was told."""
 
     @classmethod
-    def of(cls, found: NotStrict) -> Fault:
+    def of(cls, found: NotStrict) -> AnswerFault:
         """Why text that is not strict JSON is none."""
         match found:
             case DuplicateKey():
@@ -96,7 +96,7 @@ class Fault(StrEnum):
 class Garbled(Failure):
     """An answer came, and it is no reading. Another try may give one, at the price of another answer."""
 
-    def __init__(self, client: str, fault: Fault, told: str, request_id: str | None = None) -> None:
+    def __init__(self, client: str, fault: AnswerFault, told: str, request_id: str | None = None) -> None:
         """`told` says what was found, in words of ours: the answer itself may hold speech, or anything."""
         super().__init__(
             client, f"the answer is no reading ({fault}): {told}; the utterance must be read again", request_id

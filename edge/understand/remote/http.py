@@ -18,7 +18,7 @@ from edge.config import EU_REGIONS, ClientSettings
 from edge.errors import Misconfigured
 from edge.records.strict_json import Limits, NotStrict, strict
 from edge.understand.remote.credentials import Credentials
-from edge.understand.remote.failures import Barred, Failure, Fault, Garbled, OurFault, TryLater
+from edge.understand.remote.failures import AnswerFault, Barred, Failure, Garbled, OurFault, TryLater
 
 LIMITS = Limits(depth=32, integer=18, fraction=32)
 """Of the JSON that a service writes. Its answers have about ten objects in one another; an integer of 64 bits may have
@@ -52,7 +52,7 @@ _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceAnswer:
     """A response of status 200 to 299."""
 
     client: str
@@ -87,7 +87,7 @@ class Answer:
         try:
             return strict(text, LIMITS)
         except NotStrict as fault:
-            raise Garbled(self.client, Fault.of(fault), str(fault), self.request_id) from None
+            raise Garbled(self.client, AnswerFault.of(fault), str(fault), self.request_id) from None
 
 
 def failure(client: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -157,7 +157,7 @@ _DONE = b"data: [DONE]"
 """How OpenAI-shaped streams end, whether or not the connection does."""
 
 
-class Connection:
+class ConnectionPool:
     """The pool of one client. It belongs to one event loop, and is closed there."""
 
     def __init__(
@@ -196,7 +196,7 @@ class Connection:
         """The token was refused: the next request asks for a new one."""
         self._credentials.forget()
 
-    async def ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> Answer:
+    async def ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> ServiceAnswer:
         """Send a request that began at `began` and has until `until`, both by the loop's clock.
 
         Raises TryLater, OurFault or Barred; Garbled for an answer that is far too large.
@@ -223,7 +223,9 @@ class Connection:
         if not response.is_success:
             raise failure(self.name, response.status_code, headers, body)
         self._refuse_abroad(headers)
-        return Answer(self.name, response.status_code, headers, body, request_id_of(headers), loop.time() - began)
+        return ServiceAnswer(
+            self.name, response.status_code, headers, body, request_id_of(headers), loop.time() - began
+        )
 
     async def _body(self, response: httpx.Response) -> bytes:
         body = bytearray()
@@ -232,7 +234,7 @@ class Connection:
             body += piece
             if len(body) > LARGEST_ANSWER:
                 raise Garbled(
-                    self.name, Fault.TOO_LARGE, "it is larger than any answer", request_id_of(response.headers)
+                    self.name, AnswerFault.TOO_LARGE, "it is larger than any answer", request_id_of(response.headers)
                 )
             if stream and body.rstrip().endswith(_DONE):
                 break  # some servers keep the connection open behind it

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from edge.config import ClientKind
-from edge.understand.remote.client import Answer, Client
+from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import Barred, OurFault
 
 _LISTS = {
@@ -52,7 +52,7 @@ async def served(client: Client, model: str | None, within_s: float) -> Served:
     return _listed(answer, model)
 
 
-def _listed(answer: Answer, model: str) -> Served:
+def _listed(answer: ServiceAnswer, model: str) -> Served:
     listed = answer.json()
     models = listed.get("data") if isinstance(listed, dict) else None
     found = next((one for one in models or () if isinstance(one, dict) and one.get("id") == model), None)

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_pascal
 
 from edge.records import Word
 from edge.understand.llm.chunks import wav
-from edge.understand.stt.wire import Expected, Heard, Request, Wire
+from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire
 
 PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 
@@ -18,7 +18,7 @@ TICKS = 10_000_000
 """Offsets and durations are counted in steps of 100 ns."""
 
 
-class AzureWire(Wire):
+class AzureWire(TranscriberWire):
     """The service's own model for the language."""
 
     prompt = ""  # this API takes none
@@ -40,21 +40,21 @@ class AzureWire(Wire):
             },
         )
 
-    def heard(self, answer: Any, seconds: float) -> Heard:
+    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The best reading, word by word as it was said.
 
         `Lexical` and not `Display`: that one joins figures ("seven four two, twelve" may come as 74212).
         """
         read = _Answer.model_validate(answer)
         if read.recognition_status is not _Status.SUCCESS or not read.n_best:
-            return Heard("")
+            return PieceTranscript("")
         best = max(read.n_best, key=lambda one: one.confidence)
         words = tuple(
             Word(word.word, word.offset / TICKS, (word.offset + word.duration) / TICKS, word.confidence)
             for word in best.words
             if word.confidence is not None
         )
-        return Heard(best.lexical.strip(), best.confidence, words if len(words) == len(best.words) else ())
+        return PieceTranscript(best.lexical.strip(), best.confidence, words if len(words) == len(best.words) else ())
 
 
 class _Status(StrEnum):

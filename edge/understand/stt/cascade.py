@@ -38,7 +38,7 @@ class TextReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CascadeTerms:
+class TranscriptTerms:
     """On which terms a transcript is read."""
 
     language: str
@@ -56,7 +56,12 @@ class Cascade(Interpreter):
     """A transcriber, and what reads its text."""
 
     def __init__(
-        self, transcriber: Transcriber, reader: TextReader | None, form: Form, catalogue: Catalogue, terms: CascadeTerms
+        self,
+        transcriber: Transcriber,
+        reader: TextReader | None,
+        form: Form,
+        catalogue: Catalogue,
+        terms: TranscriptTerms,
     ) -> None:
         """Without a `reader` the parser reads alone."""
         self.name = f"{transcriber.name} + {PARSED if reader is None else reader.name}"

@@ -7,12 +7,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from edge.records import Word
-from edge.understand.stt.wire import Expected, Heard, Request, Wire, flac, likelihood
+from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood
 
 PATH = "/v1/speech-to-text"
 
 
-class ScribeWire(Wire):
+class ScribeWire(TranscriberWire):
     """One model, for example `scribe_v2`."""
 
     prompt = ""  # it takes no prompt
@@ -33,7 +33,7 @@ class ScribeWire(Wire):
         }
         return Request(PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 
-    def heard(self, answer: Any, seconds: float) -> Heard:
+    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text and its words; spaces and noises come as words too, and are left out."""
         read = _Answer.model_validate(answer)
         said = [word for word in read.words if word.type == "word"]
@@ -43,7 +43,7 @@ class ScribeWire(Wire):
             if word.start is not None and word.end is not None and word.logprob is not None
         )
         known = words if len(words) == len(said) else ()
-        return Heard(read.text.strip(), min((word.confidence for word in known), default=None), known)
+        return PieceTranscript(read.text.strip(), min((word.confidence for word in known), default=None), known)
 
 
 class _Word(BaseModel):

@@ -9,10 +9,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from edge.records import Word
-from edge.understand.stt.wire import Expected, Heard, Request, Wire, flac
+from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire, flac
 
 
-class GoogleWire(Wire):
+class GoogleWire(TranscriberWire):
     """One model in one region of one project."""
 
     prompt = ""  # a recogniser with phrase hints would have to be made beforehand, in the project
@@ -33,14 +33,14 @@ class GoogleWire(Wire):
         }
         return Request(self._path, json={"config": config, "content": base64.b64encode(flac(pcm)).decode()})
 
-    def heard(self, answer: Any, seconds: float) -> Heard:
+    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The best alternative of each result, in order. Nothing heard is an answer without results."""
         results = _Answer.model_validate(answer).results
         best = [result.alternatives[0] for result in results if result.alternatives]
         # 0.0 is how the service says that it has no figure (WordInfo.confidence in its reference).
         sure = [one.confidence for one in best if one.confidence]
         text = " ".join(one.transcript.strip() for one in best)
-        return Heard(text.strip(), min(sure, default=None), _words(best, seconds))
+        return PieceTranscript(text.strip(), min(sure, default=None), _words(best, seconds))
 
 
 def _seconds(duration: object) -> object:

@@ -10,14 +10,14 @@ from pydantic import BaseModel
 from edge.config import Detail
 from edge.records import Hallucination, Word
 from edge.understand.llm.chunks import wav
-from edge.understand.stt.wire import Expected, Heard, Request, Wire, flac, likelihood, spread
+from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood, spread
 
 NO_SPEECH, DOUBTFUL = 0.6, -1.0
 """Whisper's own rule for silence (`no_speech_threshold` and `logprob_threshold` of openai/whisper, transcribe.py): more
 than the first as the probability that nobody spoke, and less than the second as the mean logarithm of its tokens'."""
 
 
-class OpenAiWire(Wire):
+class OpenAiWire(TranscriberWire):
     """One model of a server of OpenAI's shape."""
 
     def __init__(self, path: str, model: str, expected: Expected, detail: Detail | None = None) -> None:
@@ -42,9 +42,9 @@ class OpenAiWire(Wire):
                 data |= {"response_format": "json"}
         return Request(self._path, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 
-    def heard(self, answer: Any, seconds: float) -> Heard:
+    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text, and how sure the model was of it."""
-        return whispered(Answer.model_validate(answer), seconds)
+        return whispered(WhisperAnswer.model_validate(answer), seconds)
 
 
 class _Word(BaseModel):
@@ -76,7 +76,7 @@ class _Usage(BaseModel):
     output_tokens: int = 0
 
 
-class Answer(BaseModel):
+class WhisperAnswer(BaseModel):
     """`json` and `verbose_json` in one; what a server leaves out is None."""
 
     text: str
@@ -86,13 +86,13 @@ class Answer(BaseModel):
     usage: _Usage | None = None
 
 
-def whispered(answer: Answer, seconds: float) -> Heard:
+def whispered(answer: WhisperAnswer, seconds: float) -> PieceTranscript:
     """What an answer of Whisper's shape says."""
     segments = answer.segments or []
     tokens = answer.usage or _Usage()
     counted = tokens.input_token_details or _TokensIn()
     confidence, words = _sureness(answer, segments, seconds)
-    return Heard(
+    return PieceTranscript(
         text=answer.text.strip(),
         confidence=confidence,
         words=words,
@@ -103,7 +103,9 @@ def whispered(answer: Answer, seconds: float) -> Heard:
     )
 
 
-def _sureness(answer: Answer, segments: Sequence[_Segment], seconds: float) -> tuple[float | None, tuple[Word, ...]]:
+def _sureness(
+    answer: WhisperAnswer, segments: Sequence[_Segment], seconds: float
+) -> tuple[float | None, tuple[Word, ...]]:
     """The confidence of the whole, and the words where each has one of its own."""
     if answer.logprobs:
         words = _joined(answer.logprobs, seconds)
@@ -148,7 +150,7 @@ def _detail(model: str) -> Detail:
 PATH = "/inference"
 
 
-class WhisperCppWire(Wire):
+class WhisperCppWire(TranscriberWire):
     """The one model that the server was started with: `model` is only what goes on record."""
 
     def __init__(self, model: str, expected: Expected) -> None:
@@ -169,6 +171,6 @@ class WhisperCppWire(Wire):
             data["prompt"] = self.prompt
         return Request(PATH, files={"file": ("utterance.wav", wav(pcm), "audio/wav")}, data=data)
 
-    def heard(self, answer: Any, seconds: float) -> Heard:
+    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text and its words."""
-        return whispered(Answer.model_validate(answer), seconds)
+        return whispered(WhisperAnswer.model_validate(answer), seconds)

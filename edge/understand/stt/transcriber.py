@@ -18,17 +18,17 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Hallucination, Transcript, U
 from edge.understand.llm.chunks import pieces
 from edge.understand.panel.costs import cost_usd
 from edge.understand.remote.client import Client
-from edge.understand.remote.failures import Fault, Garbled, TryLater
-from edge.understand.remote.http import Answer
+from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
+from edge.understand.remote.http import ServiceAnswer
 from edge.understand.stt.hallucinations import hallucination
-from edge.understand.stt.wire import Heard, Wire
+from edge.understand.stt.wire import PieceTranscript, TranscriberWire
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One piece of the utterance, transcribed."""
 
-    heard: Heard
+    heard: PieceTranscript
     start: float
     """Seconds from the first sample of the utterance."""
     seconds: float
@@ -38,7 +38,7 @@ class _Part:
 class CloudTranscriber(Transcriber):
     """Asks one service for the words of an utterance, in pieces where it is longer than the service takes."""
 
-    def __init__(self, settings: TranscriberSettings, client: Client, wire: Wire) -> None:
+    def __init__(self, settings: TranscriberSettings, client: Client, wire: TranscriberWire) -> None:
         """The client's connection is warm or not; nothing is asked here."""
         self.name = f"{client.name}/{wire.model}"
         self._settings = settings
@@ -76,7 +76,7 @@ class CloudTranscriber(Transcriber):
         seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
         return _Part(self._heard(answer, seconds), start, seconds, answer.request_id)
 
-    def _heard(self, answer: Answer, seconds: float) -> Heard:
+    def _heard(self, answer: ServiceAnswer, seconds: float) -> PieceTranscript:
         try:
             heard = self._wire.heard(answer.json(), seconds)
         except ValidationError as fault:
@@ -85,7 +85,7 @@ class CloudTranscriber(Transcriber):
                 f"{'.'.join(map(str, error['loc'])) or 'answer'}: {error['msg']}"
                 for error in fault.errors(include_url=False, include_input=False, include_context=False)
             )
-            garbled = Garbled(self._client.name, Fault.WRONG_SHAPE, where, answer.request_id)
+            garbled = Garbled(self._client.name, AnswerFault.WRONG_SHAPE, where, answer.request_id)
             garbled.usage = self._priced(Usage(self._client.name, self._wire.model, audio_seconds=seconds))
             raise garbled from None
         disbelief = heard.hallucination or hallucination(heard.text, self._wire.prompt)

@@ -32,7 +32,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PieceTranscript:
     """What a service heard in one piece of sound."""
 
     text: str = field(repr=False)
@@ -45,7 +45,7 @@ class Heard:
     tokens_out: int = 0
 
 
-class Wire(Protocol):
+class TranscriberWire(Protocol):
     """How one service wants to be asked, and how it answers."""
 
     model: str
@@ -56,7 +56,7 @@ class Wire(Protocol):
         """The request for a piece of sound."""
         ...
 
-    def heard(self, answer: Any, seconds: float) -> Heard:
+    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """What the answer, as decoded JSON, says of sound that lasts `seconds`.
 
         Raises pydantic's ValidationError where the answer has not the shape that the service documents.
