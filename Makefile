@@ -67,16 +67,18 @@ system-test:
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { .ci/system-packages --need python3-venv && $(PYTHON) -m venv $(VENV); }
 
-$(CACHE)/demo.stamp: pyproject.toml | $(BIN)/python
+PROJECTS := pyproject.toml inventory/pyproject.toml lab/pyproject.toml
+
+$(CACHE)/demo.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable '.[inventory]'
+	@$(PIP) --editable '.[demo]' --editable ./inventory
 	@touch $@
 
-$(CACHE)/test.stamp: pyproject.toml | $(BIN)/python
+$(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable '.[microphone,inventory,dev]'
+	@$(PIP) --editable '.[microphone,demo,dev]' --editable ./inventory --editable './lab[standin]'
 	@touch $@ $(CACHE)/demo.stamp
 
 clean:  ## Remove what was built, fetched and cached

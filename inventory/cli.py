@@ -1,4 +1,4 @@
-"""`dockvoice inventory`: the receiving side's commands. Importing this needs nothing of the `inventory` extra."""
+"""`dockvoice inventory`: the receiving side's commands. To list them loads no database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from rich.text import Text
 from edge.config import broker_address, load
 from edge.console import many, show
 from edge.deliver.events import timestamp
-from edge.errors import Misconfigured
 from inventory import audit
 from inventory.settings import InventorySettings
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from edge.hash_chain import PublicKey
     from inventory.records import Progress, Row
     from inventory.store import Store
-
-EXTRA = {"sqlalchemy", "psycopg"}
-"""The packages that only the receiving side needs."""
 
 Config = Annotated[
     Path | None,
@@ -191,11 +187,10 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
 def _looking(context: typer.Context, config: Path | None, database: str | None) -> Iterator[Store]:
     given = context.find_object(Given) or Given()
     settings = _settings(config or given.config, database=database or given.database)
-    with _extra():
-        from inventory.store import Store  # noqa: PLC0415 - `dockvoice --help` must work without SQLAlchemy
+    from inventory.store import Store  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 
-        with closing(Store.open(settings.database_url, create=False)) as store:
-            yield store
+    with closing(Store.open(settings.database_url, create=False)) as store:
+        yield store
 
 
 def _settings(config: Path | None, *, broker: str | None = None, database: str | None = None) -> InventorySettings:
@@ -207,24 +202,10 @@ def _settings(config: Path | None, *, broker: str | None = None, database: str |
     return load(InventorySettings, config, **overrides)
 
 
-@contextmanager
-def _extra() -> Iterator[None]:
-    """Say which packages to install, where they are missing."""
-    try:
-        yield
-    except ModuleNotFoundError as fault:
-        if fault.name is None or fault.name.partition(".")[0] not in EXTRA:
-            raise
-        raise Misconfigured(
-            f"the receiving side needs {fault.name}, which is not installed; pip install 'dockvoice[inventory]'"
-        ) from None
-
-
 def _consume(settings: InventorySettings) -> None:
-    with _extra():
-        from inventory.service import serve  # noqa: PLC0415 - `dockvoice --help` must work without SQLAlchemy
+    from inventory.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 
-        serve(settings)
+    serve(settings)
 
 
 def _plain(row: Row) -> dict[str, object]:

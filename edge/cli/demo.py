@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from edge.agent.app import AgentTold, replay
 from edge.agent.events import Decided
 from edge.agent.parts import Parts
-from edge.config import MqttVersion
+from edge.config import MqttVersion, shipped
 from edge.errors import Misconfigured, Unavailable
 from edge.hear.recording import Recording
 
@@ -44,16 +45,6 @@ class BrokerKind(StrEnum):
     AUTO = "auto"
     MOSQUITTO = "mosquitto"
     EMBEDDED = "embedded"
-
-
-def sentences(directory: Path) -> Mapping[Path, str]:
-    """The recordings in `directory`, each with what is said in it, in words for people."""
-    lines = (directory / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    clips = map(json.loads, filter(None, lines))
-    return {
-        directory / clip["audio"]: f'"{clip["text"]}"' if clip.get("text") else f"({clip['condition']})"
-        for clip in clips
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +76,23 @@ class Broker:
     """What it speaks: told, since finding out that the embedded one knows no MQTT 5 takes seconds."""
 
 
+def demand_inventory() -> None:
+    """Raise Misconfigured where there is no inventory to receive anything: it is a distribution of its own."""
+    if find_spec("inventory") is None:
+        raise Misconfigured("demo: the inventory is not installed; pip install 'dockvoice[demo]'")
+
+
+def recordings() -> dict[Recording, str]:
+    """The recordings that came with the program, in their order, each with what is said in it, in words for people."""
+    manifest = shipped("recordings") / "manifest.jsonl"
+    found = {}
+    for clip in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
+        audio = manifest.parent / clip["audio"]
+        said = f'"{clip["text"]}"' if clip["text"] else f"({clip['condition']})"
+        found[Recording(audio)] = f"{audio.stem[:2]} {said}"
+    return found
+
+
 @contextmanager
 def broker(kind: BrokerKind, scratch: Path) -> Iterator[Broker]:
     """Run a broker of that kind on a free port."""
@@ -95,6 +103,8 @@ def broker(kind: BrokerKind, scratch: Path) -> Iterator[Broker]:
     if mosquitto is not None and kind is not BrokerKind.EMBEDDED:
         running = Broker(f"mosquitto ({mosquitto})", port, MqttVersion.V5)
         command = _mosquitto(mosquitto, scratch, port)
+    elif find_spec("amqtt") is None:
+        raise Misconfigured("amqtt: not installed; pip install 'dockvoice[demo]', or install mosquitto")
     else:
         running = Broker("embedded in Python (amqtt); mosquitto is not used", port, MqttVersion.V311)
         command = _embedded(scratch, port)

@@ -32,7 +32,7 @@ from edge.cli.present.lines import discreet_teller, teller, with_dialogue
 from edge.cli.present.tables import counted, inventory_rows
 from edge.cli.terminal import can_be_drawn_on, keys, outliving
 from edge.cli.watch.live import LiveView, tell_changes
-from edge.config import Settings, load, shipped
+from edge.config import Settings, load
 from edge.console import show
 from edge.hear.device_lock import Claim, identity_claim
 from edge.hear.recording import Recording
@@ -151,9 +151,9 @@ def demo(
     """
     log_warnings()
     console = Console(highlight=False)
-    sentences = trial.sentences(shipped("recordings"))
-    recordings = [Recording(audio) for audio in sentences]
-    said = {one.name: f"{one.path.stem[:2]} {told}" for one, told in zip(recordings, sentences.values(), strict=True)}
+    trial.demand_inventory()
+    recordings = trial.recordings()
+    said = {one.name: words for one, words in recordings.items()}
     with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
         scratch = Path(directory)
         with trial.broker(using, scratch) as broker:
@@ -161,7 +161,7 @@ def demo(
             console.print(f"Broker: {broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
             inventory = trial.Inventory(scratch, broker)
             with inventory.running():
-                ledger = asyncio.run(trial.play(parts, recordings, teller(parts.form, said, as_json=False)))
+                ledger = asyncio.run(trial.play(parts, list(recordings), teller(parts.form, said, as_json=False)))
                 rows = inventory.rows()
     console.print()
     show(inventory_rows(parts.form, rows))

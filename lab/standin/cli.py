@@ -50,7 +50,7 @@ def standin(
 
     It misbehaves on command: `--latency published --fabricate 8` is what was published of the real ones. Single faults
     (429, half a stream, prose) are ordered by POST /standin/behave while it runs: docs/standin.md. Needs the extra:
-    pip install 'dockvoice[standin]'.
+    pip install 'dockvoice-lab[standin]'.
     """
     settings, behaviours = load(Settings, config), _behaviours(latency, fabricate, seed)
     try:
@@ -61,7 +61,7 @@ def standin(
         if fault.name is None or fault.name.partition(".")[0] not in EXTRA:
             raise
         raise Misconfigured(
-            f"the stand-in needs {fault.name}, which is not installed; pip install 'dockvoice[standin]'"
+            f"the stand-in needs {fault.name}, which is not installed; pip install 'dockvoice-lab[standin]'"
         ) from None
 
 

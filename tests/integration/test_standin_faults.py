@@ -143,7 +143,7 @@ def test_its_command_names_the_extra_that_is_missing(package: str) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 78
     assert f"needs {package}" in ended.stderr
-    assert "pip install 'dockvoice[standin]'" in ended.stderr
+    assert "pip install 'dockvoice-lab[standin]'" in ended.stderr
 
 
 def test_it_knows_no_other_path(standin: RunningStandin) -> None:

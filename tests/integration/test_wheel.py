@@ -1,58 +1,167 @@
-"""What is installed is the wheel, not this tree: it must hold all that the commands need."""
+"""What is installed are the wheels, not this tree: each must hold all that its commands need, and require the rest."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import venv
 import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+AGENT, INVENTORY, LAB = "dockvoice", "dockvoice_inventory", "dockvoice_lab"
+
+CLIP = "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac"
+
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet"]
-    subprocess.run([*command, "--wheel-dir", str(directory), str(repository)], check=True)
-    (built,) = directory.glob("dockvoice-*.whl")
-    return built
+def wheels(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The wheels of this tree, by distribution."""
+    directory = tmp_path_factory.mktemp("wheels")
+    trees = [str(repository / tree) for tree in (".", "inventory", "lab")]
+    command = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(directory)]
+    subprocess.run([*command, *trees], check=True)
+    return {wheel.name.partition("-")[0]: wheel for wheel in directory.iterdir()}
 
 
-def test_the_wheel_holds_no_tests_and_no_weights(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"edge", "inventory"}
+@pytest.fixture(scope="module")
+def alone(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the agent's wheel and what that requires, and nothing else."""
+    return environment(tmp_path_factory.mktemp("alone"), wheels[AGENT])
+
+
+@pytest.fixture(scope="module")
+def joined(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with all of them."""
+    return environment(tmp_path_factory.mktemp("joined"), *wheels.values(), extras=("", "demo", "standin"))
+
+
+def environment(directory: Path, *wheels: Path, extras: tuple[str, ...] = ("",)) -> Path:
+    """Install the wheels into a virtual environment; what they require is linked from the one these tests run in."""
+    venv.create(directory, symlinks=True)
+    into = [*PIP, "--python", str(directory / "bin" / "python"), "install", "--no-deps", "--no-index", "--no-compile"]
+    subprocess.run([*into, *map(str, wheels)], check=True)
+    (packages,) = directory.glob("lib/python*/site-packages")
+    ours = {one.name: one for one in distributions(path=[str(packages)])}
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    wanted = [needed for one in ours.values() for needed in required(one, extras)]
+    while wanted:
+        needed = wanted.pop()
+        if needed.name in ours or (needed.name, (key := ("", *sorted(needed.extras)))) in seen:
+            continue
+        seen.add((needed.name, key))
+        found = distribution(needed.name)
+        link(found, packages)
+        wanted += required(found, key)
+    return directory
+
+
+def required(of: Distribution, extras: tuple[str, ...]) -> Iterator[Requirement]:
+    """What a distribution requires here, with those extras."""
+    for needed in map(Requirement, of.requires or ()):
+        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+            yield needed
+
+
+def link(found: Distribution, packages: Path) -> None:
+    """Make a distribution importable from `packages` as well."""
+    for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+        if not (packages / top).exists():
+            (packages / top).symlink_to(str(found.locate_file(top)))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs the command of an environment, with nothing of this tree in reach."""
+
+    def running(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [str(program / "bin" / "dockvoice"), *map(str, arguments)]
+        clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        return subprocess.run(command, env=clean, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    return running
+
+
+@pytest.mark.parametrize(("name", "package"), [(AGENT, "edge"), (INVENTORY, "inventory"), (LAB, "lab")])
+def test_a_wheel_holds_one_package_without_tests_and_weights(
+    wheels: Mapping[str, Path], name: str, package: str
+) -> None:
+    names = [name for name in zipfile.ZipFile(wheels[name]).namelist() if ".dist-info/" not in name]
+    assert {name.split("/")[0] for name in names} == {package}
     assert not [name for name in names if name.endswith((".mdl", ".fst", ".onnx"))]
+    assert not [name for name in names if name.startswith("lab/bench/")], "these borrow from the tests"
+
+
+def test_they_are_of_one_version_and_require_each_other_in_it(joined: Path) -> None:
+    (packages,) = joined.glob("lib/python*/site-packages")
+    ours = {one.name: one for one in distributions(path=[str(packages)]) if one.name.startswith("dockvoice")}
+    version = ours["dockvoice"].version
+    for other in ("dockvoice-inventory", "dockvoice-lab"):
+        assert ours[other].version == version
+        assert f"dockvoice=={version}" in (ours[other].requires or ())
+
+
+@pytest.mark.parametrize(("command", "told"), [("forms list", "pallet-move"), ("models list", "small-en-us")])
+def test_the_agent_runs_from_its_wheel_alone(alone: Path, run: Run, command: str, told: str) -> None:
+    ran = run(alone, *command.split())
+    assert ran.returncode == 0, ran.stderr
+    assert told in ran.stdout
+
+
+def test_the_agent_dictates_without_inventory_laboratory_and_broker(
+    alone: Path, run: Run, repository: Path, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    reached = "from importlib.util import find_spec; print(*map(find_spec, ('inventory', 'lab', 'tests', 'amqtt')))"
+    found = subprocess.run(
+        [alone / "bin" / "python", "-I", "-c", reached], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert set(found.stdout.split()) == {"None"}
+
+    place = ("--state", tmp_path / "state")
+    replayed = run(alone, "replay", repository / CLIP, "--wait", "0", "--broker", f"127.0.0.1:{free_port()}", *place)
+    assert "1 recorded but not yet confirmed" in replayed.stderr
+    listed = run(alone, "queue", "list", *place, "--json")
+    (entry,) = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert (entry["fields"], entry["state"]) == ({"pallet_id": "5451", "quantity": 4, "dock": "A"}, "waiting")
+    assert run(alone, "audit", "verify", *place).returncode == 0
 
 
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("forms list", "pallet-move"),
-        ("models list", "small-en-us"),
-        ("inventory --help", "receipt"),
-        ("demo --with embedded", "lost 0, duplicated 0"),
+        ("inventory rows", "pip install 'dockvoice-inventory'"),
+        ("evaluate manifest.jsonl", "pip install 'dockvoice-lab'"),
+        ("standin", "pip install 'dockvoice-lab[standin]'"),
+        ("demo", "pip install 'dockvoice[demo]'"),
     ],
 )
-def test_commands_run_from_the_wheel_alone(wheel: Path, tmp_path: Path, command: str, told: str) -> None:
-    unpacked = tmp_path / "installed"
-    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", str(unpacked), str(wheel)]
-    subprocess.run(install, check=True)
-    # The target comes before the editable install of this tree; -P keeps the working directory out.
-    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
-    where = "import edge, inventory; print(edge.__file__, inventory.__file__)"
-    found = subprocess.run(
-        [sys.executable, "-P", "-c", where], env=environment, capture_output=True, text=True, check=True
-    )
-    assert found.stdout.count(str(unpacked)) == 2
-    ran = subprocess.run(
-        [sys.executable, "-P", "-m", "edge", *command.split()],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_command_that_is_not_installed_names_what_has_it(alone: Path, run: Run, command: str, told: str) -> None:
+    ran = run(alone, *command.split())
+    assert (ran.returncode, ran.stdout) == (78, "")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"dockvoice: {command.split(maxsplit=1)[0]}: ")
+    assert line.endswith(told)
+
+
+def test_the_others_join_the_command(joined: Path, run: Run) -> None:
+    ran = run(joined, "demo", "--with", "embedded")
     assert ran.returncode == 0, ran.stderr
-    assert told in ran.stdout
+    assert "lost 0, duplicated 0" in ran.stdout
+    assert "nothing may be recorded" in run(joined, "evaluate", "--help").stdout
+
+    load = (
+        "from importlib.metadata import entry_points; "
+        "print(*(one.name for one in entry_points(group='dockvoice.commands') if one.load()))"
+    )
+    loaded = subprocess.run([joined / "bin" / "python", "-I", "-c", load], capture_output=True, text=True, check=True)
+    assert set(loaded.stdout.split()) == {"inventory", "standin", "evaluate", "record-truth"}

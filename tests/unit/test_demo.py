@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,10 @@ def test_without_mosquitto_the_embedded_broker_runs_and_is_named(
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with broker(BrokerKind.AUTO, tmp_path) as running:
         assert "amqtt" in running.name
+
+
+def test_no_broker_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    monkeypatch.setitem(sys.modules, "amqtt", None)
+    with pytest.raises(Misconfigured, match=r"pip install 'dockvoice\[demo\]'"), broker(BrokerKind.AUTO, tmp_path):
+        pass
