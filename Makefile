@@ -13,7 +13,14 @@ export DOCKVOICE_TEST_MODELS := $(MODELS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oracle soak accuracy check format system-demo system-test models clean
+.PHONY: help demo quick test nightly oracle soak accuracy style check format system-demo system-test models clean
+
+# What of the tests runs side by side: logic alone keeps a processor busy, what has servers and sound mostly waits.
+THINKING := auto
+WAITING  := 4
+# More for pytest: make quick ARGS='-k relay'
+ARGS   ?=
+PYTEST := $(BIN)/pytest
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -21,8 +28,26 @@ help:  ## What can be made
 demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inventory rows, end to end
 	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice demo
 
-test: $(CACHE)/test.stamp system-test models check  ## Every check and every test, with real servers
-	$(BIN)/pytest
+quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
+	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
+
+test: $(CACHE)/test.stamp system-test models check  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten minutes
+	TIER=test $(PYTEST) -n $(WAITING) $(ARGS)
+
+# One seed for all of the night.
+ifeq ($(origin SEED),undefined)
+NIGHT := $(shell shuf -i 1-2147483647 -n 1)
+else
+NIGHT := $(SEED)
+endif
+# All of it runs, whatever fails on the way.
+nightly: export SEED := $(NIGHT)
+nightly: $(CACHE)/test.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; an hour and more
+	@failed=; \
+	TIER=nightly $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
+	$(BIN)/python -m tests.faults.oracle --seed $(NIGHT) || failed="$$failed oracle"; \
+	$(BIN)/python -m tests.faults.soak || failed="$$failed soak"; \
+	[ -z "$$failed" ] || { echo "failed:$$failed; again: make nightly SEED=$(NIGHT)"; exit 1; }
 
 oracle: $(CACHE)/test.stamp system-test  ## Every fault, staged in full: nothing lost, nothing twice, a line for each
 	$(BIN)/python -m tests.faults.oracle
@@ -45,9 +70,11 @@ accuracy: $(CACHE)/test.stamp models  ## The tables of docs/accuracy.md; SPEECH=
 	@cat $(CACHE)/accuracy.md
 	@echo "Plots, and the worst clips to listen to: $(CACHE)/accuracy.html"
 
-check: $(CACHE)/test.stamp  ## Style, types and the rules of who may import whom
+style: $(CACHE)/test.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+check: style  ## Style, types and the rules of who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

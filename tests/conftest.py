@@ -1,4 +1,4 @@
-"""What every test stands on: no network beyond this machine, no settings of the developer's, ports nobody else uses."""
+"""What every test stands on: its tier, no network beyond this machine, no settings of the developer's, free ports."""
 
 from __future__ import annotations
 
@@ -6,29 +6,87 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.remote import Producer
 
 from edge.agree.decide import Rules
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from tests import shipped
+from tests.ports import held_port
 from tests.postgresql import postgresql
+from tests.sharing import SOUND, Sharing, group, turn
 from tests.standin import standin, standin_process
+from tests.tiers import EXAMPLES, FOLDERS, SEED, TIER, Tier
 
 # Fixtures for all: one cluster, and one stand-in for the cloud models, serve every test that needs one.
 __all__ = ["postgresql", "standin", "standin_process"]
 
+HERE = Path(__file__).parent
+
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - names to allow, nothing is bound here
 
+GIVES_WAY = 10
+"""How nice to sound is what runs beside it."""
 
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+
+# ---- tiers, and who runs what ----
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """At night Hypothesis draws from the seed of the night."""
+    if TIER is Tier.NIGHTLY and config.getoption("--hypothesis-seed") is None:
+        config.option.hypothesis_seed = str(SEED)
+
+
+def pytest_report_header() -> str:
+    """What this run is, and how to have it again."""
+    return f"tier: {TIER}, {EXAMPLES[TIER]} examples of a property; again: make {TIER} SEED={SEED}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the folders of other tiers, unless the command line leads into them."""
+    if collection_path.parent != HERE or not collection_path.is_dir() or collection_path.name in FOLDERS[TIER]:
+        return None
+    named = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(collection_path) for path in named) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order of the tests."""
+    items.sort(key=lambda item: turn(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    """Where several processes run tests: which runs which."""
+    return Sharing(config, log)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Beside sound everything gives way to it. Sound comes first in its process, which can be as nice afterwards."""
+    if "PYTEST_XDIST_WORKER" in os.environ and group(item.nodeid) != SOUND:
+        _give_way()
+
+
+@cache
+def _give_way() -> None:
+    os.nice(GIVES_WAY)
+
+
+# ---- what a test finds ----
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
     """Refuse every connection that would leave this machine: no test can reach a paid API by accident."""
-    for way in ("connect", "connect_ex"):
-        monkeypatch.setattr(socket.socket, way, _guarded(getattr(socket.socket, way)))
+    with pytest.MonkeyPatch.context() as patched:
+        for way in ("connect", "connect_ex"):
+            patched.setattr(socket.socket, way, _guarded(getattr(socket.socket, way)))
+        yield
 
 
 def _guarded(connect: Callable[[socket.socket, Any], int | None]) -> Callable[[socket.socket, Any], int | None]:
@@ -41,27 +99,41 @@ def _guarded(connect: Callable[[socket.socket, Any], int | None]) -> Callable[[s
     return guarded
 
 
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide the developer's settings and state, here and from every program a test starts.
 
     DOCKVOICE_TEST_MODELS, set by the Makefile, is where the recogniser's weights were put before the tests began.
     """
     models = os.environ.get("DOCKVOICE_TEST_MODELS")
-    for name in [name for name in os.environ if name.startswith("DOCKVOICE_")]:
-        monkeypatch.delenv(name)
-    for name in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy"):  # one on this machine would take requests beyond it
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    home = tmp_path_factory.getbasetemp() / "home"
-    home.mkdir(exist_ok=True)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-    if models:
-        monkeypatch.setenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", models)
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [name for name in os.environ if name.startswith("DOCKVOICE_")]:
+            patched.delenv(name)
+        for name in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
+            patched.delenv(name, raising=False)
+        for name in ("http_proxy", "https_proxy", "all_proxy"):  # one on this machine would take requests beyond it
+            patched.delenv(name, raising=False)
+            patched.delenv(name.upper(), raising=False)
+        patched.setenv("HOME", str(home))
+        patched.setenv("XDG_STATE_HOME", str(home / "state"))
+        patched.setenv("XDG_CACHE_HOME", str(home / "cache"))
+        if models:
+            patched.setenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", models)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _left_as_found() -> Iterator[None]:
+    """A test that changes what all others stand on fails, and not they."""
+    environment, connect = _environment(), socket.socket.connect
+    yield
+    assert _environment() == environment, "it left the environment changed"
+    assert socket.socket.connect is connect, "it left sockets unguarded"
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
 @pytest.fixture
@@ -77,15 +149,7 @@ def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def free_port() -> Iterator[Callable[[], int]]:
     """A port of this machine that nobody listens on, a different one at each call of the fixture's value."""
     with ExitStack() as held:
-
-        def choose() -> int:
-            # Held until the test ends, without listening: the kernel gives it to nobody else by chance.
-            holder = held.enter_context(socket.socket())
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            holder.bind(("127.0.0.1", 0))
-            return int(holder.getsockname()[1])
-
-        yield choose
+        yield lambda: held.enter_context(held_port())
 
 
 @pytest.fixture(scope="session")

@@ -7,19 +7,19 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self, TypedDict
 
 import pytest
 
+from tests.ports import held_port
 from tests.waiting import until
 
-STARTED_IN_S = 30
+STARTED_IN_S = 60
 """A cluster starts in under a second; much more on a machine busy with other tests."""
 
 OPTIONS = {
@@ -56,17 +56,12 @@ def _owner() -> Owner:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def _free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
-
-
 class PostgreSQL:
     """A cluster with an empty database `inventory`, from entering until leaving the context."""
 
-    def __init__(self, port: int | None = None) -> None:
-        self.port = port or _free_port()
+    def __init__(self) -> None:
+        self._held = ExitStack()
+        self.port = self._held.enter_context(held_port())
         self._programs = _programs()
         self._owner = _owner()
         # Not below pytest's tmp_path, whose parents only the tests' own user may enter.
@@ -123,8 +118,9 @@ class PostgreSQL:
 
     def close(self) -> None:
         """Stop, and remove every trace."""
-        self.stop()
-        shutil.rmtree(self._directory)
+        with self._held:
+            self.stop()
+            shutil.rmtree(self._directory)
 
     def execute(self, statement: str, database: str = "inventory") -> str:
         """What `psql` prints for `statement`, one row a line."""

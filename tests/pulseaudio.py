@@ -29,7 +29,7 @@ from tests.waiting import until
 DEVICE = "headset"
 """The microphone's name for PortAudio, and the server's name for the source."""
 
-START_S = 20
+START_S = 60
 """A server that is not up by then never will be."""
 
 ASOUNDRC = """

@@ -40,9 +40,9 @@ import time
 from pathlib import Path
 from edge.agent.app import Agent
 from edge.agent.parts import assemble
-from edge.cli import hearing
+from edge.cli import run
 from edge.config import Settings, load
-from edge.keep.desk import Desk
+from edge.keep.writer import JournalThread
 from edge.ports import Source
 from edge.records import Frame
 
@@ -57,7 +57,7 @@ class Silence(Source):
 
 
 parts = assemble(load(Settings, None, state_directory=Path(sys.argv[1])), live=True)
-with Desk(parts.settings.state, parts.settings.keep) as desk:
+with JournalThread(parts.settings.state, parts.settings.keep) as desk:
     asyncio.run(Agent(parts, desk, lambda told: None, live=True).run([Silence()], settle_within_s=0))
 """
 """What `dockvoice run` does, on silence."""

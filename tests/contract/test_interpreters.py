@@ -38,6 +38,7 @@ from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AnswerFault, Garbled
 from tests.shipped import catalogue, form
 from tests.standin import KEY, RunningStandin
+from tests.tiers import sized
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
 CLEAR = "01-pallet-5451-four-cases-dock-alpha.flac"
@@ -154,6 +155,24 @@ CASCADES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 """Client, transcriber and text model of each row; without a text model the form's own parser reads alone."""
 
 
+ALL = (*HERE, *SERVICES, *CASCADES)
+
+EACH_KIND = (
+    *HERE,
+    "gpt-audio-mini",
+    "gpt-audio-1.5, streaming a spoken reply",
+    "Azure, v1, streaming",
+    "gemini-1.5-flash",
+    "gemini-2.5-pro, streaming",
+    "Voxtral on vLLM",
+    "Whisper API",
+    "Whisper API + GPT-4o-mini",
+)
+"""One of each kind and way of asking: what a service makes of no speech at all is the stand-in's doing in any row."""
+
+whatever_the_sound = pytest.mark.parametrize("interpreter", sized(test=EACH_KIND, nightly=ALL), indirect=True)
+
+
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
     """One loop for all: a client's connections belong to the loop they were made in."""
@@ -198,7 +217,7 @@ def made() -> dict[str, Interpreter]:
     return {}
 
 
-@pytest.fixture(params=[*HERE, *SERVICES, *CASCADES])
+@pytest.fixture(params=ALL)
 def interpreter(request: pytest.FixtureRequest, made: dict[str, Interpreter]) -> Interpreter:
     name = request.param
     if name in HERE:
@@ -287,6 +306,7 @@ def test_what_a_service_took_is_told(
     assert usage.tokens_out > 0
 
 
+@whatever_the_sound
 def test_words_are_in_order_within_the_sound_and_confidences_between_0_and_1(alone: Reading) -> None:
     words = alone.words
     times = [time for word in words for time in (word.start, word.end)]
@@ -296,6 +316,7 @@ def test_words_are_in_order_within_the_sound_and_confidences_between_0_and_1(alo
     assert all(0 <= word.confidence <= 1 for word in words)
 
 
+@whatever_the_sound
 @pytest.mark.parametrize("pcm", [b"", bytes(2), bytes(320), bytes(SAMPLE_RATE * 4)], ids=len)
 def test_digital_silence_is_not_understood(interpreter: Interpreter, read: Read, pcm: bytes) -> None:
     reading = read(interpreter, pcm, cut(pcm, 640))
@@ -303,25 +324,33 @@ def test_digital_silence_is_not_understood(interpreter: Interpreter, read: Read,
     assert not reading.fields
 
 
+@whatever_the_sound
 def test_a_recorded_silence_is_not_understood(interpreter: Interpreter, read: Read) -> None:
     reading = read(interpreter, sound(SILENCE))
     assert reading.not_understood is not None
     assert not reading.fields
 
 
-@pytest.mark.parametrize("loudness", [100, 3000, 30000])
-def test_hiss_never_gives_a_complete_reading(interpreter: Interpreter, read: Read, loudness: int) -> None:
+@cache
+def hiss(loudness: int) -> bytes:
     noise = random.Random(loudness)
     samples = (noise.randint(-loudness, loudness) for _ in range(SAMPLE_RATE * 3))
-    pcm = b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
-    assert not is_complete(read(interpreter, pcm))
+    return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
 
 
+@whatever_the_sound
+@pytest.mark.parametrize("loudness", [100, 3000, 30000])
+def test_hiss_never_gives_a_complete_reading(interpreter: Interpreter, read: Read, loudness: int) -> None:
+    assert not is_complete(read(interpreter, hiss(loudness)))
+
+
+@whatever_the_sound
 @pytest.mark.parametrize("name", [NOISE, CHATTER])
 def test_what_is_no_dictation_never_gives_a_complete_reading(interpreter: Interpreter, read: Read, name: str) -> None:
     assert not is_complete(read(interpreter, sound(name)))
 
 
+@whatever_the_sound
 def test_reading_twice_gives_equal_readings(interpreter: Interpreter, read: Read, alone: Reading) -> None:
     read(interpreter, sound(CHATTER)[:SECOND])  # nothing of another utterance may linger
     assert read(interpreter, sound(CLEAR)) == alone

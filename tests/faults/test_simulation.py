@@ -1,4 +1,4 @@
-"""Ten thousand runs of agent, broker and inventory in bad weather: at the end of each the inventory is what was said.
+"""Thousands of runs of agent, broker and inventory in bad weather: at the end of each the inventory is what was said.
 
 The agent's delivery, its relay and the inventory's consumer are the real ones; broker, network and time are models, and
 in most runs journal and database are too. A run that fails names its seed, and `python -m tests.simulation SEED` shows
@@ -8,9 +8,7 @@ it again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -23,33 +21,26 @@ from tests.simulation.events import Saying
 from tests.simulation.outbox import ModelOutbox
 from tests.simulation.run import Parts, Wrong, simulate, simulate_all
 from tests.simulation.shelf import ModelTables
+from tests.tiers import SEED, sized
 
-RUNS = 10_000
-AT_ONCE = 500
-REAL_RUNS = 150
+FIRST = sized(test=0, nightly=SEED)
+"""By day always the same runs; each night has its own."""
+RUNS = sized(test=1_000, nightly=10_000)
+AT_ONCE = 250
+REAL_RUNS = sized(test=30, nightly=150)
 ENOUGH = 100
 """A planted fault is found within so many runs; most within ten."""
 
 
-@pytest.fixture(scope="module")
-def played() -> Iterator[dict[int, Future[tuple[int, int]]]]:
-    """All runs, begun at once, on as many processes as there are processors."""
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
-        starts = range(0, RUNS, AT_ONCE)
-        yield {first: processes.submit(simulate_all, range(first, first + AT_ONCE)) for first in starts}
-
-
-@pytest.mark.parametrize("first", range(0, RUNS, AT_ONCE))
-def test_the_inventory_is_what_was_said_whatever_happened_on_the_way(
-    first: int, played: dict[int, Future[tuple[int, int]]]
-) -> None:
-    said, commits = played[first].result()
+@pytest.mark.parametrize("first", range(FIRST, FIRST + RUNS, AT_ONCE))
+def test_the_inventory_is_what_was_said_whatever_happened_on_the_way(first: int) -> None:
+    said, commits = simulate_all(range(first, first + AT_ONCE))
     print(f"seeds {first} to {first + AT_ONCE - 1}: {said} entries, {commits} commits on either side, all exact")
     assert said >= AT_ONCE, "in each run there is something to lose"
 
 
 def test_the_real_journal_and_the_real_database_commit_the_same_at_the_same_moments() -> None:
-    for seed in range(REAL_RUNS):
+    for seed in range(FIRST, FIRST + REAL_RUNS):
         assert simulate(seed, Parts(real=True)).trace == simulate(seed).trace, f"seed {seed}"
 
 

@@ -78,6 +78,7 @@ def test_a_sentence_is_read_and_the_sound_judged(shelf: Shelf, repository: Path)
 
 
 def test_silence_is_told_with_what_is_wrong(shelf: Shelf) -> None:
+    shelf.air.let("right", zeros)
     code, _, errors = told(audio(shelf, "test", "--seconds", "3", device="right"))
     assert code == 69
     assert "no speech within 3 s: the microphone gives nothing but zeros" in errors

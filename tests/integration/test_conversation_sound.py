@@ -22,6 +22,7 @@ from tests.playbook.listener import Reader
 from tests.playbook.script import Line, lines
 from tests.playbook.theatre import Theatre
 from tests.postgresql import PostgreSQL
+from tests.tiers import sized
 
 SEATS = 3
 """Plays at once: most of each is waiting, for speech to end or a time to pass."""
@@ -44,7 +45,17 @@ PLAYS = {
     "the-power-is-cut-while-an-entry-is-held": "rms",
     "the-inventory-refuses": "awb",
 }
-"""What is played, and who speaks."""
+"""What is played at night, and who speaks."""
+
+ACTED = sized(
+    test=(
+        "a-missing-dock-is-asked-for",
+        "a-wrong-quantity-is-corrected",
+        "the-device-falls-silent-when-the-operator-speaks",
+    ),
+    nightly=tuple(PLAYS),
+)
+"""By day the three that hear the most: a question, a correction, both with leakage, and an operator who interrupts."""
 
 LEAKING = {"a-wrong-quantity-is-corrected", "a-missing-dock-is-asked-for", "cancel-after-it-was-recorded"}
 """Where the microphone hears the earpiece at -20 dB."""
@@ -88,9 +99,9 @@ class Company:
 def company(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql: PostgreSQL
 ) -> Iterator[Company]:
-    models = os.environ.get("DOCKVOICE_TEST_MODELS")
+    models = os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY")
     weights = vosk_weights(load(Settings, None, understand={} if models is None else {"models_directory": models}))
-    prompts = [line.words[0] for name in PLAYS for line in script(name) if line.rule == "device"]
+    prompts = [line.words[0] for name in ACTED for line in script(name) if line.rule == "device"]
     directory = tmp_path_factory.mktemp("theatre")
     with Theatre(directory, postgresql, SEATS) as theatre, ThreadPoolExecutor(SEATS) as pool:
         company = Company(theatre, Reader(weights, prompts), models, directory, pool)
@@ -117,7 +128,7 @@ def clips(speaker: str) -> Mapping[str, Clip]:
     }
 
 
-@pytest.mark.parametrize("name", PLAYS)
+@pytest.mark.parametrize("name", ACTED)
 def test_the_play_with_sound(company: Company, name: str) -> None:
     play = company.acting[name].result()
     for reply in play.replies:

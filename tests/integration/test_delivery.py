@@ -22,7 +22,7 @@ from tests.mosquitto import Mosquitto
 from tests.sayings import ACCEPT, entry, utterance
 from tests.waiting import until
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 RESEND_S = 1.0
 TOPICS = Topics("dockvoice", "hall", "dock-1")
 render = partial(recorded, site="hall", device="dock-1")

@@ -24,7 +24,7 @@ from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, 
 from tests.mosquitto import Certificates, Mosquitto
 from tests.waiting import until
 
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 class Login(TypedDict):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -32,6 +31,7 @@ from edge.keep.writer import JournalThread
 from tests.certificates import HERE, Authority
 from tests.inventory import RunningInventory
 from tests.mosquitto import Certificates, Mosquitto
+from tests.ports import held_port
 from tests.sayings import ACCEPT, entry, utterance
 from tests.waiting import until
 
@@ -237,20 +237,11 @@ def play(case: Case, directory: Path, port: int, alarms: Alarms) -> Played:
 def plays(pki: Pki, tmp_path_factory: pytest.TempPathFactory, alarms: Alarms) -> Iterator[dict[str, Future[Played]]]:
     """All cases, begun at once: each is mostly waiting."""
     with ThreadPoolExecutor(len(CASES)) as stages, ExitStack() as held:
-        ports = {name: held.enter_context(reserved_port()) for name in CASES}
+        ports = {name: held.enter_context(held_port()) for name in CASES}
         yield {
             name: stages.submit(play, case(pki), tmp_path_factory.mktemp("case"), ports[name], alarms)
             for name, case in CASES.items()
         }
-
-
-@contextmanager
-def reserved_port() -> Iterator[int]:
-    """A port that nobody else is given: bound without listening, so that the broker may share it."""
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]
 
 
 @pytest.mark.parametrize("name", CASES)

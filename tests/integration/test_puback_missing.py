@@ -19,7 +19,7 @@ def test_the_connection_is_made_anew_and_room_is_there_again(monkeypatch: pytest
     monkeypatch.setattr("edge.deliver.mqtt.PUBACK_S", 0.5)
     heard: list[SessionEvent] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(60)
         settings = Mqtt(host="127.0.0.1", port=listener.getsockname()[1], version=MqttVersion.V5)
         session = Session(settings, client_id="device", receive=heard.append)
         session.start()

@@ -25,7 +25,7 @@ CORRECTED = "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac"
 OTHERS = ["01-pallet-5451-four-cases-dock-alpha.flac", "02-pallet-0126-nine-units-dock-bravo.flac"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def chosen() -> tuple[Interpreter, bool]:
     """The interpreter of `engine = "auto"`, and whether vosk's weights are here."""
     settings = load(Settings, None)
@@ -87,14 +87,16 @@ print(json.dumps([repr(heard(reader, name)) for name in sys.argv[1:]]))
 
 def run_alone(repository: Path, *names: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", READ_ALL, *names], cwd=repository, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", READ_ALL, *names],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
     )
 
 
 def test_another_process_reads_the_same_in_another_order(repository: Path) -> None:
     forth, back = run_alone(repository, *OTHERS), run_alone(repository, *reversed(OTHERS))
     assert json.loads(forth.stdout) == json.loads(back.stdout)[::-1]
-
-
-def test_recognisers_write_nothing_of_what_was_said_anywhere(repository: Path) -> None:
-    assert run_alone(repository, *OTHERS).stderr == ""
+    assert (forth.stderr, back.stderr) == ("", ""), "nothing of what was said is written anywhere else"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from edge.records import ReceiptOutcome
 from tests.earpiece import Earpiece, earpiece
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
+from tests.ports import held_port
 from tests.postgresql import PostgreSQL
 from tests.pulseaudio import Air, Samples, Shelf, room
 from tests.waiting import until
@@ -59,7 +59,7 @@ class Books:
     """A broker, and what the inventory that listens to it has in its PostgreSQL."""
 
     def __init__(self, held: ExitStack, postgresql: PostgreSQL, directory: Path) -> None:
-        self.port = port = _free_port()
+        self.port = port = held.enter_context(held_port())
         url = held.enter_context(postgresql.database())
         held.enter_context(Mosquitto(directory / "broker", port))
         self.inventory = held.enter_context(RunningInventory(port, directory / "inventory", url))
@@ -142,9 +142,3 @@ class Theatre:
             books = Books(held, self._postgresql, directory)
             books.inventory.stop()
             yield books
-
-
-def _free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.agent.ear import listen
@@ -27,6 +27,7 @@ from edge.hear.recording import Recording
 from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import Frame
+from tests.tiers import examples
 
 FINE = SimpleNamespace(input_overflow=False)
 DETECTOR = scorer(Vad())
@@ -76,14 +77,14 @@ def at_44_khz(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=25, deadline=None)
+@examples(1 / 4)
 @given(block=st.integers(1, 50_000).filter(lambda samples: samples > 50))
 def test_the_block_in_which_a_recording_is_read_changes_no_frame(at_44_khz: Path, clip: Path, block: int) -> None:
     for path in (clip, at_44_khz):
         assert list(Recording(path, block_samples=block).frames()) == list(Recording(path).frames())
 
 
-@settings(max_examples=15, deadline=None)
+@examples(1 / 6)
 @given(sizes=st.lists(st.integers(200, 9_000), min_size=1, max_size=8))
 def test_the_pieces_of_a_sound_card_change_no_utterance(at_44_khz: Path, clip: Path, sizes: list[int]) -> None:
     for path in (clip, at_44_khz):
@@ -93,7 +94,7 @@ def test_the_pieces_of_a_sound_card_change_no_utterance(at_44_khz: Path, clip: P
         assert utterances(Delivered(sound, rate, sizes)) == read
 
 
-@settings(max_examples=15, deadline=None)
+@examples(1 / 6)
 @given(whole_frames_of_silence=st.integers(0, 400))
 def test_silence_before_speech_moves_an_utterance_and_does_not_change_it(
     clip: Path, tmp_path_factory: pytest.TempPathFactory, whole_frames_of_silence: int
@@ -124,7 +125,7 @@ timings = st.builds(
 runs = st.lists(st.tuples(st.booleans(), st.integers(1, 150)), max_size=20)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(2)
 @given(endpoint=timings, speech_runs=runs)
 def test_utterances_are_unbroken_stretches_that_never_overlap(
     endpoint: Endpoint, speech_runs: list[tuple[bool, int]]
@@ -152,7 +153,7 @@ def _events(machine: Endpointing, scores: list[bool], sound: bytes) -> Iterator[
         yield from machine.take(Frame(number * 320, sound[number * 640 : (number + 1) * 640]), speech)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(2)
 @given(endpoint=timings, speech_runs=runs)
 def test_speech_that_opens_and_is_long_enough_lies_within_some_utterance(
     endpoint: Endpoint, speech_runs: list[tuple[bool, int]]

@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.agree.decide import Rules, decide
@@ -21,6 +21,7 @@ from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.saying import cardinal, spelt
 from edge.records import Closing, Commit, FieldValue, LastEntry, Word
 from edge.understand.proposal import proposal
+from tests.tiers import examples
 
 REPOSITORY = Path(__file__).parent.parent.parent
 FORM = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
@@ -78,7 +79,7 @@ def cuts(words: list[str], count: FieldValue) -> Iterator[int]:
             yield cut
 
 
-@settings(max_examples=40, deadline=None)
+@examples(1 / 2)
 @given(sentences(), st.booleans())
 def test_no_half_of_a_sentence_is_recorded_as_a_whole(
     said: tuple[dict[str, FieldValue], list[str]], after_another: bool
@@ -98,7 +99,7 @@ SILENCE = ""
 AGAIN = ["seven four two", "six", "twelve", "pallet eight five two", "sixty", "blah blah", "yes", "no", SILENCE]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2)
 @given(st.lists(st.sampled_from(AGAIN), min_size=3, max_size=8))
 def test_what_is_said_again_leaves_no_entry_without_a_field(said: list[str]) -> None:
     recorder = Recorder()

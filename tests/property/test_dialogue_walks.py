@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.agree.decide import Rules, decide
@@ -120,7 +120,6 @@ class Walk:
 
 
 @pytest.mark.parametrize("operators", [None, {"ana": "op-17"}])
-@settings(max_examples=120, deadline=None)
 @given(st.lists(spoken | others, max_size=25))
 def test_any_walk_keeps_to_the_table_and_comes_to_rest(
     operators: dict[str, str] | None, happenings: list[str | Happening]

@@ -6,11 +6,12 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.keep import evidence
 from edge.records import Closing, Segment, Utterance
+from tests.tiers import examples
 
 INDEX = st.integers(min_value=0, max_value=2**53)
 SOUND = st.integers(min_value=1, max_value=600).flatmap(lambda n: st.binary(min_size=2 * n, max_size=2 * n))
@@ -34,7 +35,7 @@ UTTERANCES = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(1 / 2)
 @given(UTTERANCES)
 def test_what_is_read_back_is_what_was_heard(said: Utterance) -> None:
     with tempfile.TemporaryDirectory() as directory:

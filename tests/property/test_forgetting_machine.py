@@ -18,6 +18,7 @@ from edge.deliver.events import recorded
 from edge.keep import audit
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, utterance
+from tests.tiers import examples
 
 
 class ForgettingMachine(RuleBasedStateMachine):
@@ -92,4 +93,4 @@ class ForgettingMachine(RuleBasedStateMachine):
 
 
 TestForgetting = ForgettingMachine.TestCase
-TestForgetting.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestForgetting.settings = settings(examples(1 / 5), stateful_step_count=25)

@@ -18,6 +18,7 @@ from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal
 from edge.records import OutboxRow, Outcome, Receipt, ReceiptOutcome, Utterance, Verdict
 from tests.sayings import ACCEPT, ASK, IGNORE, MUMBLED, REPEAT, entry, render, utterance
+from tests.tiers import examples
 
 Said = tuple[Utterance, Evidence]
 
@@ -128,4 +129,4 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 TestJournal = JournalMachine.TestCase
-TestJournal.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestJournal.settings = settings(examples(1 / 4), stateful_step_count=30)

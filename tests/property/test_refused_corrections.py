@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.agree.decide import Rules, decide
@@ -91,7 +91,6 @@ class Place:
 ANSWERS = st.sampled_from(["apply", "refuse"])
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(CORRECTIONS) | st.sampled_from(["wait", "wait", "wait"]) | ANSWERS, max_size=25))
 def test_it_is_in_stock_at_most_once_and_can_be_taken_away(happenings: list[str]) -> None:
     place = Place()

@@ -27,6 +27,7 @@ from edge.keep.journal import Journal
 from edge.records import OutboxRow
 from tests.line import PUBACKS, TIMEOUT_S, TOMBSTONE, Line
 from tests.sayings import ACCEPT, entry, render, utterance
+from tests.tiers import examples
 
 
 class JournalledLine(Line):
@@ -177,9 +178,9 @@ def index(data: st.DataObject, messages: Sequence[object]) -> int:
     return data.draw(st.integers(0, len(messages) - 1))
 
 
-Faults.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+Faults.TestCase.settings = settings(stateful_step_count=50)
 TestFaults = Faults.TestCase
-FaultsOverAnOutbox.TestCase.settings = settings(max_examples=20, stateful_step_count=50, deadline=None)
+FaultsOverAnOutbox.TestCase.settings = settings(examples(1 / 5), stateful_step_count=50)
 TestFaultsOverAnOutbox = FaultsOverAnOutbox.TestCase
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.forms.catalogue import Catalogue
@@ -57,6 +57,14 @@ def test_a_sentence_is_read_back_as_it_was_meant_or_asked_about(name: str, seed:
     assert set(readings) == set(said.fields), said.text
     for field, value in said.fields.items():
         assert {value, None} & meant(readings[field]), (said.text, field, readings[field])
+
+
+@pytest.mark.xfail(reason="the count takes the end of the pallet, and nobody is asked; its mend is the new grammar")
+def test_a_count_leaves_the_end_of_an_identifier_or_it_is_asked_about() -> None:
+    """Seed 105608 of the property above."""
+    said = "pallet zero three zero fifty one thousand five hundred cases uh dock a"
+    readings = read(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)
+    assert {"03050", None} & meant(readings["pallet_id"]), readings
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -123,7 +131,6 @@ def transcript(text: str, language: str) -> dict[str, FieldReading]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(max_examples=50)
 @given(value=COUNTS, seed=SEEDS)
 def test_every_count_in_words_of_a_language_is_read_back(language: str, value: int, seed: int) -> None:
     said = SPEAKERS[language](value, Random(seed))
@@ -131,7 +138,6 @@ def test_every_count_in_words_of_a_language_is_read_back(language: str, value: i
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(max_examples=50)
 @given(value=IDS, seed=SEEDS)
 def test_an_id_in_words_of_a_language_is_read_back_or_asked_about(language: str, value: str, seed: int) -> None:
     said = said_digits(value, language, Random(seed))
@@ -139,7 +145,6 @@ def test_an_id_in_words_of_a_language_is_read_back_or_asked_about(language: str,
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(max_examples=50)
 @given(value=IDS, count=COUNTS, seed=SEEDS, pause=st.sampled_from(["", ","]))
 def test_an_id_and_a_count_in_one_breath_are_read_back_or_asked_about(
     language: str, value: str, count: int, seed: int, pause: str
@@ -152,7 +157,6 @@ def test_an_id_and_a_count_in_one_breath_are_read_back_or_asked_about(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(max_examples=50)
 @given(value=IDS, count=COUNTS, cuts=st.sets(st.integers(1, 17)), joint=st.sampled_from([" ", "-", ", ", "/"]))
 def test_figures_are_read_as_they_stand_however_they_are_grouped(
     language: str, value: str, count: int, cuts: set[int], joint: str

@@ -15,6 +15,7 @@ from edge.records import SAMPLE_RATE, Reading
 from edge.understand.llm.interpreter import ModelReader
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import Garbled
+from tests.rows import every
 from tests.shipped import catalogue, form
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,8 +64,11 @@ def test_every_recorded_answer_has_an_expectation() -> None:
     assert len(READINGS) >= 40
 
 
-@pytest.mark.parametrize("path", FAULTS)
-def test_a_broken_answer_is_refused_by_name(path: str) -> None:
+def test_a_broken_answer_is_refused_by_name() -> None:
+    every(FAULTS, is_refused_by_name)
+
+
+def is_refused_by_name(path: str) -> None:
     failure = refused(path)
     assert failure.fault == EXPECTED[path]["fault"]
     assert failure.client == "service"
@@ -75,8 +79,11 @@ def test_a_broken_answer_is_refused_by_name(path: str) -> None:
     assert not [word for word in ("742", "seven", "twelve", "key-of-the-tests") if word in told]
 
 
-@pytest.mark.parametrize("path", READINGS)
-def test_an_answer_is_read_as_its_words_say(path: str) -> None:
+def test_an_answer_is_read_as_its_words_say() -> None:
+    every(READINGS, is_read_as_its_words_say)
+
+
+def is_read_as_its_words_say(path: str) -> None:
     expected = EXPECTED[path]
     reading = read(path.partition("/")[0], recorded(path))
     assert {name: field.value for name, field in reading.fields.items() if field.value is not None} == expected.get(
@@ -115,11 +122,15 @@ def test_the_words_of_a_reading_are_those_of_its_fields_once() -> None:
     assert reading.words[-1].end <= len(SOUND) / 2 / SAMPLE_RATE
 
 
-@pytest.mark.parametrize("cut", range(0, 900, 37))
-def test_an_answer_cut_off_anywhere_never_makes_another_record(cut: int) -> None:
-    for path in ("openai/clean.json", "openai-stream/clean.sse", "gemini/clean.json", "gemini-stream/clean.sse"):
+@pytest.mark.parametrize(
+    "path", ["openai/clean.json", "openai-stream/clean.sse", "gemini/clean.json", "gemini-stream/clean.sse"]
+)
+def test_an_answer_cut_off_anywhere_never_makes_another_record(path: str) -> None:
+    def makes_no_other(cut: int) -> None:
         try:
             reading = read(path.partition("/")[0], recorded(path)[:cut])
         except Garbled:
-            continue
+            return
         assert {name: field.value for name, field in reading.fields.items()} == EXPECTED[path]["fields"]
+
+    every(range(0, 900, 37), makes_no_other)

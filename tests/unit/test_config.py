@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from edge.config import Settings, load, shipped
 from edge.errors import Misconfigured
+from tests.rows import every
 
 Written = Callable[[str | bytes], Path]
 
@@ -370,9 +371,6 @@ def allowed(field: FieldInfo) -> list[str]:
     return [json.dumps(member.value) for enum in enums for member in enum]
 
 
-KEYS = [pytest.param(key, field, id=".".join(key)) for key, field in keys(Settings)]
-
-
 def test_the_settings_file_as_shipped_says_what_holds_without_it(repository: Path) -> None:
     assert load(Settings, repository / "config/edge.toml") == Settings()
 
@@ -382,21 +380,26 @@ def test_the_settings_file_explains_no_key_that_does_not_exist(repository: Path)
     assert set(explained(text)) == {key for key, _ in keys(Settings)}
 
 
-@pytest.mark.parametrize(("key", "field"), KEYS)
-def test_the_settings_file_explains_each_key(repository: Path, key: tuple[str, ...], field: FieldInfo) -> None:
-    comment, value, is_set = explained((repository / "config/edge.toml").read_text(encoding="utf-8"))[key]
-    assert field.description is not None
-    assert field.description.casefold() in comment.casefold()
-    assert [word for word in allowed(field) if word not in comment] == []
-    if field.is_required():
-        assert "required" in comment
-    elif field.default is None:
-        assert "unset: " in comment
-    elif NAMED in key:
-        assert f"efault {json.dumps(field.default)}" in comment
-    else:
-        assert re.search(rf"[Dd]efault {re.escape(value)}(?!\w)", comment)
-    assert is_set == (NAMED not in key and field.default is not None)
+def test_the_settings_file_explains_each_key(repository: Path) -> None:
+    explanations = explained((repository / "config/edge.toml").read_text(encoding="utf-8"))
+
+    def is_explained(row: tuple[tuple[str, ...], FieldInfo]) -> None:
+        key, field = row
+        comment, value, is_set = explanations[key]
+        assert field.description is not None
+        assert field.description.casefold() in comment.casefold()
+        assert [word for word in allowed(field) if word not in comment] == []
+        if field.is_required():
+            assert "required" in comment
+        elif field.default is None:
+            assert "unset: " in comment
+        elif NAMED in key:
+            assert f"efault {json.dumps(field.default)}" in comment
+        else:
+            assert re.search(rf"[Dd]efault {re.escape(value)}(?!\w)", comment)
+        assert is_set == (NAMED not in key and field.default is not None)
+
+    every({".".join(key): (key, field) for key, field in keys(Settings)}, is_explained)
 
 
 def test_every_example_of_an_unset_key_loads(repository: Path, written: Written) -> None:

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
 from edge.records import Hallucination
 from edge.understand.stt.hallucinations import hallucination
+from tests.rows import every
 
 PROMPT = "pallet, pallet number, quantity, units, unit, cases, case, dock"
 
@@ -74,14 +73,19 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("text", "why"), MADE_UP)
-def test_what_is_made_up_is_known_for_what_it_is(text: str, why: Hallucination | None) -> None:
-    assert hallucination(text, PROMPT) is why
+def test_what_is_made_up_is_known_for_what_it_is() -> None:
+    def is_known(row: tuple[str, Hallucination | None]) -> None:
+        text, why = row
+        assert hallucination(text, PROMPT) is why
+
+    every(MADE_UP, is_known)
 
 
-@pytest.mark.parametrize("text", SAID)
-def test_what_operators_say_is_believed(text: str) -> None:
-    assert hallucination(text, PROMPT) is None
+def test_what_operators_say_is_believed() -> None:
+    def is_believed(text: str) -> None:
+        assert hallucination(text, PROMPT) is None
+
+    every(SAID, is_believed)
 
 
 def test_the_same_words_are_no_echo_where_no_prompt_was_given() -> None:

@@ -1,52 +1,58 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from edge.forms.spoken.letters import letter
 from edge.forms.spoken.numbers import cardinal, digits
 from edge.forms.spoken.values import alphanumeric
+from tests.rows import every
 
 TABLE = tomllib.loads((Path(__file__).parent / "tables" / "spoken_values.toml").read_text())
 
 
-@pytest.mark.parametrize("words", TABLE["no_cardinal"])
-def test_no_count(words: str) -> None:
-    assert cardinal(words.split()) is None
+Reading = Callable[[list[str]], Any]
 
 
-@pytest.mark.parametrize(("words", "value"), TABLE["cardinal"].items())
-def test_a_count(words: str, value: int) -> None:
-    assert cardinal(words.split()) == value
+def is_read(read: Reading, row: tuple[str, Any]) -> None:
+    words, value = row
+    assert read(words.split()) == value
 
 
-@pytest.mark.parametrize("words", TABLE["no_digits"])
-def test_no_string_of_digits(words: str) -> None:
-    assert digits(words.split()) is None
+def is_nothing(read: Reading, words: str) -> None:
+    assert read(words.split()) is None
 
 
-@pytest.mark.parametrize(("words", "value"), TABLE["digits"].items())
-def test_a_string_of_digits(words: str, value: str) -> None:
-    assert digits(words.split()) == value
+def test_no_count() -> None:
+    every(TABLE["no_cardinal"], partial(is_nothing, cardinal))
 
 
-@pytest.mark.parametrize("words", TABLE["no_letter"])
-def test_no_letter(words: str) -> None:
-    assert letter(words.split()) is None
+def test_a_count() -> None:
+    every(TABLE["cardinal"].items(), partial(is_read, cardinal))
 
 
-@pytest.mark.parametrize(("words", "value"), TABLE["letter"].items())
-def test_a_letter(words: str, value: str) -> None:
-    assert letter(words.split()) == value
+def test_no_string_of_digits() -> None:
+    every(TABLE["no_digits"], partial(is_nothing, digits))
 
 
-@pytest.mark.parametrize("words", TABLE["no_alphanumeric"])
-def test_no_code(words: str) -> None:
-    assert alphanumeric(words.split()) is None
+def test_a_string_of_digits() -> None:
+    every(TABLE["digits"].items(), partial(is_read, digits))
 
 
-@pytest.mark.parametrize(("words", "value"), TABLE["alphanumeric"].items())
-def test_a_code(words: str, value: str) -> None:
-    assert alphanumeric(words.split()) == value
+def test_no_letter() -> None:
+    every(TABLE["no_letter"], partial(is_nothing, letter))
+
+
+def test_a_letter() -> None:
+    every(TABLE["letter"].items(), partial(is_read, letter))
+
+
+def test_no_code() -> None:
+    every(TABLE["no_alphanumeric"], partial(is_nothing, alphanumeric))
+
+
+def test_a_code() -> None:
+    every(TABLE["alphanumeric"].items(), partial(is_read, alphanumeric))

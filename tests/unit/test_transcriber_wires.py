@@ -19,6 +19,7 @@ from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
 from edge.understand.stt.wire import Expected, TranscriberWire, flac, likelihood, spread
+from tests.rows import every
 
 PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE
 ENGLISH = Expected("en", "pallet, units, dock")
@@ -53,10 +54,12 @@ NO_ANSWERS: list[Any] = [
 
 
 @pytest.mark.parametrize("name", WIRES)
-@pytest.mark.parametrize("answer", NO_ANSWERS, ids=str)
-def test_an_answer_of_another_shape_is_refused_and_never_half_believed(name: str, answer: Any) -> None:
-    with pytest.raises(ValidationError):
-        WIRES[name].heard(answer, 2.0)
+def test_an_answer_of_another_shape_is_refused_and_never_half_believed(name: str) -> None:
+    def is_refused(answer: Any) -> None:
+        with pytest.raises(ValidationError):
+            WIRES[name].heard(answer, 2.0)
+
+    every(NO_ANSWERS, is_refused)
 
 
 def test_google_tells_nothing_heard_by_leaving_the_results_out() -> None:

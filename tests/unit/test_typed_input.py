@@ -28,6 +28,7 @@ from edge.keep.queries import UtteranceHistory
 from edge.keep.writer import JournalThread
 from edge.records import Act, Command, FieldValue, NotUnderstood, Outcome, Reading, Verdict
 from tests.fakes import ScriptedInterpreter, ScriptedSource
+from tests.rows import every
 from tests.unit.test_dictation import Bench, nobody_is_there
 
 
@@ -251,14 +252,17 @@ def test_the_device_reads_what_is_typed_in_its_own_language(tmp_path: Path) -> N
     assert [one.verdict.outcome for one in told if isinstance(one, Decided)] == [Outcome.ACCEPT]
 
 
-KEYS = [Act.YES, Act.NO, Act.CANCEL, *sorted(set(Command) - {Command.SIGN_ON})]
+KEYS: list[Act | Command] = [Act.YES, Act.NO, Act.CANCEL, *sorted(set(Command) - {Command.SIGN_ON})]
 """Nobody signs on by a key: it takes a name."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("asked", KEYS)
-def test_a_key_is_to_the_dialogue_what_the_words_for_it_are(asked: Act | Command, language: str, bench: Bench) -> None:
+def test_a_key_is_to_the_dialogue_what_the_words_for_it_are(language: str, bench: Bench) -> None:
     rules = replace(bench.rules, language=language_named(language))
-    reading = typed(pressed(asked, rules.language), rules)
-    assert asked == (reading.command or reading.act)
-    assert UtteranceHeard("1", reading, Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR
+
+    def means(asked: Act | Command) -> None:
+        reading = typed(pressed(asked, rules.language), rules)
+        assert asked == (reading.command or reading.act)
+        assert UtteranceHeard("1", reading, Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR
+
+    every(KEYS, means)

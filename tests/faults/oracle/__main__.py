@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.faults.oracle.run import Played, Scenario
 from tests.faults.oracle.scenarios import SCENARIOS
+from tests.tiers import SEED
 
 SIDE_BY_SIDE = 3
 """Scenarios at one time: much of each is waiting."""
@@ -56,8 +57,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.oracle", description=__doc__)
     names = [each.name for each in SCENARIOS]
     parser.add_argument("scenario", nargs="*", default=names, help=f"which ones; unset: all ({', '.join(names)})")
-    parser.add_argument("--seed", type=int, default=20261120, help="of all that is left to chance")
-    parser.add_argument("--small", action="store_true", help="the short forms, as in `make test`")
+    parser.add_argument("--seed", type=int, default=SEED, help="of all that is left to chance")
+    parser.add_argument("--small", action="store_true", help="the short forms, of which `make test` plays some")
     parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="how many at one time")
     asked = parser.parse_args()
     if unknown := set(asked.scenario) - set(names):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ from tests.faults.oracle.faults import NOTHING, Under
 from tests.faults.oracle.ledger import Tally, count
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
+from tests.ports import held_port
 from tests.tcp_proxy import TcpProxy
 
 BRISK = {"DOCKVOICE_INVENTORY_MQTT__KEEPALIVE_S": "5", "DOCKVOICE_INVENTORY_MQTT__RECONNECT_MAXIMUM_S": "1"}
@@ -72,8 +72,4 @@ class Stage:
         return sum(tallies, Tally())
 
     def _port(self) -> int:
-        """A port that is kept for this stage: bound, without listening, the kernel gives it to nobody else."""
-        holder = self._held.enter_context(socket.socket())
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        return int(holder.getsockname()[1])
+        return self._held.enter_context(held_port())

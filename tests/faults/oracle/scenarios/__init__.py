@@ -42,3 +42,13 @@ THEMES = {
 }
 
 SCENARIOS = tuple(scenario for theme in THEMES.values() for scenario in theme)
+
+BY_DAY = (
+    "agent-killed-at-sync",
+    "broker-killed-forgets",
+    "inventory-killed-postgres",
+    "link-cut",
+    "power-cut",
+    "clock-device",
+)
+"""One of each theme, of which every test run plays the small form: the one that demands most."""

@@ -4,7 +4,7 @@ from edge.records import Outcome
 from lab.report import goals
 from lab.report.lines import Conversation, Line
 from lab.scoring import Mark
-from tests.details import TRUTH, heard, line
+from tests.lab.details import TRUTH, heard, line
 
 
 def told(lines: list[Line]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from tests.cable import Cable, cable
 from tests.standin import RunningStandin
 
 TEN_MINUTES_S = 600
-ENDS_IN_S = 240
+ENDS_IN_S = 600
 """It takes about a minute; the machine may be busy."""
 
 SETTINGS = """
@@ -61,7 +61,7 @@ def dictate(link: Cable, settings: Path, first: list[Path], rest: list[Path], lo
             agent.kill()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_ten_minutes_without_a_network_lose_nothing_and_invent_nothing(repository: Path, tmp_path: Path) -> None:
     recordings = sorted((repository / "tests" / "data" / "speech" / "set").glob("*.flac"))
     assert sum(soundfile.info(str(one)).duration for one in recordings) >= TEN_MINUTES_S

@@ -23,7 +23,7 @@ from edge.records import Act
 from tests.playbook.script import DOES, lines
 from tests.playbook.stage import Stage
 
-PLAYS = sorted((Path(__file__).parent / "plays").glob("*.play"))
+PLAYS = sorted((Path(__file__).parent.parent / "playbook" / "plays").glob("*.play"))
 
 FOR_EVER = 100
 """More deadlines in a row than any question may have."""

@@ -9,7 +9,7 @@ import pytest
 from lab.bench.accuracy import PAGE, PLACE, TABLE, replaced
 from lab.report import figures
 from lab.scoring import Mark
-from tests.details import heard, line
+from tests.lab.details import heard, line
 
 PLACES = """# Page
 <!-- figures of development: Second -->

@@ -32,7 +32,7 @@ from lab.report.lines import line as as_line
 from lab.report.page import Run, page, write
 from lab.report.statistics import Half, half, of_half
 from lab.scoring import Clip, Mark, Result
-from tests.details import TRUTH, heard, line
+from tests.lab.details import TRUTH, heard, line
 
 
 def still(mark: Mark, *utterances: HeardUtterance, audio: str = "set/900.flac", audio_s: float = 4.0) -> Line:

@@ -5,7 +5,7 @@ import pytest
 from edge.errors import UnreadableInput
 from lab.report.comparing import compare
 from lab.scoring import Mark
-from tests.details import heard, line
+from tests.lab.details import heard, line
 
 
 def test_runs_over_other_clips_are_not_compared() -> None:

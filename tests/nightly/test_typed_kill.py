@@ -14,9 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 from edge.keep.journal import Journal
+from tests.tiers import SEED
 
-KILLS = 4
-SEED = 20261121
+KILLS = 8
 SENTENCES = 8
 """In one breath: the verdicts come after the lines."""
 

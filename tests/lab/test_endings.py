@@ -4,7 +4,7 @@ from lab.report import goals
 from lab.report.goals import Fixed
 from lab.report.lines import Ahead, Line
 from lab.scoring import Mark
-from tests.details import heard, line
+from tests.lab.details import heard, line
 
 
 def rows(lines: list[Line], fixed: list[Line]) -> dict[str, dict[str, str]]:

@@ -19,12 +19,11 @@ from edge.keep.journal import Journal
 from tests.command import dockvoice, started
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
+from tests.tiers import SEED
 from tests.waiting import until
 
 KILLS = 8
 """With a real recogniser. `make oracle` has five hundred, with somebody who needs no voice."""
-
-SEED = 20261120
 
 Said = Counter[str]
 """Entries by their content, as a multiset: the same saying twice would count twice."""
@@ -32,7 +31,8 @@ Said = Counter[str]
 
 @pytest.fixture
 def recordings(repository: Path) -> list[Path]:
-    return sorted((repository / "tests" / "data" / "speech" / "demo").glob("*.flac"))[:7]
+    spoken = repository / "tests" / "data" / "speech"
+    return [*sorted((spoken / "demo").glob("*.flac")), *sorted((spoken / "set").glob("*.flac"))[:50]]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ class Device:
         self.log = directory / f"{name}.log"
 
     def replay(self) -> None:
-        ended = dockvoice(*self.command, timeout_s=120)
+        ended = dockvoice(*self.command, timeout_s=600)
         assert ended.returncode == 0, ended.stderr
 
     def killed_replay(self, lines: int, then_s: float) -> None:
@@ -87,7 +87,7 @@ def said(rows: list[dict[str, object]]) -> Said:
     return Counter(json.dumps(row["fields"], sort_keys=True) for row in rows)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_every_utterance_heard_before_a_kill_is_applied_exactly_once(
     inventory: RunningInventory, recordings: list[Path], tmp_path: Path
 ) -> None:
@@ -113,13 +113,3 @@ def test_every_utterance_heard_before_a_kill_is_applied_exactly_once(
     assert applied == dict.fromkeys(applied, truth), f"killed after {heard_at_kill} utterances"
     print(f"{KILLS} kills, with {sorted(heard_at_kill)} of {utterances} utterances heard; lost 0, doubled 0")
     assert any(0 < heard < utterances for heard in heard_at_kill), "no kill fell in the middle"
-
-
-def test_a_recording_played_again_is_not_recorded_again(
-    inventory: RunningInventory, recordings: list[Path], tmp_path: Path
-) -> None:
-    device = Device("again", tmp_path, inventory, recordings)
-    device.replay()
-    once = device.applied()
-    device.replay()
-    assert device.applied() == once

@@ -1,0 +1,61 @@
+"""Which tests one process runs, one after another, where several share the work; and in which order.
+
+It is read off where a test stands and what its file names, so that nobody has to say it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.tiers import FOLDERS, Tier
+
+ROOT = Path(__file__).parent.parent
+
+SOUND = "sound"
+"""What plays and hears in real time."""
+
+GROUPS = {
+    SOUND: ("tests.pulseaudio", "tests.playbook.theatre"),
+    "standin": ("RunningStandin",),
+    "postgresql": ("PostgreSQL", "KINDS", "store: Store"),
+}
+"""What shares something dear, by the words in its file: no sound has other sound beside it, a server starts once."""
+
+ALONE = {"faults", "nightly"}
+"""Folders of what takes long, and goes wherever there is room. Elsewhere a file stays whole, with what it sets up."""
+
+
+@cache
+def group(nodeid: str) -> str:
+    """What of the tests this one belongs to."""
+    file = nodeid.partition("::")[0]
+    if folder(nodeid) in ALONE:
+        return nodeid
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return next((name for name, words in GROUPS.items() if any(word in text for word in words)), file)
+
+
+def folder(nodeid: str) -> str:
+    """The folder below `tests`."""
+    return Path(nodeid.partition("::")[0]).parts[1]
+
+
+def turn(nodeid: str) -> tuple[bool, int]:
+    """Sound comes first, then the folders that take longest: so nothing waits for them in the end."""
+    return group(nodeid) != SOUND, FOLDERS[Tier.NIGHTLY][::-1].index(folder(nodeid))
+
+
+class Sharing(LoadScopeScheduling):  # type: ignore[misc] # xdist publishes no types
+    """Hands the groups out in the order of the tests."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
