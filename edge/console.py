@@ -8,8 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
 from rich.table import Column, Table
 
-UNBOUNDED = 100_000
-"""Columns: more than anything that is printed here takes."""
+UNBOUNDED = 100_000  # Columns: more than anything that is printed here takes.
 
 FOLDED = 20
 """Columns, at the least, of what may be broken anywhere: keys, hashes, JSON. Its table column has overflow="fold"."""

@@ -23,8 +23,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-GENESIS = "0" * 64
-"""What stands in the place of the previous link before the first event."""
+GENESIS = "0" * 64  # What stands in the place of the previous link before the first event.
 
 PREVIOUS = "previous"
 """The member of an event that names the link it continues: without it, one event could not be checked by itself."""
@@ -32,17 +31,10 @@ PREVIOUS = "previous"
 READING = "readingsha256"
 """The member that ties the event to its reading, as the device keeps it: SHA-256 of that JSON text."""
 
-KEYID = "keyid"
-"""The member that says whose signature it carries."""
-
-CHAIN = "chain"
-"""The member that carries the event's own link."""
-
-SIGNATURE = "signature"
-"""The member that carries the device's signature of that link."""
-
-UNHASHED = frozenset({CHAIN, SIGNATURE})
-"""What an event's hash cannot cover, because it is computed from it."""
+KEYID = "keyid"  # The member that says whose signature it carries.
+CHAIN = "chain"  # The member that carries the event's own link.
+SIGNATURE = "signature"  # The member that carries the device's signature of that link.
+UNHASHED = frozenset({CHAIN, SIGNATURE})  # What an event's hash cannot cover, because it is computed from it.
 
 KEYID_DIGITS = 16
 """Hex digits of a key id: 64 bits are enough to tell the keys of a site apart, and few enough to be read aloud."""
@@ -52,8 +44,7 @@ KEYID_DIGITS = 16
 class PublicKey:
     """A device's public key, which anyone may have."""
 
-    raw: bytes
-    """32 bytes, as in RFC 8032."""
+    raw: bytes  # 32 bytes, as in RFC 8032.
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
@@ -154,8 +145,7 @@ class Chained:
     link: str
     event: Mapping[str, Any] = field(repr=False)
     audio_sha256: str
-    withheld: bool
-    """Whether its content was kept back by the device, so that there is only its seal to check."""
+    withheld: bool  # Whether its content was kept back by the device, so that there is only its seal to check.
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,8 @@ from edge.records import Expectation, Frame, Reading, Transcript, Utterance
 class Source(Protocol):
     """Where sound comes from: a microphone or a recording."""
 
-    name: str
-    """`microphone`, or `sha256:<hex>` of the recording's file."""
-    live: bool
-    """True where sound arrives in real time, and is lost if nobody takes it."""
+    name: str  # `microphone`, or `sha256:<hex>` of the recording's file.
+    live: bool  # True where sound arrives in real time, and is lost if nobody takes it.
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames of 20 ms in order, numbered by sample index, until the source ends.
@@ -71,8 +69,7 @@ class Attention(Protocol):
 class Interpreter(Protocol):
     """What turns an utterance into a reading. Has no side effect: reading twice gives two equal proposals."""
 
-    name: str
-    """Goes on record with each reading: engine and model, for example `vosk/small-en-us`."""
+    name: str  # Goes on record with each reading: engine and model, for example `vosk/small-en-us`.
 
     def attend(self) -> Attention:
         """Begin to listen to one utterance."""
@@ -82,8 +79,7 @@ class Interpreter(Protocol):
 class Transcriber(Protocol):
     """What turns an utterance into text, and leaves the meaning to others."""
 
-    name: str
-    """Goes on record with each transcript: client and model."""
+    name: str  # Goes on record with each transcript: client and model.
 
     async def transcribe(self, utterance: Utterance, within_s: float) -> Transcript:
         """The words of the utterance. Raises Unavailable when there is no answer within `within_s` seconds."""
@@ -93,8 +89,7 @@ class Transcriber(Protocol):
 class Voice(Protocol):
     """What speaks to the operator."""
 
-    name: str
-    """Service and voice, for logs and for the operator of the site."""
+    name: str  # Service and voice, for logs and for the operator of the site.
 
     def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
         """The text as sound, piece by piece, so that the first is heard early: each of whole samples, in order.

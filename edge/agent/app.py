@@ -35,8 +35,7 @@ from edge.systemd import Notifier
 from edge.understand.panel.costs import Budget
 from edge.understand.panel.panel import local_day
 
-AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands
-"""What an agent tells whoever watches it."""
+AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
 
 
 class Agent:

@@ -19,8 +19,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-RELEASED = 1_793_491_200.0
-"""2026-11-01 in Unix time: this program is not older, so neither can what it records be."""
+RELEASED = 1_793_491_200.0  # 2026-11-01 in Unix time: this program is not older, so neither can what it records be.
 
 STEP_S = 0.5
 """More than this between two looks is a step. Daemons that adjust without one run the clock at most a twelfth faster or
@@ -29,8 +28,7 @@ slower (chrony, maxslewrate), which makes 0.08 s from one second to the next."""
 VOUCHED_S = 2048.0
 """A daemon has looked at its servers again after so long: systemd-timesyncd's longest interval, and twice chrony's."""
 
-_TIME_ERROR = 5
-"""What adjtimex(2) returns while nobody vouches for the clock."""
+_TIME_ERROR = 5  # What adjtimex(2) returns while nobody vouches for the clock.
 
 _TIMEX_BYTES = 256
 """Room for struct timex, which takes 208 bytes where it is largest. Its first member, modes, stays 0: to look."""
@@ -43,12 +41,9 @@ _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 class Look:
     """The clocks at one moment."""
 
-    wall: float
-    """Unix time, seconds."""
-    steady: float
-    """Seconds of a clock that nobody sets and that goes on while the machine sleeps."""
-    vouched: bool
-    """Whether the system says that its wall clock is synchronised."""
+    wall: float  # Unix time, seconds.
+    steady: float  # Seconds of a clock that nobody sets and that goes on while the machine sleeps.
+    vouched: bool  # Whether the system says that its wall clock is synchronised.
 
 
 class ClockWatch:

@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 class _Concluded:
     """A verdict is on record for an utterance, or an entry that it began."""
 
-    which: str
-    """The id of the utterance, or of the entry's event."""
+    which: str  # The id of the utterance, or of the entry's event.
 
 
 class LateReadings:

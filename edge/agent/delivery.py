@@ -40,11 +40,8 @@ from edge.records import OutboxRow, Receipt
 
 logger = logging.getLogger(__name__)
 
-IDLE_S = 1.0
-"""How long it waits for news at most before it looks at the clock and shows that it is alive."""
-
-STATUS = "status"
-"""The tag of status messages: no event id looks like it."""
+IDLE_S = 1.0  # How long it waits for news at most before it looks at the clock and shows that it is alive.
+STATUS = "status"  # The tag of status messages: no event id looks like it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,7 @@ class LinkChanged:
     """The connection to the broker came up or was lost."""
 
     up: bool
-    what: str
-    """Which broker, and why it was lost."""
+    what: str  # Which broker, and why it was lost.
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +58,15 @@ class Reconciled:
 
     agreed: bool
     """Whether the inventory confirmed, within the time given, that it has all that was ever committed here."""
-    sent_again: int
-    """How many events it had lost after it had confirmed them."""
-    unsettled: int
-    """How many are still owed."""
-    trouble: str | None
-    """Why there is no connection to the broker; None while there is one."""
+    sent_again: int  # How many events it had lost after it had confirmed them.
+    unsettled: int  # How many are still owed.
+    trouble: str | None  # Why there is no connection to the broker; None while there is one.
 
 
 class _Word(Enum):
     """What dictation tells the relay."""
 
-    WRITTEN = auto()
-    """The journal has a new event to deliver."""
+    WRITTEN = auto()  # The journal has a new event to deliver.
 
 
 class Delivery:

@@ -34,11 +34,8 @@ usual settings takes half of it. Noise that never ends must not put it off for e
 MOST_REPEATS = 3
 """So often what is cut off by a noise is said again; where it is loud, each time would be cut off too."""
 
-LOOK_S = 0.1
-"""How often it is looked whether a deadline has come: nobody notices so little."""
-
-Audible = Say | Sound | Hush | Adjust
-"""The orders that a voice carries out."""
+LOOK_S = 0.1  # How often it is looked whether a deadline has come: nobody notices so little.
+Audible = Say | Sound | Hush | Adjust  # The orders that a voice carries out.
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +43,12 @@ class Stands:
     """Where the conversation stands after a step: told whoever watches."""
 
     state: State
-    draft: Draft | None
-    """What is being agreed."""
-    question: Question | None
-    """What was asked, and is not answered yet."""
-    operator: str | None
-    """Who is signed on."""
-    told: tuple[Audible, ...]
-    """What the step wants heard."""
-    noted: tuple[Note | Park, ...] = ()
-    """What it put on record of utterances that are no entry by themselves."""
-    row: OutboxRow | None = None
-    """The event that is owed by it."""
+    draft: Draft | None  # What is being agreed.
+    question: Question | None  # What was asked, and is not answered yet.
+    operator: str | None  # Who is signed on.
+    told: tuple[Audible, ...]  # What the step wants heard.
+    noted: tuple[Note | Park, ...] = ()  # What it put on record of utterances that are no entry by themselves.
+    row: OutboxRow | None = None  # The event that is owed by it.
 
 
 class DialogueDriver:

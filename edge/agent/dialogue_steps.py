@@ -20,8 +20,7 @@ from edge.keep.journal import Journal
 from edge.records import Act, Commit, Draft, Drop, Durable, Entry, LastEntry, Minted, Note, OutboxRow, Park, Receipt
 from edge.understand.llm.prompt import AtHand
 
-Render = Callable[[Entry, Minted], dict[str, Any]]
-"""Makes the event of an entry."""
+Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +28,17 @@ class Planned:
     """What one step of the dialogue is to put on disk, and what it wants heard."""
 
     orders: tuple[Order, ...]
-    draft: Draft | None
-    """What is being agreed after it."""
+    draft: Draft | None  # What is being agreed after it.
     operator: str | None
-    changes: bool
-    """Whether anything of it belongs on disk."""
+    changes: bool  # Whether anything of it belongs on disk.
 
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
     """What one step came to."""
 
-    orders: tuple[Order, ...]
-    """What is left to be done: nothing of it belongs on disk."""
-    row: OutboxRow | None
-    """The event that is owed by it."""
+    orders: tuple[Order, ...]  # What is left to be done: nothing of it belongs on disk.
+    row: OutboxRow | None  # The event that is owed by it.
 
 
 def manner(settings: Settings) -> Manner:

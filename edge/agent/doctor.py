@@ -27,8 +27,7 @@ from edge.understand.local import weights
 from edge.understand.remote.client import Clients
 from edge.understand.remote.probe import served
 
-PATIENCE_S = 5.0
-"""How long a broker or a service may take to answer: an operator would have given up long before."""
+PATIENCE_S = 5.0  # How long a broker or a service may take to answer: an operator would have given up long before.
 
 
 class Asked(NamedTuple):

@@ -15,8 +15,7 @@ from edge.errors import DockvoiceError, closed_to_us
 
 MB = 1_000_000
 
-RETIRING = timedelta(days=90)
-"""Warned so long ahead: a model wants to be tried on recordings before it is changed."""
+RETIRING = timedelta(days=90)  # Warned so long ahead: a model wants to be tried on recordings before it is changed.
 
 SLOW_SHARE = 0.5
 """A list of models costs a service nothing: one that takes half of the deadline for it will miss the deadline."""
@@ -30,22 +29,18 @@ class Level(IntEnum):
     """How bad it is."""
 
     WELL = 0
-    WARNING = 1
-    """It works, and will not for ever."""
-    FAILED = 2
-    """It does not work."""
+    WARNING = 1  # It works, and will not for ever.
+    FAILED = 2  # It does not work.
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one check found."""
 
-    what: str
-    """What was looked at: `journal`, `model gpt_audio`."""
+    what: str  # What was looked at: `journal`, `model gpt_audio`.
     level: Level
     found: str
-    todo: str | None = None
-    """What a person is to do about it."""
+    todo: str | None = None  # What a person is to do about it.
 
 
 Check = Callable[[], Awaitable[Iterable[Finding]]]
@@ -122,13 +117,11 @@ def waiting(*, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding
 class ModelSeen:
     """What a service said about a model."""
 
-    name: str
-    """What the settings call the interpreter or transcriber."""
+    name: str  # What the settings call the interpreter or transcriber.
     model: str
     client: str
     seconds: float
-    is_there: bool | None
-    """None where only a request would show."""
+    is_there: bool | None  # None where only a request would show.
     ends: date | None
 
 

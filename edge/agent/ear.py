@@ -72,12 +72,9 @@ class Attended:
     utterance: Utterance
     evidence: Evidence
     attention: Attention
-    closed_at: float
-    """When it closed, on the clock of `time.perf_counter`."""
-    live: bool
-    """What was said cannot be said to us again as a recording can: it waits for room on the disk."""
-    concluded: Future[None] = field(default_factory=Future)
-    """Set by whoever concludes it."""
+    closed_at: float  # When it closed, on the clock of `time.perf_counter`.
+    live: bool  # What was said cannot be said to us again as a recording can: it waits for room on the disk.
+    concluded: Future[None] = field(default_factory=Future)  # Set by whoever concludes it.
 
 
 HandedOver = Attended | AlreadyKept | SourceEnded | CaptureStopped

@@ -17,8 +17,7 @@ class Decided:
     verdict: Verdict
     row: OutboxRow | None
     """The event owed to the inventory, when the verdict is ACCEPT. What comes of a conversation is told apart."""
-    compute_s: float
-    """Seconds from the closing of the utterance until the record was on disk."""
+    compute_s: float  # Seconds from the closing of the utterance until the record was on disk.
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +34,8 @@ class SourceEnded:
     """A source was heard to its end."""
 
     source: str
-    samples: int
-    """How much sound it gave, at 16 kHz."""
-    wall_s: float
-    """Seconds it took to hear it and to conclude, for a recording, all that was heard in it."""
+    samples: int  # How much sound it gave, at 16 kHz.
+    wall_s: float  # Seconds it took to hear it and to conclude, for a recording, all that was heard in it.
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 
 logger = logging.getLogger(__name__)
 
-LIMIT_S = 5.0
-"""A lamp is switched in milliseconds; what takes longer is ended."""
+LIMIT_S = 5.0  # A lamp is switched in milliseconds; what takes longer is ended.
 
 PASSED_ON = ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR")
 """The variables that the command is given. Not ours: they can carry the broker's password."""

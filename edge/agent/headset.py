@@ -23,8 +23,7 @@ from edge.systemd import Notifier
 
 logger = logging.getLogger(__name__)
 
-BLINK_S = 5.0
-"""It takes a tenth of a second; a sound server that does not answer is not waited for."""
+BLINK_S = 5.0  # It takes a tenth of a second; a sound server that does not answer is not waited for.
 
 NO_SPEAKER = "no speaker, nothing is read back; "
 """Before the rest of the state, for whoever looks at a list of services."""
@@ -35,10 +34,8 @@ class Order(StrEnum):
 
     MUTE = "mute"
     UNMUTE = "unmute"
-    TALK = "talk"
-    """The talk key is down."""
-    DONE = "done"
-    """The talk key is up."""
+    TALK = "talk"  # The talk key is down.
+    DONE = "done"  # The talk key is up.
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +43,7 @@ class MicrophoneFault:
     """Something is wrong with the microphone, or is not any more."""
 
     fault: str
-    what: str | None
-    """What was found; None when it is over."""
+    what: str | None  # What was found; None when it is over.
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,7 @@ class Earshot:
     heard: bool
 
 
-HeadsetTold = MicrophoneFault | Muted | Earshot
-"""What is told whoever watches."""
+HeadsetTold = MicrophoneFault | Muted | Earshot  # What is told whoever watches.
 
 
 def as_json(told: HeadsetTold) -> dict[str, Any]:

@@ -52,8 +52,7 @@ class Parts:
     form: Form
     catalogue: Catalogue
     interpreter: Interpreter
-    panel: Panel | None = None
-    """The interpreter again, where models beyond this device are asked."""
+    panel: Panel | None = None  # The interpreter again, where models beyond this device are asked.
     clients: Clients = field(default_factory=lambda: Clients({}))
     past: Past = field(default_factory=Past)
     """What models are told of what went before; whoever decides keeps it up to date."""

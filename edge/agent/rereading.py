@@ -25,8 +25,7 @@ from edge.understand.panel.weighing import same
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred
 
-ON_DEVICE = "on-device"
-"""The name of the device's own recogniser, among those of `understand.interpreters`."""
+ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,7 @@ class Expense:
 
     utterances: int
     seconds: float
-    usd: float | None
-    """At most, by the prices in the settings; None where none is set."""
+    usd: float | None  # At most, by the prices in the settings; None where none is set.
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,7 @@ class Side:
 
     interpreter: str
     transcript: str = field(repr=False)
-    outcome: Outcome | None
-    """None where no verdict fell, or no answer came."""
+    outcome: Outcome | None  # None where no verdict fell, or no answer came.
     fields: Mapping[str, FieldValue] = field(repr=False)
 
 
@@ -59,10 +56,8 @@ class Compared:
     event_id: str | None
     before: Side
     after: Side
-    differing: tuple[str, ...]
-    """The fields in which the two differ; `outcome` where only what becomes of it does."""
-    trouble: str | None
-    """Why there is no answer."""
+    differing: tuple[str, ...]  # The fields in which the two differ; `outcome` where only what becomes of it does.
+    trouble: str | None  # Why there is no answer.
     cost_usd: float | None
 
 

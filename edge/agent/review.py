@@ -22,8 +22,7 @@ from edge.keep.outbox import OutboxState
 from edge.keep.queries import UtteranceHistory
 from edge.records import Act, Closing, Draft, FieldReading, FieldValue, Minted, OutboxRow, Outcome, Reading
 
-CERTAIN = 1.0
-"""The confidence of a person who has looked at it."""
+CERTAIN = 1.0  # The confidence of a person who has looked at it.
 
 LATELY = 10_000
 """The latest entries that are looked through for the same thing: more than a device records in a week."""
@@ -45,8 +44,7 @@ class Device:
 
     site: str
     device: str
-    operator: str | None
-    """Who spoke, as far as is known."""
+    operator: str | None  # Who spoke, as far as is known.
     clock_believed: bool
 
 

@@ -28,11 +28,8 @@ REUSED = "sequence_reused"
 UNKNOWN = "which this device never sent, or has removed since to make room"
 """What is answered so late changes nothing."""
 
-UNDELIVERABLE = "undeliverable"
-"""What the operator is told of a dead letter; what the broker said is in the log."""
-
-Outcome = Sent | Settle | Reopen | DeadLetter
-"""The commands of the relay that change the journal."""
+UNDELIVERABLE = "undeliverable"  # What the operator is told of a dead letter; what the broker said is in the log.
+Outcome = Sent | Settle | Reopen | DeadLetter  # The commands of the relay that change the journal.
 
 
 class Settlement:

@@ -45,18 +45,15 @@ class Health:
         self._beaten = self._beaten or dict.fromkeys(self._limits, now)
 
 
-RETURN = 1.25
-"""How much more than its threshold must be free before a level is left for a better one."""
+RETURN = 1.25  # How much more than its threshold must be free before a level is left for a better one.
 
 
 class Level(IntEnum):
     """How much room there is; the higher, the worse."""
 
     AMPLE = 0
-    LOW = 1
-    """Time to make room."""
-    OUT = 2
-    """Nothing more may be recorded: what is left is for bringing to an end what was said."""
+    LOW = 1  # Time to make room.
+    OUT = 2  # Nothing more may be recorded: what is left is for bringing to an end what was said.
 
 
 class DiskWatch:
@@ -80,11 +77,8 @@ class DiskWatch:
 
 logger = logging.getLogger(__name__)
 
-WATCH_EVERY_S = 1.0
-"""How often the agent looks at its own health: a small part of any watchdog's period."""
-
-DISK_EVERY_S = 2.0
-"""How often it looks at the disk: what fills one in less time is met by the reserve."""
+WATCH_EVERY_S = 1.0  # How often the agent looks at its own health: a small part of any watchdog's period.
+DISK_EVERY_S = 2.0  # How often it looks at the disk: what fills one in less time is met by the reserve.
 
 LATE_S = 10.0
 """A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""

@@ -33,16 +33,14 @@ from edge.records import (
 )
 from edge.understand.proposal import proposed
 
-KEYBOARD = "keyboard"
-"""The source of what was typed, as it goes on record."""
+KEYBOARD = "keyboard"  # The source of what was typed, as it goes on record.
 
 SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
 
 LONGEST_LINE_BYTES = 64 * 1024
 """A line that is longer is nothing that anybody would say, and from 16 MiB on no FLAC file has room for it."""
 
-WORD_S = 0.3
-"""How long a typed word counts as having been spoken."""
+WORD_S = 0.3  # How long a typed word counts as having been spoken.
 
 
 class TypedReader(Attention):

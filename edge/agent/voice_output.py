@@ -37,8 +37,7 @@ logger = logging.getLogger(__name__)
 LOOKING_S = 5.0
 """Who is to be heard waits no longer to know whether there is a speaker: it takes a tenth of a second, or for ever."""
 
-LOOK_EVERY_S = 1.0
-"""How often it is looked whether a speaker has appeared: 5 ms of a processor each time."""
+LOOK_EVERY_S = 1.0  # How often it is looked whether a speaker has appeared: 5 ms of a processor each time.
 
 AGAIN_S = 30.0
 """A fault that comes and goes is put into words once in so long; each time its sound is heard. A voice that failed is
@@ -228,8 +227,7 @@ def _of_service(settings: Speak, clients: Mapping[str, Any]) -> PaceOf:
 LISTEN_FOR_SPEAKER_EVERY_S = 1.5
 """How often it is looked. What two looks in a row found counts: a plug makes contact several times."""
 
-LONGEST_S = 60.0
-"""Where somebody, or noise, is heard all the time, a quiet moment to begin is waited for no longer."""
+LONGEST_S = 60.0  # Where somebody, or noise, is heard all the time, a quiet moment to begin is waited for no longer.
 
 UNHEARD = "nothing is read back, the operator cannot hear the device: %s%s. A speaker that appears is used from then on"
 LACK = "it lacks a speaker or a voice; where there shall be none, set speak.enabled = false"

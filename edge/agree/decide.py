@@ -37,8 +37,7 @@ OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATA
 AS_HEARD = frozenset({Reason.UNUSUAL, Reason.DOUBLE_COUNT, Reason.FIELD_UNCONFIRMED})
 """Doubts about whether the value is meant, not about which one was heard."""
 
-A_CHOICE = 2
-"""More candidates than two would not be listened to."""
+A_CHOICE = 2  # More candidates than two would not be listened to.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,7 @@ class Rules:
     minimum_confidence: float | None = None
     """From 0 to 1: a field less sure is asked for, whatever the policy says; None: what the policy says."""
     policy: Policy = BALANCED
-    language: Language = ENGLISH
-    """The language that the operator speaks."""
+    language: Language = ENGLISH  # The language that the operator speaks.
 
     @property
     def demands(self) -> Policy:

@@ -16,8 +16,7 @@ from edge.forms.model import FormField
 from edge.forms.spoken.confusable import Rival, rivalry
 from edge.records import Acoustics, FieldReading, Reason
 
-PASSES_BY_CHANCE = 0.1
-"""One misheard value in ten has a check digit that fits: there are ten."""
+PASSES_BY_CHANCE = 0.1  # One misheard value in ten has a check digit that fits: there are ten.
 
 MISHEARD = frozenset({Rival.MORE, Rival.ALIKE})
 """What the likeliest other value is where it may be misheard for the one that was read, sure as that may be."""
@@ -27,28 +26,19 @@ MISHEARD = frozenset({Rival.MORE, Rival.ALIKE})
 class Policy:
     """One column of the table. Confidences are probabilities, 0 to 1."""
 
-    minimum: float
-    """What any field must reach."""
-    uncalibrated: float
-    """The same where the confidence is no probability, but the reader's own view."""
-    poor: float
-    """The same for every field where the sound is poor by one of the next three."""
-    noisy_db: float
-    """Poor: the voice stands out from what surrounds it by less, dB."""
-    clipped: float
-    """Poor: a greater share of the samples overran the converter."""
-    second_voice: float
-    """Poor: a greater share of the voiced sound has another pitch."""
+    minimum: float  # What any field must reach.
+    uncalibrated: float  # The same where the confidence is no probability, but the reader's own view.
+    poor: float  # The same for every field where the sound is poor by one of the next three.
+    noisy_db: float  # Poor: the voice stands out from what surrounds it by less, dB.
+    clipped: float  # Poor: a greater share of the samples overran the converter.
+    second_voice: float  # Poor: a greater share of the voiced sound has another pitch.
     faint_db: float
     """Fainter than this, dB below full scale, it is somebody far away: said again, or no dictation at all."""
-    seconds_per_digit: float
-    """Nobody says the digits of an identifier faster."""
+    seconds_per_digit: float  # Nobody says the digits of an identifier faster.
     earcon: float
     """Recorded with a mere sound where every field reaches this and none is easily misheard; else it is read back."""
-    double_count_minutes: float
-    """The same thing recorded again within so many minutes is asked about; 0: never."""
-    asks_unusual: bool
-    """Whether a value outside what the form calls usual is asked about."""
+    double_count_minutes: float  # The same thing recorded again within so many minutes is asked about; 0: never.
+    asks_unusual: bool  # Whether a value outside what the form calls usual is asked about.
 
     def demanding(self, minimum: float | None) -> Policy:
         """This policy with the least confidence that a site has set for itself; None: it has set none."""

@@ -23,8 +23,7 @@ FULL_SCALE = 32_768.0
 """The value 1.0 of float sound in 16-bit samples, 0 dBFS: libsndfile's own factor, so that 16-bit files pass unchanged.
 A float, since it is one more than a 16-bit sample can hold."""
 
-Block = npt.NDArray[np.float32]
-"""Sound as it arrives: one row per sample, one column per channel, -1 to 1."""
+Block = npt.NDArray[np.float32]  # Sound as it arrives: one row per sample, one column per channel, -1 to 1.
 
 
 def floats(pcm: bytes) -> npt.NDArray[np.float32]:

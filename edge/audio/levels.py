@@ -13,14 +13,12 @@ from edge.records import SAMPLE_RATE
 OVERRUN = 32_700
 """From here a sample counts as clipped: what the converter cut flat is rounded off a little by filters after it."""
 
-BOTTOM_DB = -120.0
-"""Digital silence, which has no logarithm; 16 bits cannot hold sound below -96 dB."""
+BOTTOM_DB = -120.0  # Digital silence, which has no logarithm; 16 bits cannot hold sound below -96 dB.
 
 FLOOR_S = 3.0
 """The noise floor is the quietest there was in the last so many seconds: longer than most words hold on."""
 
-NARROW_HZ = 4_200
-"""A telephone band, as Bluetooth's older codec (CVSD) gives, ends at 4 kHz; speech goes on beyond."""
+NARROW_HZ = 4_200  # A telephone band, as Bluetooth's older codec (CVSD) gives, ends at 4 kHz; speech goes on beyond.
 
 NARROW_DB = -45.0
 """Less than this above NARROW_HZ, relative to all of it, and the band is narrow: vowels alone leave some -35 dB."""
@@ -31,14 +29,10 @@ class Level:
     """How loud one piece of sound is."""
 
     samples: int
-    peak: int
-    """The largest absolute value of a sample, 0 to 32768."""
-    power: float
-    """The mean square of the samples, 1 at full scale."""
-    zeros: int
-    """How many samples are exactly 0: a real microphone has hardly any."""
-    clipped: int
-    """How many samples are at full scale."""
+    peak: int  # The largest absolute value of a sample, 0 to 32768.
+    power: float  # The mean square of the samples, 1 at full scale.
+    zeros: int  # How many samples are exactly 0: a real microphone has hardly any.
+    clipped: int  # How many samples are at full scale.
 
     @property
     def rms_db(self) -> float:

@@ -30,17 +30,13 @@ EVERY_S = 0.8
 LATE_S = 5.0
 """A server that has not answered the listening thread by then is not asked again through the same process."""
 
-ANSWER_S = 2.0
-"""How long the server may keep waiting whoever waits for it; it takes milliseconds."""
-
-FRESH_S = 1.0
-"""An answer about what is played that is not older is as good as another."""
+ANSWER_S = 2.0  # How long the server may keep waiting whoever waits for it; it takes milliseconds.
+FRESH_S = 1.0  # An answer about what is played that is not older is as good as another.
 
 NULL_SINK = "auto_null"
 """The sink that PulseAudio (module-always-sink) and PipeWire (its fallback sink) put up while there is no real one."""
 
-CARDS = Path("/proc/asound/pcm")
-"""The inputs and outputs of the sound cards that Linux knows, a line each."""
+CARDS = Path("/proc/asound/pcm")  # The inputs and outputs of the sound cards that Linux knows, a line each.
 
 LIST = ("-f", "json", "list")
 
@@ -51,16 +47,12 @@ Found = TypeVar("Found")
 class Routing:
     """How the server routes the recording of one process."""
 
-    source: str | None
-    """The name of the source; None where the server knows of no recording by this process."""
-    stream: int | None = None
-    """The server's number of the recording (its source output)."""
+    source: str | None  # The name of the source; None where the server knows of no recording by this process.
+    stream: int | None = None  # The server's number of the recording (its source output).
     suspended: bool = False
     muted: bool = False
-    is_monitor: bool = False
-    """The source is what is played somewhere, and nobody's microphone."""
-    sources: frozenset[str] = frozenset()
-    """All sources there are."""
+    is_monitor: bool = False  # The source is what is played somewhere, and nobody's microphone.
+    sources: frozenset[str] = frozenset()  # All sources there are.
 
 
 class Gone(Enum):

@@ -38,11 +38,8 @@ from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Reading, Segment, Utterance, Verdict
 
-SHOWN_EVERY = SAMPLE_RATE // 10
-"""A bar that moves ten times a second."""
-
-PLAIN_EVERY = SAMPLE_RATE
-"""A line a second."""
+SHOWN_EVERY = SAMPLE_RATE // 10  # A bar that moves ten times a second.
+PLAIN_EVERY = SAMPLE_RATE  # A line a second.
 
 Seconds = Annotated[
     float | None, typer.Option(min=0.1, metavar="SECONDS", help="End by itself after so long; unset: with Ctrl-C.")

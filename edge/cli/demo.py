@@ -32,11 +32,8 @@ from edge.hear.recording import Recording
 START_WITHIN_S = 20.0
 """A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""
 
-SETTLE_WITHIN_S = 60.0
-"""Receipts come within milliseconds; this covers a machine that is busy with something else."""
-
-SBIN = ("/usr/sbin", "/usr/local/sbin")
-"""Where Debian puts mosquitto: not on the path of an ordinary user."""
+SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
+SBIN = ("/usr/sbin", "/usr/local/sbin")  # Where Debian puts mosquitto: not on the path of an ordinary user.
 
 
 class BrokerKind(StrEnum):
@@ -69,8 +66,7 @@ class Count:
 class Broker:
     """A broker that runs."""
 
-    name: str
-    """What it is, in words."""
+    name: str  # What it is, in words.
     port: int
     version: MqttVersion
     """What it speaks: told, since finding out that the embedded one knows no MQTT 5 takes seconds."""

@@ -20,8 +20,7 @@ from edge.console import show
 from edge.errors import Misconfigured, Unavailable
 from edge.understand.panel.panel import local_day
 
-EXIT_CODE = {Level.WELL: 0, Level.WARNING: 1, Level.FAILED: Unavailable.exit_code}
-"""By the worst finding."""
+EXIT_CODE = {Level.WELL: 0, Level.WARNING: 1, Level.FAILED: Unavailable.exit_code}  # By the worst finding.
 
 STYLE = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
 

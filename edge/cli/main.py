@@ -49,8 +49,7 @@ JOINING: dict[str, tuple[str, str]] = {
 }
 """Commands that join by an entry point where their distribution is installed: a line each, and its name."""
 
-INTERRUPTED = 130
-"""What shells report of a program that Ctrl-C ended: 128 + SIGINT."""
+INTERRUPTED = 130  # What shells report of a program that Ctrl-C ended: 128 + SIGINT.
 
 
 class DeferredCommand(TyperCommand):

@@ -23,8 +23,7 @@ from edge.speak.mixer import Rank
 from edge.speak.synthesis import Phrases
 from edge.understand.remote.client import Clients
 
-LAST_S = 0.2
-"""What the sound card still holds when the last sample was handed to it."""
+LAST_S = 0.2  # What the sound card still holds when the last sample was handed to it.
 
 GAP = np.zeros(SAMPLE_RATE * 3 // 10, dtype=np.int16)
 """Between an earcon and the text: 0.3 s, so that each is heard by itself."""

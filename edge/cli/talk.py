@@ -31,8 +31,7 @@ from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
 from edge.speak.wording import Phrasing
 
-WAIT = "/wait"
-"""Lets the time pass until the next deadline: silence, as it were."""
+WAIT = "/wait"  # Lets the time pass until the next deadline: silence, as it were.
 
 QUIT = "/quit"
 

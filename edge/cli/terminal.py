@@ -17,11 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO, TypeVar
 
-MOST_AT_ONCE = 64
-"""Bytes taken at one time: more than anybody types between two turns of the loop."""
-
-STANDARD = (0, 1, 2)
-"""Input, output and error."""
+MOST_AT_ONCE = 64  # Bytes taken at one time: more than anybody types between two turns of the loop.
+STANDARD = (0, 1, 2)  # Input, output and error.
 
 LEAVE = "\x1b[?2004l\x1b[?25h\x1b[?1049l"
 """xterm's private modes: pasted text without brackets, a cursor, the first screen."""

@@ -12,8 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from edge.config.sections import Name, Section, TableName
 
-SHORT_AUDIO_S = 60
-"""The longest sound that Google's and Azure's requests for short audio take."""
+SHORT_AUDIO_S = 60  # The longest sound that Google's and Azure's requests for short audio take.
 
 
 class TranscriberKind(StrEnum):
@@ -104,11 +103,9 @@ class KeyHeader(StrEnum):
 class _Service(NamedTuple):
     """What is known of a vendor beforehand."""
 
-    address: str | None
-    """Where it is, `{region}` standing for the region; None: everybody has their own."""
+    address: str | None  # Where it is, `{region}` standing for the region; None: everybody has their own.
     header: KeyHeader
-    eu_host: str | None = None
-    """Its endpoint within the EU, as a pattern; None: the region says it."""
+    eu_host: str | None = None  # Its endpoint within the EU, as a pattern; None: the region says it.
 
 
 _SERVICES = {

@@ -30,19 +30,15 @@ from pydantic_settings import (
 
 from edge.errors import Misconfigured, plainly
 
-Key = tuple[str, ...]
-"""The way to a key through the tables that hold it: `("deliver", "mqtt", "port")`."""
-
-SHOWN = 60
-"""Characters of a wrong value that are repeated: enough to find it, and the message stays one line."""
+Key = tuple[str, ...]  # The way to a key through the tables that hold it: `("deliver", "mqtt", "port")`.
+SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it, and the message stays one line.
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that a person must correct."""
 
-    origin: str
-    """What to open: a file, `environment`, `credentials` or `command line`."""
+    origin: str  # What to open: a file, `environment`, `credentials` or `command line`.
     told: str
 
 
@@ -52,12 +48,9 @@ class Origins:
 
     file: str
     overrides: Mapping[str, Any]
-    prefix: str
-    """What the name of every variable begins with, in upper case."""
-    variables: Mapping[str, str]
-    """The variables that are set: upper-case name to the name as it was given."""
-    credentials: Mapping[str, str]
-    """The credentials that are there, in the same way."""
+    prefix: str  # What the name of every variable begins with, in upper case.
+    variables: Mapping[str, str]  # The variables that are set: upper-case name to the name as it was given.
+    credentials: Mapping[str, str]  # The credentials that are there, in the same way.
 
     def variable(self, key: Key) -> str:
         """The name of the variable for `key`."""
@@ -179,8 +172,7 @@ def _holds(tree: Any, key: Key) -> bool:
     return True
 
 
-BENEATH = "<file>"
-"""The constructor argument that carries the file's content; no key can be called so."""
+BENEATH = "<file>"  # The constructor argument that carries the file's content; no key can be called so.
 
 
 class Layered(BaseSettings):
@@ -188,8 +180,7 @@ class Layered(BaseSettings):
 
     model_config = SettingsConfigDict(env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True)
 
-    repairs: ClassVar[str] = "see config/"
-    """What ends a message about a fault: where to read on."""
+    repairs: ClassVar[str] = "see config/"  # What ends a message about a fault: where to read on.
     foreign: ClassVar[tuple[str, ...]] = ()
     """Beginnings of variables that share the prefix and are meant for another program."""
 

@@ -72,12 +72,9 @@ Command = WantRows | WantLast | Publish | Sent | Settle | Reopen | DeadLetter | 
 class Connected:
     """The broker accepted the connection and every subscription."""
 
-    protocol: str
-    """`5` or `3.1.1`."""
-    receive_maximum: int
-    """How many unacknowledged publications the broker takes."""
-    session_present: bool
-    """Whether the broker still knew this client."""
+    protocol: str  # `5` or `3.1.1`.
+    receive_maximum: int  # How many unacknowledged publications the broker takes.
+    session_present: bool  # Whether the broker still knew this client.
 
 
 @dataclass(frozen=True)
@@ -104,8 +101,7 @@ class Delivered:
 
     topic: str
     payload: bytes = field(repr=False)
-    token: int
-    """What `Session.acknowledge` needs: the packet identifier, and the connection it is valid for."""
+    token: int  # What `Session.acknowledge` needs: the packet identifier, and the connection it is valid for.
 
 
 SessionEvent = Connected | Disconnected | Acknowledged | Delivered

@@ -49,8 +49,7 @@ __all__ = [
     "withheld",
 ]
 
-MEDIA_TYPE = "application/cloudevents+json"
-"""Content type of a CloudEvents event in structured JSON mode."""
+MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
 
 RECORDED = "dockvoice.entry.recorded.v1"
 AMENDED = "dockvoice.entry.amended.v1"
@@ -69,17 +68,13 @@ RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 """CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
 
 AMENDED_DATA = "urn:dockvoice:event:entry-amended:1#data"
-CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"
-"""The same of one that amends or cancels another."""
-
-WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"
-"""The same of a withheld one."""
+CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of one that amends or cancels another.
+WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
 
 CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
 """The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
 
-EARLY = "early"
-"""The outcome in an answer that settles nothing."""
+EARLY = "early"  # The outcome in an answer that settles nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +83,7 @@ class Early:
 
     event_id: str
     sequence: int
-    expected: int
-    """The first number of the device that the inventory lacks."""
+    expected: int  # The first number of the device that the inventory lacks.
 
 
 def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_believed: bool = True) -> dict[str, Any]:

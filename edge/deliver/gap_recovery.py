@@ -23,14 +23,10 @@ MOST_DOUBLINGS = 8
 class Step(Enum):
     """What to do next."""
 
-    NOTHING = auto()
-    """What is owed goes again after its waits."""
-    SEND_AGAIN = auto()
-    """All that is owed from the expected number on, now."""
-    ASK = auto()
-    """Send the oldest again when the wait is over: what it says then counts."""
-    REOPEN = auto()
-    """Owe again all from the expected number on."""
+    NOTHING = auto()  # What is owed goes again after its waits.
+    SEND_AGAIN = auto()  # All that is owed from the expected number on, now.
+    ASK = auto()  # Send the oldest again when the wait is over: what it says then counts.
+    REOPEN = auto()  # Owe again all from the expected number on.
 
 
 class CatchingUp:

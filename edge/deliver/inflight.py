@@ -15,10 +15,8 @@ class _Sent:
     """A publication without its PUBACK."""
 
     tag: str
-    size: int
-    """Of the payload, bytes."""
-    at: float
-    """When it was handed over, on the monotonic clock."""
+    size: int  # Of the payload, bytes.
+    at: float  # When it was handed over, on the monotonic clock.
 
 
 class OnTheWay:

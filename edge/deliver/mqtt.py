@@ -45,14 +45,12 @@ __all__ = ["Acknowledged", "Connected", "Delivered", "Disconnected", "Session", 
 RECEIVE_MAXIMUM = 65_535
 """What MQTT 5 says holds where the broker names no receive maximum; MQTT 3.1.1 knows no other limit."""
 
-LARGEST = 268_435_460
-"""The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5."""
+LARGEST = 268_435_460  # The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5.
 
 PUBACK_S = 60.0
 """A broker that answers pings, but so long no publication, has lost its way: a minute is beyond every slow link."""
 
-UNSUPPORTED_VERSION = 132
-"""CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too."""
+UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
 
 
 @dataclass
@@ -62,18 +60,12 @@ class _Try:
     number: int
     answer_due: float | None
     """When patience for the broker's answer ends, on the monotonic clock; None once it has answered."""
-    silent: bool = False
-    """Whether patience did end."""
-    welcome: Connected | None = None
-    """What will be told once the subscriptions stand."""
-    early: list[MQTTMessage] = field(default_factory=list)
-    """What a session kept by the broker sends before that."""
-    refusal: str | None = None
-    """What the broker did not allow."""
-    largest: int = LARGEST
-    """The broker's limit on packets, in bytes."""
-    over: bool = False
-    """paho can report one end twice."""
+    silent: bool = False  # Whether patience did end.
+    welcome: Connected | None = None  # What will be told once the subscriptions stand.
+    early: list[MQTTMessage] = field(default_factory=list)  # What a session kept by the broker sends before that.
+    refusal: str | None = None  # What the broker did not allow.
+    largest: int = LARGEST  # The broker's limit on packets, in bytes.
+    over: bool = False  # paho can report one end twice.
 
 
 class Session:

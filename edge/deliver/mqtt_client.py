@@ -107,8 +107,7 @@ def _properties(packet: int, **values: str | int) -> Properties:
     return properties
 
 
-FIRST_WAIT_S = 0.5
-"""Wait before the second try to connect; it doubles from try to try."""
+FIRST_WAIT_S = 0.5  # Wait before the second try to connect; it doubles from try to try.
 
 MOST_DOUBLINGS = 16
 """2**16 times the first wait is past every maximum, and no float overflows in a year without a broker."""

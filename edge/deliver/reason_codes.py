@@ -13,10 +13,8 @@ from enum import Enum, auto
 class Silence(Enum):
     """What may come instead of an answer."""
 
-    TIMEOUT = auto()
-    """Nothing settled the event within the receipt's timeout."""
-    LINK_LOST = auto()
-    """The connection ended first."""
+    TIMEOUT = auto()  # Nothing settled the event within the receipt's timeout.
+    LINK_LOST = auto()  # The connection ended first.
 
 
 class Consequence(Enum):
@@ -24,10 +22,8 @@ class Consequence(Enum):
 
     SENT = auto()
     """The broker has it. That settles it only where no receipts are sent: brokers lose what they acknowledged."""
-    LATER = auto()
-    """Owed as before: it goes again after its growing wait."""
-    AT_RECONNECT = auto()
-    """Owed as before: it goes again as soon as there is a connection."""
+    LATER = auto()  # Owed as before: it goes again after its growing wait.
+    AT_RECONNECT = auto()  # Owed as before: it goes again as soon as there is a connection.
     DEAD_LETTER = auto()
     """Later, as above; but when the broker keeps to it and takes other events meanwhile, it is the event's own fault.
     Then it is set aside, so that it holds nothing up, and a small event goes in its place."""
@@ -40,12 +36,10 @@ class Meaning:
     name: str
     consequence: Consequence
     remedy: str = ""
-    alarm: bool = True
-    """Whether a person is to be told at once."""
+    alarm: bool = True  # Whether a person is to be told at once.
 
 
-FAILURE = 0x80
-"""Reason codes from here on mean that the broker did not take the message."""
+FAILURE = 0x80  # Reason codes from here on mean that the broker did not take the message.
 
 ANSWERS: dict[int | Silence, Meaning] = {
     0x00: Meaning("success", Consequence.SENT, alarm=False),

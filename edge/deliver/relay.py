@@ -69,8 +69,7 @@ too: with growing waits a quarter of an hour. mosquitto drops what is too large 
 ROOM_S = 1.0
 """What found no room at the broker is tried again after so many seconds: PUBACKs, which make room, take less."""
 
-NEVER_ARRIVES = "taken by the broker, but it never arrives"
-"""Why, in that case."""
+NEVER_ARRIVES = "taken by the broker, but it never arrives"  # Why, in that case.
 
 
 @dataclass(slots=True)
@@ -78,11 +77,9 @@ class _Debt:
     row: OutboxRow
     due: float
     sendings: int = 0
-    taken: int = 0
-    """How often the broker took it since the inventory said that it lacks it."""
+    taken: int = 0  # How often the broker took it since the inventory said that it lacks it.
     refusals: int = 0
-    taken_before: int = 0
-    """How many events the broker had taken in all when it began to refuse this one."""
+    taken_before: int = 0  # How many events the broker had taken in all when it began to refuse this one.
 
 
 class Relay:

@@ -18,8 +18,7 @@ from types import MappingProxyType
 from edge.errors import Misconfigured, plainly
 
 HEADERS = (["value"], ["value", "spoken"], ["value", "spoken", "check"])
-SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")
-"""Words in small letters, as a recogniser writes them."""
+SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")  # Words in small letters, as a recogniser writes them.
 CHECK = re.compile(r"(?:[a-z]+|[0-9]+)(?:\|(?:[a-z]+|[0-9]+))*")
 """Each is one word, or digits, which are said one by one or in pairs."""
 
@@ -70,8 +69,7 @@ class Catalogue:
         return self.entries[name]
 
 
-Row = tuple[int, list[str]]
-"""Line number and cells."""
+Row = tuple[int, list[str]]  # Line number and cells.
 
 
 def _rows(path: Path) -> list[Row]:

@@ -12,10 +12,8 @@ from random import Random
 class Gs1(StrEnum):
     """Which key a number is."""
 
-    SSCC = "sscc"
-    """Serial shipping container code: one pallet or carton, 18 digits."""
-    GTIN = "gtin"
-    """Global trade item number: 8, 12, 13 or 14 digits."""
+    SSCC = "sscc"  # Serial shipping container code: one pallet or carton, 18 digits.
+    GTIN = "gtin"  # Global trade item number: 8, 12, 13 or 14 digits.
 
 
 LENGTHS = {Gs1.SSCC: frozenset({18}), Gs1.GTIN: frozenset({8, 12, 13, 14})}

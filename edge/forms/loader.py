@@ -35,8 +35,7 @@ from edge.forms.spoken.sayable import CHARACTERS
 from edge.forms.spoken.words import RESERVED
 from edge.records.strict_json import DuplicateKey, NotJson, NotStrict, strict
 
-SUFFIX = ".schema.json"
-"""How the name of a form's file ends; what stands before it is the form's name."""
+SUFFIX = ".schema.json"  # How the name of a form's file ends; what stands before it is the form's name.
 
 
 def forms_in(directory: Path) -> Mapping[str, Form]:

@@ -65,8 +65,7 @@ def _written(*parts: str, **more: Any) -> dict[str, Any]:
 
 
 DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
-FEWEST_LAST = 2
-"""One last digit heard wrongly would name another value of most catalogues."""
+FEWEST_LAST = 2  # One last digit heard wrongly would name another value of most catalogues.
 
 LENGTH = {"type": "integer", "minimum": 0}
 

@@ -23,16 +23,11 @@ OWN_LANGUAGE = "en"
 class Spoken(StrEnum):
     """How the words for a field become its value."""
 
-    DIGITS = "digits"
-    """A string of digits: "seven four two", "seven forty-two", "double five"."""
-    ALPHANUMERIC = "alphanumeric"
-    """A string of capital letters and digits: "bravo seven one four"."""
-    CARDINAL = "cardinal"
-    """A whole number: "one hundred and ten"."""
-    LETTER = "letter"
-    """One capital letter: "b", "bravo", "b as in bravo"."""
-    ENUM = "enum"
-    """One of the values listed in the form or the catalogue, spoken as written there."""
+    DIGITS = "digits"  # A string of digits: "seven four two", "seven forty-two", "double five".
+    ALPHANUMERIC = "alphanumeric"  # A string of capital letters and digits: "bravo seven one four".
+    CARDINAL = "cardinal"  # A whole number: "one hundred and ten".
+    LETTER = "letter"  # One capital letter: "b", "bravo", "b as in bravo".
+    ENUM = "enum"  # One of the values listed in the form or the catalogue, spoken as written there.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +36,7 @@ class Wording:
 
     labels: tuple[str, ...]
     units: tuple[str, ...]
-    ask: str | None = None
-    """The question for the field; None: its label asks."""
+    ask: str | None = None  # The question for the field; None: its label asks.
     values: Mapping[str, str] = field(default_factory=dict)
     """What the values of an `enum` are called, where that is not the value itself."""
 
@@ -55,35 +49,23 @@ class FormField:
     title: str
     description: str
     kind: Literal["string", "integer"]
-    labels: tuple[str, ...]
-    """The words that open the field: "pallet", "pallet number"."""
+    labels: tuple[str, ...]  # The words that open the field: "pallet", "pallet number".
     spoken: Spoken
-    units: Mapping[str, str]
-    """Unit words, plural to singular; a number before one is this field's, label or not."""
-    identifier: bool
-    """Names a thing rather than counting it."""
-    catalogue: str | None
-    """The catalogue whose values alone are known for this field."""
-    check_digit: Gs1 | None
-    """The GS1 key that a value is, last digit and all."""
-    last_digits: int | None
-    """So many last characters say a value of the catalogue that is the only one to end so."""
+    units: Mapping[str, str]  # Unit words, plural to singular; a number before one is this field's, label or not.
+    identifier: bool  # Names a thing rather than counting it.
+    catalogue: str | None  # The catalogue whose values alone are known for this field.
+    check_digit: Gs1 | None  # The GS1 key that a value is, last digit and all.
+    last_digits: int | None  # So many last characters say a value of the catalogue that is the only one to end so.
     languages: Mapping[str, Wording]
     """Language code to the words that transcripts in it may carry; those of English come on top of the field's own."""
-    ask: str
-    """The question when the field is missing or unsure."""
-    readback: str
-    """How the value is read back: text around `{value}` and `{unit}`."""
+    ask: str  # The question when the field is missing or unsure.
+    readback: str  # How the value is read back: text around `{value}` and `{unit}`.
     required: bool
     pattern: str | None
-    exception: bool
-    """Its values are said by themselves ("damaged"), and count once they are said twice or confirmed."""
-    choices: tuple[str, ...]
-    """The only values the form allows, from `enum`; empty: not limited so."""
-    least: int | None
-    """The least length of a string, the least value of an integer."""
-    most: int | None
-    """The greatest length of a string, the greatest value of an integer."""
+    exception: bool  # Its values are said by themselves ("damaged"), and count once they are said twice or confirmed.
+    choices: tuple[str, ...]  # The only values the form allows, from `enum`; empty: not limited so.
+    least: int | None  # The least length of a string, the least value of an integer.
+    most: int | None  # The greatest length of a string, the greatest value of an integer.
     usual: range | None
     """The lengths of a string, the values of an integer that nobody wonders about; others are allowed too."""
 
@@ -135,10 +117,8 @@ class Form:
     fields: tuple[FormField, ...]
     terminator: str | None
     """The word that ends a sentence, which is confirmed where it is missing; None: a pause is enough."""
-    template: str
-    """How a whole entry is read back: text around each field's own readback."""
-    schema: Mapping[str, Any]
-    """The JSON Schema as it stands in the file."""
+    template: str  # How a whole entry is read back: text around each field's own readback.
+    schema: Mapping[str, Any]  # The JSON Schema as it stands in the file.
 
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)

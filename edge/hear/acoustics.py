@@ -13,26 +13,22 @@ from edge.audio.framing import FULL_SCALE
 from edge.audio.levels import is_narrow
 from edge.records import SAMPLE_RATE, Acoustics, Segment
 
-FRAME = SAMPLE_RATE // 50
-"""20 ms: the slice whose loudness is measured."""
+FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
 
 STRETCH = SAMPLE_RATE // 20
 """50 ms: what the pitch of a voice is measured in, at least three periods of the deepest one."""
 
-HOP = SAMPLE_RATE // 40
-"""25 ms from one pitch to the next."""
+HOP = SAMPLE_RATE // 40  # 25 ms from one pitch to the next.
 
 OVERRUN = 32_567
 """From here a sample counts as clipped: resampling and filters round off what the converter had cut flat."""
 
-DEEPEST_HZ, HIGHEST_HZ = 70.0, 400.0
-"""Voices of adults, from a deep man's to a shouting woman's."""
+DEEPEST_HZ, HIGHEST_HZ = 70.0, 400.0  # Voices of adults, from a deep man's to a shouting woman's.
 
 PERIODIC = 0.6
 """Autocorrelation from which a stretch is voiced. Machines and wind seldom get there, vowels mostly do."""
 
-ABOUT_AS_HIGH = 0.85
-"""Of the highest autocorrelation: a peak at the period itself, beside those at its multiples."""
+ABOUT_AS_HIGH = 0.85  # Of the highest autocorrelation: a peak at the period itself, beside those at its multiples.
 
 APART = 1.4
 """Another voice: so many times the median pitch, or less than its inverse. Speech strays by a third at most."""
@@ -40,11 +36,8 @@ APART = 1.4
 OCTAVE = (1.85, 2.15)
 """What is taken for twice or half the pitch is the commonest error of every pitch tracker, and no other voice."""
 
-FEWEST_PITCHES = 12
-"""Fewer voiced stretches (0.3 s) tell nothing of a second voice."""
-
-QUIETEST = 1e-12
-"""Power put in place of none at all, so that digital silence has a logarithm: -120 dB."""
+FEWEST_PITCHES = 12  # Fewer voiced stretches (0.3 s) tell nothing of a second voice.
+QUIETEST = 1e-12  # Power put in place of none at all, so that digital silence has a logarithm: -120 dB.
 
 Floats = NDArray[np.float64]
 
@@ -134,20 +127,11 @@ def _first_peak(periodic: Floats) -> NDArray[np.int64]:
     return first
 
 
-QUIET_DB = -40.0
-"""Dictation into a headset is at -30 to -12 dBFS."""
-
-LOUD_DB = -6.0
-"""Louder, and the next shout is clipped."""
-
-CLIPPED = 0.001
-"""One sample in a thousand: it is heard as crackling."""
-
-NOISY_DB = 12.0
-"""A headset's boom 2 cm from the mouth gives 20 dB and more amid machines."""
-
-OTHERS = 0.3
-"""The share of another pitch from which somebody else was probably heard."""
+QUIET_DB = -40.0  # Dictation into a headset is at -30 to -12 dBFS.
+LOUD_DB = -6.0  # Louder, and the next shout is clipped.
+CLIPPED = 0.001  # One sample in a thousand: it is heard as crackling.
+NOISY_DB = 12.0  # A headset's boom 2 cm from the mouth gives 20 dB and more amid machines.
+OTHERS = 0.3  # The share of another pitch from which somebody else was probably heard.
 
 
 def advice(segment: Segment) -> tuple[Acoustics, list[str]]:

@@ -25,14 +25,11 @@ HAND_OFF_PIECES = 10_000 // FRAME_MS
 class Piece:
     """What one callback brought."""
 
-    start: int
-    """Sample index by the device's own count and rate."""
+    start: int  # Sample index by the device's own count and rate.
     samples: int
     pcm: bytes = field(repr=False)
-    arrived: float
-    """By the monotonic clock, in seconds."""
-    overflowed: bool
-    """PortAudio says that sound was lost before this."""
+    arrived: float  # By the monotonic clock, in seconds.
+    overflowed: bool  # PortAudio says that sound was lost before this.
 
     @property
     def end(self) -> int:
@@ -68,8 +65,7 @@ class LossWatch:
 
     WINDOW_S = 0.4
     """Less than the usual hangover, so that a loss is known before the utterance it fell into is closed."""
-    TOLERANCE_S = 0.1
-    """Lag grows by so much without any loss, on a loaded machine."""
+    TOLERANCE_S = 0.1  # Lag grows by so much without any loss, on a loaded machine.
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -151,8 +147,7 @@ class Device:
 
     index: int
     name: str
-    rate: int
-    """What it does by itself, samples a second."""
+    rate: int  # What it does by itself, samples a second.
     channels: int
     is_default: bool
 

@@ -24,8 +24,7 @@ CARD = re.compile(r"\((?:plug)?hw:(\w+)(?:,\d+)?\)")
 SERVERS = ("PULSE_SERVER", "PULSE_SOURCE", "PIPEWIRE_REMOTE", "XDG_RUNTIME_DIR")
 """The variables that say which sound server, and so which microphone, a name like `default` means."""
 
-_CREDENTIALS = struct.Struct("3i")
-"""struct ucred: process, user, group."""
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group.
 
 
 class Claim:

@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_RATE, Frame
 
-STEP = SAMPLE_RATE * 10 // 1000
-"""Loudness is followed in steps of 10 ms: a syllable has some twenty."""
+STEP = SAMPLE_RATE * 10 // 1000  # Loudness is followed in steps of 10 ms: a syllable has some twenty.
 
 LATEST = 40
 """Steps by which leakage may be late, 400 ms: the buffers of a Bluetooth headset there and back, and some room."""
 
-EARLIEST = 4
-"""Steps by which it may seem early, 40 ms: the two clocks are only known as well as that."""
+EARLIEST = 4  # Steps by which it may seem early, 40 ms: the two clocks are only known as well as that.
 
 COMPARED = 50
 """Steps that are compared, half a second: two syllables or three, which nobody else speaks in just that rhythm."""
@@ -34,22 +32,16 @@ ALIKE = 0.85
 """Correlation of loudness from which the microphone is taken to hear the device. Leakage in a room with some noise has
 0.9 and more. Two different voices reach 0.7 at the best of all delays in one of some hundred half seconds."""
 
-TELLING = 0.5
-"""Share of the steps in which something was played, from which likeness alone tells."""
-
-USUAL_DB = -14.0
-"""The leakage to be expected before anything is known: an earpiece worn loosely, turned up."""
+TELLING = 0.5  # Share of the steps in which something was played, from which likeness alone tells.
+USUAL_DB = -14.0  # The leakage to be expected before anything is known: an earpiece worn loosely, turned up.
 LEAST_DB, MOST_DB = -45.0, 6.0
 """Less cannot be told from nothing; more is no leakage but a loudspeaker next to the microphone, or a loop back."""
 
 MARGIN_DB = 6.0
 """Louder than the leakage expected by so much is somebody else: rooms and resamplers make single steps louder."""
 
-LEARNED = 0.3
-"""How far the expectation goes, at each look, to what was found."""
-
-PLAYED = 40.0
-"""Root mean square of a step, of 32768, from which something is played at all: -58 dBFS."""
+LEARNED = 0.3  # How far the expectation goes, at each look, to what was found.
+PLAYED = 40.0  # Root mean square of a step, of 32768, from which something is played at all: -58 dBFS.
 
 REMEMBERED = 4 * (LATEST + COMPARED)
 """Steps of what was played that are kept: 3.6 s, so that an ear that lags behind still finds it."""
@@ -63,10 +55,8 @@ class Clocked:
     A sample can be handed over late, but never early: the least delay of all tells how count and clock belong together.
     """
 
-    FORGETS = 0.001
-    """Seconds that it may seem later with each second: two clocks drift apart by a tenth of that."""
-    LOST_S = 1.0
-    """Off by more than this, and the stream is another one, or stood still."""
+    FORGETS = 0.001  # Seconds that it may seem later with each second: two clocks drift apart by a tenth of that.
+    LOST_S = 1.0  # Off by more than this, and the stream is another one, or stood still.
 
     def __init__(self) -> None:
         self._offset: float | None = None

@@ -24,8 +24,7 @@ TAIL_MS = 200
 recognisers want a little silence to end their last word. When it has passed, the utterance is all there, if it was the
 end: what follows decides only whether it was."""
 
-WORD = SAMPLE_RATE * 150 // 1000
-"""The shortest words, "eight" said fast, take 150 ms."""
+WORD = SAMPLE_RATE * 150 // 1000  # The shortest words, "eight" said fast, take 150 ms.
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +78,8 @@ class _Open:
     speech_start: int
     speech_end: int
     speech_samples: int
-    told: int
-    """How many of the frames were told of."""
-    torn: bool
-    """Whether it may go on with what was cut off before it."""
+    told: int  # How many of the frames were told of.
+    torn: bool  # Whether it may go on with what was cut off before it.
 
     @property
     def end(self) -> int:

@@ -13,11 +13,8 @@ from dataclasses import dataclass, replace
 from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame, Segment
 
-TAIL = SAMPLE_RATE * 300 // 1000
-"""Thumbs leave the key before the last word is out: 300 ms."""
-
-LEAD = SAMPLE_RATE * 200 // 1000
-"""And the first word begins before the key is down: 200 ms. Not heard when muted."""
+TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is out: 300 ms.
+LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is down: 200 ms. Not heard when muted.
 
 HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost on the way. Nobody means what is said then."""

@@ -31,8 +31,7 @@ SLICE_S = 0.2
 """A wait for sound is made of such slices. When the whole process was stopped for a while, the clock ran but nothing
 was missed: only the slice under way expires, and what the sound server kept meanwhile is still heard."""
 
-REOPEN_EVERY_S = 0.5
-"""From one try to open the microphone again to the next."""
+REOPEN_EVERY_S = 0.5  # From one try to open the microphone again to the next.
 
 ZEROS_REOPEN_S = (20.0, 40.0)
 """After so long with nothing but zeros it is opened anew: that wakes a Bluetooth link that died."""
@@ -41,8 +40,7 @@ DIGITAL_SILENCE_S = 60.0
 """Every real microphone has noise. One that was heard and then gives nothing but zeros for a minute, however often it
 was opened again, is for a fresh process to look at."""
 
-ZEROS_S = 1.5
-"""So long nothing but zeros is no fault yet, unless the settings say otherwise."""
+ZEROS_S = 1.5  # So long nothing but zeros is no fault yet, unless the settings say otherwise.
 
 GATED_S = 300.0
 """The same with a headset that sends zeros between words: nobody dictates without a pause, nor goes far within it."""

@@ -14,14 +14,9 @@ from edge.audio.levels import Level
 from edge.audio.sound_server import Routing
 from edge.records import SAMPLE_RATE
 
-GATE_S = 0.1
-"""Zeros for so long are a gate's: in the quietest of sound they are single ones."""
-
-RETURNS = 3
-"""So often sound came back by itself, and the headset is known to have a gate."""
-
-OPEN_S = 30.0
-"""Sound for so long without a break is no speech: the room is heard, and the microphone has no gate."""
+GATE_S = 0.1  # Zeros for so long are a gate's: in the quietest of sound they are single ones.
+RETURNS = 3  # So often sound came back by itself, and the headset is known to have a gate.
+OPEN_S = 30.0  # Sound for so long without a break is no speech: the room is heard, and the microphone has no gate.
 
 
 class Zeros:
@@ -77,14 +72,9 @@ class Zeros:
         return self._zeros >= (self._zeros_s + (0.0 if muted else self.patience_s)) * self._rate
 
 
-STUCK_S = 1.5
-"""Callbacks come every 20 ms; a loaded machine holds them up for some tenths of a second."""
-
-OPENING_S = 4.0
-"""A source that stood idle needs up to 2 s to bring its first sound."""
-
-SUSPENDED_S = 0.4
-"""The sound server says that the source is suspended, and for so long no sound came: it is."""
+STUCK_S = 1.5  # Callbacks come every 20 ms; a loaded machine holds them up for some tenths of a second.
+OPENING_S = 4.0  # A source that stood idle needs up to 2 s to bring its first sound.
+SUSPENDED_S = 0.4  # The sound server says that the source is suspended, and for so long no sound came: it is.
 
 FAINT = 3
 """Nothing louder than this (-80 dBFS) is the last bit of a converter, not a room: every open microphone is louder."""
@@ -97,8 +87,7 @@ CLIPPING_SHARE = 0.01
 CLIPPING_OVER = 0.001
 CLIPPING_MEMORY_S = 0.5
 
-LOSSES = 3
-"""So many losses within LOSING_S: no hiccup, but a machine or a link that does not keep up."""
+LOSSES = 3  # So many losses within LOSING_S: no hiccup, but a machine or a link that does not keep up.
 
 LOSING_S = 10.0
 
@@ -115,26 +104,21 @@ class Fault(StrEnum):
 
     UNPLUGGED = "unplugged"
     SERVER_GONE = "server_gone"
-    REROUTED = "rerouted"
-    """The sound server records from another source than the one wanted."""
+    REROUTED = "rerouted"  # The sound server records from another source than the one wanted.
     SUSPENDED = "suspended"
-    STUCK = "stuck"
-    """The stream is open, and nothing comes."""
+    STUCK = "stuck"  # The stream is open, and nothing comes.
     WRONG_RATE = "wrong_rate"
-    DIGITAL_SILENCE = "digital_silence"
-    """Nothing but zeros: muted, or a Bluetooth link that is connected and dead."""
+    DIGITAL_SILENCE = "digital_silence"  # Nothing but zeros: muted, or a Bluetooth link that is connected and dead.
     VERY_QUIET = "very_quiet"
     CLIPPING = "clipping"
     LOSING_SOUND = "losing_sound"
-    KEY_STUCK = "key_stuck"
-    """The talk key is held down for too long; the gate notices."""
+    KEY_STUCK = "key_stuck"  # The talk key is held down for too long; the gate notices.
 
 
 STOPPED = (Fault.UNPLUGGED, Fault.SERVER_GONE, Fault.SUSPENDED, Fault.STUCK)
 """Nothing comes any more: over as soon as anything does."""
 
-DEAF = frozenset({*STOPPED, Fault.REROUTED, Fault.WRONG_RATE})
-"""With these nothing that comes may be heard."""
+DEAF = frozenset({*STOPPED, Fault.REROUTED, Fault.WRONG_RATE})  # With these nothing that comes may be heard.
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +126,7 @@ class Noticed:
     """A fault began."""
 
     fault: Fault
-    what: str
-    """What was found, and what a person can do."""
+    what: str  # What was found, and what a person can do.
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 2.0
 """How often it is looked for a key that is not there: as with the headset, an operator waits no longer."""
 
-UP, DOWN = 0, 1
-"""The values of a key's event; 2 is the keyboard's repetition, which says nothing new."""
+UP, DOWN = 0, 1  # The values of a key's event; 2 is the keyboard's repetition, which says nothing new.
 
 
 async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], None]) -> None:

@@ -16,8 +16,7 @@ from edge.config import Vad, VadKind
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 
-WINDOW_BYTES = 512 * SAMPLE_BYTES
-"""What Silero scores at once, 32 ms: fixed by its model at 16 kHz."""
+WINDOW_BYTES = 512 * SAMPLE_BYTES  # What Silero scores at once, 32 ms: fixed by its model at 16 kHz.
 
 HOLD_SAMPLES = SAMPLE_RATE
 """How long the gate stays open after webrtcvad last let a frame pass: 1 s, longer than the pauses inside a sentence, so

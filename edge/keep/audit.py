@@ -69,8 +69,7 @@ _TRAIL = """
     JOIN utterances u USING (utterance_id)
 """
 
-_PAGE = 1000
-"""Rows read at a time: some megabytes."""
+_PAGE = 1000  # Rows read at a time: some megabytes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +77,10 @@ class Trailed(Chained):
     """One event of the audit trail, with what else an audit looks at."""
 
     event_id: str
-    body: str = field(repr=False)
-    """The event as published, byte for byte."""
-    audio_path: str
-    """Relative to the state directory."""
-    audio_removed_at: str | None
-    """When the recording was removed to make room; None while it must be there."""
-    reading: str | None = field(repr=False)
-    """The JSON text of the reading that the entry was made from."""
+    body: str = field(repr=False)  # The event as published, byte for byte.
+    audio_path: str  # Relative to the state directory.
+    audio_removed_at: str | None  # When the recording was removed to make room; None while it must be there.
+    reading: str | None = field(repr=False)  # The JSON text of the reading that the entry was made from.
 
 
 class AuditTrail:
@@ -134,10 +129,8 @@ class AuditTrail:
 class Anchor:
     """Up to where entries were removed. Sequence 0: none were, and nothing is signed."""
 
-    sequence: int = 0
-    """The last number that is gone."""
-    link: str = GENESIS
-    """The link of that event."""
+    sequence: int = 0  # The last number that is gone.
+    link: str = GENESIS  # The link of that event.
     removed_at: str | None = None
     keyid: str | None = None
     signature: str | None = None
@@ -189,16 +182,12 @@ class Anchor:
 class AuditReport:
     """What an audit found."""
 
-    events: int
-    """How many hold, from the first one on that is kept."""
-    removed: int
-    """Of how many of them the recording was removed to make room."""
+    events: int  # How many hold, from the first one on that is kept.
+    removed: int  # Of how many of them the recording was removed to make room.
     broken: Broken | None
     """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
-    spans: tuple[Span, ...]
-    """Who signed what."""
-    forgotten: int = 0
-    """How many events before them the device removed to make room."""
+    spans: tuple[Span, ...]  # Who signed what.
+    forgotten: int = 0  # How many events before them the device removed to make room.
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +195,8 @@ class Bundled:
     """What went into a bundle."""
 
     events: int
-    unsigned: int
-    """Events left out: they are from before events were signed, and would prove nothing."""
-    silent: int
-    """Events without their recording, which is not on the device any more."""
+    unsigned: int  # Events left out: they are from before events were signed, and would prove nothing.
+    silent: int  # Events without their recording, which is not on the device any more.
 
 
 def verify(trail: AuditTrail, tell: Callable[[int], None] = lambda _: None) -> AuditReport:

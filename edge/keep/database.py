@@ -14,11 +14,8 @@ from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import schema
 from edge.keep.storage import Damaged, damaged, refusals, sync_directory, sync_file
 
-Row = dict[str, Any]
-"""A row of a table, by column."""
-
-JOURNAL = "journal.db"
-"""The journal's file in the state directory."""
+Row = dict[str, Any]  # A row of a table, by column.
+JOURNAL = "journal.db"  # The journal's file in the state directory.
 
 FOUND_DAMAGED = "journal.damaged"
 """Is there when damage was found in a journal at work: the next opening must not trust it."""
@@ -33,8 +30,7 @@ the start no longer, and is checked while the agent works (`check`)."""
 _COPY = "journal.before-{}.db"
 """The journal as it was before its tables were changed, should somebody want the older program back."""
 
-_PARTIAL = ".partial"
-"""Ends the name of a copy that is still being made."""
+_PARTIAL = ".partial"  # Ends the name of a copy that is still being made.
 
 
 class JournalDatabase:

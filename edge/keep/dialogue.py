@@ -35,10 +35,8 @@ _TAKEN = f"SELECT event_id FROM outbox JOIN json_each(?) ON event_id = value WHE
 class KeptDialogue:
     """Where the dialogue stood when the journal was last written."""
 
-    draft: Draft | None
-    """What was being agreed."""
-    operator: str | None
-    """Who was signed on."""
+    draft: Draft | None  # What was being agreed.
+    operator: str | None  # Who was signed on.
 
 
 class DialogueRecord:

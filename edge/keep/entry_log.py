@@ -32,20 +32,11 @@ from edge.keep.storage import refusals, sync_directory
 
 ENTRIES = "entries.log"
 
-Rows = dict[str, Row]
-"""The rows that make one entry, by table, in the order in which they can be inserted."""
-
-_BLOCK = 64 * 1024
-"""Bytes read from the end at a time, to find the last line: many times the longest."""
-
-_SECTOR = 512
-"""What stat(2) counts blocks in."""
-
-_HOLE = b"\0"
-"""What a hole reads as; it may end in the middle of a block, right before a line."""
-
-_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
-"""linux/falloc.h"""
+Rows = dict[str, Row]  # The rows that make one entry, by table, in the order in which they can be inserted.
+_BLOCK = 64 * 1024  # Bytes read from the end at a time, to find the last line: many times the longest.
+_SECTOR = 512  # What stat(2) counts blocks in.
+_HOLE = b"\0"  # What a hole reads as; it may end in the middle of a block, right before a line.
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _fallocate = _libc.fallocate64

@@ -25,14 +25,9 @@ from edge.errors import StorageFailed
 from edge.keep.storage import make_directory, refusals, sync_directory
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
-EVIDENCE = "evidence"
-"""The directory of recordings inside the state directory; in it, one directory per UTC day."""
-
-NEW = "new"
-"""The directory, beside the days, of recordings that have no row in the journal yet."""
-
-TYPED = "typed"
-"""The key, in a file's comment, of what was typed in the place of speech."""
+EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
+NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.
+TYPED = "typed"  # The key, in a file's comment, of what was typed in the place of speech.
 
 PARTIAL = ".partial"
 """Ends the name of a file that is still being written. Found at a start it is a crash's leftover, not acknowledged."""
@@ -43,8 +38,7 @@ class Evidence:
     """A recording that is safely on the disk."""
 
     path: Path
-    sha256: str
-    """Of the FLAC file's bytes, in hex."""
+    sha256: str  # Of the FLAC file's bytes, in hex.
     seconds: float
 
 

@@ -60,8 +60,7 @@ from edge.records import (
     Verdict,
 )
 
-TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
-"""Of a draft that the operator took back."""
+TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # Of a draft that the operator took back.
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,7 @@ from edge.keep.codec import now, receipt_json, to_json
 from edge.keep.database import JournalDatabase
 from edge.records import OutboxRow, Receipt
 
-Withhold = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Makes the tombstone of an event."""
+Withhold = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # Makes the tombstone of an event.
 
 ROW = "SELECT event_id, sequence, coalesce(tombstone, body) AS body FROM outbox"
 """An event as it is published: of a dead letter, its tombstone."""
@@ -32,10 +31,8 @@ class OutboxState(StrEnum):
     WAITING = "waiting"
     SETTLED = "settled"
     REFUSED = "refused"
-    DEAD = "dead"
-    """It could not be delivered as it is: a person must look at it. Its tombstone goes in its place."""
-    DISCARDED = "discarded"
-    """A person gave it up."""
+    DEAD = "dead"  # It could not be delivered as it is: a person must look at it. Its tombstone goes in its place.
+    DISCARDED = "discarded"  # A person gave it up.
 
 
 class Outbox:

@@ -52,8 +52,7 @@ _HISTORY = """
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
 """
 
-_PAGE = 1000
-"""Rows read at a time: some megabytes."""
+_PAGE = 1000  # Rows read at a time: some megabytes.
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +64,11 @@ class KeptUtterance:
     utterance_id: str
     form: str
     source: str
-    verdict: Verdict | None
-    """None while it is heard but not yet read."""
+    verdict: Verdict | None  # None while it is heard but not yet read.
     fields: Mapping[str, FieldValue] = field(repr=False)
     """Those of the entry, where there is one; else those that stood at the verdict, or when it went to review."""
-    event_id: str | None
-    """The event its entry became, where it was accepted."""
-    state: OutboxState | None
-    """What became of that event."""
+    event_id: str | None  # The event its entry became, where it was accepted.
+    state: OutboxState | None  # What became of that event.
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +81,17 @@ class KeptEntry:
     fields: Mapping[str, FieldValue] = field(repr=False)
     recorded_at: datetime
     state: OutboxState
-    attempts: int
-    """How often the broker took it."""
-    reasons: tuple[str, ...]
-    """Those of the inventory's receipt, if it refused; that of a dead letter."""
+    attempts: int  # How often the broker took it.
+    reasons: tuple[str, ...]  # Those of the inventory's receipt, if it refused; that of a dead letter.
     act: Act = Act.RECORD
-    replaces: str | None = None
-    """The event of the entry that it amends or cancels."""
+    replaces: str | None = None  # The event of the entry that it amends or cancels.
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How many of each the journal holds."""
 
-    heard: int
-    """All utterances; those without a verdict are the difference to the next four and to `deferred`."""
+    heard: int  # All utterances; those without a verdict are the difference to the next four and to `deferred`.
     accepted: int
     asked: int
     repeat: int
@@ -108,19 +100,16 @@ class Counts:
     applied: int
     duplicate: int
     refused: int
-    deferred: int = 0
-    """Not read surely yet, or under review since; given up, they count as ignored."""
+    deferred: int = 0  # Not read surely yet, or under review since; given up, they count as ignored.
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a person decided."""
 
-    decision: str
-    """`retry`, `discard`, `stand` or `accept`."""
+    decision: str  # `retry`, `discard`, `stand` or `accept`.
     who: str
-    reason: str | None
-    """In his words; of a `retry` why it was under review, where it was."""
+    reason: str | None  # In his words; of a `retry` why it was under review, where it was.
     decided_at: str
 
 
@@ -129,8 +118,7 @@ class ModelAnswer:
     """What a model answered."""
 
     interpreter: str
-    came: str
-    """`in time`, `late` (after the verdict) or `deferred` (to an utterance that was kept for later)."""
+    came: str  # `in time`, `late` (after the verdict) or `deferred` (to an utterance that was kept for later).
     answered_at: str
     reading: Mapping[str, Any] | None = field(repr=False)
     """None where the verdict's own reading has it, or where it was none."""
@@ -146,13 +134,10 @@ class UtteranceHistory:
     form: str
     heard_at: str
     outcome: str | None
-    review: str | None
-    """Why a person must look at it before anything is made of it."""
-    flag: str | None
-    """Why a person should look at its entry, which stands."""
+    review: str | None  # Why a person must look at it before anything is made of it.
+    flag: str | None  # Why a person should look at its entry, which stands.
     fields: Mapping[str, FieldValue] = field(repr=False)
-    audio_path: str
-    """Relative to the state directory."""
+    audio_path: str  # Relative to the state directory.
     audio_sha256: str
     audio_removed_at: str | None
     event_id: str | None
@@ -162,14 +147,11 @@ class UtteranceHistory:
     state: OutboxState | None
     attempts: int | None
     settled_at: str | None
-    reason: str | None
-    """Why its event is a dead letter."""
+    reason: str | None  # Why its event is a dead letter.
     receipt: Mapping[str, Any] | None
-    event: Mapping[str, Any] | None = field(repr=False)
-    """As it was made, also where its tombstone was published."""
+    event: Mapping[str, Any] | None = field(repr=False)  # As it was made, also where its tombstone was published.
     decisions: tuple[Decision, ...]
-    answers: tuple[ModelAnswer, ...]
-    """Of models, in the order in which they came."""
+    answers: tuple[ModelAnswer, ...]  # Of models, in the order in which they came.
 
 
 class Queries:

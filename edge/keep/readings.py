@@ -32,17 +32,10 @@ UNREADABLE = "unreadable"
 RECORDING_LOST = "recording_lost"
 """Why an utterance is under review: it was deferred, and the disk does not give its recording back."""
 
-REPLIES = "replies"
-"""The directory of spoken replies inside the state directory."""
-
-REPLIES_KEPT = 20
-"""So many are kept, the oldest removed: some ten megabytes."""
-
-_WAITS = "outcome = 'defer' AND review IS NULL"
-"""Of an utterance: it waits for a model."""
-
-_OLDEST = 100
-"""Deferred utterances that are looked at in one go for one whose recording the disk gives back."""
+REPLIES = "replies"  # The directory of spoken replies inside the state directory.
+REPLIES_KEPT = 20  # So many are kept, the oldest removed: some ten megabytes.
+_WAITS = "outcome = 'defer' AND review IS NULL"  # Of an utterance: it waits for a model.
+_OLDEST = 100  # Deferred utterances that are looked at in one go for one whose recording the disk gives back.
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +44,7 @@ log = logging.getLogger(__name__)
 class Spent:
     """What one model took on one day."""
 
-    day: str
-    """The local one, as 2026-11-20."""
+    day: str  # The local one, as 2026-11-20.
     client: str
     model: str
     answers: int
@@ -60,8 +52,7 @@ class Spent:
     audio_tokens_in: int
     tokens_out: int
     audio_seconds: float
-    cost_usd: float | None
-    """None where no price is set."""
+    cost_usd: float | None  # None where no price is set.
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +61,7 @@ class PastUtterance:
 
     utterance: Utterance
     kept: KeptUtterance
-    reading: Mapping[str, Any] | None = field(repr=False)
-    """As it is stored; None where no verdict fell."""
+    reading: Mapping[str, Any] | None = field(repr=False)  # As it is stored; None where no verdict fell.
 
 
 @dataclass(frozen=True, slots=True)

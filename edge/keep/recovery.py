@@ -29,8 +29,7 @@ from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, ope
 from edge.keep.entry_log import ENTRIES, EntryLog, enter, rows_since
 from edge.keep.storage import Damaged, refusals, sync_directory
 
-JOURNAL_LOST = "journal_lost"
-"""Why an utterance is under review: the journal that knew what became of it is lost."""
+JOURNAL_LOST = "journal_lost"  # Why an utterance is under review: the journal that knew what became of it is lost.
 
 _REBUILT = "journal.rebuilt.db"
 _WITH_LOG = ("-wal", "-shm", "")

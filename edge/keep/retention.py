@@ -29,14 +29,9 @@ from edge.keep.database import JournalDatabase
 from edge.keep.entry_log import EntryLog
 from edge.keep.storage import DiskFull, free_bytes, refusals, sync_directory
 
-MB = 1_000_000
-"""Bytes."""
-
-RESERVE = "journal.reserve"
-"""The file in the state directory that takes the space."""
-
-_AT_ONCE = 500
-"""Recordings removed in one go: a fraction of a second in which nothing can be committed."""
+MB = 1_000_000  # Bytes.
+RESERVE = "journal.reserve"  # The file in the state directory that takes the space.
+_AT_ONCE = 500  # Recordings removed in one go: a fraction of a second in which nothing can be committed.
 
 _FORGOTTEN_AT_ONCE = 200
 """Entries removed in one go: some tens of milliseconds; more than are made between two looks at the disk."""
@@ -71,11 +66,9 @@ class Spare:
     """A recording that nothing rests on any more."""
 
     utterance_id: str
-    path: str
-    """Relative to the state directory."""
+    path: str  # Relative to the state directory.
     bytes: int
-    heard_at: str
-    """ISO 8601 in UTC."""
+    heard_at: str  # ISO 8601 in UTC.
 
 
 class Reserve:

@@ -52,8 +52,7 @@ _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 LOCK = "journal.lock"
 """The file's lock, not its presence, says that the journal is taken: the kernel lets go of it when the process dies."""
 
-_PID_WIDTH = 20
-"""Bytes of the file, padded: written in place each time, so that a full disk cannot stop a restart."""
+_PID_WIDTH = 20  # Bytes of the file, padded: written in place each time, so that a full disk cannot stop a restart.
 
 
 class DiskFull(StorageFailed):

@@ -24,8 +24,7 @@ class Park:
 
     utterance_id: str
     why: str
-    fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """What stands of it so far."""
+    fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # What stands of it so far.
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,14 @@ from edge.records.reading import Act, FieldValue, Reading
 class Draft:
     """What is being agreed with the operator: no entry yet. It is on disk, so that a power cut finds it again."""
 
-    utterance_id: str
-    """The utterance that began it."""
+    utterance_id: str  # The utterance that began it.
     form: str
-    reading: Reading
-    """All that was said for it so far."""
+    reading: Reading  # All that was said for it so far.
     operator: str | None = None
-    act: Act = Act.RECORD
-    """RECORD, or AMEND or CANCEL of the entry that the event `replaces` names."""
+    act: Act = Act.RECORD  # RECORD, or AMEND or CANCEL of the entry that the event `replaces` names.
     replaces: str | None = None
-    support: tuple[str, ...] = ()
-    """The further utterances it rests on, in order: answers and corrections."""
-    agreed: tuple[str, ...] = field(default=(), repr=False)
-    """What the operator said yes to, as `field=value`."""
+    support: tuple[str, ...] = ()  # The further utterances it rests on, in order: answers and corrections.
+    agreed: tuple[str, ...] = field(default=(), repr=False)  # What the operator said yes to, as `field=value`.
     proved: tuple[str, ...] = field(default=(), repr=False)
     """The places whose check digits were said, in the same way."""
 
@@ -55,8 +50,7 @@ class Entry:
     act: Act = Act.RECORD
     """RECORD; or AMEND or CANCEL of the entry that the event `replaces` names. A cancellation has no fields."""
     replaces: str | None = None
-    support: tuple[Recording, ...] = ()
-    """The further utterances it rests on, in order."""
+    support: tuple[Recording, ...] = ()  # The further utterances it rests on, in order.
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +58,9 @@ class LastEntry:
     """The entry that was committed last: what "cancel" and "correction" are about when nothing is open."""
 
     event_id: str
-    draft: Draft
-    """What it was made from."""
+    draft: Draft  # What it was made from.
     fields: Mapping[str, FieldValue] = field(repr=False)
-    refused: bool = False
-    """The inventory does not have it: there is nothing that could be amended or cancelled."""
+    refused: bool = False  # The inventory does not have it: there is nothing that could be amended or cancelled.
 
 
 class Outcome(StrEnum):
@@ -78,63 +70,42 @@ class Outcome(StrEnum):
     ASK = "ask"
     REPEAT = "repeat"
     IGNORE = "ignore"
-    DEFER = "defer"
-    """Kept, to be read when a model answers again; what that reads goes to a person, not into stock."""
-    HOLD = "hold"
-    """Complete and sure, but the operator may still correct it or take it back: no entry yet."""
+    DEFER = "defer"  # Kept, to be read when a model answers again; what that reads goes to a person, not into stock.
+    HOLD = "hold"  # Complete and sure, but the operator may still correct it or take it back: no entry yet.
     HEED = "heed"
     """No entry by itself: a command, or an answer or a correction, which supports another utterance's entry."""
-    CANCEL = "cancel"
-    """The operator took it back before it was an entry."""
+    CANCEL = "cancel"  # The operator took it back before it was an entry.
 
 
 class Reason(StrEnum):
     """Why a verdict fell as it did. Codes, so that they can be counted; wording is chosen where they are shown."""
 
-    COMPLETE = "complete"
-    """Every required field was heard, valid and sure."""
+    COMPLETE = "complete"  # Every required field was heard, valid and sure.
     FIELD_MISSING = "field_missing"
-    FIELD_UNSURE = "field_unsure"
-    """Heard, but some word it rests on is below the confidence that `agree` demands."""
-    FIELD_UNCONFIRMED = "field_unconfirmed"
-    """Heard and sure, but by one interpreter where two must agree."""
+    FIELD_UNSURE = "field_unsure"  # Heard, but some word it rests on is below the confidence that `agree` demands.
+    FIELD_UNCONFIRMED = "field_unconfirmed"  # Heard and sure, but by one interpreter where two must agree.
     FIELD_AMBIGUOUS = "field_ambiguous"
     """The utterance gives the field more than one value, or words that make no value."""
-    FIELD_INVALID = "field_invalid"
-    """Breaks a rule of the form: length, range, pattern."""
+    FIELD_INVALID = "field_invalid"  # Breaks a rule of the form: length, range, pattern.
     NOT_IN_CATALOGUE = "not_in_catalogue"
     CONFUSABLE = "confusable"
     """Sure enough for other values, but not for this one, which sounds like another: fifteen and fifty."""
-    UNUSUAL = "unusual"
-    """A value that the form allows and seldom sees."""
-    DOUBLE_COUNT = "double_count"
-    """The same thing was recorded a little while ago."""
-    TOO_FAST = "too_fast"
-    """More digits than anybody can say in the time that the speech took."""
-    TOO_FAINT = "too_faint"
-    """The voice is too far away to be the operator's."""
-    TOO_NOISY = "too_noisy"
-    """The voice hardly stands out from what surrounds it."""
-    CLIPPED = "clipped"
-    """So loud that the converter overran."""
-    SECOND_VOICE = "second_voice"
-    """Somebody else seems to be talking too."""
+    UNUSUAL = "unusual"  # A value that the form allows and seldom sees.
+    DOUBLE_COUNT = "double_count"  # The same thing was recorded a little while ago.
+    TOO_FAST = "too_fast"  # More digits than anybody can say in the time that the speech took.
+    TOO_FAINT = "too_faint"  # The voice is too far away to be the operator's.
+    TOO_NOISY = "too_noisy"  # The voice hardly stands out from what surrounds it.
+    CLIPPED = "clipped"  # So loud that the converter overran.
+    SECOND_VOICE = "second_voice"  # Somebody else seems to be talking too.
     NOT_UNDERSTOOD = "not_understood"
-    NOT_FOR_DEVICE = "not_for_device"
-    """Talk that is plainly not meant for the device."""
+    NOT_FOR_DEVICE = "not_for_device"  # Talk that is plainly not meant for the device.
     NO_SPEECH = "no_speech"
-    CUT_SHORT = "cut_short"
-    """The end of the utterance was not heard: it was too long, or broken off."""
-    COMMAND = "command"
-    """Something asked of the device."""
-    ANSWER = "answer"
-    """Said for an entry that another utterance began."""
-    TAKEN_BACK = "taken_back"
-    """The operator said so before it was committed."""
-    NOT_LISTENING = "not_listening"
-    """Said while the device was paused, or nobody had signed on."""
-    NO_MODEL = "no_model"
-    """No model beyond this device answered, and what the device heard by itself is not sure."""
+    CUT_SHORT = "cut_short"  # The end of the utterance was not heard: it was too long, or broken off.
+    COMMAND = "command"  # Something asked of the device.
+    ANSWER = "answer"  # Said for an entry that another utterance began.
+    TAKEN_BACK = "taken_back"  # The operator said so before it was committed.
+    NOT_LISTENING = "not_listening"  # Said while the device was paused, or nobody had signed on.
+    NO_MODEL = "no_model"  # No model beyond this device answered, and what the device heard by itself is not sure.
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +123,13 @@ class Because:
 class Confirmation(StrEnum):
     """How the operator is to confirm what a verdict holds, in the order in which it takes longer."""
 
-    EARCON = "earcon"
-    """A sound says that it is recorded."""
-    READBACK = "readback"
-    """It is recorded and read back, and can be taken back within the undo window."""
-    CHOICE = "choice"
-    """One field is asked for, by its two candidates: "fifteen or fifty?"."""
-    SPOKEN_YES = "spoken_yes"
-    """One field is asked about, and "yes" is enough: "pallet 7 4 2, once more?"."""
-    FIELD = "field"
-    """One field is asked for."""
-    SAY_AGAIN = "say_again"
-    """All is to be said again."""
-    NONE = "none"
-    """The operator is not bothered."""
+    EARCON = "earcon"  # A sound says that it is recorded.
+    READBACK = "readback"  # It is recorded and read back, and can be taken back within the undo window.
+    CHOICE = "choice"  # One field is asked for, by its two candidates: "fifteen or fifty?".
+    SPOKEN_YES = "spoken_yes"  # One field is asked about, and "yes" is enough: "pallet 7 4 2, once more?".
+    FIELD = "field"  # One field is asked for.
+    SAY_AGAIN = "say_again"  # All is to be said again.
+    NONE = "none"  # The operator is not bothered.
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +140,8 @@ class Verdict:
     reasons: tuple[Because, ...]
     fields: Mapping[str, FieldValue] = field(repr=False)
     """The validated values: all of them for ACCEPT, those that stand for ASK."""
-    ask: str | None = None
-    """The field to ask for, when the outcome is ASK."""
-    confirm: Confirmation = Confirmation.NONE
-    """How the operator confirms it. Not kept: it belongs to the moment."""
+    ask: str | None = None  # The field to ask for, when the outcome is ASK.
+    confirm: Confirmation = Confirmation.NONE  # How the operator confirms it. Not kept: it belongs to the moment.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)
     """The values that the field asked for may have, the likeliest first: two for CHOICE, one for SPOKEN_YES."""
 
@@ -188,10 +150,8 @@ class Verdict:
 class Minted:
     """The identity an entry receives inside the transaction that commits it, never changed afterwards."""
 
-    event_id: str
-    """UUIDv7: the idempotency key of the whole way."""
-    sequence: int
-    """1, 2, 3 … per device, without gaps."""
+    event_id: str  # UUIDv7: the idempotency key of the whole way.
+    sequence: int  # 1, 2, 3 … per device, without gaps.
     chain: str
     """The audit link this event continues: SHA-256 in hex of everything committed before it; 64 zeros at the start."""
 
@@ -202,8 +162,7 @@ class OutboxRow:
 
     event_id: str
     sequence: int
-    body: str = field(repr=False)
-    """The event as published, byte for byte the same at every sending."""
+    body: str = field(repr=False)  # The event as published, byte for byte the same at every sending.
 
 
 class ReceiptOutcome(StrEnum):

@@ -14,8 +14,7 @@ class Word:
     """One word as a recogniser heard it."""
 
     text: str = field(repr=False)
-    start: float
-    """Seconds from the first sample of the utterance."""
+    start: float  # Seconds from the first sample of the utterance.
     end: float
     confidence: float
     """0 to 1, the recogniser's own view. A grammar recogniser is sure of anything: no proof by itself."""
@@ -24,35 +23,26 @@ class Word:
 class Hallucination(StrEnum):
     """Why a transcriber's text was set aside: such texts are known to come where nothing of the kind was said."""
 
-    STOCK_PHRASE = "stock_phrase"
-    """What captions say when nobody speaks: "Thanks for watching"."""
-    LOOP = "loop"
-    """The same words over and over."""
-    PROMPT_RETURNED = "prompt_returned"
-    """The prompt that the model was given."""
-    NO_SPEECH = "no_speech"
-    """Words, and the model's own doubt that anybody spoke."""
+    STOCK_PHRASE = "stock_phrase"  # What captions say when nobody speaks: "Thanks for watching".
+    LOOP = "loop"  # The same words over and over.
+    PROMPT_RETURNED = "prompt_returned"  # The prompt that the model was given.
+    NO_SPEECH = "no_speech"  # Words, and the model's own doubt that anybody spoke.
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """The words of an utterance as a transcriber wrote them, before anything is made of them."""
 
-    transcriber: str
-    """The transcriber's name, as it goes on record."""
+    transcriber: str  # The transcriber's name, as it goes on record.
     text: str = field(repr=False)
     """As written, with the punctuation and figures the service chose. Empty where it heard nothing."""
-    confidence: float | None
-    """0 to 1, the service's own view of the whole; None where it gives none."""
-    words: tuple[Word, ...] = ()
-    """With times and confidence, where the service gives them."""
+    confidence: float | None  # 0 to 1, the service's own view of the whole; None where it gives none.
+    words: tuple[Word, ...] = ()  # With times and confidence, where the service gives them.
     usage: Usage | None = None
-    hallucination: Hallucination | None = None
-    """Why the text that came was set aside; `text` is empty then."""
+    hallucination: Hallucination | None = None  # Why the text that came was set aside; `text` is empty then.
 
 
-FieldValue = str | int
-"""What a field of a form may hold. Identifiers are strings: "007" stays "007"."""
+FieldValue = str | int  # What a field of a form may hold. Identifiers are strings: "007" stays "007".
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +58,7 @@ class FieldReading:
     0 to 1."""
     rivals: tuple[FieldValue, ...] = field(default=(), repr=False)
     """Other values the same utterance gives the field, with nothing to say which one is meant."""
-    confirmed: bool = True
-    """False where a second, independent reading of the value is demanded and there is none."""
+    confirmed: bool = True  # False where a second, independent reading of the value is demanded and there is none.
     runner_up: FieldValue | None = field(default=None, repr=False)
     """The likeliest other value, where the sound allows another one: what to ask about, should there be doubt."""
     calibrated: bool = False
@@ -79,10 +68,8 @@ class FieldReading:
 class NotUnderstood(StrEnum):
     """Why an interpreter declined to read an utterance."""
 
-    NO_WORDS = "no_words"
-    """Sound, but no word of the language."""
-    NOT_DICTATION = "not_dictation"
-    """Words, but none that name a field of the form."""
+    NO_WORDS = "no_words"  # Sound, but no word of the language.
+    NOT_DICTATION = "not_dictation"  # Words, but none that name a field of the form.
     TALK = "talk"
     """Plainly not for the device: nothing of what is said of a form, and no more figures in a row than in any talk."""
 
@@ -90,16 +77,12 @@ class NotUnderstood(StrEnum):
 class Act(StrEnum):
     """What the operator did by speaking."""
 
-    RECORD = "record"
-    """Dictated the fields of an entry, or some of them."""
-    AMEND = "amend"
-    """Corrected fields of the entry at hand: `fields` holds those, and only those."""
-    CANCEL = "cancel"
-    """Took the entry at hand back."""
+    RECORD = "record"  # Dictated the fields of an entry, or some of them.
+    AMEND = "amend"  # Corrected fields of the entry at hand: `fields` holds those, and only those.
+    CANCEL = "cancel"  # Took the entry at hand back.
     YES = "yes"
     NO = "no"
-    COMMAND = "command"
-    """Asked something of the device: `command` says what."""
+    COMMAND = "command"  # Asked something of the device: `command` says what.
 
 
 class Command(StrEnum):
@@ -126,18 +109,14 @@ class Reading:
     interpreter: str
     form: str
     words: tuple[Word, ...]
-    fields: Mapping[str, FieldReading]
-    """By field name; a field that was not said is absent."""
+    fields: Mapping[str, FieldReading]  # By field name; a field that was not said is absent.
     not_understood: NotUnderstood | None = None
     act: Act = Act.RECORD
-    command: Command | None = None
-    """What is asked of the device, where the act is COMMAND."""
-    usage: Usage | None = None
-    """What it took, where an interpreter is paid for."""
+    command: Command | None = None  # What is asked of the device, where the act is COMMAND.
+    usage: Usage | None = None  # What it took, where an interpreter is paid for.
     opinions: tuple[Reading, ...] = ()
     """The readings it was made from, where several interpreters read the same utterance."""
-    deferrable: bool = False
-    """No model beyond this device answered: one that does later may read more of it."""
+    deferrable: bool = False  # No model beyond this device answered: one that does later may read more of it.
 
     @property
     def transcript(self) -> str:

@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-SAMPLE_RATE = 16_000
-"""Samples per second everywhere inside: what webrtcvad, Silero and the recognisers all take."""
-
-SAMPLE_BYTES = 2
-"""Bytes per sample (signed 16-bit little-endian, one channel)."""
+SAMPLE_RATE = 16_000  # Samples per second everywhere inside: what webrtcvad, Silero and the recognisers all take.
+SAMPLE_BYTES = 2  # Bytes per sample (signed 16-bit little-endian, one channel).
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +32,10 @@ class Frame:
 class Acoustics:
     """How well an utterance can be heard, measured from its sound alone."""
 
-    snr_db: float
-    """How far the voice stands out from what surrounds it, dB."""
-    level_db: float
-    """The loudness of the voice, dB below full scale."""
-    clipped: float
-    """The share of the samples that overran the converter, 0 to 1."""
-    speech_seconds: float
-    """From the first to the last moment of speech."""
+    snr_db: float  # How far the voice stands out from what surrounds it, dB.
+    level_db: float  # The loudness of the voice, dB below full scale.
+    clipped: float  # The share of the samples that overran the converter, 0 to 1.
+    speech_seconds: float  # From the first to the last moment of speech.
     second_voice: float
     """The share of the voiced sound whose pitch is not that of the rest, 0 to 1: somebody else may be talking."""
 
@@ -51,54 +44,42 @@ class Acoustics:
 class Usage:
     """What a reading took from a paid service, as the service counted it."""
 
-    client: str
-    """Which configured client was asked."""
+    client: str  # Which configured client was asked.
     model: str
     text_tokens_in: int = 0
     audio_tokens_in: int = 0
     tokens_out: int = 0
-    audio_seconds: float = 0.0
-    """For services that charge by the minute."""
-    request_id: str | None = None
-    """What the service calls the request: for its support."""
-    cost_usd: float | None = None
-    """By the prices in the settings; None where no price is set."""
+    audio_seconds: float = 0.0  # For services that charge by the minute.
+    request_id: str | None = None  # What the service calls the request: for its support.
+    cost_usd: float | None = None  # By the prices in the settings; None where no price is set.
 
 
 class Closing(StrEnum):
     """Why an utterance was closed."""
 
-    PAUSE = "pause"
-    """The operator fell silent for the hangover."""
-    TOO_LONG = "too_long"
-    """The hard maximum length was reached while speech went on."""
+    PAUSE = "pause"  # The operator fell silent for the hangover.
+    TOO_LONG = "too_long"  # The hard maximum length was reached while speech went on.
     BROKEN_OFF = "broken_off"
     """Sound was lost, or the microphone ended, while somebody spoke: the end, or the beginning, was not heard."""
-    SOURCE_ENDED = "source_ended"
-    """The recording ended, and with it what was said in it."""
+    SOURCE_ENDED = "source_ended"  # The recording ended, and with it what was said in it.
 
 
 class Expectation(StrEnum):
     """What to expect of an operator who pauses, judged by what was said so far."""
 
-    FINISHED = "finished"
-    """The form is complete, and what was said last can hardly go on."""
-    EITHER = "either"
-    """Nothing tells: the usual pause decides."""
-    MORE = "more"
-    """It ends in the middle of a number or a field."""
+    FINISHED = "finished"  # The form is complete, and what was said last can hardly go on.
+    EITHER = "either"  # Nothing tells: the usual pause decides.
+    MORE = "more"  # It ends in the middle of a number or a field.
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of sound that endpointing cut out, before it has an identity. All positions are sample indices."""
 
-    start: int
-    """First sample of `pcm`, pre-roll included."""
+    start: int  # First sample of `pcm`, pre-roll included.
     speech_start: int
     speech_end: int
-    closed: int
-    """Where in the sound the decision fell that the operator had finished."""
+    closed: int  # Where in the sound the decision fell that the operator had finished.
     closing: Closing
     pcm: bytes = field(repr=False)
 
@@ -112,14 +93,10 @@ class Segment:
 class Utterance:
     """Endpointed sound with an identity that never changes, whatever is re-read or re-sent."""
 
-    utterance_id: str
-    """UUIDv7, minted when the segment closed."""
-    form: str
-    """Name of the form the operator was filling."""
-    source: str
-    """`microphone`, `keyboard`, or `sha256:<hex>` of the recording it was cut from."""
-    heard_at: datetime
-    """Wall time of the closing, UTC. Data, never used for waiting."""
+    utterance_id: str  # UUIDv7, minted when the segment closed.
+    form: str  # Name of the form the operator was filling.
+    source: str  # `microphone`, `keyboard`, or `sha256:<hex>` of the recording it was cut from.
+    heard_at: datetime  # Wall time of the closing, UTC. Data, never used for waiting.
     segment: Segment
     typed: str | None = field(default=None, repr=False)
     """What was typed in the place of speech; None for what was said."""

@@ -64,12 +64,9 @@ class TooLarge(NotStrict):
 class Limits:
     """How much is taken; without a limit, as much as Python's own parser takes."""
 
-    depth: float = math.inf
-    """Objects and lists in one another."""
-    integer: float = math.inf
-    """Characters of a number."""
-    fraction: float = math.inf
-    """Characters of a number with a point or an exponent."""
+    depth: float = math.inf  # Objects and lists in one another.
+    integer: float = math.inf  # Characters of a number.
+    fraction: float = math.inf  # Characters of a number with a point or an exponent.
 
 
 UNLIMITED = Limits()

@@ -133,8 +133,7 @@ class ElevenLabsVoice(Voice):
             yield piece
 
 
-RATE = 24_000
-"""Samples a second of `response_format = "pcm"`: 16 bits, mono, without a header."""
+RATE = 24_000  # Samples a second of `response_format = "pcm"`: 16 bits, mono, without a header.
 
 
 class OpenAiVoice(Voice):

@@ -27,8 +27,7 @@ shock to an ear that waits for speech."""
 EDGE_MS = 8
 """Rise and fall of each tone: long enough to spread a click's energy below hearing, short enough for a crisp start."""
 
-SECOND_HARMONIC = 0.25
-"""Its amplitude beside the tone's."""
+SECOND_HARMONIC = 0.25  # Its amplitude beside the tone's.
 
 
 @dataclass(frozen=True, slots=True)

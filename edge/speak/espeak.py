@@ -23,10 +23,8 @@ from edge.records import SAMPLE_RATE
 LANGUAGES = {"en": "en-us", "de": "de", "fr": "fr", "es": "es", "it": "it"}
 """Espeak-ng's voice for each language that forms are spoken in."""
 
-WORDS_PER_MINUTE = 165
-"""A little slower than espeak-ng's own 175: digits are read back next to machines."""
-SLOWEST, FASTEST = 80, 450
-"""What espeak-ng takes for a speed (`speak_lib.h`, `espeakRATE`)."""
+WORDS_PER_MINUTE = 165  # A little slower than espeak-ng's own 175: digits are read back next to machines.
+SLOWEST, FASTEST = 80, 450  # What espeak-ng takes for a speed (`speak_lib.h`, `espeakRATE`).
 
 _RETRIEVAL = 1  # AUDIO_OUTPUT_RETRIEVAL: samples come to the callback, and no sound card is touched
 _DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: without it, missing data ends the whole process

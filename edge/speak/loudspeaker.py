@@ -25,26 +25,19 @@ from edge.speak.mixer import Phrase, Playing, Rank
 
 logger = logging.getLogger(__name__)
 
-BLOCK_MS = 10
-"""What PortAudio takes at a time: the shortest that Python serves with ease on a small machine."""
+BLOCK_MS = 10  # What PortAudio takes at a time: the shortest that Python serves with ease on a small machine.
 
 LATENCY_S = 0.03
 """Asked of the device: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
 
-LOOK_EVERY_S = 0.5
-"""How often it is looked whether the stream still takes sound."""
-
-QUIET_LOOK_S = 0.05
-"""How often it is looked whether all was handed over, by whoever waits for that."""
-
-STUCK_S = 2.0
-"""No sound taken for so long, on a stream that is open: the device is gone, or asleep."""
+LOOK_EVERY_S = 0.5  # How often it is looked whether the stream still takes sound.
+QUIET_LOOK_S = 0.05  # How often it is looked whether all was handed over, by whoever waits for that.
+STUCK_S = 2.0  # No sound taken for so long, on a stream that is open: the device is gone, or asleep.
 
 LOST_S = 10.0
 """A device that was lost is tried for so long as if it was there: after that it is not only a plug or a server."""
 
-OPENING_S = 5.0
-"""A device that stood idle takes its first sound some seconds late."""
+OPENING_S = 5.0  # A device that stood idle takes its first sound some seconds late.
 
 Left = Callable[[int, float], None]
 """Told the number of an earcon or phrase, and when its first sample leaves, in seconds by the monotonic clock."""
@@ -264,18 +257,15 @@ def _named(device: str | int | None) -> str:
     return "(the default)" if device is None else repr(device)
 
 
-SETTLES_S = 10.0
-"""What was just plugged in, or a Bluetooth link that just came up, may refuse for so long."""
+SETTLES_S = 10.0  # What was just plugged in, or a Bluetooth link that just came up, may refuse for so long.
 
 ANYHOW_S = 300.0
 """A try without any change: a speaker that another program held, say, is free again. Seldom, for the complaints."""
 
-BLINK_EVERY_S = 60.0
-"""Where a plug has a loose contact, the microphone is not closed for each of its changes."""
+BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
 
 
-AGAIN_S = 10.0
-"""A blink that was refused, since somebody spoke or it was noisy, is asked for again after so long."""
+AGAIN_S = 10.0  # A blink that was refused, since somebody spoke or it was noisy, is asked for again after so long.
 
 
 class Lookout:

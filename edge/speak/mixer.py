@@ -20,14 +20,12 @@ from edge.speak.earcons import Samples
 LEAD = SAMPLE_RATE * 50 // 1000
 """An earcon is heard alone for so long before a phrase may begin: 50 ms, enough for its first tone."""
 
-FADE = SAMPLE_RATE * 5 // 1000
-"""What is cut off fades within 5 ms: at once for the operator, and without a click."""
+FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for the operator, and without a click.
 
 MOST_WAITING = 16
 """Phrases in the queue. Nobody wants to hear what is older: the oldest of what matters least gives way."""
 
-STEP_DB = 3.0
-"""Louder and softer: the least step that is plainly heard."""
+STEP_DB = 3.0  # Louder and softer: the least step that is plainly heard.
 SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
 """So soft that a quiet room is needed; so loud that a phrase's peaks just do not overrun."""
 
@@ -35,12 +33,9 @@ SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
 class Rank(IntEnum):
     """What is said first."""
 
-    NEWS = 0
-    """What can wait for a quiet moment."""
-    REPLY = 1
-    """The answer to what was just said."""
-    PRIORITY = 2
-    """What must be heard: it goes before all else and is not stopped by the operator's voice."""
+    NEWS = 0  # What can wait for a quiet moment.
+    REPLY = 1  # The answer to what was just said.
+    PRIORITY = 2  # What must be heard: it goes before all else and is not stopped by the operator's voice.
 
 
 @dataclass(eq=False)
@@ -50,8 +45,7 @@ class Phrase:
     rank: Rank
     number: int
     waiting: deque[Samples] = field(default_factory=deque, repr=False)
-    whole: bool = False
-    """No more sound follows."""
+    whole: bool = False  # No more sound follows.
     began: bool = False
 
 
@@ -60,8 +54,7 @@ class Began:
     """The first sample of a phrase or an earcon."""
 
     number: int
-    at: int
-    """By the count of samples taken."""
+    at: int  # By the count of samples taken.
 
 
 class Playing:

@@ -11,8 +11,7 @@ from typing import Any
 
 from edge.agree.dialogue.orders import Prompt
 
-LANGUAGES = ("en", "de", "fr", "es", "it")
-"""Those in which the device speaks: a file of prompts each."""
+LANGUAGES = ("en", "de", "fr", "es", "it")  # Those in which the device speaks: a file of prompts each.
 
 
 @cache

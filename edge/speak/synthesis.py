@@ -27,20 +27,17 @@ logger = logging.getLogger(__name__)
 REMEMBERED_BYTES = 16_000_000
 """Eight minutes of sound: every label, question and prompt in use, and the numbers and docks of a shift."""
 
-WITHIN_S = 3.0
-"""A voice that has not spoken by then is late for any conversation."""
+WITHIN_S = 3.0  # A voice that has not spoken by then is late for any conversation.
 
 LOUDNESS_DB = -20.0
 """Root mean square of the words, dB below full scale: speech as it is usually recorded, for voices of any vendor."""
 
-PEAK_DB = -3.0
-"""No sample is louder, whatever that does to the loudness."""
+PEAK_DB = -3.0  # No sample is louder, whatever that does to the loudness.
 
 SILENCE_DB = -50.0
 """What lies below this, relative to the loudest sample, before the first word and after the last, is trimmed."""
 
-KEPT = SAMPLE_RATE * 5 // 1000
-"""Left before and behind the words, faded: 5 ms."""
+KEPT = SAMPLE_RATE * 5 // 1000  # Left before and behind the words, faded: 5 ms.
 
 BREATHS_MS = {",": 120, ":": 120, ";": 150, ".": 220, "?": 220, "!": 220}
 """The silence after a clause, by the mark it ends with; next to none where the sentence goes on."""
@@ -132,16 +129,14 @@ def shaped(pcm: bytes, clause: str) -> Samples:
     return sound
 
 
-PACE_STEP = 1.15
-"""Faster and slower: the least change of pace that is plainly heard."""
+PACE_STEP = 1.15  # Faster and slower: the least change of pace that is plainly heard.
 SLOWEST, FASTEST = 0.6, 2.0
 """Times the usual pace. Practised operators follow twice the usual one; beyond that digits run together."""
 
 LOUDER = {Command.LOUDER: 1, Command.SOFTER: -1}
 FASTER = {Command.FASTER: 1, Command.SLOWER: -1}
 
-QUIET_LOOK_S = 0.2
-"""How often it is looked whether the moment is quiet, while there is news to tell."""
+QUIET_LOOK_S = 0.2  # How often it is looked whether the moment is quiet, while there is news to tell.
 
 
 class Speaker:

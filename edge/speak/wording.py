@@ -18,8 +18,7 @@ from edge.forms.spoken.letters import NATO
 from edge.records import FieldValue
 from edge.speak.prompts import codes, prompts
 
-SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})
-"""Kinds whose values are read back character by character."""
+SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})  # Kinds whose values are read back character by character.
 
 TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: as the end of a number, it is said twice."""
@@ -40,8 +39,7 @@ ACCENTED = {
 
 VALUE = re.compile(r"\{value\}")
 
-Clauses = tuple[str, ...]
-"""Texts that are spoken one after the other with a short breath between them."""
+Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a short breath between them.
 
 
 class Readback:
@@ -160,15 +158,11 @@ def _also_international(word: str) -> bool:
 
 
 SLOT = re.compile(r"\{(\w+)\}")
-WORD = re.compile(r"\w")
-"""What a clause must have: the mark that opens a Spanish question is none."""
+WORD = re.compile(r"\w")  # What a clause must have: the mark that opens a Spanish question is none.
 CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
 
-SEPARATE = frozenset({"entry", "field"})
-"""Slots that are read back clause by clause."""
-
-ORDER = {"first": 0, "second": 1}
-"""Which of the values offered a slot holds."""
+SEPARATE = frozenset({"entry", "field"})  # Slots that are read back clause by clause.
+ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 
 LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""

@@ -71,12 +71,9 @@ class Surroundings:
     settings: Settings
     form: Form
     catalogue: Catalogue
-    clients: Mapping[str, Client]
-    """The connections; each is shared by all that name it."""
-    context: Situation = Context
-    """Tells the state of the conversation at the moment an utterance is read."""
-    spoken: ReplySink = nowhere
-    """Is given each spoken reply, where one is asked for."""
+    clients: Mapping[str, Client]  # The connections; each is shared by all that name it.
+    context: Situation = Context  # Tells the state of the conversation at the moment an utterance is read.
+    spoken: ReplySink = nowhere  # Is given each spoken reply, where one is asked for.
 
 
 def interpreter(name: str, surroundings: Surroundings) -> Interpreter:

@@ -16,8 +16,7 @@ from edge.forms.spoken.lexicon import Mark, Part, lexicon, marks, tokens
 from edge.forms.spoken.stretches import PAUSE
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
 
-FEWEST_WORDS = 4
-"""Fewer may be an answer: "dock is B" without its "dock"."""
+FEWEST_WORDS = 4  # Fewer may be an answer: "dock is B" without its "dock".
 
 FEWEST_STRANGE = 2
 """So many words must be neither a figure nor a letter: nobody dictates so without a word of the form among them."""
@@ -50,8 +49,7 @@ def _is_figure(word: str, language: Language) -> bool:
     return word not in language.common and language.numbers.is_part(fold(word))
 
 
-UNKNOWN = "[unk]"
-"""What a recogniser writes for speech that is none of the words it listens for."""
+UNKNOWN = "[unk]"  # What a recogniser writes for speech that is none of the words it listens for.
 
 NOISE_S = 0.2
 """Words before a sentence that took no longer are a breath or a clank, written down as words. Who takes a sentence back

@@ -14,11 +14,8 @@ from edge.forms.spoken import cue
 from edge.forms.spoken.language import fold
 from edge.records import Act, Commit, Confirmation, Draft, Drop, Outcome, Park, Reading, Verdict, Word
 
-MOST_TRIES = 3
-"""So many answers to one question that answer nothing, and a person must look at it."""
-
-UNANSWERED = "unanswered"
-"""Why an utterance is under review: the question about it got no answer."""
+MOST_TRIES = 3  # So many answers to one question that answer nothing, and a person must look at it.
+UNANSWERED = "unanswered"  # Why an utterance is under review: the question about it got no answer.
 
 
 # What was said, and what is thought of it.

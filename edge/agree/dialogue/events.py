@@ -26,11 +26,8 @@ from edge.records import (
 
 ADJUSTING = frozenset({Command.LOUDER, Command.SOFTER, Command.FASTER, Command.SLOWER})
 
-WORD_S = 1.0
-"""Nobody takes longer for a word of a command; most take a third of it."""
-
-INHALING_S = 1.0
-"""What may be taken for speech around a command: a breath, the end of a noise."""
+WORD_S = 1.0  # Nobody takes longer for a word of a command; most take a third of it.
+INHALING_S = 1.0  # What may be taken for speech around a command: a breath, the end of a noise.
 
 _ACTS = {Act.AMEND: Event.CORRECTION, Act.CANCEL: Event.CANCEL, Act.YES: Event.YES, Act.NO: Event.NO}
 _OUTCOMES = {
@@ -53,8 +50,7 @@ class UtteranceHeard:
     known: Circumstances = NOTHING_KNOWN
     began: float | None = None
     """When the operator began to say it, on the driver's clock; None where that is not known."""
-    ended: float | None = None
-    """When he had said it."""
+    ended: float | None = None  # When he had said it.
 
     def event(self, rules: Rules) -> Event:
         """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
@@ -123,8 +119,7 @@ class InventoryAnswered:
     receipt: Receipt
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """Those of its entry; of a cancellation those of the entry that was to be cancelled."""
-    replaces: str | None = None
-    """The event that it was to amend or cancel."""
+    replaces: str | None = None  # The event that it was to amend or cancel.
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +133,7 @@ class Link:
 class Hardware:
     """A fault of the headset came, or went."""
 
-    fault: str
-    """A code, such as `headset_lost` or `silent_source`."""
+    fault: str  # A code, such as `headset_lost` or `silent_source`.
     healed: bool = False
 
 

@@ -11,8 +11,7 @@ from edge.forms.spoken import are_one_number, begins, ends, preface, read, witho
 from edge.forms.spoken.language import fold
 from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Reason, Word
 
-BREATH_S = 4.0
-"""Who pauses for longer in the middle of a sentence begins it anew."""
+BREATH_S = 4.0  # Who pauses for longer in the middle of a sentence begins it anew.
 
 STAYING = frozenset({Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT})
 """Doubts about a field that rest on how and when it was said, which a draft that grows does not tell any more."""
@@ -147,8 +146,7 @@ class BreathBefore:
     """What was said last, where it may have been cut off in the middle of an entry."""
 
     words: tuple[Word, ...] = ()
-    ended: float | None = None
-    """When that was said, in seconds of one clock; None where that is not known."""
+    ended: float | None = None  # When that was said, in seconds of one clock; None where that is not known.
 
     def is_just_before(self, began: float) -> bool:
         """Whether what began at this time surely is the same sentence."""

@@ -13,13 +13,10 @@ class Earcon(StrEnum):
     """Sounds that say what became of the operator's words before any voice does."""
 
     HEARD = "heard"
-    STORED = "stored"
-    """On disk and owed to the inventory: another sound than `heard`."""
-    QUESTION = "question"
-    """Something is asked, and an answer waited for."""
+    STORED = "stored"  # On disk and owed to the inventory: another sound than `heard`.
+    QUESTION = "question"  # Something is asked, and an answer waited for.
     NOT_UNDERSTOOD = "not understood"
-    REFUSED = "refused"
-    """The inventory refused what was stored."""
+    REFUSED = "refused"  # The inventory refused what was stored.
     FAULT = "fault"
 
 
@@ -91,12 +88,9 @@ class Say:
     prompt: Prompt
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     slots: Mapping[str, str] = field(default_factory=dict, repr=False)
-    priority: bool = False
-    """Cannot be talked over."""
-    asked: str | None = None
-    """The field that is asked for, where the prompt asks for one."""
-    candidates: tuple[FieldValue, ...] = field(default=(), repr=False)
-    """The values of that field that are offered."""
+    priority: bool = False  # Cannot be talked over.
+    asked: str | None = None  # The field that is asked for, where the prompt asks for one.
+    candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,10 @@ class About(StrEnum):
     CHOICE = "choice"
     FIELD_RIGHT = "field right"
     ENTRY_RIGHT = "entry right"
-    CANCEL = "cancel"
-    """Whether the last entry is to be cancelled."""
-    INSTEAD = "instead"
-    """Whether an identifier said while an entry is held corrects it, or begins the next one."""
+    CANCEL = "cancel"  # Whether the last entry is to be cancelled.
+    INSTEAD = "instead"  # Whether an identifier said while an entry is held corrects it, or begins the next one.
     PROOF = "proof"
-    WRONG = "wrong"
-    """What is wrong about the entry read back."""
+    WRONG = "wrong"  # What is wrong about the entry read back.
 
 
 _STATES = {
@@ -69,14 +66,10 @@ class Question:
     """The values that "yes", or a choice, is about."""
     fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)
     """What is read back with it."""
-    check: int = 0
-    """Which of the place's check digits are asked for, counted from 0."""
-    checks: int = 1
-    """How many it has."""
-    other: Draft | None = None
-    """What begins the next entry, if it does not correct this one."""
-    prompt: Prompt | None = None
-    """Other words than usual."""
+    check: int = 0  # Which of the place's check digits are asked for, counted from 0.
+    checks: int = 1  # How many it has.
+    other: Draft | None = None  # What begins the next entry, if it does not correct this one.
+    prompt: Prompt | None = None  # Other words than usual.
 
     @property
     def state(self) -> State:

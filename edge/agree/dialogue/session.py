@@ -13,8 +13,7 @@ from edge.agree.dialogue.questions import About, Question, worded
 from edge.agree.dialogue.table import State
 from edge.records import Act, Draft, FieldValue, LastEntry, Verdict
 
-MOST_EXTENSIONS = 3
-"""So often a deadline is put off because somebody begins to speak; noise must not do so for ever."""
+MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
 
 REACTION_S = 0.4
 """Nobody begins to answer sooner after the device was told to speak: its voice takes a tenth of a second to be heard,
@@ -27,24 +26,19 @@ class Manner:
 
     undo_s: float = 4.0
     """An entry is held for so long after its readback: time to say "no", which is said at once or not at all."""
-    patience_s: float = 8.0
-    """An answer is waited for so long, twice."""
-    holds_sure: bool = True
-    """Also what the policy would record with a mere sound is read back and held."""
+    patience_s: float = 8.0  # An answer is waited for so long, twice.
+    holds_sure: bool = True  # Also what the policy would record with a mere sound is read back and held.
     operators: Mapping[str, str] | None = None
     """Who may sign on, as spoken, to the name that goes on record; None: nobody needs to."""
-    operator: str | None = None
-    """Who is on record while nobody has signed on."""
+    operator: str | None = None  # Who is on record while nobody has signed on.
 
 
 @dataclass(slots=True)
 class Recorded:
     """The entries on record that may still be spoken of, and what the inventory answered to them."""
 
-    last: LastEntry | None = None
-    """What "cancel" and "correction" are about while there is no draft."""
-    owed: int = 0
-    """How many events are owed to the inventory."""
+    last: LastEntry | None = None  # What "cancel" and "correction" are about while there is no draft.
+    owed: int = 0  # How many events are owed to the inventory.
     refused: set[str] = field(default_factory=set, repr=False)
     """The events that the inventory turned down and that nothing has taken the place of."""
     turned_down: dict[str, str | None] = field(default_factory=dict)
@@ -95,14 +89,10 @@ class Recorded:
 class DeviceSpeech:
     """What the device has said."""
 
-    again: Say | None = None
-    """What "say again" is about."""
-    latest: Say | None = None
-    """What was said last, of all that was said."""
-    put: tuple[Question | None, Draft | None] = (None, None)
-    """What was asked or read back last."""
-    put_at: float | None = None
-    """When that began, in seconds of the driver's clock; None where that is not known."""
+    again: Say | None = None  # What "say again" is about.
+    latest: Say | None = None  # What was said last, of all that was said.
+    put: tuple[Question | None, Draft | None] = (None, None)  # What was asked or read back last.
+    put_at: float | None = None  # When that began, in seconds of the driver's clock; None where that is not known.
 
 
 @dataclass(slots=True)
@@ -110,10 +100,8 @@ class News:
     """What the operator is to hear of the inventory at the next quiet moment."""
 
     untold: deque[Say] = field(default_factory=deque)
-    cut_off: bool = False
-    """The inventory cannot be reached."""
-    interrupted: bool = False
-    """The operator has begun to speak, and what he says is not known yet: no time for news."""
+    cut_off: bool = False  # The inventory cannot be reached.
+    interrupted: bool = False  # The operator has begun to speak, and what he says is not known yet: no time for news.
 
 
 @dataclass(slots=True)
@@ -121,8 +109,7 @@ class Timer:
     """The one deadline, which the driver counts."""
 
     runs: bool = False
-    extensions: int = 0
-    """How often speech may still put it off."""
+    extensions: int = 0  # How often speech may still put it off.
 
 
 @dataclass(slots=True)
@@ -132,22 +119,15 @@ class DialogueSession:
     rules: Rules
     manner: Manner
     state: State = field(init=False)
-    operator: str | None = None
-    """Who is signed on."""
-    draft: Draft | None = None
-    """What is being agreed; None where nothing is open."""
-    verdict: Verdict | None = None
-    """What was decided about the draft."""
+    operator: str | None = None  # Who is signed on.
+    draft: Draft | None = None  # What is being agreed; None where nothing is open.
+    verdict: Verdict | None = None  # What was decided about the draft.
     doubted: bool = False
     """Something was said over the draft that may have been "no": silence is no consent any more."""
-    question: Question | None = None
-    """What was asked last and is not answered yet."""
-    lapsed: bool = False
-    """One deadline of the question has passed without an answer."""
-    tries: int = 0
-    """How many answers to the question answered nothing."""
-    challenges: int = 0
-    """How often check digits were asked for, of any place: signs with several are asked in turn."""
+    question: Question | None = None  # What was asked last and is not answered yet.
+    lapsed: bool = False  # One deadline of the question has passed without an answer.
+    tries: int = 0  # How many answers to the question answered nothing.
+    challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
     breath: BreathBefore = field(default_factory=BreathBefore)
     recorded: Recorded = field(default_factory=Recorded)
     spoken: DeviceSpeech = field(default_factory=DeviceSpeech)

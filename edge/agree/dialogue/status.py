@@ -24,8 +24,7 @@ HELP = {
 TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE})
 """News that the inventory does not have an entry: a sound of its own comes before it."""
 
-UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})
-"""States in which what is dictated is put aside."""
+UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})  # States in which what is dictated is put aside.
 
 
 def do_nothing(_: DialogueSession, __: object) -> list[Order]:

@@ -13,44 +13,29 @@ from types import MappingProxyType
 class State(StrEnum):
     """Where the dialogue stands between two events."""
 
-    SIGNED_OFF = "signed off"
-    """Nobody has said who speaks."""
-    IDLE = "idle"
-    """Ready for an entry; nothing is open."""
-    HELD = "held"
-    """An entry is complete and was read back; it is committed when the undo window ends."""
-    ASKING = "asking"
-    """A field was asked for, or what is wrong."""
-    CHOOSING = "choosing"
-    """Two values of a field were offered."""
-    CONFIRMING = "confirming"
-    """A question was put whose answer is yes or no."""
-    PROVING = "proving"
-    """The check digits of a place were asked for."""
-    PAUSED = "paused"
-    """The operator wants not to be listened to for a while."""
+    SIGNED_OFF = "signed off"  # Nobody has said who speaks.
+    IDLE = "idle"  # Ready for an entry; nothing is open.
+    HELD = "held"  # An entry is complete and was read back; it is committed when the undo window ends.
+    ASKING = "asking"  # A field was asked for, or what is wrong.
+    CHOOSING = "choosing"  # Two values of a field were offered.
+    CONFIRMING = "confirming"  # A question was put whose answer is yes or no.
+    PROVING = "proving"  # The check digits of a place were asked for.
+    PAUSED = "paused"  # The operator wants not to be listened to for a while.
 
 
 class Event(StrEnum):
     """What may happen: what the operator said, by what it is, and what else the dialogue is told."""
 
-    ENTRY = "entry"
-    """A complete sentence."""
-    PART = "part"
-    """A sentence of which something is missing or in doubt."""
-    CORRECTION = "correction"
-    """"No, fifteen units"; also an exception of the form, as "damaged"."""
-    UNCLEAR = "unclear"
-    """Words that name no field."""
+    ENTRY = "entry"  # A complete sentence.
+    PART = "part"  # A sentence of which something is missing or in doubt.
+    CORRECTION = "correction"  # "No, fifteen units"; also an exception of the form, as "damaged".
+    UNCLEAR = "unclear"  # Words that name no field.
     INDISTINCT = "indistinct"
     """Cut off, or too faint, too fast or too long to be what was read of it: that counts for nothing."""
-    NOISE = "noise"
-    """No words."""
-    DEFERRED = "deferred"
-    """Kept, to be read when a model answers again."""
+    NOISE = "noise"  # No words.
+    DEFERRED = "deferred"  # Kept, to be read when a model answers again.
     CANCEL = "cancel"
-    NEVER_MIND = "never mind"
-    """What takes back what is open, and nothing that is recorded."""
+    NEVER_MIND = "never mind"  # What takes back what is open, and nothing that is recorded.
     YES = "yes"
     NO = "no"
     SAY_AGAIN = "say again"
@@ -59,28 +44,19 @@ class Event(StrEnum):
     HELP = "help"
     PAUSE = "pause"
     RESUME = "resume"
-    ADJUST = "adjust"
-    """Louder, softer, faster, slower."""
+    ADJUST = "adjust"  # Louder, softer, faster, slower.
     SIGN_ON = "sign on"
     SIGN_OFF = "sign off"
-    SPEAKING = "speaking"
-    """The operator began to speak, over the device's voice or not."""
-    DEADLINE = "deadline"
-    """The timer ran out."""
-    COMMITTED = "committed"
-    """The entry is on disk and owed to the inventory."""
+    SPEAKING = "speaking"  # The operator began to speak, over the device's voice or not.
+    DEADLINE = "deadline"  # The timer ran out.
+    COMMITTED = "committed"  # The entry is on disk and owed to the inventory.
     SETTLED = "settled"
-    REFUSED = "refused"
-    """The inventory refused an event, or has the same from somebody else."""
-    TROUBLE = "trouble"
-    """The inventory cannot be reached."""
-    DELIVERING = "delivering"
-    """It can again."""
-    FAULT = "fault"
-    """The headset or the microphone fails."""
+    REFUSED = "refused"  # The inventory refused an event, or has the same from somebody else.
+    TROUBLE = "trouble"  # The inventory cannot be reached.
+    DELIVERING = "delivering"  # It can again.
+    FAULT = "fault"  # The headset or the microphone fails.
     HEALED = "healed"
-    STARTED = "started"
-    """The device came up, with what was open when it went down."""
+    STARTED = "started"  # The device came up, with what was open when it went down.
 
 
 class Step(StrEnum):
@@ -136,8 +112,7 @@ class Step(StrEnum):
 AGREEING = frozenset({State.HELD, State.ASKING, State.CHOOSING, State.CONFIRMING, State.PROVING})
 """States in which an entry is open."""
 
-QUESTIONS = AGREEING - {State.HELD}
-"""States in which an answer is waited for."""
+QUESTIONS = AGREEING - {State.HELD}  # States in which an answer is waited for.
 
 IDLE = frozenset({State.IDLE})
 

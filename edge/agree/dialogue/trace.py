@@ -29,12 +29,9 @@ _TOLD: Mapping[type, str] = {
 class StepTrace:
     """One step of a dialogue."""
 
-    event: Event
-    """What happened: the row of the table."""
-    before: State
-    """Where the dialogue stood: the column."""
-    step: Step
-    """What the table has there."""
+    event: Event  # What happened: the row of the table.
+    before: State  # Where the dialogue stood: the column.
+    step: Step  # What the table has there.
     after: State
     orders: tuple[Order, ...]
 

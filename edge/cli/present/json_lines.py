@@ -99,11 +99,9 @@ class Kept:
     """What the journal holds, looked at now and then."""
 
     counts: Counts
-    sent: int
-    """Of what is owed, how much the broker took."""
+    sent: int  # Of what is owed, how much the broker took.
     in_review: int
-    latest: Sequence[KeptEntry]
-    """Newest first."""
+    latest: Sequence[KeptEntry]  # Newest first.
 
 
 class AgentLines:

@@ -18,8 +18,7 @@ from edge.forms.model import Form
 from edge.records import Outcome, Verdict
 from edge.records.durable import Note
 
-REPEAT = "Please say it again."
-"""What the operator is asked when no field was understood."""
+REPEAT = "Please say it again."  # What the operator is asked when no field was understood.
 
 Show = Callable[[AgentTold], None]
 

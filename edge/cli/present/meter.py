@@ -11,25 +11,19 @@ from edge.audio.levels import BOTTOM_DB, Level, NoiseFloor, level
 from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed
 from edge.records import Frame
 
-METER_CELLS = 40
-"""The width of the bar."""
-
-BOTTOM_OF_BAR_DB = -60
-"""A quiet room; what is below is shown in figures."""
+METER_CELLS = 40  # The width of the bar.
+BOTTOM_OF_BAR_DB = -60  # A quiet room; what is below is shown in figures.
 
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
     """How loud it was during a stretch of sound. Levels in dBFS."""
 
-    samples: int = 0
-    """How much sound; 0: none came."""
-    rms_db: float = BOTTOM_DB
-    """The loudest frame."""
+    samples: int = 0  # How much sound; 0: none came.
+    rms_db: float = BOTTOM_DB  # The loudest frame.
     peak_db: float = BOTTOM_DB
     floor_db: float = BOTTOM_DB
-    clipped: int = 0
-    """Samples at full scale."""
+    clipped: int = 0  # Samples at full scale.
     speech: bool = False
 
     def after(self, one: Level, floor_db: float, *, speech: bool) -> Loudness:

@@ -18,11 +18,9 @@ class Meaning(StrEnum):
 
     PLAIN = "plain"
     GOOD = "good"
-    OPEN = "open"
-    """Not settled: something is asked, held or on its way."""
+    OPEN = "open"  # Not settled: something is asked, held or on its way.
     BAD = "bad"
-    QUIET = "quiet"
-    """Nothing to attend to."""
+    QUIET = "quiet"  # Nothing to attend to.
 
 
 STYLES = {

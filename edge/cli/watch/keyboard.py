@@ -17,8 +17,7 @@ ERASE = frozenset("\x7f\b")
 ERASE_WORD, ERASE_LINE = "\x17", "\x15"
 PASTE_BEGINS, PASTE_ENDS = "200~", "201~"
 
-LONGEST_LINE = 200
-"""Characters: longer than any sentence one can dictate."""
+LONGEST_LINE = 200  # Characters: longer than any sentence one can dictate.
 
 ASKS: dict[str, Act | Command] = {
     "y": Act.YES,

@@ -20,27 +20,15 @@ from edge.cli.present.meter import cells
 from edge.cli.present.wording import STYLES, Meaning, Worded
 from edge.cli.watch.picture import FieldRow, HeardLast, Picture, QueueRow
 
-GUTTER = 14
-"""Columns before what is told: its heading."""
-
-NARROWEST_WITH_HEADINGS = 50
-"""Columns below which headings are left out."""
+GUTTER = 14  # Columns before what is told: its heading.
+NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.
 
 BAR_AT_MOST = 48
-FIGURES = 20
-"""Columns behind the bar."""
-
-LOUD_DB, TOO_LOUD_DB = -12, -3
-"""From here on speech is loud, and then soon cut."""
-
-MARGIN = 3
-"""Columns before a fault or a line of the log: where its mark stands."""
-
-BETWEEN_KEYS = 3
-"""Blanks."""
-
-ENTRIES_BEFORE_BLANKS = 3
-"""So many are worth more than blank lines."""
+FIGURES = 20  # Columns behind the bar.
+LOUD_DB, TOO_LOUD_DB = -12, -3  # From here on speech is loud, and then soon cut.
+MARGIN = 3  # Columns before a fault or a line of the log: where its mark stands.
+BETWEEN_KEYS = 3  # Blanks.
+ENTRIES_BEFORE_BLANKS = 3  # So many are worth more than blank lines.
 
 BADGES = {
     Meaning.PLAIN: "reverse",
@@ -74,8 +62,7 @@ class ScreenLine:
 
     text: Text
     importance: Importance
-    age: int = 0
-    """Among those of the same importance, the older ones go first."""
+    age: int = 0  # Among those of the same importance, the older ones go first.
 
 
 def draw(picture: Picture, width: int, height: int, *, ascii_only: bool = False) -> list[Text]:

@@ -33,23 +33,12 @@ from edge.keep.writer import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Command, Frame
 
-TOLD_EVERY_S = 0.1
-"""A bar that moves ten times a second is smooth, and costs next to nothing."""
-
-LOOKED_EVERY_S = 0.5
-"""How often the journal is asked what it holds, for somebody who sits before it."""
-
-LOOKED_EVERY_S_UNSEEN = 2.0
-"""The same for a log."""
-
-LATEST = 50
-"""Entries that are looked at: more than any terminal shows."""
-
-LOOKS_WITHOUT_SOUND = 5
-"""So many in a row, and no sound comes."""
-
-WAITED_S = 1.0
-"""How long a viewer whose terminal stands still is waited for at the end."""
+TOLD_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
+LOOKED_EVERY_S = 0.5  # How often the journal is asked what it holds, for somebody who sits before it.
+LOOKED_EVERY_S_UNSEEN = 2.0  # The same for a log.
+LATEST = 50  # Entries that are looked at: more than any terminal shows.
+LOOKS_WITHOUT_SOUND = 5  # So many in a row, and no sound comes.
+WAITED_S = 1.0  # How long a viewer whose terminal stands still is waited for at the end.
 
 NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation = true; a sentence can be typed (/)"
 

@@ -21,8 +21,7 @@ class Badge:
 class HeardLast:
     """What was heard last, and what became of it."""
 
-    words: tuple[tuple[str, bool], ...]
-    """Each with whether it was heard surely."""
+    words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
     typed: bool
     result: Worded
 
@@ -33,10 +32,8 @@ class FieldRow:
 
     name: str
     value: str | None = None
-    words: str = ""
-    """What was heard for it."""
-    doubt: str | None = None
-    """Why it does not stand, in words."""
+    words: str = ""  # What was heard for it.
+    doubt: str | None = None  # Why it does not stand, in words.
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +49,19 @@ class QueueRow:
 class Picture:
     """What is to be seen."""
 
-    who: tuple[str, ...] = ()
-    """The device and its site, the form, the operator."""
-    broker: str = ""
-    """Its address."""
-    up: bool | None = None
-    """Whether the broker can be reached; None before it was tried."""
-    microphone: str = ""
-    """When it is heard, and its name."""
+    who: tuple[str, ...] = ()  # The device and its site, the form, the operator.
+    broker: str = ""  # Its address.
+    up: bool | None = None  # Whether the broker can be reached; None before it was tried.
+    microphone: str = ""  # When it is heard, and its name.
     sound: Loudness = NO_SOUND
-    hears: bool = True
-    """Whether what comes may be heard: neither muted, nor the talk key up."""
+    hears: bool = True  # Whether what comes may be heard: neither muted, nor the talk key up.
     badge: Badge = Badge("waiting")
-    said: str | None = None
-    """What the device said last."""
+    said: str | None = None  # What the device said last.
     heard: HeardLast | None = None
     entry: tuple[FieldRow, ...] = ()
-    counts: tuple[Worded, ...] = ()
-    """What the journal holds."""
-    queue: tuple[QueueRow, ...] = ()
-    """Newest first."""
-    faults: tuple[str, ...] = ()
-    """What is wrong now, and what to do about it."""
-    log: tuple[str, ...] = ()
-    """Oldest first."""
-    typing: str | None = None
-    """The line that is being typed; None while there is none."""
-    keys: tuple[tuple[str, str], ...] = ()
-    """Keys, each with what it does."""
+    counts: tuple[Worded, ...] = ()  # What the journal holds.
+    queue: tuple[QueueRow, ...] = ()  # Newest first.
+    faults: tuple[str, ...] = ()  # What is wrong now, and what to do about it.
+    log: tuple[str, ...] = ()  # Oldest first.
+    typing: str | None = None  # The line that is being typed; None while there is none.
+    keys: tuple[tuple[str, str], ...] = ()  # Keys, each with what it does.

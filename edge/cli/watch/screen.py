@@ -27,11 +27,8 @@ from edge.cli.watch.picture import Picture
 from edge.cli.watch.state import View
 from edge.errors import UnreadableInput
 
-DRAWN_EVERY_S = 0.1
-"""A bar that moves ten times a second is smooth, and costs next to nothing."""
-
-PIECE = 65_536
-"""Bytes read at one time: all that a pipe holds."""
+DRAWN_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
+PIECE = 65_536  # Bytes read at one time: all that a pipe holds.
 
 PASTE_BEGINS, PASTE_ENDS = "\x1b[?2004h", "\x1b[?2004l"
 """xterm's private mode in which a pasted text comes in brackets."""

@@ -23,11 +23,8 @@ JsonObject = Mapping[str, Any]
 KINDS = ("agent", "now", "words", "dialogue", "broker", "trouble", "capture", "microphone", "kept", "entry", "log")
 """Keys of which a line has one; it has more to say of the others than anything here shows."""
 
-LOG_LINES = 50
-"""So much of the log is remembered: more than any terminal shows."""
-
-ENTRIES = 50
-"""So many entries, likewise."""
+LOG_LINES = 50  # So much of the log is remembered: more than any terminal shows.
+ENTRIES = 50  # So many entries, likewise.
 
 PUSH_TO_TALK, WAKE_PHRASE, KEYBOARD = "push-to-talk", "wake-phrase", "keyboard"
 """Two of `edge.config.ListeningMode`, and the source of what was typed; neither module is loaded for that."""

@@ -11,11 +11,8 @@ import numpy as np
 
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Act, FieldReading, NotUnderstood, Reading, Usage, Word
 
-STEP = SAMPLE_RATE // 50
-"""Samples in each step of the search for a pause: 20 ms, the frame of endpointing."""
-
-PAUSE = 10
-"""Steps of the quietest stretch that is looked for: 200 ms, longer than any stop inside a word."""
+STEP = SAMPLE_RATE // 50  # Samples in each step of the search for a pause: 20 ms, the frame of endpointing.
+PAUSE = 10  # Steps of the quietest stretch that is looked for: 200 ms, longer than any stop inside a word.
 
 SEARCHED = 0.5
 """How much of the limit, from its end backwards, is searched for a pause: people pause within any half minute."""

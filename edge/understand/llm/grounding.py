@@ -21,8 +21,7 @@ from edge.understand.llm.tool_calls import Refused, ToolCall
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.stt.wire import spread
 
-LONGEST_HEARD = 600
-"""Characters of the words for one field: half a minute of fast speech."""
+LONGEST_HEARD = 600  # Characters of the words for one field: half a minute of fast speech.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,7 @@ class CallTerms:
     form: Form
     catalogue: Catalogue
     language: str
-    confidence: float
-    """How sure a field is that the model alone has read, 0 to 1: it gives no confidence of its own."""
+    confidence: float  # How sure a field is that the model alone has read, 0 to 1: it gives no confidence of its own.
 
 
 def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:

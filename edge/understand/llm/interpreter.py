@@ -106,8 +106,7 @@ class ModelReader:
         )
 
 
-SHORTEST_S = 0.1
-"""Less sound than this the services refuse, and no word is so short."""
+SHORTEST_S = 0.1  # Less sound than this the services refuse, and no word is so short.
 
 
 class AudioLlm(Interpreter):

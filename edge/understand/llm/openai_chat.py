@@ -24,16 +24,14 @@ from edge.understand.remote.http import ServiceAnswer
 SAID = "What the worker said, as a transcript:\n"
 """Before a text, so that no model takes it for an instruction of ours."""
 
-STREAMED_RATE = 24_000
-"""Samples per second of the speech in a stream (`pcm16`), which nothing in it tells."""
+STREAMED_RATE = 24_000  # Samples per second of the speech in a stream (`pcm16`), which nothing in it tells.
 
 _ENDINGS = {"length": Ending.TRUNCATED, "content_filter": Ending.FILTERED}
 
 
 class _Function(BaseModel):
     name: str = ""
-    arguments: str | dict[str, Any] | None = ""
-    """Ollama gives an object where OpenAI gives its text."""
+    arguments: str | dict[str, Any] | None = ""  # Ollama gives an object where OpenAI gives its text.
 
 
 class _ToolCall(BaseModel):

@@ -18,16 +18,14 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, Spoken
 from edge.records import Act, Outcome, Reading, Verdict
 
-TURNS = 6
-"""How many of the last turns are told, the oldest dropped: corrections reach back one or two."""
+TURNS = 6  # How many of the last turns are told, the oldest dropped: corrections reach back one or two.
 
 HINTS = 1_200
 """Characters of catalogue values in all: about 400 tokens. A list that does not fit is left out as a whole: half of one
 would turn the model away from the other half."""
 
 
-NAMED = frozenset({Spoken.LETTER, Spoken.ENUM})
-"""Ways to speak a value by its name."""
+NAMED = frozenset({Spoken.LETTER, Spoken.ENUM})  # Ways to speak a value by its name.
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,36 +33,28 @@ class DialogueTurn:
     """One exchange: what the operator did, and what the device did about it."""
 
     act: Act
-    fields: tuple[str, ...] = ()
-    """Which fields he named."""
-    asked: str | None = None
-    """The field the device then asked for; None where it had no question."""
+    fields: tuple[str, ...] = ()  # Which fields he named.
+    asked: str | None = None  # The field the device then asked for; None where it had no question.
 
 
 @dataclass(frozen=True, slots=True)
 class AtHand:
     """What the operator is in the middle of when he speaks."""
 
-    pending: tuple[str, ...] = ()
-    """The fields that are known of the entry at hand; empty: none is at hand."""
-    asked: str | None = None
-    """The field the device has just asked for."""
-    confirming: bool = False
-    """The device has just asked a question that is answered with yes or no."""
-    last: bool = False
-    """An entry was recorded a moment ago, and can still be corrected or taken back."""
+    pending: tuple[str, ...] = ()  # The fields that are known of the entry at hand; empty: none is at hand.
+    asked: str | None = None  # The field the device has just asked for.
+    confirming: bool = False  # The device has just asked a question that is answered with yes or no.
+    last: bool = False  # An entry was recorded a moment ago, and can still be corrected or taken back.
 
 
 @dataclass(frozen=True, slots=True)
 class Context(AtHand):
     """The state of the conversation when the operator spoke."""
 
-    turns: tuple[DialogueTurn, ...] = ()
-    """The oldest first."""
+    turns: tuple[DialogueTurn, ...] = ()  # The oldest first.
 
 
-Situation = Callable[[], Context]
-"""Tells the state of the conversation, at the moment an utterance is read."""
+Situation = Callable[[], Context]  # Tells the state of the conversation, at the moment an utterance is read.
 
 
 class Past:

@@ -17,8 +17,7 @@ ANSWER = "answer"
 COMMAND = "device_command"
 NOT_UNDERSTOOD = "not_understood"
 
-YES, NO = "yes", "no"
-"""What `answer` may hold."""
+YES, NO = "yes", "no"  # What `answer` may hold.
 
 COMMANDS = {
     Command.SAY_AGAIN: "say the last thing again",

@@ -16,11 +16,8 @@ from edge.records.strict_json import NotStrict, strict
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.remote.http import LIMITS
 
-LONGEST_ARGUMENTS = 20_000
-"""Characters: a form of twenty fields, each with a long sentence, has a fifth of it."""
-
-_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
-"""How models frame code."""
+LONGEST_ARGUMENTS = 20_000  # Characters: a form of twenty fields, each with a long sentence, has a fifth of it.
+_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # How models frame code.
 
 
 class Refused(Exception):
@@ -48,8 +45,7 @@ class Returned:
     """Names and arguments of the calls: JSON as text, or an object already."""
     text: str = field(default="", repr=False)
     ending: Ending = Ending.WHOLE
-    spoken: bytes = field(default=b"", repr=False)
-    """The spoken reply, where one was asked for."""
+    spoken: bytes = field(default=b"", repr=False)  # The spoken reply, where one was asked for.
 
 
 @dataclass(frozen=True, slots=True)

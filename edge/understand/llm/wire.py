@@ -22,10 +22,8 @@ class ModelQuestion:
     """One utterance, and how it is to be read."""
 
     prompt: str = field(repr=False)
-    tools: list[dict[str, Any]] = field(repr=False)
-    """In OpenAI's shape; wires of other vendors translate."""
-    said: bytes | str = field(repr=False)
-    """The sound as PCM, or its transcript."""
+    tools: list[dict[str, Any]] = field(repr=False)  # In OpenAI's shape; wires of other vendors translate.
+    said: bytes | str = field(repr=False)  # The sound as PCM, or its transcript.
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,16 +30,14 @@ SENSELESS = 3.0
 temperature, to one part in 70. On the dev set 2, 3 and 4 did alike. Words beyond the grammar set nothing back, since
 then something else was said; nor does a field that is not there, since people do leave one out."""
 
-REACH = 6.0
-"""Alternatives further behind the first than this hold less than one part in 5,000 and are not read."""
+REACH = 6.0  # Alternatives further behind the first than this hold less than one part in 5,000 and are not read.
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """One way to hear an utterance."""
 
-    score: float
-    """A log-likelihood: only differences within one hearing mean something."""
+    score: float  # A log-likelihood: only differences within one hearing mean something.
     words: tuple[Word, ...]
 
 

@@ -38,20 +38,13 @@ class Speculation:
     What is said of pauses is written by the ear's thread only, the rest by whoever finishes: nothing needs a lock.
     """
 
-    made: int = 0
-    """Readings made at a pause, as if it were the end."""
-    used: int = 0
-    """Those that were the end."""
-    made_s: float = 0.0
-    """Spent on all of them, from the pause on."""
-    used_s: float = 0.0
-    """Spent on those that were used: they would have been made anyway."""
-    again_s: float = 0.0
-    """Spent on hearing again what had been heard, after a reading was thrown away."""
-    ahead_s: float = 0.0
-    """Spent while the operator spoke, readings at pauses included."""
-    after_s: float = 0.0
-    """Spent when the utterance was closed."""
+    made: int = 0  # Readings made at a pause, as if it were the end.
+    used: int = 0  # Those that were the end.
+    made_s: float = 0.0  # Spent on all of them, from the pause on.
+    used_s: float = 0.0  # Spent on those that were used: they would have been made anyway.
+    again_s: float = 0.0  # Spent on hearing again what had been heard, after a reading was thrown away.
+    ahead_s: float = 0.0  # Spent while the operator spoke, readings at pauses included.
+    after_s: float = 0.0  # Spent when the utterance was closed.
 
     @property
     def thrown_away(self) -> int:

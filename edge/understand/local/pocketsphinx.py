@@ -22,20 +22,14 @@ from edge.understand.proposal import proposal, refuse_unhearable
 
 NAME = "pocketsphinx/en-us"
 
-GRAMMAR = "form"
-"""What decoders call the grammar."""
-
-FRAMES = 100
-"""Frames per second of pocketsphinx's times."""
+GRAMMAR = "form"  # What decoders call the grammar.
+FRAMES = 100  # Frames per second of pocketsphinx's times.
 
 STEEPNESS = 109.0
 """How fast confidence falls with the misfit of a word, chosen on development recordings: see `_confidence`."""
 
-_NO_WORD = ("<", "[", "(")
-"""How the names of silences, noises and empty transitions begin."""
-
-_VARIANT = re.compile(r"\(\d+\)$")
-"""The mark of a second way to pronounce a word."""
+_NO_WORD = ("<", "[", "(")  # How the names of silences, noises and empty transitions begin.
+_VARIANT = re.compile(r"\(\d+\)$")  # The mark of a second way to pronounce a word.
 
 _NOT_WORDS = re.compile(r"^#JSGF.*$|^grammar .*$|<[^>]*>|/[^/]*/|\bpublic\b", re.MULTILINE)
 """What of a grammar's text is not a word to be heard: header, names of rules, weights."""

@@ -36,8 +36,7 @@ SLOWER = 0.93
 """The speed of the second hearing: enough to fall differently on the recogniser's frames, little enough to stay a voice
 of the kind that it knows."""
 
-MOST_ALTERNATIVES = 20
-"""More never mattered: most of them say "uh" in other places."""
+MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
 
 
 class VoskInterpreter:

@@ -17,11 +17,8 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 
 vosk.SetLogLevel(-1)  # else some lines for every utterance, on standard error
 
-LONGEST_S = 3.0
-"""Whatever is spoken first in an utterance is over by then, pre-roll included."""
-
-SURE = 0.9
-"""Vosk's confidence in each word of the phrase, 0 to 1."""
+LONGEST_S = 3.0  # Whatever is spoken first in an utterance is over by then, pre-roll included.
+SURE = 0.9  # Vosk's confidence in each word of the phrase, 0 to 1.
 
 DECOYS = ("[unk]", "the", "and", "a", "to", "one", "two", "no", "yes", "pallet", "dock")
 """What else an utterance may begin with."""

@@ -10,19 +10,16 @@ from typing import Protocol
 
 from edge.records import Usage
 
-MILLION = 1_000_000
-"""Tokens are priced by the million."""
+MILLION = 1_000_000  # Tokens are priced by the million.
 
 MINUTE_S = 60
 
-AUDIO_TOKENS_PER_S = 32
-"""For estimates: Gemini's documented rate; OpenAI's models take a third of it."""
+AUDIO_TOKENS_PER_S = 32  # For estimates: Gemini's documented rate; OpenAI's models take a third of it.
 
 PROMPT_TOKENS = 2500
 """For estimates: instructions, tools and catalogue hints go along with every utterance; some 1,850 tokens here."""
 
-ANSWER_TOKENS = 150
-"""For estimates: one tool call with its words."""
+ANSWER_TOKENS = 150  # For estimates: one tool call with its words.
 
 
 class Prices(Protocol):

@@ -31,10 +31,8 @@ class Came(StrEnum):
     """When an answer came, seen from the verdict."""
 
     IN_TIME = "in time"
-    LATE = "late"
-    """After the verdict."""
-    DEFERRED = "deferred"
-    """To an utterance that was kept for later."""
+    LATE = "late"  # After the verdict.
+    DEFERRED = "deferred"  # To an utterance that was kept for later.
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +42,7 @@ class PanelAnswer:
     utterance_id: str
     interpreter: str
     came: Came
-    reading: Reading | None
-    """None where what came was no reading, and was charged for all the same."""
+    reading: Reading | None  # None where what came was no reading, and was charged for all the same.
     usage: Usage | None
 
 
@@ -55,8 +52,7 @@ class Member:
 
     interpreter: Interpreter
     prices: Prices | None = None
-    is_beyond: bool = True
-    """Whether it may be out of reach: false for a second reader on this device."""
+    is_beyond: bool = True  # Whether it may be out of reach: false for a second reader on this device.
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +61,8 @@ class PanelTerms:
 
     mode: Mode
     deadline_s: float
-    hedge_s: float | None
-    """With no answer after so long another request is sent; None: never."""
-    sure_from: float
-    """The confidence that `agree` demands."""
+    hedge_s: float | None  # With no answer after so long another request is sent; None: never.
+    sure_from: float  # The confidence that `agree` demands.
 
 
 def priced(reading: Reading, prices: Prices | None) -> Reading:

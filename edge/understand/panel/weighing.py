@@ -15,8 +15,7 @@ from edge.config import Mode
 from edge.forms.model import Form
 from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
 
-ENOUGH = 2
-"""Independent readings that must agree."""
+ENOUGH = 2  # Independent readings that must agree.
 
 CONSEQUENTIAL = frozenset({Act.CANCEL, Act.YES, Act.COMMAND})
 """What takes an entry back or lets one pass: one opinion is not enough for it where another one differs.
@@ -25,20 +24,15 @@ A command lets one pass too: "pause" closes what is held, and behind any other o
 the operator may have objected.
 """
 
-OBJECTED = frozenset({Act.AMEND, Act.CANCEL})
-"""What may begin with a "no" to the entry before."""
-
-PANEL = "panel"
-"""How the name of a reading that several interpreters made begins."""
+OBJECTED = frozenset({Act.AMEND, Act.CANCEL})  # What may begin with a "no" to the entry before.
+PANEL = "panel"  # How the name of a reading that several interpreters made begins.
 
 
 class Seat(IntEnum):
     """Whose opinion it is. In the order in which their words and spelling are preferred."""
 
-    FIRST = 1
-    """`understand.first`, or the fallback that stood in for it."""
-    SECOND = 2
-    """`understand.second`."""
+    FIRST = 1  # `understand.first`, or the fallback that stood in for it.
+    SECOND = 2  # `understand.second`.
     ON_DEVICE = 3
 
 
@@ -176,11 +170,8 @@ def _allowed(form: Form, name: str, value: FieldValue | None) -> bool:
 
 MINUTE_S = 60.0
 
-FIRST_WAIT_S = 2.0
-"""Wait after the first failure; it doubles from one to the next."""
-
-MOST_WAIT_S = 30.0
-"""Longest wait: so late, at worst, is it noticed that the network is back while nobody speaks."""
+FIRST_WAIT_S = 2.0  # Wait after the first failure; it doubles from one to the next.
+MOST_WAIT_S = 30.0  # Longest wait: so late, at worst, is it noticed that the network is back while nobody speaks.
 
 
 class Pacing:

@@ -15,8 +15,7 @@ FAILURES = 3
 PAUSE_S = 5.0
 """The first pause: about the time between two utterances, so that a short outage costs one or two of them."""
 
-LONGEST_PAUSE_S = 60.0
-"""The longest: a service that is back is used again within a minute."""
+LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again within a minute.
 
 
 class BreakerState(StrEnum):

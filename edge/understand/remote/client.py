@@ -23,11 +23,8 @@ __all__ = ["Client", "Clients", "ServiceAnswer"]
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE_S = 0.1
-"""Before the second try, on average; each further pause is twice as long."""
-
-LONGEST_PAUSE_S = 2.0
-"""Between tries, where the service names no time of its own."""
+FIRST_PAUSE_S = 0.1  # Before the second try, on average; each further pause is twice as long.
+LONGEST_PAUSE_S = 2.0  # Between tries, where the service names no time of its own.
 
 HOLD_S = 60.0
 """How long nothing is asked after a refusal that only a person can mend; then one request looks whether he has."""

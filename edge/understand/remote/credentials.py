@@ -23,11 +23,8 @@ TOKEN_AGE_S = 300.0
 """How long a token that a command printed is used. Entra and Google tokens live for an hour, and their command line
 programs give out the same one until shortly before its end: five minutes."""
 
-COMMAND_S = 30.0
-"""The longest a token command may take: `az` starts in seconds, on a small board in many."""
-
-_TOKEN = re.compile(r"[!-~]+")
-"""Printable ASCII without spaces: what a header can carry."""
+COMMAND_S = 30.0  # The longest a token command may take: `az` starts in seconds, on a small board in many.
+_TOKEN = re.compile(r"[!-~]+")  # Printable ASCII without spaces: what a header can carry.
 
 
 class Credentials:

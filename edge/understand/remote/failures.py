@@ -59,27 +59,18 @@ class AnswerFault(StrEnum):
 
     NOT_JSON = "not_json"
     DUPLICATE_KEY = "duplicate_key"
-    TOO_LARGE = "too_large"
-    """More than any reading needs, in length, depth or the size of a number."""
-    WRONG_SHAPE = "wrong_shape"
-    """JSON, but not what the service documents or the tool asks for."""
+    TOO_LARGE = "too_large"  # More than any reading needs, in length, depth or the size of a number.
+    WRONG_SHAPE = "wrong_shape"  # JSON, but not what the service documents or the tool asks for.
     EMPTY = "empty"
-    HALF_STREAM = "half_stream"
-    """The stream ended before the answer did."""
-    TRUNCATED = "truncated"
-    """The model stopped at the longest answer it may give."""
-    FILTERED = "filtered"
-    """The service withheld the answer."""
-    NO_CALL = "no_call"
-    """Neither a tool call nor text."""
-    PROSE = "prose"
-    """Text in place of a tool call."""
+    HALF_STREAM = "half_stream"  # The stream ended before the answer did.
+    TRUNCATED = "truncated"  # The model stopped at the longest answer it may give.
+    FILTERED = "filtered"  # The service withheld the answer.
+    NO_CALL = "no_call"  # Neither a tool call nor text.
+    PROSE = "prose"  # Text in place of a tool call.
     SEVERAL_CALLS = "several_calls"
     UNKNOWN_TOOL = "unknown_tool"
-    NOTHING_HEARD = "nothing_heard"
-    """An act of the operator without the words that he did it with."""
-    LEAKED_PROMPT = "leaked_prompt"
-    """What was heard is what the model was told."""
+    NOTHING_HEARD = "nothing_heard"  # An act of the operator without the words that he did it with.
+    LEAKED_PROMPT = "leaked_prompt"  # What was heard is what the model was told.
 
     @classmethod
     def of(cls, found: NotStrict) -> AnswerFault:

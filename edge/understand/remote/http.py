@@ -27,8 +27,7 @@ LIMITS = Limits(depth=32, integer=18, fraction=32)
 REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "request-id", "x-goog-request-id", "x-requestid")
 """Headers that name a request: OpenAI and vLLM, Azure, ElevenLabs, Google, Azure Speech."""
 
-PASSING = frozenset({408, 409, 425, 429})
-"""Statuses that pass by themselves, beside 500 and above."""
+PASSING = frozenset({408, 409, 425, 429})  # Statuses that pass by themselves, beside 500 and above.
 
 BARRING = {
     401: "the key is refused; give a valid one",
@@ -57,12 +56,10 @@ class ServiceAnswer:
 
     client: str
     status: int
-    headers: Mapping[str, str]
-    """By name in small letters."""
+    headers: Mapping[str, str]  # By name in small letters.
     body: bytes = field(repr=False)
     request_id: str | None
-    seconds: float
-    """From the first try to the last byte."""
+    seconds: float  # From the first try to the last byte.
 
     def json(self) -> Any:
         """The body as strict JSON. Raises Garbled."""
@@ -144,17 +141,13 @@ def _code(body: bytes) -> str | None:
 
 logger = logging.getLogger(__name__)
 
-IDLE_S = 120.0
-"""How long an unused connection is kept: operators pause for a minute, and balancers cut after four."""
+IDLE_S = 120.0  # How long an unused connection is kept: operators pause for a minute, and balancers cut after four.
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes: twice a spoken reply of one minute, base64, which is the largest thing that is ever asked for."""
 
-WARM_S = 5.0
-"""The most that opening a connection may take at the start: a slow one is opened by the first utterance."""
-
-_DONE = b"data: [DONE]"
-"""How OpenAI-shaped streams end, whether or not the connection does."""
+WARM_S = 5.0  # The most that opening a connection may take at the start: a slow one is opened by the first utterance.
+_DONE = b"data: [DONE]"  # How OpenAI-shaped streams end, whether or not the connection does.
 
 
 class ConnectionPool:

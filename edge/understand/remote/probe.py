@@ -31,12 +31,9 @@ _NAMES_ARE_ITS_OWN = frozenset({ClientKind.AZURE_OPENAI, ClientKind.ELEVENLABS})
 class Served:
     """What a service said about a model."""
 
-    seconds: float
-    """Until it answered, on a connection that stood."""
-    is_there: bool | None
-    """None where only a request would show."""
-    ends: date | None
-    """The announced end, where there is one."""
+    seconds: float  # Until it answered, on a connection that stood.
+    is_there: bool | None  # None where only a request would show.
+    ends: date | None  # The announced end, where there is one.
 
 
 async def served(client: Client, model: str | None, within_s: float) -> Served:

@@ -14,8 +14,7 @@ from edge.understand.stt.wire import Expected, PieceTranscript, Request, Transcr
 
 PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 
-TICKS = 10_000_000
-"""Offsets and durations are counted in steps of 100 ns."""
+TICKS = 10_000_000  # Offsets and durations are counted in steps of 100 ns.
 
 
 class AzureWire(TranscriberWire):

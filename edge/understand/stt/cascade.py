@@ -29,8 +29,7 @@ PARSED = "spoken-forms"
 class TextReader(Protocol):
     """A model that reads a transcript with the tools of the form."""
 
-    name: str
-    """Client and model."""
+    name: str  # Client and model.
 
     async def read(self, said: str, within_s: float) -> Reading:
         """What the transcript says. Raises Unavailable when there is no answer in time."""
@@ -41,15 +40,11 @@ class TextReader(Protocol):
 class TranscriptTerms:
     """On which terms a transcript is read."""
 
-    language: str
-    """The language that is spoken, as a tag."""
-    confidence: float
-    """How sure a transcript is whose transcriber gives no confidence, 0 to 1."""
-    within_s: float
-    """For everything together, in seconds."""
+    language: str  # The language that is spoken, as a tag.
+    confidence: float  # How sure a transcript is whose transcriber gives no confidence, 0 to 1.
+    within_s: float  # For everything together, in seconds.
     parser: Parser
-    prices: Prices
-    """What the text model costs; the transcriber knows its own prices."""
+    prices: Prices  # What the text model costs; the transcriber knows its own prices.
 
 
 class Cascade(Interpreter):

@@ -51,8 +51,7 @@ class _Word(BaseModel):
     word: str
     start: float
     end: float
-    probability: float | None = None
-    """Not of OpenAI's: faster-whisper and whisper.cpp give it."""
+    probability: float | None = None  # Not of OpenAI's: faster-whisper and whisper.cpp give it.
 
 
 class _Segment(BaseModel):

@@ -29,8 +29,7 @@ class _Part:
     """One piece of the utterance, transcribed."""
 
     heard: PieceTranscript
-    start: float
-    """Seconds from the first sample of the utterance."""
+    start: float  # Seconds from the first sample of the utterance.
     seconds: float
     request_id: str | None
 

@@ -27,8 +27,7 @@ ALIKE = 0.5
 "pallet", "count" is not to "quantity"."""
 ALIKE_BUT_FIRST = 0.65
 """… that it sounds like but for the first consonant, which is lost most easily: "hallet" and "allied"."""
-ALIKE_SHORT = 0.7
-"""… or to one that is not telling: "doc" and "duck" are to "dock", "take" and "dog" are not."""
+ALIKE_SHORT = 0.7  # … or to one that is not telling: "doc" and "duck" are to "dock", "take" and "dog" are not.
 
 _CLASSES = str.maketrans(
     {
@@ -53,8 +52,7 @@ INFLECTED = re.compile(r"(?:'s|s|ed)$")
 
 SIGH = re.compile(r"\b(?:ah|aah|uhh?)\b[,.]?", re.IGNORECASE)
 """A hesitation, as models spell it that take it for an exclamation."""
-GLUED = re.compile(r"\b(?:um|uh)(?=[a-z]{4})", re.IGNORECASE)
-"""A hesitation run into the word after it: "Umpalette"."""
+GLUED = re.compile(r"\b(?:um|uh)(?=[a-z]{4})", re.IGNORECASE)  # A hesitation run into the word after it: "Umpalette".
 
 _WORD = re.compile(r"[^\W\d_]+(?:'s)?")
 
@@ -103,11 +101,8 @@ def _own(form: Form) -> Iterator[str]:
             yield from phrase.casefold().split()
 
 
-ENGLISH = "en"
-"""The language whose other words are known, so that misspelt labels can be told from them."""
-
-UNBELIEVED = "[{}]"
-"""What stands in the words of a reading in place of a text that was set aside: `[stock_phrase]`."""
+ENGLISH = "en"  # The language whose other words are known, so that misspelt labels can be told from them.
+UNBELIEVED = "[{}]"  # What stands in the words of a reading in place of a text that was set aside: `[stock_phrase]`.
 
 SILENT = frozenset({Hallucination.STOCK_PHRASE, Hallucination.NO_SPEECH})
 """What comes from sound without speech. A loop or a returned prompt may cover speech that was not understood."""

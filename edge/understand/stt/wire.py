@@ -38,8 +38,7 @@ class PieceTranscript:
     text: str = field(repr=False)
     confidence: float | None = None
     words: tuple[Word, ...] = ()
-    hallucination: Hallucination | None = None
-    """Where the service's own figures say that nobody spoke."""
+    hallucination: Hallucination | None = None  # Where the service's own figures say that nobody spoke.
     text_tokens_in: int = 0
     audio_tokens_in: int = 0
     tokens_out: int = 0
@@ -49,8 +48,7 @@ class TranscriberWire(Protocol):
     """How one service wants to be asked, and how it answers."""
 
     model: str
-    prompt: str
-    """The words the model is told to expect; empty: none."""
+    prompt: str  # The words the model is told to expect; empty: none.
 
     def request(self, pcm: bytes) -> Request:
         """The request for a piece of sound."""
@@ -68,8 +66,7 @@ class TranscriberWire(Protocol):
 class Expected:
     """What the operator is expected to speak."""
 
-    language: str
-    """A tag such as "en" or "de-AT"."""
+    language: str  # A tag such as "en" or "de-AT".
     prompt: str = ""
 
     @property
