@@ -33,7 +33,6 @@ from edge.keep.readings import Replies
 from edge.keep.writer import JournalThread
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Segment
-from edge.understand.factory import Surroundings, panel
 from edge.understand.llm.prompt import Past
 from edge.understand.local.factory import interpreter, vosk_weights
 from edge.understand.local.wake_word import WakeWord
@@ -79,6 +78,11 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     clients = Clients(settings.understand.clients)
     if settings.understand.mode is Mode.ON_DEVICE:
         return Parts(settings, chosen, catalogue, reader, None, clients)
+    from edge.understand.factory import (  # noqa: PLC0415 - a device that asks no model starts sooner without it
+        Surroundings,
+        panel,
+    )
+
     sure_from = rules(settings, chosen, catalogue).demands.uncalibrated
     past, replies = Past(), Replies(settings.state)
     surroundings = Surroundings(settings, chosen, catalogue, clients, past, replies.keep)

@@ -13,19 +13,12 @@ from typing import Annotated
 
 import typer
 
-from edge.agent.clock import Clock
-from edge.agent.delivery import reconcile
-from edge.agent.parts import form_named, rules
-from edge.agent.review import Device, Person, accept, demand_not_said_again, stated
 from edge.cli.options import AsJson, Broker, Config, State, Wait, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
 from edge.console import many, show
-from edge.deliver.events import Topics
 from edge.errors import StorageFailed, Unfinished, UnreadableInput
-from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
 
@@ -97,6 +90,9 @@ def queue_retry(
 
     Stop the agent first: one process writes a journal.
     """
+    from edge.agent.parts import form_named
+    from edge.agent.review import demand_not_said_again
+
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
         if not anyway:
@@ -139,7 +135,11 @@ def queue_accept(
     and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
     the last one. Stop the agent first: one process writes a journal.
     """
-    from edge.agent.parts import form_named
+    from edge.agent.clock import Clock
+    from edge.agent.parts import form_named, rules
+    from edge.agent.review import Device, Person, accept, stated
+    from edge.deliver.events import Topics
+    from edge.forms.catalogue import Catalogue
 
     log_warnings()
     given = settings(config, state=state)
@@ -221,6 +221,9 @@ def queue_reconcile(
     For an inventory that was restored from a backup, or to be sure. A running agent does the same by itself at each
     connection, so stop it first: one process writes a journal. Exit code 75 if the two did not agree in time.
     """
+    from edge.agent.delivery import reconcile
+    from edge.keep.writer import JournalThread
+
     log_warnings()
     given = settings(config, broker, state)
     Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare

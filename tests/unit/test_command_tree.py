@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from edge.cli.main import COMMANDS, JOINING, command_of, commands
 from edge.errors import Misconfigured
+from edge.keep.journal import Journal
 
 PROJECT = Path(__file__).parents[2]
 
@@ -105,3 +106,11 @@ def test_to_list_commands_imports_none(arguments: tuple[str, ...]) -> None:
     assert {name for name in found if name.partition(".")[0] in {"edge", "inventory"}} == {
         *("edge", "edge.errors", "edge.cli", "edge.cli.main", "edge.cli.output")
     }
+
+
+def test_to_look_into_the_queue_imports_no_agent(tmp_path: Path) -> None:
+    Journal.open(tmp_path).close()
+    found = loaded("queue", "list", "--state", str(tmp_path))
+    rooms = {name.split(".")[1] for name in found if name.startswith("edge.")}
+    assert rooms <= {"cli", "config", "console", "errors", "forms", "hash_chain", "keep", "records"}
+    assert not found & (HEAVY - {"cryptography", "numpy", "pydantic", "soundfile", "sqlite_utils"})
