@@ -27,9 +27,9 @@ from edge.deliver.events import (
     recorded,
     status,
     timestamp,
+    validator,
     withheld,
 )
-from edge.deliver.validation import validator
 from edge.hash_chain import PublicKey
 from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word
 
