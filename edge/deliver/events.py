@@ -254,11 +254,6 @@ def check_event(payload: bytes) -> dict[str, Any]:
     return event
 
 
-def event_validator(kind: str = RECORDED) -> Draft202012Validator:
-    """The JSON Schema validator for one type of event."""
-    return validator(SCHEMAS[kind])
-
-
 def read_answer(payload: bytes) -> Receipt | Early:
     """What the inventory says to one event. Raises MalformedMessage."""
     message = parsed(payload)

@@ -41,6 +41,9 @@ ACCENTED = {
 }
 """Names of spelling alphabets as a voice must have them: where they are listened for, they stand without accents."""
 
+INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
+"""What an alphabet of a language has in another spelling of the international code words."""
+
 VALUE = re.compile(r"\{value\}")
 
 LANGUAGES = ("en", "de", "fr", "es", "it")  # Those in which the device speaks: a file of prompts each.
@@ -172,12 +175,8 @@ def _code_word(letter: str, language: Language) -> str:
     """The word that stands for a letter: that of the language's own alphabet, else the international one."""
     own = (" ".join(words) for words, meant in language.alphabet.code_words.items() if meant == letter.lower())
     international = NATO[letter.lower()]
-    name = next((word for word in own if word != international and not _also_international(word)), None)
+    name = next((word for word in own if word not in {international, *INTERNATIONAL}), None)
     return international if name is None else ACCENTED.get(name, name.title())
-
-
-def _also_international(word: str) -> bool:
-    return word in {"alfa", "juliett", "whisky", "xray"}
 
 
 SLOT = re.compile(r"\{(\w+)\}")
