@@ -18,7 +18,7 @@ from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decid
 from edge.agent.parts import Parts, assemble, dictation, reading, take
 from edge.config import Settings
 from edge.errors import UnreadableInput
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep.writer import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
@@ -54,12 +54,12 @@ class Scored:
 
 def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
     """The clips of a manifest, with the sound of their files."""
-    return tuple(Sounding(clip, partial(Recording, clip.audio)) for clip in clips)
+    return tuple(Sounding(clip, partial(RecordedSource, clip.audio)) for clip in clips)
 
 
 def made_noise(hours: float, clips: Sequence[Clip]) -> tuple[Sounding, ...]:
     """At least `hours` of made noise, as much of each kind; babble needs dictated clips to be made of."""
-    voices = [whole(Recording(clip.audio)) for clip in _clean(clips)[:VOICES]]
+    voices = [whole(RecordedSource(clip.audio)) for clip in _clean(clips)[:VOICES]]
     kinds = (SILENCE, *KINDS, *([BABBLE] if voices else []))
     each = math.ceil(hours * 3600 / MADE_S / len(kinds))
     return tuple(
@@ -85,7 +85,7 @@ def in_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[Sounding, .
 
 
 def _in_noise(audio: Path, kind: str, snr_db: int) -> Source:
-    return InNoise(Recording(audio), kind, snr_db)
+    return InNoise(RecordedSource(audio), kind, snr_db)
 
 
 def _clean(clips: Sequence[Clip]) -> list[Clip]:

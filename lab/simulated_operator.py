@@ -23,7 +23,7 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.hear.acoustics import measured
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep.writer import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Act, Commit, Draft, FieldValue, LastEntry, Outcome, Park
@@ -189,7 +189,7 @@ class SimulatedOperator:
         answers = result.clip.answers if says.why is Why.ANSWER else {}
         told = f"{result.clip.audio} {number}"
         if says.about in answers:
-            return Spoken(whole(Recording(answers[says.about])), told)
+            return Spoken(whole(RecordedSource(answers[says.about])), told)
         said = await spoken(says.text, result.clip.speaker or "", self._habits.seed)
         return Spoken(in_place(said, whole(clip()), result), told)
 

@@ -27,7 +27,7 @@ from edge.agree.dialogue.events import Hardware, Link
 from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep.writer import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
@@ -285,7 +285,7 @@ class Agent:
 Tell = Callable[[AgentTold], None]
 
 
-async def replay(parts: Parts, recordings: Sequence[Recording], tell: Tell, *, settle_within_s: float) -> None:
+async def replay(parts: Parts, recordings: Sequence[RecordedSource], tell: Tell, *, settle_within_s: float) -> None:
     """Hear the recordings in order, deliver what is accepted, and wait for the inventory's receipts.
 
     Starting it again after a kill goes on where it stopped: what was heard is decided, what is on record already is

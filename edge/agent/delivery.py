@@ -18,14 +18,14 @@ from edge.agent.settlement import Settlement
 from edge.config import Mqtt, MqttVersion, Settings
 from edge.config import Settle as SettleOn
 from edge.deliver import events
-from edge.deliver.alerts import Obstacles
-from edge.deliver.commands import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
-from edge.deliver.mqtt import Session, Will
+from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
+from edge.deliver.mqtt_client import Will
 from edge.deliver.reason_codes import FAILURE
 from edge.deliver.relay import (
     Alarm,
     Command,
     DeadLetter,
+    Obstacles,
     Publish,
     Relay,
     Reopen,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from edge.deliver import events
-from edge.deliver.commands import DeadLetter, Reopen, Sent, Settle
+from edge.deliver.relay import DeadLetter, Reopen, Sent, Settle
 from edge.keep.journal import Journal
 from edge.keep.writer import JournalThread
 from edge.records import Receipt, ReceiptOutcome

@@ -14,12 +14,11 @@ from edge.agent.dictation import INTERRUPTED, is_for_a_person
 from edge.agent.typed_input import typed, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
-from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import held
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
-from edge.agree.dialogue.trace import StepTrace
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, Reading, Receipt, Utterance
 

@@ -17,8 +17,8 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agree.dialogue.events import InventoryAnswered
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
+from edge.agree.dialogue.questions import replies
 from edge.agree.dialogue.status import refusal
-from edge.agree.replies import replies
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
 from edge.errors import DockvoiceError, Unavailable

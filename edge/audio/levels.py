@@ -25,7 +25,7 @@ NARROW_DB = -45.0
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class SoundLevel:
     """How loud one piece of sound is."""
 
     samples: int
@@ -45,13 +45,13 @@ class Level:
         return decibels((self.peak / FULL_SCALE) ** 2)
 
 
-def level(pcm: bytes) -> Level:
+def sound_level(pcm: bytes) -> SoundLevel:
     """Measure 16-bit sound of any rate and channel count; at least one sample."""
     samples = np.frombuffer(pcm, "<i2")
     sizes = np.abs(samples.astype(np.int32))
     power = float(np.mean((sizes / FULL_SCALE) ** 2))
     clipped = int(np.count_nonzero(sizes >= OVERRUN))
-    return Level(len(samples), int(sizes.max()), power, int(np.count_nonzero(sizes == 0)), clipped)
+    return SoundLevel(len(samples), int(sizes.max()), power, int(np.count_nonzero(sizes == 0)), clipped)
 
 
 def decibels(power: float) -> float:
@@ -67,7 +67,7 @@ class NoiseFloor:
         self._heard = 0
         self._candidates: deque[tuple[int, float]] = deque()
 
-    def take(self, piece: Level) -> float:
+    def take(self, piece: SoundLevel) -> float:
         """Take the next piece; the floor in dBFS."""
         self._heard += piece.samples
         # Whoever is not quieter than the newest will never be the quietest again: what stays is sorted.

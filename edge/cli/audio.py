@@ -30,7 +30,7 @@ from edge.config import Settings
 from edge.console import show
 from edge.errors import Unavailable
 from edge.hear.acoustics import advice
-from edge.hear.capture import Device, NotOpened, device_named, devices, unopened
+from edge.hear.capture import InputDevice, NotOpened, device_named, devices, unopened
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import MicrophoneEvent, Noticed
@@ -183,7 +183,7 @@ class Tested:
             line(f"advice      {sentence}")
 
 
-def _device(one: Device, chosen: int | None) -> dict[str, Any]:
+def _device(one: InputDevice, chosen: int | None) -> dict[str, Any]:
     return {
         "number": one.index,
         "name": one.name,
@@ -194,7 +194,7 @@ def _device(one: Device, chosen: int | None) -> dict[str, Any]:
     }
 
 
-def _table(found: list[Device], chosen: int | None) -> Table:
+def _table(found: list[InputDevice], chosen: int | None) -> Table:
     table = Table("", "number", "name", "rate", "channels", box=SIMPLE_HEAD)
     for one in found:
         mark = "→" if one.index == chosen else ""
@@ -202,7 +202,7 @@ def _table(found: list[Device], chosen: int | None) -> Table:
     return table
 
 
-def _which(wanted: str | int | None, chosen: int | None, found: list[Device]) -> str:
+def _which(wanted: str | int | None, chosen: int | None, found: list[InputDevice]) -> str:
     if not found:
         return "There is no device to listen to: connect one."
     if chosen is None:

@@ -27,7 +27,7 @@ from edge.agent.events import Decided
 from edge.agent.parts import Parts
 from edge.config import MqttVersion, shipped
 from edge.errors import Misconfigured, Unavailable
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 
 START_WITHIN_S = 20.0
 """A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""
@@ -78,14 +78,14 @@ def demand_inventory() -> None:
         raise Misconfigured("demo: the inventory is not installed; pip install 'dockvoice[demo]'")
 
 
-def recordings() -> dict[Recording, str]:
+def recordings() -> dict[RecordedSource, str]:
     """The recordings that came with the program, in their order, each with what is said in it, in words for people."""
     manifest = shipped("recordings") / "manifest.jsonl"
     found = {}
     for clip in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
         audio = manifest.parent / clip["audio"]
         said = f'"{clip["text"]}"' if clip["text"] else f"({clip['condition']})"
-        found[Recording(audio)] = f"{audio.stem[:2]} {said}"
+        found[RecordedSource(audio)] = f"{audio.stem[:2]} {said}"
     return found
 
 
@@ -161,7 +161,7 @@ class Inventory:
         return [json.loads(line) for line in told.stdout.splitlines()]
 
 
-async def play(parts: Parts, recordings: Sequence[Recording], tell: Callable[[AgentTold], None]) -> list[Decided]:
+async def play(parts: Parts, recordings: Sequence[RecordedSource], tell: Callable[[AgentTold], None]) -> list[Decided]:
     """Replay the recordings; returns what was accepted, the demo's own ledger."""
     ledger: list[Decided] = []
 

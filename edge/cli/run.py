@@ -35,7 +35,7 @@ from edge.cli.watch.live import LiveView, tell_changes
 from edge.config import Settings, load
 from edge.console import show
 from edge.hear.device_lock import Claim, identity_claim
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep.writer import JournalThread
 
 DRAIN_ON_STOP_S = 5.0
@@ -129,7 +129,7 @@ def replay(
     """
     log_warnings()
     parts = assemble(settings(config, broker, state, form))
-    recordings = [Recording(file) for file in files]
+    recordings = [RecordedSource(file) for file in files]
     names = {recording.name: str(recording.path) for recording in recordings}
     tell = teller(parts.form, names, as_json=as_json)
     asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))

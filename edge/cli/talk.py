@@ -20,8 +20,8 @@ from rich.console import Console
 from edge.agent.dialogue_steps import Stepped, manner
 from edge.agent.parts import form_named, rules
 from edge.agent.talk import Talk
+from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
-from edge.agree.dialogue.trace import StepTrace
 from edge.cli.options import Config, FormName, State, Trace, settings
 from edge.cli.output import EXIT_CODES
 from edge.deliver.events import Topics, recorded

@@ -10,44 +10,16 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
 
-from edge.deliver.topics import Topics
-from edge.deliver.validation import MalformedMessage, check, parsed, validator
+from edge.config import shipped
 from edge.hash_chain import PublicKey
 from edge.records import Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
-
-__all__ = [
-    "AMENDED",
-    "AMENDED_DATA",
-    "CANCELLED",
-    "CANCELLED_DATA",
-    "CLOCK",
-    "EARLY",
-    "MEDIA_TYPE",
-    "RECORDED",
-    "RECORDED_DATA",
-    "SCHEMAS",
-    "UNSYNCHRONISED",
-    "WITHHELD",
-    "WITHHELD_DATA",
-    "Early",
-    "MalformedMessage",
-    "Topics",
-    "check_event",
-    "early",
-    "encode",
-    "event_validator",
-    "read_answer",
-    "read_order",
-    "receipt",
-    "recorded",
-    "status",
-    "timestamp",
-    "withheld",
-]
+from edge.records.strict_json import DuplicateKey, NotFinite, NotJson, NotStrict, NotText, Overflow, strict
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
 
@@ -75,6 +47,61 @@ CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
 """The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
 
 EARLY = "early"  # The outcome in an answer that settles nothing.
+
+
+class MalformedMessage(ValueError):
+    """A message that breaks its schema: one line, a JSON pointer and the broken rule.
+
+    Its content is never quoted: it may be an operator's speech.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status|control`."""
+
+    prefix: str
+    site: str
+    device: str
+
+    @classmethod
+    def every(cls, prefix: str) -> Topics:
+        """Topic filters that match all devices of all sites."""
+        return cls(prefix, "+", "+")
+
+    @classmethod
+    def of(cls, prefix: str, topic: str) -> Topics:
+        """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
+        match topic.removeprefix(f"{prefix}/").split("/"):
+            case [site, device, "entries" | "receipts" | "status" | "control"] if topic.startswith(f"{prefix}/"):
+                return cls(prefix, site, device)
+            case _:
+                raise MalformedMessage(f"{topic!r}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
+
+    @property
+    def entries(self) -> str:
+        """Where the device publishes its events."""
+        return f"{self.prefix}/{self.site}/{self.device}/entries"
+
+    @property
+    def receipts(self) -> str:
+        """Where the inventory answers them."""
+        return f"{self.prefix}/{self.site}/{self.device}/receipts"
+
+    @property
+    def status(self) -> str:
+        """Where the device, or the broker in its place, says whether it is connected (retained)."""
+        return f"{self.prefix}/{self.site}/{self.device}/status"
+
+    @property
+    def control(self) -> str:
+        """Where the device takes orders, if it is set to."""
+        return f"{self.prefix}/{self.site}/{self.device}/control"
+
+    @property
+    def source(self) -> str:
+        """CloudEvents' `source` of the device's events."""
+        return f"/sites/{self.site}/devices/{self.device}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +254,6 @@ def check_event(payload: bytes) -> dict[str, Any]:
     return event
 
 
-def event_validator(kind: str = RECORDED) -> Draft202012Validator:
-    """The JSON Schema validator for one type of event."""
-    return validator(SCHEMAS[kind])
-
-
 def read_answer(payload: bytes) -> Receipt | Early:
     """What the inventory says to one event. Raises MalformedMessage."""
     message = parsed(payload)
@@ -246,3 +268,53 @@ def read_order(payload: bytes) -> str:
     message = parsed(payload)
     check(message, "control.schema.json")
     return str(message["order"])
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """The JSON Schema validator for the file of this name below `schemas/`."""
+    schema = json.loads((shipped("schemas") / name).read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def parsed(payload: bytes) -> dict[str, Any]:
+    """The JSON object in `payload`, which names nothing twice and can be kept. Raises MalformedMessage."""
+    try:
+        message = strict(payload.decode())
+    except (NotStrict, UnicodeDecodeError) as fault:
+        raise MalformedMessage(f"message: {_refused(fault)}") from None
+    if not isinstance(message, dict):
+        raise MalformedMessage(f"message: must be an object, found {type(message).__name__}")
+    return message
+
+
+def _refused(fault: NotStrict | UnicodeDecodeError) -> str:
+    match fault:
+        case NotJson():
+            return f"is not JSON: {fault.told}"
+        case DuplicateKey():
+            return "an object names a member twice"
+        case NotText() | UnicodeDecodeError():
+            return "is not UTF-8 throughout"
+        case NotFinite() if not isinstance(fault, Overflow):
+            return f"{fault.found} is not JSON"
+        case _:
+            return "holds a number too large, or is nested too deeply"
+
+
+def check(message: dict[str, Any], name: str) -> None:
+    """Raise MalformedMessage where the message breaks the schema in the file of this name."""
+    fault = best_match(validator(name).iter_errors(message))
+    if fault is not None:
+        raise MalformedMessage(_told(fault))
+
+
+def _told(fault: ValidationError) -> str:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
+    # Names of members come from the sender: escaped, so that the line stays one line.
+    pointer = "".join(f"/{step}" for step in steps).encode("unicode_escape").decode() or "message"
+    if fault.validator == "required":
+        return f"{pointer}: {fault.message}"
+    rule = json.dumps(fault.validator_value, ensure_ascii=False)
+    return f"{pointer}: found {type(fault.instance).__name__}, which breaks the rule {fault.validator}: {rule}"

@@ -20,7 +20,7 @@ MOST_DOUBLINGS = 8
 """An inventory that forgets everything it confirms is sent it all again every 2**8 timeouts: with 20 s, 85 minutes."""
 
 
-class Step(Enum):
+class RecoveryStep(Enum):
     """What to do next."""
 
     NOTHING = auto()  # What is owed goes again after its waits.
@@ -58,29 +58,29 @@ class CatchingUp:
         if sequence >= self._useful_from:
             self._reopenings = 0
 
-    def early(self, answer: Early, owed: Collection[int], now: float) -> Step:
+    def early(self, answer: Early, owed: Collection[int], now: float) -> RecoveryStep:
         """What to do about `answer`, when these are the first numbers that are owed."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
-            return Step.NOTHING
+            return RecoveryStep.NOTHING
         if expected in owed:
             return self._lost_on_the_way(expected)
         return self._lost_by_the_inventory(expected, max(owed), now)
 
-    def _lost_on_the_way(self, expected: int) -> Step:
+    def _lost_on_the_way(self, expected: int) -> RecoveryStep:
         if expected <= self._sent_again_from:
-            return Step.NOTHING
+            return RecoveryStep.NOTHING
         self._sent_again_from = expected
-        return Step.SEND_AGAIN
+        return RecoveryStep.SEND_AGAIN
 
-    def _lost_by_the_inventory(self, expected: int, last: int, now: float) -> Step:
+    def _lost_by_the_inventory(self, expected: int, last: int, now: float) -> RecoveryStep:
         if self._doubted_at is None:
             self._doubted_at = now
-            return Step.ASK
+            return RecoveryStep.ASK
         if now - self._doubted_at < self.wait_s:
-            return Step.NOTHING
+            return RecoveryStep.NOTHING
         self._doubted_at = None
         self._sent_again_from = expected
         self._reopenings += 1
         self._useful_from = last
-        return Step.REOPEN
+        return RecoveryStep.REOPEN

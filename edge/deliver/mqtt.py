@@ -1,9 +1,8 @@
 """The MQTT session: one persistent connection that goes on by itself, and tells what really happened.
 
-Used by the agent and by the inventory. paho keeps a queue of its own in memory and
-calls a message published as soon as any PUBACK came, a refusal included; so nothing is handed to it while there is no
-connection, what it still holds after one is dropped, and each PUBACK is passed on with its reason code. Whoever
-publishes decides what goes again.
+Used by the agent and by the inventory. paho keeps a queue of its own in memory and calls a message published as soon as
+any PUBACK came, a refusal included; so nothing is handed to it while there is no connection, what it still holds after
+one is dropped, and each PUBACK is passed on with its reason code. Whoever publishes decides what goes again.
 """
 
 from __future__ import annotations
@@ -20,15 +19,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Mqtt, MqttVersion
-from edge.deliver.commands import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
-from edge.deliver.inflight import OnTheWay
 from edge.deliver.mqtt_client import (
     PACKET_TOO_LARGE,
     PROTOCOLS,
     REMEDIES,
+    OnTheWay,
     Version,
     Waits,
-    Watched,
     Will,
     check_host,
     cut,
@@ -40,8 +37,6 @@ from edge.deliver.mqtt_client import (
     tls_context,
 )
 
-__all__ = ["Acknowledged", "Connected", "Delivered", "Disconnected", "Session", "SessionEvent", "Will"]
-
 RECEIVE_MAXIMUM = 65_535
 """What MQTT 5 says holds where the broker names no receive maximum; MQTT 3.1.1 knows no other limit."""
 
@@ -51,6 +46,45 @@ PUBACK_S = 60.0
 """A broker that answers pings, but so long no publication, has lost its way: a minute is beyond every slow link."""
 
 UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The broker accepted the connection and every subscription."""
+
+    protocol: str  # `5` or `3.1.1`.
+    receive_maximum: int  # How many unacknowledged publications the broker takes.
+    session_present: bool  # Whether the broker still knew this client.
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """A connection that was reported as Connected has ended."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """The broker's PUBACK for the publication with this tag; with MQTT 3.1.1, which has no codes, always 0.
+
+    149 too where the broker hung up because the packet was too large; then Disconnected follows.
+    """
+
+    tag: str
+    reason_code: int
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A message that arrived for one of the subscriptions; always between Connected and Disconnected."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    token: int  # What `Session.acknowledge` needs: the packet identifier, and the connection it is valid for.
+
+
+SessionEvent = Connected | Disconnected | Acknowledged | Delivered
 
 
 @dataclass
@@ -182,12 +216,6 @@ class Session:
         self._client = client = prepared(
             self._settings, self._version.now, client_id=self._client_id, tls=self._tls, will=self._will
         )
-        self._listen(client)
-        client.loop_start()
-
-    # What paho calls, on its own thread. A client that is no longer ours is on its way out and is not listened to.
-
-    def _listen(self, client: Watched) -> None:
         client.on_pre_connect = self._on_pre_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_turn = self._on_turn
@@ -196,6 +224,9 @@ class Session:
         client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
+        client.loop_start()
+
+    # What paho calls, on its own thread. A client that is no longer ours is on its way out and is not listened to.
 
     def _on_pre_connect(self, client: Client, _userdata: object) -> None:
         if client is not self._client:
@@ -283,16 +314,13 @@ class Session:
         self._wait(client)
         if lost is not None:
             self._waits.ended()
-            self._blame(client, reason)
+            largest = self._on_the_way.largest()
+            if reason.value == PACKET_TOO_LARGE and largest is not None:
+                # The broker does not say which packet was too large: of those it had not taken, the largest.
+                self._tell(client, Acknowledged(largest, PACKET_TOO_LARGE))
             self._tell(client, Disconnected(self._trouble))
         if client.protocol != PROTOCOLS[self._version.now]:
             self._reopen(client)
-
-    def _blame(self, client: Client, reason: ReasonCode) -> None:
-        """A broker that hangs up over a packet too large does not say which: of those it had not taken, the largest."""
-        largest = self._on_the_way.largest()
-        if reason.value == PACKET_TOO_LARGE and largest is not None:
-            self._tell(client, Acknowledged(largest, PACKET_TOO_LARGE))
 
     def _why(self, reason: ReasonCode) -> str:
         if self._try.silent:

@@ -30,7 +30,7 @@ class Consequence(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ReasonMeaning:
     """An answer in words, what follows from it, and what a person can do about it."""
 
     name: str
@@ -41,32 +41,36 @@ class Meaning:
 
 FAILURE = 0x80  # Reason codes from here on mean that the broker did not take the message.
 
-ANSWERS: dict[int | Silence, Meaning] = {
-    0x00: Meaning("success", Consequence.SENT, alarm=False),
+ANSWERS: dict[int | Silence, ReasonMeaning] = {
+    0x00: ReasonMeaning("success", Consequence.SENT, alarm=False),
     # Optional, and wrong in some brokers: a hint, never a proof that somebody listens or nobody does.
-    0x10: Meaning("no matching subscribers", Consequence.SENT, "start the inventory if it is not running", alarm=False),
-    0x80: Meaning("unspecified error", Consequence.LATER, "see the broker's log"),
-    0x83: Meaning("implementation specific error", Consequence.LATER, "see the broker's log"),
-    0x87: Meaning(
+    0x10: ReasonMeaning(
+        "no matching subscribers", Consequence.SENT, "start the inventory if it is not running", alarm=False
+    ),
+    0x80: ReasonMeaning("unspecified error", Consequence.LATER, "see the broker's log"),
+    0x83: ReasonMeaning("implementation specific error", Consequence.LATER, "see the broker's log"),
+    0x87: ReasonMeaning(
         "not authorized", Consequence.LATER, "let the broker's access rules allow this device to publish its entries"
     ),
-    0x90: Meaning(
+    0x90: ReasonMeaning(
         "topic name invalid", Consequence.LATER, "correct deliver.prefix, site or device, or what the broker allows"
     ),
-    0x95: Meaning("packet too large", Consequence.DEAD_LETTER, "raise the broker's limit on the size of messages"),
-    0x97: Meaning("quota exceeded", Consequence.LATER, "raise the broker's limit on messages kept"),
-    0x99: Meaning(
+    0x95: ReasonMeaning(
+        "packet too large", Consequence.DEAD_LETTER, "raise the broker's limit on the size of messages"
+    ),
+    0x97: ReasonMeaning("quota exceeded", Consequence.LATER, "raise the broker's limit on messages kept"),
+    0x99: ReasonMeaning(
         "payload format invalid", Consequence.DEAD_LETTER, "let the broker accept application/cloudevents+json"
     ),
-    Silence.TIMEOUT: Meaning("no receipt in time", Consequence.LATER, alarm=False),
-    Silence.LINK_LOST: Meaning("connection lost", Consequence.AT_RECONNECT, alarm=False),
+    Silence.TIMEOUT: ReasonMeaning("no receipt in time", Consequence.LATER, alarm=False),
+    Silence.LINK_LOST: ReasonMeaning("connection lost", Consequence.AT_RECONNECT, alarm=False),
 }
 """The answers that are known. mosquitto gives 0x95 in a PUBACK too, where the standard has it end the connection."""
 
 
-def meaning(reason_code: int) -> Meaning:
+def meaning(reason_code: int) -> ReasonMeaning:
     """What a PUBACK with this code means; an unknown failure is tried again like an unspecified one."""
     if reason_code in ANSWERS:
         return ANSWERS[reason_code]
     failed = reason_code >= FAILURE
-    return Meaning(f"reason code {reason_code}", Consequence.LATER if failed else Consequence.SENT, alarm=failed)
+    return ReasonMeaning(f"reason code {reason_code}", Consequence.LATER if failed else Consequence.SENT, alarm=failed)

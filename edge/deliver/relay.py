@@ -18,37 +18,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge import config
-from edge.deliver.commands import (
-    Alarm,
-    Command,
-    DeadLetter,
-    Publish,
-    Reopen,
-    Sent,
-    Settle,
-    WantLast,
-    WantRows,
-)
 from edge.deliver.events import Early
-from edge.deliver.gap_recovery import CatchingUp, Step
-from edge.deliver.reason_codes import ANSWERS, FAILURE, Consequence, Meaning, Silence, meaning
+from edge.deliver.gap_recovery import CatchingUp, RecoveryStep
+from edge.deliver.reason_codes import FAILURE, Consequence, ReasonMeaning, meaning
 from edge.records import OutboxRow, Receipt
-
-__all__ = [
-    "ANSWERS",
-    "Alarm",
-    "Command",
-    "DeadLetter",
-    "Meaning",
-    "Publish",
-    "Relay",
-    "Reopen",
-    "Sent",
-    "Settle",
-    "Silence",
-    "WantLast",
-    "WantRows",
-]
 
 MOST_DOUBLINGS = 3
 """The wait before sending again grows to 2**3 times the receipt's timeout: an inventory that is away for a night
@@ -69,7 +42,75 @@ too: with growing waits a quarter of an hour. mosquitto drops what is too large 
 ROOM_S = 1.0
 """What found no room at the broker is tried again after so many seconds: PUBACKs, which make room, take less."""
 
+LINK_PATIENCE_S = 3.0
+"""So long there may be no connection before anybody is told: a broker restarts, or a person walks through a dead spot,
+in less."""
+
+TAKEN_UNANSWERED = 3
+"""So often the broker takes one event before the lack of a receipt is told: with the growing waits after 60 s of
+silence and more, in which an inventory can restart."""
+
 NEVER_ARRIVES = "taken by the broker, but it never arrives"  # Why, in that case.
+
+
+@dataclass(frozen=True, slots=True)
+class WantRows:
+    """Read the oldest unsettled rows from the journal, this many at most, and call `offered` with them."""
+
+    at_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class WantLast:
+    """Read the last row of the journal, which is settled as all are, and call `asked` with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish the row, tagged with its event id; where there is no room for it, call `unsent`."""
+
+    row: OutboxRow
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The broker has the event. Worth noting, proves nothing: brokers lose what they acknowledged."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The debt is paid: by this receipt, or by the broker's PUBACK where there are no receipts (None)."""
+
+    event_id: str
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """The inventory lacks this event, which was settled here: owe it again, with all that follow it."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """The inventory will never get this event: set it aside, and let the journal offer what goes in its place."""
+
+    event_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The broker refuses events for this reason. Raised once, and again only after it took one in between."""
+
+    reason_code: int
+    meaning: ReasonMeaning
+
+
+Command = WantRows | WantLast | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
 
 
 @dataclass(slots=True)
@@ -148,7 +189,7 @@ class Relay:
         return self.tick(now)
 
     def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
-        """The broker's PUBACK; `answers` tells what each code means."""
+        """The broker's PUBACK; `ANSWERS` tells what each code means."""
         if reason_code >= FAILURE:
             return self._refused(event_id, reason_code)
         self._taken += 1
@@ -171,20 +212,20 @@ class Relay:
         """The inventory lacks an earlier event than the one it got. Nothing is settled by that."""
         owed = {debt.row.sequence: debt for debt in self._waiting}
         match self._catching_up.early(answer, owed, now):
-            case Step.SEND_AGAIN:
+            case RecoveryStep.SEND_AGAIN:
                 for sequence, debt in owed.items():
                     # A suspect keeps to its waits: the broker may hang up over it, and all the others with it.
                     if sequence >= answer.expected and not debt.refusals:
                         debt.due, debt.sendings, debt.taken = now, 0, 0
                 return self.tick(now)
-            case Step.ASK:
+            case RecoveryStep.ASK:
                 oldest = owed[min(owed)]
                 oldest.due = min(oldest.due, now + self._catching_up.wait_s)
                 return []
-            case Step.REOPEN:
+            case RecoveryStep.REOPEN:
                 self._forget()
                 return [Reopen(answer.expected), WantRows(self._window)]
-            case Step.NOTHING:
+            case RecoveryStep.NOTHING:
                 return self._swallowed(owed.get(answer.expected))
 
     def tick(self, now: float) -> list[Command]:
@@ -268,8 +309,55 @@ class Relay:
         self._suspects.pop(debt.row.event_id, None)
         return [DeadLetter(debt.row.event_id, reason), WantRows(self._window)]
 
-    def _alarm(self, reason_code: int, meant: Meaning) -> list[Command]:
+    def _alarm(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
         if reason_code in self._alarmed or not meant.alarm:
             return []
         self._alarmed.add(reason_code)
         return [Alarm(reason_code, meant)]
+
+
+class Obstacles:
+    """Delivery alerts: what stands between an entry and the inventory and needs a person, told once.
+
+    Two kinds. There is no connection: then the session knows why. Or there is one, and no receipts come: with MQTT
+    3.1.1 a broker has no other way to refuse an event than to acknowledge it and drop it, and any broker may let a
+    device subscribe to receipts that it then does not pass on. Times are monotonic seconds.
+    """
+
+    def __init__(self, unanswered: str) -> None:
+        """`unanswered` is what to tell when receipts do not come."""
+        self._unanswered = unanswered
+        self._since: float | None = None
+        """When the connection was first missed."""
+        self._told: set[str] = set()
+        """What was told since there was a connection."""
+        self._taken: dict[str, int] = {}
+        """How often the broker took each event since the last answer to any."""
+        self._told_unanswered = False
+
+    def look(self, trouble: str | None, now: float) -> list[str]:
+        """What is to be told now; `trouble` is why there is no connection, None while there is one."""
+        if trouble is None:
+            self._since = None
+            self._told.clear()
+            return self._silence()
+        self._since = now if self._since is None else self._since
+        if trouble in self._told or now - self._since < LINK_PATIENCE_S:
+            return []
+        self._told.add(trouble)
+        return [trouble]
+
+    def taken(self, event_id: str) -> None:
+        """The broker acknowledged the event."""
+        self._taken[event_id] = self._taken.get(event_id, 0) + 1
+
+    def answered(self) -> None:
+        """The inventory answered, whatever it said."""
+        self._taken.clear()
+        self._told_unanswered = False
+
+    def _silence(self) -> list[str]:
+        if self._told_unanswered or max(self._taken.values(), default=0) < TAKEN_UNANSWERED:
+            return []
+        self._told_unanswered = True
+        return [self._unanswered]

@@ -142,7 +142,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class InputDevice:
     """A device one can listen to."""
 
     index: int
@@ -162,13 +162,13 @@ def device_named(device: str | int | None) -> Mapping[str, Any]:
     return found
 
 
-def devices() -> list[Device]:
+def devices() -> list[InputDevice]:
     """The devices one can listen to. Raises Unavailable."""
     library = portaudio()
     default = library.default.device[0]
     inputs = [one for one in library.query_devices() if one["max_input_channels"]]
     return [
-        Device(
+        InputDevice(
             index=one["index"],
             name=one["name"],
             rate=int(one["default_samplerate"]),

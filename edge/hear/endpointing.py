@@ -61,7 +61,7 @@ class Abandoned:
 EarEvent = Opened | Continued | Paused | Closed | Abandoned
 
 
-class State(Enum):
+class EndpointState(Enum):
     """Where the machine stands."""
 
     QUIET = auto()
@@ -111,7 +111,7 @@ class Endpointing:
         self._minimum = _samples(settings.minimum_speech_ms)
         self._maximum = _samples(settings.maximum_ms)
         self._preroll = _samples(settings.preroll_ms)
-        self._state = State.QUIET
+        self._state = EndpointState.QUIET
         self._recent: deque[Frame] = deque()
         self._speech_start = 0
         self._open: _Open | None = None
@@ -137,7 +137,7 @@ class Endpointing:
 
         Where nothing was open, somebody may have begun to speak in what is missing, if it is long enough for a word.
         """
-        lost = self._open is not None or self._state is State.STARTING or samples >= WORD
+        lost = self._open is not None or self._state is EndpointState.STARTING or samples >= WORD
         events = self.end(Closing.BROKEN_OFF)
         self._lost = lost
         return events
@@ -147,8 +147,8 @@ class Endpointing:
 
         What is said as soon after it as a pause in it would have been waited for goes on with it.
         """
-        speaking = self._state in {State.STARTING, State.SPEAKING}
-        if self._state is not State.QUIET:
+        speaking = self._state in {EndpointState.STARTING, EndpointState.SPEAKING}
+        if self._state is not EndpointState.QUIET:
             speech_end = self._recent[-1].end if self._open is None else self._open.speech_end
             self._torn_until = speech_end + self._patience[Expectation.MORE if speaking else self._expectation]
         return self.end(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
@@ -156,7 +156,7 @@ class Endpointing:
     def end(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
         """No frame follows the last one: what is open closes, and what was heard before it is forgotten."""
         events = () if self._open is None else self._close(self._open, closing)
-        self._state, self._lost = State.QUIET, False
+        self._state, self._lost = EndpointState.QUIET, False
         self._recent.clear()
         return events
 
@@ -165,12 +165,12 @@ class Endpointing:
             self._lost, self._torn_until = False, frame.start + self._patience[Expectation.EITHER]
         self._recent.append(frame)
         if not speech:
-            self._state = State.QUIET
-        elif self._state is State.QUIET:
-            self._state, self._speech_start = State.STARTING, frame.start
-        if self._state is State.STARTING and frame.end - self._speech_start >= self._onset:
+            self._state = EndpointState.QUIET
+        elif self._state is EndpointState.QUIET:
+            self._state, self._speech_start = EndpointState.STARTING, frame.start
+        if self._state is EndpointState.STARTING and frame.end - self._speech_start >= self._onset:
             return self._begin(self._speech_start, frame.end - self._speech_start)
-        self._forget(self._speech_start if self._state is State.STARTING else frame.end)
+        self._forget(self._speech_start if self._state is EndpointState.STARTING else frame.end)
         return ()
 
     def _forget(self, wanted: int) -> None:
@@ -181,7 +181,7 @@ class Endpointing:
     def _begin(self, speech_start: int, speech_samples: int) -> tuple[EarEvent, ...]:
         frames = list(self._recent)
         self._recent.clear()
-        self._state = State.SPEAKING
+        self._state = EndpointState.SPEAKING
         torn = speech_start < self._torn_until
         self._open = _Open(frames, speech_start, frames[-1].end, speech_samples, len(frames), torn)
         self._expectation = Expectation.EITHER
@@ -198,9 +198,9 @@ class Endpointing:
     def _follow(self, utterance: _Open, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         utterance.grow(frame, speech)
         if speech:
-            self._state, self._expectation = State.SPEAKING, Expectation.EITHER
+            self._state, self._expectation = EndpointState.SPEAKING, Expectation.EITHER
         else:
-            self._state = State.HANGOVER
+            self._state = EndpointState.HANGOVER
         told = self._told(utterance)
         if frame.end - utterance.speech_end >= self._patience[self._expectation]:
             return (*told, *self._close(utterance, Closing.PAUSE))
@@ -219,7 +219,7 @@ class Endpointing:
         kept = [frame for frame in utterance.frames if frame.start < kept_until]
         # The silence cut off here is the pre-roll of what may begin right after.
         self._recent = deque(utterance.frames[len(kept) :])
-        self._open, self._state = None, State.QUIET
+        self._open, self._state = None, EndpointState.QUIET
         if utterance.speech_samples < self._minimum:
             return (Abandoned(),)
         return (

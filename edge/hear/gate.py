@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame, Segment
 
 TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is out: 300 ms.
@@ -20,7 +20,8 @@ HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost on the way. Nobody means what is said then."""
 
 STUCK = Noticed(
-    Fault.KEY_STUCK, "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?"
+    FaultKind.KEY_STUCK,
+    "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?",
 )
 
 
@@ -65,7 +66,7 @@ class Gate:
         was_stuck = self._stuck
         self._stuck = self._held_since is not None and frame.start - self._held_since > HELD_AT_MOST
         if self._stuck != was_stuck:
-            self._tell(STUCK if self._stuck else Over(Fault.KEY_STUCK))
+            self._tell(STUCK if self._stuck else Over(FaultKind.KEY_STUCK))
 
     def _lets_through(self, frame: Frame) -> bool:
         if self.muted or not self._push_to_talk:

@@ -15,13 +15,13 @@ from threading import Event, Lock
 from typing import Any, Protocol
 
 from edge.audio.framing import FRAME_SAMPLES, Framing, floats
-from edge.audio.levels import level
+from edge.audio.levels import sound_level
 from edge.audio.portaudio import look_anew
 from edge.audio.sound_server import Gone, Routing, SoundServer
 from edge.errors import Unavailable
 from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
 from edge.hear.device_lock import microphone_claim, source_claim
-from edge.hear.microphone_health import Fault, MicrophoneEvent, MicrophoneHealth
+from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
 from edge.records import SAMPLE_RATE, Frame
 
 BLINK = SAMPLE_RATE // 2
@@ -196,7 +196,7 @@ class Microphone:
         with self._looking:
             if self._blinks.is_set():
                 self._look_anew()
-        if Fault.SUSPENDED in self._health.faults and self._health.wanted is not None:
+        if FaultKind.SUSPENDED in self._health.faults and self._health.wanted is not None:
             self._server.resume(self._health.wanted)
         try:
             self._open(device_named(self._device))
@@ -251,7 +251,7 @@ class Microphone:
 
     def _is_well(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
         """Whether this piece may be heard: not what comes from another microphone, or at another speed."""
-        self._tell_all(self._health.heard(level(piece.pcm), piece.end, piece.arrived, lost=lost))
+        self._tell_all(self._health.heard(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
         if not self._health.hears:
             self._count_deaf(piece.samples / stream.rate)
             return False

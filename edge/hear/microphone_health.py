@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.audio.levels import Level
+from edge.audio.levels import SoundLevel
 from edge.audio.sound_server import Routing
 from edge.records import SAMPLE_RATE
 
@@ -44,7 +44,7 @@ class Zeros:
         """Another headset may come."""
         self._returns = 0
 
-    def take(self, piece: Level) -> None:
+    def take(self, piece: SoundLevel) -> None:
         """Sound came."""
         if not piece.peak:
             self._zeros += piece.samples
@@ -99,7 +99,7 @@ RATE_DRIFT = 0.06
 """By so much of itself each window must drift. Takes 44.1 for 48 kHz (8 %); real clocks differ by 0.1 %."""
 
 
-class Fault(StrEnum):
+class FaultKind(StrEnum):
     """What can be wrong with a microphone. Codes, so that they can be counted; `docs/headsets.md` explains each."""
 
     UNPLUGGED = "unplugged"
@@ -115,17 +115,17 @@ class Fault(StrEnum):
     KEY_STUCK = "key_stuck"  # The talk key is held down for too long; the gate notices.
 
 
-STOPPED = (Fault.UNPLUGGED, Fault.SERVER_GONE, Fault.SUSPENDED, Fault.STUCK)
+STOPPED = (FaultKind.UNPLUGGED, FaultKind.SERVER_GONE, FaultKind.SUSPENDED, FaultKind.STUCK)
 """Nothing comes any more: over as soon as anything does."""
 
-DEAF = frozenset({*STOPPED, Fault.REROUTED, Fault.WRONG_RATE})  # With these nothing that comes may be heard.
+DEAF = frozenset({*STOPPED, FaultKind.REROUTED, FaultKind.WRONG_RATE})  # With these nothing that comes may be heard.
 
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
     """A fault began."""
 
-    fault: Fault
+    fault: FaultKind
     what: str  # What was found, and what a person can do.
 
 
@@ -133,7 +133,7 @@ class Noticed:
 class Over:
     """A fault is over."""
 
-    fault: Fault
+    fault: FaultKind
 
 
 MicrophoneEvent = Noticed | Over
@@ -193,7 +193,7 @@ class MicrophoneHealth:
         """What nothing but zeros means from this microphone."""
         self.wanted = source
         """The source that should be recorded from, once it is known."""
-        self.faults: dict[Fault, str] = {}
+        self.faults: dict[FaultKind, str] = {}
         """What is wrong now, and what was found."""
         self.opened(SAMPLE_RATE)
 
@@ -217,13 +217,13 @@ class MicrophoneHealth:
         self._losses: deque[int] = deque()
         self._rate_watch = RateWatch(rate)
 
-    def heard(self, piece: Level, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
+    def heard(self, piece: SoundLevel, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
         """Sound came: its level, the sample count after it, when it came, and whether some was lost before it."""
         self._came, self._waited = True, 0.0
         self._heard = end
         self._rate_watch.take(end, arrived)
         over = [event for fault in (*STOPPED, *self._right_rate()) for event in self._end(fault)]
-        if Fault.REROUTED in self.faults:  # it is another microphone: its level says nothing about this one
+        if FaultKind.REROUTED in self.faults:  # it is another microphone: its level says nothing about this one
             return over
         return [*over, *self._wrong_rate(), *self._silence(piece), *self._clips(piece), *self._loses(lost)]
 
@@ -231,9 +231,9 @@ class MicrophoneHealth:
         """So much longer nothing came."""
         self._waited += seconds
         if self._suspended and self._waited >= SUSPENDED_S:
-            return self._begin(Fault.SUSPENDED, "is suspended by the sound server; is it on and in range?")
+            return self._begin(FaultKind.SUSPENDED, "is suspended by the sound server; is it on and in range?")
         if self._waited >= (STUCK_S if self._came else OPENING_S):
-            return self._begin(Fault.STUCK, "gives no sound; is it on and in range?")
+            return self._begin(FaultKind.STUCK, "gives no sound; is it on and in range?")
         return []
 
     def routed(self, routing: Routing) -> list[MicrophoneEvent]:
@@ -244,52 +244,58 @@ class MicrophoneHealth:
         if self.wanted is None and not routing.is_monitor:
             self.wanted = routing.source
         if routing.source == self.wanted:
-            return self._end(Fault.REROUTED)
+            return self._end(FaultKind.REROUTED)
         self.zeros.explain()
         wanted = self.wanted or "any microphone"
         gone = "" if self.wanted in routing.sources else ", which is gone; connect it again"
-        return self._begin(Fault.REROUTED, f"the sound server records from {routing.source}, not from {wanted}{gone}")
+        return self._begin(
+            FaultKind.REROUTED, f"the sound server records from {routing.source}, not from {wanted}{gone}"
+        )
 
     def stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
         """PortAudio said that the stream ended, or refused to open one."""
         self.zeros.forget()
         if server_gone:
-            return self._begin(Fault.SERVER_GONE, "stopped: its sound server ended")
-        return self._begin(Fault.UNPLUGGED, "stopped: it was unplugged, or its sound server ended; connect it again")
+            return self._begin(FaultKind.SERVER_GONE, "stopped: its sound server ended")
+        return self._begin(
+            FaultKind.UNPLUGGED, "stopped: it was unplugged, or its sound server ended; connect it again"
+        )
 
-    def _right_rate(self) -> tuple[Fault, ...]:
-        return (Fault.WRONG_RATE,) if self._rate_watch.is_known and not self._rate_watch.is_wrong else ()
+    def _right_rate(self) -> tuple[FaultKind, ...]:
+        return (FaultKind.WRONG_RATE,) if self._rate_watch.is_known and not self._rate_watch.is_wrong else ()
 
     def _wrong_rate(self) -> list[MicrophoneEvent]:
         if not self._rate_watch.is_wrong:
             return []
         rates = f"{self._rate_watch.measured:,.0f} samples a second where {self._rate:,} were agreed"
-        return self._begin(Fault.WRONG_RATE, f"gives {rates}; set its profile or rate at the sound server")
+        return self._begin(FaultKind.WRONG_RATE, f"gives {rates}; set its profile or rate at the sound server")
 
-    def _silence(self, piece: Level) -> list[MicrophoneEvent]:
+    def _silence(self, piece: SoundLevel) -> list[MicrophoneEvent]:
         if self._muted:
             self.zeros.explain()
         self.zeros.take(piece)
         if piece.peak:
-            return self._end(Fault.DIGITAL_SILENCE) + self._faintness(piece)
+            return self._end(FaultKind.DIGITAL_SILENCE) + self._faintness(piece)
         if not self.zeros.too_long(muted=self._muted):
             return []
         why = "it is muted at the sound server" if self._muted else "is it muted, or its Bluetooth link dead?"
-        return self._begin(Fault.DIGITAL_SILENCE, f"gives nothing but zeros; {why}")
+        return self._begin(FaultKind.DIGITAL_SILENCE, f"gives nothing but zeros; {why}")
 
-    def _faintness(self, piece: Level) -> list[MicrophoneEvent]:
+    def _faintness(self, piece: SoundLevel) -> list[MicrophoneEvent]:
         self._faint = self._faint + piece.samples if piece.peak <= FAINT else 0
         self._loud = 0 if self._faint else self._loud + piece.samples
         if self._faint >= FAINT_S * self._rate:
-            return self._begin(Fault.VERY_QUIET, "hardly gives any sound; turn up its gain, or see whether it is muted")
-        return self._end(Fault.VERY_QUIET) if self._loud >= self._rate else []
+            return self._begin(
+                FaultKind.VERY_QUIET, "hardly gives any sound; turn up its gain, or see whether it is muted"
+            )
+        return self._end(FaultKind.VERY_QUIET) if self._loud >= self._rate else []
 
-    def _clips(self, piece: Level) -> list[MicrophoneEvent]:
+    def _clips(self, piece: SoundLevel) -> list[MicrophoneEvent]:
         weight = min(1.0, piece.samples / self._rate / CLIPPING_MEMORY_S)
         self._clipped += weight * (piece.clipped / piece.samples - self._clipped)
         if self._clipped >= CLIPPING_SHARE:
-            return self._begin(Fault.CLIPPING, "is overdriven; turn down its gain, or move it away from the mouth")
-        return self._end(Fault.CLIPPING) if self._clipped < CLIPPING_OVER else []
+            return self._begin(FaultKind.CLIPPING, "is overdriven; turn down its gain, or move it away from the mouth")
+        return self._end(FaultKind.CLIPPING) if self._clipped < CLIPPING_OVER else []
 
     def _loses(self, lost: bool) -> list[MicrophoneEvent]:
         if lost:
@@ -297,16 +303,18 @@ class MicrophoneHealth:
         while self._losses and self._losses[0] <= self._heard - LOSING_S * self._rate:
             self._losses.popleft()
         if len(self._losses) >= LOSSES:
-            return self._begin(Fault.LOSING_SOUND, "loses sound again and again; is the machine or its link too busy?")
-        return self._end(Fault.LOSING_SOUND) if not self._losses else []
+            return self._begin(
+                FaultKind.LOSING_SOUND, "loses sound again and again; is the machine or its link too busy?"
+            )
+        return self._end(FaultKind.LOSING_SOUND) if not self._losses else []
 
-    def _begin(self, fault: Fault, what: str) -> list[MicrophoneEvent]:
-        if fault in STOPPED or fault is Fault.WRONG_RATE:
+    def _begin(self, fault: FaultKind, what: str) -> list[MicrophoneEvent]:
+        if fault in STOPPED or fault is FaultKind.WRONG_RATE:
             self.is_usable = False
         if fault in self.faults:
             return []
         self.faults[fault] = what
         return [Noticed(fault, what)]
 
-    def _end(self, fault: Fault) -> list[MicrophoneEvent]:
+    def _end(self, fault: FaultKind) -> list[MicrophoneEvent]:
         return [Over(fault)] if self.faults.pop(fault, None) is not None else []

@@ -29,7 +29,7 @@ UNKNOWN_LENGTH = 0x7FFF_0000
 """Promises from here on mean that the writer could not know the length: sox and ffmpeg do so into a pipe."""
 
 
-class Recording:
+class RecordedSource:
     """A file of speech. Raises UnreadableInput where it is missing, broken, empty or no sound."""
 
     live = False

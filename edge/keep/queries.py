@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -227,18 +228,18 @@ class Queries:
 
     def counts(self) -> Counts:
         """How many utterances and events there are, by what became of them; one page is read, however many it are."""
-        tally = {row["what"]: int(row["n"]) for row in self._db.rows("SELECT what, n FROM tally")}
+        tally = Counter({row["what"]: int(row["n"]) for row in self._db.rows("SELECT what, n FROM tally")})
         return Counts(
             heard=sum(n for what, n in tally.items() if what.startswith("utterance ")),
-            accepted=tally.get(f"utterance {Outcome.ACCEPT}", 0),
-            asked=tally.get(f"utterance {Outcome.ASK}", 0),
-            repeat=tally.get(f"utterance {Outcome.REPEAT}", 0),
-            ignored=tally.get(f"utterance {Outcome.IGNORE}", 0),
-            unsettled=tally.get("owed", 0),
-            applied=tally.get(f"event {ReceiptOutcome.APPLIED}", 0),
-            duplicate=tally.get(f"event {ReceiptOutcome.DUPLICATE}", 0),
-            refused=tally.get(f"event {ReceiptOutcome.REFUSED}", 0),
-            deferred=tally.get(f"utterance {Outcome.DEFER}", 0),
+            accepted=tally[f"utterance {Outcome.ACCEPT}"],
+            asked=tally[f"utterance {Outcome.ASK}"],
+            repeat=tally[f"utterance {Outcome.REPEAT}"],
+            ignored=tally[f"utterance {Outcome.IGNORE}"],
+            unsettled=tally["owed"],
+            applied=tally[f"event {ReceiptOutcome.APPLIED}"],
+            duplicate=tally[f"event {ReceiptOutcome.DUPLICATE}"],
+            refused=tally[f"event {ReceiptOutcome.REFUSED}"],
+            deferred=tally[f"utterance {Outcome.DEFER}"],
         )
 
     def entries(self, limit: int) -> list[KeptEntry]:

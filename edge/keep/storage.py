@@ -107,11 +107,7 @@ def free_bytes(path: Path) -> int:
 
 def sync_directory(path: Path) -> None:
     """Make the names in the directory `path` durable: a rename is safe from a power cut only after this (fsync(2))."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(path)  # a directory is opened and brought to the disk as a file is
 
 
 def make_directory(path: Path) -> None:

@@ -78,11 +78,6 @@ class Playing:
         """Nothing is to be heard, nor waits to be."""
         return not (self._earcons or self._phrases)
 
-    @property
-    def speaking(self) -> bool:
-        """A phrase is heard, or waits."""
-        return bool(self._phrases)
-
     def ring(self, sound: Samples) -> int:
         """Play an earcon now, or behind the one that is heard; returns its number."""
         if not self._earcons:
@@ -181,7 +176,8 @@ class Playing:
 
     def _voice(self, count: int) -> NDArray[np.float64]:
         heard = np.zeros(count)
-        filled = min(max(self._voice_from - self.position, 0), count) if not self._under_way() else 0
+        under_way = bool(self._phrases) and self._phrases[0].began
+        filled = 0 if under_way else min(max(self._voice_from - self.position, 0), count)
         for phrase in list(self._phrases):
             for piece in self._pieces(phrase, count - filled):
                 if not phrase.began:
@@ -193,9 +189,6 @@ class Playing:
                 break  # the room is filled, or the rest of it is still being made: nobody cuts in
             self._give_up(phrase)
         return heard
-
-    def _under_way(self) -> bool:
-        return bool(self._phrases) and self._phrases[0].began
 
     @staticmethod
     def _pieces(phrase: Phrase, room: int) -> Iterator[Samples]:

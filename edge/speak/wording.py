@@ -7,7 +7,12 @@ so that a reply begins at once while the rest of it is still being made.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
 
 from edge.agree.dialogue.orders import Prompt, Say
 from edge.forms.model import Form, FormField, Spoken
@@ -16,7 +21,6 @@ from edge.forms.spoken.language import Language
 from edge.forms.spoken.languages import language_named
 from edge.forms.spoken.letters import NATO
 from edge.records import FieldValue
-from edge.speak.prompts import codes, prompts
 
 SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})  # Kinds whose values are read back character by character.
 
@@ -37,9 +41,31 @@ ACCENTED = {
 }
 """Names of spelling alphabets as a voice must have them: where they are listened for, they stand without accents."""
 
+INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
+"""What an alphabet of a language has in another spelling of the international code words."""
+
 VALUE = re.compile(r"\{value\}")
 
+LANGUAGES = ("en", "de", "fr", "es", "it")  # Those in which the device speaks: a file of prompts each.
+
 Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a short breath between them.
+
+
+@cache
+def prompts(language: str) -> Mapping[Prompt, str]:
+    """Every prompt in one of LANGUAGES; raises KeyError where its file lacks one."""
+    table = _table(language)
+    return MappingProxyType({prompt: table[prompt.value] for prompt in Prompt})
+
+
+@cache
+def codes(table: str, language: str) -> Mapping[str, str]:
+    """What codes are called in one of LANGUAGES: `faults`, what is said when they are `mended`, and `reasons`."""
+    return MappingProxyType(_table(language)[table])
+
+
+def _table(language: str) -> dict[str, Any]:
+    return tomllib.loads((files("edge.speak") / "prompts" / f"{language}.toml").read_text(encoding="utf-8"))
 
 
 class Readback:
@@ -149,12 +175,8 @@ def _code_word(letter: str, language: Language) -> str:
     """The word that stands for a letter: that of the language's own alphabet, else the international one."""
     own = (" ".join(words) for words, meant in language.alphabet.code_words.items() if meant == letter.lower())
     international = NATO[letter.lower()]
-    name = next((word for word in own if word != international and not _also_international(word)), None)
+    name = next((word for word in own if word not in {international, *INTERNATIONAL}), None)
     return international if name is None else ACCENTED.get(name, name.title())
-
-
-def _also_international(word: str) -> bool:
-    return word in {"alfa", "juliett", "whisky", "xray"}
 
 
 SLOT = re.compile(r"\{(\w+)\}")

@@ -23,7 +23,7 @@ from edge.agent.events import Decided, DictationEvent, SourceEnded
 from edge.agent.parts import Parts, assemble, dictation, take
 from edge.audio.framing import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, load
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep.writer import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
@@ -91,7 +91,7 @@ def main() -> None:
     parts = assemble(settings)
     loaded = resident()
     most = [loaded]
-    clips = [Recording(clip.audio) for clip in read_manifest(asked.manifest)]
+    clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)]
     made = [Made(kind, pcm(noise(kind, asked.seconds, seed=0))) for kind in NOISES]
     silence = Made("silence", bytes(int(asked.seconds * SAMPLE_RATE) * 2))
     heard = [

@@ -19,7 +19,7 @@ from edge.agent.app import Agent
 from edge.agent.parts import Parts, form_named, rules
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.writer import JournalThread
 from edge.records import FieldValue, Reading
@@ -36,9 +36,9 @@ def main(settings_file: str, *recordings: str) -> None:
     settings = load(Settings, Path(settings_file))
     middle = recordings.index("--")
 
-    def sources() -> Iterator[Recording]:
+    def sources() -> Iterator[RecordedSource]:
         for name, part in (("first", recordings[:middle]), ("rest", recordings[middle + 1 :])):
-            yield from (Recording(Path(path)) for path in part)
+            yield from (RecordedSource(Path(path)) for path in part)
             print(name, flush=True)
             sys.stdin.readline()
         _wait_until_nothing_is_deferred(settings.state)

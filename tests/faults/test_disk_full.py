@@ -20,7 +20,7 @@ from edge.agent.parts import Parts
 from edge.config import Keep, Settings, Speak
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.retention import RESERVE
@@ -179,7 +179,7 @@ class Operator:
             yield Frame(number * 320, piece)
 
     def _sound(self) -> Iterator[bytes]:
-        recorded = [frame.pcm for frame in Recording(SPOKEN).frames() if frame.samples == 320]
+        recorded = [frame.pcm for frame in RecordedSource(SPOKEN).frames() if frame.samples == 320]
         for act in self.acts:
             yield from recorded + [SILENCE] * 50
             deadline = time.monotonic() + PATIENCE_S

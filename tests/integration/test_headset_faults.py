@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from edge.hear.microphone_health import DEAF, Fault
+from edge.hear.microphone_health import DEAF, FaultKind
 from tests.pulseaudio import Shelf, faint, gated, overdriven, room, stopped, too_fast, zeros
 from tests.waiting import until
 
@@ -88,7 +88,7 @@ class Listener:
 class Row:
     """A fault: how it is staged on the headset of its name, and how it is mended."""
 
-    fault: Fault
+    fault: FaultKind
     stage: Callable[[Shelf, Listener], None]
     mend: Callable[[Shelf, Listener], None]
 
@@ -102,14 +102,14 @@ def nothing(_shelf: Shelf, _worn: Listener) -> None:
 
 
 ROWS = {
-    "removed": Row(Fault.REROUTED, lambda shelf, worn: shelf.unplug(worn.name), lambda s, worn: s.plug(worn.name)),
-    "rerouted": Row(Fault.REROUTED, lambda shelf, worn: shelf.reroute("other", worn.process.pid), nothing),
-    "suspended": Row(Fault.SUSPENDED, lambda shelf, worn: shelf.suspend(worn.name), nothing),
-    "stuck": Row(Fault.STUCK, lets(stopped), lets(room)),
-    "zeros": Row(Fault.DIGITAL_SILENCE, lets(zeros), lets(room)),
-    "clipping": Row(Fault.CLIPPING, lets(overdriven), lets(room)),
-    "faint": Row(Fault.VERY_QUIET, lets(faint), lets(room)),
-    "fast": Row(Fault.WRONG_RATE, lets(too_fast), lets(room)),
+    "removed": Row(FaultKind.REROUTED, lambda shelf, worn: shelf.unplug(worn.name), lambda s, worn: s.plug(worn.name)),
+    "rerouted": Row(FaultKind.REROUTED, lambda shelf, worn: shelf.reroute("other", worn.process.pid), nothing),
+    "suspended": Row(FaultKind.SUSPENDED, lambda shelf, worn: shelf.suspend(worn.name), nothing),
+    "stuck": Row(FaultKind.STUCK, lets(stopped), lets(room)),
+    "zeros": Row(FaultKind.DIGITAL_SILENCE, lets(zeros), lets(room)),
+    "clipping": Row(FaultKind.CLIPPING, lets(overdriven), lets(room)),
+    "faint": Row(FaultKind.VERY_QUIET, lets(faint), lets(room)),
+    "fast": Row(FaultKind.WRONG_RATE, lets(too_fast), lets(room)),
 }
 """By the name of the headset; "other" is one that nobody here wears."""
 
@@ -155,9 +155,9 @@ def times(shelves: tuple[Shelf, Shelf]) -> Mapping[str, Times]:
         found = staged(many, listeners)
         assert gate.when("began", None, fell_silent) is None, gate.said()
         lone = listeners[LONE]
-        found["unplugged"] = one_fault(lone, Fault.UNPLUGGED, lambda: one.unplug(LONE), lambda: one.plug(LONE))
-        found["server"] = one_fault(lone, Fault.SERVER_GONE, one.kill, one.start)
-        found["frozen"] = one_fault(lone, Fault.STUCK, one.freeze, one.thaw)
+        found["unplugged"] = one_fault(lone, FaultKind.UNPLUGGED, lambda: one.unplug(LONE), lambda: one.plug(LONE))
+        found["server"] = one_fault(lone, FaultKind.SERVER_GONE, one.kill, one.start)
+        found["frozen"] = one_fault(lone, FaultKind.STUCK, one.freeze, one.thaw)
     return found
 
 
@@ -182,7 +182,7 @@ def staged(shelf: Shelf, listeners: Mapping[str, Listener]) -> dict[str, Times]:
     }
 
 
-def one_fault(listener: Listener, fault: Fault, stage: Callable[[], None], mend: Callable[[], None]) -> Times:
+def one_fault(listener: Listener, fault: FaultKind, stage: Callable[[], None], mend: Callable[[], None]) -> Times:
     began = time.monotonic()
     stage()
     noticed = listener.wait("began", fault, began, NOTICED_IN_S)

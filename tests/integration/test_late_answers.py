@@ -17,7 +17,7 @@ from edge.agree.dialogue.table import State
 from edge.config import Mode, Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter, Source
@@ -43,7 +43,7 @@ class Operator(Source):
         return (Frame(number * 320, piece) for number, piece in enumerate(self._sound()))
 
     def _sound(self) -> Iterator[bytes]:
-        yield from (frame.pcm for frame in Recording(next(SPOKEN.glob("*.flac"))).frames() if frame.samples == 320)
+        yield from (frame.pcm for frame in RecordedSource(next(SPOKEN.glob("*.flac"))).frames() if frame.samples == 320)
         yield from [SILENCE] * 50
         deadline = time.monotonic() + PATIENCE_S
         while not self._seen():

@@ -20,7 +20,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.config import Mqtt
 from edge.deliver.events import MEDIA_TYPE
-from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent, Will
+from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
+from edge.deliver.mqtt_client import Will
 from tests.mosquitto import Certificates, Mosquitto
 from tests.waiting import until
 

@@ -7,8 +7,7 @@ import socket
 import pytest
 
 from edge.config import Mqtt, MqttVersion
-from edge.deliver.commands import Connected, Disconnected, SessionEvent
-from edge.deliver.mqtt import Session
+from edge.deliver.mqtt import Connected, Disconnected, Session, SessionEvent
 from tests.waiting import until
 
 ONE_AT_A_TIME = bytes.fromhex("20 06 00 00 03 21 00 01")

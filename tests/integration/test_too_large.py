@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.config import Mqtt, MqttVersion
-from edge.deliver.commands import Acknowledged, Connected, Disconnected, SessionEvent
-from edge.deliver.mqtt import Session
+from edge.deliver.mqtt import Acknowledged, Connected, Disconnected, Session, SessionEvent
 from tests.mosquitto import Mosquitto
 from tests.waiting import until
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from lab.bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
 from lab.noises import BABBLE, LOUDNESS_DB, SILENCE, InNoise, Made, babble, whole
 
@@ -126,7 +126,7 @@ def test_a_made_sound_is_a_source_of_its_own_name_length_and_loudness(kind: str)
 
 
 def test_a_recording_in_noise_is_the_mixture_at_the_ratio(repository: Path) -> None:
-    clip = Recording(repository / "tests/data/speech/set/001-clean.flac")
+    clip = RecordedSource(repository / "tests/data/speech/set/001-clean.flac")
     noisy = InNoise(clip, "pink", 10)
     assert noisy.name not in {clip.name, InNoise(clip, "pink", 20).name}
     clean = whole(clip)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from lab.scoring import read_manifest
 from tests.command import DOCKVOICE, dockvoice
 from tests.pulseaudio import DEVICE, Headset, headset
@@ -88,7 +88,7 @@ def test_a_set_is_recorded_sentence_by_sentence_and_never_begins_anew(
     assert first.fields != second.fields
     for clip in (first, second):
         assert clip.speech_end is not None
-        assert clip.speech_end + 1.5 < sum(frame.samples for frame in Recording(clip.audio).frames()) / 16_000
+        assert clip.speech_end + 1.5 < sum(frame.samples for frame in RecordedSource(clip.audio).frames()) / 16_000
 
 
 def test_a_speaker_whose_name_is_no_file_name_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from edge.agree.dialogue.drafting import MOST_TRIES
 from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.keep.writer import JournalThread
 from edge.records import (
     SAMPLE_BYTES,
@@ -61,7 +61,7 @@ def parts(repository: Path) -> Parts:
 
 
 def decided(said: Reading, verdict: Verdict) -> Decided:
-    pcm = b"".join(frame.pcm for frame in Recording(SPOKEN).frames())
+    pcm = b"".join(frame.pcm for frame in RecordedSource(SPOKEN).frames())
     segment = Segment(0, 8_000, 61_000, 66_000, Closing.PAUSE, pcm[: 64_200 * SAMPLE_BYTES])
     utterance = Utterance("first", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment)
     return Decided(utterance, said, verdict, None, 0.05)
@@ -86,7 +86,7 @@ def conversed(
     interpreter.readings[:] = answers
     operator = SimulatedOperator(parts, desk, habits or Habits())
     result = Result(clip, Mark.ASKED, tuple(heard), 5.5, 0.1)
-    return asyncio.run(operator.converse(result, partial(Recording, clip.audio)))
+    return asyncio.run(operator.converse(result, partial(RecordedSource, clip.audio)))
 
 
 def test_who_dictated_nothing_whole_is_not_asked(parts: Parts, desk: JournalThread, clip: Clip) -> None:
@@ -183,5 +183,5 @@ def test_a_recorded_answer_is_taken_where_the_set_has_one(
     conversed(parts, desk, spoken, [asked("dock")], reading({"dock": "B"}))
     interpreter = parts.interpreter
     assert isinstance(interpreter, ScriptedInterpreter)
-    recorded = b"".join(frame.pcm for frame in Recording(another).frames())
+    recorded = b"".join(frame.pcm for frame in RecordedSource(another).frames())
     assert interpreter.fed[-1][:32_000] in recorded

@@ -13,7 +13,7 @@ from edge.errors import StorageFailed, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import read
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.ports import StoppableSource
 from edge.records import Frame, Word
 from lab.scoring import read_manifest
@@ -37,7 +37,7 @@ class Worn(StoppableSource):
 
     def frames(self) -> Iterator[Frame]:
         at = 0
-        for number, frame in enumerate([*self._quiet(1.5), *Recording(self._clip).frames(), *self._quiet(10)]):
+        for number, frame in enumerate([*self._quiet(1.5), *RecordedSource(self._clip).frames(), *self._quiet(10)]):
             at += self._lost if number == 150 else 0
             yield Frame(at, frame.pcm)
             at += frame.samples

@@ -23,7 +23,7 @@ from edge.config import Endpoint, Vad
 from edge.hear.capture import Stream
 from edge.hear.endpointing import Closed, Continued, EarEvent, Endpointing, Opened
 from edge.hear.microphone import Microphone
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import Frame
@@ -81,7 +81,7 @@ def at_44_khz(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(block=st.integers(1, 50_000).filter(lambda samples: samples > 50))
 def test_the_block_in_which_a_recording_is_read_changes_no_frame(at_44_khz: Path, clip: Path, block: int) -> None:
     for path in (clip, at_44_khz):
-        assert list(Recording(path, block_samples=block).frames()) == list(Recording(path).frames())
+        assert list(RecordedSource(path, block_samples=block).frames()) == list(RecordedSource(path).frames())
 
 
 @examples(1 / 6)
@@ -89,7 +89,7 @@ def test_the_block_in_which_a_recording_is_read_changes_no_frame(at_44_khz: Path
 def test_the_pieces_of_a_sound_card_change_no_utterance(at_44_khz: Path, clip: Path, sizes: list[int]) -> None:
     for path in (clip, at_44_khz):
         sound, rate = soundfile.read(path, dtype="int16")
-        read = utterances(Recording(path))
+        read = utterances(RecordedSource(path))
         assert read
         assert utterances(Delivered(sound, rate, sizes)) == read
 
@@ -106,7 +106,7 @@ def test_silence_before_speech_moves_an_utterance_and_does_not_change_it(
     soundfile.write(path, np.concatenate([np.zeros(shift + 5120, np.int16), sound]), rate)
     base = tmp_path_factory.mktemp("later") / "base.wav"
     soundfile.write(base, np.concatenate([np.zeros(5120, np.int16), sound]), rate)
-    (later,), (first,) = utterances(Recording(path)), utterances(Recording(base))
+    (later,), (first,) = utterances(RecordedSource(path)), utterances(RecordedSource(base))
     assert isinstance(later, Closed)
     assert isinstance(first, Closed)
     assert later.segment.start - shift == first.segment.start

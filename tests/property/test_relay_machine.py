@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge.config import Settle as SettleOn
-from edge.deliver.commands import DeadLetter, Reopen, Settle
+from edge.deliver.relay import DeadLetter, Reopen, Settle
 from edge.keep.journal import Journal
 from edge.records import OutboxRow
 from tests.line import PUBACKS, TIMEOUT_S, TOMBSTONE, Line

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.deliver.commands import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from tests.simulation.events import LARGEST
 from tests.simulation.virtual import Fuse, VirtualLoop
 from tests.simulation.weather import CODES, LATENCY_S, Weather

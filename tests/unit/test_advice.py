@@ -11,14 +11,14 @@ from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.hear.acoustics import advice
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.hear.vad import scorer
 from edge.records import Segment
 
 
 @pytest.fixture(scope="module")
 def said(repository: Path) -> Segment:
-    clip = Recording(repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac")
+    clip = RecordedSource(repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac")
     heard = listen(clip, scorer(Vad()), Endpointing(Endpoint()))
     return next(event.segment for event in heard if isinstance(event, Closed))
 

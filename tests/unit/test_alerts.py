@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.deliver.alerts import PATIENCE_S, TAKEN_UNANSWERED, Obstacles
+from edge.deliver.relay import LINK_PATIENCE_S, TAKEN_UNANSWERED, Obstacles
 
 SILENCE = "no receipts come"
 LONG = 1000.0
@@ -11,9 +11,9 @@ LONG = 1000.0
 def test_a_connection_that_is_soon_back_is_not_told() -> None:
     obstacles = Obstacles(SILENCE)
     assert obstacles.look("gone", 0.0) == []
-    assert obstacles.look("gone", PATIENCE_S - 0.1) == []
-    assert obstacles.look(None, PATIENCE_S) == []
-    assert obstacles.look("gone", PATIENCE_S + 1) == []
+    assert obstacles.look("gone", LINK_PATIENCE_S - 0.1) == []
+    assert obstacles.look(None, LINK_PATIENCE_S) == []
+    assert obstacles.look("gone", LINK_PATIENCE_S + 1) == []
 
 
 def test_a_trouble_is_told_once_and_another_one_at_once() -> None:
@@ -27,8 +27,8 @@ def test_what_comes_back_after_a_connection_is_told_again() -> None:
     obstacles = Obstacles(SILENCE)
     for began in (0.0, LONG):
         assert obstacles.look("refused", began) == []
-        assert obstacles.look("refused", began + PATIENCE_S) == ["refused"]
-        assert obstacles.look(None, began + PATIENCE_S + 1) == []
+        assert obstacles.look("refused", began + LINK_PATIENCE_S) == ["refused"]
+        assert obstacles.look(None, began + LINK_PATIENCE_S + 1) == []
 
 
 def test_an_event_taken_again_and_again_without_an_answer_is_told_once_until_one_comes() -> None:

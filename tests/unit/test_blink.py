@@ -9,7 +9,7 @@ import pytest
 from edge.errors import Unavailable
 from edge.hear import microphone
 from edge.hear.microphone import BLINK
-from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed
+from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
 from tests.sound_library import FakePortAudio, FakeStream, bringing, bringing_all, listening
 from tests.waiting import until
 
@@ -77,7 +77,7 @@ def test_a_blink_that_was_given_up_is_not_made_later(portaudio: FakePortAudio, a
     assert told == []
     streams[0].finish()
     assert next(frames).pcm[0] == 7
-    assert (anew, told[0].fault) == ([], Fault.UNPLUGGED), "whoever was told no may have opened a speaker since"
+    assert (anew, told[0].fault) == ([], FaultKind.UNPLUGGED), "whoever was told no may have opened a speaker since"
 
 
 def test_a_blink_that_is_wanted_while_the_microphone_is_opened_again_is_made(
@@ -110,7 +110,7 @@ def test_a_device_that_goes_during_a_blink_is_told_as_gone(portaudio: FakePortAu
         with pytest.raises(Unavailable, match="unplugged"):
             next(frames)
         assert blinked.result()
-    assert [(type(event), event.fault) for event in told] == [(Noticed, Fault.UNPLUGGED)]
+    assert [(type(event), event.fault) for event in told] == [(Noticed, FaultKind.UNPLUGGED)]
 
 
 def test_a_number_is_the_same_device_after_a_blink(portaudio: FakePortAudio, anew: list[bool]) -> None:

@@ -17,7 +17,7 @@ from edge.errors import AlreadyRunning, Unavailable
 from edge.hear import capture
 from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphones
 from edge.hear.microphone import Microphone
-from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.records import Frame
 from tests.sound_library import (
     FINE,
@@ -104,7 +104,10 @@ def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(porta
     portaudio.play, portaudio.again = bringing_all(np.full(320, 5)), [bringing_all(np.full(640, 6))]
     frames = listening(None, 0.3, tell=told.append).frames()
     assert [next(frames).start for _ in range(3)] == [0, 640, 960]
-    assert [(type(event), event.fault) for event in told] == [(Noticed, Fault.UNPLUGGED), (Over, Fault.UNPLUGGED)]
+    assert [(type(event), event.fault) for event in told] == [
+        (Noticed, FaultKind.UNPLUGGED),
+        (Over, FaultKind.UNPLUGGED),
+    ]
 
 
 def test_a_server_that_ended_is_told_as_such(portaudio: FakePortAudio) -> None:
@@ -113,7 +116,7 @@ def test_a_server_that_ended_is_told_as_such(portaudio: FakePortAudio) -> None:
     worn = listening(None, 0.1, tell=told.append, server=AfterTheFirstLook([Gone.GONE]))
     with pytest.raises(Unavailable, match="its sound server ended"):
         list(worn.frames())
-    assert [event.fault for event in told] == [Fault.SERVER_GONE]
+    assert [event.fault for event in told] == [FaultKind.SERVER_GONE]
 
 
 def test_what_another_microphone_hears_is_not_taken_and_the_recording_moved_back(portaudio: FakePortAudio) -> None:
@@ -126,7 +129,10 @@ def test_what_another_microphone_hears_is_not_taken_and_the_recording_moved_back
     assert [frame.pcm[0] for frame in taken] == [1, 3, 4]
     assert [frame.start for frame in taken] == [0, 640, 960], "what was said meanwhile is missing, and it shows"
     assert server.moved == [(7, "ours")]
-    assert [(type(event), event.fault) for event in told] == [(Noticed, Fault.REROUTED), (Over, Fault.REROUTED)]
+    assert [(type(event), event.fault) for event in told] == [
+        (Noticed, FaultKind.REROUTED),
+        (Over, FaultKind.REROUTED),
+    ]
 
 
 def test_a_source_that_sleeps_is_woken_before_it_is_opened_again(
@@ -161,7 +167,7 @@ def test_a_microphone_that_was_heard_and_then_gives_only_zeros_is_opened_anew_an
     with pytest.raises(Unavailable, match="nothing but zeros for 60 s"):
         list(listening("headset", 5, tell=told.append).frames())
     assert portaudio.openings == 3
-    assert [event.fault for event in told] == [Fault.DIGITAL_SILENCE]
+    assert [event.fault for event in told] == [FaultKind.DIGITAL_SILENCE]
 
 
 def test_a_headset_with_a_noise_gate_is_given_as_much_longer_as_it_may_be_silent(portaudio: FakePortAudio) -> None:
@@ -173,7 +179,7 @@ def test_a_headset_with_a_noise_gate_is_given_as_much_longer_as_it_may_be_silent
     with pytest.raises(Unavailable, match="nothing but zeros for 90 s"):
         list(listening("headset", 5, tell=told.append, zeros_s=1.5, gated_s=31.5).frames())
     assert portaudio.openings == 3
-    assert [event.fault for event in told] == [Fault.DIGITAL_SILENCE]
+    assert [event.fault for event in told] == [FaultKind.DIGITAL_SILENCE]
 
 
 def test_a_microphone_that_never_gave_anything_but_zeros_is_not_given_up(portaudio: FakePortAudio) -> None:

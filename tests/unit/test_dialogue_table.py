@@ -7,7 +7,7 @@ import pytest
 from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
 from edge.agree.dialogue.orders import Prompt
 from edge.agree.dialogue.table import LEADS, TABLE, Event, State, Step, leads
-from edge.speak.prompts import LANGUAGES, prompts
+from edge.speak.wording import LANGUAGES, prompts
 from lab.dialogue_diagram import page
 
 

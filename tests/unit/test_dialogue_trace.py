@@ -7,9 +7,8 @@ import pytest
 from edge.agent.dialogue_driver import STEPS
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Committed, Deadline, Hardware, SpeechBegan, UtteranceHeard
-from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.table import Event, State, Step
-from edge.agree.dialogue.trace import StepTrace
 from edge.cli.output import log_warnings
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form

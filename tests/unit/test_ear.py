@@ -11,7 +11,7 @@ from edge.config import Endpoint, Vad
 from edge.errors import Unavailable
 from edge.hear.endpointing import Closed, EarEvent, Endpointing
 from edge.hear.gate import Gate
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.hear.vad import scorer
 from edge.ports import Source, SpeechScorer
 from edge.records import Closing, Frame, Segment
@@ -190,7 +190,7 @@ def test_each_demo_sentence_is_one_utterance_and_silence_and_noise_are_none(repo
     detector = scorer(Vad())
     for line in (demo / "manifest.jsonl").read_text().splitlines():
         clip = json.loads(line)
-        found = closed(listen(Recording(demo / clip["audio"]), detector, Endpointing(Endpoint())))
+        found = closed(listen(RecordedSource(demo / clip["audio"]), detector, Endpointing(Endpoint())))
         if clip["speech_end"] is None:
             assert found == [], clip["audio"]
         else:

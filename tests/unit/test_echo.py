@@ -19,9 +19,8 @@ from edge.hear.echo import Clocked, OwnVoice
 from edge.records import SAMPLE_RATE, Frame
 from edge.speak.earcons import earcon
 from edge.speak.espeak import EspeakVoice
-from edge.speak.prompts import LANGUAGES
 from edge.speak.synthesis import Phrases
-from edge.speak.wording import Phrasing
+from edge.speak.wording import LANGUAGES, Phrasing
 from tests.leaking import Leaking, Sound, heard
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,7 +9,7 @@ import pytest
 
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
 from edge.config import Hear, ListeningMode, Settings
-from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.systemd import Notifier
 
 
@@ -45,7 +45,7 @@ class Seen:
 def test_a_fault_is_told_once_when_it_begins_and_once_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     seen = Seen()
-    seen.attend(Noticed(Fault.STUCK, "gives no sound"), Over(Fault.STUCK))
+    seen.attend(Noticed(FaultKind.STUCK, "gives no sound"), Over(FaultKind.STUCK))
     assert seen.told == [MicrophoneFault("stuck", "gives no sound"), MicrophoneFault("stuck", None)]
     assert [state["faults"] for state in seen.published] == [[], ["stuck"], []]
     assert [record.getMessage() for record in caplog.records] == [
@@ -57,7 +57,7 @@ def test_a_fault_is_told_once_when_it_begins_and_once_when_it_is_over(caplog: py
 
 def test_the_status_names_what_is_wrong() -> None:
     seen = Seen()
-    seen.attend(Noticed(Fault.CLIPPING, "is overdriven"))
+    seen.attend(Noticed(FaultKind.CLIPPING, "is overdriven"))
     assert seen.headset.status == "microphone: clipping: is overdriven"
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.audio.levels import Level, level
+from edge.audio.levels import SoundLevel, sound_level
 from edge.audio.sound_server import Routing
-from edge.hear.microphone_health import Fault, MicrophoneEvent, MicrophoneHealth, Noticed, Over
+from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth, Noticed, Over
 
 RATE = 16_000
 PIECE = 320
@@ -39,7 +39,7 @@ class Worn:
         for number in range(round(seconds * 50 * self._speed)):
             self._pieces += 1
             lost = bool(lost_every) and number % lost_every == 0
-            self._note(self.health.heard(level(pcm), self._pieces * PIECE, self.now, lost=lost))
+            self._note(self.health.heard(sound_level(pcm), self._pieces * PIECE, self.now, lost=lost))
 
     def brings_nothing(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
@@ -52,14 +52,15 @@ class Worn:
         self.seen += [(self.now, event) for event in events]
 
     @property
-    def faults(self) -> list[tuple[type, Fault]]:
+    def faults(self) -> list[tuple[type, FaultKind]]:
         return [(type(event), event.fault) for _, event in self.seen]
 
 
 @pytest.mark.parametrize(
-    ("sound", "fault"), [(ZEROS, Fault.DIGITAL_SILENCE), (FAINT, Fault.VERY_QUIET), (SQUARE, Fault.CLIPPING)]
+    ("sound", "fault"),
+    [(ZEROS, FaultKind.DIGITAL_SILENCE), (FAINT, FaultKind.VERY_QUIET), (SQUARE, FaultKind.CLIPPING)],
 )
-def test_sound_at_fault_is_noticed_within_two_seconds_told_once_and_is_over(sound: bytes, fault: Fault) -> None:
+def test_sound_at_fault_is_noticed_within_two_seconds_told_once_and_is_over(sound: bytes, fault: FaultKind) -> None:
     worn = Worn()
     worn.brings(ROOM, 5)
     assert worn.seen == []
@@ -99,7 +100,7 @@ def test_zeros_of_a_source_that_is_muted_at_the_server_are_told_as_such() -> Non
     worn = Worn()
     worn.routed(Routing("ours", 1, muted=True))
     worn.brings(ZEROS, 2)
-    assert "muted at the sound server" in worn.health.faults[Fault.DIGITAL_SILENCE]
+    assert "muted at the sound server" in worn.health.faults[FaultKind.DIGITAL_SILENCE]
 
 
 def test_nothing_after_there_was_something_is_noticed_within_two_seconds() -> None:
@@ -108,7 +109,7 @@ def test_nothing_after_there_was_something_is_noticed_within_two_seconds() -> No
     worn.brings_nothing(1.4)
     assert worn.seen == []
     worn.brings_nothing(0.4)
-    assert worn.faults == [(Noticed, Fault.STUCK)]
+    assert worn.faults == [(Noticed, FaultKind.STUCK)]
     assert not worn.health.is_usable
 
 
@@ -124,11 +125,11 @@ def test_a_source_that_sleeps_is_not_called_stuck() -> None:
     worn.brings(ROOM, 1)
     worn.routed(Routing("ours", 1, suspended=True))
     worn.brings_nothing(0.5)
-    assert worn.faults == [(Noticed, Fault.SUSPENDED)]
+    assert worn.faults == [(Noticed, FaultKind.SUSPENDED)]
 
 
-@pytest.mark.parametrize(("server_gone", "fault"), [(True, Fault.SERVER_GONE), (False, Fault.UNPLUGGED)])
-def test_a_stream_that_ended_is_over_with_the_first_sound_of_the_next(server_gone: bool, fault: Fault) -> None:
+@pytest.mark.parametrize(("server_gone", "fault"), [(True, FaultKind.SERVER_GONE), (False, FaultKind.UNPLUGGED)])
+def test_a_stream_that_ended_is_over_with_the_first_sound_of_the_next(server_gone: bool, fault: FaultKind) -> None:
     worn = Worn()
     worn.brings(ROOM, 1)
     worn._note(worn.health.stopped(server_gone=server_gone))
@@ -145,8 +146,8 @@ def test_another_rate_is_noticed_within_two_seconds_and_measured(speed: float) -
     worn = Worn(speed=speed)
     worn.brings(ROOM, 3)
     at, event = worn.seen[0]
-    assert (at <= 2, event.fault) == (True, Fault.WRONG_RATE)
-    measured = float(worn.health.faults[Fault.WRONG_RATE].split()[1].replace(",", ""))
+    assert (at <= 2, event.fault) == (True, FaultKind.WRONG_RATE)
+    measured = float(worn.health.faults[FaultKind.WRONG_RATE].split()[1].replace(",", ""))
     assert measured == pytest.approx(RATE * speed, rel=0.1)
 
 
@@ -155,7 +156,7 @@ def test_a_clock_that_is_a_little_off_and_a_burst_after_a_hold_up_are_no_other_r
     for number in range(50 * 60):
         on_time = (number + 1) * 0.02 * 1.002
         arrived = max(on_time, 11.5) if 500 < number < 600 else on_time
-        assert health.heard(level(ROOM), (number + 1) * PIECE, arrived, lost=False) == []
+        assert health.heard(sound_level(ROOM), (number + 1) * PIECE, arrived, lost=False) == []
 
 
 def test_sound_lost_again_and_again_is_a_fault_and_once_is_none() -> None:
@@ -163,9 +164,9 @@ def test_sound_lost_again_and_again_is_a_fault_and_once_is_none() -> None:
     worn.brings(ROOM, 20, lost_every=50 * 12)
     assert worn.seen == []
     worn.brings(ROOM, 5, lost_every=50)
-    assert worn.faults == [(Noticed, Fault.LOSING_SOUND)]
+    assert worn.faults == [(Noticed, FaultKind.LOSING_SOUND)]
     worn.brings(ROOM, 12)
-    assert worn.faults[1:] == [(Over, Fault.LOSING_SOUND)]
+    assert worn.faults[1:] == [(Over, FaultKind.LOSING_SOUND)]
 
 
 def test_another_source_than_the_first_is_another_microphone() -> None:
@@ -173,32 +174,32 @@ def test_another_source_than_the_first_is_another_microphone() -> None:
     worn.routed(Routing("ours", 1, sources=BOTH))
     worn.routed(Routing(None))  # it is being moved
     worn.routed(Routing("theirs", 1, sources=frozenset({"theirs"})))
-    assert worn.faults == [(Noticed, Fault.REROUTED)]
-    assert "records from theirs, not from ours, which is gone" in worn.health.faults[Fault.REROUTED]
+    assert worn.faults == [(Noticed, FaultKind.REROUTED)]
+    assert "records from theirs, not from ours, which is gone" in worn.health.faults[FaultKind.REROUTED]
     assert (worn.health.hears, worn.health.is_usable) == (False, True)
     worn.brings(SQUARE, 2)
     worn.routed(Routing("ours", 1, sources=BOTH))
-    assert worn.faults == [(Noticed, Fault.REROUTED), (Over, Fault.REROUTED)]
+    assert worn.faults == [(Noticed, FaultKind.REROUTED), (Over, FaultKind.REROUTED)]
 
 
 def test_the_first_source_is_another_microphone_where_the_settings_name_one() -> None:
     worn = Worn(source="ours")
     worn.routed(Routing("theirs", 1, sources=BOTH))
-    assert worn.faults == [(Noticed, Fault.REROUTED)]
+    assert worn.faults == [(Noticed, FaultKind.REROUTED)]
 
 
 def test_what_is_played_somewhere_is_nobodys_microphone() -> None:
     worn = Worn()
     worn.routed(Routing("speakers.monitor", 1, is_monitor=True, sources=BOTH))
-    assert "not from any microphone" in worn.health.faults[Fault.REROUTED]
+    assert "not from any microphone" in worn.health.faults[FaultKind.REROUTED]
     worn.routed(Routing("ours", 1, sources=BOTH))
     assert worn.health.hears
 
 
 def test_a_level_knows_its_zeros_and_its_overruns() -> None:
-    assert level(ZEROS).zeros == PIECE
-    assert (level(SQUARE).clipped, level(SQUARE).peak) == (PIECE, 32_768)
-    assert level(SQUARE).rms_db == pytest.approx(0, abs=0.01)
-    assert level(ZEROS).rms_db == level(ZEROS).peak_db == -120
-    half = Level(1, 16_384, 0.25, 0, 0)
+    assert sound_level(ZEROS).zeros == PIECE
+    assert (sound_level(SQUARE).clipped, sound_level(SQUARE).peak) == (PIECE, 32_768)
+    assert sound_level(SQUARE).rms_db == pytest.approx(0, abs=0.01)
+    assert sound_level(ZEROS).rms_db == sound_level(ZEROS).peak_db == -120
+    half = SoundLevel(1, 16_384, 0.25, 0, 0)
     assert half.peak_db == half.rms_db == pytest.approx(-6.02, abs=0.01)

@@ -29,10 +29,9 @@ from edge.forms.model import Form
 from edge.forms.spoken import command
 from edge.forms.spoken.commands import PHRASES, corrects
 from edge.forms.spoken.languages import language_named
-from edge.hear.microphone_health import Fault
+from edge.hear.microphone_health import FaultKind
 from edge.records import Act, Closing, Command, Commit, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
-from edge.speak.prompts import LANGUAGES, codes, prompts
-from edge.speak.wording import Phrasing
+from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -58,7 +57,7 @@ ALIKE = {
 MOST_WORDS = 7
 """Besides the entry: said in two seconds."""
 
-SERIOUS = {Fault.UNPLUGGED.value, "muted"}
+SERIOUS = {FaultKind.UNPLUGGED.value, "muted"}
 
 
 class Walk:

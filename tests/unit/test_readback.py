@@ -13,10 +13,9 @@ from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
 from edge.forms.spoken.saying import value
-from edge.hear.microphone_health import Fault
+from edge.hear.microphone_health import FaultKind
 from edge.records import FieldValue
-from edge.speak.prompts import LANGUAGES, codes, prompts
-from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback
+from edge.speak.wording import LANGUAGES, LONGEST_SLOT, Phrasing, Readback, codes, prompts
 from tests.rows import every
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,7 +60,7 @@ def test_each_language_has_every_prompt_with_the_slots_of_the_english_one(langua
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
-    told = {fault.value for fault in Fault} | {"muted", "not_recording"}
+    told = {fault.value for fault in FaultKind} | {"muted", "not_recording"}
     assert set(codes("faults", language)) == set(codes("mended", language)) == told
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from edge.errors import UnreadableInput
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 
 
 def tone(seconds: float, rate: int = 16_000, hertz: float = 440) -> np.ndarray:
@@ -21,13 +21,13 @@ def written(path: Path, sound: np.ndarray, rate: int = 16_000, subtype: str | No
     return path
 
 
-def heard(recording: Recording) -> np.ndarray:
+def heard(recording: RecordedSource) -> np.ndarray:
     return np.frombuffer(b"".join(frame.pcm for frame in recording.frames()), "<i2")
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(UnreadableInput) as refused:
-        list(Recording(path).frames())
+        list(RecordedSource(path).frames())
     message = str(refused.value)
     assert str(path) in message
     assert "\n" not in message
@@ -96,42 +96,42 @@ def test_a_file_of_unknown_length_as_pipes_leave_it_is_read_whole(tmp_path: Path
     data = content.index(b"data")
     content[4:8] = content[data + 4 : data + 8] = b"\xff\xff\xff\xff"
     path.write_bytes(content)
-    assert len(heard(Recording(path))) == 16_000
+    assert len(heard(RecordedSource(path))) == 16_000
 
 
 def test_sixteen_bit_mono_at_16_khz_passes_unchanged(tmp_path: Path) -> None:
     every_value = np.arange(-32_768, 32_768, dtype=np.int16)
-    recording = Recording(written(tmp_path / "exact.wav", every_value))
+    recording = RecordedSource(written(tmp_path / "exact.wav", every_value))
     np.testing.assert_array_equal(heard(recording)[: len(every_value)], every_value)
 
 
 def test_frames_are_20_ms_numbered_from_0_and_the_last_is_filled_with_silence(tmp_path: Path) -> None:
-    recording = Recording(written(tmp_path / "odd.wav", np.full(700, 1000, np.int16)))
+    recording = RecordedSource(written(tmp_path / "odd.wav", np.full(700, 1000, np.int16)))
     frames = list(recording.frames())
     assert [(frame.start, frame.samples) for frame in frames] == [(0, 320), (320, 320), (640, 320)]
     assert frames[2].pcm == np.full(60, 1000, "<i2").tobytes() + bytes(2 * 260)
 
 
 def test_frames_can_be_asked_for_again(tmp_path: Path) -> None:
-    recording = Recording(written(tmp_path / "twice.wav", tone(0.2)))
+    recording = RecordedSource(written(tmp_path / "twice.wav", tone(0.2)))
     assert list(recording.frames()) == list(recording.frames())
 
 
 def test_the_name_is_the_digest_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path / "named.wav", tone(0.2))
-    recording = Recording(path)
+    recording = RecordedSource(path)
     assert recording.name == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
     assert recording.live is False
 
 
 def test_channels_are_mixed_to_one(tmp_path: Path) -> None:
     channels = np.stack([np.full(3200, 3000), np.full(3200, 1000), np.full(3200, -1000)], axis=1).astype(np.int16)
-    assert set(heard(Recording(written(tmp_path / "three.wav", channels)))) == {1000}
+    assert set(heard(RecordedSource(written(tmp_path / "three.wav", channels)))) == {1000}
 
 
 def test_sound_beyond_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
     loud = np.array([2.0, -2.0] * 160)
-    assert set(heard(Recording(written(tmp_path / "loud.wav", loud, subtype="FLOAT")))) == {32_767, -32_768}
+    assert set(heard(RecordedSource(written(tmp_path / "loud.wav", loud, subtype="FLOAT")))) == {32_767, -32_768}
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
@@ -140,7 +140,7 @@ def test_any_rate_becomes_16_khz_with_pitch_length_and_level_kept(
     tmp_path: Path, rate: int, ending: str, subtype: str
 ) -> None:
     path = written(tmp_path / f"rate.{ending}", np.stack([tone(1, rate)] * 2, axis=1), rate, subtype)
-    sound = heard(Recording(path)) / 32_768
+    sound = heard(RecordedSource(path)) / 32_768
     assert len(sound) == pytest.approx(16_000, abs=320)
     loudest = np.argmax(np.abs(np.fft.rfft(sound[:16_000]))) * 16_000 / len(sound[:16_000])
     assert loudest == pytest.approx(440, abs=2)
@@ -148,7 +148,7 @@ def test_any_rate_becomes_16_khz_with_pitch_length_and_level_kept(
 
 
 def test_a_long_recording_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
-    recording = Recording(written(tmp_path / "long.wav", np.tile(tone(1, 48_000), 120), 48_000))
+    recording = RecordedSource(written(tmp_path / "long.wav", np.tile(tone(1, 48_000), 120), 48_000))
     tracemalloc.start()
     count = sum(1 for _ in recording.frames())
     peak = tracemalloc.get_traced_memory()[1]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.agree.dialogue.orders import Earcon, Say, Sound
-from edge.agree.replies import replies
+from edge.agree.dialogue.questions import replies
 from edge.forms.loader import forms_in
 from edge.records import Because, Confirmation, FieldValue, Outcome, Reason, Verdict
 from edge.speak.wording import Phrasing

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge.agent.settlement import Outcome, Settlement
-from edge.deliver.commands import DeadLetter, Sent, Settle
 from edge.deliver.events import recorded
+from edge.deliver.relay import DeadLetter, Sent, Settle
 from edge.keep.journal import Journal
 from edge.keep.writer import JournalThread
 from edge.records import Receipt, ReceiptOutcome

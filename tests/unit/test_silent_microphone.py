@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from edge.audio.levels import Level
+from edge.audio.levels import SoundLevel
 from edge.audio.sound_server import Routing
-from edge.hear.microphone_health import OPEN_S, RETURNS, Fault, MicrophoneEvent, MicrophoneHealth, Noticed, Over
+from edge.hear.microphone_health import (
+    OPEN_S,
+    RETURNS,
+    FaultKind,
+    MicrophoneEvent,
+    MicrophoneHealth,
+    Noticed,
+    Over,
+)
 
 RATE = 16_000
 PIECE = 320
 ZEROS_S, GATED_S = 1.5, 120.0
-SOUND = Level(PIECE, 900, 0.001, 2, 0)
-ZERO = Level(PIECE, 0, 0.0, PIECE, 0)
+SOUND = SoundLevel(PIECE, 900, 0.001, 2, 0)
+ZERO = SoundLevel(PIECE, 0, 0.0, PIECE, 0)
 
 
 class Worn:
@@ -28,7 +36,7 @@ class Worn:
     def now(self) -> float:
         return self._end / RATE
 
-    def brings(self, piece: Level, seconds: float) -> None:
+    def brings(self, piece: SoundLevel, seconds: float) -> None:
         for _ in range(round(seconds * RATE / PIECE)):
             self._end += PIECE
             self._note(self.health.heard(piece, self._end, self.now, lost=False))
@@ -103,7 +111,7 @@ def test_a_gate_that_closed_and_opened_by_itself_some_times_may_stay_closed_for_
 
 def test_until_it_is_known_each_false_alarm_is_over_with_the_next_word(worn: Worn) -> None:
     worn.speaks(RETURNS + 3, pause_s=3)
-    silent = Fault.DIGITAL_SILENCE
+    silent = FaultKind.DIGITAL_SILENCE
     assert [(type(event), event.fault) for _, event in worn.seen] == [(Noticed, silent), (Over, silent)] * RETURNS
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge.audio.framing import Framing
 from edge.config import Vad, VadKind
-from edge.hear.recording import Recording
+from edge.hear.recording import RecordedSource
 from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, scorer
 from edge.records import Frame
 from lab.bench.noise import noise
@@ -18,7 +18,9 @@ KINDS = list(VadKind)
 
 @pytest.fixture(scope="module")
 def speech(repository: Path) -> list[Frame]:
-    return list(Recording(repository / "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac").frames())
+    return list(
+        RecordedSource(repository / "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac").frames()
+    )
 
 
 def frames(sound: np.ndarray) -> list[Frame]:

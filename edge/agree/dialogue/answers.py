@@ -24,7 +24,7 @@ from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, marked, proof
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.spoken import are_one_number, begins, proves
-from edge.records import Act, Draft, FieldValue, Note, Outcome, Reading
+from edge.records import Act, Draft, FieldValue, Note, Outcome
 
 # What is said to a question for a value.
 
@@ -88,7 +88,9 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
     said = as_heard(answer_to(name, heard.reading, rules), Circumstances(heard.known.acoustics), rules)
     if not said.fields or (name not in said.fields and begins_astray(said, rules)):
         return drafting.reject_answer(session, heard)
-    if name not in said.fields or names_another(_without(draft.reading, name), said, rules):
+    # Without the field that is asked for: its value is what is in doubt.
+    others = {other: read for other, read in draft.reading.fields.items() if other != name}
+    if name not in said.fields or names_another(replace(draft.reading, fields=others), said, rules):
         if heard.verdict.outcome is Outcome.ACCEPT:
             return corrections.leave_for_entry(session, heard)
         if heard.reading.act is Act.AMEND and drafting.takes_back(session, heard):
@@ -106,11 +108,6 @@ def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldVa
     if asked.candidates:
         return value not in asked.candidates and (asked.about is About.CHOICE or bare)
     return bare and asked.field in cut_off(session.open_draft.reading, session.breath.words, session.rules)
-
-
-def _without(reading: Reading, name: str) -> Reading:
-    """The reading without the field that is asked for: its value is what is in doubt."""
-    return replace(reading, fields={other: said for other, said in reading.fields.items() if other != name})
 
 
 def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

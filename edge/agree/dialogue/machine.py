@@ -1,7 +1,7 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `corrections`, `answers`, `status` or `shifts`, which changes the one `DialogueSession` and gives the
+of `drafting`, `corrections`, `answers` or `status`, which changes the one `DialogueSession` and gives the
 orders. Whoever drives the dialogue puts the durable orders on disk first, all in one transaction, together with the
 draft as it is then; then he carries out the others. A driver whose disk refuses throws the dialogue away and begins
 again from what is on disk.
@@ -10,18 +10,18 @@ again from what is on disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, corrections, drafting, shifts, status
+from edge.agree.dialogue import answers, corrections, drafting, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
-from edge.agree.dialogue.orders import Earcon, Order, Say, Sound, StartTimer, StopTimer
+from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
-from edge.agree.dialogue.trace import StepTrace
-from edge.records import Draft, LastEntry
+from edge.records import Commit, Draft, LastEntry, Note, Park
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
@@ -52,12 +52,12 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TELL_WAITING: status.tell_waiting,
     Step.TELL_LAST: status.tell_last,
     Step.HELP: status.tell_help,
-    Step.PAUSE: shifts.pause,
+    Step.PAUSE: status.pause,
     Step.NOT_PAUSED: status.tell_listening,
-    Step.RESUME: shifts.resume,
+    Step.RESUME: status.resume,
     Step.ADJUST: status.adjust_voice,
-    Step.SIGN_ON: shifts.sign_on,
-    Step.SIGN_OFF: shifts.sign_off,
+    Step.SIGN_ON: status.sign_on,
+    Step.SIGN_OFF: status.sign_off,
 }
 """How each step is taken that answers what the operator said."""
 
@@ -65,14 +65,14 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NOTHING: status.do_nothing,
     Step.DUE: drafting.end_undo_window,
     Step.LAPSE: drafting.lapse,
-    Step.LET_GO: shifts.end_pause_of_draft,
+    Step.LET_GO: status.end_pause_of_draft,
     Step.LISTEN: status.fall_silent,
     Step.REMEMBER: status.remember,
     Step.COUNT: status.count,
     Step.NEWS: status.keep_news,
     Step.ALARM: status.alarm,
     Step.ALARM_HELD: status.alarm_and_ask,
-    Step.RESTORE: shifts.restore,
+    Step.RESTORE: status.restore,
 }
 """How the others are taken. The table gives each of these only the kind of happening that it takes."""
 
@@ -90,6 +90,37 @@ _QUIET = frozenset(
     }
 )
 """Events that put off no deadline by themselves: the operator has no part in them."""
+
+_TOLD: Mapping[type, str] = {
+    Note: "verdict.outcome",
+    Park: "why",
+    Commit: "draft.act",
+    Say: "prompt",
+    Sound: "earcon",
+    Adjust: "what",
+    StartTimer: "seconds",
+}
+"""What is told of an order besides its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTrace:
+    """Trace of one step: names of states, steps, prompts and reasons, never a word of what was said, nor a value."""
+
+    event: Event  # What happened: the row of the table.
+    before: State  # Where the dialogue stood: the column.
+    step: Step  # What the table has there.
+    after: State
+    orders: tuple[Order, ...]
+
+    def __str__(self) -> str:
+        ordered = ", ".join(map(_named, self.orders)) or "nothing"
+        return f"{self.event}: {self.before} -> {self.after}; {self.step}; ordered {ordered}"
+
+
+def _named(order: Order) -> str:
+    name = type(order).__name__
+    return f"{name}({attrgetter(_TOLD[type(order)])(order)})" if type(order) in _TOLD else name
 
 
 class Dialogue:

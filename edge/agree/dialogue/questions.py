@@ -1,14 +1,14 @@
-"""Questions about a draft before it may be held: one at a time, the shortest that settles the doubt."""
+"""Questions about a draft before it may be held, the shortest that settles a doubt; replies where none can be asked."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
-from edge.agree.dialogue.orders import Prompt, Say
+from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.agree.dialogue.table import State
 from edge.forms.model import FormField
 from edge.forms.spoken import says_check
@@ -198,3 +198,32 @@ def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
         ):
             return one
     return None
+
+
+SOUNDS = {
+    Outcome.ACCEPT: Earcon.STORED,
+    Outcome.ASK: Earcon.QUESTION,
+    Outcome.REPEAT: Earcon.NOT_UNDERSTOOD,
+    Outcome.DEFER: Earcon.HEARD,
+}
+"""What is heard at once. Noise and talk are answered with silence."""
+
+
+def replies(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
+    """The reply to a verdict where nobody holds a conversation: a sound, and what is said after it.
+
+    `always`: entries heard surely are read back too.
+    """
+    if verdict.outcome in SOUNDS:
+        yield Sound(SOUNDS[verdict.outcome])
+    match verdict.outcome:
+        case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
+            yield Say(Prompt.READBACK, verdict.fields)
+        case Outcome.ASK if verdict.ask is not None:
+            yield worded(about_field(verdict.ask, verdict.candidates))
+        case Outcome.REPEAT:
+            yield Say(Prompt.REPEAT)
+        case Outcome.DEFER:
+            yield Say(Prompt.DEFERRED)
+        case _:
+            pass

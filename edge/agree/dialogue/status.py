@@ -1,13 +1,18 @@
-"""Status: the steps that change nothing about the draft: what is on record only, questions to the device, and news."""
+"""Status and shifts: the steps beside the draft: questions to the device and news; pauses, who speaks, a new start."""
 
 from __future__ import annotations
 
-from edge.agree.dialogue.events import Committed, Hardware, InventoryAnswered, Link, UtteranceHeard
+from dataclasses import replace
+
+from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue.events import Committed, Hardware, InventoryAnswered, Link, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
-from edge.agree.dialogue.questions import worded
+from edge.agree.dialogue.questions import About, Question, judged, values_of, worded
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.records import Act, Command, Outcome, Park, Reason, ReceiptOutcome
+from edge.forms.spoken import command
+from edge.forms.spoken.language import fold
+from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, ReceiptOutcome, Verdict
 
 HELP = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
@@ -176,3 +181,109 @@ def alarm(_: DialogueSession, hardware: Hardware) -> list[Order]:
 def alarm_and_ask(session: DialogueSession, hardware: Hardware) -> list[Order]:
     """A fault while an entry is held: the operator may not have heard it read back."""
     return [*alarm(session, hardware), *session.ask(session.is_entry_right)]
+
+
+# Pauses, who speaks, and a device that comes up again.
+
+
+def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator wants not to be listened to. What is asked waits for a while; what is held is committed."""
+    orders: list[Order] = []
+    if session.state is State.HELD and session.doubted:
+        session.question = session.is_entry_right
+    elif session.state is State.HELD:
+        orders = drafting.commit(session)
+    if session.draft is not None and session.draft.act is Act.CANCEL:
+        orders = drafting.set_aside(session)
+    session.state = State.PAUSED
+    return [heard.noted_as_heeded(Reason.COMMAND), *orders, session.say(Prompt.PAUSED)]
+
+
+def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator goes on, with what was asked before the pause if that is open."""
+    noted = heard.noted_as_heeded(Reason.COMMAND)
+    if session.draft is None or session.question is None:
+        session.state = State.IDLE
+        return [noted, session.say(Prompt.RESUMED)]
+    return [noted, Say(Prompt.RESUMED), *session.ask(session.question)]
+
+
+def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
+    """The pause took too long for what was open: to a person with it, and the operator hears of it when he is back."""
+    if session.draft is None:
+        return []
+    orders = drafting.set_aside(session)
+    session.state = State.PAUSED
+    session.news.untold.append(Say(Prompt.PARKED))
+    return orders
+
+
+def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Somebody says who speaks from now on."""
+    asked = command(heard.reading.words, session.rules.language)
+    name = (asked.name if asked is not None else None) or ""
+    known = session.manner.operators or {name: name}
+    spoken = next((one for one in known if fold(one) == name), "")
+    noted = heard.noted_as_heeded(Reason.COMMAND)
+    if not spoken:
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.UNKNOWN_OPERATOR, operator=name)]
+    orders = _finish_open(session)
+    session.operator, session.state = known[spoken], State.IDLE
+    session.recorded.last = session.owned(session.recorded.last)
+    return [noted, *orders, session.say(Prompt.SIGNED_ON, operator=spoken)]
+
+
+def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Nobody speaks until somebody signs on."""
+    orders = _finish_open(session)
+    session.operator, session.state = None, State.SIGNED_OFF
+    session.recorded.last = session.owned(session.recorded.last)
+    return [heard.noted_as_heeded(Reason.COMMAND), *orders, session.say(Prompt.SIGNED_OFF)]
+
+
+def _finish_open(session: DialogueSession) -> list[Order]:
+    """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
+    if session.draft is None:
+        return []
+    sure = session.state is State.HELD and not session.doubted
+    return drafting.commit(session) if sure else drafting.set_aside(session)
+
+
+def restore(session: DialogueSession, started: Started) -> list[Order]:
+    """Nothing that was open is committed without another word: nobody knows what was said in the dark."""
+    recorded = session.recorded
+    session.operator, recorded.owed = started.operator, started.owed
+    recorded.last = session.owned(started.last)
+    session.state = session.resting
+    recorded.turned_down |= started.turned_down
+    if recorded.last is not None and recorded.last.refused:
+        recorded.refused.add(recorded.last.event_id)
+    if started.draft is not None:
+        return _take_up(session, started.draft)
+    return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else []
+
+
+def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
+    rules, recorded = session.rules, session.recorded
+    if draft.form != rules.form.name:
+        return _park_of_another_form(session, draft)
+    if draft.act is Act.CANCEL:
+        if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
+            return [Drop(draft)]
+        session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
+        return session.ask(Question(About.CANCEL, fields=recorded.last.fields))
+    verdict = judged(draft, rules)
+    if corrections.names_another_than_last(session, draft):
+        return corrections.ask_if_replaces_last(session, draft, verdict)
+    orders = drafting.consider(session, draft, verdict, None)
+    if session.state is not State.HELD:
+        return orders
+    return session.ask(replace(session.is_entry_right, prompt=Prompt.RESTORED))
+
+
+def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:
+    """To a person with a draft of another form: nothing of it can be asked in the words of this one."""
+    session.draft, session.verdict = draft, Verdict(Outcome.HOLD, (), values_of(draft.reading))
+    orders = drafting.park(session)
+    session.state = session.resting
+    return orders

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from edge.audio.levels import BOTTOM_DB, Level, NoiseFloor, level
-from edge.hear.microphone_health import Fault, MicrophoneEvent, Noticed
+from edge.audio.levels import BOTTOM_DB, NoiseFloor, SoundLevel, sound_level
+from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
 from edge.records import Frame
 
 METER_CELLS = 40  # The width of the bar.
@@ -26,7 +26,7 @@ class Loudness:
     clipped: int = 0  # Samples at full scale.
     speech: bool = False
 
-    def after(self, one: Level, floor_db: float, *, speech: bool) -> Loudness:
+    def after(self, one: SoundLevel, floor_db: float, *, speech: bool) -> Loudness:
         """This stretch with one more frame."""
         return Loudness(
             self.samples + one.samples,
@@ -47,7 +47,7 @@ class Meter:
 
     _now: Loudness = NO_SOUND
     _floor: NoiseFloor = field(default_factory=NoiseFloor)
-    _faults: dict[Fault, str] = field(default_factory=dict)
+    _faults: dict[FaultKind, str] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -56,7 +56,7 @@ class Meter:
 
     def take(self, frame: Frame, *, speech: bool) -> None:
         """The next frame."""
-        one = level(frame.pcm)
+        one = sound_level(frame.pcm)
         self._now = self._now.after(one, self._floor.take(one), speech=speech)
 
     def tell(self, event: MicrophoneEvent) -> None:
