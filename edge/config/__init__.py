@@ -21,7 +21,6 @@ from edge.config.models import (
     TranscriberSettings,
     Understand,
 )
-from edge.config.places import broker_address, shipped, state_place
 from edge.config.sections import (
     Agree,
     Deliver,
@@ -29,7 +28,6 @@ from edge.config.sections import (
     Forms,
     Hear,
     Keep,
-    Language,
     ListeningMode,
     Mqtt,
     MqttVersion,
@@ -37,16 +35,17 @@ from edge.config.sections import (
     PolicyName,
     ReadBack,
     Section,
-    Settle,
+    SettleBy,
     SoundDevice,
     Speak,
     TableName,
     Vad,
     VadKind,
     VoiceKind,
+    VoiceLanguage,
     Watch,
 )
-from edge.config.settings import Settings
+from edge.config.settings import Settings, broker_address, shipped, state_place
 from edge.config.sources import Layered, load
 
 __all__ = [
@@ -65,7 +64,6 @@ __all__ = [
     "InterpreterSettings",
     "Keep",
     "KeyHeader",
-    "Language",
     "Layered",
     "ListeningMode",
     "Mode",
@@ -77,7 +75,7 @@ __all__ = [
     "ReadBack",
     "Section",
     "Settings",
-    "Settle",
+    "SettleBy",
     "SoundDevice",
     "Speak",
     "TableName",
@@ -87,6 +85,7 @@ __all__ = [
     "Vad",
     "VadKind",
     "VoiceKind",
+    "VoiceLanguage",
     "Watch",
     "broker_address",
     "load",

@@ -4,16 +4,20 @@ All are frozen values. Sound is 16 kHz mono 16-bit little-endian PCM throughout;
 counted from the first sample of the source, so that a recording and a microphone keep the same time.
 """
 
-from edge.records.durable import Commit, Drop, Durable, Note, Park
 from edge.records.entry import (
     Because,
+    Commit,
     Confirmation,
     Draft,
+    Drop,
+    Durable,
     Entry,
     LastEntry,
     Minted,
+    Note,
     OutboxRow,
     Outcome,
+    Park,
     Reason,
     Receipt,
     ReceiptOutcome,

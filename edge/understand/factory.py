@@ -1,27 +1,32 @@
-"""Interpreters and transcribers made of the settings: one row of a table for each kind."""
+"""Interpreters, transcribers and on-device recognisers made of the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings
+from edge.config import Engine, InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
+from edge.forms.spoken import command_phrases
 from edge.ports import Interpreter, Transcriber
 from edge.understand.llm.interpreter import AudioLlm, ModelReader, ReplySink, nowhere
 from edge.understand.llm.prompt import Context, Situation
+from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.moonshine import MoonshineInterpreter
-from edge.understand.panel.panel import Member, Panel, PanelTerms
+from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
+from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.local.weights import Model, located, named
+from edge.understand.panel import Member, Panel, PanelTerms
 from edge.understand.remote.client import Client
 from edge.understand.stt.azure import AzureWire
 from edge.understand.stt.cascade import Cascade, TranscriptTerms
 from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
-from edge.understand.stt.transcriber import CloudTranscriber
-from edge.understand.stt.wire import Expected, TranscriberWire, hints
+from edge.understand.stt.transcriber import CloudTranscriber, Expected, TranscriberWire, hints
 
 WireMaker = Callable[[TranscriberSettings, Client, str, Expected], TranscriberWire]
 """Makes a wire from the settings, the client, the model's name and what is expected to be spoken."""
@@ -149,3 +154,46 @@ def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) 
     hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / MS
     terms = PanelTerms(wanted.mode, wanted.deadline_ms / MS, hedge_s, sure_from)
     return Panel(on_device, first, second, terms, surroundings.form)
+
+
+def recogniser(settings: Settings, form: Form, catalogue: Catalogue, *, converses: bool = False) -> Interpreter:
+    """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
+
+    With `converses` it expects commands, answers and corrections besides whole sentences.
+    Raises Misconfigured where the weights asked for are unknown or not here, or a word of the form cannot be heard.
+    """
+    wanted = settings.understand
+    names = tuple(settings.agree.operators)
+    commands = command_phrases(names) if converses else ()
+    if wanted.engine is Engine.POCKETSPHINX:
+        return PocketsphinxInterpreter(form, catalogue, commands)
+    model = _vosk_model(wanted.model)
+    weights = located(model, settings.models)
+    if weights is not None:
+        expected = sentences(settings.cache / "grammars", form, catalogue, names if converses else None)
+        return VoskInterpreter(weights, form, catalogue, expected, converses=converses)
+    if wanted.engine == "auto":
+        return PocketsphinxInterpreter(form, catalogue, commands)
+    raise Misconfigured(
+        f"understand.model = {model.name!r}: its weights are not in {settings.models}; "
+        f"run `dockvoice models get {model.name}`, or set understand.engine to 'auto' or 'pocketsphinx'"
+    )
+
+
+def vosk_weights(settings: Settings) -> Path:
+    """Where vosk's weights are. Raises Misconfigured where they are not here."""
+    model = _vosk_model(settings.understand.model)
+    weights = located(model, settings.models)
+    if weights is None:
+        raise Misconfigured(
+            f'hear.mode = "wake-phrase": needs vosk, whose weights {model.name} are not in {settings.models}; '
+            f"run `dockvoice models get {model.name}`"
+        )
+    return weights
+
+
+def _vosk_model(name: str) -> Model:
+    model = named(name)
+    if model.engine is not Engine.VOSK:
+        raise Misconfigured(f"understand.model = {name!r}: is for {model.engine}; name one for vosk, or set the engine")
+    return model

@@ -16,7 +16,7 @@ from statistics import median
 import pytest
 
 from edge.config import Settings, load
-from edge.understand.local.factory import vosk_weights
+from edge.understand.factory import vosk_weights
 from tests.playbook.aloud import Aloud, Clip
 from tests.playbook.listener import Reader
 from tests.playbook.script import Line, lines

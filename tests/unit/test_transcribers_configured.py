@@ -12,7 +12,7 @@ from edge.forms.loader import forms_in
 from edge.ports import Interpreter
 from edge.understand.factory import WIRES, Surroundings, interpreter, transcriber
 from edge.understand.remote.client import Clients
-from edge.understand.stt.wire import hints
+from edge.understand.stt.transcriber import hints
 
 CLIENT = '[understand.clients.gpu]\nkind = "self-hosted"\nurl = "http://127.0.0.1:9"\n'
 WRITER = '[understand.transcribers.whisper]\nkind = "openai"\nclient = "gpu"\nmodel = "large-v3"\n'

@@ -19,8 +19,7 @@ from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.prompt import Context, Leaks, ModelPrompt, Situation
 from edge.understand.llm.tool import tools
-from edge.understand.llm.tool_calls import Refused, Returned, call
-from edge.understand.llm.wire import ModelQuestion, ModelWire, Tokens
+from edge.understand.llm.wire import ModelQuestion, ModelWire, Refused, Returned, Tokens, call
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault, Failure, Garbled
 from edge.understand.remote.http import ServiceAnswer

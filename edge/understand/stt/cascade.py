@@ -17,7 +17,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.ports import Attention, Interpreter, Transcriber
 from edge.records import FieldReading, Reading, Transcript, Usage, Utterance
-from edge.understand.panel.costs import Prices, cost_usd
+from edge.understand.costs import Prices, cost_usd
 from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, borne_out, doubted
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,15 @@ from pydantic import BaseModel
 from edge.config import Detail
 from edge.records import Hallucination, Word
 from edge.understand.llm.chunks import wav
-from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood, spread
+from edge.understand.stt.transcriber import (
+    Expected,
+    PieceTranscript,
+    Request,
+    TranscriberWire,
+    flac,
+    likelihood,
+    spread,
+)
 
 NO_SPEECH, DOUBTFUL = 0.6, -1.0
 """Whisper's own rule for silence (`no_speech_threshold` and `logprob_threshold` of openai/whisper, transcribe.py): more

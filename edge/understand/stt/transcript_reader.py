@@ -17,7 +17,7 @@ from edge.forms.spoken import read_transcript, transcript_preface, vocabulary
 from edge.forms.spoken.languages import language_named
 from edge.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
 from edge.understand.proposal import proposed
-from edge.understand.stt.wire import spread
+from edge.understand.stt.transcriber import spread
 
 TELLING = 3
 """So many consonants in a label tell it from most words. "Dock" has two, and so do "duck", "take" and "dog"."""

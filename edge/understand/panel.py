@@ -22,9 +22,9 @@ from edge.errors import Unavailable
 from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Expectation, Reading, Usage, Utterance
-from edge.understand.panel.costs import Budget, Prices, cost_usd
-from edge.understand.panel.weighing import Seat, is_settled, weigh
+from edge.understand.costs import Budget, Prices, cost_usd
 from edge.understand.remote.failures import Garbled, OurFault
+from edge.understand.weighing import Seat, is_settled, weigh
 
 
 class Came(StrEnum):
