@@ -25,8 +25,7 @@ from typing import Any
 
 from edge.errors import Misconfigured, plainly
 from edge.forms import metaschema
-from edge.forms.check_digits import Gs1
-from edge.forms.model import OWN_LANGUAGE, Form, FormField, Spoken, Wording
+from edge.forms.model import OWN_LANGUAGE, Form, FormField, Gs1, Spoken, Wording
 from edge.forms.pattern import Shape
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language, phrase

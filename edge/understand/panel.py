@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
-from edge.config import Mode
+from edge.config import Mode, Prices
 from edge.errors import Unavailable
 from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Expectation, Reading, Usage, Utterance
-from edge.understand.costs import Budget, Prices, cost_usd
+from edge.understand.costs import Budget, with_cost
 from edge.understand.remote.failures import Garbled, OurFault
 from edge.understand.weighing import Seat, is_settled, weigh
 
@@ -68,13 +68,6 @@ class PanelTerms:
 def priced(reading: Reading, prices: Prices | None) -> Reading:
     """The reading with what it cost, where somebody charges for it and a price is set."""
     return reading if reading.usage is None else replace(reading, usage=with_cost(reading.usage, prices))
-
-
-def with_cost(usage: Usage, prices: Prices | None) -> Usage:
-    """What was taken, with its price; where whoever took it has set one already, with that."""
-    if usage.cost_usd is not None or prices is None:
-        return usage
-    return replace(usage, cost_usd=cost_usd(usage, prices))
 
 
 def local_day() -> date:

@@ -1,4 +1,4 @@
-"""The server of whisper.cpp (`POST /inference`, examples/server of ggml-org/whisper.cpp): words with probabilities."""
+"""Transcription as OpenAI shaped it (`audio/transcriptions`), and the server of whisper.cpp, which answers alike."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def _detail(model: str) -> Detail:
     return Detail.WORDS if "whisper" in name else Detail.TEXT
 
 
-PATH = "/inference"
+PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
 
 
 class WhisperCppWire(TranscriberWire):

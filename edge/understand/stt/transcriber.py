@@ -21,7 +21,7 @@ from edge.config import TranscriberSettings
 from edge.forms.model import Form
 from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Hallucination, Transcript, Usage, Utterance, Word
-from edge.understand.costs import cost_usd
+from edge.understand.costs import with_cost
 from edge.understand.llm.chunks import pieces
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
@@ -32,7 +32,7 @@ REGIONS = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it
 """The region that a bare language means, for services that know languages with regions only."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """One request, as `Client.post` takes it."""
 
@@ -164,12 +164,7 @@ class CloudTranscriber(Transcriber):
             asked.path,
             within_s=within_s,
             about=self._wire.model,
-            json=asked.json,
-            files=asked.files,
-            data=asked.data,
-            content=asked.content,
-            params=asked.params,
-            headers=asked.headers,
+            **{name: sent for name, sent in vars(asked).items() if name != "path" and sent is not None},
         )
         seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
         return _Part(self._heard(answer, seconds), start, seconds, answer.request_id)
@@ -184,7 +179,7 @@ class CloudTranscriber(Transcriber):
                 for error in fault.errors(include_url=False, include_input=False, include_context=False)
             )
             garbled = Garbled(self._client.name, AnswerFault.WRONG_SHAPE, where, answer.request_id)
-            garbled.usage = self._priced(Usage(self._client.name, self._wire.model, audio_seconds=seconds))
+            garbled.usage = with_cost(Usage(self._client.name, self._wire.model, audio_seconds=seconds), self._settings)
             raise garbled from None
         disbelief = heard.hallucination or hallucination(heard.text, self._wire.prompt)
         return heard if disbelief is None else replace(heard, text="", words=(), hallucination=disbelief)
@@ -212,10 +207,7 @@ class CloudTranscriber(Transcriber):
             audio_seconds=sum(part.seconds for part in parts),
             request_id=parts[-1].request_id if parts else None,
         )
-        return self._priced(taken)
-
-    def _priced(self, taken: Usage) -> Usage:
-        return replace(taken, cost_usd=cost_usd(taken, self._settings))
+        return with_cost(taken, self._settings)
 
 
 def _moved(words: Sequence[Word], start: float) -> Sequence[Word]:
