@@ -110,11 +110,7 @@ class Credentials:
     def _fit(self, token: str) -> SecretStr:
         if not _TOKEN.fullmatch(token.strip()):
             source = "token_file" if self._settings.token_file else "token_command"
-            raise Barred(
-                self._name,
-                f"{source} gave no token: printable ASCII without spaces is needed; renew it",
-                concerns_key=True,
-            )
+            raise self._barred(f"{source} gave no token: printable ASCII without spaces is needed; renew it")
         return SecretStr(token.strip())
 
 

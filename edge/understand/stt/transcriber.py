@@ -192,9 +192,14 @@ class CloudTranscriber(Transcriber):
             self.name,
             " ".join(part.heard.text for part in said),
             min((sure for sure in known if sure is not None), default=None) if None not in known else None,
-            tuple(word for part in said for word in _moved(part.heard.words, part.start)) if timed else (),
+            tuple(
+                replace(word, start=word.start + part.start, end=word.end + part.start)
+                for part in said
+                for word in part.heard.words
+                if timed
+            ),
             self._usage(parts),
-            _disbelief(parts) if not said else None,
+            next((part.heard.hallucination for part in parts if part.heard.hallucination and not said), None),
         )
 
     def _usage(self, parts: Sequence[_Part]) -> Usage:
@@ -208,11 +213,3 @@ class CloudTranscriber(Transcriber):
             request_id=parts[-1].request_id if parts else None,
         )
         return with_cost(taken, self._settings)
-
-
-def _moved(words: Sequence[Word], start: float) -> Sequence[Word]:
-    return [replace(word, start=word.start + start, end=word.end + start) for word in words]
-
-
-def _disbelief(parts: Sequence[_Part]) -> Hallucination | None:
-    return next((part.heard.hallucination for part in parts if part.heard.hallucination is not None), None)
