@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Protocol
 
 from edge.records import Expectation, Frame, Reading, Transcript, Utterance
@@ -64,6 +64,20 @@ class Attention(Protocol):
         the interpreter cannot be had now.
         """
         ...
+
+
+class WholeUtterance(Attention):
+    """The attention of whoever reads an utterance only as a whole: nothing is done ahead."""
+
+    def __init__(self, read: Callable[[Utterance], Awaitable[Reading]]) -> None:
+        self._read = read
+
+    def hear(self, pcm: bytes) -> None:
+        """Nothing yet."""
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        """The reading, as `read` makes it."""
+        return await self._read(utterance)
 
 
 class Interpreter(Protocol):

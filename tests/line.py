@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from edge.config import Deliver
-from edge.config import Settle as SettleOn
+from edge.config import Deliver, SettleBy
 from edge.deliver.events import Early
 from edge.deliver.reason_codes import Consequence, meaning
 from edge.deliver.relay import (
@@ -66,7 +65,7 @@ class Line:
     """The relay between a journal and a broker, with everything that can happen to either."""
 
     def __init__(
-        self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int = 0, hangs_up: bool = False
+        self, settle: SettleBy, window: int, receive_maximum: int, poisoned: int = 0, hangs_up: bool = False
     ) -> None:
         self.mode = settle
         self.window = min(window, receive_maximum)
@@ -211,7 +210,7 @@ class Line:
         while self.at_broker or self.to_inventory or self.to_device:
             if self.to_device:
                 self.reach_the_device(0, doubled=False)
-            elif self.to_inventory and self.mode is SettleOn.RECEIPT:
+            elif self.to_inventory and self.mode is SettleBy.RECEIPT:
                 self.reach_the_inventory(0, doubled=False)
             elif self.at_broker:
                 self.puback(0, 0)
@@ -219,7 +218,7 @@ class Line:
                 self.to_inventory.clear()
 
     def done(self) -> bool:
-        handled = self.mode is SettleOn.BROKER or len(self.inventory.handled) == len(self.written)
+        handled = self.mode is SettleBy.BROKER or len(self.inventory.handled) == len(self.written)
         return not self.owed and handled
 
     def settle_everything(self) -> None:

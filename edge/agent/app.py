@@ -32,8 +32,8 @@ from edge.keep.writer import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
 from edge.systemd import Notifier
-from edge.understand.panel.costs import Budget
-from edge.understand.panel.panel import local_day
+from edge.understand.costs import Budget
+from edge.understand.panel import local_day
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
 

@@ -18,9 +18,9 @@ from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
 from edge.keep.writer import JournalThread
 from edge.records import Closing, OutboxRow, Outcome, Reading, Utterance
-from edge.understand.panel.panel import Came, Panel, PanelAnswer
-from edge.understand.panel.weighing import Pacing, contradicts
+from edge.understand.panel import Came, Panel, PanelAnswer
 from edge.understand.remote.failures import Garbled, OurFault
+from edge.understand.weighing import Pacing, contradicts
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,7 @@ from enum import Enum, auto
 from typing import Any, Literal
 
 from edge.agent.settlement import Settlement
-from edge.config import Mqtt, MqttVersion, Settings
-from edge.config import Settle as SettleOn
+from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from edge.deliver.mqtt_client import Will
@@ -216,7 +215,7 @@ class Delivery:
             case Acknowledged(tag, _) if tag == STATUS:
                 return []
             case Acknowledged(tag, reason_code):
-                if reason_code < FAILURE and self._settings.deliver.settle is SettleOn.RECEIPT:
+                if reason_code < FAILURE and self._settings.deliver.settle is SettleBy.RECEIPT:
                     self._obstacles.taken(tag)
                 return self._relay.acknowledged(tag, reason_code)
             case Delivered(topic, payload):
@@ -271,7 +270,7 @@ class Delivery:
 def _way(settings: Settings) -> Mqtt:
     """How to reach the broker: with MQTT 5 alone where its word settles, for MQTT 3.1.1 has none for "refused"."""
     mqtt = settings.deliver.mqtt
-    return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleOn.BROKER else mqtt
+    return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleBy.BROKER else mqtt
 
 
 async def reconcile(
@@ -283,7 +282,7 @@ async def reconcile(
     same at each connection. Raises Misconfigured where the inventory sends no receipts, or the journal is another
     device's.
     """
-    if settings.deliver.settle is SettleOn.BROKER:
+    if settings.deliver.settle is SettleBy.BROKER:
         raise Misconfigured(
             'deliver.settle = "broker": an inventory that sends no receipts cannot be compared with; '
             'set it to "receipt" if yours does'

@@ -33,11 +33,11 @@ from edge.keep.readings import Replies
 from edge.keep.writer import JournalThread
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Segment
+from edge.understand.costs import Budget
 from edge.understand.llm.prompt import Past
-from edge.understand.local.factory import interpreter, vosk_weights
-from edge.understand.local.wake_word import WakeWord
-from edge.understand.panel.costs import Budget
-from edge.understand.panel.panel import Panel, PanelAnswer
+from edge.understand.local.factory import recogniser, vosk_weights
+from edge.understand.local.vosk import WakeWord
+from edge.understand.panel import Panel, PanelAnswer
 from edge.understand.remote.client import Clients
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     """
     chosen = form_named(settings, form or settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    reader = interpreter(settings, chosen, catalogue, converses=converses(settings, live=live))
+    reader = recogniser(settings, chosen, catalogue, converses=converses(settings, live=live))
     if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",

@@ -18,12 +18,12 @@ from edge.forms.catalogue import Catalogue
 from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import FieldValue, Outcome, Usage, Verdict
+from edge.understand.costs import cost_usd, estimate_usd
 from edge.understand.factory import Surroundings, interpreter
-from edge.understand.local import factory
-from edge.understand.panel.costs import cost_usd, estimate_usd
-from edge.understand.panel.weighing import same
+from edge.understand.local.factory import recogniser
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred
+from edge.understand.weighing import same
 
 ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
 
@@ -82,7 +82,7 @@ async def reread(
     async with Clients(settings.understand.clients) as clients:
         reads: Interpreter
         if name == ON_DEVICE:
-            reads = factory.interpreter(settings, form, catalogue)
+            reads = recogniser(settings, form, catalogue)
         else:
             reads = interpreter(name, Surroundings(settings, form, catalogue, clients))
         prices = None if name == ON_DEVICE else _prices(settings, name)

@@ -18,7 +18,7 @@ from edge.cli.options import AsJson, Broker, Config, State, settings
 from edge.cli.output import line
 from edge.console import show
 from edge.errors import Misconfigured, Unavailable
-from edge.understand.panel.panel import local_day
+from edge.understand.panel import local_day
 
 EXIT_CODE = {Level.WELL: 0, Level.WARNING: 1, Level.FAILED: Unavailable.exit_code}  # By the worst finding.
 

@@ -14,7 +14,7 @@ from edge.agent.voice_output import phrases
 from edge.agree.dialogue.orders import Earcon
 from edge.cli.options import Config, settings
 from edge.cli.output import EXIT_CODES, log_warnings
-from edge.config import Language, Settings, Speak
+from edge.config import Settings, Speak, VoiceLanguage
 from edge.errors import StorageFailed
 from edge.records import SAMPLE_RATE
 from edge.speak.earcons import Samples, earcon
@@ -43,7 +43,7 @@ def speak(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a WAV file (16 kHz, mono) instead.")] = None,
-    language: Annotated[Language | None, typer.Option(help="Over the settings file's.")] = None,
+    language: Annotated[VoiceLanguage | None, typer.Option(help="Over the settings file's.")] = None,
     config: Config = None,
 ) -> None:
     """Say a text as the device would, or play its sounds: to try the headset, the voice and the volume."""

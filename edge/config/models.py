@@ -44,7 +44,16 @@ class Parser(StrEnum):
     NEVER = "never"
 
 
-class TranscriberSettings(Section):
+class Prices(Section):
+    """What a service charges, by the site's own contract; None where no price is set."""
+
+    text_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of text sent, USD per million tokens")
+    audio_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of sound sent, USD per million tokens")
+    out_usd: float | None = Field(None, ge=0, le=10_000, description="price of the answer, USD per million tokens")
+    minute_usd: float | None = Field(None, ge=0, le=1000, description="price of sound sent, USD per minute")
+
+
+class TranscriberSettings(Prices):
     """One way to write down what was said: a model behind a client."""
 
     kind: TranscriberKind = Field(description="how the service wants to be asked")
@@ -55,10 +64,6 @@ class TranscriberSettings(Section):
     max_seconds: float = Field(
         SHORT_AUDIO_S, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
     )
-    text_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of text sent, USD per million tokens")
-    audio_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of sound sent, USD per million tokens")
-    out_usd: float | None = Field(None, ge=0, le=10_000, description="price of the answer, USD per million tokens")
-    minute_usd: float | None = Field(None, ge=0, le=1000, description="price of sound sent, USD per minute")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -234,7 +239,7 @@ class InterpreterKind(StrEnum):
     MOONSHINE = "moonshine"
 
 
-class InterpreterSettings(Section):
+class InterpreterSettings(Prices):
     """One way to read an utterance: a model behind a client."""
 
     kind: InterpreterKind = Field(description="how it reads")
@@ -256,10 +261,6 @@ class InterpreterSettings(Section):
     )
     confidence: float = Field(0.92, ge=0, le=1, description="how sure a field is that this model alone has read")
     voice: str | None = Field(None, pattern=r"^[a-z]+$", description="also ask for a spoken reply, in this voice")
-    text_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of text sent, USD per million tokens")
-    audio_in_usd: float | None = Field(None, ge=0, le=10_000, description="price of sound sent, USD per million tokens")
-    out_usd: float | None = Field(None, ge=0, le=10_000, description="price of the answer, USD per million tokens")
-    minute_usd: float | None = Field(None, ge=0, le=1000, description="price of sound sent, USD per minute")
 
     @property
     def missing(self) -> tuple[str, ...]:

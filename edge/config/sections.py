@@ -206,7 +206,7 @@ class ReadBack(StrEnum):
     UNSURE = "unsure"
 
 
-class Language(StrEnum):
+class VoiceLanguage(StrEnum):
     """The languages that prompts and readbacks are spoken in."""
 
     ENGLISH = "en"
@@ -221,7 +221,7 @@ class Speak(Section):
 
     enabled: bool | Literal["auto"] = Field("auto", description="auto: whenever there is a speaker to be heard")
     device: SoundDevice = Field(None, description="sounddevice's name or number of the speaker; unset: the default")
-    language: Language = Field(Language.ENGLISH, description="the language of prompts and readbacks")
+    language: VoiceLanguage = Field(VoiceLanguage.ENGLISH, description="the language of prompts and readbacks")
     read_back: ReadBack = Field(ReadBack.ALWAYS, description="which entries are read back, beside the sound that tells")
     volume_db: float = Field(0, ge=-24, le=6, description="louder or softer than usual, dB")
     rate: float = Field(1.0, ge=0.6, le=2.0, description="faster or slower than usual, times; espeak only")
@@ -315,7 +315,7 @@ def _topic_prefix(prefix: str) -> str:
     return prefix
 
 
-class Settle(StrEnum):
+class SettleBy(StrEnum):
     """What ends the debt of an outbox row."""
 
     RECEIPT = "receipt"
@@ -328,8 +328,8 @@ class Deliver(Section):
     prefix: Annotated[str, AfterValidator(_topic_prefix)] = Field(
         "dockvoice", description="first level(s) of every topic"
     )
-    settle: Settle = Field(
-        Settle.RECEIPT, description="what ends the debt: the inventory's receipt, or the broker's PUBACK"
+    settle: SettleBy = Field(
+        SettleBy.RECEIPT, description="what ends the debt: the inventory's receipt, or the broker's PUBACK"
     )
     receipt_timeout_s: float = Field(
         20, ge=1, le=3600, description="sent, not settled for so long: sent again, seconds"
@@ -340,7 +340,7 @@ class Deliver(Section):
 
     @model_validator(mode="after")
     def _settles_on_a_word(self) -> Self:
-        if self.settle is Settle.BROKER and self.mqtt.version is MqttVersion.V311:
+        if self.settle is SettleBy.BROKER and self.mqtt.version is MqttVersion.V311:
             raise ValueError(
                 'settle is "broker", but mqtt.version is "3.1.1", in which a broker acknowledges what it refuses; '
                 'set mqtt.version = "5", or settle = "receipt"'

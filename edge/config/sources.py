@@ -35,7 +35,7 @@ SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it, 
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ConfigFault:
     """One thing that a person must correct."""
 
     origin: str  # What to open: a file, `environment`, `credentials` or `command line`.
@@ -56,16 +56,16 @@ class Origins:
         """The name of the variable for `key`."""
         return self.prefix + "__".join(key).upper()
 
-    def fault(self, key: Key, words: str) -> Fault:
+    def fault(self, key: Key, words: str) -> ConfigFault:
         """What is wrong with `key`, placed where its value came from."""
         name = self.variable(key)
         if _holds(self.overrides, key):
-            return Fault("command line", f"{'.'.join(key)}: {words}")
+            return ConfigFault("command line", f"{'.'.join(key)}: {words}")
         if name in self.variables:
-            return Fault("environment", f"{self.variables[name]}: {words}")
+            return ConfigFault("environment", f"{self.variables[name]}: {words}")
         if name in self.credentials:
-            return Fault("credentials", f"{self.credentials[name]}: {words}")
-        return Fault(self.file, f"{'.'.join(key)}: {words}")
+            return ConfigFault("credentials", f"{self.credentials[name]}: {words}")
+        return ConfigFault(self.file, f"{'.'.join(key)}: {words}")
 
 
 def named(table: Key, layers: Iterable[Mapping[str, Any]], origins: Origins) -> list[str]:
@@ -76,19 +76,19 @@ def named(table: Key, layers: Iterable[Mapping[str, Any]], origins: Origins) -> 
     return sorted(names.union(*(_below(layer, table) for layer in layers)))
 
 
-def strays(keys: Collection[Key], origins: Origins) -> list[Fault]:
+def strays(keys: Collection[Key], origins: Origins) -> list[ConfigFault]:
     """Variables and credentials that begin as ours do and name no key, and so would do nothing, unseen."""
     known = {origins.variable(key) for key in keys}
     given = [("environment", origins.variables), ("credentials", origins.credentials)]
     return [
-        Fault(origin, f"{as_given}: {_stray(name, known)}")
+        ConfigFault(origin, f"{as_given}: {_stray(name, known)}")
         for origin, names in given
         for name, as_given in names.items()
         if name not in known
     ]
 
 
-def told(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> list[Fault]:
+def told(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> list[ConfigFault]:
     """The faults that validation found, each key once. `keys` says of every key whether it is a secret."""
     by_key: dict[Key, list[Any]] = {}
     for detail in error.errors(include_url=False):
@@ -101,7 +101,7 @@ def told(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> 
     ]
 
 
-def line(faults: Iterable[Fault]) -> str:
+def line(faults: Iterable[ConfigFault]) -> str:
     """All faults as one line, those of one origin together."""
     by_origin: dict[str, list[str]] = {}
     for fault in faults:
@@ -228,7 +228,7 @@ def load(model: type[S], path: Path | None, **overrides: Any) -> S:
     except ValidationError as fault:
         faults += told(fault, keys, origins)
     except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
-        faults = faults or [Fault("environment", str(fault))]
+        faults = faults or [ConfigFault("environment", str(fault))]
     else:
         faults += [origins.fault(key, words) for key, words in settings.contradictions()]
         if not faults:

@@ -153,7 +153,7 @@ class Relay:
         """The broker can be reached, and takes `receive_maximum` unacknowledged messages: all unsettled rows go."""
         self._forget()
         self._limit = min(self._settings.window, receive_maximum)
-        self._asked = self._settings.settle is config.Settle.BROKER
+        self._asked = self._settings.settle is config.SettleBy.BROKER
         self._catching_up.connected()
         return [WantRows(self._window)]
 
@@ -194,7 +194,7 @@ class Relay:
             return self._refused(event_id, reason_code)
         self._taken += 1
         self._alarmed.clear()
-        if self._settings.settle is config.Settle.BROKER:
+        if self._settings.settle is config.SettleBy.BROKER:
             return self._settle(event_id, None)
         self._suspects.pop(event_id, None)
         if (debt := self._debts.get(event_id)) is not None:

@@ -25,8 +25,7 @@ from typing import Any
 
 from edge.errors import Misconfigured, plainly
 from edge.forms import metaschema
-from edge.forms.check_digits import Gs1
-from edge.forms.model import OWN_LANGUAGE, Form, FormField, Spoken, Wording
+from edge.forms.model import OWN_LANGUAGE, Form, FormField, Gs1, Spoken, Wording
 from edge.forms.pattern import Shape
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language, phrase
@@ -93,6 +92,7 @@ def _json(path: Path) -> Any:
 
 def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) -> FormField:
     voice = keywords["x-voice"]
+    least, most = ("minLength", "maxLength") if keywords["type"] == "string" else ("minimum", "maximum")
     return FormField(
         name=name,
         title=keywords.get("title", name),
@@ -105,37 +105,24 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         catalogue=voice.get("catalogue"),
         check_digit=Gs1(voice["check_digit"]) if "check_digit" in voice else None,
         last_digits=voice.get("last_digits"),
-        languages=_languages(keywords),
+        languages=MappingProxyType(
+            {code: _wording(wording) for code, wording in keywords.get("x-languages", {}).items()}
+        ),
         ask=voice["ask"],
         readback=voice["readback"],
         required=name in schema["required"],
         pattern=keywords.get("pattern"),
         exception=voice.get("exception", False),
         choices=tuple(keywords.get("enum", ())),
-        least=keywords.get("minLength", keywords.get("minimum")),
-        most=keywords.get("maxLength", keywords.get("maximum")),
-        usual=_usual(voice["usual"], keywords["type"]) if "usual" in voice else None,
+        least=keywords.get(least),
+        most=keywords.get(most),
+        usual=range(voice["usual"][least], voice["usual"][most] + 1) if "usual" in voice else None,
     )
 
 
-def _usual(limits: Mapping[str, int], kind: str) -> range:
-    least, most = ("minLength", "maxLength") if kind == "string" else ("minimum", "maximum")
-    return range(limits[least], limits[most] + 1)
-
-
-def _languages(keywords: Mapping[str, Any]) -> Mapping[str, Wording]:
-    spoken = keywords.get("x-languages", {})
-    return MappingProxyType(
-        {
-            code: Wording(
-                tuple(wording.get("labels", ())),
-                tuple(wording.get("units", ())),
-                wording.get("ask"),
-                MappingProxyType(wording.get("values", {})),
-            )
-            for code, wording in spoken.items()
-        }
-    )
+def _wording(given: Mapping[str, Any]) -> Wording:
+    values = MappingProxyType(given.get("values", {}))
+    return Wording(tuple(given.get("labels", ())), tuple(given.get("units", ())), given.get("ask"), values)
 
 
 def _contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[str]:

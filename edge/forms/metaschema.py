@@ -13,8 +13,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from edge.forms.check_digits import Gs1
-from edge.forms.model import OWN_LANGUAGE, Spoken
+from edge.forms.model import OWN_LANGUAGE, Gs1, Spoken
 from edge.forms.spoken.languages import LANGUAGES
 
 TEXT = {"type": "string", "minLength": 1}

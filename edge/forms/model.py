@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property
+from random import Random
 from string import Formatter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from edge.forms.check_digits import Gs1, checked, holds
 from edge.forms.pattern import Shape
 from edge.records import FieldValue
 
@@ -28,6 +28,43 @@ class Spoken(StrEnum):
     CARDINAL = "cardinal"  # A whole number: "one hundred and ten".
     LETTER = "letter"  # One capital letter: "b", "bravo", "b as in bravo".
     ENUM = "enum"  # One of the values listed in the form or the catalogue, spoken as written there.
+
+
+class Gs1(StrEnum):
+    """A key of GS1 that carries a check digit, so that one digit heard wrongly is found out.
+
+    The check digit is that of GS1 General Specifications, section 7.9; `biip` computes it.
+    """
+
+    SSCC = "sscc"  # Serial shipping container code: one pallet or carton, 18 digits.
+    GTIN = "gtin"  # Global trade item number: 8, 12, 13 or 14 digits.
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many digits such a key may have."""
+        return (18,) if self is Gs1.SSCC else (8, 12, 13, 14)
+
+    def holds(self, value: str) -> bool:
+        """Has the value the length of such a key, and does its last digit follow from the others?"""
+        digits = value.isascii() and value.isdigit()
+        return digits and len(value) in self.lengths and int(value[-1]) == _check_digit(value[:-1])
+
+    def checked(self, value: str) -> str:
+        """The value itself. Raises ValueError where it is no such key."""
+        if not self.holds(value):
+            raise ValueError(f"is no {self.upper()}: the check digit or the length does not fit")
+        return value
+
+    def sample(self, random: Random) -> str:
+        """Any key of this kind."""
+        payload = "".join(random.choice("0123456789") for _ in range(random.choice(self.lengths) - 1))
+        return f"{payload}{_check_digit(payload)}"
+
+
+def _check_digit(payload: str) -> int:
+    from biip.checksums import gs1_standard_check_digit  # noqa: PLC0415 - with it comes a table of all GS1 prefixes
+
+    return gs1_standard_check_digit(payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +116,14 @@ class FormField:
         long_enough = self.least is None or _size(value) >= self.least
         short_enough = self.most is None or _size(value) <= self.most
         fits = self.pattern is None or re.fullmatch(self.pattern, str(value)) is not None
-        checked = self.check_digit is None or holds(str(value), self.check_digit)
+        checked = self.check_digit is None or self.check_digit.holds(str(value))
         return long_enough and short_enough and fits and checked and (not self.choices or value in self.choices)
 
     def is_usual(self, value: FieldValue) -> bool:
         """Does nobody wonder about a value: by its size, or since it is a GS1 key whose check digit fits?"""
         if self.usual is None or _size(value) in self.usual:
             return True
-        return isinstance(value, str) and any(holds(value, key) for key in Gs1)
+        return isinstance(value, str) and any(key.holds(value) for key in Gs1)
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; where the form has none, those of English."""
@@ -163,5 +200,5 @@ def _annotated(field: FormField) -> tuple[Any, Any]:
     limits: dict[str, Any] = {lower: field.least, upper: field.most, "pattern": field.pattern}
     given = {keyword: limit for keyword, limit in limits.items() if limit is not None}
     if field.check_digit is not None:
-        kind = Annotated[kind, AfterValidator(partial(checked, key=field.check_digit))]
+        kind = Annotated[kind, AfterValidator(field.check_digit.checked)]
     return kind, Field(**given) if field.required else Field(None, **given)

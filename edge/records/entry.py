@@ -1,4 +1,4 @@
-"""Verdicts, entries and their delivery: what is decided, agreed, owed to the inventory and confirmed by it."""
+"""Verdicts, entries and their delivery: what is decided, agreed, put on disk, owed to the inventory, confirmed."""
 
 from __future__ import annotations
 
@@ -188,3 +188,39 @@ class Receipt:
         A duplicate without a reason is this very event, which came twice because a receipt was lost: it counts.
         """
         return bool(self.reasons) and self.outcome is not ReceiptOutcome.APPLIED
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Put a verdict on record that makes no entry."""
+
+    utterance_id: str
+    reading: Reading
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Put an utterance under review: a person decides about it."""
+
+    utterance_id: str
+    why: str
+    fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # What stands of it so far.
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Make the draft an entry: a new one, one that amends, or one that cancels, as `draft.act` says."""
+
+    draft: Draft
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Put on record that the operator took the draft back before it was an entry."""
+
+    draft: Draft
+
+
+Durable = Note | Park | Commit | Drop

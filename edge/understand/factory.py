@@ -1,9 +1,10 @@
-"""Interpreters and transcribers made of the settings: one row of a table for each kind."""
+"""Interpreters and transcribers made of the settings, and the panel of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings
 from edge.errors import Misconfigured
@@ -13,55 +14,54 @@ from edge.ports import Interpreter, Transcriber
 from edge.understand.llm.interpreter import AudioLlm, ModelReader, ReplySink, nowhere
 from edge.understand.llm.prompt import Context, Situation
 from edge.understand.local.moonshine import MoonshineInterpreter
-from edge.understand.panel.panel import Member, Panel, PanelTerms
+from edge.understand.panel import Member, Panel, PanelTerms
 from edge.understand.remote.client import Client
 from edge.understand.stt.azure import AzureWire
-from edge.understand.stt.cascade import Cascade, TranscriptTerms
+from edge.understand.stt.cascade import Cascade
 from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
-from edge.understand.stt.transcriber import CloudTranscriber
-from edge.understand.stt.wire import Expected, TranscriberWire, hints
+from edge.understand.stt.transcriber import CloudTranscriber, Expected, TranscriberWire, hints
 
-WireMaker = Callable[[TranscriberSettings, Client, str, Expected], TranscriberWire]
-"""Makes a wire from the settings, the client, the model's name and what is expected to be spoken."""
+T = TypeVar("T")
 
 
-def _openai(settings: TranscriberSettings, client: Client, model: str, expected: Expected) -> TranscriberWire:
-    return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, settings.detail)
-
-
-def _google(_: TranscriberSettings, client: Client, model: str, expected: Expected) -> TranscriberWire:
-    project, region = client.settings.project, client.settings.region
-    if project is None or region is None:
-        raise Misconfigured(
-            f"understand.clients.{client.name}: project or region is not set; Google's path names both; set them"
-        )
-    return GoogleWire(project, region, model, expected)
-
-
-WIRES: Mapping[TranscriberKind, WireMaker] = {
-    TranscriberKind.OPENAI: _openai,
-    TranscriberKind.WHISPER_CPP: lambda _settings, _client, model, expected: WhisperCppWire(model, expected),
-    TranscriberKind.GOOGLE: _google,
-    TranscriberKind.AZURE: lambda _settings, _client, model, expected: AzureWire(model, expected),
-    TranscriberKind.SCRIBE: lambda _settings, _client, model, expected: ScribeWire(model, expected),
-}
+def _wire(wanted: TranscriberSettings, client: Client, expected: Expected) -> TranscriberWire:
+    model = wanted.model or wanted.kind
+    match wanted.kind:
+        case TranscriberKind.OPENAI:
+            return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, wanted.detail)
+        case TranscriberKind.WHISPER_CPP:
+            return WhisperCppWire(model, expected)
+        case TranscriberKind.GOOGLE:
+            project, region = client.settings.project, client.settings.region
+            if project is None or region is None:
+                raise Misconfigured(
+                    f"understand.clients.{client.name}: project or region is not set; Google's path names both; "
+                    "set them"
+                )
+            return GoogleWire(project, region, model, expected)
+        case TranscriberKind.AZURE:
+            return AzureWire(model, expected)
+        case TranscriberKind.SCRIBE:
+            return ScribeWire(model, expected)
 
 
 def transcriber(name: str, settings: Settings, form: Form, clients: Mapping[str, Client], language: str) -> Transcriber:
     """The transcriber that the settings call `name`, for `language`. Raises Misconfigured for another name."""
-    known = settings.understand.transcribers
-    if name not in known:
-        told = ", ".join(known) or "none"
-        raise Misconfigured(f"no transcriber is called {name!r}; known: {told}; add [understand.transcribers.{name}]")
-    wanted = known[name]
+    wanted = _wanted("transcriber", name, settings.understand.transcribers)
     expected = Expected(language)
     if wanted.hints:
         expected = replace(expected, prompt=hints(form, expected.short))
     client = clients[wanted.client]
-    wire = WIRES[wanted.kind](wanted, client, wanted.model or wanted.kind, expected)
-    return CloudTranscriber(wanted, client, wire)
+    return CloudTranscriber(wanted, client, _wire(wanted, client, expected))
+
+
+def _wanted(kind: str, name: str, known: Mapping[str, T]) -> T:
+    if name not in known:
+        told = ", ".join(known) or "none"
+        raise Misconfigured(f"no {kind} is called {name!r}; known: {told}; add [understand.{kind}s.{name}]")
+    return known[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,29 +78,19 @@ class Surroundings:
 
 def interpreter(name: str, surroundings: Surroundings) -> Interpreter:
     """The interpreter that the settings call `name`. Raises Misconfigured where it, or what it needs, is not set up."""
-    known = surroundings.settings.understand.interpreters
-    if name not in known:
-        told = ", ".join(known) or "none"
-        raise Misconfigured(f"no interpreter is called {name!r}; known: {told}; add [understand.interpreters.{name}]")
-    if missing := known[name].missing:
+    settings, form, catalogue = surroundings.settings, surroundings.form, surroundings.catalogue
+    wanted = _wanted("interpreter", name, settings.understand.interpreters)
+    if missing := wanted.missing:
         raise Misconfigured(f"understand.interpreters.{name}: {' and '.join(missing)} must be given; see edge.toml")
-    return _MAKERS[known[name].kind](known[name], surroundings)
-
-
-def _audio_llm(wanted: InterpreterSettings, surroundings: Surroundings) -> Interpreter:
-    return AudioLlm(wanted, _reader(wanted, surroundings))
-
-
-def _cascade(wanted: InterpreterSettings, surroundings: Surroundings) -> Interpreter:
-    settings, form = surroundings.settings, surroundings.form
-    writer = transcriber(str(wanted.transcriber), settings, form, surroundings.clients, wanted.language)
-    reader = None if wanted.client is None and wanted.model is None else _reader(wanted, surroundings)
-    terms = TranscriptTerms(wanted.language, wanted.confidence, wanted.within_s, wanted.parser, wanted)
-    return Cascade(writer, reader, form, surroundings.catalogue, terms)
-
-
-def _moonshine(_: InterpreterSettings, surroundings: Surroundings) -> Interpreter:
-    return MoonshineInterpreter(surroundings.form, surroundings.catalogue)
+    match wanted.kind:
+        case InterpreterKind.CHAT_AUDIO | InterpreterKind.GEMINI:
+            return AudioLlm(wanted, _reader(wanted, surroundings))
+        case InterpreterKind.CASCADE:
+            writer = transcriber(str(wanted.transcriber), settings, form, surroundings.clients, wanted.language)
+            reader = None if wanted.client is None and wanted.model is None else _reader(wanted, surroundings)
+            return Cascade(writer, reader, form, catalogue, wanted)
+        case InterpreterKind.MOONSHINE:
+            return MoonshineInterpreter(form, catalogue)
 
 
 def _reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelReader:
@@ -112,19 +102,6 @@ def _reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelRea
         context=surroundings.context,
         spoken=surroundings.spoken,
     )
-
-
-InterpreterMaker = Callable[[InterpreterSettings, Surroundings], Interpreter]
-
-_MAKERS: Mapping[InterpreterKind, InterpreterMaker] = {
-    InterpreterKind.CHAT_AUDIO: _audio_llm,
-    InterpreterKind.GEMINI: _audio_llm,
-    InterpreterKind.CASCADE: _cascade,
-    InterpreterKind.MOONSHINE: _moonshine,
-}
-
-
-MS = 1000
 
 
 def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) -> Panel:
@@ -146,6 +123,6 @@ def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) 
             f"understand.second = {wanted.second!r}: is {second.interpreter.name}, which reads already; name another "
             "model: two readings of one model are one opinion"
         )
-    hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / MS
-    terms = PanelTerms(wanted.mode, wanted.deadline_ms / MS, hedge_s, sure_from)
+    hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / 1000
+    terms = PanelTerms(wanted.mode, wanted.deadline_ms / 1000, hedge_s, sure_from)
     return Panel(on_device, first, second, terms, surroundings.form)

@@ -12,7 +12,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import command, corrects, exception, preface, read, takes_back
 from edge.forms.spoken.english import ENGLISH
 from edge.forms.spoken.language import Language, fold
-from edge.forms.spoken.lexicon import Mark, Part, lexicon, marks, tokens
+from edge.forms.spoken.lexicon import Part, lexicon, marks, tokens
 from edge.forms.spoken.stretches import PAUSE
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
 
@@ -30,23 +30,11 @@ def is_talk(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> 
     parts = list(marks(list(tokens(words, language)), lexicon(form, language)))
     if len(words) < FEWEST_WORDS or any(mark.part in {Part.LABEL, Part.UNIT, Part.CUE} for mark in parts):
         return False
-    said = [fold(token.text) for mark in parts if mark.part is not Part.HESITATION for token in mark.tokens]
-    return _strange(said, language) >= FEWEST_STRANGE and _longest_run(parts, language) < FIGURES_IN_A_ROW
-
-
-def _strange(said: Iterable[str], language: Language) -> int:
-    return sum(not language.tells(word) for word in said)
-
-
-def _longest_run(parts: Iterable[Mark], language: Language) -> int:
-    """How many words that are a figure stand in a row, at most."""
-    said = (token.text for mark in parts if mark.part is not Part.HESITATION for token in mark.tokens)
-    figures = (_is_figure(word, language) for word in said)
-    return max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
-
-
-def _is_figure(word: str, language: Language) -> bool:
-    return word not in language.common and language.numbers.is_part(fold(word))
+    said = [token.text for mark in parts if mark.part is not Part.HESITATION for token in mark.tokens]
+    strange = sum(not language.tells(fold(word)) for word in said)
+    figures = (word not in language.common and language.numbers.is_part(fold(word)) for word in said)
+    in_a_row = max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
+    return strange >= FEWEST_STRANGE and in_a_row < FIGURES_IN_A_ROW
 
 
 UNKNOWN = "[unk]"  # What a recogniser writes for speech that is none of the words it listens for.
@@ -129,9 +117,5 @@ def told_apart(words: Sequence[Word]) -> tuple[Word, ...]:
 
 def _is_digit(before: Word, word: Word) -> bool:
     joined, drawn = word.start - before.end < PAUSE, word.end - word.start >= DRAWN
-    return word.text in ENGLISH.homophones and drawn and joined and _says_a_digit(before.text)
-
-
-def _says_a_digit(word: str) -> bool:
-    found = ENGLISH.numbers.group([word])
-    return found is not None and len(found[0]) == 1
+    figure = ENGLISH.numbers.group([before.text])
+    return word.text in ENGLISH.homophones and drawn and joined and figure is not None and len(figure[0]) == 1

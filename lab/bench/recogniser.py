@@ -29,7 +29,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import phrases
 from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Reading, Segment, Utterance
-from edge.understand.local.factory import interpreter, vosk_weights
+from edge.understand.local.factory import recogniser, vosk_weights
 from edge.understand.local.vosk import VoskInterpreter
 
 FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
@@ -88,7 +88,7 @@ def main() -> None:
 def _reader(settings: Settings, form: Form, catalogue: Catalogue, count: int) -> Interpreter:
     """What the settings name; of vosk's grammar, the number of sentences is the one figure that is no setting."""
     if settings.understand.engine is not Engine.VOSK:
-        return interpreter(settings, form, catalogue)
+        return recogniser(settings, form, catalogue)
     return VoskInterpreter(vosk_weights(settings), form, catalogue, phrases(form, catalogue, count=count))
 
 

@@ -1,6 +1,6 @@
 """What every transcriber promises, asked of each over real HTTP, with the stand-in in the vendor's place.
 
-A new service is one wire, one row of `WIRES` and one row here.
+A new service is one wire, one case of `factory` and one row here.
 """
 
 from __future__ import annotations

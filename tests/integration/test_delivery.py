@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge.agent.delivery import Delivery
-from edge.config import Deliver, Mqtt, Settings, Settle
+from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.events import Topics, encode, receipt, recorded
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from edge.keep.journal import Journal
@@ -91,7 +91,7 @@ def committed(desk: JournalThread, number: int = 0) -> OutboxRow:
 def delivery(
     desk: JournalThread,
     broker: Mosquitto,
-    settle: Settle = Settle.RECEIPT,
+    settle: SettleBy = SettleBy.RECEIPT,
     turned_down: Callable[[Receipt], None] = lambda _: None,
 ) -> Delivery:
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
@@ -213,7 +213,7 @@ def test_a_duplicate_is_told_where_somebody_else_has_recorded_it_and_not_where_i
 def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, broker: Mosquitto) -> None:
     for number in range(40):
         committed(desk, number)
-    delivering(delivery(desk, broker, Settle.BROKER), lambda: None)
+    delivering(delivery(desk, broker, SettleBy.BROKER), lambda: None)
     assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
 
 

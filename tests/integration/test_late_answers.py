@@ -22,7 +22,7 @@ from edge.keep.journal import Journal
 from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter, Source
 from edge.records import FieldValue, Frame, Reading, Utterance
-from edge.understand.panel.panel import Member, Panel, PanelTerms
+from edge.understand.panel import Member, Panel, PanelTerms
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
 

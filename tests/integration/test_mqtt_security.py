@@ -23,7 +23,7 @@ from uuid import uuid4
 import pytest
 
 from edge.agent.delivery import Delivery
-from edge.config import Deliver, Mqtt, Settings, Settle
+from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.events import recorded
 from edge.deliver.mqtt import Session
 from edge.keep.journal import Journal
@@ -154,7 +154,7 @@ def commit(desk: JournalThread, entries: int) -> None:
         desk.now(partial(one, number=number))
 
 
-def delivery(desk: JournalThread, port: int, settle: Settle = Settle.BROKER, **mqtt: Any) -> Delivery:
+def delivery(desk: JournalThread, port: int, settle: SettleBy = SettleBy.BROKER, **mqtt: Any) -> Delivery:
     way = Mqtt(**{"host": "127.0.0.1", "port": port, "reconnect_maximum_s": 1, **mqtt})
     deliver = Deliver(settle=settle, receipt_timeout_s=1, mqtt=way)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
@@ -271,7 +271,7 @@ def test_what_mqtt_3_1_1_swallows_is_kept_and_told(
     with Mosquitto(tmp_path / "broker", free_port(), **denying) as broker, JournalThread(tmp_path / "state") as desk:
         commit(desk, ENTRIES)
         login = {"username": "dock-1", "password": SECRET}
-        delivering(delivery(desk, broker.port, Settle.RECEIPT, version="3.1.1", **login), meanwhile)
+        delivering(delivery(desk, broker.port, SettleBy.RECEIPT, version="3.1.1", **login), meanwhile)
     assert len(told) == 1
     assert "no receipts come" in told[0]
     assert "write to dockvoice/hall/dock-1/entries and read dockvoice/hall/dock-1/receipts" in told[0]
@@ -299,11 +299,13 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
     ):
         commit(desk, ENTRIES)
         posing = {**tls(pki.right), "certificate_file": other.certificate, "key_file": other.key}
-        delivering(delivery(desk, broker.port, Settle.RECEIPT, **posing), lambda: until(lambda: bool(told), "no alarm"))
+        delivering(
+            delivery(desk, broker.port, SettleBy.RECEIPT, **posing), lambda: until(lambda: bool(told), "no alarm")
+        )
         assert (len(told), desk.now(lambda journal: journal.outbox.unsettled()), running.rows()) == (1, ENTRIES, [])
         assert "the broker refuses events: not authorized (135)" in told[0]
         delivering(
-            delivery(desk, broker.port, Settle.RECEIPT, **tls(pki.right, client=True)),
+            delivery(desk, broker.port, SettleBy.RECEIPT, **tls(pki.right, client=True)),
             lambda: until(
                 lambda: desk.now(lambda journal: journal.outbox.unsettled()) == 0, lambda: f"not delivered: {told}"
             ),
@@ -311,8 +313,8 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         assert [row["sequence"] for row in running.rows()] == list(range(1, ENTRIES + 1))
 
 
-@pytest.mark.parametrize(("settle", "spoken"), [(Settle.BROKER, "5"), (Settle.RECEIPT, "auto")])
-def test_where_the_brokers_word_settles_only_mqtt_5_is_spoken(tmp_path: Path, settle: Settle, spoken: str) -> None:
+@pytest.mark.parametrize(("settle", "spoken"), [(SettleBy.BROKER, "5"), (SettleBy.RECEIPT, "auto")])
+def test_where_the_brokers_word_settles_only_mqtt_5_is_spoken(tmp_path: Path, settle: SettleBy, spoken: str) -> None:
     opened: list[Mqtt] = []
 
     def session(settings: Mqtt, **options: Any) -> Session:

@@ -17,7 +17,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.ports import Interpreter
 from edge.records import Closing, Reading, Segment, Utterance
-from edge.understand.local.factory import interpreter
+from edge.understand.local.factory import recogniser
 from edge.understand.local.weights import located, named
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
@@ -32,7 +32,7 @@ def chosen() -> tuple[Interpreter, bool]:
     form = forms_in(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
     here = located(named("small-en-us"), settings.models) is not None
-    return interpreter(settings, form, catalogue), here
+    return recogniser(settings, form, catalogue), here
 
 
 def sound(name: str) -> bytes:
@@ -61,7 +61,7 @@ def test_auto_gives_vosk_where_its_weights_are(chosen: tuple[Interpreter, bool])
 def test_every_form_can_be_heard(chosen: tuple[Interpreter, bool]) -> None:
     settings = load(Settings, None)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    readers = [interpreter(settings, form, catalogue) for form in forms_in(settings.forms_directory).values()]
+    readers = [recogniser(settings, form, catalogue) for form in forms_in(settings.forms_directory).values()]
     assert {reader.name for reader in readers} == {chosen[0].name}
 
 
@@ -77,10 +77,10 @@ from tests.integration.test_recognisers import heard
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
-from edge.understand.local.factory import interpreter
+from edge.understand.local.factory import recogniser
 settings = load(Settings, None)
 form = forms_in(settings.forms_directory)["pallet-move"]
-reader = interpreter(settings, form, Catalogue.load(settings.catalogue_directory))
+reader = recogniser(settings, form, Catalogue.load(settings.catalogue_directory))
 print(json.dumps([repr(heard(reader, name)) for name in sys.argv[1:]]))
 """
 

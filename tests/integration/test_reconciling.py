@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.agent.delivery import Reconciled, reconcile
-from edge.config import Deliver, Mqtt, Settings, Settle
+from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
@@ -40,7 +40,7 @@ def desk(tmp_path: Path) -> Iterator[JournalThread]:
         yield opened
 
 
-def settings(broker: Mosquitto, settle: Settle = Settle.RECEIPT) -> Settings:
+def settings(broker: Mosquitto, settle: SettleBy = SettleBy.RECEIPT) -> Settings:
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     deliver = Deliver(settle=settle, receipt_timeout_s=RECEIPT_TIMEOUT_S, mqtt=mqtt)
     return Settings(site="hall", device="dock-1", deliver=deliver)
@@ -144,7 +144,7 @@ def test_without_an_inventory_nothing_is_said_to_agree(desk: JournalThread, brok
 
 def test_where_the_broker_settles_there_is_nothing_to_compare_with(desk: JournalThread, broker: Mosquitto) -> None:
     with pytest.raises(Misconfigured, match=r'deliver\.settle = "broker"'):
-        asyncio.run(reconcile(settings(broker, Settle.BROKER), desk, tell=lambda _: None, within_s=1))
+        asyncio.run(reconcile(settings(broker, SettleBy.BROKER), desk, tell=lambda _: None, within_s=1))
 
 
 def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(

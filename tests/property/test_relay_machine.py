@@ -21,7 +21,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edge.config import Settle as SettleOn
+from edge.config import SettleBy
 from edge.deliver.relay import DeadLetter, Reopen, Settle
 from edge.keep.journal import Journal
 from edge.records import OutboxRow
@@ -33,7 +33,7 @@ from tests.tiers import examples
 class JournalledLine(Line):
     """The line with the real outbox at its end; what the model says is owed must be owed there too."""
 
-    def __init__(self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int, hangs_up: bool) -> None:
+    def __init__(self, settle: SettleBy, window: int, receive_maximum: int, poisoned: int, hangs_up: bool) -> None:
         super().__init__(settle, window, receive_maximum, poisoned, hangs_up)
         self._scratch = TemporaryDirectory()
         self.journal = Journal.open(Path(self._scratch.name))
@@ -74,15 +74,15 @@ class Faults(RuleBasedStateMachine):
     kind: type[Line] = Line
 
     @initialize(
-        settle=st.sampled_from(SettleOn),
+        settle=st.sampled_from(SettleBy),
         window=st.integers(1, 5),
         receive_maximum=st.integers(1, 5),
         poisoned=st.integers(0, 4),
         hangs_up=st.booleans(),
     )
-    def begin(self, settle: SettleOn, window: int, receive_maximum: int, poisoned: int, hangs_up: bool) -> None:
+    def begin(self, settle: SettleBy, window: int, receive_maximum: int, poisoned: int, hangs_up: bool) -> None:
         # Where a PUBACK settles, a dead letter's place needs no filling: nobody waits for its number.
-        poisoned = poisoned if settle is SettleOn.RECEIPT else 0
+        poisoned = poisoned if settle is SettleBy.RECEIPT else 0
         self.line = self.kind(settle, window, receive_maximum, poisoned, hangs_up)
 
     @rule()
@@ -108,7 +108,7 @@ class Faults(RuleBasedStateMachine):
     def puback(self, data: st.DataObject, code: int) -> None:
         self.line.puback(index(data, self.line.at_broker), code)
 
-    @precondition(lambda self: self.line.to_inventory and self.line.mode is SettleOn.RECEIPT)
+    @precondition(lambda self: self.line.to_inventory and self.line.mode is SettleBy.RECEIPT)
     @rule(data=st.data(), doubled=st.booleans())
     def reach_the_inventory(self, data: st.DataObject, doubled: bool) -> None:
         self.line.reach_the_inventory(index(data, self.line.to_inventory), doubled)
@@ -188,7 +188,7 @@ TestFaultsOverAnOutbox = FaultsOverAnOutbox.TestCase
 def test_a_thousand_events_over_a_bad_line_are_applied_in_order_and_once(seed: int) -> None:
     chance = random.Random(seed)
     poisoned, hangs_up = chance.randrange(1000), chance.random() < 0.5
-    line = Line(SettleOn.RECEIPT, window=16, receive_maximum=20, poisoned=poisoned, hangs_up=hangs_up)
+    line = Line(SettleBy.RECEIPT, window=16, receive_maximum=20, poisoned=poisoned, hangs_up=hangs_up)
     while len(line.inventory.handled) < 1000:
         for _ in range(min(chance.randrange(8), 1000 - len(line.written))):
             line.write()

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from edge.config import InterpreterSettings, Parser
+from edge.config import InterpreterKind, InterpreterSettings, Parser
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
@@ -27,7 +27,7 @@ from edge.records import (
     Utterance,
     Word,
 )
-from edge.understand.stt.cascade import Cascade, TranscriptTerms
+from edge.understand.stt.cascade import Cascade
 
 WHOLE = "Pallet 742, 12 units, dock B."
 IN_PART = "Pallet 742, dock B."
@@ -72,14 +72,6 @@ class TextModel:
         return self._reading
 
 
-@dataclass(frozen=True)
-class Prices:
-    text_in_usd: float | None = 1.0
-    audio_in_usd: float | None = None
-    out_usd: float | None = 2.0
-    minute_usd: float | None = None
-
-
 def written(text: str, **also: object) -> Transcript:
     return replace(Transcript("scribe/1", text, None), **also)  # type: ignore[arg-type] # each test knows the fields it sets
 
@@ -105,8 +97,16 @@ class Trial:
         parser: Parser = Parser.FIRST,
         language: str = "en",
     ) -> Reading:
-        terms = TranscriptTerms(language, 0.92, 5.0, parser, Prices())
-        cascade = Cascade(Scribe(transcript), model, self._form, self._catalogue, terms)
+        settings = InterpreterSettings(
+            kind=InterpreterKind.CASCADE,
+            language=language,
+            confidence=0.92,
+            within_s=5.0,
+            parser=parser,
+            text_in_usd=1.0,
+            out_usd=2.0,
+        )
+        cascade = Cascade(Scribe(transcript), model, self._form, self._catalogue, settings)
         return asyncio.run(cascade.attend().finish(utterance()))
 
 
@@ -329,8 +329,3 @@ def test_a_transcript_alone_costs_what_it_cost(trial: Trial) -> None:
 
 def test_reading_twice_gives_equal_readings(trial: Trial) -> None:
     assert trial.read(written(WHOLE)) == trial.read(written(WHOLE))
-
-
-def test_the_interpreters_settings_are_prices() -> None:
-    settings = InterpreterSettings.model_validate({"kind": "cascade", "text_in_usd": 0.15})
-    assert TranscriptTerms("en", 0.9, 5.0, Parser.FIRST, settings).prices.text_in_usd == 0.15

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from edge.forms.check_digits import Gs1, checked, holds, sample
+from edge.forms.model import Gs1
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ from edge.forms.check_digits import Gs1, checked, holds, sample
     ],
 )
 def test_what_is_no_key(value: str, key: Gs1) -> None:
-    assert not holds(value, key)
+    assert not key.holds(value)
     with pytest.raises(ValueError, match=f"is no {key.upper()}"):
-        checked(value, key)
+        key.checked(value)
 
 
 # The examples of the GS1 General Specifications and of everyday labels: an EAN-13, an EAN-8, a UPC-A, an ITF-14.
@@ -40,9 +40,9 @@ def test_what_is_no_key(value: str, key: Gs1) -> None:
     ],
 )
 def test_what_is_a_key(value: str, key: Gs1) -> None:
-    assert checked(value, key) == value
+    assert key.checked(value) == value
 
 
 @pytest.mark.parametrize("key", Gs1)
 def test_samples_are_keys(key: Gs1) -> None:
-    assert all(holds(sample(key, Random(seed)), key) for seed in range(50))
+    assert all(key.holds(key.sample(Random(seed))) for seed in range(50))

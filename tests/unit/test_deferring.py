@@ -22,9 +22,9 @@ from edge.keep.journal import Journal, JournalReader
 from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter
 from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict
-from edge.understand.panel.panel import Came, Member, Panel, PanelAnswer, PanelTerms
-from edge.understand.panel.weighing import MOST_WAIT_S, Pacing
+from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
+from edge.understand.weighing import MOST_WAIT_S, Pacing
 from tests.fakes import reading
 from tests.sayings import ACCEPT, ASK, FIELDS, entry, render, utterance
 

@@ -13,8 +13,7 @@ from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import tools
-from edge.understand.llm.tool_calls import Ending
-from edge.understand.llm.wire import ModelQuestion, Tokens
+from edge.understand.llm.wire import Ending, ModelQuestion, Tokens
 from edge.understand.remote.client import Client
 from edge.understand.remote.http import ServiceAnswer
 

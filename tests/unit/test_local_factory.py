@@ -14,7 +14,7 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
-from edge.understand.local.factory import interpreter
+from edge.understand.local.factory import recogniser
 from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
 from edge.understand.local.vosk import VoskInterpreter
 
@@ -30,17 +30,17 @@ def _no_weights_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_vosk_without_its_weights_says_how_to_get_them(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"small-en-us.*not in .*dockvoice models get small-en-us"):
-        interpreter(settings(tmp_path, engine="vosk"), form, catalogue)
+        recogniser(settings(tmp_path, engine="vosk"), form, catalogue)
 
 
 def test_an_unknown_model_is_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="'huge': no such model; there are small-en-us"):
-        interpreter(settings(tmp_path, engine="vosk", model="huge"), form, catalogue)
+        recogniser(settings(tmp_path, engine="vosk", model="huge"), form, catalogue)
 
 
 def test_weights_of_another_engine_are_refused(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"understand\.model = 'en-us': is for pocketsphinx"):
-        interpreter(settings(tmp_path, engine="vosk", model="en-us"), form, catalogue)
+        recogniser(settings(tmp_path, engine="vosk", model="en-us"), form, catalogue)
 
 
 def test_weights_that_cannot_be_loaded_are_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
@@ -49,12 +49,12 @@ def test_weights_that_cannot_be_loaded_are_named(form: Form, catalogue: Catalogu
 
 
 def test_without_weights_pocketsphinx_serves(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    assert interpreter(settings(tmp_path), form, catalogue).name == "pocketsphinx/en-us"
+    assert recogniser(settings(tmp_path), form, catalogue).name == "pocketsphinx/en-us"
 
 
 def test_pocketsphinx_needs_no_model(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     chosen = settings(tmp_path, engine="pocketsphinx", model="huge")
-    assert interpreter(chosen, form, catalogue).name == "pocketsphinx/en-us"
+    assert recogniser(chosen, form, catalogue).name == "pocketsphinx/en-us"
 
 
 class Counting:

@@ -23,8 +23,7 @@ from edge.forms.model import Form
 from edge.records import SAMPLE_RATE
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.tool import tools
-from edge.understand.llm.tool_calls import Refused
-from edge.understand.llm.wire import ModelQuestion, Tokens
+from edge.understand.llm.wire import ModelQuestion, Refused, Tokens
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.remote.http import ServiceAnswer
 

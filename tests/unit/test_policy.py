@@ -8,9 +8,8 @@ import pytest
 
 from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded, is_safe
 from edge.config import PolicyName
-from edge.forms.check_digits import Gs1
 from edge.forms.loader import load_form
-from edge.forms.model import FormField
+from edge.forms.model import FormField, Gs1
 from edge.records import FieldReading, Reason
 
 ROW = re.compile(r"^\| `(\w+)`[^|]*\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from edge.agree.dialogue.orders import Prompt, Say
-from edge.config import Language
+from edge.config import VoiceLanguage
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
@@ -48,7 +48,7 @@ def test_a_slot_that_is_not_filled_is_named() -> None:
 
 
 def test_the_settings_offer_the_languages_that_there_are() -> None:
-    assert {language.value for language in Language} == set(LANGUAGES)
+    assert {language.value for language in VoiceLanguage} == set(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge.config import Deliver
-from edge.config import Settle as SettleOn
+from edge.config import Deliver, SettleBy
 from edge.deliver.events import Early
 from edge.deliver.reason_codes import ANSWERS, FAILURE, Consequence, Silence, meaning
 from edge.deliver.relay import (
@@ -40,7 +39,7 @@ def rows(*sequences: int) -> list[OutboxRow]:
     return [row(sequence) for sequence in sequences]
 
 
-def relay(*, settle: SettleOn = SettleOn.RECEIPT, window: int = 3, receive_maximum: int | None = 20) -> Relay:
+def relay(*, settle: SettleBy = SettleBy.RECEIPT, window: int = 3, receive_maximum: int | None = 20) -> Relay:
     made = Relay(Deliver(settle=settle, window=window, receipt_timeout_s=TIMEOUT_S))
     if receive_maximum is not None:
         made.connected(receive_maximum)
@@ -85,8 +84,8 @@ def test_every_answer_is_known_with_its_consequence() -> None:
 
 
 @pytest.mark.parametrize("code", SOMEBODYS_FAULT)
-@pytest.mark.parametrize("settle", SettleOn)
-def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_waits(settle: SettleOn, code: int) -> None:
+@pytest.mark.parametrize("settle", SettleBy)
+def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_waits(settle: SettleBy, code: int) -> None:
     machine = relay(settle=settle)
     machine.offered(rows(1), now=0)
     alarm = machine.acknowledged("event-1", code)
@@ -191,11 +190,11 @@ def test_a_receipt_that_comes_while_away_settles_all_the_same() -> None:
 
 @pytest.mark.parametrize("code", [0, 16])
 def test_a_puback_settles_only_where_there_are_no_receipts(code: int) -> None:
-    for settle, command in ((SettleOn.RECEIPT, Sent("event-1")), (SettleOn.BROKER, Settle("event-1", None))):
+    for settle, command in ((SettleBy.RECEIPT, Sent("event-1")), (SettleBy.BROKER, Settle("event-1", None))):
         machine = relay(settle=settle)
         machine.offered(rows(1), now=0)
         assert machine.acknowledged("event-1", code) == [command]
-        assert (machine.next_due(0) is None) == (settle is SettleOn.BROKER)
+        assert (machine.next_due(0) is None) == (settle is SettleBy.BROKER)
 
 
 def refused_until_it_is_enough(machine: Relay, code: int) -> list[Command]:
@@ -483,7 +482,7 @@ def test_the_question_gives_way_to_what_is_owed() -> None:
 
 
 def test_where_there_are_no_receipts_nothing_is_asked() -> None:
-    machine = relay(settle=SettleOn.BROKER)
+    machine = relay(settle=SettleBy.BROKER)
     assert machine.offered([], now=0) == []
 
 

@@ -18,7 +18,7 @@ from edge.understand.stt.azure import AzureWire
 from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
-from edge.understand.stt.wire import Expected, TranscriberWire, flac, likelihood, spread
+from edge.understand.stt.transcriber import Expected, TranscriberWire, flac, likelihood, spread
 from tests.rows import every
 
 PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Settings, TranscriberKind, load
+from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.ports import Interpreter
-from edge.understand.factory import WIRES, Surroundings, interpreter, transcriber
+from edge.understand.factory import Surroundings, interpreter, transcriber
 from edge.understand.remote.client import Clients
-from edge.understand.stt.wire import hints
+from edge.understand.stt.transcriber import hints
 
 CLIENT = '[understand.clients.gpu]\nkind = "self-hosted"\nurl = "http://127.0.0.1:9"\n'
 WRITER = '[understand.transcribers.whisper]\nkind = "openai"\nclient = "gpu"\nmodel = "large-v3"\n'
@@ -86,10 +86,6 @@ def test_a_transcriber_that_is_not_set_up_is_refused_by_name(written: Written) -
     form = forms_in(settings.forms_directory)["pallet-move"]
     with pytest.raises(Misconfigured, match="no transcriber is called 'ear'; known: whisper; add"):
         transcriber("ear", settings, form, {}, "en")
-
-
-def test_every_kind_has_its_wire() -> None:
-    assert WIRES.keys() == set(TranscriberKind)
 
 
 @pytest.mark.parametrize(

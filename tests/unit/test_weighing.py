@@ -10,7 +10,7 @@ from edge.config import Mode
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import Act, Closing, Command, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Usage, Word
-from edge.understand.panel.weighing import Seat, contradicts, is_settled, same, weigh
+from edge.understand.weighing import Seat, contradicts, is_settled, same, weigh
 
 SURE = 0.9
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}

@@ -23,7 +23,7 @@ from edge.cli.present.tables import entry_json
 from edge.config import Settings
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Reading
-from edge.records.durable import Park
+from edge.records.entry import Park
 from edge.speak.wording import Phrasing
 
 JsonLine = dict[str, Any]

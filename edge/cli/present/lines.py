@@ -16,7 +16,7 @@ from edge.cli.present.json_lines import event_fields, event_kind, event_line, pr
 from edge.cli.present.wording import OUTCOMES, STYLES, Meaning
 from edge.forms.model import Form
 from edge.records import Outcome, Verdict
-from edge.records.durable import Note
+from edge.records.entry import Note
 
 REPEAT = "Please say it again."  # What the operator is asked when no field was understood.
 

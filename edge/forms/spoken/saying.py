@@ -6,7 +6,6 @@ import re
 from random import Random
 from string import ascii_uppercase, digits
 
-from edge.forms import check_digits
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import FormField, Spoken
 from edge.forms.pattern import CharacterRun, Shape
@@ -64,7 +63,7 @@ def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
     if field.choices:
         return random.choice(field.choices)
     if field.check_digit is not None:
-        return check_digits.sample(field.check_digit, random)
+        return field.check_digit.sample(random)
     return _shape(field).sample(random, COMMON_LENGTH)
 
 

@@ -16,8 +16,7 @@ from pydantic.alias_generators import to_camel
 from edge.config import InterpreterSettings
 from edge.understand.llm.chunks import wav
 from edge.understand.llm.openai_chat import SAID
-from edge.understand.llm.tool_calls import Ending, Refused, Returned
-from edge.understand.llm.wire import ModelQuestion, Tokens, as_shaped
+from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, as_shaped
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.remote.http import ServiceAnswer

@@ -17,9 +17,9 @@ from edge.forms.model import Form, FormField
 from edge.forms.spoken import read_transcript
 from edge.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.understand.llm import tool
-from edge.understand.llm.tool_calls import Refused, ToolCall
+from edge.understand.llm.wire import Refused, ToolCall
 from edge.understand.remote.failures import AnswerFault
-from edge.understand.stt.wire import spread
+from edge.understand.stt.transcriber import spread
 
 LONGEST_HEARD = 600  # Characters of the words for one field: half a minute of fast speech.
 

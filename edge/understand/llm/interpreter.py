@@ -11,7 +11,7 @@ from functools import partial
 from edge.config import GOOGLE_WIRE, InterpreterSettings
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.ports import Attention, Interpreter
+from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, NotUnderstood, Reading, Usage, Utterance
 from edge.understand.llm import grounding
 from edge.understand.llm.chunks import pieces, together
@@ -19,8 +19,7 @@ from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.prompt import Context, Leaks, ModelPrompt, Situation
 from edge.understand.llm.tool import tools
-from edge.understand.llm.tool_calls import Refused, Returned, call
-from edge.understand.llm.wire import ModelQuestion, ModelWire, Tokens
+from edge.understand.llm.wire import ModelQuestion, ModelWire, Refused, Returned, Tokens, call
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault, Failure, Garbled
 from edge.understand.remote.http import ServiceAnswer
@@ -119,7 +118,7 @@ class AudioLlm(Interpreter):
 
     def attend(self) -> Attention:
         """Begin to listen."""
-        return _Attention(self)
+        return WholeUtterance(self.read)
 
     async def read(self, utterance: Utterance) -> Reading:
         """The reading; of sound that is too long for the model, made of the readings of its pieces.
@@ -145,15 +144,3 @@ class AudioLlm(Interpreter):
         else:
             return [task.result() for task in tasks]
         raise failure
-
-
-class _Attention(Attention):
-    def __init__(self, interpreter: AudioLlm) -> None:
-        self._interpreter = interpreter
-
-    def hear(self, pcm: bytes) -> None:
-        """The model is asked when the utterance is whole."""
-
-    async def finish(self, utterance: Utterance) -> Reading:
-        """The reading. Raises a Failure when there is none."""
-        return await self._interpreter.read(utterance)

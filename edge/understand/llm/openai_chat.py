@@ -15,8 +15,7 @@ from pydantic import BaseModel, Field
 
 from edge.config import InterpreterSettings
 from edge.understand.llm.chunks import wav
-from edge.understand.llm.tool_calls import Ending, Refused, Returned
-from edge.understand.llm.wire import ModelQuestion, Tokens, as_shaped
+from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, as_shaped
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.remote.http import ServiceAnswer

@@ -6,6 +6,7 @@ could pass for a real one: models shown an example return it for noise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from edge.forms.model import Form, FormField
@@ -57,57 +58,30 @@ def tool_definition(form: Form) -> dict[str, Any]:
 
 def tools(form: Form) -> list[dict[str, Any]]:
     """Every tool that goes along with an utterance for the form."""
+    heard = {"type": "string", "description": "The words that say so, as they were spoken."}
+    answer = {"type": "string", "enum": [YES, NO], "description": "What the operator answered."}
     return [
         tool_definition(form),
-        amend_tool(form),
-        cancel_tool(),
-        answer_tool(),
-        command_tool(),
+        _function(
+            AMEND,
+            "Correct fields of the entry at hand, or of the last one. Give only what was said just now: every field "
+            "that is not corrected has the value null.",
+            {field.name: _field(field) for field in form.fields},
+        ),
+        _function(CANCEL, "Take back the entry at hand, or the last one.", {"heard": heard}),
+        _function(ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": heard}),
+        _function(
+            COMMAND, "The operator asked something of the device.", {"command": _one_of(COMMANDS), "heard": heard}
+        ),
         not_understood_tool(),
     ]
 
 
-def amend_tool(form: Form) -> dict[str, Any]:
-    """The tool to correct an entry: the form's fields, those that are not corrected null."""
-    return _function(
-        AMEND,
-        "Correct fields of the entry at hand, or of the last one. Give only what was said just now: every field that "
-        "is not corrected has the value null.",
-        {field.name: _field(field) for field in form.fields},
-    )
-
-
-def cancel_tool() -> dict[str, Any]:
-    """The tool to take an entry back."""
-    return _function(CANCEL, "Take back the entry at hand, or the last one.", {"heard": _heard()})
-
-
-def answer_tool() -> dict[str, Any]:
-    """The tool to answer a question of the device."""
-    answer = {"type": "string", "enum": [YES, NO], "description": "What the operator answered."}
-    return _function(ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": _heard()})
-
-
-def command_tool() -> dict[str, Any]:
-    """The tool to ask something of the device."""
-    command = {
-        "type": "string",
-        "enum": [str(command) for command in COMMANDS],
-        "description": "; ".join(f"{command}: {meaning}" for command, meaning in COMMANDS.items()),
-    }
-    return _function(COMMAND, "The operator asked something of the device.", {"command": command, "heard": _heard()})
-
-
 def not_understood_tool() -> dict[str, Any]:
     """The tool to decline with: for noise, silence, or talk that is no dictation."""
-    reason = {
-        "type": "string",
-        "enum": [str(reason) for reason in REASONS],
-        "description": "; ".join(f"{reason}: {meaning}" for reason, meaning in REASONS.items()),
-    }
     heard = {"type": ["string", "null"], "description": "The words that were heard all the same; null if none were."}
     what = "Call this, and nothing else, where the recording holds no dictation."
-    return _function(NOT_UNDERSTOOD, what, {"reason": reason, "heard": heard})
+    return _function(NOT_UNDERSTOOD, what, {"reason": _one_of(REASONS), "heard": heard})
 
 
 def _function(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -120,14 +94,16 @@ def _function(name: str, description: str, properties: dict[str, Any]) -> dict[s
     return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
 
 
-def _heard() -> dict[str, Any]:
-    return {"type": "string", "description": "The words that say so, as they were spoken."}
+def _one_of(meanings: Mapping[Any, str]) -> dict[str, Any]:
+    told = "; ".join(f"{code}: {meaning}" for code, meaning in meanings.items())
+    return {"type": "string", "enum": [str(code) for code in meanings], "description": told}
 
 
 def _field(field: FormField) -> dict[str, Any]:
+    labels = " or ".join(f"'{label}'" for label in field.labels)
     heard = {
         "type": ["string", "null"],
-        "description": f"The words heard for it, as they were said, after {_either(field.labels)}; null if none were.",
+        "description": f"The words heard for it, as they were said, after {labels}; null if none were.",
     }
     return {
         "type": "object",
@@ -147,7 +123,3 @@ def _value(field: FormField) -> dict[str, Any]:
         **({"enum": [*field.choices, None]} if field.choices else {}),
         **{keyword: limit for keyword, limit in limits.items() if limit is not None},
     }
-
-
-def _either(words: tuple[str, ...]) -> str:
-    return " or ".join(f"'{word}'" for word in words)

@@ -1,20 +1,117 @@
-"""The wire protocol of a language model: what a vendor's request and answer look like.
+"""The wire protocol of a language model: what is asked and answered, and the tool call in it, parsed. Pure.
 
-The shape in which a vendor wants it is a `ModelWire`. Who is asked is the client's business: so one wire serves OpenAI,
-Azure and what is self-hosted alike.
+The shape in which a vendor wants a request is a `ModelWire`. Who is asked is the client's business: so one wire serves
+OpenAI, Azure and what is self-hosted alike. In a call, only what has one meaning is repaired: the same call twice, a
+call written as text, JSON inside a code fence or written as a string, a tool's name with its namespace.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from edge.understand.llm.tool_calls import Refused, Returned
+from edge.records.strict_json import NotStrict, strict
 from edge.understand.remote.client import Client
-from edge.understand.remote.failures import AnswerFault
+from edge.understand.remote.failures import LIMITS, AnswerFault
 from edge.understand.remote.http import ServiceAnswer
+
+LONGEST_ARGUMENTS = 20_000  # Characters: a form of twenty fields, each with a long sentence, has a fifth of it.
+_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # How models frame code.
+
+
+class Refused(Exception):
+    """The answer is no reading."""
+
+    def __init__(self, fault: AnswerFault, told: str) -> None:
+        super().__init__(told)
+        self.fault = fault
+        self.told = told
+
+
+class Ending(StrEnum):
+    """How a model ended its answer, in the words of every vendor brought together."""
+
+    WHOLE = "whole"
+    TRUNCATED = "truncated"
+    FILTERED = "filtered"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What came back, in the shape that all vendors' answers have in common."""
+
+    calls: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
+    """Names and arguments of the calls: JSON as text, or an object already."""
+    text: str = field(default="", repr=False)
+    ending: Ending = Ending.WHOLE
+    spoken: bytes = field(default=b"", repr=False)  # The spoken reply, where one was asked for.
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that was offered."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(repr=False)
+
+
+def call(returned: Returned, offered: Collection[str]) -> ToolCall:
+    """The one call that was made. Raises Refused."""
+    match returned.ending:
+        case Ending.TRUNCATED:
+            raise Refused(AnswerFault.TRUNCATED, "it was cut off at the longest the model may answer")
+        case Ending.FILTERED:
+            raise Refused(AnswerFault.FILTERED, "the service withheld it")
+        case Ending.WHOLE:
+            pass
+    given = returned.calls or _written(returned.text, offered)
+    calls = [_call(name, arguments, offered) for name, arguments in given]
+    if any(one != calls[0] for one in calls):
+        raise Refused(AnswerFault.SEVERAL_CALLS, f"{len(calls)} calls that differ")
+    return calls[0]
+
+
+def _call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
+    tool = name.removeprefix("functions.")  # OpenAI's models sometimes give the namespace along
+    if tool not in offered:
+        raise Refused(AnswerFault.UNKNOWN_TOOL, "a call of a tool that was not offered")
+    meant = _object(arguments) if isinstance(arguments, str) else arguments
+    if isinstance(meant, str):
+        meant = _object(meant)  # an object that was written as a string
+    if not isinstance(meant, Mapping):
+        raise Refused(AnswerFault.WRONG_SHAPE, "arguments that are no object")
+    return ToolCall(tool, meant)
+
+
+def _object(text: str) -> Any:
+    if len(text) > LONGEST_ARGUMENTS:
+        raise Refused(AnswerFault.TOO_LARGE, "arguments far longer than any reading")
+    fenced = _FENCE.fullmatch(text)
+    try:
+        return strict(fenced[1] if fenced else text, LIMITS)
+    except NotStrict as fault:
+        raise Refused(AnswerFault.of(fault), f"arguments: {fault}") from None
+
+
+def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
+    """The call that stands in the text in place of being made: open models do so, with `name` and `arguments`."""
+    if not text.strip():
+        raise Refused(AnswerFault.NO_CALL, "neither a call nor text")
+    try:
+        found = _object(text)
+    except Refused:
+        found = None
+    match found:
+        case {"name": str(name), "arguments": dict(arguments), **rest} if not rest and name in offered:
+            return ((name, arguments),)
+        case {"name": str(name), "parameters": dict(arguments), **rest} if not rest and name in offered:
+            return ((name, arguments),)
+    raise Refused(AnswerFault.PROSE, "text in place of a call")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,10 @@ def most_likely(
     Each hearing counts alike, and lists at least one alternative, the likeliest first.
     """
     candidates = [candidate for hearing in hearings for candidate in _read(hearing, len(hearings), read)]
-    chosen = max(_shares(candidates).items(), key=lambda found: found[1])[0]
+    shares: dict[FieldMeanings, float] = {}
+    for candidate in candidates:
+        shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
+    chosen = max(shares, key=shares.__getitem__)
     best = next(candidate for candidate in candidates if candidate.meaning == chosen)
     fields = {name: _weighed(name, field, candidates) for name, field in best.fields.items()}
     return tuple(_sure(word, hearings[0]) for word in best.words), fields
@@ -68,7 +71,8 @@ def _read(hearing: Sequence[Alternative], of: int, read: Callable[[Sequence[Word
     meant = [read(alternative.words) for alternative in near]
     scores = [alternative.score - _set_back(fields) for alternative, fields in zip(near, meant, strict=True)]
     for alternative, fields, share in zip(near, meant, _softmax(scores), strict=True):
-        yield _Candidate(share / of, alternative.words, fields, _meaning(fields))
+        meaning = tuple((name, None if field.rivals else field.value) for name, field in sorted(fields.items()))
+        yield _Candidate(share / of, alternative.words, fields, meaning)
 
 
 def _near(hearing: Sequence[Alternative]) -> list[Alternative]:
@@ -83,21 +87,6 @@ def _softmax(scores: Sequence[float]) -> list[float]:
     most = max(scores)
     weights = [math.exp((score - most) / TEMPERATURE) for score in scores]
     return [weight / sum(weights) for weight in weights]
-
-
-def _meaning(fields: Fields) -> FieldMeanings:
-    return tuple((name, _value(field)) for name, field in sorted(fields.items()))
-
-
-def _value(field: FieldReading) -> FieldValue | None:
-    return None if field.rivals else field.value
-
-
-def _shares(candidates: Sequence[_Candidate]) -> Mapping[FieldMeanings, float]:
-    shares: dict[FieldMeanings, float] = {}
-    for candidate in candidates:
-        shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
-    return shares
 
 
 def _weighed(name: str, field: FieldReading, candidates: Sequence[_Candidate]) -> FieldReading:

@@ -16,7 +16,7 @@ from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import Model, located, named
 
 
-def interpreter(settings: Settings, form: Form, catalogue: Catalogue, *, converses: bool = False) -> Interpreter:
+def recogniser(settings: Settings, form: Form, catalogue: Catalogue, *, converses: bool = False) -> Interpreter:
     """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
 
     With `converses` it expects commands, answers and corrections besides whole sentences.
@@ -27,7 +27,7 @@ def interpreter(settings: Settings, form: Form, catalogue: Catalogue, *, convers
     commands = command_phrases(names) if converses else ()
     if wanted.engine is Engine.POCKETSPHINX:
         return PocketsphinxInterpreter(form, catalogue, commands)
-    model = _vosk(wanted.model)
+    model = _vosk_model(wanted.model)
     weights = located(model, settings.models)
     if weights is not None:
         expected = sentences(settings.cache / "grammars", form, catalogue, names if converses else None)
@@ -42,7 +42,7 @@ def interpreter(settings: Settings, form: Form, catalogue: Catalogue, *, convers
 
 def vosk_weights(settings: Settings) -> Path:
     """Where vosk's weights are. Raises Misconfigured where they are not here."""
-    model = _vosk(settings.understand.model)
+    model = _vosk_model(settings.understand.model)
     weights = located(model, settings.models)
     if weights is None:
         raise Misconfigured(
@@ -52,7 +52,7 @@ def vosk_weights(settings: Settings) -> Path:
     return weights
 
 
-def _vosk(name: str) -> Model:
+def _vosk_model(name: str) -> Model:
     model = named(name)
     if model.engine is not Engine.VOSK:
         raise Misconfigured(f"understand.model = {name!r}: is for {model.engine}; name one for vosk, or set the engine")

@@ -19,8 +19,8 @@ from edge.audio.framing import floats
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.ports import Attention, Interpreter
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Reading, Transcript, Utterance
+from edge.ports import Attention, Interpreter, WholeUtterance
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Reading, Transcript
 from edge.understand.stt.hallucinations import hallucination
 from edge.understand.stt.transcript_reader import TranscriptReader
 
@@ -49,7 +49,7 @@ class MoonshineInterpreter(Interpreter):
 
     def attend(self) -> Attention:
         """Begin to listen; it starts to read only when the utterance is closed."""
-        return _Attention(self)
+        return WholeUtterance(lambda utterance: asyncio.to_thread(self.read, utterance.segment.pcm))
 
     def read(self, pcm: bytes) -> Reading:
         """The reading of whole sound; a tenth of its length, and more on a busy machine. Blocks."""
@@ -72,17 +72,6 @@ class MoonshineInterpreter(Interpreter):
 def between_silences(samples: Samples) -> Samples:
     """The sound with silence around it, so that nothing of another sound is heard in it."""
     return np.pad(samples, (round(SILENCE_BEFORE_S * SAMPLE_RATE), round(SILENCE_AFTER_S * SAMPLE_RATE)))
-
-
-class _Attention(Attention):
-    def __init__(self, interpreter: MoonshineInterpreter) -> None:
-        self._interpreter = interpreter
-
-    def hear(self, pcm: bytes) -> None:
-        """Nothing to be done ahead: the model reads an utterance as a whole."""
-
-    async def finish(self, utterance: Utterance) -> Reading:
-        return await asyncio.to_thread(self._interpreter.read, utterance.segment.pcm)
 
 
 def _loaded() -> Any:

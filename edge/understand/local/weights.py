@@ -77,7 +77,8 @@ def named(name: str) -> Model:
 def located(model: Model, directory: Path) -> Path | None:
     """Where the weights lie, whole: under `directory`, or inside their Python package. None where they are not."""
     if model.built_in is not None:
-        place = _built_in(model.built_in)
+        package, *inside = PurePosixPath(model.built_in).parts
+        place = Path(str(importlib.resources.files(package))).joinpath(*inside)
         return place if all((place / file).is_file() for file in model.files) else None
     place = directory / model.name
     return place if _is_whole(model, place) else None
@@ -98,7 +99,10 @@ def get(model: Model, directory: Path, progress: Progress, archive: Path | None 
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{model.name}-", dir=directory) as work:
-            whole = _from_file(model, archive, Path(work)) if archive else _from_sources(model, Path(work), progress)
+            if archive:
+                whole = _unpacked(model, *carried(archive, model.sources, Path(work)), Path(work))
+            else:
+                whole = _from_sources(model, Path(work), progress)
             return _placed(model, whole, directory)
     except OSError as fault:
         needed = (model.size + max(source.size for source in model.sources)) // 1_000_000 + 1
@@ -106,11 +110,6 @@ def get(model: Model, directory: Path, progress: Progress, archive: Path | None 
             f"{directory}: {fault.strerror}; {model.name} needs {needed} MB in a directory that can be written: "
             "make room, or name another as understand.models_directory"
         ) from fault
-
-
-def _built_in(folder: str) -> Path:
-    package, *inside = PurePosixPath(folder).parts
-    return Path(str(importlib.resources.files(package))).joinpath(*inside)
 
 
 def _is_whole(model: Model, place: Path) -> bool:
@@ -122,11 +121,6 @@ def _is_whole(model: Model, place: Path) -> bool:
         return known and tuned and all((place / file).stat().st_size == size for file, size in sizes.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False  # no note, or not one of ours: whatever lies there was not put there whole
-
-
-def _from_file(model: Model, archive: Path, work: Path) -> Path:
-    zipped, source = carried(archive, model.sources, work)
-    return _unpacked(model, zipped, source, work)
 
 
 def _from_sources(model: Model, work: Path, progress: Progress) -> Path:

@@ -66,34 +66,18 @@ class Client:
         broken = self._last if self._breaker.state(now) is BreakerState.OPEN else None
         return next(iter(held), broken)
 
-    async def post(
-        self,
-        path: str,
-        *,
-        within_s: float,
-        about: str = "",
-        json: Any = None,
-        files: Any = None,
-        data: Any = None,
-        content: bytes | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> ServiceAnswer:
+    async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> ServiceAnswer:
         """Send a request, and again where that can help, for `within_s` seconds in all.
 
-        `about` is the model it is for: what is wrong with one model holds that one alone. Raises TryLater, OurFault,
-        Barred; Garbled for an answer that is far too large.
+        `about` is the model it is for: what is wrong with one model holds that one alone. `sent` is what goes along, as
+        httpx takes it: `json`, `files`, `data`, `content`, `params` or `headers`. Raises TryLater, OurFault, Barred;
+        Garbled for an answer that is far too large.
         """
-        sent = {"json": json, "files": files, "data": data, "content": content, "params": params, "headers": headers}
-        return await self._send(
-            "POST", path, within_s, about, {key: one for key, one in sent.items() if one is not None}
-        )
+        return await self._send("POST", path, within_s, about, sent)
 
-    async def get(
-        self, path: str, *, within_s: float, about: str = "", params: Mapping[str, str] | None = None
-    ) -> ServiceAnswer:
+    async def get(self, path: str, *, within_s: float, about: str = "") -> ServiceAnswer:
         """Ask for something, as `post` does."""
-        return await self._send("GET", path, within_s, about, {"params": params} if params else {})
+        return await self._send("GET", path, within_s, about, {})
 
     async def warm(self) -> None:
         """Open a connection, so that the first utterance does not wait for one. Never fails: then that one does."""

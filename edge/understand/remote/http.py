@@ -1,53 +1,134 @@
-"""HTTP to a service: the connection, and what its answers mean for us, an error's text never echoed."""
+"""HTTP to a service: the header that says who we are, the connection, and its answers.
+
+Keys stay inside `SecretStr` until the header is made, so that no repr, log or traceback shows one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
+import shlex
 import ssl
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
-from edge.config import EU_REGIONS, ClientSettings
+from edge.config import EU_REGIONS, ClientKind, ClientSettings, KeyHeader
 from edge.errors import Misconfigured
-from edge.records.strict_json import Limits, NotStrict, strict
-from edge.understand.remote.credentials import Credentials
-from edge.understand.remote.failures import AnswerFault, Barred, Failure, Garbled, OurFault, TryLater
+from edge.records.strict_json import NotStrict, strict
+from edge.understand.remote.failures import LIMITS, AnswerFault, Barred, Garbled, TryLater, failure, request_id_of
 
-LIMITS = Limits(depth=32, integer=18, fraction=32)
-"""Of the JSON that a service writes. Its answers have about ten objects in one another; an integer of 64 bits may have
-18 characters; a double written in full has 24, and likelihoods are."""
+TOKEN_AGE_S = 300.0
+"""How long a token that a command printed is used. Entra and Google tokens live for an hour, and their command line
+programs give out the same one until shortly before its end: five minutes."""
 
-REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "request-id", "x-goog-request-id", "x-requestid")
-"""Headers that name a request: OpenAI and vLLM, Azure, ElevenLabs, Google, Azure Speech."""
+COMMAND_S = 30.0  # The longest a token command may take: `az` starts in seconds, on a small board in many.
+_TOKEN = re.compile(r"[!-~]+")  # Printable ASCII without spaces: what a header can carry.
 
-PASSING = frozenset({408, 409, 425, 429})  # Statuses that pass by themselves, beside 500 and above.
 
-BARRING = {
-    401: "the key is refused; give a valid one",
-    402: "the account has no credit; top it up",
-    403: "the key may not use this model; allow it in the service's console",
-    404: "the service does not know the model or the address; see `dockvoice doctor`",
-    410: "the model was shut down; name another one in understand.interpreters",
-}
-"""What a person must do."""
+class Credentials:
+    """Who we are to one service. Raises Misconfigured where the service wants a key and none is set."""
 
-BAD_KEY = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
-"""Reasons under which the Gemini API refuses a key, with status 400."""
+    def __init__(self, name: str, settings: ClientSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._settings = settings
+        self._clock = clock
+        self._token: SecretStr | None = None
+        self._until = 0.0
+        given = settings.key or settings.token_file or settings.token_command
+        keyless = settings.kind is ClientKind.SELF_HOSTED or settings.header is KeyHeader.NONE
+        if not given and not keyless:
+            variable = f"DOCKVOICE_UNDERSTAND__CLIENTS__{name.upper()}__KEY"
+            raise Misconfigured(
+                f"understand.clients.{name}: has no key; give it as the variable {variable}, or as the credential "
+                f"{variable.lower()}, or set token_file, token_command or key_header = 'none'"
+            )
 
-NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded"})
-"""Codes under which a status of 429 or 401 means that the money is spent: OpenAI's two, and ElevenLabs'."""
+    async def identified(self) -> httpx.Auth:
+        """What puts the header on the next request; nothing where no key is set. Raises Barred without a token."""
+        settings = self._settings
+        if settings.token_file is not None:
+            return _bearer(self._fit(await asyncio.to_thread(self._read, settings.token_file)))
+        if settings.token_command is not None:
+            return _bearer(await self._printed(settings.token_command))
+        if settings.key is None or settings.header is KeyHeader.NONE:
+            return httpx.Auth()
+        if settings.header is KeyHeader.BEARER:
+            return _bearer(settings.key)
+        return _Identified(settings.header, settings.key)
 
-_CODE = re.compile(r"[A-Za-z][A-Za-z_.]{1,39}")
-"""How codes of errors look. Nothing else of an error is repeated: its text may hold a key, or what was said."""
+    def forget(self) -> None:
+        """The token was refused: the next request asks for a new one."""
+        self._token = None
 
-_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
+    def _read(self, file: Path) -> str:
+        try:
+            return file.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else "not ASCII text"
+            raise self._barred(f"token_file {file} cannot be read ({reason}); renew it") from None
+
+    async def _printed(self, command: str) -> SecretStr:
+        if self._token is None or self._clock() >= self._until:
+            self._token = self._fit(await self._run(command))
+            self._until = self._clock() + TOKEN_AGE_S
+        return self._token
+
+    async def _run(self, command: str) -> str:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *shlex.split(command),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,  # it may tell more of the token than we may
+            )
+        except (OSError, ValueError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else "is no command line"
+            raise self._barred(f"token_command cannot be run ({reason}); mend it") from None
+        try:
+            async with asyncio.timeout(COMMAND_S):
+                out, _ = await process.communicate()
+        except TimeoutError:
+            raise self._barred(f"token_command took more than {COMMAND_S:g} s; run it by hand") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            raise self._barred(f"token_command failed with {process.returncode}; run it by hand")
+        return out.decode("ascii", "replace")
+
+    def _barred(self, told: str) -> Barred:
+        return Barred(self._name, told, concerns_key=True)
+
+    def _fit(self, token: str) -> SecretStr:
+        if not _TOKEN.fullmatch(token.strip()):
+            source = "token_file" if self._settings.token_file else "token_command"
+            raise self._barred(f"{source} gave no token: printable ASCII without spaces is needed; renew it")
+        return SecretStr(token.strip())
+
+
+class _Identified(httpx.Auth):
+    """Puts the header on a request at the last moment: until then, no variable holds the key as plain text."""
+
+    def __init__(self, header: str, key: SecretStr, scheme: str = "") -> None:
+        self._header = header
+        self._key = key
+        self._scheme = scheme
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers[self._header] = self._scheme + self._key.get_secret_value()
+        yield request
+
+
+def _bearer(token: SecretStr) -> httpx.Auth:
+    return _Identified("authorization", token, "Bearer ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,58 +166,6 @@ class ServiceAnswer:
             return strict(text, LIMITS)
         except NotStrict as fault:
             raise Garbled(self.client, AnswerFault.of(fault), str(fault), self.request_id) from None
-
-
-def failure(client: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """What a response of status 300 and above means."""
-    request_id, code = request_id_of(headers), _code(body)
-    told = f"status {status}" + (f", {code}" if code else "")
-    if code in NO_CREDIT:
-        return Barred(client, f"{told}: {BARRING[402]}", request_id, concerns_key=True)
-    if code in BAD_KEY:
-        return Barred(client, f"{told}: {BARRING[401]}", request_id, concerns_key=True)
-    if status in BARRING:
-        return Barred(client, f"{told}: {BARRING[status]}", request_id, concerns_key=status in {401, 402})
-    if status in PASSING or status >= 500:  # noqa: PLR2004 - RFC 9110, 15.6: the server's own fault
-        wait = retry_after_s(headers)
-        return TryLater(client, f"{told}: busy or broken; it is tried again", request_id, wait)
-    return OurFault(client, f"{told}: the request was not taken; see the interpreter's settings", request_id)
-
-
-def request_id_of(headers: Mapping[str, str]) -> str | None:
-    """What the service calls the request: for its support."""
-    given = (headers[name] for name in REQUEST_IDS if name in headers)
-    return next((one for one in given if _ID.fullmatch(one)), None)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """How long the service wants to be left alone: `retry-after-ms` is OpenAI's, `retry-after` RFC 9110's, 10.2.3."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", given := headers.get(name, "").strip()):
-            return float(given) * unit
-    try:
-        until = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _code(body: bytes) -> str | None:
-    """The code inside an error: `error.code` or `.type` (OpenAI, Azure), `error.status` (Google), `detail.status`.
-
-    Google's says more in the `reason` of one of its `details`.
-    """
-    try:
-        found = strict(body, LIMITS)
-    except NotStrict:
-        return None
-    error = next((found[key] for key in ("error", "detail") if key in found), None) if isinstance(found, dict) else None
-    if not isinstance(error, dict):
-        return None
-    details = error.get("details")
-    reasons = [one.get("reason") for one in details if isinstance(one, dict)] if isinstance(details, list) else []
-    codes = [*reasons, *(error.get(key) for key in ("code", "status", "type"))]
-    return next((code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)), None)
 
 
 logger = logging.getLogger(__name__)

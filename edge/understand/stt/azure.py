@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_pascal
 
 from edge.records import Word
 from edge.understand.llm.chunks import wav
-from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire
+from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire
 
 PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from edge.config import Parser
+from edge.config import InterpreterSettings, Parser
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.ports import Attention, Interpreter, Transcriber
+from edge.ports import Attention, Interpreter, Transcriber, WholeUtterance
 from edge.records import FieldReading, Reading, Transcript, Usage, Utterance
-from edge.understand.panel.costs import Prices, cost_usd
+from edge.understand.costs import with_cost
 from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, borne_out, doubted
 
 logger = logging.getLogger(__name__)
@@ -36,17 +36,6 @@ class TextReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptTerms:
-    """On which terms a transcript is read."""
-
-    language: str  # The language that is spoken, as a tag.
-    confidence: float  # How sure a transcript is whose transcriber gives no confidence, 0 to 1.
-    within_s: float  # For everything together, in seconds.
-    parser: Parser
-    prices: Prices  # What the text model costs; the transcriber knows its own prices.
-
-
 class Cascade(Interpreter):
     """A transcriber, and what reads its text."""
 
@@ -56,26 +45,27 @@ class Cascade(Interpreter):
         reader: TextReader | None,
         form: Form,
         catalogue: Catalogue,
-        terms: TranscriptTerms,
+        settings: InterpreterSettings,
     ) -> None:
-        """Without a `reader` the parser reads alone."""
+        """Without a `reader` the parser reads alone. The transcriber knows its own prices."""
         self.name = f"{transcriber.name} + {PARSED if reader is None else reader.name}"
         self._transcriber = transcriber
         self._reader = reader
         self._form = form
         self._catalogue = catalogue
-        self._terms = terms
-        self._parser = TranscriptReader(form, catalogue, terms.language)
+        self._settings = settings
+        self._parser = TranscriptReader(form, catalogue, settings.language)
 
     def attend(self) -> Attention:
         """Begin to listen; it starts to read only when the utterance is closed."""
-        return _Attention(self)
+        return WholeUtterance(self.read)
 
     async def read(self, utterance: Utterance) -> Reading:
         """The reading of one utterance. Raises Unavailable when no transcript comes in time."""
-        ends = time.monotonic() + self._terms.within_s
-        transcript = await self._transcriber.transcribe(utterance, self._terms.within_s)
-        parsed = self._parsed(transcript, utterance.segment.seconds)
+        ends = time.monotonic() + self._settings.within_s
+        transcript = await self._transcriber.transcribe(utterance, self._settings.within_s)
+        parsed = self._parser.read(transcript, self._settings.confidence, utterance.segment.seconds)
+        parsed = replace(parsed, interpreter=self.name)
         if self._reader is None or not transcript.text or self._is_enough(parsed):
             return parsed
         try:
@@ -88,17 +78,13 @@ class Cascade(Interpreter):
             return parsed
         return self._checked(read, parsed, transcript)
 
-    def _parsed(self, transcript: Transcript, seconds: float) -> Reading:
-        reading = self._parser.read(transcript, self._terms.confidence, seconds)
-        return replace(reading, interpreter=self.name)
-
     def _is_enough(self, parsed: Reading) -> bool:
         """Has the parser, where it goes first, a command, or one value that may stand for every field required?"""
-        if self._terms.parser is Parser.FIRST and parsed.act not in DICTATED:
+        if self._settings.parser is Parser.FIRST and parsed.act not in DICTATED:
             return True
         values = {name: field.value for name, field in parsed.fields.items() if field.value is not None}
         return (
-            self._terms.parser is Parser.FIRST
+            self._settings.parser is Parser.FIRST
             and len(values) == len(parsed.fields)
             and not any(field.rivals for field in parsed.fields.values())
             and not self._form.faults(values)
@@ -113,28 +99,14 @@ class Cascade(Interpreter):
         """The model's reading, as far as the transcript bears it out."""
         spellings = (transcript.text, self._parser.mended(transcript.text))
         borne = borne_out(read, spellings, parsed.fields)
-        sure = self._terms.confidence if transcript.confidence is None else transcript.confidence
+        sure = self._settings.confidence if transcript.confidence is None else transcript.confidence
         return replace(
             borne,
             interpreter=self.name,
             words=parsed.words,
             fields={name: _as_sure(field, transcript, sure) for name, field in borne.fields.items()},
-            usage=_together(transcript.usage, self._priced(read.usage)),
+            usage=_together(transcript.usage, read.usage and with_cost(read.usage, self._settings)),
         )
-
-    def _priced(self, taken: Usage | None) -> Usage | None:
-        return None if taken is None else replace(taken, cost_usd=cost_usd(taken, self._terms.prices))
-
-
-class _Attention(Attention):
-    def __init__(self, cascade: Cascade) -> None:
-        self._cascade = cascade
-
-    def hear(self, pcm: bytes) -> None:
-        """Nothing to be done ahead: the services take an utterance as a whole."""
-
-    async def finish(self, utterance: Utterance) -> Reading:
-        return await self._cascade.read(utterance)
 
 
 def _as_sure(field: FieldReading, transcript: Transcript, sure: float) -> FieldReading:

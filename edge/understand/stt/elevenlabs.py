@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from edge.records import Word
-from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood
+from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood
 
 PATH = "/v1/speech-to-text"
 

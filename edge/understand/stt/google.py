@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from edge.records import Word
-from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire, flac
+from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, flac
 
 
 class GoogleWire(TranscriberWire):

@@ -1,4 +1,4 @@
-"""The server of whisper.cpp (`POST /inference`, examples/server of ggml-org/whisper.cpp): words with probabilities."""
+"""Transcription as OpenAI shaped it (`audio/transcriptions`), and the server of whisper.cpp, which answers alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from pydantic import BaseModel
 from edge.config import Detail
 from edge.records import Hallucination, Word
 from edge.understand.llm.chunks import wav
-from edge.understand.stt.wire import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood, spread
+from edge.understand.stt.transcriber import (
+    Expected,
+    PieceTranscript,
+    Request,
+    TranscriberWire,
+    flac,
+    likelihood,
+    spread,
+)
 
 NO_SPEECH, DOUBTFUL = 0.6, -1.0
 """Whisper's own rule for silence (`no_speech_threshold` and `logprob_threshold` of openai/whisper, transcribe.py): more
@@ -146,7 +154,7 @@ def _detail(model: str) -> Detail:
     return Detail.WORDS if "whisper" in name else Detail.TEXT
 
 
-PATH = "/inference"
+PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
 
 
 class WhisperCppWire(TranscriberWire):

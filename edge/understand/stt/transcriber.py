@@ -1,4 +1,4 @@
-"""A transcribing service behind a client: whatever its wire looks like, asked and answered alike.
+"""A transcribing service behind a client: asked and answered alike, whatever its wire protocol looks like.
 
 What it writes is believed only so far: a text that is known to come where nothing was said is set aside, and the
 transcript says why.
@@ -6,22 +6,121 @@ transcript says why.
 
 from __future__ import annotations
 
+import io
+import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
+import numpy as np
+import soundfile
 from pydantic import ValidationError
 
 from edge.config import TranscriberSettings
+from edge.forms.model import Form
 from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Hallucination, Transcript, Usage, Utterance, Word
+from edge.understand.costs import with_cost
 from edge.understand.llm.chunks import pieces
-from edge.understand.panel.costs import cost_usd
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
 from edge.understand.remote.http import ServiceAnswer
 from edge.understand.stt.hallucinations import hallucination
-from edge.understand.stt.wire import PieceTranscript, TranscriberWire
+
+REGIONS = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT"}
+"""The region that a bare language means, for services that know languages with regions only."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as `Client.post` takes it."""
+
+    path: str
+    json: Any = field(default=None, repr=False)
+    files: Mapping[str, tuple[str, bytes, str]] | None = field(default=None, repr=False)
+    data: Mapping[str, str | list[str]] | None = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    params: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PieceTranscript:
+    """What a service heard in one piece of sound."""
+
+    text: str = field(repr=False)
+    confidence: float | None = None
+    words: tuple[Word, ...] = ()
+    hallucination: Hallucination | None = None  # Where the service's own figures say that nobody spoke.
+    text_tokens_in: int = 0
+    audio_tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class TranscriberWire(Protocol):
+    """How one service wants to be asked, and how it answers."""
+
+    model: str
+    prompt: str  # The words the model is told to expect; empty: none.
+
+    def request(self, pcm: bytes) -> Request:
+        """The request for a piece of sound."""
+        ...
+
+    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+        """What the answer, as decoded JSON, says of sound that lasts `seconds`.
+
+        Raises pydantic's ValidationError where the answer has not the shape that the service documents.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the operator is expected to speak."""
+
+    language: str  # A tag such as "en" or "de-AT".
+    prompt: str = ""
+
+    @property
+    def short(self) -> str:
+        """The language alone: "de"."""
+        return self.language.replace("_", "-").split("-")[0].lower()
+
+    @property
+    def regional(self) -> str:
+        """The language with a region: "de-AT"."""
+        return self.language.replace("_", "-") if self.short != self.language else REGIONS.get(self.short, self.short)
+
+
+def hints(form: Form, language: str) -> str:
+    """The form's labels and units, as a prompt. Never a value: models hand plausible records back for noise."""
+    wordings = [field.wording(language) for field in form.fields]
+    return ", ".join(dict.fromkeys(word for wording in wordings for word in (*wording.labels, *wording.units)))
+
+
+def flac(pcm: bytes) -> bytes:
+    """Sound as a FLAC file, half the size of a WAV file and the same sound."""
+    file = io.BytesIO()
+    soundfile.write(file, np.frombuffer(pcm, dtype="<i2"), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
+def likelihood(logprob: float) -> float:
+    """A probability, 0 to 1, from its natural logarithm. What is no number, or above 0, is taken for no certainty."""
+    return math.exp(logprob) if logprob <= 0 else 0.0
+
+
+def spread(texts: Sequence[str], confidences: Sequence[float], seconds: float) -> tuple[Word, ...]:
+    """Words of which only the order is known: they share the sound by their letters. Nothing may rest on the times."""
+    whole = sum(map(len, texts)) or 1
+    words: list[Word] = []
+    at = 0
+    for text, confidence in zip(texts, confidences, strict=True):
+        words.append(Word(text, seconds * at / whole, seconds * (at + len(text)) / whole, confidence))
+        at += len(text)
+    return tuple(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +164,7 @@ class CloudTranscriber(Transcriber):
             asked.path,
             within_s=within_s,
             about=self._wire.model,
-            json=asked.json,
-            files=asked.files,
-            data=asked.data,
-            content=asked.content,
-            params=asked.params,
-            headers=asked.headers,
+            **{name: sent for name, sent in vars(asked).items() if name != "path" and sent is not None},
         )
         seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
         return _Part(self._heard(answer, seconds), start, seconds, answer.request_id)
@@ -85,7 +179,7 @@ class CloudTranscriber(Transcriber):
                 for error in fault.errors(include_url=False, include_input=False, include_context=False)
             )
             garbled = Garbled(self._client.name, AnswerFault.WRONG_SHAPE, where, answer.request_id)
-            garbled.usage = self._priced(Usage(self._client.name, self._wire.model, audio_seconds=seconds))
+            garbled.usage = with_cost(Usage(self._client.name, self._wire.model, audio_seconds=seconds), self._settings)
             raise garbled from None
         disbelief = heard.hallucination or hallucination(heard.text, self._wire.prompt)
         return heard if disbelief is None else replace(heard, text="", words=(), hallucination=disbelief)
@@ -98,9 +192,14 @@ class CloudTranscriber(Transcriber):
             self.name,
             " ".join(part.heard.text for part in said),
             min((sure for sure in known if sure is not None), default=None) if None not in known else None,
-            tuple(word for part in said for word in _moved(part.heard.words, part.start)) if timed else (),
+            tuple(
+                replace(word, start=word.start + part.start, end=word.end + part.start)
+                for part in said
+                for word in part.heard.words
+                if timed
+            ),
             self._usage(parts),
-            _disbelief(parts) if not said else None,
+            next((part.heard.hallucination for part in parts if part.heard.hallucination and not said), None),
         )
 
     def _usage(self, parts: Sequence[_Part]) -> Usage:
@@ -113,15 +212,4 @@ class CloudTranscriber(Transcriber):
             audio_seconds=sum(part.seconds for part in parts),
             request_id=parts[-1].request_id if parts else None,
         )
-        return self._priced(taken)
-
-    def _priced(self, taken: Usage) -> Usage:
-        return replace(taken, cost_usd=cost_usd(taken, self._settings))
-
-
-def _moved(words: Sequence[Word], start: float) -> Sequence[Word]:
-    return [replace(word, start=word.start + start, end=word.end + start) for word in words]
-
-
-def _disbelief(parts: Sequence[_Part]) -> Hallucination | None:
-    return next((part.heard.hallucination for part in parts if part.heard.hallucination is not None), None)
+        return with_cost(taken, self._settings)

@@ -17,7 +17,7 @@ from edge.forms.spoken import read_transcript, transcript_preface, vocabulary
 from edge.forms.spoken.languages import language_named
 from edge.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
 from edge.understand.proposal import proposed
-from edge.understand.stt.wire import spread
+from edge.understand.stt.transcriber import spread
 
 TELLING = 3
 """So many consonants in a label tell it from most words. "Dock" has two, and so do "duck", "take" and "dog"."""
@@ -126,18 +126,17 @@ class TranscriptReader:
             silent = transcript.hallucination is None or transcript.hallucination in SILENT
             reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
-        fields = {name: doubted(field, transcript.words) for name, field in self._said(transcript.text, sure).items()}
-        before = transcript_preface(self.mended(transcript.text), self._form, self._catalogue, self._language)
+        text = self.mended(transcript.text)
+        said = read_transcript(text, self._form, self._catalogue, self._language, confidence=sure)
+        fields = {name: doubted(field, transcript.words) for name, field in said.items()}
+        before = transcript_preface(text, self._form, self._catalogue, self._language)
         language = language_named(self._language)
-        said = proposed(transcript.transcriber, self._form, words, fields, language, preface=before)
-        return replace(said, usage=transcript.usage)
+        reading = proposed(transcript.transcriber, self._form, words, fields, language, preface=before)
+        return replace(reading, usage=transcript.usage)
 
     def mended(self, text: str) -> str:
         """The text with the form's labels spelt as the form has them, in English; as it is in other languages."""
         return text if self._known is None else relabelled(text, self._form, self._known)
-
-    def _said(self, text: str, sure: float) -> Mapping[str, FieldReading]:
-        return read_transcript(self.mended(text), self._form, self._catalogue, self._language, confidence=sure)
 
 
 def words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word, ...]:
@@ -178,12 +177,11 @@ def borne_out(read: Reading, transcripts: Sequence[str], parsed: Mapping[str, Fi
     spellings = [bare(transcript) for transcript in transcripts]
     if read.act not in DICTATED and not _stand([word.text for word in read.words], spellings):
         return Reading(read.interpreter, read.form, (), {}, NotUnderstood.NOT_DICTATION, usage=read.usage)
-    fields = {name: _beside(_standing(field, spellings), parsed.get(name)) for name, field in read.fields.items()}
-    return replace(read, fields=fields)
-
-
-def _standing(field: FieldReading, spellings: Sequence[Sequence[str]]) -> FieldReading:
-    return field if _stand(field.words, spellings) else replace(field, value=None, rivals=())
+    fields = {
+        name: field if _stand(field.words, spellings) else replace(field, value=None, rivals=())
+        for name, field in read.fields.items()
+    }
+    return replace(read, fields={name: _beside(field, parsed.get(name)) for name, field in fields.items()})
 
 
 def _stand(words: Sequence[str], spellings: Sequence[Sequence[str]]) -> bool:

@@ -5,9 +5,10 @@ Vendors count for themselves: a request's tokens stand in its answer, and what t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
-from typing import Protocol
 
+from edge.config import Prices
 from edge.records import Usage
 
 MILLION = 1_000_000  # Tokens are priced by the million.
@@ -22,30 +23,6 @@ PROMPT_TOKENS = 2500
 ANSWER_TOKENS = 150  # For estimates: one tool call with its words.
 
 
-class Prices(Protocol):
-    """USD per million tokens, or per minute of sound; None where none is set."""
-
-    @property
-    def text_in_usd(self) -> float | None:
-        """Of text sent, by the million tokens."""
-        ...
-
-    @property
-    def audio_in_usd(self) -> float | None:
-        """Of sound sent, by the million tokens."""
-        ...
-
-    @property
-    def out_usd(self) -> float | None:
-        """Of the answer, by the million tokens."""
-        ...
-
-    @property
-    def minute_usd(self) -> float | None:
-        """Of sound sent, by the minute."""
-        ...
-
-
 def cost_usd(usage: Usage, prices: Prices) -> float | None:
     """What a request cost; None where no price is set for anything that it took."""
     parts = (
@@ -56,6 +33,13 @@ def cost_usd(usage: Usage, prices: Prices) -> float | None:
     )
     priced = [amount * price for amount, price in parts if price is not None]
     return sum(priced) if priced else None
+
+
+def with_cost(usage: Usage, prices: Prices | None) -> Usage:
+    """What was taken, with its price; where whoever took it has set one already, with that."""
+    if usage.cost_usd is not None or prices is None:
+        return usage
+    return replace(usage, cost_usd=cost_usd(usage, prices))
 
 
 def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:

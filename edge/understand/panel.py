@@ -17,14 +17,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
-from edge.config import Mode
+from edge.config import Mode, Prices
 from edge.errors import Unavailable
 from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Expectation, Reading, Usage, Utterance
-from edge.understand.panel.costs import Budget, Prices, cost_usd
-from edge.understand.panel.weighing import Seat, is_settled, weigh
+from edge.understand.costs import Budget, with_cost
 from edge.understand.remote.failures import Garbled, OurFault
+from edge.understand.weighing import Seat, is_settled, weigh
 
 
 class Came(StrEnum):
@@ -70,13 +70,6 @@ def priced(reading: Reading, prices: Prices | None) -> Reading:
     return reading if reading.usage is None else replace(reading, usage=with_cost(reading.usage, prices))
 
 
-def with_cost(usage: Usage, prices: Prices | None) -> Usage:
-    """What was taken, with its price; where whoever took it has set one already, with that."""
-    if usage.cost_usd is not None or prices is None:
-        return usage
-    return replace(usage, cost_usd=cost_usd(usage, prices))
-
-
 def local_day() -> date:
     """The day at the site, by the clock of this machine."""
     return datetime.now(UTC).astimezone().date()
@@ -110,7 +103,7 @@ class Panel(Interpreter):
         today: Callable[[], date] = local_day,
     ) -> None:
         """`first`: the one asked first, then its fallbacks. `today` is the site's own day, which the budget is for."""
-        self.name = f"{terms.mode}({' '.join(one.interpreter.name for one in (*first, *_some(second)))})"
+        self.name = f"{terms.mode}({' '.join(one.interpreter.name for one in (*first, second) if one is not None)})"
         self._on_device = on_device
         self._first = tuple(first)
         self._second = second
@@ -141,8 +134,10 @@ class Panel(Interpreter):
 
     def attend(self) -> _Listening:
         """Begin to listen, with the device's recogniser and with the models that listen along."""
-        asked = {Seat.FIRST: next(iter(self._first), None), Seat.SECOND: self._second}
-        ears = {seat: one.interpreter.attend() for seat, one in asked.items() if one is not None and self._asks(seat)}
+        # Only a panel wants second opinions; elsewhere they would be paid for and not used.
+        second = self._second if self._terms.mode is Mode.PANEL else None
+        asked = {Seat.FIRST: next(iter(self._first), None), Seat.SECOND: second}
+        ears = {seat: one.interpreter.attend() for seat, one in asked.items() if one is not None}
         return _Listening(self, {Seat.ON_DEVICE: self._on_device.attend(), **ears})
 
     async def read_later(self, utterance: Utterance) -> Reading:
@@ -153,7 +148,7 @@ class Panel(Interpreter):
         """
         trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
         hopeless = True
-        beyond = [one for one in (*self._first, *_some(self._second)) if one.is_beyond]
+        beyond = [one for one in (*self._first, self._second) if one is not None and one.is_beyond]
         for member in beyond if self._may_spend() else ():
             try:
                 reading = priced(await member.interpreter.attend().finish(utterance), member.prices)
@@ -175,17 +170,13 @@ class Panel(Interpreter):
         seats = {self._start(self._seat(one, seat, ear)) for seat, ear in ears.items()}
         try:
             async with asyncio.timeout_at(one.deadline):
-                await self._settled(one, seats)
+                while seats and not is_settled(one.opinions, self._terms.mode, self._form, self._terms.sure_from):
+                    _, seats = await asyncio.wait(seats, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             logger.info("%s: decided at the deadline by %d opinions", utterance.utterance_id, len(one.opinions))
         one.is_over = True
         out_of_reach = one.asked_beyond and not one.heard_beyond
         return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
-
-    async def _settled(self, one: _Round, seats: set[asyncio.Task[Reading | None]]) -> None:
-        """Return when no seat has anything more to give that matters."""
-        while seats and not is_settled(one.opinions, self._terms.mode, self._form, self._terms.sure_from):
-            _, seats = await asyncio.wait(seats, return_when=asyncio.FIRST_COMPLETED)
 
     async def _seat(self, one: _Round, seat: Seat, ear: Attention) -> Reading | None:
         if seat is Seat.FIRST:
@@ -254,10 +245,6 @@ class Panel(Interpreter):
             logger.error("%s", told)
         return False
 
-    def _asks(self, seat: Seat) -> bool:
-        """Only a panel wants second opinions; elsewhere they would be paid for and not used."""
-        return seat is not Seat.SECOND or self._terms.mode is Mode.PANEL
-
     def _start(self, work: Coroutine[object, object, Reading | None]) -> asyncio.Task[Reading | None]:
         if self._group is None:
             work.close()
@@ -294,10 +281,6 @@ async def _or_none(reading: Coroutine[object, object, Reading]) -> Reading | Non
     except Unavailable as fault:
         logger.warning("the device's own recogniser gave no reading: %s", fault)
         return None
-
-
-def _some(member: Member | None) -> tuple[Member, ...]:
-    return () if member is None else (member,)
 
 
 def _ignore(_: PanelAnswer) -> None:
