@@ -48,7 +48,7 @@ class Health:
 RETURN = 1.25  # How much more than its threshold must be free before a level is left for a better one.
 
 
-class Level(IntEnum):
+class DiskLevel(IntEnum):
     """How much room there is; the higher, the worse."""
 
     AMPLE = 0
@@ -61,8 +61,8 @@ class DiskWatch:
 
     def __init__(self, *, alarm_free: float, stop_free: float) -> None:
         """Both in bytes; `alarm_free` is the larger one."""
-        self._thresholds = {Level.OUT: stop_free, Level.LOW: alarm_free}
-        self.level = Level.AMPLE
+        self._thresholds = {DiskLevel.OUT: stop_free, DiskLevel.LOW: alarm_free}
+        self.level = DiskLevel.AMPLE
 
     def look(self, free: int) -> bool:
         """Take in how much is free now; whether the level changed."""
@@ -71,8 +71,10 @@ class DiskWatch:
         self.level = max(worse, min(before, better))
         return self.level is not before
 
-    def _level(self, free: int, margin: float) -> Level:
-        return max((level for level, least in self._thresholds.items() if free < least * margin), default=Level.AMPLE)
+    def _level(self, free: int, margin: float) -> DiskLevel:
+        return max(
+            (level for level, least in self._thresholds.items() if free < least * margin), default=DiskLevel.AMPLE
+        )
 
 
 logger = logging.getLogger(__name__)
@@ -150,7 +152,7 @@ class Supervisor:
             free = await self._desk.tidy()
             if self._disk.look(free):
                 self._tell_of_room(free)
-            if self._disk.level is not Level.OUT:
+            if self._disk.level is not DiskLevel.OUT:
                 self._dictation.resume_capture()
             await asyncio.sleep(DISK_EVERY_S)
 
@@ -158,16 +160,16 @@ class Supervisor:
         keep = self._settings.keep
         left = f"{self._settings.state}: {free / MB:,.1f} MB left"
         match self._disk.level:
-            case Level.OUT:
+            case DiskLevel.OUT:
                 lacking = f"{left}, less than the {keep.stop_free_mb:g} of keep.stop_free_mb; free space on its disk"
                 logger.error("nothing is recorded any more: %s", lacking)
                 self._notifier.status("not recording: the disk is full")
                 self._dictation.stop_capture(lacking)
-            case Level.LOW:
+            case DiskLevel.LOW:
                 logger.warning(
                     "%s, less than keep.alarm_free_mb = %g; free space on its disk", left, keep.alarm_free_mb
                 )
-            case Level.AMPLE:
+            case DiskLevel.AMPLE:
                 logger.warning("%s: enough again", left)
 
     async def check(self) -> None:

@@ -16,7 +16,7 @@ import typer
 from edge.agent.clock import Clock
 from edge.agent.delivery import reconcile
 from edge.agent.parts import form_named, rules
-from edge.agent.review import Device, Person, accept, demand_not_said_again, stated
+from edge.agent.review import DeviceIdentity, Person, accept, demand_not_said_again, stated
 from edge.cli.options import AsJson, Broker, Config, State, Wait, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
@@ -147,7 +147,7 @@ def queue_accept(
         journal.outbox.demand_owner(Topics(given.deliver.prefix, given.site, given.device).source)
         form = form_named(given, journal.review.utterance(which).form)
         demands = rules(given, form, Catalogue.load(given.catalogue_directory))
-        device = Device(given.site, given.device, given.operator, Clock().believed())
+        device = DeviceIdentity(given.site, given.device, given.operator, Clock().believed())
         row = accept(journal, which, stated(field or (), form), demands, Person(_who(), reason), device)
         fields = journal.queries.history(row.event_id).fields
     told = ", ".join(f"{name} {value}" for name, value in fields.items())
