@@ -20,23 +20,29 @@ from edge.keep.writer import JournalThread
 from edge.systemd import Notifier
 
 
-class Health:
-    """The pulse of the parts. All are taken to be well when it is first told or asked anything."""
+class Heartbeats:
+    """Each part of an agent beats here while it is well. May be called from any thread.
 
-    def __init__(self, limits: Mapping[str, float]) -> None:
+    All are taken to be well when it is first told or asked anything.
+    """
+
+    def __init__(self, limits: Mapping[str, float], now: Callable[[], float] = time.monotonic) -> None:
         """`limits`: for each part the longest time between two beats, in seconds."""
         self._limits = dict(limits)
+        self._now = now
         self._beaten: dict[str, float] = {}
 
-    def beat(self, part: str, now: float) -> None:
+    def beat(self, part: str) -> None:
         """`part` got on. Raises KeyError for a part that has no limit: nobody would notice when it stops."""
         if part not in self._limits:
             raise KeyError(f"{part}: no such part; there are {', '.join(self._limits)}")
+        now = self._now()
         self._begin(now)
         self._beaten[part] = now
 
-    def stalled(self, now: float) -> tuple[str, ...]:
+    def stalled(self) -> tuple[str, ...]:
         """The parts that went longer than their limit without a beat, each as `ear for 7.2 s`; empty: all is well."""
+        now = self._now()
         self._begin(now)
         since = {part: now - beaten for part, beaten in self._beaten.items()}
         return tuple(f"{part} for {since[part]:.1f} s" for part, limit in self._limits.items() if since[part] > limit)
@@ -84,23 +90,6 @@ DISK_EVERY_S = 2.0  # How often it looks at the disk: what fills one in less tim
 
 LATE_S = 10.0
 """A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
-
-
-class Heartbeats:
-    """Each part of an agent beats here while it is well. May be called from any thread."""
-
-    def __init__(self, *, live: bool) -> None:
-        """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
-        parts = ("loop", "journal", "relay", *(["ear"] if live else []))
-        self._health = Health(dict.fromkeys(parts, LATE_S))
-
-    def beat(self, part: str) -> None:
-        """The part is well."""
-        self._health.beat(part, time.monotonic())
-
-    def stalled(self) -> tuple[str, ...]:
-        """The parts that have not beaten for too long, as `Health.stalled` tells them."""
-        return self._health.stalled(time.monotonic())
 
 
 class Supervisor:

@@ -31,6 +31,8 @@ commands = typer.Typer(help="What this device recorded, and how far it has come.
 
 Which = Annotated[str, typer.Argument(metavar="ID", help="An entry's number or event id, or an utterance's id.")]
 
+REASON = typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
+
 
 @commands.command("list", epilog=EXIT_CODES)
 def queue_list(
@@ -52,10 +54,9 @@ def queue_list(
         waiting, counts = (journal.review.under_review() if held else []), journal.queries.counts()
         flagged, deferred = (journal.review.flagged(), journal.readings.deferred()) if held else ([], [])
     if as_json:
-        reviewed = map(tables.review_json, waiting)
         for told in (
             *map(tables.entry_json, entries),
-            *reviewed,
+            *map(tables.review_json, waiting),
             *map(tables.flagged_json, flagged),
             *map(tables.deferred_json, deferred),
         ):
@@ -108,7 +109,7 @@ def queue_retry(
 @commands.command("discard", epilog=EXIT_CODES)
 def queue_discard(
     which: Which,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")],
+    reason: Annotated[str, REASON],
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -127,9 +128,7 @@ def queue_accept(
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="What was said, over what was read; repeatable.")
     ] = None,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
-    ] = None,
+    reason: Annotated[str | None, REASON] = None,
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -139,8 +138,6 @@ def queue_accept(
     and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
     the last one. Stop the agent first: one process writes a journal.
     """
-    from edge.agent.parts import form_named
-
     log_warnings()
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
@@ -157,9 +154,7 @@ def queue_accept(
 @commands.command("stand", short_help="Let an entry stand that an answer contradicts.", epilog=EXIT_CODES)
 def queue_stand(
     which: Which,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
-    ] = None,
+    reason: Annotated[str | None, REASON] = None,
     config: Config = None,
     state: State = None,
 ) -> None:

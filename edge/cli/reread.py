@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -178,26 +178,21 @@ async def read_again(
 async def _compared(
     heard: PastUtterance, reads: Interpreter, prices: InterpreterSettings | None, by: Rules
 ) -> Compared:
-    before = _before(heard)
-    nothing = Compared(
-        utterance_id=heard.utterance.utterance_id,
-        heard_at=heard.utterance.heard_at,
-        event_id=heard.kept.event_id,
-        before=before,
-        after=Side(reads.name, "", None, {}),
-        differing=(),
-        trouble=None,
-        cost_usd=None,
-    )
+    before, after, trouble = _before(heard), Side(reads.name, "", None, {}), None
+    differing: tuple[str, ...] = ()
+    cost = None
     try:
         reading = await reads.attend().finish(heard.utterance)
     except Barred:
         raise
     except Unavailable as fault:
-        return replace(nothing, trouble=str(fault))
-    verdict = decide(reading, heard.utterance.segment.closing, by)
-    after = Side(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
-    return replace(nothing, after=after, differing=_differing(before, after), cost_usd=_cost(reading.usage, prices))
+        trouble = str(fault)
+    else:
+        verdict = decide(reading, heard.utterance.segment.closing, by)
+        after = Side(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
+        differing, cost = _differing(before, after), _cost(reading.usage, prices)
+    said = heard.utterance
+    return Compared(said.utterance_id, said.heard_at, heard.kept.event_id, before, after, differing, trouble, cost)
 
 
 def _cost(usage: Usage | None, prices: InterpreterSettings | None) -> float | None:
