@@ -99,13 +99,13 @@ PROJECTS := pyproject.toml inventory/pyproject.toml lab/pyproject.toml
 $(CACHE)/demo.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable '.[demo]' --editable ./inventory
+	@$(PIP) --editable . --editable ./inventory --editable './lab[demo]'
 	@touch $@
 
 $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable '.[microphone,demo,dev]' --editable ./inventory --editable './lab[standin]'
+	@$(PIP) --editable '.[microphone,dev]' --editable ./inventory --editable './lab[demo,standin]'
 	@touch $@ $(CACHE)/demo.stamp
 
 clean:  ## Remove what was built, fetched and cached

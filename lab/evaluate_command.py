@@ -6,17 +6,19 @@ import asyncio
 import io
 import json
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from edge.cli.counted import counted
-from edge.cli.options import AsJson, Config, Interpreters, ModeName, Second, ratios, seats, settings
+from edge.cli.options import AsJson, Config, ratios, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
-from edge.config import PolicyName, Settings
+from edge.config import Mode, PolicyName, Settings
 from edge.console import show
 from edge.errors import StorageFailed, UnreadableInput
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
@@ -32,6 +34,14 @@ from lab.report.measures import quiet
 from lab.report.statistics import Half, of_half
 from lab.scoring import Result, read_manifest, tallies
 from lab.simulated_operator import Habits
+
+TENTHS = 10  # A line for each, where there is no terminal for a bar.
+
+ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
+Interpreters = Annotated[
+    str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
+]
+Second = Annotated[str | None, typer.Option(metavar="NAME", help="The panel's second opinion, over the file's.")]
 
 commands = typer.Typer()
 
@@ -212,3 +222,36 @@ def _sound(result: Result) -> bytes:
         for one in result.heard:
             sound.writeframes(one.utterance.segment.pcm)
     return file.getvalue()
+
+
+def seats(mode: Mode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
+    """The settings of `understand` that the command line gives."""
+    first, *fallback = interpreters.split(",") if interpreters else [None]
+    given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+@contextmanager
+def counted(doing: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show that `total` things are being done, one after the other."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines(console, doing, total).advance
+        return
+    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(doing, total=total)
+        yield lambda: progress.advance(task)
+
+
+class _Lines:
+    def __init__(self, console: Console, doing: str, total: int) -> None:
+        self._console = console
+        self._doing = doing
+        self._total = total
+        self._done = 0
+
+    def advance(self) -> None:
+        before, self._done = self._done, self._done + 1
+        if before * TENTHS // self._total != self._done * TENTHS // self._total:
+            self._console.print(f"{self._doing}: {self._done} of {self._total}", highlight=False)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from edge.agent.clock import Clock
 from edge.agent.deferred import LateReadings
@@ -21,9 +22,9 @@ from edge.agent.dialogue_steps import answered, manner
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.agent.parts import Parts, converses, dictation, reading, renderer, take
-from edge.agent.supervisor import Heartbeats, Supervisor
+from edge.agent.supervisor import LATE_S, Heartbeats, Supervisor
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
-from edge.agree.dialogue.events import Hardware, Link
+from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link
 from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
@@ -48,7 +49,8 @@ class Agent:
         self._settings = parts.settings
         self._live = live
         self._hearing = False
-        self._pulse = Heartbeats(live=live)
+        beating = ("loop", "journal", "relay", *(["ear"] if live else []))
+        self._pulse = Heartbeats(dict.fromkeys(beating, LATE_S))
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
         self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
@@ -63,12 +65,16 @@ class Agent:
         speaks = live and parts.settings.speak.enabled is not False
         self.speaking = VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink) if speaks else None
         """The device's voice, for whoever answers the operator."""
-        agrees = live and converses(parts.settings, live=live)
-        self._conversing = self._conversation(parts, desk) if agrees else None
+        self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
         self._dictation = dictation(
             *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing)
         )
-        self._audience = None if self.speaking is None else self._operator(self.speaking)
+        begins_when_heard = self._conversing if parts.settings.agree.conversation == "auto" else None
+        self._audience = (
+            None
+            if self.speaking is None
+            else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.earshot)
+        )
         self._upkeep = Supervisor(parts.settings, desk, self._pulse, self._notifier, self._clock, self._dictation)
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
@@ -87,10 +93,6 @@ class Agent:
             attentive=lambda: self._dictation.attentive,
             cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
         )
-
-    def _operator(self, speaking: VoiceOutput) -> AudibilityMonitor:
-        depends = self._settings.agree.conversation == "auto"
-        return AudibilityMonitor(speaking, self._dictation, self._conversing if depends else None, self.headset.earshot)
 
     def microphone(self) -> Microphone:
         """The microphone that the settings name, watched by this agent."""
@@ -133,18 +135,10 @@ class Agent:
         """
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._delivery.run())
-            upkeep = (self._upkeep.watch(self._is_deaf_rightly), self._upkeep.make_room(), self._upkeep.check())
-            watching = [group.create_task(watch) for watch in upkeep]
-            if self._live:
-                watching.append(group.create_task(self.headset.attend()))
-            if self.speaking is not None:
-                watching.append(group.create_task(self.speaking.run()))
-            if self.speaking is not None or self._conversing is not None:
-                watching.append(group.create_task(self._tell_refusals()))
+            watching = [group.create_task(work) for work in self._beside()]
             if self._afterwards is None:
                 await self._dictate(sources)
             else:
-                watching.append(group.create_task(self._afterwards.keep_answers()))
                 await self._dictate_with_models(sources, self._afterwards)
             self._hearing = False
             self._notifier.stopping()
@@ -153,6 +147,20 @@ class Agent:
             for watch in watching:
                 watch.cancel()
         return await self._desk(lambda journal: journal.outbox.unsettled())
+
+    def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What is done for as long as it runs, besides dictation and delivery."""
+        yield self._upkeep.watch(lambda: self._live and not self._hearing)
+        yield self._upkeep.make_room()
+        yield self._upkeep.check()
+        if self._live:
+            yield self.headset.attend()
+        if self.speaking is not None:
+            yield self.speaking.run()
+        if self.speaking is not None or self._conversing is not None:
+            yield self._tell_refusals()
+        if self._afterwards is not None:
+            yield self._afterwards.keep_answers()
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
@@ -206,12 +214,12 @@ class Agent:
         )
 
     def _told(self, told: DictationEvent) -> None:
-        if isinstance(told, Decided) and told.row is not None:
-            self._delivery.written()
         if isinstance(told, Decided):
+            if told.row is not None:
+                self._delivery.written()
             self._parts.past.decided(told.reading, told.verdict)
-        if isinstance(told, Decided) and self._afterwards is not None:
-            self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
+            if self._afterwards is not None:
+                self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
             self._answer(told, self.speaking)
         self._tell(told)
@@ -227,19 +235,22 @@ class Agent:
             case Decided(verdict=verdict) if not self._dictation.converses:
                 speaking.decided(verdict)
             case CaptureStopped():
-                speaking.fault("not_recording")
+                speaking.happened(Hardware("not_recording"))
             case CaptureResumed():
-                speaking.healed("not_recording")
+                speaking.happened(Hardware("not_recording", healed=True))
             case _:
                 pass
 
     async def _tell_refusals(self) -> None:
         while True:
-            answer = await self._desk(partial(answered, receipt=await self._turned_down.get()))
-            if self._conversing is not None:
-                self._conversing.post(answer)
-            elif self.speaking is not None:
-                self.speaking.turned_down(answer)
+            self._inform(await self._desk(partial(answered, receipt=await self._turned_down.get())))
+
+    def _inform(self, what: Hardware | InventoryAnswered) -> None:
+        """Tell the operator: the dialogue does where entries are agreed, else the voice where there is one."""
+        if self._conversing is not None:
+            self._conversing.post(what)
+        elif self.speaking is not None:
+            self.speaking.happened(what)
 
     def _worn(self, told: HeadsetTold) -> None:
         """Something about the headset changed."""
@@ -249,10 +260,7 @@ class Agent:
             return
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
-        if self._conversing is not None:
-            self._conversing.post(Hardware(code, healed=not begins))
-        elif self.speaking is not None:
-            (self.speaking.fault if begins else self.speaking.healed)(code)
+        self._inform(Hardware(code, healed=not begins))
         self._tell(told)
 
     async def _blink(self) -> bool:
@@ -270,9 +278,6 @@ class Agent:
         if self._live:
             self.headset.order(Order(order))
 
-    def _is_deaf_rightly(self) -> bool:
-        return self._live and not self._hearing
-
     def _heard_frame(self) -> None:
         """Called in the ear's thread for every frame. Ready means that sound comes, not that the program runs."""
         if not self._hearing:
@@ -282,10 +287,9 @@ class Agent:
             self._pulse.beat("ear")
 
 
-Tell = Callable[[AgentTold], None]
-
-
-async def replay(parts: Parts, recordings: Sequence[RecordedSource], tell: Tell, *, settle_within_s: float) -> None:
+async def replay(
+    parts: Parts, recordings: Sequence[RecordedSource], tell: Callable[[AgentTold], None], *, settle_within_s: float
+) -> None:
     """Hear the recordings in order, deliver what is accepted, and wait for the inventory's receipts.
 
     Starting it again after a kill goes on where it stopped: what was heard is decided, what is on record already is

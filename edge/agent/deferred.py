@@ -112,7 +112,7 @@ class LateReadings:
         while True:
             await self._turn()
             self._wake.clear()  # before looking: what is deferred from here on wakes again
-            utterance = await self._oldest()
+            utterance = await self._desk(lambda journal: journal.readings.oldest_deferred(self._rules.form.name))
             if utterance is None:
                 continue
             self._wake.set()
@@ -128,9 +128,6 @@ class LateReadings:
                 async with asyncio.timeout(wait):
                     await self._wake.wait()  # a model answered, or more was deferred: look at the pace again
             self._wake.set()
-
-    async def _oldest(self) -> Utterance | None:
-        return await self._desk(lambda journal: journal.readings.oldest_deferred(self._rules.form.name))
 
     async def _read(self, utterance: Utterance) -> None:
         stays = f"{utterance.utterance_id}: stays deferred"

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum, auto
 from typing import Any, Literal
 
 from edge.agent.settlement import Settlement
@@ -62,12 +61,6 @@ class Reconciled:
     trouble: str | None  # Why there is no connection to the broker; None while there is one.
 
 
-class _Word(Enum):
-    """What dictation tells the relay."""
-
-    WRITTEN = auto()  # The journal has a new event to deliver.
-
-
 class Delivery:
     """Delivers what the journal owes, for as long as `run` runs."""
 
@@ -96,7 +89,7 @@ class Delivery:
         self._tell = tell
         self._beat = beat
         self._relay = Relay(settings.deliver)
-        self._news: asyncio.Queue[SessionEvent | _Word] = asyncio.Queue()
+        self._news: asyncio.Queue[SessionEvent | None] = asyncio.Queue()  # None: the journal has a new event.
         self._notes = Settlement(desk, beat, turned_down)
         self._agreed = asyncio.Event()
         self._order = order
@@ -123,7 +116,7 @@ class Delivery:
     def written(self) -> None:
         """The journal has a new event to deliver."""
         self._notes.nothing_owed.clear()
-        self._news.put_nowait(_Word.WRITTEN)
+        self._news.put_nowait(None)
 
     def tell_of_microphone(self, state: dict[str, Any]) -> None:
         """Put on the status topic how the device listens, now and at each connection."""
@@ -201,9 +194,9 @@ class Delivery:
                 made = self._heard(await self._news.get())
         return [*made, *self._relay.tick(self._now)]
 
-    def _heard(self, news: SessionEvent | _Word) -> list[Command]:
+    def _heard(self, news: SessionEvent | None) -> list[Command]:
         match news:
-            case _Word.WRITTEN:
+            case None:
                 return self._relay.written()
             case Connected(protocol, receive_maximum):
                 self._announce("online")

@@ -222,15 +222,8 @@ class Dictation:
         row, why = None, await self._why_for_a_person(heard.utterance, reading, verdict)
         if why is not None:
             verdict = held(verdict)
-            await self._desk(
-                partial(
-                    Journal.put_under_review,
-                    utterance_id=heard.utterance.utterance_id,
-                    reading=reading,
-                    verdict=verdict,
-                    why=why,
-                )
-            )
+            which = heard.utterance.utterance_id
+            await self._desk(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
             row = await self._recorded(heard, reading, verdict)
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))

@@ -1,24 +1,24 @@
-"""The checks of `dockvoice doctor`, in the order of the way of a sound; `doctor_findings` judges what they find."""
+"""The checks of `dockvoice doctor`, in the order of the way of a sound, and what their figures mean."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import IntEnum
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.agent import doctor_findings
 from edge.agent.clock import Clock
-from edge.agent.doctor_findings import Check, Finding, Level, ModelSeen
 from edge.agent.parts import form_named
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
-from edge.errors import Unavailable
+from edge.errors import DockvoiceError, Unavailable, closed_to_us
 from edge.forms.catalogue import Catalogue
 from edge.hear.capture import microphones
 from edge.keep.database import JOURNAL, sqlite_version
@@ -28,9 +28,65 @@ from edge.understand.remote.client import Clients
 from edge.understand.remote.probe import served
 
 PATIENCE_S = 5.0  # How long a broker or a service may take to answer: an operator would have given up long before.
+MB = 1_000_000
+
+RETIRING = timedelta(days=90)  # Warned so long ahead: a model wants to be tried on recordings before it is changed.
+
+SLOW_SHARE = 0.5
+"""A list of models costs a service nothing: one that takes half of the deadline for it will miss the deadline."""
+
+WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
+"""First and last version of SQLite in which a checkpoint that races a write of another connection can damage the file
+(https://www.sqlite.org/wal.html, "The WAL-Reset Bug")."""
 
 
-class Asked(NamedTuple):
+class Severity(IntEnum):
+    """How bad it is."""
+
+    WELL = 0
+    WARNING = 1  # It works, and will not for ever.
+    FAILED = 2  # It does not work.
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    what: str  # What was looked at: `journal`, `model gpt_audio`.
+    level: Severity
+    found: str
+    todo: str | None = None  # What a person is to do about it.
+
+
+Check = Callable[[], Awaitable[Iterable[Finding]]]
+"""Looks at one thing. What it raises of ours is a finding too, and so is what this user may not see."""
+
+
+async def examine(checks: Mapping[str, Check]) -> list[Finding]:
+    """Make every check, one after the other; one that fails does not keep the others from being made."""
+    findings: list[Finding] = []
+    for what, check in checks.items():
+        try:
+            findings.extend(await check())
+        except DockvoiceError as fault:
+            findings.append(failed(what, fault))
+        except PermissionError as fault:
+            findings.append(failed(what, closed_to_us(fault)))
+    return findings
+
+
+def failed(what: str, fault: DockvoiceError) -> Finding:
+    """An error of ours as a finding: what stands behind the semicolon says what to do."""
+    found, _, todo = str(fault).partition("; ")
+    return Finding(what, Severity.FAILED, found, todo or None)
+
+
+def worst(findings: Iterable[Finding]) -> Severity:
+    """The level of the worst finding."""
+    return max((finding.level for finding in findings), default=Severity.WELL)
+
+
+class NamedModel(NamedTuple):
     """A model that the settings name."""
 
     name: str
@@ -53,11 +109,11 @@ def checks(settings: Settings, today: date) -> dict[str, Check]:
     }
 
 
-def asked(settings: Settings) -> list[Asked]:
+def asked(settings: Settings) -> list[NamedModel]:
     """Every model behind a client that the settings name, once for each table that names it."""
     understand = settings.understand
-    writers = [Asked(name, one.client, one.model) for name, one in understand.transcribers.items()]
-    readers = [Asked(name, one.client, one.model) for name, one in understand.interpreters.items() if one.client]
+    writers = [NamedModel(name, one.client, one.model) for name, one in understand.transcribers.items()]
+    readers = [NamedModel(name, one.client, one.model) for name, one in understand.interpreters.items() if one.client]
     return writers + readers
 
 
@@ -65,54 +121,54 @@ async def _microphone(settings: Settings) -> Iterable[Finding]:
     try:
         found = await asyncio.to_thread(microphones)
     except Unavailable as fault:
-        return [Finding("microphone", Level.WARNING, str(fault), "without one, only recordings can be heard")]
+        return [Finding("microphone", Severity.WARNING, str(fault), "without one, only recordings can be heard")]
     wanted = settings.hear.device
     if wanted is not None and not any(str(wanted) in device for device in found):
         known = ", ".join(found) or "none"
         todo = f"set hear.device to one of: {known}"
-        return [Finding("microphone", Level.FAILED, f"hear.device = {wanted!r}: no such device", todo)]
+        return [Finding("microphone", Severity.FAILED, f"hear.device = {wanted!r}: no such device", todo)]
     if not found:
-        return [Finding("microphone", Level.WARNING, "none is connected", "connect one; it is opened at the start")]
-    return [Finding("microphone", Level.WELL, f"{len(found)} to listen to")]
+        return [Finding("microphone", Severity.WARNING, "none is connected", "connect one; it is opened at the start")]
+    return [Finding("microphone", Severity.WELL, f"{len(found)} to listen to")]
 
 
 async def _form(settings: Settings) -> Iterable[Finding]:
     form = form_named(settings, settings.forms.active)
     Catalogue.load(settings.catalogue_directory)
-    return [Finding("form", Level.WELL, f"{form.name}: {', '.join(field.name for field in form.fields)}")]
+    return [Finding("form", Severity.WELL, f"{form.name}: {', '.join(field.name for field in form.fields)}")]
 
 
 async def _recogniser(settings: Settings) -> Iterable[Finding]:
     wanted = settings.understand
     if wanted.engine is Engine.POCKETSPHINX:
-        return [Finding("recogniser", Level.WELL, "pocketsphinx")]
+        return [Finding("recogniser", Severity.WELL, "pocketsphinx")]
     place = weights.located(weights.named(wanted.model), settings.models)
     if place is not None:
-        return [Finding("recogniser", Level.WELL, f"vosk, weights in {place}")]
-    level = Level.WARNING if wanted.engine == "auto" else Level.FAILED
+        return [Finding("recogniser", Severity.WELL, f"vosk, weights in {place}")]
+    level = Severity.WARNING if wanted.engine == "auto" else Severity.FAILED
     found = f"the weights of {wanted.model!r} are not in {settings.models}"
     return [Finding("recogniser", level, found, f"run `dockvoice models get {wanted.model}`")]
 
 
-async def _model(settings: Settings, one: Asked, today: date) -> Iterable[Finding]:
+async def _model(settings: Settings, one: NamedModel, today: date) -> Iterable[Finding]:
     async with Clients(settings.understand.clients) as clients:
         seen = await served(clients[one.client], one.model, PATIENCE_S)
     told = ModelSeen(one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, seen.ends)
-    return doctor_findings.model(told, today, settings.understand.deadline_ms / 1000)
+    return model(told, today, settings.understand.deadline_ms / 1000)
 
 
 async def _sqlite() -> Iterable[Finding]:
-    return [doctor_findings.sqlite(sqlite_version())]
+    return [sqlite(sqlite_version())]
 
 
 async def _journal(settings: Settings) -> Iterable[Finding]:
     if not (settings.state / JOURNAL).exists():
-        return [Finding("journal", Level.WELL, f"none yet in {settings.state}; the first start makes it")]
+        return [Finding("journal", Severity.WELL, f"none yet in {settings.state}; the first start makes it")]
     await asyncio.to_thread(Journal.check, settings.state)
     with Journal.inspect(settings.state) as journal:
         journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
         return [
-            doctor_findings.waiting(
+            waiting(
                 dead=len(journal.review.dead_letters()),
                 reviewed=len(journal.review.under_review()),
                 flagged=len(journal.review.flagged()),
@@ -125,11 +181,11 @@ async def _disk(settings: Settings) -> Iterable[Finding]:
     there = next(path for path in (settings.state.absolute(), *settings.state.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     keep = settings.keep
-    return [doctor_findings.disk(str(Path(there)), free, alarm_mb=keep.alarm_free_mb, stop_mb=keep.stop_free_mb)]
+    return [disk(str(Path(there)), free, alarm_mb=keep.alarm_free_mb, stop_mb=keep.stop_free_mb)]
 
 
 async def _clock() -> Iterable[Finding]:
-    return [doctor_findings.clock(believed=Clock().believed())]
+    return [clock(believed=Clock().believed())]
 
 
 async def _broker(settings: Settings) -> Iterable[Finding]:
@@ -150,6 +206,97 @@ async def _broker(settings: Settings) -> Iterable[Finding]:
     trouble = session.trouble or f"{where}: no answer within {PATIENCE_S:g} s"
     await asyncio.to_thread(session.stop)
     if connected.is_set():
-        return [Finding("broker", Level.WELL, f"{where} answers")]
+        return [Finding("broker", Severity.WELL, f"{where} answers")]
     todo = "look at deliver.mqtt, the network and the broker; entries are kept until it answers"
-    return [Finding("broker", Level.FAILED, trouble, todo)]
+    return [Finding("broker", Severity.FAILED, trouble, todo)]
+
+
+def sqlite(version: str) -> Finding:
+    """Which SQLite keeps the journal."""
+    first, last = WAL_RESET_BUG
+    if first <= _numbers(version) <= last:
+        todo = (
+            "nothing while the agent alone writes the journal, as it does; open a copy of it where other programs "
+            "want to write, and take a newer SQLite with the next system"
+        )
+        return Finding("sqlite", Severity.WARNING, f"{version}: can damage a file that two programs write", todo)
+    return Finding("sqlite", Severity.WELL, version)
+
+
+def disk(path: str, free: int, *, alarm_mb: float, stop_mb: float) -> Finding:
+    """How much room the journal's disk has, in bytes."""
+    found = f"{path}: {free / MB:,.0f} MB free"
+    if free < stop_mb * MB:
+        return Finding(
+            "disk", Severity.FAILED, f"{found}: nothing is recorded below {stop_mb:g}", "free space on its disk"
+        )
+    if free < alarm_mb * MB:
+        return Finding(
+            "disk", Severity.WARNING, f"{found}: recordings are removed below {alarm_mb:g}", "free space there"
+        )
+    return Finding("disk", Severity.WELL, found)
+
+
+def clock(*, believed: bool) -> Finding:
+    """Whether anything keeps this machine's clock right."""
+    if believed:
+        return Finding("clock", Severity.WELL, "synchronised")
+    todo = "set up systemd-timesyncd or chrony; until then events say that their time is doubtful"
+    return Finding("clock", Severity.WARNING, "nothing vouches for it", todo)
+
+
+def waiting(*, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
+    """What in the journal waits for a person, or for a model."""
+    letters = "dead letter" if dead == 1 else "dead letters"
+    counts = {letters: dead, "under review": reviewed, "contradicted": flagged, "deferred": deferred}
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if not told:
+        return Finding("journal", Severity.WELL, "whole, and nothing in it waits")
+    return Finding("journal", Severity.WARNING, f"whole; {told}", "look at `dockvoice queue list --held`")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSeen:
+    """What a service said about a model."""
+
+    name: str  # What the settings call the interpreter or transcriber.
+    model: str
+    client: str
+    seconds: float
+    is_there: bool | None  # None where only a request would show.
+    ends: date | None
+
+
+def model(seen: ModelSeen, today: date, deadline_s: float) -> list[Finding]:
+    """Is the model there, for how long, and is its service fast enough?"""
+    what = f"model {seen.name}"
+    if seen.is_there is False:
+        todo = f"name one that is, in understand: model of {seen.name!r}; or deploy it"
+        return [Finding(what, Severity.FAILED, f"client {seen.client!r} serves no {seen.model}", todo)]
+    findings = [_lifetime(what, seen, today)]
+    if seen.seconds > deadline_s * SLOW_SHARE:
+        found = f"client {seen.client!r} took {seen.seconds:.2f} s for next to nothing"
+        todo = (
+            f"too little is left of understand.deadline_ms ({deadline_s:g} s): look at the link, choose a nearer "
+            "region, or name a fallback"
+        )
+        findings.append(Finding(what, Severity.WARNING, found, todo))
+    return findings
+
+
+def _lifetime(what: str, seen: ModelSeen, today: date) -> Finding:
+    todo = "choose its successor, and try that on your recordings: `dockvoice reread`, `dockvoice evaluate`"
+    if seen.ends is not None and seen.ends <= today:
+        return Finding(what, Severity.FAILED, f"{seen.model} was shut down on {seen.ends}", todo)
+    if seen.ends is not None and seen.ends - today <= RETIRING:
+        return Finding(what, Severity.WARNING, f"{seen.model} is shut down on {seen.ends}", todo)
+    if seen.is_there is None:
+        return Finding(
+            what, Severity.WELL, f"client {seen.client!r} answers; {seen.model} shows at the first utterance"
+        )
+    until = f" until {seen.ends}" if seen.ends is not None else ""
+    return Finding(what, Severity.WELL, f"{seen.model} is there{until}, {seen.seconds * 1000:.0f} ms")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

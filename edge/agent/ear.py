@@ -192,7 +192,7 @@ class Ear:
             hand_over(AlreadyKept(source.name, segment, kept))
             return
         closed_at = time.perf_counter()
-        utterance = self._identified(source, segment)
+        utterance = Utterance(str(uuid_utils.uuid7()), self._form, source.name, datetime.now(UTC), segment)
         try:
             evidence = self._desk.now(lambda journal: journal.begin(utterance))
         except DiskFull as fault:
@@ -209,15 +209,6 @@ class Ear:
         """A recording can wait: one utterance at a time keeps its timings true."""
         while not concluded.done() and not self.is_stopping:
             wait((concluded,), timeout=STOP_NOTICED_S)
-
-    def _identified(self, source: Source, segment: Segment) -> Utterance:
-        return Utterance(
-            utterance_id=str(uuid_utils.uuid7()),
-            form=self._form,
-            source=source.name,
-            heard_at=datetime.now(UTC),
-            segment=segment,
-        )
 
 
 class _Watched:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from edge.agent.fault_command import run_fault_command
 from edge.config import ListeningMode, Settings
 from edge.hear.gate import Gate
 from edge.hear.microphone import Microphone
@@ -27,6 +27,11 @@ BLINK_S = 5.0  # It takes a tenth of a second; a sound server that does not answ
 
 NO_SPEAKER = "no speaker, nothing is read back; "
 """Before the rest of the state, for whoever looks at a list of services."""
+
+COMMAND_LIMIT_S = 5.0  # A lamp is switched in milliseconds; what takes longer is ended.
+
+PASSED_ON = ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR")
+"""The variables that the command is given. Not ours: they can carry the broker's password."""
 
 
 class Order(StrEnum):
@@ -200,3 +205,34 @@ class Headset:
         self._notifier.status(self.status)
         self._publish(self.state)
         self._tell(told)
+
+
+async def run_fault_command(command: Sequence[str], state: str, fault: str, limit_s: float = COMMAND_LIMIT_S) -> None:
+    """Run the site's fault command with the words `state` ("began", "over") and `fault` behind it.
+
+    It is run without a shell, and sees no variable that could hold a secret. A failure is logged, no more.
+    """
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(*command, state, fault),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=environment,
+        )
+    except OSError as fault_of_it:
+        logger.warning("watch.fault_command: %s cannot be run (%s)", command[0], fault_of_it.strerror)
+        return
+    try:
+        async with asyncio.timeout(limit_s):
+            code = await process.wait()
+    except TimeoutError:
+        logger.warning("watch.fault_command: %s was ended after %g s", command[0], limit_s)
+    else:
+        if code:
+            logger.warning("watch.fault_command: %s ended with %d", command[0], code)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

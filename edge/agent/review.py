@@ -39,7 +39,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class DeviceIdentity:
     """Whose journal it is, as events name it."""
 
     site: str
@@ -54,7 +54,7 @@ def stated(assignments: Sequence[str], form: Form) -> Mapping[str, FieldValue]:
 
 
 def accept(
-    journal: Journal, which: str, given: Mapping[str, FieldValue], rules: Rules, person: Person, device: Device
+    journal: Journal, which: str, given: Mapping[str, FieldValue], rules: Rules, person: Person, device: DeviceIdentity
 ) -> OutboxRow:
     """Commit the entry: the values that a model read, `given` laid over them. Its event is owed from then on.
 

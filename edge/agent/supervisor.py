@@ -20,23 +20,29 @@ from edge.keep.writer import JournalThread
 from edge.systemd import Notifier
 
 
-class Health:
-    """The pulse of the parts. All are taken to be well when it is first told or asked anything."""
+class Heartbeats:
+    """Each part of an agent beats here while it is well. May be called from any thread.
 
-    def __init__(self, limits: Mapping[str, float]) -> None:
+    All are taken to be well when it is first told or asked anything.
+    """
+
+    def __init__(self, limits: Mapping[str, float], now: Callable[[], float] = time.monotonic) -> None:
         """`limits`: for each part the longest time between two beats, in seconds."""
         self._limits = dict(limits)
+        self._now = now
         self._beaten: dict[str, float] = {}
 
-    def beat(self, part: str, now: float) -> None:
+    def beat(self, part: str) -> None:
         """`part` got on. Raises KeyError for a part that has no limit: nobody would notice when it stops."""
         if part not in self._limits:
             raise KeyError(f"{part}: no such part; there are {', '.join(self._limits)}")
+        now = self._now()
         self._begin(now)
         self._beaten[part] = now
 
-    def stalled(self, now: float) -> tuple[str, ...]:
+    def stalled(self) -> tuple[str, ...]:
         """The parts that went longer than their limit without a beat, each as `ear for 7.2 s`; empty: all is well."""
+        now = self._now()
         self._begin(now)
         since = {part: now - beaten for part, beaten in self._beaten.items()}
         return tuple(f"{part} for {since[part]:.1f} s" for part, limit in self._limits.items() if since[part] > limit)
@@ -48,7 +54,7 @@ class Health:
 RETURN = 1.25  # How much more than its threshold must be free before a level is left for a better one.
 
 
-class Level(IntEnum):
+class DiskLevel(IntEnum):
     """How much room there is; the higher, the worse."""
 
     AMPLE = 0
@@ -61,8 +67,8 @@ class DiskWatch:
 
     def __init__(self, *, alarm_free: float, stop_free: float) -> None:
         """Both in bytes; `alarm_free` is the larger one."""
-        self._thresholds = {Level.OUT: stop_free, Level.LOW: alarm_free}
-        self.level = Level.AMPLE
+        self._thresholds = {DiskLevel.OUT: stop_free, DiskLevel.LOW: alarm_free}
+        self.level = DiskLevel.AMPLE
 
     def look(self, free: int) -> bool:
         """Take in how much is free now; whether the level changed."""
@@ -71,8 +77,10 @@ class DiskWatch:
         self.level = max(worse, min(before, better))
         return self.level is not before
 
-    def _level(self, free: int, margin: float) -> Level:
-        return max((level for level, least in self._thresholds.items() if free < least * margin), default=Level.AMPLE)
+    def _level(self, free: int, margin: float) -> DiskLevel:
+        return max(
+            (level for level, least in self._thresholds.items() if free < least * margin), default=DiskLevel.AMPLE
+        )
 
 
 logger = logging.getLogger(__name__)
@@ -82,23 +90,6 @@ DISK_EVERY_S = 2.0  # How often it looks at the disk: what fills one in less tim
 
 LATE_S = 10.0
 """A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
-
-
-class Heartbeats:
-    """Each part of an agent beats here while it is well. May be called from any thread."""
-
-    def __init__(self, *, live: bool) -> None:
-        """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
-        parts = ("loop", "journal", "relay", *(["ear"] if live else []))
-        self._health = Health(dict.fromkeys(parts, LATE_S))
-
-    def beat(self, part: str) -> None:
-        """The part is well."""
-        self._health.beat(part, time.monotonic())
-
-    def stalled(self) -> tuple[str, ...]:
-        """The parts that have not beaten for too long, as `Health.stalled` tells them."""
-        return self._health.stalled(time.monotonic())
 
 
 class Supervisor:
@@ -150,7 +141,7 @@ class Supervisor:
             free = await self._desk.tidy()
             if self._disk.look(free):
                 self._tell_of_room(free)
-            if self._disk.level is not Level.OUT:
+            if self._disk.level is not DiskLevel.OUT:
                 self._dictation.resume_capture()
             await asyncio.sleep(DISK_EVERY_S)
 
@@ -158,16 +149,16 @@ class Supervisor:
         keep = self._settings.keep
         left = f"{self._settings.state}: {free / MB:,.1f} MB left"
         match self._disk.level:
-            case Level.OUT:
+            case DiskLevel.OUT:
                 lacking = f"{left}, less than the {keep.stop_free_mb:g} of keep.stop_free_mb; free space on its disk"
                 logger.error("nothing is recorded any more: %s", lacking)
                 self._notifier.status("not recording: the disk is full")
                 self._dictation.stop_capture(lacking)
-            case Level.LOW:
+            case DiskLevel.LOW:
                 logger.warning(
                     "%s, less than keep.alarm_free_mb = %g; free space on its disk", left, keep.alarm_free_mb
                 )
-            case Level.AMPLE:
+            case DiskLevel.AMPLE:
                 logger.warning("%s: enough again", left)
 
     async def check(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
-from edge.agree.dialogue.events import InventoryAnswered
+from edge.agree.dialogue.events import Hardware, InventoryAnswered
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.agree.dialogue.questions import replies
 from edge.agree.dialogue.status import refusal
@@ -72,7 +72,8 @@ class VoiceOutput:
         self._phrases = phrases(settings, clients)
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
         self._looked = asyncio.Event()
-        self._lack: str | None = None
+        self.lack: str | None = None
+        """What the speaker lacked at the start, and what to do; None where there was one, or nothing is known yet."""
         self._cut_off = False
         self._mute_since = float("-inf")
 
@@ -91,7 +92,7 @@ class VoiceOutput:
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
-            self._lack = str(fault)
+            self.lack = str(fault)
         finally:
             self._looked.set()
         await self._until_open(lookout)
@@ -124,11 +125,6 @@ class VoiceOutput:
     def is_waited_for(self) -> bool:
         """Whether the settings take for granted that a speaker will be there."""
         return self._settings.enabled is True
-
-    @property
-    def lack(self) -> str | None:
-        """What the speaker lacked at the start, and what to do; None where there was one, or nothing is known yet."""
-        return self._lack
 
     async def is_heard(self) -> bool:
         """Whether words can be heard now: there is a speaker, and a voice."""
@@ -185,18 +181,16 @@ class VoiceOutput:
         for order in replies(verdict, always=always):
             self._speaker.order(order)
 
-    def fault(self, code: str) -> None:
-        """Something keeps the device from hearing or recording: told over everything else."""
-        self.order(Sound(Earcon.FAULT))
-        self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
-
-    def healed(self, code: str) -> None:
-        """It is over."""
-        self.order(Say(Prompt.HEALED, slots={"fault": code}))
-
-    def turned_down(self, answer: InventoryAnswered) -> None:
-        """The inventory does not take an entry: told at the next quiet moment."""
-        self._speaker.news(refusal(answer), Sound(Earcon.REFUSED))
+    def happened(self, what: Hardware | InventoryAnswered) -> None:
+        """Tell an operator with whom nothing is agreed: a fault over everything else, a refusal in a quiet moment."""
+        match what:
+            case InventoryAnswered():
+                self._speaker.news(refusal(what), Sound(Earcon.REFUSED))
+            case Hardware(code, healed=True):
+                self.order(Say(Prompt.HEALED, slots={"fault": code}))
+            case Hardware(code):
+                self.order(Sound(Earcon.FAULT))
+                self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 
 
 def phrases(settings: Speak, clients: Mapping[str, Any]) -> Phrases:

@@ -12,19 +12,18 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from edge.agent.doctor import checks
-from edge.agent.doctor_findings import Finding, Level, examine, failed, worst
+from edge.agent.doctor import Finding, Severity, checks, examine, failed, worst
 from edge.cli.options import AsJson, Broker, Config, State, settings
 from edge.cli.output import line
 from edge.console import show
 from edge.errors import Misconfigured, Unavailable
 from edge.understand.panel import local_day
 
-EXIT_CODE = {Level.WELL: 0, Level.WARNING: 1, Level.FAILED: Unavailable.exit_code}  # By the worst finding.
+EXIT_CODE = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAILED: Unavailable.exit_code}  # By the worst finding.
 
-STYLE = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
+STYLE = {Severity.WELL: "green", Severity.WARNING: "yellow", Severity.FAILED: "red"}
 
-WORD = {Level.WELL: "well", Level.WARNING: "warning", Level.FAILED: "FAILED"}
+WORD = {Severity.WELL: "well", Severity.WARNING: "warning", Severity.FAILED: "FAILED"}
 
 commands = typer.Typer()
 
@@ -46,7 +45,7 @@ def doctor(config: Config = None, broker: Broker = None, state: State = None, as
         findings = [failed("settings", fault)]
     else:
         findings = [
-            Finding("settings", Level.WELL, str(config or "the defaults")),
+            Finding("settings", Severity.WELL, str(config or "the defaults")),
             *asyncio.run(examine(checks(given, local_day()))),
         ]
     finally:

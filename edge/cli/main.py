@@ -26,7 +26,6 @@ from edge.errors import DockvoiceError, Misconfigured, closed_to_us
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
     "replay": ("Send recordings the whole way, as if they were spoken now.", "edge.cli.run"),
-    "demo": ("Recorded sentences become inventory rows, counted.", "edge.cli.run"),
     "watch": ("Show live what a running agent does.", "edge.cli.watch.screen"),
     "talk": ("The conversation with an operator, typed.", "edge.cli.talk"),
     "doctor": ("What is wrong with this installation, and what to do.", "edge.cli.doctor"),
@@ -43,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 JOINING: dict[str, tuple[str, str]] = {
     "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
+    "demo": ("Recorded sentences become inventory rows, counted.", "dockvoice-lab[demo]"),
     "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
     "record-truth": ("Record a set of your own for `dockvoice evaluate`.", "dockvoice-lab"),
     "standin": ("Answer as the cloud models do: no key, no bill.", "dockvoice-lab[standin]"),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.config import Mode, PolicyName, Settings, broker_address, load
+from edge.config import PolicyName, Settings, broker_address, load
 
 Config = Annotated[
     Path | None,
@@ -42,18 +42,6 @@ Models = Annotated[
 Wait = Annotated[
     float, typer.Option(min=0, metavar="SECONDS", help="How long to wait at the end for the inventory's receipts.")
 ]
-ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
-Interpreters = Annotated[
-    str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
-]
-Second = Annotated[str | None, typer.Option(metavar="NAME", help="The panel's second opinion, over the file's.")]
-
-
-def seats(mode: Mode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
-    """The settings of `understand` that the command line gives."""
-    first, *fallback = interpreters.split(",") if interpreters else [None]
-    given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def ratios(text: str | None, option: str) -> list[int]:

@@ -13,6 +13,10 @@ from typing import Annotated
 
 import typer
 
+from edge.agent.clock import Clock
+from edge.agent.delivery import reconcile
+from edge.agent.parts import form_named, rules
+from edge.agent.review import DeviceIdentity, Person, accept, demand_not_said_again, stated
 from edge.cli.options import AsJson, Broker, Config, State, Wait, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
@@ -23,6 +27,8 @@ from edge.keep.journal import Journal
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(metavar="ID", help="An entry's number or event id, or an utterance's id.")]
+
+REASON = typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
 
 
 @commands.command("list", epilog=EXIT_CODES)
@@ -45,10 +51,9 @@ def queue_list(
         waiting, counts = (journal.review.under_review() if held else []), journal.queries.counts()
         flagged, deferred = (journal.review.flagged(), journal.readings.deferred()) if held else ([], [])
     if as_json:
-        reviewed = map(tables.review_json, waiting)
         for told in (
             *map(tables.entry_json, entries),
-            *reviewed,
+            *map(tables.review_json, waiting),
             *map(tables.flagged_json, flagged),
             *map(tables.deferred_json, deferred),
         ):
@@ -90,9 +95,6 @@ def queue_retry(
 
     Stop the agent first: one process writes a journal.
     """
-    from edge.agent.parts import form_named
-    from edge.agent.review import demand_not_said_again
-
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
         if not anyway:
@@ -104,7 +106,7 @@ def queue_retry(
 @commands.command("discard", epilog=EXIT_CODES)
 def queue_discard(
     which: Which,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")],
+    reason: Annotated[str, REASON],
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -123,9 +125,7 @@ def queue_accept(
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="What was said, over what was read; repeatable.")
     ] = None,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
-    ] = None,
+    reason: Annotated[str | None, REASON] = None,
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -135,9 +135,7 @@ def queue_accept(
     and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
     the last one. Stop the agent first: one process writes a journal.
     """
-    from edge.agent.clock import Clock
-    from edge.agent.parts import form_named, rules
-    from edge.agent.review import Device, Person, accept, stated
+    from edge.agent.parts import form_named
     from edge.deliver.events import Topics
     from edge.forms.catalogue import Catalogue
 
@@ -147,7 +145,7 @@ def queue_accept(
         journal.outbox.demand_owner(Topics(given.deliver.prefix, given.site, given.device).source)
         form = form_named(given, journal.review.utterance(which).form)
         demands = rules(given, form, Catalogue.load(given.catalogue_directory))
-        device = Device(given.site, given.device, given.operator, Clock().believed())
+        device = DeviceIdentity(given.site, given.device, given.operator, Clock().believed())
         row = accept(journal, which, stated(field or (), form), demands, Person(_who(), reason), device)
         fields = journal.queries.history(row.event_id).fields
     told = ", ".join(f"{name} {value}" for name, value in fields.items())
@@ -157,9 +155,7 @@ def queue_accept(
 @commands.command("stand", short_help="Let an entry stand that an answer contradicts.", epilog=EXIT_CODES)
 def queue_stand(
     which: Which,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
-    ] = None,
+    reason: Annotated[str | None, REASON] = None,
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -221,7 +217,6 @@ def queue_reconcile(
     For an inventory that was restored from a backup, or to be sure. A running agent does the same by itself at each
     connection, so stop it first: one process writes a journal. Exit code 75 if the two did not agree in time.
     """
-    from edge.agent.delivery import reconcile
     from edge.keep.writer import JournalThread
 
     log_warnings()

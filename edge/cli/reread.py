@@ -1,13 +1,16 @@
-"""`dockvoice reread` and `dockvoice costs`: models tried on what is on record, and what models cost."""
+"""`dockvoice reread` and `dockvoice costs`: another model over the recordings on record, and what models cost.
+
+Each utterance is decided again by the same rules, so that what is compared is what would have become of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -16,20 +19,65 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 from rich.text import Text
 
-from edge.agent.rereading import Compared, Expense, Side, expense
-from edge.agent.rereading import reread as reread_all
+from edge.agent.parts import form_named, rules
+from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
+from edge.config import InterpreterSettings, Settings
 from edge.console import many, show
-from edge.errors import UnreadableInput
+from edge.errors import Misconfigured, Unavailable, UnreadableInput
+from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
-from edge.keep.readings import Spent
+from edge.keep.readings import ModelReadings, PastUtterance, Spent
+from edge.ports import Interpreter
+from edge.records import FieldValue, Outcome, Usage, Verdict
+from edge.understand.costs import cost_usd, estimate_usd
+from edge.understand.factory import Surroundings, interpreter
+from edge.understand.local.factory import recogniser
+from edge.understand.remote.client import Clients
+from edge.understand.remote.failures import Barred
+from edge.understand.weighing import same
+
+ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
 
 commands = typer.Typer()
 
 Since = Annotated[
     str, typer.Option(metavar="WHEN", help="2026-11-20, 2026-11-20T06:00, or as 7d, 12h back from now; local time.")
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Expense:
+    """What reading again is going to take."""
+
+    utterances: int
+    seconds: float
+    usd: float | None  # At most, by the prices in the settings; None where none is set.
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one interpreter made of an utterance."""
+
+    interpreter: str
+    transcript: str = field(repr=False)
+    outcome: Outcome | None  # None where no verdict fell, or no answer came.
+    fields: Mapping[str, FieldValue] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One utterance, as it was read and as it is read now."""
+
+    utterance_id: str
+    heard_at: datetime
+    event_id: str | None
+    before: Side
+    after: Side
+    differing: tuple[str, ...]  # The fields in which the two differ; `outcome` where only what becomes of it does.
+    trouble: str | None  # Why there is no answer.
+    cost_usd: float | None
 
 
 @commands.command(short_help="Let another model read what is on record.", epilog=EXIT_CODES)
@@ -63,7 +111,7 @@ def reread(
                 compared.append(one)
                 progress.advance(task)
 
-            asyncio.run(reread_all(given, interpreter, began, journal.readings, tell))
+            asyncio.run(read_again(given, interpreter, began, journal.readings, tell))
     if as_json:
         for one in compared:
             line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
@@ -96,6 +144,86 @@ def moment(told: str) -> datetime:
         raise UnreadableInput(
             f"--since: found {told!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
         ) from None
+
+
+def expense(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> Expense:
+    """What it takes to have everything since then read by the interpreter `name`. Raises Misconfigured."""
+    utterances, seconds = readings.seconds(since, settings.forms.active)
+    if name == ON_DEVICE:
+        return Expense(utterances, seconds, 0.0)
+    return Expense(utterances, seconds, estimate_usd(utterances, seconds, _prices(settings, name)))
+
+
+async def read_again(
+    settings: Settings, name: str, since: datetime, readings: ModelReadings, tell: Callable[[Compared], None]
+) -> None:
+    """Have everything since then read by the interpreter `name`; `tell` hears each comparison.
+
+    Raises Barred where the key is refused or the model is gone: then the rest would be in vain.
+    """
+    form = form_named(settings, settings.forms.active)
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    decided_by = rules(settings, form, catalogue)
+    async with Clients(settings.understand.clients) as clients:
+        reads: Interpreter
+        if name == ON_DEVICE:
+            reads = recogniser(settings, form, catalogue)
+        else:
+            reads = interpreter(name, Surroundings(settings, form, catalogue, clients))
+        prices = None if name == ON_DEVICE else _prices(settings, name)
+        for heard in readings.heard(since, form.name):
+            tell(await _compared(heard, reads, prices, decided_by))
+
+
+async def _compared(
+    heard: PastUtterance, reads: Interpreter, prices: InterpreterSettings | None, by: Rules
+) -> Compared:
+    before, after, trouble = _before(heard), Side(reads.name, "", None, {}), None
+    differing: tuple[str, ...] = ()
+    cost = None
+    try:
+        reading = await reads.attend().finish(heard.utterance)
+    except Barred:
+        raise
+    except Unavailable as fault:
+        trouble = str(fault)
+    else:
+        verdict = decide(reading, heard.utterance.segment.closing, by)
+        after = Side(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
+        differing, cost = _differing(before, after), _cost(reading.usage, prices)
+    said = heard.utterance
+    return Compared(said.utterance_id, said.heard_at, heard.kept.event_id, before, after, differing, trouble, cost)
+
+
+def _cost(usage: Usage | None, prices: InterpreterSettings | None) -> float | None:
+    if usage is None or prices is None:
+        return 0.0  # nobody was paid
+    return cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
+
+
+def _before(heard: PastUtterance) -> Side:
+    stored: Mapping[str, Any] = heard.reading or {"interpreter": "none", "words": ()}
+    verdict: Verdict | None = heard.kept.verdict
+    transcript = " ".join(word["text"] for word in stored["words"])
+    return Side(stored["interpreter"], transcript, None if verdict is None else verdict.outcome, heard.kept.fields)
+
+
+def _differing(before: Side, after: Side) -> tuple[str, ...]:
+    names = dict.fromkeys((*before.fields, *after.fields))
+    differing = tuple(name for name in names if not _alike(before.fields.get(name), after.fields.get(name)))
+    return differing or (("outcome",) if before.outcome is not after.outcome else ())
+
+
+def _alike(one: FieldValue | None, other: FieldValue | None) -> bool:
+    return one is other or (one is not None and other is not None and same(one, other))
+
+
+def _prices(settings: Settings, name: str) -> InterpreterSettings:
+    known = settings.understand.interpreters
+    if name not in known:
+        names = ", ".join((ON_DEVICE, *known))
+        raise Misconfigured(f"--interpreter {name!r}: is not in understand.interpreters; there are {names}")
+    return known[name]
 
 
 def _agree(plan: Expense, ask_above: float, *, yes: bool) -> None:

@@ -1,21 +1,18 @@
-"""The commands that hear: `run`, `replay` and `demo`."""
+"""The commands that hear: `run` and `replay`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
-from edge.cli import demo as trial
 from edge.cli.options import (
     AsJson,
     Broker,
@@ -29,11 +26,10 @@ from edge.cli.options import (
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present.json_lines import AgentLines, print_line
 from edge.cli.present.lines import discreet_teller, teller, with_dialogue
-from edge.cli.present.tables import counted, inventory_rows
+from edge.cli.present.tables import counted
 from edge.cli.terminal import can_be_drawn_on, keys, outliving
 from edge.cli.watch.live import LiveView, tell_changes
-from edge.config import Settings, load
-from edge.console import show
+from edge.config import Settings
 from edge.hear.device_lock import Claim, identity_claim
 from edge.hear.recording import RecordedSource
 from edge.keep.writer import JournalThread
@@ -133,39 +129,3 @@ def replay(
     names = {recording.name: str(recording.path) for recording in recordings}
     tell = teller(parts.form, names, as_json=as_json)
     asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))
-
-
-@commands.command(epilog=EXIT_CODES)
-def demo(
-    using: Annotated[
-        trial.BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
-    ] = trial.BrokerKind.AUTO,
-    engine: Annotated[
-        str | None, typer.Option(metavar="NAME", help="vosk or pocketsphinx; unset: vosk where its weights are.")
-    ] = None,
-) -> None:
-    """Recorded sentences become inventory rows, counted.
-
-    Starts a broker and an inventory of its own, plays the recordings that came with the program the whole way, and
-    compares what the inventory's table holds with what was recorded. Exit code 1 if they differ.
-    """
-    log_warnings()
-    console = Console(highlight=False)
-    trial.demand_inventory()
-    recordings = trial.recordings()
-    said = {one.name: words for one, words in recordings.items()}
-    with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
-        scratch = Path(directory)
-        with trial.broker(using, scratch) as broker:
-            parts = assemble(load(Settings, None, **trial.settings(scratch, broker, engine)))
-            console.print(f"Broker: {broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
-            inventory = trial.Inventory(scratch, broker)
-            with inventory.running():
-                ledger = asyncio.run(trial.play(parts, list(recordings), teller(parts.form, said, as_json=False)))
-                rows = inventory.rows()
-    console.print()
-    show(inventory_rows(parts.form, rows))
-    came = trial.count(ledger, rows)
-    console.print(str(came))
-    if not came.whole:
-        raise typer.Exit(1)

@@ -20,7 +20,6 @@ from edge.records import SAMPLE_RATE
 from edge.speak.earcons import Samples, earcon
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import Rank
-from edge.speak.synthesis import Phrases
 from edge.understand.remote.client import Clients
 
 LAST_S = 0.2  # What the sound card still holds when the last sample was handed to it.
@@ -64,14 +63,10 @@ async def _sound(text: str | None, earcons: list[Earcon], chosen: Speak, given: 
     if text is not None:
         clients = Clients(given.understand.clients)
         try:
-            pieces.append(await _said(phrases(chosen, clients), text, chosen.rate))
+            pieces.append(await phrases(chosen, clients).sound(text, chosen.rate))
         finally:
             await clients.aclose()
     return np.concatenate(pieces)
-
-
-async def _said(voice: Phrases, text: str, pace: float) -> Samples:
-    return await voice.sound(text, pace)
 
 
 async def _play(sound: Samples, chosen: Speak) -> None:

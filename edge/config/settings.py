@@ -127,7 +127,7 @@ def _unknown(key: Key, named: str | None, tables: Mapping[str, object]) -> Itera
 
 
 def shipped(name: str) -> Path:
-    """The directory `name` (`schemas`, `config` or `recordings`) that came with the program.
+    """The directory `name` (`schemas` or `config`) that came with the program.
 
     Inside the wheel it lies in `edge/shipped`; in a checkout, at its own place in the tree. Raises Misconfigured.
     """
@@ -135,7 +135,7 @@ def shipped(name: str) -> Path:
     inside = package / "shipped" / name
     if inside.is_dir():
         return inside
-    tree = package.parent / {"recordings": "tests/data/speech/demo"}.get(name, name)
+    tree = package.parent / name
     if tree.is_dir():
         return tree
     raise Misconfigured(f"{tree}: the shipped {name} are missing; install dockvoice again")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.agent.talk import Talk
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
+from edge.cli.talk import Talk
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.records import Act

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from edge.agent.doctor import checks
-from edge.agent.doctor_findings import Finding, Level, examine
+from edge.agent.doctor import Finding, Severity, checks, examine
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
@@ -130,13 +129,13 @@ def test_reading_again_asks_first_where_it_costs_something(clips: list[Clip], wr
 
 def examined(config: Path) -> dict[str, Finding]:
     found = asyncio.run(examine(checks(load(Settings, config), TODAY)))
-    return {one.what: one for one in found if one.level is not Level.WELL or one.what.startswith("model")}
+    return {one.what: one for one in found if one.level is not Severity.WELL or one.what.startswith("model")}
 
 
 def test_the_doctor_finds_a_wrong_key_and_shows_none(written: Written) -> None:
     config = written(key="sk-wrong-key")
     found = examined(config)["model audio"]
-    assert found.level is Level.FAILED
+    assert found.level is Severity.FAILED
     assert "401" in found.found
     assert found.todo is not None
     told = dockvoice("doctor", "--config", config)
@@ -146,9 +145,9 @@ def test_the_doctor_finds_a_wrong_key_and_shows_none(written: Written) -> None:
 
 def test_the_doctor_finds_a_missing_and_a_retiring_model(written: Written) -> None:
     missing = examined(written(model="gpt-4o-audio-preview"))["model audio"]
-    assert (missing.level, "serves no gpt-4o-audio-preview" in missing.found) == (Level.FAILED, True)
+    assert (missing.level, "serves no gpt-4o-audio-preview" in missing.found) == (Severity.FAILED, True)
     retiring = examined(written(model="gpt-audio-mini"))["model audio"]
-    assert (retiring.level, "2027-01-20" in retiring.found) == (Level.WARNING, True)
+    assert (retiring.level, "2027-01-20" in retiring.found) == (Severity.WARNING, True)
 
 
 def test_the_doctor_finds_a_slow_endpoint(standin: RunningStandin, written: Written) -> None:
@@ -156,7 +155,7 @@ def test_the_doctor_finds_a_slow_endpoint(standin: RunningStandin, written: Writ
     config.write_text(config.read_text().replace("deadline_ms = 30000", "deadline_ms = 1200"))
     standin.behave(path="/v1/models*", delay_ms=700)
     found = examined(config)["model audio"]
-    assert (found.level, "understand.deadline_ms" in str(found.todo)) == (Level.WARNING, True)
+    assert (found.level, "understand.deadline_ms" in str(found.todo)) == (Severity.WARNING, True)
 
 
 def test_the_doctor_finds_a_wrong_region(standin: RunningStandin, written: Written) -> None:
@@ -165,10 +164,10 @@ def test_the_doctor_finds_a_wrong_region(standin: RunningStandin, written: Writt
         'kind = "openai"', 'kind = "azure-openai"\nresidency = "eu"\nregion = "swedencentral"'
     )
     config.write_text(text)
-    assert examined(config)["model audio"].level is Level.WELL
+    assert examined(config)["model audio"].level is Severity.WELL
     standin.behave(body='{"object": "list", "data": []}', headers={"x-ms-region": "East US"})
     found = examined(config)["model audio"]
-    assert (found.level, "within the EU" in str(found.todo)) == (Level.FAILED, True)
+    assert (found.level, "within the EU" in str(found.todo)) == (Severity.FAILED, True)
     config.write_text(text.replace("swedencentral", "eastus2"))
     with pytest.raises(Misconfigured, match="residency is 'eu'"):
         load(Settings, config)

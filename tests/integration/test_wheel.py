@@ -142,7 +142,7 @@ def test_the_agent_dictates_without_inventory_laboratory_and_broker(
         ("inventory rows", "pip install 'dockvoice-inventory'"),
         ("evaluate manifest.jsonl", "pip install 'dockvoice-lab'"),
         ("standin", "pip install 'dockvoice-lab[standin]'"),
-        ("demo", "pip install 'dockvoice[demo]'"),
+        ("demo", "pip install 'dockvoice-lab[demo]'"),
     ],
 )
 def test_a_command_that_is_not_installed_names_what_has_it(alone: Path, run: Run, command: str, told: str) -> None:
@@ -164,4 +164,4 @@ def test_the_others_join_the_command(joined: Path, run: Run) -> None:
         "print(*(one.name for one in entry_points(group='dockvoice.commands') if one.load()))"
     )
     loaded = subprocess.run([joined / "bin" / "python", "-I", "-c", load], capture_output=True, text=True, check=True)
-    assert set(loaded.stdout.split()) == {"inventory", "standin", "evaluate", "record-truth"}
+    assert set(loaded.stdout.split()) == {"inventory", "demo", "standin", "evaluate", "record-truth"}

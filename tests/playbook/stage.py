@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.agent.dialogue_steps import Stepped
-from edge.agent.talk import Talk
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Hardware, Link, SpeechBegan
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
+from edge.cli.talk import Talk
 from edge.deliver.events import check_event, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form

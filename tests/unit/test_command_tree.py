@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,13 @@ from edge.keep.journal import Journal
 
 PROJECT = Path(__file__).parents[2]
 
-JOINED = {command.name: command for command in entry_points(group="dockvoice.commands")}
+JOINED = {
+    name: EntryPoint(name, module, "dockvoice.commands")
+    for project in ("inventory", "lab")
+    for name, module in tomllib.loads((PROJECT / project / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "entry-points"
+    ]["dockvoice.commands"].items()
+}
 
 HEAVY = {
     *("vosk", "pocketsphinx", "numpy", "soundfile", "soxr", "paho", "httpx", "requests", "biip", "jsonschema"),

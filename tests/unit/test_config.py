@@ -302,7 +302,6 @@ def test_state_and_models_lie_where_the_file_else_systemd_else_the_home_says(mon
 
 def test_what_came_with_the_program_is_found(repository: Path) -> None:
     assert shipped("config") == repository / "config"
-    assert shipped("recordings") == repository / "tests/data/speech/demo"
     assert Settings().forms_directory == repository / "schemas/forms"
 
 

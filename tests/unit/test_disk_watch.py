@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.agent.supervisor import DiskWatch, Level
+from edge.agent.supervisor import DiskLevel, DiskWatch
 
 
 @pytest.fixture
@@ -12,10 +12,17 @@ def watch() -> DiskWatch:
 
 @pytest.mark.parametrize(
     ("free", "level"),
-    [(0, Level.OUT), (99, Level.OUT), (100, Level.LOW), (499, Level.LOW), (500, Level.AMPLE), (10**12, Level.AMPLE)],
+    [
+        (0, DiskLevel.OUT),
+        (99, DiskLevel.OUT),
+        (100, DiskLevel.LOW),
+        (499, DiskLevel.LOW),
+        (500, DiskLevel.AMPLE),
+        (10**12, DiskLevel.AMPLE),
+    ],
 )
-def test_the_thresholds(watch: DiskWatch, free: int, level: Level) -> None:
-    assert watch.look(free) is (level is not Level.AMPLE)
+def test_the_thresholds(watch: DiskWatch, free: int, level: DiskLevel) -> None:
+    assert watch.look(free) is (level is not DiskLevel.AMPLE)
     assert watch.level is level
 
 
@@ -24,7 +31,7 @@ def test_a_level_is_left_for_a_better_one_only_with_clearly_more_room(watch: Dis
     for free in (99, 100, 124, 125, 100, 99, 624, 625, 500, 499):
         watch.look(free)
         levels.append(watch.level)
-    out, low, ample = Level.OUT, Level.LOW, Level.AMPLE
+    out, low, ample = DiskLevel.OUT, DiskLevel.LOW, DiskLevel.AMPLE
     assert levels == [out, out, out, low, low, out, low, ample, ample, low]
 
 

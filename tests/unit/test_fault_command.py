@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.agent.fault_command import run_fault_command
+from edge.agent.headset import run_fault_command
 
 
 def script(directory: Path, body: str) -> str:

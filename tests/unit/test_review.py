@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge.agent.review import Device, Person, accept, stated
+from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.deliver.events import check_event
@@ -24,7 +24,7 @@ from tests.sayings import ACCEPT, FIELDS, READ, entry, render, utterance
 
 DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
 HEARD = replace(reading(FIELDS), interpreter="openai/gpt-audio")
-DEVICE = Device("north", "dock-b", None, clock_believed=True)
+DEVICE = DeviceIdentity("north", "dock-b", None, clock_believed=True)
 KIM = Person("kim", "listened to it")
 
 

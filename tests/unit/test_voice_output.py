@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from edge.agent import voice_output
 from edge.agent.voice_output import VoiceOutput
+from edge.agree.dialogue.events import Hardware
 from edge.agree.dialogue.orders import Hush, Prompt, Say, Sound
 from edge.config import Speak, VoiceKind
 from edge.errors import Unavailable
@@ -124,9 +125,9 @@ def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.
     monkeypatch.setattr(Speaker, "order", lambda _, order: ordered.append(order))
     spoken = VoiceOutput(NOWHERE, MOVE, {})
     for _ in range(3):
-        spoken.fault("stuck")
-        spoken.healed("stuck")
-    spoken.fault("muted")
+        spoken.happened(Hardware("stuck"))
+        spoken.happened(Hardware("stuck", healed=True))
+    spoken.happened(Hardware("muted"))
     said = [(order.prompt, order.slots["fault"]) for order in ordered if isinstance(order, Say)]
     assert said == [(Prompt.FAULT, "stuck"), (Prompt.HEALED, "stuck"), (Prompt.FAULT, "muted")]
     assert sum(isinstance(order, Sound) for order in ordered) == 4

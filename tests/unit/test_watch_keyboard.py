@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.cli.watch.keyboard import LONGEST_LINE, Keyboard, Pressed, Sentence, Switch
+from edge.cli.watch.keyboard import LONGEST_LINE, Keyboard, Pressed, Switch, TypedSentence
 from edge.records import Act, Command
 
 
@@ -22,7 +22,7 @@ def test_what_is_pasted_is_a_text_and_none_of_its_letters_a_key() -> None:
     keyboard = Keyboard()
     assert pressed(keyboard, "\x1b[200~yes\ncancel\x1b[201~") == []
     assert keyboard.line == "yes cancel"
-    assert pressed(keyboard, "\r") == [Sentence("yes cancel")]
+    assert pressed(keyboard, "\r") == [TypedSentence("yes cancel")]
 
 
 def test_a_line_is_as_long_as_a_sentence_can_be_and_holds_no_control_character() -> None:
@@ -62,7 +62,7 @@ def test_a_line_can_be_mended() -> None:
     pressed(keyboard, "/pallet 743\x7f2 twelve\x17ten units")
     assert keyboard.line == "pallet 742 ten units"
     pressed(keyboard, "\x15no")
-    assert pressed(keyboard, "\r") == [Sentence("no")]
+    assert pressed(keyboard, "\r") == [TypedSentence("no")]
 
 
 def test_a_key_asks_what_the_voice_can_ask() -> None:

@@ -8,9 +8,8 @@ import pytest
 from rich.cells import cell_len
 
 from edge.cli.present.meter import Loudness
-from edge.cli.present.wording import Meaning, Worded
-from edge.cli.watch.layout import draw
-from edge.cli.watch.picture import Badge, FieldRow, HeardLast, Picture, QueueRow
+from edge.cli.present.wording import Tone, Worded
+from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow, draw
 from tests.rows import every
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028\t\x7f"
@@ -22,12 +21,12 @@ PICTURE = Picture(
     up=True,
     microphone="open microphone, headset",
     sound=Loudness(320, -24, -12, -60),
-    badge=Badge("held", "2.4 s to object", Meaning.OPEN),
+    badge=Badge("held", "2.4 s to object", Tone.OPEN),
     said="pallet 7 4 2, 12 units, dock B.",
-    heard=HeardLast((("pallet", True), ("twelve", False)), False, Worded("held: complete", Meaning.OPEN)),
+    heard=HeardLast((("pallet", True), ("twelve", False)), False, Worded("held: complete", Tone.OPEN)),
     entry=(FieldRow("pallet_id", "742", "seven four two"), FieldRow("dock", None, "", "dock was not said")),
-    counts=(Worded("1 owed", Meaning.OPEN), Worded("14 in the inventory", Meaning.GOOD)),
-    queue=(QueueRow(15, "pallet 7, 1 unit, dock A", Worded("sent, no receipt yet", Meaning.OPEN)),),
+    counts=(Worded("1 owed", Tone.OPEN), Worded("14 in the inventory", Tone.GOOD)),
+    queue=(QueueRow(15, "pallet 7, 1 unit, dock A", Worded("sent, no receipt yet", Tone.OPEN)),),
     keys=(("y", "yes"), ("^C", "stop")),
 )
 
@@ -63,7 +62,7 @@ def evil(picture: Picture) -> Picture:
         broker=EVIL,
         up=None,
         microphone=EVIL,
-        badge=Badge(EVIL, EVIL, Meaning.OPEN),
+        badge=Badge(EVIL, EVIL, Tone.OPEN),
         said=EVIL,
         heard=HeardLast(((EVIL, False),), True, Worded(EVIL)),
         entry=(FieldRow(EVIL, EVIL, EVIL, EVIL),),
@@ -83,7 +82,7 @@ def test_no_control_character_of_what_was_heard_or_answered_reaches_the_terminal
 
 def test_values_longer_than_any_terminal_leave_room_for_what_became_of_them() -> None:
     long = "9" * 5000
-    row = QueueRow(1, f"pallet {long}", Worded("refused: not on site", Meaning.BAD))
+    row = QueueRow(1, f"pallet {long}", Worded("refused: not on site", Tone.BAD))
     picture = replace(PICTURE, said=long, entry=(FieldRow("pallet_id", long, long, "it is long"),))
     shown = drawn(replace(picture, queue=(row,)))
     assert "refused: not on site" in shown

@@ -19,9 +19,9 @@ from edge.agree.dialogue.session import Manner
 from edge.cli.present.json_lines import AgentLines, Kept
 from edge.cli.present.lines import with_dialogue
 from edge.cli.present.meter import Loudness
-from edge.cli.present.wording import MODES, OUTCOMES, QUESTIONS, REASONS, Meaning
+from edge.cli.present.wording import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
+from edge.cli.watch.layout import Picture
 from edge.cli.watch.live import as_seen
-from edge.cli.watch.picture import Picture
 from edge.cli.watch.state import View
 from edge.config import Agree, Hear, ListeningMode, Settings
 from edge.keep.outbox import OutboxState
@@ -134,7 +134,7 @@ def test_who_is_muted_is_told_how_to_be_heard_again(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.tell(Muted(True))
     seen = desk.sees()
-    assert (seen.badge.name, seen.badge.meaning, seen.hears) == ("muted", Meaning.BAD, False)
+    assert (seen.badge.name, seen.badge.meaning, seen.hears) == ("muted", Tone.BAD, False)
     assert "hear again" in {does for _, does in seen.keys}
     desk.tell(Muted(False))
     assert desk.sees().badge.name == "idle"
@@ -177,7 +177,7 @@ def test_an_entry_that_nobody_objected_to_is_told_with_its_number(rules: Rules) 
     desk.happen(Deadline(), OutboxRow("event-7", 7, BODY))
     heard = desk.sees().heard
     assert heard is not None
-    assert (heard.result.words, heard.result.meaning) == ("recorded as number 7", Meaning.GOOD)
+    assert (heard.result.words, heard.result.meaning) == ("recorded as number 7", Tone.GOOD)
 
 
 def test_an_operator_who_cannot_hear_is_shown_no_dialogue(rules: Rules) -> None:

@@ -13,7 +13,7 @@ from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.cli.present.json_lines import event_fields, event_kind, event_line, print_line
-from edge.cli.present.wording import OUTCOMES, STYLES, Meaning
+from edge.cli.present.wording import OUTCOMES, STYLES, Tone
 from edge.forms.model import Form
 from edge.records import Outcome, Verdict
 from edge.records.entry import Note
@@ -105,7 +105,7 @@ def _besides(form: Form, told: AgentTold) -> Text | None:
     """What is told of anything but what was just heard; of the headset, the log has a line of its own."""
     match told:
         case Stands(row=row) if row is not None:
-            return Text(f"   {event_kind(row):9} {form.readback(event_fields(row))}", style=STYLES[Meaning.GOOD])
+            return Text(f"   {event_kind(row):9} {form.readback(event_fields(row))}", style=STYLES[Tone.GOOD])
         case LinkChanged():
             return Text(_link(told), style="dim")
         case CaptureStopped() | CaptureResumed():

@@ -1,4 +1,4 @@
-"""Tables for people: the journal's entries and utterances, the inventory's rows. They fit 80 columns."""
+"""Tables for people: the journal's entries and utterances. They fit 80 columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from edge.cli.present.wording import changing
-from edge.forms.model import Form
 from edge.keep.queries import Counts, KeptEntry, KeptUtterance, UtteranceHistory
 from edge.keep.review import Flagged
 from edge.records import FieldValue
@@ -123,18 +122,6 @@ def counted(counts: Counts) -> str:
         f"Of the recorded: applied {counts.applied}, duplicate {counts.duplicate}, "
         f"refused {counts.refused}, not confirmed yet {counts.unsettled}."
     )
-
-
-def inventory_rows(form: Form, rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The inventory's table, a column per field of the form."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.title, table.title_justify, table.title_style = "The inventory's table", "left", "dim"
-    for name in ("sequence", *(field.name for field in form.fields), "event"):
-        table.add_column(name)
-    for row in rows:
-        values = (str(row["fields"].get(field.name, "")) for field in form.fields)
-        table.add_row(str(row["sequence"]), *values, row["event_id"])
-    return table
 
 
 def _fields(fields: Mapping[str, FieldValue]) -> str:

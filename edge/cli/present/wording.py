@@ -13,7 +13,7 @@ from edge.keep.outbox import OutboxState
 from edge.records import Act, Outcome, Reason
 
 
-class Meaning(StrEnum):
+class Tone(StrEnum):
     """What something means to a person who looks at it; each screen gives it a colour."""
 
     PLAIN = "plain"
@@ -24,11 +24,11 @@ class Meaning(StrEnum):
 
 
 STYLES = {
-    Meaning.PLAIN: "",
-    Meaning.GOOD: "green",
-    Meaning.OPEN: "yellow",
-    Meaning.BAD: "bold red",
-    Meaning.QUIET: "dim",
+    Tone.PLAIN: "",
+    Tone.GOOD: "green",
+    Tone.OPEN: "yellow",
+    Tone.BAD: "bold red",
+    Tone.QUIET: "dim",
 }
 """Of the sixteen colours, which a terminal's theme makes fit its own background."""
 
@@ -38,21 +38,21 @@ class Worded:
     """Some words, and what they mean."""
 
     words: str
-    meaning: Meaning = Meaning.PLAIN
+    meaning: Tone = Tone.PLAIN
 
 
 OUTCOMES = {
-    Outcome.ACCEPT: Worded("recorded", Meaning.GOOD),
-    Outcome.HOLD: Worded("held", Meaning.OPEN),
-    Outcome.ASK: Worded("asked", Meaning.OPEN),
-    Outcome.REPEAT: Worded("to be said again", Meaning.OPEN),
-    Outcome.DEFER: Worded("kept, to be read later", Meaning.OPEN),
-    Outcome.IGNORE: Worded("ignored", Meaning.QUIET),
-    Outcome.HEED: Worded("heeded", Meaning.QUIET),
-    Outcome.CANCEL: Worded("cancelled", Meaning.QUIET),
+    Outcome.ACCEPT: Worded("recorded", Tone.GOOD),
+    Outcome.HOLD: Worded("held", Tone.OPEN),
+    Outcome.ASK: Worded("asked", Tone.OPEN),
+    Outcome.REPEAT: Worded("to be said again", Tone.OPEN),
+    Outcome.DEFER: Worded("kept, to be read later", Tone.OPEN),
+    Outcome.IGNORE: Worded("ignored", Tone.QUIET),
+    Outcome.HEED: Worded("heeded", Tone.QUIET),
+    Outcome.CANCEL: Worded("cancelled", Tone.QUIET),
 }
 
-PARKED = Worded("put aside: a person must look at it", Meaning.OPEN)
+PARKED = Worded("put aside: a person must look at it", Tone.OPEN)
 
 REASONS = {
     Reason.COMPLETE: "complete and sure",
@@ -82,13 +82,13 @@ REASONS = {
 }
 
 STATES = {
-    OutboxState.SETTLED: Worded("in the inventory", Meaning.GOOD),
-    OutboxState.REFUSED: Worded("refused", Meaning.BAD),
-    OutboxState.DEAD: Worded("set aside: see `dockvoice queue list --held`", Meaning.BAD),
-    OutboxState.DISCARDED: Worded("given up", Meaning.QUIET),
+    OutboxState.SETTLED: Worded("in the inventory", Tone.GOOD),
+    OutboxState.REFUSED: Worded("refused", Tone.BAD),
+    OutboxState.DEAD: Worded("set aside: see `dockvoice queue list --held`", Tone.BAD),
+    OutboxState.DISCARDED: Worded("given up", Tone.QUIET),
 }
 
-WAITING, SENT = Worded("not sent yet", Meaning.OPEN), Worded("sent, no receipt yet", Meaning.OPEN)
+WAITING, SENT = Worded("not sent yet", Tone.OPEN), Worded("sent, no receipt yet", Tone.OPEN)
 
 QUESTIONS = {
     "field": "for the {field}",

@@ -45,7 +45,7 @@ class Switch(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class TypedSentence:
     """A line was typed."""
 
     text: str
@@ -53,7 +53,7 @@ class Sentence:
 
 _SWITCHES = {switch.value: switch for switch in Switch}
 
-Pressed = Act | Command | Switch | Sentence
+Pressed = Act | Command | Switch | TypedSentence
 
 
 class Keyboard:
@@ -91,10 +91,10 @@ class Keyboard:
             return ASKS[key.lower()]
         return _SWITCHES.get(key.lower())
 
-    def _type(self, line: str, key: str) -> Sentence | None:
+    def _type(self, line: str, key: str) -> TypedSentence | None:
         if key in ENTER and not self._pasting:
             self.line = None
-            return Sentence(line.strip()) if line.strip() else None
+            return TypedSentence(line.strip()) if line.strip() else None
         self.line = _edited(line, key)
         return None
 

@@ -1,4 +1,4 @@
-"""Layout of a picture as the lines of a terminal of any size. Pure.
+"""Picture of a running agent, all there is to see at one moment, and its layout as the lines of a terminal. Pure.
 
 Every line has an importance: where a terminal is too low, the least important go first. Whatever a text holds, no
 control character of it reaches the terminal, and no line is wider than it.
@@ -16,9 +16,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from edge.audio.levels import BOTTOM_DB
-from edge.cli.present.meter import cells
-from edge.cli.present.wording import STYLES, Meaning, Worded
-from edge.cli.watch.picture import FieldRow, HeardLast, Picture, QueueRow
+from edge.cli.present.meter import NO_SOUND, Loudness, cells
+from edge.cli.present.wording import STYLES, Tone, Worded
 
 GUTTER = 14  # Columns before what is told: its heading.
 NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.
@@ -31,14 +30,14 @@ BETWEEN_KEYS = 3  # Blanks.
 ENTRIES_BEFORE_BLANKS = 3  # So many are worth more than blank lines.
 
 BADGES = {
-    Meaning.PLAIN: "reverse",
-    Meaning.GOOD: "black on green",
-    Meaning.OPEN: "black on yellow",
-    Meaning.BAD: "bold white on red",
-    Meaning.QUIET: "reverse dim",
+    Tone.PLAIN: "reverse",
+    Tone.GOOD: "black on green",
+    Tone.OPEN: "black on yellow",
+    Tone.BAD: "bold white on red",
+    Tone.QUIET: "reverse dim",
 }
 
-MARKS = {Meaning.GOOD: "✓", Meaning.OPEN: "…", Meaning.BAD: "✗"}
+MARKS = {Tone.GOOD: "✓", Tone.OPEN: "…", Tone.BAD: "✗"}
 
 LEVELS = {"WARNING": ("▲", "yellow"), "ERROR": ("▲", "bold red"), "CRITICAL": ("▲", "bold red")}
 """How a line of the log begins, its mark and its style."""
@@ -54,6 +53,65 @@ Importance = IntEnum(
     "MORE_KEYS LOG QUEUE MICROPHONE BLANK OLDER",
 )
 """Of a line; what matters most comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """Where the dialogue stands, or the device where there is none."""
+
+    name: str
+    detail: str = ""
+    meaning: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class HeardLast:
+    """What was heard last, and what became of it."""
+
+    words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
+    typed: bool
+    result: Worded
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field of the entry at hand."""
+
+    name: str
+    value: str | None = None
+    words: str = ""  # What was heard for it.
+    doubt: str | None = None  # Why it does not stand, in words.
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One entry, and how far it has come."""
+
+    number: int
+    what: str
+    state: Worded
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is to be seen."""
+
+    who: tuple[str, ...] = ()  # The device and its site, the form, the operator.
+    broker: str = ""  # Its address.
+    up: bool | None = None  # Whether the broker can be reached; None before it was tried.
+    microphone: str = ""  # When it is heard, and its name.
+    sound: Loudness = NO_SOUND
+    hears: bool = True  # Whether what comes may be heard: neither muted, nor the talk key up.
+    badge: Badge = Badge("waiting")
+    said: str | None = None  # What the device said last.
+    heard: HeardLast | None = None
+    entry: tuple[FieldRow, ...] = ()
+    counts: tuple[Worded, ...] = ()  # What the journal holds.
+    queue: tuple[QueueRow, ...] = ()  # Newest first.
+    faults: tuple[str, ...] = ()  # What is wrong now, and what to do about it.
+    log: tuple[str, ...] = ()  # Oldest first.
+    typing: str | None = None  # The line that is being typed; None while there is none.
+    keys: tuple[tuple[str, str], ...] = ()  # Keys, each with what it does.
 
 
 @dataclass(frozen=True, slots=True)

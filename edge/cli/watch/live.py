@@ -26,7 +26,7 @@ from edge.cli.present.json_lines import AgentLines, JsonLine, Kept
 from edge.cli.present.lines import teller, with_dialogue
 from edge.cli.present.meter import NO_SOUND, Loudness, Meter
 from edge.cli.terminal import aside, keys, leave_screen, outliving
-from edge.cli.watch.keyboard import Keyboard, Pressed, Sentence, Switch
+from edge.cli.watch.keyboard import Keyboard, Pressed, Switch, TypedSentence
 from edge.errors import DockvoiceError
 from edge.keep.journal import Journal
 from edge.keep.writer import JournalThread
@@ -206,7 +206,7 @@ class LiveView:
             match await self._pressed.get():
                 case Switch.MUTE | Switch.TALK as switch:
                     agent.headset.typed(switch.value)
-                case Sentence(text):
+                case TypedSentence(text):
                     await agent.type(text)
                 case _ if not agent.converses:
                     viewer.tell({"log": NO_DIALOGUE})

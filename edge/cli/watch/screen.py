@@ -22,8 +22,7 @@ from rich.live import Live
 
 from edge.cli.output import EXIT_CODES
 from edge.cli.terminal import can_be_drawn_on
-from edge.cli.watch.layout import draw
-from edge.cli.watch.picture import Picture
+from edge.cli.watch.layout import Picture, draw
 from edge.cli.watch.state import View
 from edge.errors import UnreadableInput
 

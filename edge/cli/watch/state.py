@@ -13,8 +13,8 @@ from typing import Any
 from edge.agree.dialogue.table import QUESTIONS as ASKS
 from edge.agree.dialogue.table import State
 from edge.cli.present.meter import Loudness
-from edge.cli.present.wording import MODES, PARKED, QUESTIONS, Meaning, Worded, because, changing, progress, result
-from edge.cli.watch.picture import Badge, FieldRow, HeardLast, Picture, QueueRow
+from edge.cli.present.wording import MODES, PARKED, QUESTIONS, Tone, Worded, because, changing, progress, result
+from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow
 from edge.keep.outbox import OutboxState
 from edge.records import Act, Outcome, Reason
 
@@ -33,7 +33,7 @@ ANSWER_KEYS = (("y", "yes"), ("n", "no"), ("c", "cancel"), ("a", "say again"))
 QUESTION_KEYS = (("p", "pause"), ("w", "how many waiting"), ("l", "last entry"), ("h", "help"))
 VOICE_KEYS = (("+ -", "loudness"), ("> <", "speed"))
 
-_MEANINGS = {State.IDLE: Meaning.GOOD, State.PAUSED: Meaning.QUIET, State.SIGNED_OFF: Meaning.QUIET}
+_MEANINGS = {State.IDLE: Tone.GOOD, State.PAUSED: Tone.QUIET, State.SIGNED_OFF: Tone.QUIET}
 
 
 class View:
@@ -155,13 +155,11 @@ class View:
     def _badge(self) -> Badge:
         """What keeps the device from hearing comes before where the dialogue stands."""
         if "agent" in self._last:
-            return Badge(
-                "stopping", "what is owed gets its last chance; then it goes out at the next start", Meaning.OPEN
-            )
+            return Badge("stopping", "what is owed gets its last chance; then it goes out at the next start", Tone.OPEN)
         if "reason" in self._told("capture"):
-            return Badge("not recording", "nothing that is said now is kept", Meaning.BAD)
+            return Badge("not recording", "nothing that is said now is kept", Tone.BAD)
         if self._muted:
-            return Badge("muted", "nothing is heard; m hears again", Meaning.BAD)
+            return Badge("muted", "nothing is heard; m hears again", Tone.BAD)
         if (stands := self._stands()) is not None:
             return self._stage(stands)
         return self._listening()
@@ -181,18 +179,18 @@ class View:
             detail = "p, or the word for it, goes on"
         elif state is State.SIGNED_OFF:
             detail = "say, or type, who signs on"
-        return Badge(state.value, detail, _MEANINGS.get(state, Meaning.OPEN))
+        return Badge(state.value, detail, _MEANINGS.get(state, Tone.OPEN))
 
     def _listening(self) -> Badge:
         if self._now.get("is_open"):
-            return Badge("hearing", "", Meaning.OPEN)
+            return Badge("hearing", "", Tone.OPEN)
         if self._shut:
-            return Badge("waiting", "for the talk key; space does as well", Meaning.QUIET)
+            return Badge("waiting", "for the talk key; space does as well", Tone.QUIET)
         asked = self._told("words").get("ask")
         for field in self._told("started").get("form_fields", ()):
             if field["name"] == asked:
-                return Badge("listening", field["ask"], Meaning.OPEN)
-        return Badge("listening", "", Meaning.GOOD)
+                return Badge("listening", field["ask"], Tone.OPEN)
+        return Badge("listening", "", Tone.GOOD)
 
     def _heard_last(self) -> HeardLast | None:
         heard = self._last.get("words")
@@ -206,7 +204,7 @@ class View:
         if heard["parked"]:
             return PARKED
         if self._number is not None and outcome is Outcome.HOLD:
-            return Worded(f"recorded as number {self._number}", Meaning.GOOD)
+            return Worded(f"recorded as number {self._number}", Tone.GOOD)
         return result(outcome, heard["reasons"], self._labels)
 
     def _entry(self) -> Iterable[FieldRow]:
@@ -232,12 +230,12 @@ class View:
             return ()
         sent = f" ({kept['sent']} sent)" if kept["sent"] else ""
         told = (
-            (kept["owed"], f"owed{sent}", Meaning.OPEN),
-            (kept["in_review"], "in review", Meaning.OPEN),
-            (kept["refused"], "refused", Meaning.BAD),
-            (kept["in_inventory"], "in the inventory", Meaning.GOOD),
+            (kept["owed"], f"owed{sent}", Tone.OPEN),
+            (kept["in_review"], "in review", Tone.OPEN),
+            (kept["refused"], "refused", Tone.BAD),
+            (kept["in_inventory"], "in the inventory", Tone.GOOD),
         )
-        return tuple(Worded(f"{count} {what}", meaning if count else Meaning.QUIET) for count, what, meaning in told)
+        return tuple(Worded(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in told)
 
     def _queue(self) -> Iterator[QueueRow]:
         numbers = {one["event_id"]: number for number, one in self._entries.items()}

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from edge.cli.options import seats, settings
+from edge.cli.options import settings
 from edge.cli.reread import moment
 from edge.config import Mode
 from edge.errors import Misconfigured, UnreadableInput
+from lab.evaluate_command import seats
 
 
 @pytest.mark.parametrize(

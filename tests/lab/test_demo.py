@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from edge.agent.events import Decided
-from edge.cli.demo import BrokerKind, Count, broker, count
 from edge.errors import Misconfigured
 from edge.records import Closing, FieldValue, OutboxRow, Outcome, Reading, Segment, Utterance, Verdict
+from lab.demo import BrokerKind, Count, broker, count
 
 FIELDS: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 
@@ -66,5 +66,5 @@ def test_without_mosquitto_the_embedded_broker_runs_and_is_named(
 def test_no_broker_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     monkeypatch.setitem(sys.modules, "amqtt", None)
-    with pytest.raises(Misconfigured, match=r"pip install 'dockvoice\[demo\]'"), broker(BrokerKind.AUTO, tmp_path):
+    with pytest.raises(Misconfigured, match=r"pip install 'dockvoice-lab\[demo\]'"), broker(BrokerKind.AUTO, tmp_path):
         pass

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.cli.counted import counted
+from lab.evaluate_command import counted
 
 
 @pytest.mark.parametrize(("total", "lines"), [(3, 3), (10, 10), (444, 10)])

@@ -6,12 +6,14 @@ its own, replays the recordings that came with the program, and counts what arri
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,20 +22,32 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
 
 from edge.agent.app import AgentTold, replay
 from edge.agent.events import Decided
-from edge.agent.parts import Parts
-from edge.config import MqttVersion, shipped
+from edge.agent.parts import Parts, assemble
+from edge.cli.output import EXIT_CODES, log_warnings
+from edge.cli.present.lines import teller
+from edge.config import MqttVersion, Settings, load
+from edge.console import show
 from edge.errors import Misconfigured, Unavailable
+from edge.forms.model import Form
 from edge.hear.recording import RecordedSource
 
 START_WITHIN_S = 20.0
 """A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""
 
 SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
+IN_WHEEL, IN_TREE = Path(__file__).parent / "recordings", Path(__file__).parents[1] / "tests/data/speech/demo"
 SBIN = ("/usr/sbin", "/usr/local/sbin")  # Where Debian puts mosquitto: not on the path of an ordinary user.
+
+commands = typer.Typer()
 
 
 class BrokerKind(StrEnum):
@@ -72,15 +86,51 @@ class Broker:
     """What it speaks: told, since finding out that the embedded one knows no MQTT 5 takes seconds."""
 
 
+@commands.command(epilog=EXIT_CODES)
+def demo(
+    using: Annotated[
+        BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
+    ] = BrokerKind.AUTO,
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vosk or pocketsphinx; unset: vosk where its weights are.")
+    ] = None,
+) -> None:
+    """Recorded sentences become inventory rows, counted.
+
+    Starts a broker and an inventory of its own, plays the recordings that came with the program the whole way, and
+    compares what the inventory's table holds with what was recorded. Exit code 1 if they differ.
+    """
+    log_warnings()
+    console = Console(highlight=False)
+    demand_inventory()
+    clips = recordings()
+    said = {one.name: words for one, words in clips.items()}
+    with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
+        scratch = Path(directory)
+        with broker(using, scratch) as running:
+            parts = assemble(load(Settings, None, **settings(scratch, running, engine)))
+            console.print(f"Broker: {running.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
+            inventory = Inventory(scratch, running)
+            with inventory.running():
+                ledger = asyncio.run(play(parts, list(clips), teller(parts.form, said, as_json=False)))
+                rows = inventory.rows()
+    console.print()
+    show(inventory_rows(parts.form, rows))
+    came = count(ledger, rows)
+    console.print(str(came))
+    if not came.whole:
+        raise typer.Exit(1)
+
+
 def demand_inventory() -> None:
     """Raise Misconfigured where there is no inventory to receive anything: it is a distribution of its own."""
     if find_spec("inventory") is None:
-        raise Misconfigured("demo: the inventory is not installed; pip install 'dockvoice[demo]'")
+        raise Misconfigured("demo: the inventory is not installed; pip install 'dockvoice-lab[demo]'")
 
 
 def recordings() -> dict[RecordedSource, str]:
     """The recordings that came with the program, in their order, each with what is said in it, in words for people."""
-    manifest = shipped("recordings") / "manifest.jsonl"
+    manifest = (IN_WHEEL if IN_WHEEL.is_dir() else IN_TREE) / "manifest.jsonl"
     found = {}
     for clip in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
         audio = manifest.parent / clip["audio"]
@@ -100,7 +150,7 @@ def broker(kind: BrokerKind, scratch: Path) -> Iterator[Broker]:
         running = Broker(f"mosquitto ({mosquitto})", port, MqttVersion.V5)
         command = _mosquitto(mosquitto, scratch, port)
     elif find_spec("amqtt") is None:
-        raise Misconfigured("amqtt: not installed; pip install 'dockvoice[demo]', or install mosquitto")
+        raise Misconfigured("amqtt: not installed; pip install 'dockvoice-lab[demo]', or install mosquitto")
     else:
         running = Broker("embedded in Python (amqtt); mosquitto is not used", port, MqttVersion.V311)
         command = _embedded(scratch, port)
@@ -184,6 +234,18 @@ def count(ledger: Sequence[Decided], rows: Sequence[dict[str, Any]]) -> Count:
         lost=len(owed) - len(found),
         duplicated=len(rows) - len(found),
     )
+
+
+def inventory_rows(form: Form, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The inventory's table, a column per field of the form."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.title, table.title_justify, table.title_style = "The inventory's table", "left", "dim"
+    for name in ("sequence", *(field.name for field in form.fields), "event"):
+        table.add_column(name)
+    for row in rows:
+        values = (str(row["fields"].get(field.name, "")) for field in form.fields)
+        table.add_row(str(row["sequence"]), *values, row["event_id"])
+    return table
 
 
 def _dockvoice() -> list[str]:
