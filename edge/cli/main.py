@@ -29,8 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("Show live what a running agent does.", "edge.cli.watch.screen"),
     "talk": ("The conversation with an operator, typed.", "edge.cli.talk"),
     "doctor": ("What is wrong with this installation, and what to do.", "edge.cli.doctor"),
-    "reread": ("Let another model read what is on record.", "edge.cli.reread"),
-    "costs": ("What models took and cost, by day and model.", "edge.cli.reread"),
+    "costs": ("What models took and cost, by day and model.", "edge.cli.costs"),
     "speak": ("Say a text as the device would, or play its sounds.", "edge.cli.speak"),
     "queue": ("What this device recorded, and how far it has come.", "edge.cli.queue"),
     "audio": ("The sound devices, their level, and a self test.", "edge.cli.audio"),
@@ -44,6 +43,7 @@ JOINING: dict[str, tuple[str, str]] = {
     "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
     "demo": ("Recorded sentences become inventory rows, counted.", "dockvoice-lab[demo]"),
     "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
+    "reread": ("Let another model read what is on record.", "dockvoice-lab"),
     "record-truth": ("Record a set of your own for `dockvoice evaluate`.", "dockvoice-lab"),
     "standin": ("Answer as the cloud models do: no key, no bill.", "dockvoice-lab[standin]"),
 }

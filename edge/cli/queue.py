@@ -13,10 +13,6 @@ from typing import Annotated
 
 import typer
 
-from edge.agent.clock import Clock
-from edge.agent.delivery import reconcile
-from edge.agent.parts import form_named, rules
-from edge.agent.review import DeviceIdentity, Person, accept, demand_not_said_again, stated
 from edge.cli.options import AsJson, Broker, Config, State, Wait, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
@@ -96,6 +92,9 @@ def queue_retry(
     Stop the agent first: one process writes a journal.
     """
     given = settings(config, state=state)
+    from edge.agent.parts import form_named
+    from edge.agent.review import demand_not_said_again
+
     with Journal.open(given.state) as journal:
         if not anyway:
             demand_not_said_again(journal, which, form_named(given, journal.queries.history(which).form))
@@ -135,7 +134,9 @@ def queue_accept(
     and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
     the last one. Stop the agent first: one process writes a journal.
     """
-    from edge.agent.parts import form_named
+    from edge.agent.clock import Clock
+    from edge.agent.parts import form_named, rules
+    from edge.agent.review import DeviceIdentity, Person, accept, stated
     from edge.deliver.events import Topics
     from edge.forms.catalogue import Catalogue
 
@@ -217,6 +218,7 @@ def queue_reconcile(
     For an inventory that was restored from a backup, or to be sure. A running agent does the same by itself at each
     connection, so stop it first: one process writes a journal. Exit code 75 if the two did not agree in time.
     """
+    from edge.agent.delivery import reconcile
     from edge.keep.writer import JournalThread
 
     log_warnings()

@@ -1,4 +1,4 @@
-"""`dockvoice reread` and `dockvoice costs`: another model over the recordings on record, and what models cost.
+"""`dockvoice reread`: another model over the recordings on record, beside what became of them.
 
 Each utterance is decided again by the same rules, so that what is compared is what would have become of it.
 """
@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -21,14 +21,15 @@ from rich.text import Text
 
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules, decide
+from edge.cli.costs import Since, moment
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import InterpreterSettings, Settings
 from edge.console import many, show
-from edge.errors import Misconfigured, Unavailable, UnreadableInput
+from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
-from edge.keep.readings import ModelReadings, PastUtterance, Spent
+from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import FieldValue, Outcome, Usage, Verdict
 from edge.understand.costs import cost_usd, estimate_usd
@@ -41,10 +42,6 @@ from edge.understand.weighing import same
 ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
 
 commands = typer.Typer()
-
-Since = Annotated[
-    str, typer.Option(metavar="WHEN", help="2026-11-20, 2026-11-20T06:00, or as 7d, 12h back from now; local time.")
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,33 +114,6 @@ def reread(
             line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
     else:
         show(comparison(compared))
-
-
-@commands.command(short_help="What models took and cost, by day and model.", epilog=EXIT_CODES)
-def costs(since: Since = "7d", config: Config = None, state: State = None, as_json: AsJson = False) -> None:
-    """What models took and cost, by day and model, as their services counted. Works beside a running agent."""
-    with Journal.inspect(settings(config, state=state).state) as journal:
-        spent = journal.readings.costs(moment(since))
-    if as_json:
-        for one in spent:
-            line(json.dumps(asdict(one)))
-    elif not spent:
-        line("no model was asked")
-    else:
-        show(spending(spent))
-
-
-def moment(told: str) -> datetime:
-    """The moment that `told` names, in local time. Raises UnreadableInput."""
-    units = {"d": "days", "h": "hours"}
-    if told[:-1].isdecimal() and told[-1] in units:
-        return datetime.now().astimezone() - timedelta(**{units[told[-1]]: int(told[:-1])})
-    try:
-        return datetime.fromisoformat(told).astimezone()
-    except ValueError:
-        raise UnreadableInput(
-            f"--since: found {told!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
-        ) from None
 
 
 def expense(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> Expense:
@@ -257,20 +227,3 @@ def comparison(compared: Sequence[Compared]) -> Group:
 
 def _cell(side: Side, name: str) -> str:
     return str(side.outcome or "-") if name == "outcome" else str(side.fields.get(name, "-"))
-
-
-def spending(spent: Sequence[Spent]) -> Table:
-    """What models took, a row for each day and model."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("day", no_wrap=True)
-    table.add_column("client/model", overflow="fold")
-    for name in ("answers", "text", "audio", "out", "min", "USD"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in spent:
-        price = "no price" if one.cost_usd is None else f"{one.cost_usd:.4f}"
-        tokens = (one.text_tokens_in, one.audio_tokens_in, one.tokens_out)
-        numbers = [f"{number:,}" for number in (one.answers, *tokens)]
-        table.add_row(one.day, f"{one.client}/{one.model}", *numbers, f"{one.audio_seconds / 60:.1f}", price)
-    table.caption = "text and audio sent, and out: tokens, as the services counted them; min: of sound"
-    table.caption_justify = "left"
-    return table

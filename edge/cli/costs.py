@@ -1,0 +1,70 @@
+"""`dockvoice costs`: what models took and cost, by day and model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from edge.cli.options import AsJson, Config, State, settings
+from edge.cli.output import EXIT_CODES, line
+from edge.console import show
+from edge.errors import UnreadableInput
+from edge.keep.journal import Journal
+from edge.keep.readings import Spent
+
+commands = typer.Typer()
+
+Since = Annotated[
+    str, typer.Option(metavar="WHEN", help="2026-11-20, 2026-11-20T06:00, or as 7d, 12h back from now; local time.")
+]
+
+
+@commands.command(short_help="What models took and cost, by day and model.", epilog=EXIT_CODES)
+def costs(since: Since = "7d", config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+    """What models took and cost, by day and model, as their services counted. Works beside a running agent."""
+    with Journal.inspect(settings(config, state=state).state) as journal:
+        spent = journal.readings.costs(moment(since))
+    if as_json:
+        for one in spent:
+            line(json.dumps(asdict(one)))
+    elif not spent:
+        line("no model was asked")
+    else:
+        show(spending(spent))
+
+
+def moment(told: str) -> datetime:
+    """The moment that `told` names, in local time. Raises UnreadableInput."""
+    units = {"d": "days", "h": "hours"}
+    if told[:-1].isdecimal() and told[-1] in units:
+        return datetime.now().astimezone() - timedelta(**{units[told[-1]]: int(told[:-1])})
+    try:
+        return datetime.fromisoformat(told).astimezone()
+    except ValueError:
+        raise UnreadableInput(
+            f"--since: found {told!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
+        ) from None
+
+
+def spending(spent: Sequence[Spent]) -> Table:
+    """What models took, a row for each day and model."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("day", no_wrap=True)
+    table.add_column("client/model", overflow="fold")
+    for name in ("answers", "text", "audio", "out", "min", "USD"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in spent:
+        price = "no price" if one.cost_usd is None else f"{one.cost_usd:.4f}"
+        tokens = (one.text_tokens_in, one.audio_tokens_in, one.tokens_out)
+        numbers = [f"{number:,}" for number in (one.answers, *tokens)]
+        table.add_row(one.day, f"{one.client}/{one.model}", *numbers, f"{one.audio_seconds / 60:.1f}", price)
+    table.caption = "text and audio sent, and out: tokens, as the services counted them; min: of sound"
+    table.caption_justify = "left"
+    return table
