@@ -91,10 +91,10 @@ def queue_retry(
 
     Stop the agent first: one process writes a journal.
     """
-    given = settings(config, state=state)
     from edge.agent.parts import form_named
     from edge.agent.review import demand_not_said_again
 
+    given = settings(config, state=state)
     with Journal.open(given.state) as journal:
         if not anyway:
             demand_not_said_again(journal, which, form_named(given, journal.queries.history(which).form))

@@ -22,6 +22,7 @@ from edge.speak.espeak import EspeakVoice
 from edge.speak.synthesis import Phrases
 from edge.speak.wording import LANGUAGES, Phrasing
 from tests.leaking import Leaking, Sound, heard
+from tests.tiers import sized
 
 ROOT = Path(__file__).parent.parent.parent
 MOVE = forms_in(ROOT / "schemas/forms")["pallet-move"]
@@ -74,8 +75,8 @@ def test_without_the_guard_the_device_hears_itself() -> None:
     assert len(heard(alone(readbacks(5, "en")), guarded=False)) >= 4
 
 
-def test_two_hundred_readbacks_heard_at_minus_20_db_cause_no_utterance() -> None:
-    told = [one for language in LANGUAGES for one in readbacks(40, language)]
+def test_readbacks_heard_at_minus_20_db_cause_no_utterance() -> None:
+    told = [one for language in LANGUAGES for one in readbacks(sized(quick=4, test=40, nightly=40), language)]
     worn = alone(told)
     assert heard(worn) == []
     assert worn.stopped_at == []
