@@ -27,7 +27,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
     "replay": ("Send recordings the whole way, as if they were spoken now.", "edge.cli.run"),
     "watch": ("Show live what a running agent does.", "edge.cli.watch.screen"),
-    "talk": ("The conversation with an operator, typed.", "edge.cli.talk"),
     "doctor": ("What is wrong with this installation, and what to do.", "edge.cli.doctor"),
     "costs": ("What models took and cost, by day and model.", "edge.cli.costs"),
     "speak": ("Say a text as the device would, or play its sounds.", "edge.cli.speak"),
@@ -42,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 JOINING: dict[str, tuple[str, str]] = {
     "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
     "demo": ("Recorded sentences become inventory rows, counted.", "dockvoice-lab[demo]"),
+    "talk": ("The conversation with an operator, typed.", "dockvoice-lab"),
     "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
     "reread": ("Let another model read what is on record.", "dockvoice-lab"),
     "record-truth": ("Record a set of your own for `dockvoice evaluate`.", "dockvoice-lab"),

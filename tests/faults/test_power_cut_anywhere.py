@@ -16,10 +16,10 @@ import pytest
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
-from edge.cli.talk import Talk
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.records import Act
+from lab.talk import Talk
 from tests.playbook.script import DOES, lines
 from tests.playbook.stage import Stage
 

@@ -13,7 +13,6 @@ from edge.agree.dialogue.events import Hardware, Link, SpeechBegan
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
-from edge.cli.talk import Talk
 from edge.deliver.events import check_event, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
@@ -23,6 +22,7 @@ from edge.records import Acoustics, Closing, NotUnderstood, Outcome, Reading, Re
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
 from edge.understand.stt.transcript_reader import TranscriptReader
+from lab.talk import Talk
 from tests.playbook.script import DOES, Line
 
 HERE = Path(__file__).parent

@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge.agent.typed_input import typed_utterance
-from edge.cli.talk import commands
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
+from lab.talk import commands
 
 
 @pytest.fixture(autouse=True)
