@@ -1,41 +1,19 @@
-"""Proposals: recognised words become a reading; chatter beside the device is told apart, and homophones by length."""
+"""Proposals: recognised words become a reading, homophones told apart by their length."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import command, corrects, exception, preface, read, takes_back
 from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language, fold
-from edge.forms.spoken.lexicon import Part, lexicon, marks, tokens
+from edge.forms.spoken.language import Language
 from edge.forms.spoken.stretches import PAUSE
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
-
-FEWEST_WORDS = 4  # Fewer may be an answer: "dock is B" without its "dock".
-
-FEWEST_STRANGE = 2
-"""So many words must be neither a figure nor a letter: nobody dictates so without a word of the form among them."""
-
-FIGURES_IN_A_ROW = 3
-"""From here on somebody dictates without labels: "three two two, five, yankee". Talk has two at most ("two eight")."""
-
-
-def is_talk(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> bool:
-    """Whether words that make no field were plainly not meant for the device."""
-    parts = list(marks(list(tokens(words, language)), lexicon(form, language)))
-    if len(words) < FEWEST_WORDS or any(mark.part in {Part.LABEL, Part.UNIT, Part.CUE} for mark in parts):
-        return False
-    said = [token.text for mark in parts if mark.part is not Part.HESITATION for token in mark.tokens]
-    strange = sum(not language.tells(fold(word)) for word in said)
-    figures = (word not in language.common and language.numbers.is_part(fold(word)) for word in said)
-    in_a_row = max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
-    return strange >= FEWEST_STRANGE and in_a_row < FIGURES_IN_A_ROW
-
+from edge.understand.chatter import is_chatter
 
 UNKNOWN = "[unk]"  # What a recogniser writes for speech that is none of the words it listens for.
 
@@ -83,7 +61,7 @@ def asked(interpreter: str, form: Form, words: Sequence[Word], language: Languag
         return Reading(interpreter, form.name, tuple(words), exceptional, act=Act.AMEND)
     if (said := command(words, language)) is not None:
         return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
-    talk = is_talk(words, form, language) and not takes_back(words, language)
+    talk = is_chatter(words, form, language) and not takes_back(words, language)
     reason = NotUnderstood.TALK if talk else NotUnderstood.NOT_DICTATION
     return Reading(interpreter, form.name, tuple(words), {}, reason)
 

@@ -4,7 +4,7 @@ import pytest
 
 from edge.forms.model import Form
 from edge.records import Word
-from edge.understand.proposal import is_talk
+from edge.understand.chatter import is_chatter
 
 
 def words(text: str) -> list[Word]:
@@ -30,7 +30,7 @@ def words(text: str) -> list[Word]:
     ],
 )
 def test_what_may_be_meant_for_the_device_is_no_talk(form: Form, heard: str) -> None:
-    assert not is_talk(words(heard), form)
+    assert not is_chatter(words(heard), form)
 
 
 @pytest.mark.parametrize(
@@ -44,5 +44,5 @@ def test_what_may_be_meant_for_the_device_is_no_talk(form: Form, heard: str) -> 
         "[unk] to [unk] [unk] nine",
     ],
 )
-def test_what_a_grammar_makes_of_talk_is_talk(form: Form, heard: str) -> None:
-    assert is_talk(words(heard), form)
+def test_what_a_grammar_makes_of_talk_is_chatter(form: Form, heard: str) -> None:
+    assert is_chatter(words(heard), form)
