@@ -31,7 +31,7 @@ SECOND_HARMONIC = 0.25  # Its amplitude beside the tone's.
 
 
 @dataclass(frozen=True, slots=True)
-class Tone:
+class EarconTone:
     """A tone that may glide, and the silence after it."""
 
     begins_hz: float
@@ -40,20 +40,20 @@ class Tone:
     gap_ms: int = 0
 
 
-SCORES: Mapping[Earcon, tuple[Tone, ...]] = MappingProxyType(
+SCORES: Mapping[Earcon, tuple[EarconTone, ...]] = MappingProxyType(
     {
         # One short tick: heard a thousand times a day, it must not tire.
-        Earcon.HEARD: (Tone(1000, 1000, 50),),
+        Earcon.HEARD: (EarconTone(1000, 1000, 50),),
         # Two quick tones, a fifth up: done. The usual answer, so it is over before the readback's first syllable ends.
-        Earcon.STORED: (Tone(880, 880, 45, 15), Tone(1320, 1320, 60)),
+        Earcon.STORED: (EarconTone(880, 880, 45, 15), EarconTone(1320, 1320, 60)),
         # One tone gliding an octave up, as a voice does that asks.
-        Earcon.QUESTION: (Tone(700, 1400, 170),),
+        Earcon.QUESTION: (EarconTone(700, 1400, 170),),
         # Two slow tones down: the opposite of stored, in direction and pace.
-        Earcon.NOT_UNDERSTOOD: (Tone(990, 990, 90, 50), Tone(660, 660, 130)),
+        Earcon.NOT_UNDERSTOOD: (EarconTone(990, 990, 90, 50), EarconTone(660, 660, 130)),
         # Three low tones on one pitch, the last long: a closed door. The inventory refused what was stored.
-        Earcon.REFUSED: (Tone(620, 620, 70, 60), Tone(620, 620, 70, 60), Tone(620, 620, 240)),
+        Earcon.REFUSED: (EarconTone(620, 620, 70, 60), EarconTone(620, 620, 70, 60), EarconTone(620, 620, 240)),
         # Eight tones to and fro, without a gap: an alarm, the only one that goes on for so long.
-        Earcon.FAULT: (Tone(1200, 1200, 80), Tone(1700, 1700, 80)) * 4,
+        Earcon.FAULT: (EarconTone(1200, 1200, 80), EarconTone(1700, 1700, 80)) * 4,
     }
 )
 """What each sounds like, and why."""
@@ -69,7 +69,7 @@ def earcon(which: Earcon) -> Samples:
     return samples
 
 
-def _tone(tone: Tone) -> NDArray[np.float64]:
+def _tone(tone: EarconTone) -> NDArray[np.float64]:
     count = SAMPLE_RATE * tone.ms // 1000
     frequency = np.geomspace(tone.begins_hz, tone.ends_hz, count)  # pitch is heard on a logarithmic scale
     phase = 2 * np.pi * np.cumsum(frequency) / SAMPLE_RATE
