@@ -111,7 +111,8 @@ def test_nothing_acknowledged_is_lost_and_no_number_is_missing(tmp_path: Path) -
         assert (
             counts.heard == len(list(tmp_path.rglob("*.flac"))) == counts.accepted + len(list(journal.queries.unread()))
         )
-        assert counts.accepted == len(due)
+        # The last kill may have fallen between the second copy and the commit: then opening it added that entry.
+        assert counts.accepted == len(journal.outbox.due(1_000_000)) in (len(due), len(due) + 1)
     assert not list(tmp_path.rglob(f"*{PARTIAL}"))
 
 
