@@ -19,7 +19,7 @@ from edge.deliver.events import Topics, early, encode, receipt
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Unavailable
 from edge.records import ReceiptOutcome
-from edge.systemd import Notifier
+from edge.systemd_notify import Notifier
 from inventory.forms import Forms
 from inventory.judge import Judged, Sound, Unanswerable, Unsound, judge
 from inventory.ports import Broker, Shelf

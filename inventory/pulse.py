@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from edge.errors import Unavailable
-from edge.systemd import Notifier
+from edge.systemd_notify import Notifier
 from inventory.ports import Broker, Shelf
 
 log = logging.getLogger("inventory")

@@ -19,7 +19,7 @@ from edge.agent.parts import Parts, assemble, dictation, reading, take
 from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.hear.recording import RecordedSource
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.understand.local.incremental import Speculation

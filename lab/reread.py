@@ -32,9 +32,9 @@ from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import FieldValue, Outcome, Usage, Verdict
-from edge.understand.costs import cost_usd, estimate_usd
 from edge.understand.factory import Surroundings, interpreter
 from edge.understand.local.factory import recogniser
+from edge.understand.prices import cost_usd, estimate_usd
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred
 from edge.understand.weighing import same

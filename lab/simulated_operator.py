@@ -24,7 +24,7 @@ from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.hear.acoustics import measured
 from edge.hear.recording import RecordedSource
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Act, Commit, Draft, FieldValue, LastEntry, Outcome, Park
 from edge.speak.espeak import WORDS_PER_MINUTE

@@ -22,19 +22,19 @@ from edge.agent.dialogue_steps import answered, manner
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.agent.parts import Parts, converses, dictation, reading, renderer, take
-from edge.agent.supervisor import LATE_S, Heartbeats, Supervisor
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
+from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link
 from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
-from edge.systemd import Notifier
-from edge.understand.costs import Budget
+from edge.systemd_notify import Notifier
 from edge.understand.panel import local_day
+from edge.understand.prices import Budget
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from edge.agree.decide import Rules, decide
 from edge.errors import Unavailable
+from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
-from edge.keep.writer import JournalThread
 from edge.records import Closing, OutboxRow, Outcome, Reading, Utterance
 from edge.understand.panel import Came, Panel, PanelAnswer
 from edge.understand.remote.failures import Garbled, OurFault

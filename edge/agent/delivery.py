@@ -33,7 +33,7 @@ from edge.deliver.relay import (
     WantRows,
 )
 from edge.errors import Misconfigured
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.records import OutboxRow, Receipt
 
 logger = logging.getLogger(__name__)

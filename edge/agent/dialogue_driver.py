@@ -19,8 +19,8 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
+from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.keep.writer import JournalThread
 from edge.records import Draft, Note, OutboxRow, Park
 from edge.understand.llm.prompt import AtHand
 

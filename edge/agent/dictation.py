@@ -26,9 +26,9 @@ from edge.agree.dialogue.questions import held
 from edge.forms.spoken.language import Language
 from edge.hear.acoustics import measured
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import RECORDING
 from edge.keep.storage import DiskFull
-from edge.keep.writer import JournalThread
 from edge.ports import Interpreter, Source
 from edge.records import (
     SAMPLE_RATE,

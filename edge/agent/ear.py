@@ -18,8 +18,8 @@ from edge.errors import DockvoiceError
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
 from edge.hear.gate import Gate, Shut
 from edge.keep.evidence import Evidence
+from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.keep.writer import JournalThread
 from edge.ports import Attention, Interpreter, Source, SpeechScorer
 from edge.records import Closing, Frame, Segment, Utterance
 

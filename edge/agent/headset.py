@@ -19,7 +19,7 @@ from edge.hear.gate import Gate
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import MicrophoneEvent, Noticed, Over
 from edge.hear.talk_key import follow_talk_key
-from edge.systemd import Notifier
+from edge.systemd_notify import Notifier
 
 logger = logging.getLogger(__name__)
 

@@ -29,15 +29,15 @@ from edge.forms.model import Form
 from edge.forms.spoken.languages import language_named
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
+from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import Replies
-from edge.keep.writer import JournalThread
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Segment
-from edge.understand.costs import Budget
 from edge.understand.llm.prompt import Past
 from edge.understand.local.factory import recogniser, vosk_weights
-from edge.understand.local.vosk import WakeWord
+from edge.understand.local.wake_phrase import WakeWord
 from edge.understand.panel import Panel, PanelAnswer
+from edge.understand.prices import Budget
 from edge.understand.remote.client import Clients
 
 logger = logging.getLogger(__name__)

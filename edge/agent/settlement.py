@@ -14,7 +14,7 @@ from functools import partial
 from edge.deliver import events
 from edge.deliver.relay import DeadLetter, Reopen, Sent, Settle
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.records import Receipt, ReceiptOutcome
 
 logger = logging.getLogger(__name__)

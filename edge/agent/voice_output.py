@@ -18,7 +18,7 @@ from edge.agent.dictation import Dictation
 from edge.agree.dialogue.events import Hardware, InventoryAnswered
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.agree.dialogue.questions import replies
-from edge.agree.dialogue.status import refusal
+from edge.agree.dialogue.receipts import refusal
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
 from edge.errors import DockvoiceError, Unavailable

@@ -1,4 +1,4 @@
-"""The `dockvoice` command: `main` ends it, `hearing` has what hears, the others a group of commands each."""
+"""The `dockvoice` command: `main` lists and ends it, each other module has a command or a group of them."""
 
 from edge.cli.main import main
 

@@ -219,7 +219,7 @@ def queue_reconcile(
     connection, so stop it first: one process writes a journal. Exit code 75 if the two did not agree in time.
     """
     from edge.agent.delivery import reconcile
-    from edge.keep.writer import JournalThread
+    from edge.keep.journal_thread import JournalThread
 
     log_warnings()
     given = settings(config, broker, state)

@@ -32,7 +32,7 @@ from edge.cli.watch.live import LiveView, tell_changes
 from edge.config import Settings
 from edge.hear.device_lock import Claim, identity_claim
 from edge.hear.recording import RecordedSource
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 
 DRAIN_ON_STOP_S = 5.0
 """How long a stopping agent waits for receipts; what is still owed then goes out at the next start."""

@@ -22,7 +22,7 @@ from edge.errors import Unavailable
 from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Expectation, Reading, Usage, Utterance
-from edge.understand.costs import Budget, with_cost
+from edge.understand.prices import Budget, with_cost
 from edge.understand.remote.failures import Garbled, OurFault
 from edge.understand.weighing import Seat, is_settled, weigh
 

@@ -24,7 +24,7 @@ from edge.agent.parts import Parts, assemble, dictation, take
 from edge.audio.framing import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, load
 from edge.hear.recording import RecordedSource
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 from edge.understand.local.incremental import Speculation

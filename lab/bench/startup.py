@@ -42,7 +42,7 @@ from edge.agent.app import Agent
 from edge.agent.parts import assemble
 from edge.cli import run
 from edge.config import Settings, load
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import Frame
 

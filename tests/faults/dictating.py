@@ -21,7 +21,7 @@ from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.records import FieldValue, Reading
 from edge.understand.factory import Surroundings, panel
 from edge.understand.remote.client import Clients

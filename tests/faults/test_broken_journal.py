@@ -28,8 +28,8 @@ from edge.forms.loader import load_form
 from edge.keep import audit, database, entry_log
 from edge.keep.entry_log import EntryLog
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import Damaged
-from edge.keep.writer import JournalThread
 from edge.records import Frame, OutboxRow, Receipt, ReceiptOutcome
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, ASK, READ, entry, render, utterance

@@ -23,9 +23,9 @@ from edge.forms.loader import load_form
 from edge.hear.recording import RecordedSource
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.retention import RESERVE
 from edge.keep.storage import DiskFull, free_bytes
-from edge.keep.writer import JournalThread
 from edge.records import Frame, OutboxRow, Outcome
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance

@@ -17,7 +17,7 @@ from edge.agent.app import Agent
 from edge.agent.parts import Parts, form_named
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import Frame
 from tests.fakes import ScriptedInterpreter

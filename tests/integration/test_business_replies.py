@@ -23,7 +23,7 @@ from edge.deliver.events import MEDIA_TYPE, Topics
 from edge.deliver.mqtt import Session
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Frame, ReceiptOutcome
 from edge.speak.wording import Phrasing

@@ -16,7 +16,7 @@ from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.events import Topics, encode, receipt, recorded
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
 from tests.mosquitto import Mosquitto
 from tests.sayings import ACCEPT, entry, utterance

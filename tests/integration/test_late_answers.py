@@ -19,7 +19,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter, Source
 from edge.records import FieldValue, Frame, Reading, Utterance
 from edge.understand.panel import Member, Panel, PanelTerms

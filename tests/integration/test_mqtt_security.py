@@ -27,7 +27,7 @@ from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.events import recorded
 from edge.deliver.mqtt import Session
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from tests.certificates import HERE, Authority
 from tests.inventory import RunningInventory
 from tests.mosquitto import Certificates, Mosquitto

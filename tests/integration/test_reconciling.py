@@ -18,7 +18,7 @@ from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from tests.command import dockvoice
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto

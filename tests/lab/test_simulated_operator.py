@@ -16,7 +16,7 @@ from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.hear.recording import RecordedSource
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.records import (
     SAMPLE_BYTES,
     Act,

@@ -13,8 +13,8 @@ from edge.config import Deliver, Settings
 from edge.deliver.mqtt import Session
 from edge.deliver.relay import Relay
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.keep.writer import JournalThread
 from tests.simulation.broker import Broker, Client
 from tests.simulation.events import AT, Saying
 from tests.simulation.outbox import Disk, Outbox

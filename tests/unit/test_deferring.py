@@ -19,7 +19,7 @@ from edge.errors import Unavailable, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.keep.journal import Journal, JournalReader
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter
 from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict
 from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms

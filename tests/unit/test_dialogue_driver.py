@@ -26,8 +26,8 @@ from edge.agree.dialogue.session import REACTION_S, Manner
 from edge.config import Endpoint
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.keep.writer import JournalThread
 from edge.records import Acoustics, Closing, OutboxRow, Outcome, Reading, Receipt, ReceiptOutcome, Word
 from edge.understand.llm.prompt import AtHand
 from edge.understand.proposal import proposal
@@ -270,7 +270,7 @@ class FullAtFirst(JournalThread):
 def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_kept(
     tmp_path: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.keep.writer.RETRY_S", 0.01)
+    monkeypatch.setattr("edge.keep.journal_thread.RETRY_S", 0.01)
 
     async def play(desk: FullAtFirst) -> None:
         bench = Bench(desk, rules, undo_s=60)

@@ -20,8 +20,8 @@ from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.keep.writer import JournalThread
 from edge.records import (
     Act,
     Entry,
@@ -232,7 +232,7 @@ def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_h
 @pytest.fixture(autouse=True)
 def _a_full_disk_is_tried_again_at_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("edge.keep.writer.RETRY_S", 0.01)
+        patched.setattr("edge.keep.journal_thread.RETRY_S", 0.01)
         yield
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.agent.supervisor import DiskLevel, DiskWatch
+from edge.agent.watchdog import DiskLevel, DiskWatch
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
 from edge.config import Hear, ListeningMode, Settings
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
-from edge.systemd import Notifier
+from edge.systemd_notify import Notifier
 
 
 class Seen:

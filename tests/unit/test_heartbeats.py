@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.agent.supervisor import Heartbeats
+from edge.agent.watchdog import Heartbeats
 
 LIMITS = {"ear": 5.0, "journal": 10.0}
 

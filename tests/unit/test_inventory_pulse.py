@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import Unavailable
-from edge.systemd import Notifier
+from edge.systemd_notify import Notifier
 from inventory.pulse import PATIENCE_S, Pulse
 
 ALIVE = b"WATCHDOG=1"

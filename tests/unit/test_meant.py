@@ -15,7 +15,7 @@ from edge.agent.parts import take
 from edge.agree.decide import Rules
 from edge.config import Endpoint
 from edge.hear.gate import Gate
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.records import Entry, FieldValue, Minted, Segment
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
 

@@ -14,8 +14,8 @@ from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Reading, Usage, Utterance
-from edge.understand.costs import Budget
 from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
+from edge.understand.prices import Budget
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
 from tests.fakes import reading
 from tests.sayings import FIELDS, utterance

@@ -14,7 +14,7 @@ from edge.agent.settlement import Outcome, Settlement
 from edge.deliver.events import recorded
 from edge.deliver.relay import DeadLetter, Sent, Settle
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.records import Receipt, ReceiptOutcome
 from tests.sayings import ACCEPT, entry, utterance
 

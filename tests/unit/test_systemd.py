@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.systemd import Notifier
+from edge.systemd_notify import Notifier
 
 DEADLINE_S = 5
 """A datagram on this machine takes microseconds; waiting longer means that none was sent."""

@@ -24,8 +24,8 @@ from edge.forms.spoken.commands import PHRASES, REFUSALS
 from edge.forms.spoken.language import phrases
 from edge.forms.spoken.languages import language_named
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import UtteranceHistory
-from edge.keep.writer import JournalThread
 from edge.records import Act, Command, FieldValue, NotUnderstood, Outcome, Reading, Verdict
 from tests.fakes import ScriptedInterpreter, ScriptedSource
 from tests.rows import every

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, corrections, drafting, status
+from edge.agree.dialogue import answers, corrections, drafting, receipts, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
@@ -67,9 +67,9 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.LAPSE: drafting.lapse,
     Step.LET_GO: status.end_pause_of_draft,
     Step.LISTEN: status.fall_silent,
-    Step.REMEMBER: status.remember,
-    Step.COUNT: status.count,
-    Step.NEWS: status.keep_news,
+    Step.REMEMBER: receipts.remember,
+    Step.COUNT: receipts.count,
+    Step.NEWS: receipts.keep_news,
     Step.ALARM: status.alarm,
     Step.ALARM_HELD: status.alarm_and_ask,
     Step.RESTORE: status.restore,
@@ -207,7 +207,7 @@ class Dialogue:
         over = isinstance(happening, UtteranceHeard | Deadline)
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
         if session.state is State.IDLE and not session.news.interrupted:
-            orders += status.tell_news(session)
+            orders += receipts.tell_news(session)
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         orders += _timed(session, event, changed=changed)

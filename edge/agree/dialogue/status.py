@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.dialogue import corrections, drafting
-from edge.agree.dialogue.events import Committed, Hardware, InventoryAnswered, Link, Started, UtteranceHeard
+from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import About, Question, judged, values_of, worded
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.forms.spoken import command
 from edge.forms.spoken.language import fold
-from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, ReceiptOutcome, Verdict
+from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
 HELP = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
@@ -26,8 +26,6 @@ HELP = {
 }
 """What can be said in each state."""
 
-TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE})
-"""News that the inventory does not have an entry: a sound of its own comes before it."""
 
 UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})  # States in which what is dictated is put aside.
 
@@ -101,73 +99,6 @@ def fall_silent(session: DialogueSession, _: object) -> list[Order]:
 
 
 # What the journal and the inventory tell.
-
-
-def remember(session: DialogueSession, committed: Committed) -> list[Order]:
-    """An entry is on disk."""
-    recorded, entry = session.recorded, committed.entry
-    recorded.owed += 1
-    cancels = entry.draft.act is Act.CANCEL
-    if cancels:
-        recorded.cancelled = entry.event_id, recorded.last
-    recorded.last = session.owned(None if cancels else entry)
-    if entry.draft.replaces is not None:
-        recorded.refused = {one for one in recorded.refused if recorded.standing(one) != entry.draft.replaces}
-    if recorded.mending is not None and recorded.mending[0] == entry.draft.utterance_id:
-        recorded.resolve(recorded.mending[1])
-    return [Sound(Earcon.STORED)]
-
-
-def count(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
-    """The inventory answered an event."""
-    recorded, receipt = session.recorded, answered.receipt
-    recorded.owed = max(0, recorded.owed - 1)
-    if not receipt.turned_down:
-        recorded.taken({receipt.event_id})
-        return []
-    recorded.refuse(receipt.event_id, answered.replaces)
-    if recorded.last is None and recorded.cancelled is not None and recorded.cancelled[0] == receipt.event_id:
-        recorded.last = session.owned(recorded.cancelled[1])  # there is still something to cancel
-    recorded.mark_last()
-    return []
-
-
-def keep_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
-    """An event was turned down, or the link was lost or is back: to be told at the next quiet moment."""
-    if isinstance(happening, Link):
-        _keep_link_news(session, up=happening.up)
-        return []
-    if happening.receipt.event_id not in session.recorded.refused:  # receipts may come more than once
-        session.news.untold.append(refusal(happening))
-    return count(session, happening)
-
-
-def _keep_link_news(session: DialogueSession, *, up: bool) -> None:
-    """Told once when it is lost, and once when it is back; nothing where nobody heard of the trouble yet."""
-    news, trouble = session.news, Say(Prompt.TROUBLE)
-    if not up and not news.cut_off:
-        news.untold.append(trouble)
-    elif up and trouble in news.untold:
-        news.untold.remove(trouble)
-    elif up and news.cut_off:
-        news.untold.append(Say(Prompt.DELIVERING))
-    news.cut_off = not up
-
-
-def refusal(answered: InventoryAnswered) -> Say:
-    """What is told of an entry that the inventory does not take. The first reason says enough."""
-    receipt = answered.receipt
-    prompt = Prompt.DUPLICATE if receipt.outcome is ReceiptOutcome.DUPLICATE else Prompt.REFUSED
-    return Say(prompt, answered.fields, {"reason": receipt.reasons[0]})
-
-
-def tell_news(session: DialogueSession) -> list[Order]:
-    """All that was kept to be told."""
-    told: list[Order] = []
-    while session.news.untold:
-        say = session.repeatable(session.news.untold.popleft())
-        told += [Sound(Earcon.REFUSED), say] if say.prompt in TURNED_DOWN else [say]
-    return told
 
 
 def alarm(_: DialogueSession, hardware: Hardware) -> list[Order]:

@@ -1,6 +1,6 @@
 """Codes in words for people: outcomes, reasons, questions, listening modes, and how far an entry has come.
 
-What the operator hears is worded by `edge.agree`; this is what a screen shows.
+What the operator hears is worded by `speak.wording`; this is what a screen shows.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from edge.cli.terminal import aside, keys, leave_screen, outliving
 from edge.cli.watch.keyboard import Keyboard, Pressed, Switch, TypedSentence
 from edge.errors import DockvoiceError
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Command, Frame
 

@@ -17,7 +17,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.ports import Attention, Interpreter, Transcriber, WholeUtterance
 from edge.records import FieldReading, Reading, Transcript, Usage, Utterance
-from edge.understand.costs import with_cost
+from edge.understand.prices import with_cost
 from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, borne_out, doubted
 
 logger = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from edge.config import TranscriberSettings
 from edge.forms.model import Form
 from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Hallucination, Transcript, Usage, Utterance, Word
-from edge.understand.costs import with_cost
 from edge.understand.llm.chunks import pieces
+from edge.understand.prices import with_cost
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
 from edge.understand.remote.http import ServiceAnswer

@@ -23,7 +23,7 @@ from edge.errors import Unfinished
 from edge.forms.catalogue import Catalogue
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal
-from edge.keep.writer import JournalThread
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
 from tests.faults.oracle.ledger import Ledger
 from tests.faults.oracle.speaker import NumberReader, Speaker

@@ -1,4 +1,4 @@
-"""What readings cost, and the day's budget. Pure: prices come from the settings, days and sums are handed in.
+"""Prices: what readings cost, and the day's budget. Pure: prices come from the settings, days and sums are handed in.
 
 Vendors count for themselves: a request's tokens stand in its answer, and what they cost in the site's own contract.
 """

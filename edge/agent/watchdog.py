@@ -1,4 +1,4 @@
-"""The supervisor: watchdog heartbeats, room on the disk, and a journal that is checked.
+"""The watchdog: heartbeats of the parts, room on the disk, and a journal that is checked.
 
 Nothing here hears or delivers. It looks, tells systemd, and stops recording before the disk is full.
 """
@@ -15,9 +15,9 @@ from edge.agent.clock import Clock
 from edge.agent.dictation import Dictation
 from edge.config import Settings
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.retention import MB
-from edge.keep.writer import JournalThread
-from edge.systemd import Notifier
+from edge.systemd_notify import Notifier
 
 
 class Heartbeats:
