@@ -31,8 +31,7 @@ LONGEST_S = 60.0
 """A deadline waits no longer for what is being said to come to its end, and to be read: the longest utterance of the
 usual settings takes half of it. Noise that never ends must not put it off for ever."""
 
-MOST_REPEATS = 3
-"""So often what is cut off by a noise is said again; where it is loud, each time would be cut off too."""
+MOST_REPEATS = 3  # So often what is cut off by a noise is said again; where it is loud, each time would be cut off too.
 
 LOOK_S = 0.1  # How often it is looked whether a deadline has come: nobody notices so little.
 Audible = Say | Sound | Hush | Adjust  # The orders that a voice carries out.

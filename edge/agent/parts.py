@@ -78,10 +78,7 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     clients = Clients(settings.understand.clients)
     if settings.understand.mode is Mode.ON_DEVICE:
         return Parts(settings, chosen, catalogue, reader, None, clients)
-    from edge.understand.factory import (  # noqa: PLC0415 - a device that asks no model starts sooner without it
-        Surroundings,
-        panel,
-    )
+    from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - who asks no model starts sooner
 
     sure_from = rules(settings, chosen, catalogue).demands.uncalibrated
     past, replies = Past(), Replies(settings.state)

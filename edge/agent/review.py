@@ -24,8 +24,7 @@ from edge.records import Act, Closing, Draft, FieldReading, FieldValue, Minted, 
 
 CERTAIN = 1.0  # The confidence of a person who has looked at it.
 
-LATELY = 10_000
-"""The latest entries that are looked through for the same thing: more than a device records in a week."""
+LATELY = 10_000  # The latest entries that are looked through for the same thing: more than a device records in a week.
 
 logger = logging.getLogger(__name__)
 

@@ -25,8 +25,7 @@ REOPENED_AT_ONCE = 10_000
 REUSED = "sequence_reused"
 """The inventory's reason for a refusal that one device after another event will meet, until a person steps in."""
 
-UNKNOWN = "which this device never sent, or has removed since to make room"
-"""What is answered so late changes nothing."""
+UNKNOWN = "which this device never sent, or has removed since to make room"  # What is answered so late changes nothing.
 
 UNDELIVERABLE = "undeliverable"  # What the operator is told of a dead letter; what the broker said is in the log.
 Outcome = Sent | Settle | Reopen | DeadLetter  # The commands of the relay that change the journal.

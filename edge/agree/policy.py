@@ -44,12 +44,7 @@ class Policy:
         """This policy with the least confidence that a site has set for itself; None: it has set none."""
         if minimum is None:
             return self
-        return replace(
-            self,
-            minimum=minimum,
-            uncalibrated=minimum,
-            poor=max(minimum, self.poor),
-        )
+        return replace(self, minimum=minimum, uncalibrated=minimum, poor=max(minimum, self.poor))
 
 
 STRICT = Policy(

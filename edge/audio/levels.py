@@ -15,8 +15,7 @@ OVERRUN = 32_700
 
 BOTTOM_DB = -120.0  # Digital silence, which has no logarithm; 16 bits cannot hold sound below -96 dB.
 
-FLOOR_S = 3.0
-"""The noise floor is the quietest there was in the last so many seconds: longer than most words hold on."""
+FLOOR_S = 3.0  # The noise floor is the quietest there was in the last so many seconds: longer than most words hold on.
 
 NARROW_HZ = 4_200  # A telephone band, as Bluetooth's older codec (CVSD) gives, ends at 4 kHz; speech goes on beyond.
 

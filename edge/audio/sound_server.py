@@ -27,8 +27,7 @@ EVERY_S = 0.8
 """From one question about the recording to the next: with what else it takes, a stream that was moved is found within
 2 s."""
 
-LATE_S = 5.0
-"""A server that has not answered the listening thread by then is not asked again through the same process."""
+LATE_S = 5.0  # A server that has not answered the listening thread by then is not asked again through the same process.
 
 ANSWER_S = 2.0  # How long the server may keep waiting whoever waits for it; it takes milliseconds.
 FRESH_S = 1.0  # An answer about what is played that is not older is as good as another.

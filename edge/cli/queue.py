@@ -103,12 +103,7 @@ def queue_retry(
 
 
 @commands.command("discard", epilog=EXIT_CODES)
-def queue_discard(
-    which: Which,
-    reason: Annotated[str, REASON],
-    config: Config = None,
-    state: State = None,
-) -> None:
+def queue_discard(which: Which, reason: Annotated[str, REASON], config: Config = None, state: State = None) -> None:
     """Give up a dead letter, or an utterance under review. Its rows and its recording stay.
 
     Stop the agent first: one process writes a journal.
@@ -155,10 +150,7 @@ def queue_accept(
 
 @commands.command("stand", short_help="Let an entry stand that an answer contradicts.", epilog=EXIT_CODES)
 def queue_stand(
-    which: Which,
-    reason: Annotated[str | None, REASON] = None,
-    config: Config = None,
-    state: State = None,
+    which: Which, reason: Annotated[str | None, REASON] = None, config: Config = None, state: State = None
 ) -> None:
     """Let an entry stand that a later answer contradicts: you have looked at it, and it is right.
 
@@ -172,8 +164,7 @@ def queue_stand(
 @commands.command("export", short_help="Write every entry and what became of it to a file.", epilog=EXIT_CODES)
 def queue_export(
     file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="The file to write, JSON lines, an entry each; - is standard output."),
+        Path, typer.Argument(metavar="FILE", help="The file to write, JSON lines, an entry each; - is standard output.")
     ],
     *,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,

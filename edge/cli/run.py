@@ -13,16 +13,7 @@ from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
-from edge.cli.options import (
-    AsJson,
-    Broker,
-    Config,
-    FormName,
-    State,
-    Trace,
-    Wait,
-    settings,
-)
+from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present.json_lines import AgentLines, print_line
 from edge.cli.present.lines import discreet_teller, teller, with_dialogue

@@ -249,8 +249,7 @@ class InterpreterSettings(Prices):
     parser: Parser = Field(Parser.FIRST, description="when the form's own parser reads the text of a cascade")
     streaming: bool = Field(False, description="take the answer as it is made")
     system_prompt: bool = Field(
-        True,
-        description="false for models that take none, such as Voxtral; the prompt then stands before the sound",
+        True, description="false for models that take none, such as Voxtral; the prompt then stands before the sound"
     )
     within_s: float = Field(10, ge=0.1, le=120, description="longest wait for an answer, retries included, seconds")
     max_seconds: float = Field(

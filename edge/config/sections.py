@@ -56,10 +56,7 @@ class Keep(Section):
     """The journal's disk. 1 MB is 1,000,000 bytes."""
 
     budget_mb: float = Field(
-        4000,
-        ge=1,
-        le=1_000_000,
-        description="all recordings together; beyond it settled ones are removed, MB",
+        4000, ge=1, le=1_000_000, description="all recordings together; beyond it settled ones are removed, MB"
     )
     entries_mb: float = Field(
         4000,
@@ -69,10 +66,7 @@ class Keep(Section):
     )
     retention_days: int = Field(90, ge=1, le=3650, description="settled recordings older than this are removed, days")
     alarm_free_mb: float = Field(
-        500,
-        ge=1,
-        le=1_000_000,
-        description="with less free space there is an alarm, and settled ones make room, MB",
+        500, ge=1, le=1_000_000, description="with less free space there is an alarm, and settled ones make room, MB"
     )
     stop_free_mb: float = Field(
         100, ge=0.5, le=100_000, description="with less free space nothing more is recorded, MB"
@@ -255,10 +249,7 @@ class Watch(Section):
         1.5, ge=0.5, le=600, description="so long nothing but zeros from a microphone is no fault, seconds"
     )
     gated_zeros_s: float = Field(
-        300,
-        ge=0.5,
-        le=3600,
-        description="the same with a headset that has shown to send zeros between words, seconds",
+        300, ge=0.5, le=3600, description="the same with a headset that has shown to send zeros between words, seconds"
     )
     fault_command: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         (), description="run at each fault of the microphone, and when it is over"

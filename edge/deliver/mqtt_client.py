@@ -116,14 +116,12 @@ MOST_DOUBLINGS = 16
 STEADY_S = 5.0
 """A connection that lasted this long was a good one: the waits begin anew. Less is a broker that throws us out."""
 
-NOTING_S = 1.0
-"""How long a PUBACK waits for the publishing thread to note what it was for: that takes microseconds."""
+NOTING_S = 1.0  # How long a PUBACK waits for the publishing thread to note what it was for: that takes microseconds.
 
 DROPPED_TWICE = 2
 """Connections closed without an answer, in a row, before the other version is tried: one may be a restart."""
 
-ANSWER_S = 10.0
-"""How long a CONNECT may go unanswered: slow links and brokers that ask a directory need a few seconds."""
+ANSWER_S = 10.0  # How long a CONNECT may go unanswered: slow links and brokers that ask a directory need a few seconds.
 
 FIRST_ANSWER_S = 2.0
 """The same while it is unknown whether the broker speaks MQTT 5: amqtt 0.12 misreads it and says nothing at all."""

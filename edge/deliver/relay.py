@@ -234,8 +234,7 @@ class Relay:
         What the broker has refused for its content goes last: it may take no more than one at a time.
         """
         due = sorted(
-            (debt for debt in self._waiting if debt.due <= now),
-            key=lambda debt: (debt.refusals > 0, debt.row.sequence),
+            (debt for debt in self._waiting if debt.due <= now), key=lambda debt: (debt.refusals > 0, debt.row.sequence)
         )
         for debt in due:
             debt.due = now + self._wait_s(debt)

@@ -25,8 +25,7 @@ OVERRUN = 32_567
 
 DEEPEST_HZ, HIGHEST_HZ = 70.0, 400.0  # Voices of adults, from a deep man's to a shouting woman's.
 
-PERIODIC = 0.6
-"""Autocorrelation from which a stretch is voiced. Machines and wind seldom get there, vowels mostly do."""
+PERIODIC = 0.6  # Autocorrelation from which a stretch is voiced. Machines and wind seldom get there, vowels mostly do.
 
 ABOUT_AS_HIGH = 0.85  # Of the highest autocorrelation: a peak at the period itself, beside those at its multiples.
 
@@ -143,9 +142,6 @@ def advice(segment: Segment) -> tuple[Acoustics, list[str]]:
         (heard.level_db < QUIET_DB, "very quiet: turn the gain up (`alsamixer`, F4; or `pactl set-source-volume`)"),
         (heard.snr_db < NOISY_DB, "drowned in noise: bring the microphone to the corner of the mouth, 2 cm away"),
         (heard.second_voice > OTHERS, "another voice is heard too: turn the boom to the mouth, away from others"),
-        (
-            is_narrow(segment.pcm),
-            "a telephone band: pick a wideband profile (mSBC, not CVSD), or one with a dongle",
-        ),
+        (is_narrow(segment.pcm), "a telephone band: pick a wideband profile (mSBC, not CVSD), or one with a dongle"),
     )
     return heard, [sentence for holds, sentence in judged if holds]

@@ -63,8 +63,7 @@ class LossWatch:
     window is compared with that of the window before.
     """
 
-    WINDOW_S = 0.4
-    """Less than the usual hangover, so that a loss is known before the utterance it fell into is closed."""
+    WINDOW_S = 0.4  # Less than the usual hangover, so that a loss is known before the utterance it fell into is closed.
     TOLERANCE_S = 0.1  # Lag grows by so much without any loss, on a loaded machine.
 
     def __init__(self, rate: int) -> None:

@@ -173,8 +173,7 @@ class OwnVoice:
 class EchoSuppressed(SpeechScorer):
     """A detector of speech that is deaf to the device's own voice, and tells when somebody speaks over it."""
 
-    ONSET = 3
-    """Frames of speech in a row, 60 ms, that make a barge-in: what it takes to open an utterance, as a rule."""
+    ONSET = 3  # Frames of speech in a row, 60 ms, that make a barge-in: what it takes to open an utterance, as a rule.
 
     def __init__(
         self,

@@ -20,8 +20,7 @@ HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost on the way. Nobody means what is said then."""
 
 STUCK = Noticed(
-    FaultKind.KEY_STUCK,
-    "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?",
+    FaultKind.KEY_STUCK, "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?"
 )
 
 

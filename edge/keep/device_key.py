@@ -16,8 +16,7 @@ from edge.keep.storage import refusals, sync_directory
 
 KEY = "device.key"  # The key's file in the state directory: PKCS#8 (RFC 5958) in PEM.
 
-PARTIAL = ".partial"
-"""Ends the name of the file while it is being written; found at a start, it is a crash's leftover."""
+PARTIAL = ".partial"  # Ends the name of the file while it is being written; found at a start, it is a crash's leftover.
 
 _OTHERS = 0o077  # The bits of a file's mode that let others than its owner in.
 

@@ -52,7 +52,7 @@ _OF_ENTRY = {
 
 _ON_CONFLICT = {
     "utterances": "ON CONFLICT (utterance_id) DO UPDATE SET outcome = excluded.outcome, reasons = excluded.reasons, "
-    "fields = excluded.fields, ask = excluded.ask, reading = excluded.reading, review = NULL",
+    "fields = excluded.fields, ask = excluded.ask, reading = excluded.reading, review = NULL"
 }
 
 log = logging.getLogger(__name__)

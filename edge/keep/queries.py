@@ -30,8 +30,7 @@ from edge.records import (
     Verdict,
 )
 
-RECORDING = "sha256:"
-"""How the source of an utterance begins that was cut from a recording, which can be played again."""
+RECORDING = "sha256:"  # How the source of an utterance begins that was cut from a recording, which can be played again.
 
 KEPT = """
     SELECT u.*, e.fields AS entry_fields, e.event_id, o.state

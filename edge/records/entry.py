@@ -22,8 +22,7 @@ class Draft:
     replaces: str | None = None
     support: tuple[str, ...] = ()  # The further utterances it rests on, in order: answers and corrections.
     agreed: tuple[str, ...] = field(default=(), repr=False)  # What the operator said yes to, as `field=value`.
-    proved: tuple[str, ...] = field(default=(), repr=False)
-    """The places whose check digits were said, in the same way."""
+    proved: tuple[str, ...] = field(default=(), repr=False)  # The places whose check digits were said, in the same way.
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC")
 """How files of sound begin, and bare sound never does but by the rarest chance."""
 
-PIECE = SAMPLE_RATE // 10 * SAMPLE_BYTES
-"""Bytes handed on at a time: 100 ms, so that a barge-in never waits for more."""
+PIECE = SAMPLE_RATE // 10 * SAMPLE_BYTES  # Bytes handed on at a time: 100 ms, so that a barge-in never waits for more.
 
 
 class Reply(Protocol):

@@ -64,8 +64,7 @@ class Question:
     field: str | None = None
     candidates: tuple[FieldValue, ...] = dataclasses.field(default=(), repr=False)
     """The values that "yes", or a choice, is about."""
-    fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)
-    """What is read back with it."""
+    fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)  # What is read back with it.
     check: int = 0  # Which of the place's check digits are asked for, counted from 0.
     checks: int = 1  # How many it has.
     other: Draft | None = None  # What begins the next entry, if it does not correct this one.

@@ -122,8 +122,7 @@ class DialogueSession:
     operator: str | None = None  # Who is signed on.
     draft: Draft | None = None  # What is being agreed; None where nothing is open.
     verdict: Verdict | None = None  # What was decided about the draft.
-    doubted: bool = False
-    """Something was said over the draft that may have been "no": silence is no consent any more."""
+    doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.
     question: Question | None = None  # What was asked last and is not answered yet.
     lapsed: bool = False  # One deadline of the question has passed without an answer.
     tries: int = 0  # How many answers to the question answered nothing.

@@ -23,13 +23,7 @@ class Tone(StrEnum):
     QUIET = "quiet"  # Nothing to attend to.
 
 
-STYLES = {
-    Tone.PLAIN: "",
-    Tone.GOOD: "green",
-    Tone.OPEN: "yellow",
-    Tone.BAD: "bold red",
-    Tone.QUIET: "dim",
-}
+STYLES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.OPEN: "yellow", Tone.BAD: "bold red", Tone.QUIET: "dim"}
 """Of the sixteen colours, which a terminal's theme makes fit its own background."""
 
 

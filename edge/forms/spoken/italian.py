@@ -31,12 +31,7 @@ ITALIAN = Language(
         code="it",
         zero="zero",
         accents={},
-        dozens={
-            ("una", "dozzina"): 12,
-            ("due", "dozzine"): 24,
-            ("tre", "dozzine"): 36,
-            ("mezza", "dozzina"): 6,
-        },
+        dozens={("una", "dozzina"): 12, ("due", "dozzine"): 24, ("tre", "dozzine"): 36, ("mezza", "dozzina"): 6},
         misjoined=r"\be$|^e\b",
         times={"doppio": 2, "doppia": 2, "triplo": 3, "tripla": 3},
         compounds=True,

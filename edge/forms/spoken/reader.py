@@ -44,12 +44,7 @@ def read(
 
 
 def preface(
-    words: Sequence[Word],
-    form: Form,
-    catalogue: Catalogue,
-    language: Language = ENGLISH,
-    *,
-    longer_than_s: float = 0.0,
+    words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH, *, longer_than_s: float = 0.0
 ) -> tuple[str, ...]:
     """The words before the first field that belong to none, as they are compared: "don't record" before "pallet 742".
 

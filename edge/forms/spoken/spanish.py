@@ -30,17 +30,8 @@ SPANISH = Language(
     numbers=Counting(
         code="es",
         zero="cero",
-        accents={
-            r"\bveintidos\b": "veintidós",
-            r"\bveintitres\b": "veintitrés",
-            r"\bveintiun\b": "veintiuno",
-        },
-        dozens={
-            ("una", "docena"): 12,
-            ("dos", "docenas"): 24,
-            ("tres", "docenas"): 36,
-            ("media", "docena"): 6,
-        },
+        accents={r"\bveintidos\b": "veintidós", r"\bveintitres\b": "veintitrés", r"\bveintiun\b": "veintiuno"},
+        dozens={("una", "docena"): 12, ("dos", "docenas"): 24, ("tres", "docenas"): 36, ("media", "docena"): 6},
         # "cien" stands alone or before "mil", else it is "ciento"; tens and ones have "y" between them.
         misjoined=r"\bcien (?!mil)|\by$|^y\b|nta (?!y |mil)",
         times={"doble": 2, "triple": 3},

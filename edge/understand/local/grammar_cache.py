@@ -23,8 +23,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import phrases
 from edge.forms.spoken.conversational import conversational
 
-KEPT = 32
-"""Files at most, half a megabyte each: those of all devices of a machine, and of forms that are being tried."""
+KEPT = 32  # Files at most, half a megabyte each: those of all devices of a machine, and of forms that are being tried.
 
 logger = logging.getLogger(__name__)
 

@@ -33,10 +33,7 @@ class AzureWire(TranscriberWire):
             PATH,
             content=wav(pcm),
             params={"language": self._language, "format": "detailed", "profanity": "raw"},
-            headers={
-                "content-type": "audio/wav; codecs=audio/pcm; samplerate=16000",
-                "accept": "application/json",
-            },
+            headers={"content-type": "audio/wav; codecs=audio/pcm; samplerate=16000", "accept": "application/json"},
         )
 
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:

@@ -102,8 +102,7 @@ CREDITS = (
 LOOP_TIMES = 4
 """A phrase so many times in a row is a loop: nobody says a sentence so often without a pause that ends it, and models
 that loop go on until they are cut off."""
-LOOP_WORDS = 20
-"""… if that makes so many words: an identifier has 18 digits at most, and they may repeat as they like."""
+LOOP_WORDS = 20  # … if that makes so many words: an identifier has 18 digits at most, and they may repeat as they like.
 LEAST_LOOP = 4
 """Words of the shortest phrase that is looked for. Shorter ones repeat within it; one word alone is looked for too."""
 
