@@ -42,11 +42,11 @@ NIGHT := $(SEED)
 endif
 # All of it runs, whatever fails on the way.
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; an hour and more
+nightly: $(CACHE)/test.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; most of an hour
 	@failed=; \
 	TIER=nightly $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
 	$(BIN)/python -m tests.faults.oracle --seed $(NIGHT) || failed="$$failed oracle"; \
-	$(BIN)/python -m tests.faults.soak || failed="$$failed soak"; \
+	$(BIN)/python -m tests.faults.soak --minutes 10 || failed="$$failed soak"; \
 	[ -z "$$failed" ] || { echo "failed:$$failed; again: make nightly SEED=$(NIGHT)"; exit 1; }
 
 oracle: $(CACHE)/test.stamp system-test  ## Every fault, staged in full: nothing lost, nothing twice, a line for each

@@ -10,6 +10,7 @@ import asyncio
 import codecs
 import errno
 import os
+import select
 import sys
 import termios
 import tty
@@ -62,17 +63,17 @@ def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
     finally:
         loop.remove_reader(descriptor)
         if os.isatty(descriptor):
-            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)  # draining waits for one that stands still
 
 
 def outliving(tell: Callable[[T], None]) -> Callable[[T], None]:
-    """The same as `tell`, which prints, until the terminal hangs up; from then on nothing is printed."""
+    """The same as `tell`, which prints, until the terminal hangs up or who reads the pipe ends; then nothing is."""
 
     def told(what: T) -> None:
         try:
             tell(what)
         except OSError as fault:
-            if fault.errno != errno.EIO:
+            if fault.errno not in {errno.EIO, errno.EPIPE}:
                 raise
             let_go()
 
@@ -80,7 +81,7 @@ def outliving(tell: Callable[[T], None]) -> Callable[[T], None]:
 
 
 def let_go() -> None:
-    """Give up a terminal that hung up: what is still written to it goes nowhere."""
+    """Give up a terminal that hung up, or a pipe that nobody reads: what is still written to it goes nowhere."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in filter(has_hung_up, STANDARD):
         os.dup2(nowhere, descriptor)
@@ -88,12 +89,15 @@ def let_go() -> None:
 
 
 def has_hung_up(descriptor: int) -> bool:
-    """Whether it was a terminal, and nobody is at its other end any more."""
+    """Whether it was a terminal, or a pipe to write to, and nobody is at its other end any more."""
     try:
         termios.tcgetattr(descriptor)
     except termios.error as fault:
-        return bool(fault.args[0] == errno.EIO)
-    return False
+        if fault.args[0] == errno.EIO:
+            return True
+    watched = select.poll()
+    watched.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in watched.poll(0))
 
 
 def leave_screen(descriptor: int) -> None:

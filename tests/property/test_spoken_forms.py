@@ -156,6 +156,13 @@ def test_an_id_and_a_count_in_one_breath_are_read_back_or_asked_about(
     assert {count, None} & meant(readings["quantity"]), (text, readings)
 
 
+@pytest.mark.xfail(reason="the count takes the end of the pallet, and nobody is asked; its mend is the new grammar")
+def test_a_french_count_leaves_the_end_of_an_identifier_or_it_is_asked_about() -> None:
+    """Meant were 100 of 101010106010: "soixante" "dix" are 60 and 10, and 70."""
+    readings = transcript("palette dix dix dix dix soixante dix cent caisses", "fr")
+    assert {"101010106010", None} & meant(readings["pallet_id"]), readings
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @given(value=IDS, count=COUNTS, cuts=st.sets(st.integers(1, 17)), joint=st.sampled_from([" ", "-", ", ", "/"]))
 def test_figures_are_read_as_they_stand_however_they_are_grouped(

@@ -240,6 +240,8 @@ class _Run:
     def _fault(self) -> str | None:
         """What is not as it must be in the end; None where the inventory is the ledger."""
         assert not self._broken, f"an error nobody expected: {self._broken}"
+        if not self._device.alive:
+            return "the device has not started again"  # and nobody else may look into its journal
         if owed := self._device.outbox.unsettled():
             return f"{owed} events are still owed"
         fates = self._device.outbox.fates()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import subprocess
 import sys
 import termios
 import tty
@@ -80,6 +81,42 @@ def test_what_is_told_outlives_the_terminal_and_no_other_trouble() -> None:
     told(errno.EIO)
     with pytest.raises(OSError, match="No space left"):
         told(errno.ENOSPC)
+
+
+def test_who_reads_a_pipe_no_more_ends_what_is_printed_and_not_who_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    monkeypatch.setattr(terminal_of, "STANDARD", (writing,))
+
+    def tell(text: bytes) -> None:
+        os.write(writing, text)
+
+    outliving(tell)(b"nobody reads it")
+    assert os.write(writing, b"nor this") == 8
+    assert str(Path(f"/proc/self/fd/{writing}").readlink()) == os.devnull
+    os.close(writing)
+
+
+GIVES_BACK = """
+import asyncio, os, subprocess, sys, time
+from edge.cli.terminal import keys
+
+person, program = os.openpty()
+
+async def give_back():
+    with keys(program, print):
+        writer = subprocess.Popen(["yes"], stdout=program)
+        time.sleep(0.5)  # the terminal is full by then, and whoever writes to it stands still
+    return writer
+
+asyncio.run(give_back()).kill()
+print("given back")
+"""
+
+
+def test_a_terminal_that_somebody_stands_still_in_is_given_back_all_the_same() -> None:
+    given = subprocess.run([sys.executable, "-c", GIVES_BACK], capture_output=True, text=True, timeout=30, check=False)
+    assert given.stdout == "given back\n", given.stderr
 
 
 def test_where_there_is_no_terminal_nothing_is_read() -> None:

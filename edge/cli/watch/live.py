@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
@@ -38,6 +39,7 @@ LOOKED_EVERY_S = 0.5  # How often the journal is asked what it holds, for somebo
 LOOKED_EVERY_S_UNSEEN = 2.0  # The same for a log.
 LATEST = 50  # Entries that are looked at: more than any terminal shows.
 LOOKS_WITHOUT_SOUND = 5  # So many in a row, and no sound comes.
+MOST_LOGGED = 200  # Lines of the log kept for a viewer that takes none: more than any terminal shows.
 WAITED_S = 1.0  # How long a viewer whose terminal stands still is waited for at the end.
 
 NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation = true; a sentence can be typed (/)"
@@ -72,7 +74,7 @@ class Viewer:
         self._waiting = b""
         reading, self._feed = os.pipe()
         os.set_blocking(self._feed, False)
-        command = [sys.executable, "-m", "edge", "watch", "--attached"]
+        command = [sys.executable, "-P", "-m", "edge", "watch", "--attached"]  # not what is called so where we stand
         # How large it is the terminal itself tells, and tells anew when that changes.
         environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
         self._process = subprocess.Popen(  # noqa: S603 - this very program
@@ -147,8 +149,8 @@ class LiveView:
         """Run the agent until it is stopped; the terminal is as it was afterwards."""
         with (
             aside(sys.stderr.fileno()) as logged,
-            Viewer(sys.stdout.fileno()) as viewer,
             keys(sys.stdin.fileno(), self._type),
+            Viewer(sys.stdout.fileno()) as viewer,  # ends first: who writes to a terminal that stands still holds it up
         ):
             self._viewer = viewer
             viewer.tell(self._lines.started())
@@ -167,17 +169,19 @@ class LiveView:
             self._pressed.put_nowait(what)
 
     async def _show(self, agent: Agent, viewer: Viewer, logged: Callable[[], list[str]]) -> None:
+        unshown: deque[str] = deque(maxlen=MOST_LOGGED)
         while True:
             viewer.tell()
+            unshown.extend(logged())  # read in any case: from here it goes to the file that standard error is
             if viewer.is_idle:
-                for text in logged():
-                    viewer.tell({"log": text})
+                while unshown:
+                    viewer.tell({"log": unshown.popleft()})
                 if (now := self._moment(agent)) != self._now:
                     self._now = now
                     viewer.tell({"now": now})
             elif not viewer.is_there:
-                for text in logged():
-                    self._print(text)
+                while unshown:
+                    self._print(unshown.popleft())
             await asyncio.sleep(TOLD_EVERY_S)
             self._keyboard.settle()
 
