@@ -32,7 +32,8 @@ quick: style  ## Tests, while working: style, logic, plays, a few examples of ea
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
 test: $(CACHE)/test.stamp system-test models check  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten minutes
-	TIER=test $(PYTEST) -n $(WAITING) $(ARGS)
+	TIER=test SOUND=without $(PYTEST) -n $(WAITING) $(ARGS)
+	TIER=test SOUND=alone $(PYTEST) $(ARGS)
 
 # One seed for all of the night.
 ifeq ($(origin SEED),undefined)
@@ -44,7 +45,8 @@ endif
 nightly: export SEED := $(NIGHT)
 nightly: $(CACHE)/test.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; most of an hour
 	@failed=; \
-	TIER=nightly $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
+	TIER=nightly SOUND=without $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
+	TIER=nightly SOUND=alone $(PYTEST) --timeout 3600 $(ARGS) || failed="$$failed sound"; \
 	$(BIN)/python -m tests.faults.oracle --seed $(NIGHT) || failed="$$failed oracle"; \
 	$(BIN)/python -m tests.faults.soak --minutes 10 || failed="$$failed soak"; \
 	[ -z "$$failed" ] || { echo "failed:$$failed; again: make nightly SEED=$(NIGHT)"; exit 1; }

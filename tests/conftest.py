@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,8 @@ HERE = Path(__file__).parent
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - names to allow, nothing is bound here
 
-GIVES_WAY = 10
-"""How nice to sound is what runs beside it."""
+WITH_SOUND = {"alone": {True}, "without": {False}}.get(os.environ.get("SOUND", ""), {True, False})
+"""Sound runs alone: where a machine is busy PulseAudio comes late, and words are heard with holes in them."""
 
 
 # ---- tiers, and who runs what ----
@@ -57,24 +56,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The order of the tests."""
+    """The order of the tests, those with sound apart where SOUND asks for it."""
+    items[:] = [item for item in items if (group(item.nodeid) == SOUND) in WITH_SOUND]
     items.sort(key=lambda item: turn(item.nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
     """Where several processes run tests: which runs which."""
     return Sharing(config, log)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Beside sound everything gives way to it. Sound comes first in its process, which can be as nice afterwards."""
-    if "PYTEST_XDIST_WORKER" in os.environ and group(item.nodeid) != SOUND:
-        _give_way()
-
-
-@cache
-def _give_way() -> None:
-    os.nice(GIVES_WAY)
 
 
 # ---- what a test finds ----
