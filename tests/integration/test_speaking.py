@@ -198,7 +198,7 @@ def test_an_agent_answers_and_does_not_hear_itself(worn: Headset, tmp_path: Path
     assert [line for line in agent.rest if "verdict" in line] == [], "the device heard itself"
 
 
-def test_an_earpiece_that_appears_while_the_operator_speaks_is_used_from_then_on(
+def test_by_night_an_earpiece_that_appears_while_the_operator_speaks_is_used_from_then_on(
     worn: Headset, tmp_path: Path, repository: Path
 ) -> None:
     declare(worn)
