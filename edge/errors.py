@@ -7,6 +7,7 @@ sysexits.h, which systemd and shell scripts know.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -20,6 +21,15 @@ class Misconfigured(DockvoiceError):
     """A person must correct a setting, a form or a catalogue; trying again changes nothing. Exit code 78."""
 
     exit_code = 78
+
+
+class ManyFaults(Misconfigured):
+    """Several things in one file must be corrected; `faults` has each in a line of its own."""
+
+    def __init__(self, told: str, faults: Sequence[str]) -> None:
+        """`told` is all of it in one line."""
+        super().__init__(told)
+        self.faults = tuple(faults)
 
 
 class UnreadableInput(DockvoiceError):

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 
 from edge.errors import Misconfigured
+from edge.records import exact
 
 SUFFIX = ".schema.json"
 
-Forms = Mapping[str, Draft202012Validator]
+Forms = Mapping[str, Validator]
 """By the form's name, which is the file's name before `.schema.json`."""
+
+
+def _multiple_of(_: Validator, step: float, value: object, __: object) -> Iterator[ValidationError]:
+    """`multipleOf` by the digits: divided as doubles, 0.3 would be no multiple of 0.1."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and exact(value) % exact(step):
+        yield ValidationError(f"{value} is not a multiple of {step}")
+
+
+_Exactly: type[Validator] = extend(Draft202012Validator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
+_DATES = FormatChecker(["date"])
+"""JSON Schema 2020-12 takes a format for a remark, unless it is asked to check it."""
 
 
 def load_forms(directory: Path) -> Forms:
@@ -31,7 +45,7 @@ def load_forms(directory: Path) -> Forms:
     return {path.name.removesuffix(SUFFIX): _validator(path) for path in files}
 
 
-def _validator(path: Path) -> Draft202012Validator:
+def _validator(path: Path) -> Validator:
     try:
         schema = json.loads(path.read_text(encoding="utf-8"))
         Draft202012Validator.check_schema(schema)
@@ -41,10 +55,10 @@ def _validator(path: Path) -> Draft202012Validator:
         raise Misconfigured(f"{path}: is not JSON in UTF-8: {fault}") from None
     except SchemaError as fault:
         raise Misconfigured(f"{path}: is not a JSON Schema 2020-12: {fault.json_path}: {fault.message}") from None
-    return Draft202012Validator(schema)
+    return _Exactly(schema, format_checker=_DATES)
 
 
-def faults(form: Draft202012Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
+def faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
     """What breaks the form, as `/quantity: breaks maximum 9999`. Names the rule, never the value that was said."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])
     return tuple(_told(fault) for fault in found)

@@ -88,8 +88,10 @@ def _moment(time: str) -> datetime:
 
 
 def _values(fields: dict[str, Any]) -> dict[str, Any]:
-    # To JSON Schema 12.0 is an integer; to the table it is one only as 12.
-    return {name: int(value) if isinstance(value, float) else value for name, value in fields.items()}
+    # To JSON Schema 12.0 is an integer; to the table it is one only as 12. A decimal stays as it is.
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in fields.items()
+    }
 
 
 def _reasons(message: dict[str, Any], sender: Topics, forms: Forms) -> tuple[str, ...]:

@@ -44,7 +44,8 @@ field that was heard in noise, or that was recorded a little while ago, is asked
 See a conversation step by step: `dockvoice talk --trace` shows what happened, the state before and after, the step of
 the table below and what was ordered; `dockvoice run --trace` logs the same, with no word of what was said.
 
-All of this goes on in English, German, French, Spanish or Italian ([speaking.md](speaking.md)).
+All of this goes on in English, German, French, Spanish, Italian, Polish or Portuguese
+([speaking.md](speaking.md)).
 
 ## What leads from state to state
 

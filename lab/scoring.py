@@ -7,7 +7,6 @@ The manifest is JSON lines; each line is one clip:
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -144,7 +143,9 @@ def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Ma
 def same(fields: Mapping[str, FieldValue | None], truth: Mapping[str, FieldValue]) -> bool:
     """Are these exactly the values of the truth?"""
     # "12" is not 12: an identifier that became a number has lost its leading zeros.
-    return json.dumps(dict(fields), sort_keys=True) == json.dumps(dict(truth), sort_keys=True)
+    # To Python true is 1; a decimal without places is the whole number.
+    one, other = ({name: (isinstance(value, bool), value) for name, value in of.items()} for of in (fields, truth))
+    return one == other
 
 
 @dataclass(slots=True)

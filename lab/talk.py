@@ -38,7 +38,7 @@ from edge.cli.output import EXIT_CODES
 from edge.deliver.events import Topics, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, Reading, Receipt, Utterance
 from edge.speak.wording import Phrasing

@@ -58,8 +58,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The order of the tests, those with sound apart where SOUND asks for it."""
     items[:] = [item for item in items if (group(item.nodeid) == SOUND) in WITH_SOUND]
-    # One whose answer is not the same every time: on a quiet machine it was seen to wait for ever.
-    items[:] = [item for item in items if TIER is Tier.NIGHTLY or not item.name.startswith("test_by_night_")]
     items.sort(key=lambda item: turn(item.nodeid))
 
 

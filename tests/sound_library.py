@@ -42,6 +42,7 @@ class FakePortAudio:
         return {
             "index": 1,
             "name": "headset",
+            "hostapi": 0,
             "max_input_channels": self.channels,
             "default_samplerate": float(self.rates[0]),
         }
@@ -53,13 +54,16 @@ class FakePortAudio:
             raise ValueError(f"No input device matching {device!r}")
         return self.device
 
+    def query_hostapis(self, _number: int) -> dict[str, Any]:
+        return {"name": "a library of the test"}
+
     def check_input_settings(self, _device: int, *, channels: int, dtype: str, samplerate: int) -> None:
         if samplerate not in self.rates or (channels == 1 and self.channels > 1) or dtype != "int16":
             raise PortAudioError("Invalid sample rate")
 
     def RawInputStream(self, **options: Any) -> FakeStream:  # noqa: N802 - sounddevice's name
         self.opened = options
-        return FakeStream(self, options["callback"], options["finished_callback"])
+        return FakeStream(self, options["callback"], options["finished_callback"], float(options["samplerate"]))
 
 
 @dataclass
@@ -67,6 +71,7 @@ class FakeStream:
     library: FakePortAudio
     callback: Callable[[Any, int, Any, Any], None]
     finish: Callable[[], None]
+    samplerate: float
 
     def start(self) -> None:
         plays = [self.library.play, *self.library.again]

@@ -1,4 +1,4 @@
-"""Numbers spoken in five languages, made from grammar alone: nothing here comes from the tables that read them."""
+"""Numbers spoken in seven languages, made from grammar alone: nothing here comes from the tables that read them."""
 
 from __future__ import annotations
 
@@ -305,7 +305,149 @@ def _italian_pair(value: int, *, last: bool = False) -> str:
     return tens + ("tré" if ones == 3 and last else ITALIAN_BELOW_TWENTY[ones])
 
 
-SPEAKERS = {"en": english, "de": german, "fr": french, "es": spanish, "it": italian}
+PORTUGUESE_BELOW_TWENTY = [
+    "zero",
+    "um",
+    "dois",
+    "três",
+    "quatro",
+    "cinco",
+    "seis",
+    "sete",
+    "oito",
+    "nove",
+    "dez",
+    "onze",
+    "doze",
+    "treze",
+    "catorze",
+    "quinze",
+    "dezesseis",
+    "dezessete",
+    "dezoito",
+    "dezenove",
+]
+PORTUGUESE_TENS = [
+    "-",
+    "-",
+    "vinte",
+    "trinta",
+    "quarenta",
+    "cinquenta",
+    "sessenta",
+    "setenta",
+    "oitenta",
+    "noventa",
+]
+PORTUGUESE_HUNDREDS = [
+    "-",
+    "cento",
+    "duzentos",
+    "trezentos",
+    "quatrocentos",
+    "quinhentos",
+    "seiscentos",
+    "setecentos",
+    "oitocentos",
+    "novecentos",
+]
+POLISH_BELOW_TWENTY = [
+    "zero",
+    "jeden",
+    "dwa",
+    "trzy",
+    "cztery",
+    "pięć",
+    "sześć",
+    "siedem",
+    "osiem",
+    "dziewięć",
+    "dziesięć",
+    "jedenaście",
+    "dwanaście",
+    "trzynaście",
+    "czternaście",
+    "piętnaście",
+    "szesnaście",
+    "siedemnaście",
+    "osiemnaście",
+    "dziewiętnaście",
+]
+POLISH_TENS = [
+    "-",
+    "-",
+    "dwadzieścia",
+    "trzydzieści",
+    "czterdzieści",
+    "pięćdziesiąt",
+    "sześćdziesiąt",
+    "siedemdziesiąt",
+    "osiemdziesiąt",
+    "dziewięćdziesiąt",
+]
+POLISH_HUNDREDS = [
+    "-",
+    "sto",
+    "dwieście",
+    "trzysta",
+    "czterysta",
+    "pięćset",
+    "sześćset",
+    "siedemset",
+    "osiemset",
+    "dziewięćset",
+]
+
+
+def portuguese(value: int, random: Random) -> str:
+    thousands, below = divmod(value, 1000)
+    hundreds, rest = divmod(below, 100)
+    parts = ["mil" if thousands == 1 else f"{portuguese(thousands, random)} mil"] if thousands else []
+    if hundreds:
+        parts.append("cem" if below == 100 else PORTUGUESE_HUNDREDS[hundreds])
+    if rest or not parts:
+        parts.append(_portuguese_pair(rest))
+    if len(parts) == 1:
+        return parts[0]
+    # "Mil e duzentos", "mil duzentos e doze", "mil e doze".
+    joined = " e " if hundreds == 0 or rest == 0 else " "
+    return f"{parts[0]}{joined}{' e '.join(parts[1:])}" if thousands else " e ".join(parts)
+
+
+def _portuguese_pair(value: int) -> str:
+    if value < 20:
+        return PORTUGUESE_BELOW_TWENTY[value]
+    tens, ones = divmod(value, 10)
+    return PORTUGUESE_TENS[tens] + (f" e {PORTUGUESE_BELOW_TWENTY[ones]}" if ones else "")
+
+
+def polish(value: int, random: Random) -> str:
+    thousands, below = divmod(value, 1000)
+    hundreds, rest = divmod(below, 100)
+    parts = []
+    if thousands:
+        few = thousands % 10 in {2, 3, 4} and thousands % 100 not in {12, 13, 14}
+        said = [] if thousands == 1 else [polish(thousands, random)]
+        parts += [*said, "tysiąc" if thousands == 1 else "tysiące" if few else "tysięcy"]
+    if hundreds:
+        parts.append(POLISH_HUNDREDS[hundreds])
+    if rest >= 20:
+        parts.append(POLISH_TENS[rest // 10])
+        rest %= 10
+    if rest or not parts:
+        parts.append(POLISH_BELOW_TWENTY[rest])
+    return " ".join(parts)
+
+
+SPEAKERS = {
+    "en": english,
+    "de": german,
+    "fr": french,
+    "es": spanish,
+    "it": italian,
+    "pl": polish,
+    "pt": portuguese,
+}
 
 
 def digits(value: str, language: str, random: Random) -> str:

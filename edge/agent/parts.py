@@ -26,7 +26,7 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.language import language_named
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread

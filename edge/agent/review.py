@@ -7,6 +7,7 @@ What the device would have asked the operator about, whether an unusual value is
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from typing import Any
 from edge.agree.decide import Rules, decide
 from edge.deliver.events import recorded
 from edge.errors import UnreadableInput
-from edge.forms.model import Form
+from edge.forms.model import Form, FormField
 from edge.keep.codec import reading_of
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
@@ -117,15 +118,44 @@ def alike(
 
 def _stated(assignment: str, form: Form) -> tuple[str, FieldValue]:
     name, is_given, value = assignment.partition("=")
-    kinds = {field.name: field.kind for field in form.fields}
-    if not is_given or name not in kinds:
-        raise UnreadableInput(f"--field {assignment!r}: allowed is NAME=VALUE with one of {', '.join(kinds)}")
-    if kinds[name] != "integer":
-        return name, value
+    fields = {field.name: field for field in form.fields}
+    if not is_given or name not in fields:
+        raise UnreadableInput(f"--field {assignment!r}: allowed is NAME=VALUE with one of {', '.join(fields)}")
     try:
-        return name, int(value)
+        return name, _typed(value, fields[name])
     except ValueError:
-        raise UnreadableInput(f"--field {assignment!r}: {name} is a whole number, such as {name}=12") from None
+        wanted = _WANTED[fields[name].kind].format(name=name)
+        raise UnreadableInput(f"--field {assignment!r}: {name} is {wanted}") from None
+
+
+_WANTED = {
+    "integer": "a whole number, such as {name}=12",
+    "number": "a number, such as {name}=2.5",
+    "boolean": "true or false, such as {name}=true",
+}
+
+
+def _typed(value: str, field: FormField) -> FieldValue:
+    """A value as the field wants it. Raises ValueError where it cannot be."""
+    match field.kind:
+        case "integer":
+            return int(value)
+        case "number":
+            return _number(value)
+        case "boolean":
+            if value not in {"true", "false"}:
+                raise ValueError(value)
+            return value == "true"
+        case "array":
+            return tuple(one.strip() for one in value.split(",") if one.strip())
+        case "string":
+            return value
+
+
+def _number(value: str) -> float:
+    if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", value) is None:
+        raise ValueError(value)
+    return float(value)
 
 
 def _later(found: UtteranceHistory) -> list[Reading]:

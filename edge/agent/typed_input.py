@@ -7,7 +7,6 @@ typed: so it is on disk before anything reads it, and can be read again after a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,9 +14,10 @@ import uuid_utils
 
 from edge.agree.decide import Rules
 from edge.errors import UnreadableInput
-from edge.forms.spoken import corrects, read_transcript, takes_back, transcript_preface
+from edge.forms.spoken import corrects, preface, read, takes_back
 from edge.forms.spoken.commands import Asked, wording
 from edge.forms.spoken.language import Language
+from edge.forms.spoken.transcript import transcribed
 from edge.ports import Attention
 from edge.records import (
     SAMPLE_BYTES,
@@ -29,7 +29,6 @@ from edge.records import (
     Reading,
     Segment,
     Utterance,
-    Word,
 )
 from edge.understand.proposal import proposed
 
@@ -39,8 +38,6 @@ SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
 
 LONGEST_LINE_BYTES = 64 * 1024
 """A line that is longer is nothing that anybody would say, and from 16 MiB on no FLAC file has room for it."""
-
-WORD_S = 0.3  # How long a typed word counts as having been spoken.
 
 
 class TypedReader(Attention):
@@ -67,11 +64,11 @@ def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
     `besides` is another language than the one that is spoken in which it may be typed: that of the device's own words.
     What says more in it is read in it; what takes something back in either is no entry in any.
     """
-    words = tuple(_words(filter(None, (piece.strip('.,;:!?"') for piece in text.lower().split()))))
-    readings = [_read(text, words, rules, rules.language)]
+    readings = [_read(text, rules, rules.language)]
     if besides is None or besides is rules.language:
         return readings[0]
-    readings.append(_read(text, words, rules, besides))
+    readings.append(_read(text, rules, besides))
+    words = readings[0].words
     if any(takes_back(words, language) for language in (rules.language, besides)):
         readings = [reading for reading in readings if not reading.fields] or readings
     best = max(readings, key=_says)
@@ -80,10 +77,12 @@ def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
     return _unclear(best) if unknown else best
 
 
-def _read(text: str, words: tuple[Word, ...], rules: Rules, language: Language) -> Reading:
-    fields = read_transcript(text, rules.form, rules.catalogue, language.code)
-    before = transcript_preface(text, rules.form, rules.catalogue, language.code)
-    reading = proposed(KEYBOARD, rules.form, words, fields, language, preface=before)
+def _read(text: str, rules: Rules, language: Language) -> Reading:
+    form, catalogue = rules.form, rules.catalogue
+    words = transcribed(text, form, catalogue, language)
+    fields = read(words, form, catalogue, language)
+    before = preface(words, form, catalogue, language)
+    reading = proposed(KEYBOARD, form, catalogue, words, fields, language, preface=before)
     # Whoever types means the device: nothing of it is talk.
     return _unclear(reading) if reading.not_understood is NotUnderstood.TALK else reading
 
@@ -124,7 +123,3 @@ def _line(text: str) -> str:
             "as sentences"
         )
     return line
-
-
-def _words(texts: Iterable[str]) -> list[Word]:
-    return [Word(text, number * WORD_S, (number + 1) * WORD_S, 1.0) for number, text in enumerate(texts)]

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from edge.agree.policy import BALANCED, Policy, demanded, is_safe
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField
-from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language
+from edge.forms.spoken.language import ENGLISH, Language
 from edge.records import (
     Acoustics,
     Act,
@@ -29,6 +28,7 @@ from edge.records import (
     Reading,
     Reason,
     Verdict,
+    written,
 )
 
 OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE})
@@ -131,7 +131,8 @@ def _as_a_whole(reading: Reading, closing: Closing, rules: Rules, known: Circums
 def _too_fast(said: Mapping[str, FieldReading], acoustics: Acoustics, rules: Rules) -> bool:
     """Whether more was read than can have been said: a model that makes up an identifier makes up a long one."""
     identifiers = [field for field in rules.form.fields if field.identifier and field.name in said]
-    digits = sum(len(str(said[field.name].value or "")) for field in identifiers)
+    values = (said[field.name].value for field in identifiers)
+    digits = sum(character.isalnum() for value in values if value is not None for character in written(value))
     return digits * rules.demands.seconds_per_digit > acoustics.speech_seconds
 
 
@@ -152,9 +153,14 @@ def _asked(
 
 
 def _candidates(field: FormField, said: FieldReading | None, reason: Reason, rules: Rules) -> tuple[FieldValue, ...]:
-    """What may have been meant, the likeliest first. A value that was unsure on its own is no candidate."""
-    if said is None or said.value is None or reason in OPEN:
+    """What may have been meant, the likeliest first. A value that was unsure on its own is no candidate.
+
+    Where the words mean no one value for sure, the one that they may mean is.
+    """
+    if said is None or reason in OPEN:
         return ()
+    if said.value is None:
+        return () if said.runner_up is None or not _possible(field, said.runner_up, rules) else (said.runner_up,)
     if reason in AS_HEARD and not said.rivals:
         return (said.value,)
     others = said.rivals or ((said.runner_up,) if said.runner_up is not None else ())
@@ -163,8 +169,7 @@ def _candidates(field: FormField, said: FieldReading | None, reason: Reason, rul
 
 
 def _possible(field: FormField, value: FieldValue, rules: Rules) -> bool:
-    typed = isinstance(value, int) is (field.kind == "integer")
-    return typed and field.allows(value) and _known(field, value, rules.catalogue)
+    return field.allows(value) and rules.catalogue.knows(field.catalogue, value)
 
 
 def _doubts(said: Mapping[str, FieldReading], rules: Rules, known: Circumstances) -> Iterator[Because]:
@@ -190,16 +195,12 @@ def _doubt(
         return Reason.FIELD_AMBIGUOUS
     if faulty:
         return Reason.FIELD_INVALID
-    if not _known(field, said.value, rules.catalogue):
+    if not rules.catalogue.knows(field.catalogue, said.value):
         return Reason.NOT_IN_CATALOGUE
     demand = demanded(field, said, known.acoustics, rules.demands)
     if said.confidence < demand.confidence:
         return demand.reason
     return None if said.confirmed else Reason.FIELD_UNCONFIRMED
-
-
-def _known(field: FormField, value: FieldValue, catalogue: Catalogue) -> bool:
-    return field.catalogue is None or str(value) in catalogue.values(field.catalogue)
 
 
 def _implausible(field: FormField, said: FieldReading, rules: Rules) -> Reason | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
+from edge.audio.alsa import refusal
 from edge.errors import Unavailable
 
 TURN = Lock()
@@ -21,6 +23,23 @@ def portaudio() -> Any:
     except OSError:
         raise Unavailable("sound: PortAudio is missing; apt install libportaudio2") from None
     return sounddevice
+
+
+def demand_openable(library: Any, found: Mapping[str, Any], *, playback: bool) -> None:
+    """Raise PortAudio's error where it could not open the device that it found: it must not try (`edge.audio.alsa`)."""
+    if library.query_hostapis(found["hostapi"])["name"] != "ALSA":
+        return
+    if (why := refusal(found["name"], playback=playback)) is not None:
+        raise library.PortAudioError(f"ALSA: {why}")
+
+
+def demand_made(library: Any, opened: Any) -> None:
+    """Raise PortAudio's error for a stream that it gives out as open and did not make: that has no rate.
+
+    A device can vanish after ALSA was asked. What is half made is neither started nor closed: either may never return.
+    """
+    if not opened.samplerate:
+        raise library.PortAudioError("vanished while it was being opened")
 
 
 def look_anew() -> None:

@@ -208,6 +208,8 @@ class VoiceLanguage(StrEnum):
     FRENCH = "fr"
     SPANISH = "es"
     ITALIAN = "it"
+    POLISH = "pl"
+    PORTUGUESE = "pt"
 
 
 class Speak(Section):

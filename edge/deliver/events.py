@@ -244,7 +244,8 @@ def encode(message: dict[str, Any]) -> bytes:
 def check_event(payload: bytes) -> dict[str, Any]:
     """The event in `payload`, which follows the schema of its type. Raises MalformedMessage.
 
-    `data.fields` is checked here only to be named strings and integers: the form's own schema says the rest.
+    `data.fields` is checked here only to be named values of the kinds that there are: the form's own schema says the
+    rest.
     """
     event = parsed(payload)
     kind = event.get("type")

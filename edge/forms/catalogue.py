@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from edge.errors import Misconfigured, plainly
+from edge.records import FieldValue
 
 HEADERS = (["value"], ["value", "spoken"], ["value", "spoken", "check"])
 SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")  # Words in small letters, as a recogniser writes them.
@@ -23,9 +24,9 @@ CHECK = re.compile(r"(?:[a-z]+|[0-9]+)(?:\|(?:[a-z]+|[0-9]+))*")
 """Each is one word, or digits, which are said one by one or in pairs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """The known values, by catalogue name, each with the further ways to say it."""
+    """The known values, by catalogue name, each with the further ways to say it. Compared by identity."""
 
     entries: Mapping[str, Mapping[str, tuple[str, ...]]]
     checks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -53,6 +54,12 @@ class Catalogue:
     def values(self, name: str) -> tuple[str, ...]:
         """The values of one catalogue, in the order of its file. Raises Misconfigured where there is none."""
         return tuple(self._named(name))
+
+    def knows(self, name: str | None, value: FieldValue) -> bool:
+        """Is the value, or each of a list, in the catalogue of this name? Without a name every value is known."""
+        if name is None:
+            return True
+        return all(str(one) in self._named(name) for one in (value if isinstance(value, tuple) else (value,)))
 
     def spoken(self, name: str) -> Mapping[str, str]:
         """The further ways to say the values of one catalogue: spoken words to value."""

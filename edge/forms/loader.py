@@ -4,34 +4,36 @@ A form's file is JSON Schema 2020-12 in a stated subset (`metaschema.py`, told t
 
 - the form: `$schema`, `$id`, `title`, `description`, `$comment`, `type: object`, `properties`, `required`,
   `additionalProperties: false`, `x-voice` (`name`, `spoken_name`, `readback`, `terminator`);
-- a string field: `type`, `title`, `description`, `$comment`, `pattern` (`pattern.py`), `minLength`, `maxLength`,
-  `enum`, `x-voice` (`labels`, `spoken`, `ask`, `readback`, `identifier`, `catalogue`, `check_digit`, `last_digits`,
-  `exception`, `usual`), `x-languages` (as below, and `values`: what those of `enum` are called);
-- an integer field: `type`, `title`, `description`, `$comment`, `minimum`, `maximum`, `x-voice` (`labels`, `spoken`,
-  `ask`, `readback`, `units`, `usual`), `x-languages` (language to `labels` and `units`, for transcripts, and `ask`).
+- every field: `type`, `title`, `description`, `$comment`, `x-voice` (`labels`, `spoken`, `ask`, `readback`),
+  `x-languages` (language to `labels`, for transcripts, and `ask`);
+- a string: `pattern` (`pattern.py`), `minLength`, `maxLength`, `enum`; in `x-voice` `identifier`, `catalogue`,
+  `check_digit`, `last_digits`, `exception`, `bare`, `usual`; in `x-languages` `values`, the words for those of `enum`;
+- a date: `format`; in `x-voice` `order`, `partial`. The unit of another field: `enum`; in `x-voice` `of`;
+- an integer: `minimum`, `maximum`; a decimal, of type number: these and `multipleOf`; both in `x-voice` `units` and
+  `usual`, in `x-languages` `units`;
+- yes or no, of type boolean: in `x-languages` `true`, `false`: what says so;
+- a list, of type array: `items` (a string), `minItems`, `maxItems`, `uniqueItems`; in `x-voice` as a string.
 
 Any other keyword is refused by name and JSON pointer. What the parts of a file say of each other must agree as well:
-no word claimed twice, no limits that leave nothing, no placeholder that stands for nothing.
+no word claimed twice, no limits that leave nothing, no placeholder that stands for nothing. A fault in one field hides
+no fault of another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
-from edge.errors import Misconfigured, plainly
+from edge.errors import ManyFaults, Misconfigured, plainly
 from edge.forms import metaschema
-from edge.forms.model import OWN_LANGUAGE, Form, FormField, Gs1, Spoken, Wording
-from edge.forms.pattern import Shape
-from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language, phrase
-from edge.forms.spoken.languages import language_named
-from edge.forms.spoken.sayable import CHARACTERS
-from edge.forms.spoken.words import RESERVED
+from edge.forms.model import CHARACTERS, OWN_LANGUAGE, DayOrder, Form, FormField, Gs1, Partial, Span, Spoken, Wording
+from edge.forms.pattern import SEPARATORS, Shape
+from edge.forms.spoken.language import CODE_WORDS, Language, language_named, phrase
+from edge.records import DECIMAL_DIGITS, exact
 from edge.records.strict_json import DuplicateKey, NotJson, NotStrict, strict
 
 SUFFIX = ".schema.json"  # How the name of a form's file ends; what stands before it is the form's name.
@@ -58,9 +60,11 @@ def forms_in(directory: Path) -> Mapping[str, Form]:
 def load_form(path: Path) -> Form:
     """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
     schema = _json(path)
-    faults = list(metaschema.faults(schema)) or list(_contradictions(schema, path.name.removesuffix(SUFFIX)))
+    broken = list(metaschema.faults(schema))
+    contradictions = _contradictions(_sound(schema, broken), schema, path.name.removesuffix(SUFFIX))
+    faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]
     if faults:
-        raise Misconfigured(f"{path}: {'; '.join(faults)} (how to write a form: schemas/README.md)")
+        raise ManyFaults(f"{path}: {'; '.join(faults)} (how to write a form: schemas/README.md)", faults)
     voice = schema["x-voice"]
     return Form(
         name=voice["name"],
@@ -92,7 +96,9 @@ def _json(path: Path) -> Any:
 
 def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) -> FormField:
     voice = keywords["x-voice"]
-    least, most = ("minLength", "maxLength") if keywords["type"] == "string" else ("minimum", "maximum")
+    least, most = ("minimum", "maximum") if keywords["type"] in {"integer", "number"} else ("minLength", "maxLength")
+    single = keywords.get("items", keywords)
+    codes = voice.get("units", {}) if _unit_of(name, schema["properties"]) is not None else {}
     return FormField(
         name=name,
         title=keywords.get("title", name),
@@ -100,7 +106,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         kind=keywords["type"],
         labels=tuple(voice["labels"]),
         spoken=Spoken(voice["spoken"]),
-        units=MappingProxyType(voice.get("units", {})),
+        units=MappingProxyType(_paired(codes) if codes else voice.get("units", {})),
         identifier=voice.get("identifier", False),
         catalogue=voice.get("catalogue"),
         check_digit=Gs1(voice["check_digit"]) if "check_digit" in voice else None,
@@ -111,32 +117,161 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         ask=voice["ask"],
         readback=voice["readback"],
         required=name in schema["required"],
-        pattern=keywords.get("pattern"),
+        pattern=single.get("pattern"),
         exception=voice.get("exception", False),
         choices=tuple(keywords.get("enum", ())),
-        least=keywords.get(least),
-        most=keywords.get(most),
-        usual=range(voice["usual"][least], voice["usual"][most] + 1) if "usual" in voice else None,
+        least=single.get(least),
+        most=single.get(most),
+        usual=Span(voice["usual"][least], voice["usual"][most]) if "usual" in voice else None,
+        step=exact(keywords["multipleOf"]) if "multipleOf" in keywords else None,
+        order=DayOrder(voice["order"]) if "order" in voice else None,
+        month_alone=Partial(voice.get("partial", Partial.NONE)),
+        unit_of=voice.get("of"),
+        codes=MappingProxyType(codes),
+        bare=voice.get("bare", False),
+        many=range(keywords["minItems"], keywords["maxItems"] + 1) if keywords["type"] == "array" else None,
+        distinct=keywords.get("uniqueItems", False),
     )
 
 
+def _paired(codes: Mapping[str, str]) -> dict[str, str]:
+    """Unit words for several to those for one: the first two of each code, or one that serves for both."""
+    words = {code: [word for word, meant in codes.items() if meant == code] for code in codes.values()}
+    pairs = {of[0]: of[1] if len(of) > 1 else of[0] for of in words.values()}
+    return pairs | {more: more for of in words.values() for more in of[2:]}
+
+
 def _wording(given: Mapping[str, Any]) -> Wording:
-    values = MappingProxyType(given.get("values", {}))
-    return Wording(tuple(given.get("labels", ())), tuple(given.get("units", ())), given.get("ask"), values)
+    units = given.get("units", ())
+    return Wording(
+        labels=tuple(given.get("labels", ())),
+        units=tuple(units),
+        ask=given.get("ask"),
+        values=MappingProxyType(given.get("values", {})),
+        codes=MappingProxyType(units if isinstance(units, dict) else {}),
+        true=tuple(given.get("true", ())),
+        false=tuple(given.get("false", ())),
+    )
 
 
-def _contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[str]:
-    """Faults between parts of a document that is in the subset; `expected` is the name that its file gives it."""
-    name = schema["x-voice"]["name"]
-    if name != expected:
-        yield f"#/x-voice/name: found {name!r}, but the file is named for {expected!r}; make them the same"
-    fields = schema["properties"]
-    for missing in [field for field in schema["required"] if field not in fields]:
-        yield f"#/required: {missing!r} is no field; fields: {', '.join(fields)}"
-    yield from _unreadable(schema["x-voice"]["readback"], set(fields), "#/x-voice/readback")
+def _sound(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
+    """The fields in which no fault was found: what can be compared with one another."""
+    fields = schema.get("properties") if isinstance(schema, dict) else None
+    hurt = {fault.field for fault in broken}
+    whole = fields if isinstance(fields, dict) else {}
+    return {name: keywords for name, keywords in whole.items() if name not in hurt}
+
+
+def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expected: str) -> Iterator[str]:
+    """Faults between the parts of a document whose `fields` are in the subset; `expected`: how its file names it."""
+    yield from _form_contradictions(schema, expected)
     yield from _words_shared(fields)
+    yield from _bare_shared(fields)
     for field, keywords in fields.items():
-        yield from _field_contradictions(keywords, metaschema.pointer("properties", field))
+        where = metaschema.pointer("properties", field)
+        yield from _field_contradictions(keywords, where)
+        yield from _unit_contradictions(field, keywords, fields, schema["properties"])
+
+
+def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[str]:
+    """Those of the form itself, as far as its parts are there."""
+    known = schema["properties"] if isinstance(schema.get("properties"), dict) else {}
+    required = schema["required"] if isinstance(schema.get("required"), list) else []
+    voice = schema["x-voice"] if isinstance(schema.get("x-voice"), dict) else {}
+    if isinstance(name := voice.get("name"), str) and name != expected:
+        yield f"#/x-voice/name: found {name!r}, but the file is named for {expected!r}; make them the same"
+    for missing in [field for field in required if field not in known]:
+        yield f"#/required: {missing!r} is no field; fields: {', '.join(known)}"
+    if isinstance(readback := voice.get("readback"), str):
+        yield from _unreadable(readback, set(known), "#/x-voice/readback")
+
+
+def _unit_of(name: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The field that holds the unit of another one."""
+    return next((keywords for keywords in fields.values() if keywords["x-voice"].get("of") == name), None)
+
+
+def _unit_contradictions(
+    name: str, keywords: Mapping[str, Any], fields: Mapping[str, Any], known: Mapping[str, Any]
+) -> Iterator[str]:
+    """Faults between a field that is counted and the one that holds its unit."""
+    where, voice = metaschema.pointer("properties", name, "x-voice"), keywords["x-voice"]
+    if voice["spoken"] == Spoken.UNIT:
+        of = voice["of"]
+        if of not in known or (of in fields and "units" not in fields[of]["x-voice"]):
+            counted = [one for one, others in fields.items() if "units" in others["x-voice"]]
+            yield f"{where}/of: {of!r} is no field that has 'units'; fields that have: {', '.join(counted) or 'none'}"
+        twins = [one for one, others in fields.items() if others["x-voice"].get("of") == of]
+        if twins[0] != name:
+            yield f"{where}/of: {of!r} has its unit in {twins[0]!r} already; keep one of the two"
+    unit = _unit_of(name, fields)
+    listed = [("x-voice", voice.get("units", {}))] + [
+        (f"x-languages/{code}", wording["units"])
+        for code, wording in keywords.get("x-languages", {}).items()
+        if "units" in wording
+    ]
+    claimed = any(name == _of(others) for one, others in known.items() if one not in fields)
+    for place, units in () if claimed else listed:  # what is broken may be the field that holds the unit
+        yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}/units")
+    if unit is not None:
+        said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
+        for code in [code for code in unit["enum"] if code not in said]:
+            yield f'{where}/units: no word says the code {code!r}; add one: "cases": "CS"'
+
+
+def _of(keywords: Any) -> Any:
+    """The field whose unit another one says to hold, however broken it is."""
+    voice = keywords.get("x-voice") if isinstance(keywords, dict) else None
+    return voice.get("of") if isinstance(voice, dict) else None
+
+
+def _code_faults(units: Any, unit: Mapping[str, Any] | None, where: str) -> Iterator[str]:
+    if unit is None:
+        strange = [meant for meant in units.values() if meant != meant.lower()] if isinstance(units, dict) else []
+        if strange:
+            yield f'{where}: found the code {strange[0]!r}, but no field holds the unit; write the word for one: "case"'
+        elif isinstance(units, dict) and "x-languages" in where:
+            yield f"{where}: found words with codes, but no field holds the unit; write a list of words"
+        return
+    if not isinstance(units, dict):
+        yield f'{where}: found a list; a field holds the unit, so give each word its code: {{"kisten": "CS"}}'
+        return
+    for word, code in units.items():
+        if code not in unit["enum"]:
+            yield f"{where}: {word!r} stands for {code!r}; allowed: {', '.join(unit['enum'])}"
+
+
+def _bare_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Words said without a label that two fields would understand."""
+    codes = {code for keywords in fields.values() for code in keywords.get("x-languages", {})}
+    for code in sorted({OWN_LANGUAGE, *codes}):
+        said = {name: list(_said_alone(keywords, code)) for name, keywords in fields.items()}
+        for name, keywords in fields.items():
+            if not _is_bare(keywords):
+                continue
+            where = metaschema.pointer("properties", name)
+            for other in [other for other in fields if other != name]:
+                once = not _is_bare(fields[other]) or list(fields).index(other) > list(fields).index(name)
+                for words in [words for words in said[name] if words in said[other]] if once else ():
+                    yield (
+                        f"{where}: {words!r} is said without a label and would be a value of {other!r} too; "
+                        "rename one of them, or let it be said with its label (remove 'bare')"
+                    )
+
+
+def _is_bare(keywords: Mapping[str, Any]) -> bool:
+    return bool(keywords["x-voice"].get("bare") or keywords["type"] == "boolean")
+
+
+def _said_alone(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
+    """What the values of a field are called in a language."""
+    wording = keywords.get("x-languages", {}).get(code, {})
+    if keywords["x-voice"]["spoken"] == Spoken.ENUM:
+        named = wording.get("values", {})
+        for choice in keywords.get("enum", ()):
+            yield from {" ".join(phrase(one.replace("-", " "))) for one in (choice, named.get(choice, choice))}
+    for words in (*wording.get("true", ()), *wording.get("false", ())):
+        yield " ".join(phrase(words))
 
 
 def _words_shared(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -149,39 +284,79 @@ def _words_shared(fields: Mapping[str, Any]) -> Iterator[str]:
 def _words_shared_in(language: Language, fields: Mapping[str, Any]) -> Iterator[str]:
     owner: dict[str, str] = {}
     for field, keywords in fields.items():
-        for where, words in _words_in(language.code, field, keywords):
-            if words in owner:
-                yield f"{where}: {words!r} already belongs to {owner[words]!r}"
-            owner.setdefault(words, field)
-            for word in filter(partial(_reserved, language), phrase(words)):
-                yield f"{where}: {words!r} cannot open a field: {word!r} is a number, a letter or a filler"
+        for said in _words_in(language.code, field, keywords):
+            if said.words in owner and (owner[said.words] != field or not said.may_be_label):
+                yield f"{said.where}: {said.words!r} already belongs to {owner[said.words]!r}"
+            owner.setdefault(said.words, field)
+            for word in said.taken(language):
+                yield f"{said.where}: {said.words!r} cannot open a field: {word!r} is a number, a letter or a filler"
 
 
-def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The words of a field in a language, each with the place in the file where it stands."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Words that belong to a field, and the place in the file where they stand."""
+
+    where: str
+    words: str
+    is_unit: bool = False
+    is_value: bool = False
+    may_be_label: bool = False
+    """What says yes may be the label as well: "sealed", or "sealed: yes"."""
+
+    def taken(self, language: Language) -> list[str]:
+        """Words in it that the language needs for itself, where that makes it useless."""
+        said = phrase(self.words)
+        taken = [word for word in said if _reserved(language, word)]
+        if self.is_value:  # "no milk": its other words tell it apart
+            return taken if len(taken) == len(said) else []
+        # Behind a number "kilo" is no letter.
+        return [word for word in taken if not (self.is_unit and said == (word,) and said in CODE_WORDS)]
+
+
+def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_Said]:
+    """The words of a field in a language."""
     if code == OWN_LANGUAGE:
         voice = keywords["x-voice"]
+        where = metaschema.pointer("properties", field, "x-voice")
         units = voice.get("units", {})
-        for words in dict.fromkeys([*voice["labels"], *units.keys(), *units.values()]):
-            yield metaschema.pointer("properties", field, "x-voice"), words
+        yield from (_Said(where, words) for words in voice["labels"])
+        singular = [one for one in units.values() if one == one.lower()]  # no codes of units
+        yield from (_Said(where, words, is_unit=True) for words in dict.fromkeys([*units.keys(), *singular]))
+    where = metaschema.pointer("properties", field, "x-languages", code)
     wording = keywords.get("x-languages", {}).get(code, {})
-    for words in [*wording.get("labels", ()), *wording.get("units", ()), *wording.get("values", {}).values()]:
-        yield metaschema.pointer("properties", field, "x-languages", code), words
+    yield from (_Said(where, words) for words in wording.get("labels", ()))
+    yield from (_Said(where, words, is_unit=True) for words in wording.get("units", ()))
+    yield from (_Said(where, words, is_value=True) for words in wording.get("values", {}).values())
+    yield from (_Said(f"{where}/true", words, is_value=True, may_be_label=True) for words in wording.get("true", ()))
+    yield from (_Said(f"{where}/false", words, is_value=True) for words in wording.get("false", ()))
 
 
 def _reserved(language: Language, word: str) -> bool:
-    if language is ENGLISH:
-        return word in RESERVED
     cues = {word for cue in language.cues for word in cue if len(cue) == 1}
     return word in language.hesitations | cues or language.tells(word)
 
 
 def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
     voice = keywords["x-voice"]
+    single = keywords.get("items", keywords)
     units = {"unit"} if voice.get("units") else set()
     yield from _unreadable(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
     yield from _upside_down(keywords, where)
+    if "items" in keywords:
+        yield from _upside_down(single, f"{where}/items")
+    if keywords["type"] == "number":
+        yield from _inexact(keywords, where)
     yield from _upside_down(voice.get("usual", {}), f"{where}/x-voice/usual")
+    yield from _voice_contradictions(keywords, where)
+    yield from _unknown_values(keywords, f"{where}/x-languages")
+    if "pattern" in single:
+        of = f"{where}/items" if "items" in keywords else where
+        yield from _pattern_faults(single["pattern"], voice["spoken"], f"{of}/pattern")
+
+
+def _voice_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Faults between how a field is spoken and what it holds."""
+    voice = keywords["x-voice"]
     if "usual" in voice and voice["spoken"] in {Spoken.LETTER, Spoken.ENUM}:
         yield f"{where}/x-voice/usual: is for what is spoken as digits or alphanumeric, not as {voice['spoken']}"
     for limit in {"pattern", "minLength", "maxLength"} & keywords.keys() if "enum" in keywords else ():
@@ -194,9 +369,37 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
         yield f"{where}/x-voice/check_digit: a GS1 key is spoken as {Spoken.DIGITS}, not as {voice['spoken']}"
     if voice.get("exception") and "enum" not in keywords:
         yield f"{where}/x-voice/exception: needs an 'enum', whose values are said by themselves"
-    yield from _unknown_values(keywords, f"{where}/x-languages")
-    if "pattern" in keywords:
-        yield from _pattern_faults(keywords["pattern"], voice["spoken"], f"{where}/pattern")
+    yield from _bare_faults(keywords, f"{where}/x-voice/bare")
+
+
+def _bare_faults(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+    voice = keywords["x-voice"]
+    if not voice.get("bare"):
+        return
+    if voice["spoken"] != Spoken.ENUM:
+        yield f"{where}: is for what is spoken as {Spoken.ENUM}, not as {voice['spoken']}; remove it"
+    elif "enum" not in keywords:
+        yield f"{where}: needs an 'enum', whose values are said without a label"
+    if voice.get("exception"):
+        yield f"{where}: stands beside 'exception', whose values are said without a label too; remove one"
+    for words in _said_alone(keywords, OWN_LANGUAGE):
+        if words and all(_reserved(language_named(OWN_LANGUAGE), word) for word in words.split()):
+            yield (
+                f"{where}: {words!r} cannot be said without a label: it is nothing but numbers, letters or fillers; "
+                "rename it, or remove 'bare'"
+            )
+
+
+def _inexact(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Limits that are no multiples of the step, or that have more digits than a decimal keeps."""
+    step = exact(keywords["multipleOf"])
+    for limit in ("minimum", "maximum"):
+        bound = exact(keywords[limit])
+        if bound % step:
+            yield f"{where}/{limit}: {keywords[limit]} is no multiple of multipleOf {step}; no value can be equal to it"
+        places = max(0, -int(step.as_tuple().exponent))
+        if len(f"{abs(bound):.{places}f}".replace(".", "").lstrip("0")) > DECIMAL_DIGITS:
+            yield f"{where}/{limit}: needs more than the {DECIMAL_DIGITS} digits that are kept exactly; make it smaller"
 
 
 def _unknown_values(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -206,7 +409,7 @@ def _unknown_values(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
 
 
 def _upside_down(limits: Mapping[str, Any], where: str) -> Iterator[str]:
-    for lower, upper in (("minLength", "maxLength"), ("minimum", "maximum")):
+    for lower, upper in (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems")):
         if lower in limits and upper in limits and limits[lower] > limits[upper]:
             yield f"{where}/{lower}: {limits[lower]} is above {upper} {limits[upper]}: nothing would be valid"
 
@@ -217,9 +420,10 @@ def _pattern_faults(pattern: str, spoken: str, where: str) -> Iterator[str]:
     except ValueError as fault:
         yield f"{where}: {fault}"
         return
-    possible = CHARACTERS.get(Spoken(spoken), shape.characters)
-    if unsaid := "".join(sorted(shape.characters - possible)):
-        yield f"{where}: allows {unsaid!r}, which cannot be said as {spoken}"
+    possible = CHARACTERS.get(Spoken(spoken), shape.said)
+    if unsaid := "".join(sorted(shape.said - possible)):
+        hint = "; a separator stands by itself, not in [...]" if SEPARATORS & set(unsaid) else ""
+        yield f"{where}: allows {unsaid!r}, which cannot be said as {spoken}{hint}"
     if spoken == Spoken.LETTER and (shape.least, shape.most) != (1, 1):
         yield f"{where}: a field spoken as letter holds exactly one"
 

@@ -1,29 +1,46 @@
 """The meta-schema of forms: which JSON Schema a form may be written in. Else it is a fault, told by its JSON pointer.
 
 `schemas/README.md` says the same to whoever writes a form. A keyword outside the subset is refused rather than
-ignored: a rule that its author believes in and nobody applies is how wrong records come about.
+ignored: a rule that its author believes in and nobody applies is how wrong records come about. Each field is held to
+the rules of its own type, so that what is told is about what its author meant to write.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from edge.forms.model import OWN_LANGUAGE, Gs1, Spoken
-from edge.forms.spoken.languages import LANGUAGES
+from edge.forms.model import OWN_LANGUAGE, DayOrder, Gs1, Partial, Spoken
+from edge.forms.spoken.language import LANGUAGES
 
-TEXT = {"type": "string", "minLength": 1}
-WORDS = {"type": "string", "pattern": "^[a-z]+(?: [a-z]+)*$"}
-"""What may be spoken: words in small letters, as a recogniser writes them."""
+TEXT = {"type": "string", "minLength": 1, "description": "text"}
+WORDS = {
+    "type": "string",
+    "pattern": "^[a-z]+(?: [a-z]+)*$",
+    "description": "words in small letters as a recogniser writes them, with a blank between any two: 'pallet number'",
+}
+"""What may be spoken."""
 
-WORD = {"type": "string", "pattern": "^[a-z]+$"}
+WORD = {"type": "string", "pattern": "^[a-z]+$", "description": "one word in small letters: 'confirm'"}
 
-WRITTEN = {"type": "string", "pattern": "^[a-zß-öø-ÿœ]+(?:[ '-][a-zß-öø-ÿœ]+)*$"}
-"""What a transcript may carry: words in small letters, accents and all."""
+WRITTEN = {
+    "type": "string",
+    "pattern": "^[a-zß-öø-ÿœąćęłńśźż]+(?:[ '-][a-zß-öø-ÿœąćęłńśźż]+)*$",
+    "description": "words in small letters, accents and all: 'stück'",
+}
+"""What a transcript may carry."""
+
+UNIT = {
+    "type": "string",
+    "pattern": "^(?:[a-z]+(?: [a-z]+)*|[A-Z0-9]{1,3})$",
+    "description": "the word for one ('case'), or its code where another field holds the unit ('CS')",
+}
+"""What a unit word stands for: codes have two or three characters in UN/ECE Recommendations 20 and 21."""
 
 FIELD_NAME = "^[a-z][a-z0-9_]{0,62}$"
 FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
@@ -33,9 +50,9 @@ def _object(required: list[str], properties: Mapping[str, Any]) -> dict[str, Any
     return {"type": "object", "required": required, "properties": dict(properties), "additionalProperties": False}
 
 
-def _voice(spoken: list[Spoken], **more: Any) -> dict[str, Any]:
+def _voice(spoken: list[Spoken], /, *required: str, **more: Any) -> dict[str, Any]:
     return _object(
-        ["labels", "spoken", "ask", "readback"],
+        ["labels", "spoken", "ask", "readback", *required],
         {
             "labels": {"type": "array", "items": WORDS, "minItems": 1, "uniqueItems": True},
             "spoken": {"enum": [str(kind) for kind in spoken]},
@@ -46,12 +63,16 @@ def _voice(spoken: list[Spoken], **more: Any) -> dict[str, Any]:
     )
 
 
-def _written(*parts: str, **more: Any) -> dict[str, Any]:
+def _all_of(words: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": words, "minItems": 1, "uniqueItems": True}
+
+
+def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     """`x-languages`: by language, the words of a field that transcripts carry, and the question for it.
 
-    `more` is for other languages than the field's own, whose words it has by itself.
+    `more` is for other languages than the field's own, whose words it has by itself; `both` for all of them.
     """
-    wording = {part: {"type": "array", "items": WRITTEN, "minItems": 1, "uniqueItems": True} for part in parts}
+    wording = {**{part: _all_of(WRITTEN) for part in parts}, **(both or {})}
     others = {**wording, "ask": TEXT, **more}
     return {
         "type": "object",
@@ -67,28 +88,76 @@ DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
 FEWEST_LAST = 2  # One last digit heard wrongly would name another value of most catalogues.
 
 LENGTH = {"type": "integer", "minimum": 0}
+LENGTHS = {"pattern": {"type": "string"}, "minLength": LENGTH, "maxLength": LENGTH}
+MOST_LISTED = 50  # Values in one list: two minutes of dictation, and more than anybody checks in a readback.
+PLACES = 0.000001  # The finest step of a decimal: smaller ones are written with an exponent.
+
+VALUES = {"type": "object", "additionalProperties": WRITTEN, "minProperties": 1}
+UNITS = {"type": "object", "propertyNames": WORDS, "additionalProperties": UNIT, "minProperties": 1}
+UNITS_WRITTEN = {
+    "if": {"type": "object"},
+    "then": {"propertyNames": WRITTEN, "additionalProperties": UNIT, "minProperties": 1},
+    "else": _all_of(WRITTEN),
+}
+"""Unit words of a language; with their codes, where another field holds the unit."""
+
+IDENTIFYING: dict[str, Any] = {
+    "identifier": {"type": "boolean"},
+    "catalogue": TEXT,
+    "check_digit": {"enum": [str(key) for key in Gs1]},
+    "last_digits": {"type": "integer", "minimum": FEWEST_LAST},
+    "usual": _object(["minLength", "maxLength"], {"minLength": LENGTH, "maxLength": LENGTH}),
+}
+"""How what names a thing is known."""
 
 STRING_FIELD = _object(
     ["type", "x-voice"],
     DESCRIBED
+    | LENGTHS
     | {
-        "type": {"enum": ["string", "integer"]},
-        "pattern": {"type": "string"},
-        "minLength": LENGTH,
-        "maxLength": LENGTH,
+        "type": {"const": "string"},
         "enum": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
         "x-voice": _voice(
-            [Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER, Spoken.ENUM],
-            identifier={"type": "boolean"},
-            catalogue=TEXT,
-            check_digit={"enum": [str(key) for key in Gs1]},
-            last_digits={"type": "integer", "minimum": FEWEST_LAST},
+            [Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER, Spoken.ENUM, Spoken.DATE, Spoken.UNIT],
+            **IDENTIFYING,
             exception={"type": "boolean"},
-            usual=_object(["minLength", "maxLength"], {"minLength": LENGTH, "maxLength": LENGTH}),
+            bare={"type": "boolean"},
         ),
-        "x-languages": _written(
-            "labels", values={"type": "object", "additionalProperties": WRITTEN, "minProperties": 1}
+        "x-languages": _written("labels", values=VALUES),
+    },
+)
+DATE_FIELD = _object(
+    ["type", "format", "x-voice"],
+    DESCRIBED
+    | {
+        "type": {"const": "string"},
+        "format": {"const": "date"},
+        "x-voice": _voice(
+            [Spoken.DATE],
+            "order",
+            order={"enum": [str(order) for order in DayOrder]},
+            partial={"enum": [str(partial) for partial in Partial]},
         ),
+        "x-languages": _written("labels"),
+    },
+)
+UNIT_FIELD = _object(
+    ["type", "enum", "x-voice"],
+    DESCRIBED
+    | {
+        "type": {"const": "string"},
+        "enum": {
+            "type": "array",
+            "items": {
+                "type": "string",
+                "pattern": "^[A-Z0-9]{1,3}$",
+                "description": "a code of two or three capitals and digits: 'CS', as in UN/ECE Rec 20 and 21",
+            },
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+        "x-voice": _voice([Spoken.UNIT], "of", of={"type": "string"}),
+        "x-languages": _written("labels"),
     },
 )
 INTEGER_FIELD = _object(
@@ -100,12 +169,62 @@ INTEGER_FIELD = _object(
         "maximum": {"type": "integer"},
         "x-voice": _voice(
             [Spoken.CARDINAL],
-            units={"type": "object", "propertyNames": WORDS, "additionalProperties": WORDS, "minProperties": 1},
+            units=UNITS,
             usual=_object(["minimum", "maximum"], {"minimum": {"type": "integer"}, "maximum": {"type": "integer"}}),
         ),
-        "x-languages": _written("labels", "units"),
+        "x-languages": _written("labels", both={"units": UNITS_WRITTEN}),
     },
 )
+NUMBER_FIELD = _object(
+    ["type", "multipleOf", "minimum", "maximum", "x-voice"],
+    DESCRIBED
+    | {
+        "type": {"const": "number"},
+        "multipleOf": {"type": "number", "minimum": PLACES},
+        "minimum": {"type": "number"},
+        "maximum": {"type": "number"},
+        "x-voice": _voice(
+            [Spoken.DECIMAL],
+            units=UNITS,
+            usual=_object(["minimum", "maximum"], {"minimum": {"type": "number"}, "maximum": {"type": "number"}}),
+        ),
+        "x-languages": _written("labels", both={"units": UNITS_WRITTEN}),
+    },
+)
+BOOLEAN_FIELD = _object(
+    ["type", "x-voice"],
+    DESCRIBED
+    | {
+        "type": {"const": "boolean"},
+        "x-voice": _voice([Spoken.YES_NO]),
+        "x-languages": _written("labels", "true", "false"),
+    },
+)
+LIST_FIELD = _object(
+    ["type", "items", "minItems", "maxItems", "x-voice"],
+    DESCRIBED
+    | {
+        "type": {"const": "array"},
+        "items": _object(["type"], DESCRIBED | LENGTHS | {"type": {"const": "string"}}),
+        "minItems": {"type": "integer", "minimum": 1},
+        "maxItems": {"type": "integer", "minimum": 1, "maximum": MOST_LISTED},
+        "uniqueItems": {"type": "boolean"},
+        "x-voice": _voice([Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER], **IDENTIFYING),
+        "x-languages": _written("labels"),
+    },
+)
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "string": STRING_FIELD,
+    "integer": INTEGER_FIELD,
+    "number": NUMBER_FIELD,
+    "boolean": BOOLEAN_FIELD,
+    "array": LIST_FIELD,
+}
+"""The rules of a field, by its type; dates and units, which are strings, have their own."""
+
+OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(KINDS)}}}
+"""What is told of a field that is of no known type."""
+
 FORM = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     **_object(
@@ -118,11 +237,9 @@ FORM = {
             "properties": {
                 "type": "object",
                 "minProperties": 1,
-                "propertyNames": {"pattern": FIELD_NAME},
-                "additionalProperties": {
-                    "if": {"type": "object", "required": ["type"], "properties": {"type": {"const": "integer"}}},
-                    "then": INTEGER_FIELD,
-                    "else": STRING_FIELD,
+                "propertyNames": {
+                    "pattern": FIELD_NAME,
+                    "description": "small letters, digits and _, a letter first: 'pallet_id'",
                 },
             },
             "required": {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
@@ -130,7 +247,11 @@ FORM = {
             "x-voice": _object(
                 ["name", "spoken_name", "readback"],
                 {
-                    "name": {"type": "string", "pattern": FORM_NAME},
+                    "name": {
+                        "type": "string",
+                        "pattern": FORM_NAME,
+                        "description": "small letters, digits and -: 'stock-count'",
+                    },
                     "spoken_name": WORDS,
                     "readback": TEXT,
                     "terminator": WORD,
@@ -141,11 +262,46 @@ FORM = {
 }
 
 
-def faults(document: object) -> Iterator[str]:
-    """Each place where a document leaves the subset: its JSON pointer, what was found, what is allowed."""
-    errors = Draft202012Validator(FORM).iter_errors(document)
-    for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
-        yield from _told(error)
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One place where a document leaves the subset."""
+
+    path: tuple[str | int, ...]
+    told: str
+    """What was found there, what is allowed, and what to do, behind the JSON pointer."""
+
+    @property
+    def field(self) -> str | None:
+        """The field that it is about; None where it is about the form."""
+        return str(self.path[1]) if len(self.path) > 1 and self.path[0] == "properties" else None
+
+    def __str__(self) -> str:
+        return f"{pointer(*self.path)}: {self.told}"
+
+
+def faults(document: object) -> Iterator[Fault]:
+    """Each place where a document leaves the subset, in the order of the form."""
+    yield from _broken(document, FORM, ())
+    fields = document.get("properties") if isinstance(document, dict) else None
+    for name, keywords in fields.items() if isinstance(fields, dict) else ():
+        yield from _broken(keywords, _rules_for(keywords), ("properties", name))
+
+
+def _rules_for(keywords: object) -> Mapping[str, Any]:
+    """The rules that the author of a field means to keep, by its type, its format and how it is spoken."""
+    if not isinstance(keywords, dict) or not isinstance(kind := keywords.get("type"), str) or kind not in KINDS:
+        return OTHER_FIELD
+    voice = keywords.get("x-voice")
+    spoken = voice.get("spoken") if isinstance(voice, dict) else None
+    if kind == "string" and (keywords.get("format") == "date" or spoken == Spoken.DATE):
+        return DATE_FIELD
+    return UNIT_FIELD if kind == "string" and spoken == Spoken.UNIT else KINDS[kind]
+
+
+def _broken(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:
+    errors = Draft202012Validator(rules).iter_errors(part)
+    for error in sorted(errors, key=lambda error: [str(step) for step in error.absolute_path]):
+        yield from _told(error, where)
 
 
 def pointer(*path: object) -> str:
@@ -153,8 +309,8 @@ def pointer(*path: object) -> str:
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _told(error: ValidationError) -> Iterator[str]:
-    where = error.absolute_path
+def _told(error: ValidationError, before: tuple[str | int, ...]) -> Iterator[Fault]:
+    where = (*before, *error.absolute_path)
     # Whichever rule is broken, both are what its keyword says they are; the library cannot type that.
     rule: Any = error.schema
     found: Any = error.instance
@@ -162,10 +318,38 @@ def _told(error: ValidationError) -> Iterator[str]:
         case "additionalProperties":
             known = rule["properties"]
             for extra in [key for key in found if key not in known]:
-                yield f"{pointer(*where, extra)}: keyword {extra!r} is not supported; allowed: {', '.join(known)}"
+                yield Fault((*where, extra), f"keyword {extra!r} is not supported; allowed: {', '.join(known)}")
         case "enum":
-            yield f"{pointer(*where)}: found {json.dumps(found)}, allowed: {', '.join(rule['enum'])}"
+            yield Fault(where, f"found {json.dumps(found)}, allowed: {', '.join(rule['enum'])}")
         case "const":
-            yield f"{pointer(*where)}: found {json.dumps(found)}, must be {json.dumps(rule['const'])}"
+            yield Fault(where, f"found {json.dumps(found)}, must be {json.dumps(rule['const'])}")
+        case keyword:
+            yield Fault(where, _plainly(str(keyword), error, rule.get("description")))
+
+
+def _plainly(keyword: str, error: ValidationError, described: str | None) -> str:
+    """What a broken rule means to the author of a form."""
+    match keyword:
+        case "required":
+            return f"{error.message}; add it: schemas/README.md says what it holds"
+        case "pattern" if described is not None:
+            return f"found {error.instance!r}; allowed: {described}"
+        case "uniqueItems":
+            return "an item stands here twice; keep one of the two"
+        case "minItems" | "minProperties" | "minLength":
+            return f"found nothing; at least one {described or 'item'} must be given"
+        case "type":
+            return f"{error.message}; write {WRITTEN_AS.get(str(error.validator_value), 'that')}"
         case _:
-            yield f"{pointer(*where)}: {error.message}"
+            return error.message
+
+
+WRITTEN_AS = {
+    "array": "a list, even of one: [...]",
+    "object": "an object: {...}",
+    "string": 'text in quotes: "..."',
+    "integer": "a whole number without quotes",
+    "number": "a number without quotes",
+    "boolean": "true or false without quotes",
+}
+"""How the author of a form writes a value of each type."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
-from string import Formatter
+from string import Formatter, ascii_uppercase, digits
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from edge.forms.pattern import Shape
-from edge.records import FieldValue
+from edge.records import FieldValue, exact, plain
 
 OWN_LANGUAGE = "en"
 """The language of a field's own labels and units, which the on-device recogniser hears; others are further ones."""
@@ -28,6 +30,37 @@ class Spoken(StrEnum):
     CARDINAL = "cardinal"  # A whole number: "one hundred and ten".
     LETTER = "letter"  # One capital letter: "b", "bravo", "b as in bravo".
     ENUM = "enum"  # One of the values listed in the form or the catalogue, spoken as written there.
+    DECIMAL = "decimal"  # A number with places: "two fifty point five", "minus eighteen".
+    DATE = "date"  # A day: "the fifth of March twenty twenty-seven", "zero five zero three two seven".
+    YES_NO = "yes_no"  # True or false: "sealed", "not sealed", "sealed yes".
+    UNIT = "unit"  # The code of the unit in which another field is counted: "cases".
+
+
+SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})
+"""What is said character by character, or a few of them at once."""
+
+
+class DayOrder(StrEnum):
+    """In which order the parts of a date stand on a label."""
+
+    DAY_MONTH_YEAR = "dmy"
+    MONTH_DAY_YEAR = "mdy"
+    YEAR_MONTH_DAY = "ymd"
+
+
+class Partial(StrEnum):
+    """What a month without a day is."""
+
+    END = "end"  # Its last day, as on labels: "best before end of June".
+    NONE = "none"  # No date.
+
+
+CHARACTERS = {
+    Spoken.DIGITS: frozenset(digits),
+    Spoken.ALPHANUMERIC: frozenset(ascii_uppercase + digits),
+    Spoken.LETTER: frozenset(ascii_uppercase),
+}
+"""What a value may consist of, where it is spelt."""
 
 
 class Gs1(StrEnum):
@@ -76,6 +109,21 @@ class Wording:
     ask: str | None = None  # The question for the field; None: its label asks.
     values: Mapping[str, str] = field(default_factory=dict)
     """What the values of an `enum` are called, where that is not the value itself."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Unit words to codes, where another field holds the unit; the first word of a code is for several."""
+    true: tuple[str, ...] = ()  # What says that a field of yes and no is true, without its label: "sealed".
+    false: tuple[str, ...] = ()  # Likewise false: "not sealed".
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Numbers from the least to the most, both included."""
+
+    least: float
+    most: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.least <= value <= self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +133,7 @@ class FormField:
     name: str
     title: str
     description: str
-    kind: Literal["string", "integer"]
+    kind: Literal["string", "integer", "number", "boolean", "array"]
     labels: tuple[str, ...]  # The words that open the field: "pallet", "pallet number".
     spoken: Spoken
     units: Mapping[str, str]  # Unit words, plural to singular; a number before one is this field's, label or not.
@@ -101,26 +149,86 @@ class FormField:
     pattern: str | None
     exception: bool  # Its values are said by themselves ("damaged"), and count once they are said twice or confirmed.
     choices: tuple[str, ...]  # The only values the form allows, from `enum`; empty: not limited so.
-    least: int | None  # The least length of a string, the least value of an integer.
-    most: int | None  # The greatest length of a string, the greatest value of an integer.
-    usual: range | None
-    """The lengths of a string, the values of an integer that nobody wonders about; others are allowed too."""
+    least: float | None  # The least length of a string (of each one in a list), the least value of a number.
+    most: float | None  # The greatest length of a string, the greatest value of a number.
+    usual: Span | None
+    """The lengths of a string, the values of a number that nobody wonders about; others are allowed too."""
+    step: Decimal | None = None  # What a decimal is a multiple of: 0.1 keeps one place.
+    order: DayOrder | None = None  # How the digits of a date stand on a label.
+    month_alone: Partial = Partial.NONE
+    unit_of: str | None = None  # The field whose unit this one holds.
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Where another field holds the unit: unit words to its codes. `units` has the same words."""
+    bare: bool = False  # Its values are said without a label, and stand as any other value.
+    many: range | None = None  # How many values a list may hold; None: the field holds one value.
+    distinct: bool = False  # No value of a list stands there twice.
+
+    @property
+    def longest(self) -> int | None:
+        """The most characters that a value may have; None: any number."""
+        longest = self.shape.most if self.shape is not None else None
+        return min((int(most) for most in (self.most, longest) if most is not None), default=None)
 
     @property
     def shape(self) -> Shape | None:
         """What the pattern describes, part by part."""
         return None if self.pattern is None else Shape.read(self.pattern)
 
+    @property
+    def places(self) -> int:
+        """How many digits a decimal keeps behind its point."""
+        return 0 if self.step is None else max(0, -int(self.step.as_tuple().exponent))
+
+    @property
+    def item(self) -> FormField:
+        """The field as if it held one value of its list."""
+        return self if self.many is None else replace(self, kind="string", many=None, distinct=False)
+
+    def types(self, value: object) -> bool:
+        """Is the value of the field's own type? True and false are no numbers here."""
+        match self.kind:
+            case "string":
+                return isinstance(value, str)
+            case "integer":
+                return isinstance(value, int) and not isinstance(value, bool)
+            case "number":
+                return isinstance(value, int | float) and not isinstance(value, bool)
+            case "boolean":
+                return isinstance(value, bool)
+            case "array":
+                return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+
     def allows(self, value: FieldValue) -> bool:
-        """Does a value of the field's own type keep the form's rules?"""
-        long_enough = self.least is None or _size(value) >= self.least
-        short_enough = self.most is None or _size(value) <= self.most
-        fits = self.pattern is None or re.fullmatch(self.pattern, str(value)) is not None
-        checked = self.check_digit is None or self.check_digit.holds(str(value))
-        return long_enough and short_enough and fits and checked and (not self.choices or value in self.choices)
+        """Is a value of the field's own type, and does it keep the form's rules?"""
+        if not self.types(value):
+            return False
+        if isinstance(value, tuple):
+            so_many = self.many is not None and len(value) in self.many
+            alone = not self.distinct or len(set(value)) == len(value)
+            return so_many and alone and all(self.item.allows(one) for one in value)
+        return not any(fault(value) for fault in self._faults())
+
+    def _faults(self) -> Iterator[Callable[[Any], bool]]:
+        """Each of the field's rules, as a question whether a single value breaks it."""
+        if (least := self.least) is not None:
+            yield lambda value: _size(value) < least
+        if (most := self.most) is not None:
+            yield lambda value: _size(value) > most
+        if (pattern := self.pattern) is not None:
+            yield lambda value: re.fullmatch(pattern, value) is None
+        if (check_digit := self.check_digit) is not None:
+            yield lambda value: not check_digit.holds(value)
+        if (step := self.step) is not None:
+            yield lambda value: exact(value) % step != 0
+        if self.spoken is Spoken.DATE:
+            yield lambda value: not is_date(value)
+        if self.choices:
+            yield lambda value: value not in self.choices
 
     def is_usual(self, value: FieldValue) -> bool:
         """Does nobody wonder about a value: by its size, or since it is a GS1 key whose check digit fits?"""
+        if isinstance(value, tuple):
+            return all(self.item.is_usual(one) for one in value)
         if self.usual is None or _size(value) in self.usual:
             return True
         return isinstance(value, str) and any(key.holds(value) for key in Gs1)
@@ -130,17 +238,40 @@ class FormField:
         if language != OWN_LANGUAGE and language in self.languages:
             return self.languages[language]
         more = self.languages.get(OWN_LANGUAGE, Wording((), ()))
-        return Wording((*self.labels, *more.labels), (*self.units.keys(), *self.units.values(), *more.units))
+        units = (*self.units.keys(), *self.units.values(), *more.units)
+        return replace(
+            more, labels=(*self.labels, *more.labels), units=units, codes={**self.codes, **more.codes}, ask=None
+        )
 
     def called(self, value: str, language: str) -> str:
         """What a value of an `enum` is called in one language; where the form has no word for it, itself."""
         return self.wording(language).values.get(value, value)
 
-    def told(self, value: FieldValue) -> str:
-        """The value as it is read back: `pallet 7 4 2`, `12 units`, `dock B`."""
-        spelt = self.spoken in {Spoken.DIGITS, Spoken.ALPHANUMERIC}
-        unit = next(iter(self.units.items()), ("", ""))[value == 1]
-        return self.readback.format(value=" ".join(str(value)) if spelt else value, unit=unit)
+    def unit(self, value: FieldValue, code: FieldValue | None = None, language: str = OWN_LANGUAGE) -> str:
+        """The unit word for so many: the one for its code, where another field holds that; else the first."""
+        if code is not None:
+            words = [word for word, meant in self.wording(language).codes.items() if meant == code]
+            return next(iter(words[1:] if value == 1 else ()), next(iter(words), str(code)))
+        if self.codes:  # which unit is not known: none is made up
+            return ""
+        return next(iter(self.units.items()), ("", ""))[value == 1]
+
+    def shown(self, value: FieldValue) -> str:
+        """A value as text: `7 4 2`, `52.5`, `2027-03-05`, `yes`, `A 1 and A 2`."""
+        match value:
+            case bool():
+                named = self.wording(OWN_LANGUAGE)
+                return next(iter(named.true if value else named.false), "yes" if value else "no")
+            case int() | float():
+                return plain(value)
+            case tuple():
+                return " and ".join(self.shown(one) for one in value)
+            case str():
+                return " ".join(value) if self.spoken in {Spoken.DIGITS, Spoken.ALPHANUMERIC} else value
+
+    def told(self, value: FieldValue, code: FieldValue | None = None) -> str:
+        """The value as it is read back: `pallet 7 4 2`, `12 units`, `dock B`. `code` is that of its unit."""
+        return self.readback.format(value=self.shown(value), unit=self.unit(value, code)).strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,30 +306,103 @@ class Form:
             return {str(error["loc"][0]): error["msg"] for error in fault.errors(include_url=False)}
         return {}
 
+    def unit_field(self, name: str) -> FormField | None:
+        """The field that holds the unit of another one."""
+        return next((field for field in self.fields if field.unit_of == name), None)
+
+    def unit_in(self, name: str, fields: Mapping[str, FieldValue]) -> FieldValue | None:
+        """The code of the unit in which an entry counts a field, where another of its fields says so."""
+        unit = self.unit_field(name)
+        return None if unit is None else fields.get(unit.name)
+
+    def by_itself(self, field: FormField, fields: Mapping[str, FieldValue]) -> bool:
+        """Is a field of an entry read back by itself, not as the unit of what it counts?"""
+        counted = None if field.unit_of is None else self[field.unit_of]
+        return field.name in fields and not (
+            counted is not None and counted.name in fields and "unit" in placeholders(counted.readback)
+        )
+
+    @cached_property
+    def has_dates(self) -> bool:
+        """May days be said, whose year depends on the day that it is?"""
+        return any(field.spoken is Spoken.DATE for field in self.fields)
+
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
         """The entry, or what is there of one, as it is read back to the operator."""
-        told = {field.name: field.told(fields[field.name]) for field in self.fields if field.name in fields}
-        named = _placeholders(self.template)
+        told = {
+            field.name: field.told(fields[field.name], self.unit_in(field.name, fields))
+            for field in self.fields
+            if self.by_itself(field, fields)
+        }
+        named = placeholders(self.template)
         if not all(name in told for name in named):
             return ", ".join(told.values())
         beside = [words for name, words in told.items() if name not in named]
         return ", ".join([self.template.format(**told), *beside])
 
 
-def _placeholders(template: str) -> list[str]:
+def placeholders(template: str) -> list[str]:
     """The names in braces of a readback, in order."""
     return [name for _, name, _, _ in Formatter().parse(template) if name is not None]
 
 
-def _size(value: FieldValue) -> int:
-    return value if isinstance(value, int) else len(value)
+def is_date(value: str) -> bool:
+    """Is it a day of the calendar, as ISO 8601 writes one?"""
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+def _size(value: float | str) -> float:
+    return len(value) if isinstance(value, str) else value
 
 
 def _annotated(field: FormField) -> tuple[Any, Any]:
-    kind: Any = Literal[field.choices] if field.choices else {"string": str, "integer": int}[field.kind]
+    kind: Any = _one(field.item)
+    if field.many is not None:
+        many = Field(min_length=field.many.start, max_length=field.many.stop - 1)
+        kind = Annotated[tuple[kind, ...], many, AfterValidator(partial(_distinct, field))]
+    return kind, Field() if field.required else Field(None)
+
+
+def _one(field: FormField) -> Any:
+    """The type of one value, with the rules of the field."""
+    types = {"string": str, "integer": int, "number": float, "boolean": bool}
+    kind: Any = Literal[field.choices] if field.choices else types[field.kind]
     lower, upper = ("min_length", "max_length") if field.kind == "string" else ("ge", "le")
     limits: dict[str, Any] = {lower: field.least, upper: field.most, "pattern": field.pattern}
+    limits |= {"allow_inf_nan": False} if field.kind == "number" else {}
     given = {keyword: limit for keyword, limit in limits.items() if limit is not None}
+    kind = Annotated[kind, Field(**given)] if given else kind
+    for rule in _rules(field):
+        kind = Annotated[kind, AfterValidator(rule)]
+    return kind
+
+
+def _rules(field: FormField) -> Iterator[Callable[[Any], Any]]:
+    """The rules that pydantic has no keyword for: each gives the value back, or raises ValueError."""
     if field.check_digit is not None:
-        kind = Annotated[kind, AfterValidator(field.check_digit.checked)]
-    return kind, Field(**given) if field.required else Field(None, **given)
+        yield field.check_digit.checked
+    if field.step is not None:
+        yield partial(_stepped, field.step)
+    if field.spoken is Spoken.DATE:
+        yield _dated
+
+
+def _stepped(step: Decimal, value: float) -> float:
+    if exact(value) % step:
+        raise ValueError(f"is no multiple of {step}")
+    return value
+
+
+def _dated(value: str) -> str:
+    if not is_date(value):
+        raise ValueError("is no day of the calendar, such as 2027-03-05")
+    return value
+
+
+def _distinct(field: FormField, values: tuple[str, ...]) -> tuple[str, ...]:
+    if field.distinct and len(set(values)) < len(values):
+        raise ValueError("holds a value twice")
+    return values

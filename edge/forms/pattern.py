@@ -1,22 +1,34 @@
 """Patterns: the subset of regular expressions that a form's `pattern` may use, read into a shape.
 
 A pattern is `^`, parts, `$`. A part is one character (`A`), or a class of characters (`[A-F]`, `[A-Z0-9]`), with or
-without a count: `{3}`, `{2,18}` or `?`. Python, JSON Schema and pydantic's Rust engine read such a pattern alike,
-which they do not for all others, and sentences that fit it can be made from it.
+without a count: `{3}`, `{2,18}` or `?`. A character may be a separator, which nobody need say: `^[A-Z]-[0-9]{2}$`.
+Python, JSON Schema and pydantic's Rust engine read such a pattern alike, which they do not for all others, and
+sentences that fit it can be made from it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 _PART = re.compile(
-    r"(?P<characters>\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_-])+\]|[A-Za-z0-9_-])"
+    r"(?P<characters>\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_-])+\]|[A-Za-z0-9_/ -]|\\\.)"
     r"(?P<count>\?|\{(?P<least>\d{1,3})(?:,(?P<most>\d{1,3}))?\})?"
 )
 
-ALLOWED = "^, then characters or classes like [A-F] with counts like {3}, {2,18} or ?, then $; as in ^[A-Z][0-9]{3,5}$"
+ALLOWED = (
+    "^, then characters or classes like [A-F] with counts like {3}, {2,18} or ?, and separators (- _ / \\. or a "
+    "blank), then $; as in ^[A-Z]-[0-9]{2}$"
+)
+
+SEPARATORS = frozenset("-_/. ")
+"""Characters that stand between the parts of a printed code. By themselves in a pattern, they need not be said."""
+
+MOST_WAYS = 2
+"""Ways to put separators into what was said that are looked for: more than one is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,11 @@ class CharacterRun:
     characters: str
     least: int
     most: int
+
+    @property
+    def separates(self) -> bool:
+        """Is it one separator and nothing else?"""
+        return self.characters in SEPARATORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,24 @@ class Shape:
         return frozenset(character for part in self.parts for character in part.characters)
 
     @property
+    def said(self) -> frozenset[str]:
+        """Every character that must be said: all but separators that stand by themselves."""
+        return frozenset(character for part in self.parts if not part.separates for character in part.characters)
+
+    @property
+    def separated(self) -> bool:
+        """Do values hold separators?"""
+        return any(character in SEPARATORS for character in self.characters)
+
+    def joined(self, said: str) -> str | None:
+        """What was said, with the separators of this shape: "A1203" is "A-12-03" where it can be nothing else.
+
+        None where it fits in no way or in several. A separator that was said must stand where it was said.
+        """
+        ways = list(islice(_ways(self.parts, said), MOST_WAYS))
+        return ways[0] if len(ways) == 1 else None
+
+    @property
     def most(self) -> int:
         """The greatest length."""
         return sum(part.most for part in self.parts)
@@ -72,8 +107,28 @@ class Shape:
         )
 
 
+def _ways(parts: tuple[CharacterRun, ...], said: str) -> Iterator[str]:
+    """The different strings of this shape that are `said` but for separators."""
+    if not parts:
+        yield from [""] * (not said)
+        return
+    part, behind = parts[0], parts[1:]
+    seen: set[str] = set()
+    for count in range(part.least, part.most + 1):
+        head = said[:count]
+        if part.separates and head != part.characters * count:
+            head, rest = part.characters * count, said
+        else:
+            rest = said[count:]
+        if len(head) == count and set(head) <= set(part.characters):
+            for tail in _ways(behind, rest):
+                if head + tail not in seen:
+                    seen.add(head + tail)
+                    yield head + tail
+
+
 def _part(match: re.Match[str]) -> CharacterRun:
-    characters = "".join(_expanded(match["characters"].strip("[]")))
+    characters = "".join(_expanded(match["characters"].strip("[]").removeprefix("\\")))
     if match["count"] is None:
         return CharacterRun(characters, 1, 1)
     if match["count"] == "?":
@@ -86,7 +141,7 @@ def _part(match: re.Match[str]) -> CharacterRun:
 
 
 def _expanded(inside: str) -> list[str]:
-    ranges = re.findall(r"([A-Za-z0-9])-([A-Za-z0-9])|([A-Za-z0-9_-])", inside)
+    ranges = re.findall(r"([A-Za-z0-9])-([A-Za-z0-9])|([A-Za-z0-9_/. -])", inside)
     expanded = [
         "".join(chr(code) for code in range(ord(first), ord(last) + 1)) if first else single
         for first, last, single in ranges

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from edge.audio.framing import FRAME_MS
-from edge.audio.portaudio import TURN, portaudio
+from edge.audio.portaudio import TURN, demand_made, demand_openable, portaudio
 from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
 
@@ -102,11 +102,15 @@ class Stream:
     def open(cls, found: Mapping[str, Any]) -> Self:
         """Open a device as `device_named` found it. Raises NotOpened."""
         library = portaudio()
+        try:
+            demand_openable(library, found, playback=False)
+        except library.PortAudioError as fault:
+            raise NotOpened(_line(fault)) from None
         rate, channels = _format(library, found)
         stream = cls(rate, channels)
         try:
             with TURN:
-                stream._device = library.RawInputStream(
+                made = library.RawInputStream(
                     device=found["index"],
                     samplerate=rate,
                     channels=channels,
@@ -115,7 +119,9 @@ class Stream:
                     callback=stream.heard,
                     finished_callback=stream.finished,
                 )
-                stream._device.start()
+                demand_made(library, made)
+                stream._device = made
+                made.start()
         except library.PortAudioError as fault:
             stream.close()
             raise NotOpened(_line(fault)) from None

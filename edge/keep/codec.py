@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from edge.records import Because, Draft, Outcome, Reading, Receipt, Verdict
+from edge.records import Because, Draft, FieldValue, Outcome, Reading, Receipt, Verdict
 
 _READING = TypeAdapter(Reading)
 _DRAFT = TypeAdapter(Draft)
@@ -20,6 +20,12 @@ _REASONS = TypeAdapter(tuple[Because, ...])
 def to_json(value: object) -> str:
     """Compact JSON, as it is stored."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fields_of(stored: str) -> dict[str, FieldValue]:
+    """The values of fields as they were stored. A list of JSON is the tuple that it was written from."""
+    fields: dict[str, Any] = json.loads(stored)
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def to_time(moment: datetime) -> str:
@@ -52,7 +58,7 @@ def verdict_of(row: Mapping[str, Any]) -> Verdict | None:
     if row["outcome"] is None:
         return None
     reasons = _REASONS.validate_json(row["reasons"])
-    return Verdict(Outcome(row["outcome"]), reasons, json.loads(row["fields"]), row["ask"])
+    return Verdict(Outcome(row["outcome"]), reasons, fields_of(row["fields"]), row["ask"])
 
 
 def draft_json(draft: Draft | None) -> str | None:

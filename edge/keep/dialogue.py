@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.keep.codec import draft_json, draft_of, reading_of
+from edge.keep.codec import draft_json, draft_of, fields_of, reading_of
 from edge.keep.database import JournalDatabase
 from edge.records import Act, Draft, LastEntry
 
@@ -58,7 +58,7 @@ class DialogueRecord:
                 return None
             reading = reading_of(json.loads(row["reading"]))
             draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], act, row["replaces"])
-            return LastEntry(row["event_id"], draft, json.loads(row["fields"]), bool(row["absent"]))
+            return LastEntry(row["event_id"], draft, fields_of(row["fields"]), bool(row["absent"]))
         return None
 
     def turned_down(self, event_id: str) -> dict[str, str | None]:

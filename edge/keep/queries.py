@@ -12,7 +12,7 @@ from typing import Any
 
 from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import evidence
-from edge.keep.codec import reading_of, verdict_of
+from edge.keep.codec import fields_of, reading_of, verdict_of
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import OutboxState
 from edge.records import (
@@ -298,7 +298,7 @@ class Queries:
         )
         parsed = {
             **row,
-            "fields": json.loads(row["fields"] or "{}"),
+            "fields": fields_of(row["fields"] or "{}"),
             "state": None if row["state"] is None else OutboxState(row["state"]),
             "receipt": json.loads(row["receipt"] or "null"),
             "event": json.loads(row["body"] or "null"),
@@ -318,7 +318,7 @@ def kept_utterance(row: Row) -> KeptUtterance:
         form=row["form"],
         source=row["source"],
         verdict=verdict_of(row),
-        fields=json.loads(row["entry_fields"] or row["fields"] or "{}"),
+        fields=fields_of(row["entry_fields"] or row["fields"] or "{}"),
         event_id=row["event_id"],
         state=None if row["state"] is None else OutboxState(row["state"]),
     )
@@ -331,7 +331,7 @@ def kept_entry(row: Row) -> KeptEntry:
         sequence=row["sequence"],
         event_id=row["event_id"],
         form=row["form"],
-        fields=json.loads(row["fields"]),
+        fields=fields_of(row["fields"]),
         recorded_at=datetime.fromisoformat(row["recorded_at"]),
         state=OutboxState(row["state"]),
         attempts=row["attempts"],

@@ -25,6 +25,7 @@ from edge.records.entry import (
     Verdict,
 )
 from edge.records.reading import (
+    DECIMAL_DIGITS,
     Act,
     Command,
     FieldReading,
@@ -34,6 +35,9 @@ from edge.records.reading import (
     Reading,
     Transcript,
     Word,
+    exact,
+    plain,
+    written,
 )
 from edge.records.sound import (
     SAMPLE_BYTES,

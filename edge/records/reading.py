@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 from edge.records.sound import Usage
@@ -42,7 +43,43 @@ class Transcript:
     hallucination: Hallucination | None = None  # Why the text that came was set aside; `text` is empty then.
 
 
-FieldValue = str | int  # What a field of a form may hold. Identifiers are strings: "007" stays "007".
+FieldValue = str | int | float | bool | tuple[str, ...]
+"""What a field of a form may hold. Identifiers are strings: "007" stays "007". Dates are strings as in ISO 8601.
+
+A decimal is a double of at most DECIMAL_DIGITS digits, not a `decimal.Decimal`, since that is what stays exact on the
+whole way: IEEE 754 gives every decimal of up to 15 digits back from its double, and the shortest spelling of a double
+says the same number in all that ever write one: Python, the journal's JSON in SQLite, the event and its hash
+(`hash_chain`), PostgreSQL's jsonb, a reader in JavaScript. A JSON number spelt otherwise ("2.50") would be read as that
+double by most programs, written again as "2.5", and break the chain. Nobody calculates with one; rules look at its
+digits (`exact`).
+"""
+
+DECIMAL_DIGITS = 15
+"""The significant digits of a decimal that a double keeps, whichever they are (DBL_DIG)."""
+
+
+def exact(value: float) -> Decimal:
+    """The decimal that a number stands for, digit by digit."""
+    return Decimal(repr(value))
+
+
+def plain(value: float) -> str:
+    """A number with its digits and no more: `52.5`, `-18`. Never with an exponent."""
+    digits = f"{exact(value):f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def written(value: FieldValue) -> str:
+    """A value as a person writes and reads one: `007`, `52.5`, `true`, `A1,A2`."""
+    match value:
+        case str():
+            return value
+        case tuple():
+            return ",".join(value)
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return plain(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +97,9 @@ class FieldReading:
     """Other values the same utterance gives the field, with nothing to say which one is meant."""
     confirmed: bool = True  # False where a second, independent reading of the value is demanded and there is none.
     runner_up: FieldValue | None = field(default=None, repr=False)
-    """The likeliest other value, where the sound allows another one: what to ask about, should there be doubt."""
+    """The likeliest other value, where the sound allows another one: what to ask about, should there be doubt.
+
+    Without a value, the one that the words may mean: "pallet 742, I think"."""
     calibrated: bool = False
     """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
 

@@ -20,7 +20,7 @@ from edge.errors import Misconfigured, Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_RATE
 
-LANGUAGES = {"en": "en-us", "de": "de", "fr": "fr", "es": "es", "it": "it"}
+LANGUAGES = {"en": "en-us", "de": "de", "fr": "fr", "es": "es", "it": "it", "pl": "pl", "pt": "pt-br"}
 """Espeak-ng's voice for each language that forms are spoken in."""
 
 WORDS_PER_MINUTE = 165  # A little slower than espeak-ng's own 175: digits are read back next to machines.

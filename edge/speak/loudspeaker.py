@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from edge.audio.portaudio import TURN, portaudio
+from edge.audio.portaudio import TURN, demand_made, demand_openable, portaudio
 from edge.audio.sound_server import PlaybackSink
 from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
@@ -191,6 +191,7 @@ class _Stream:
     def opened(cls, library: Any, device: str | int | None, block: Callable[[int, float], Samples]) -> _Stream:
         """Open and start; raises PortAudio's errors."""
         found = library.query_devices(device, "output")
+        demand_openable(library, found, playback=True)
         rate, channels = _format(library, found)
         stream = cls(rate, channels, block)
         stream._start(library, found["index"])
@@ -198,7 +199,7 @@ class _Stream:
 
     def _start(self, library: Any, index: int) -> None:
         with TURN:
-            self._opened = library.RawOutputStream(
+            opened = library.RawOutputStream(
                 device=index,
                 samplerate=self._rate,
                 channels=self._channels,
@@ -208,7 +209,9 @@ class _Stream:
                 callback=self._wanted,
                 finished_callback=self._finished,
             )
-            self._opened.start()
+            demand_made(library, opened)
+            self._opened = opened
+            opened.start()
 
     def is_lost(self, now: float) -> bool:
         """Whether no more sound is taken. `now` is the monotonic clock."""

@@ -1,4 +1,4 @@
-"""Wording of replies: from what is to be said to clauses; readbacks in the form's words, in five languages.
+"""Wording of replies: from what is to be said to clauses; readbacks in the form's words, in seven languages.
 
 The first clause is short and, but for the operator's own words, always one of a few: those are made ready beforehand,
 so that a reply begins at once while the rest of it is still being made.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -16,26 +17,29 @@ from typing import Any
 
 from edge.agree.dialogue.orders import Prompt, Say
 from edge.forms.model import Form, FormField, Spoken
+from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
-from edge.forms.spoken.language import Language
-from edge.forms.spoken.languages import language_named
-from edge.forms.spoken.letters import NATO
-from edge.records import FieldValue
+from edge.forms.spoken.kinds.phrases import table
+from edge.forms.spoken.language import NATO, Language, language_named
+from edge.records import FieldValue, plain
 
 SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})  # Kinds whose values are read back character by character.
 
 TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: as the end of a number, it is said twice."""
 
-SIXTIES_AND_SEVENTIES = {"es": "67", "it": "67"}
-"""By language, tens that differ in one consonant: sesenta and setenta, sessanta and settanta, alone or with ones."""
+SIXTIES_AND_SEVENTIES = {"es": "67", "it": "67", "pt": "67", "pl": "59"}
+"""By language, tens that sound alike: sesenta and setenta, sessanta and settanta, sessenta and setenta, alone or with
+ones; pięćdziesiąt and dziewięćdziesiąt."""
 
 ACCENTED = {
     "casar": "Cäsar",
     "celestin": "Célestin",
     "desire": "Désiré",
     "eugene": "Eugène",
+    "evora": "Évora",
     "paris": "París",
+    "pawel": "Paweł",
     "therese": "Thérèse",
     "zoe": "Zoé",
 }
@@ -44,9 +48,14 @@ ACCENTED = {
 INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
 """What an alphabet of a language has in another spelling of the international code words."""
 
+PARTS = re.compile(f"[{re.escape(''.join(sorted(SEPARATORS)))}]")
+
 VALUE = re.compile(r"\{value\}")
 
-LANGUAGES = ("en", "de", "fr", "es", "it")  # Those in which the device speaks: a file of prompts each.
+ABBREVIATED = 3
+"""Letters of a unit up to which it is an abbreviation, which no voice can say: Polish "szt"."""
+
+LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "pt")  # Those in which the device speaks: a file of prompts each.
 
 Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a short breath between them.
 
@@ -72,38 +81,49 @@ class Readback:
     """Reads entries of one form back in one language."""
 
     def __init__(self, form: Form, language: str = "en") -> None:
-        """Raises ValueError for a language other than en, de, fr, es, it; with or without a region ("de-AT")."""
+        """Raises ValueError for a language that is none of LANGUAGES; with or without a region ("de-AT")."""
         self._form = form
         self._language = language_named(language)
 
     def entry(self, fields: Mapping[str, FieldValue]) -> Clauses:
         """The entry, or what is there of one, in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`."""
-        told = [self.field(field.name, fields[field.name]) for field in self._form.fields if field.name in fields]
+        told = [self._field(field, fields) for field in self._form.fields if self._form.by_itself(field, fields)]
         ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in told[:-1]] + told[-1:]
         return tuple(clause for clauses in ended for clause in clauses)
 
     def field(self, name: str, value: FieldValue) -> Clauses:
         """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
-        field = self._form[name]
-        plain, again = self._plain(field, value), _again(field, value, self._language)
+        return self._field(self._form[name], {name: value})
+
+    def _field(self, field: FormField, fields: Mapping[str, FieldValue]) -> Clauses:
+        """A field as it is told beside the others of its entry, one of which may be its unit."""
+        value = fields[field.name]
+        plain, again = self._plain(field, value, self._code(field, fields)), _again(field, value, self._language)
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
+
+    def _code(self, field: FormField, fields: Mapping[str, FieldValue]) -> FieldValue | None:
+        return self._form.unit_in(field.name, fields)
 
     def openings(self) -> tuple[str, ...]:
         """The labels that stand alone: the first clause of most readbacks."""
-        clauses = (self._plain(field, "0") for field in self._form.fields if field.spoken in SPELT)
+        clauses = (self._plain(field.item, "0") for field in self._form.fields if field.spoken in SPELT)
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
     def text(self, name: str, value: FieldValue) -> str:
         """One field as a line of text: `15 units, 1 5`."""
         field = self._form[name]
-        return ", ".join(filter(None, (self._once(field, value), _again(field, value, self._language))))
+        return self._text(field, {name: value})
+
+    def _text(self, field: FormField, fields: Mapping[str, FieldValue]) -> str:
+        again = _again(field, fields[field.name], self._language)
+        return ", ".join(filter(None, (self._once(field, fields), again)))
 
     def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
         """The entry as a line of text; without what is said twice, it is what an operator would say for that entry."""
         return ", ".join(
-            self.text(field.name, fields[field.name]) if twice else self._once(field, fields[field.name])
+            self._text(field, fields) if twice else self._once(field, fields)
             for field in self._form.fields
-            if field.name in fields
+            if self._form.by_itself(field, fields)
         )
 
     def question(self, name: str) -> str:
@@ -125,45 +145,97 @@ class Readback:
         """Forms have their words in small letters; whoever reads along expects German nouns as they are written."""
         return noun.title() if self._language.code == "de" else noun
 
-    def _once(self, field: FormField, value: FieldValue) -> str:
-        return " ".join(self._plain(field, value))
+    def _once(self, field: FormField, fields: Mapping[str, FieldValue]) -> str:
+        return " ".join(self._plain(field, fields[field.name], self._code(field, fields)))
 
-    def _plain(self, field: FormField, value: FieldValue) -> Clauses:
+    def _plain(self, field: FormField, value: FieldValue, code: FieldValue | None = None) -> Clauses:
         """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
-        shown = self._spelt(str(value)) if field.spoken in SPELT else field.called(str(value), self._language.code)
-        before, after = VALUE.split(self._template(field, value), maxsplit=1)
+        shown = self._shown(field, value)
+        before, after = VALUE.split(self._template(field, value, code), maxsplit=1)
         if field.spoken in SPELT and before.strip():
             return before.strip(), f"{shown}{after}".strip()
         return (f"{before}{shown}{after}".strip(),)
 
-    def _spelt(self, value: str) -> str:
-        """Character by character; a letter that sounds like others, or like a nought, as its code word."""
-        code = E_SET | {"O"}
-        return " ".join(_code_word(one, self._language) if one in code else one for one in value)
+    def _shown(self, field: FormField, value: FieldValue) -> str:
+        """A value as it is spoken: `7 4 2`, `52,5`, `minus 18`, `5 March 2027`, `not sealed`."""
+        if isinstance(value, tuple):
+            return ", ".join(self._shown(field, one) for one in value)
+        if isinstance(value, bool):
+            return self._yes_or_no(field, value)
+        return self._text_of(field, value) if isinstance(value, str) else _number(value, self._language.code)
 
-    def _template(self, field: FormField, value: FieldValue) -> str:
+    def _text_of(self, field: FormField, value: str) -> str:
+        match field.spoken:
+            case Spoken.DIGITS | Spoken.ALPHANUMERIC:
+                return self._spelt(value)
+            case Spoken.DATE:
+                return _day(value, self._language.code)
+            case Spoken.UNIT:
+                return self._form[str(field.unit_of)].unit(0, value, self._language.code)
+            case _:
+                return field.called(value, self._language.code)
+
+    def _yes_or_no(self, field: FormField, value: bool) -> str:
+        named, answers = field.wording(self._language.code), table(self._language.code)["yes_no"]
+        return str([*(named.true if value else named.false), *answers["yes" if value else "no"]][0])
+
+    def _spelt(self, value: str) -> str:
+        """Character by character; a letter that sounds like others, or like a nought, as its code word.
+
+        A separator is a short breath: the dash of A-12-03 is not said, and would be taken for a minus.
+        """
+        code = E_SET | {"O"}
+        parts = PARTS.split(value)
+        return ", ".join(
+            " ".join(_code_word(one, self._language) if one in code else one for one in part) for part in parts if part
+        )
+
+    def _template(self, field: FormField, value: FieldValue, code: FieldValue | None) -> str:
         if self._language.code == "en":
-            unit = next(iter(field.units.items()), ("", ""))[value == 1]
-            return field.readback.replace("{unit}", unit)
+            return field.readback.replace("{unit}", field.unit(value, code))
+        if field.codes:
+            unit = "" if code is None else self._written(field.unit(value, code, self._language.code))
+            return f"{{value}} {unit}" if unit else f"{self._label(field)} {{value}}"
         if field.units:
             return f"{{value}} {self._written(_unit(field.wording(self._language.code).units, value))}"
-        return "{value}" if field.exception else f"{self._label(field)} {{value}}"
+        named = field.wording(self._language.code)
+        speaks_for_itself = field.exception or field.bare or field.spoken is Spoken.UNIT or (named.true and named.false)
+        return "{value}" if speaks_for_itself else f"{self._label(field)} {{value}}"
 
 
 def _unit(units: tuple[str, ...], value: FieldValue) -> str:
     """The first unit of a language; for one thing, the form of that word without its ending, if there is one."""
     if value != 1:
         return units[0]
-    return next((unit for unit in units if unit != units[0] and units[0].startswith(unit)), units[0])
+    shorter = (unit for unit in units if unit != units[0] and units[0].startswith(unit))
+    return next((unit for unit in shorter if len(unit) > ABBREVIATED), units[0])
 
 
 def _again(field: FormField, value: FieldValue, language: Language) -> str | None:
     """The value in another way, where it is easily taken for another one."""
-    if isinstance(value, int):
-        return " ".join(str(value)) if _easily_misheard(str(value), language.code) else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        whole, _, places = plain(abs(value)).partition(".")
+        if not _easily_misheard(whole, language.code):
+            return None
+        said = table(language.code)["decimals"]
+        minus, point = [said["minus"][0]] * (value < 0), [said["points"][0]] if places else []
+        return " ".join([*minus, *whole, *point, *places])
     if field.spoken is Spoken.LETTER and value in E_SET:
         return _code_word(value, language)
     return None
+
+
+def _number(value: float, language: str) -> str:
+    """A number in figures as a voice of the language says them; a minus as a word, for a dash may be passed over."""
+    figures = plain(abs(value)).replace(".", "." if language == "en" else ",")
+    return f"{table(language)['decimals']['minus'][0]} {figures}" if value < 0 else figures
+
+
+def _day(value: str, language: str) -> str:
+    """A day with the name of its month, which nobody takes for a day."""
+    day, dates = date.fromisoformat(value), table(language)["dates"]
+    month = dates["months"][day.month - 1][0]
+    return str(dates["read"].format(day=day.day, month=month, year=day.year))
 
 
 def _easily_misheard(number: str, language: str) -> bool:
@@ -172,7 +244,12 @@ def _easily_misheard(number: str, language: str) -> bool:
 
 
 def _code_word(letter: str, language: Language) -> str:
-    """The word that stands for a letter: that of the language's own alphabet, else the international one."""
+    """The word that stands for a letter: that of the language's own alphabet, else the international one.
+
+    In English that is the international one, and what else is said there is only listened for.
+    """
+    if language.code == "en":
+        return NATO[letter.lower()]
     own = (" ".join(words) for words, meant in language.alphabet.code_words.items() if meant == letter.lower())
     international = NATO[letter.lower()]
     name = next((word for word in own if word not in {international, *INTERNATIONAL}), None)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language, fold
-from edge.forms.spoken.lexicon import Part, lexicon, marks, tokens
+from edge.forms.spoken.grammar.lexicon import Role
+from edge.forms.spoken.grammar.tokens import tokens
+from edge.forms.spoken.language import ENGLISH, Language
+from edge.forms.spoken.reader import lexicon
 from edge.records import Word
 
 FEWEST_WORDS = 4  # Fewer may be an answer: "dock is B" without its "dock".
@@ -24,13 +26,14 @@ FIGURES_IN_A_ROW = 3
 """From here on somebody dictates without labels: "three two two, five, yankee". Talk has two at most ("two eight")."""
 
 
-def is_chatter(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> bool:
+def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> bool:
     """Whether words that make no field were plainly not meant for the device."""
-    parts = list(marks(list(tokens(words, language)), lexicon(form, language)))
-    if len(words) < FEWEST_WORDS or any(mark.part in {Part.LABEL, Part.UNIT, Part.CUE} for mark in parts):
+    said = tokens(words, language)
+    known = lexicon(form, catalogue, language)
+    roles = {match.role for at in range(len(said)) for match in known.matches(said, at)}
+    if len(words) < FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE}:
         return False
-    said = [token.text for mark in parts if mark.part is not Part.HESITATION for token in mark.tokens]
-    strange = sum(not language.tells(fold(word)) for word in said)
-    figures = (word not in language.common and language.numbers.is_part(fold(word)) for word in said)
+    strange = sum(not language.tells(token.text) for token in said)
+    figures = (token.text not in language.common and language.numerals.is_part(token.text) for token in said)
     in_a_row = max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
     return strange >= FEWEST_STRANGE and in_a_row < FIGURES_IN_A_ROW

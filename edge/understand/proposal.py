@@ -9,9 +9,7 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import command, corrects, exception, preface, read, takes_back
-from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language
-from edge.forms.spoken.stretches import PAUSE
+from edge.forms.spoken.language import ENGLISH, Language
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
 from edge.understand.chatter import is_chatter
 
@@ -26,14 +24,24 @@ def proposal(
     interpreter: str, words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH
 ) -> Reading:
     """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value."""
-    fields = read(words, form, catalogue, language)
+    fields = read(breathed(words, form, catalogue, language), form, catalogue, language)
     before = preface(words, form, catalogue, language, longer_than_s=NOISE_S)
-    return proposed(interpreter, form, words, fields, language, preface=before)
+    return proposed(interpreter, form, catalogue, words, fields, language, preface=before)
+
+
+def breathed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> Sequence[Word]:
+    """The words of a sentence without the breath before it that was written down as words."""
+    before = preface(words, form, catalogue, language)
+    if preface(words, form, catalogue, language, longer_than_s=NOISE_S):
+        return words
+    first = tuple(word.text.lower() for word in words[: len(before)])
+    return words[len(before) :] if first == before else words
 
 
 def proposed(
     interpreter: str,
     form: Form,
+    catalogue: Catalogue,
     words: Sequence[Word],
     fields: Mapping[str, FieldReading],
     language: Language = ENGLISH,
@@ -49,19 +57,25 @@ def proposed(
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
     whole = all(field.name in fields for field in form.fields if field.required)
     if not fields or takes_back(words, language) or (whole and preface):
-        return asked(interpreter, form, words, language)
+        return asked(interpreter, form, catalogue, words, language)
+    correction = corrects(words, language) and not whole
+    if correction and not any(said.value is not None or said.runner_up is not None for said in fields.values()):
+        return asked(interpreter, form, catalogue, words, language)  # "No, not dock D" says nothing of what is right.
     # A whole sentence stands for itself, however it begins.
-    act = Act.AMEND if corrects(words, language) and not whole else Act.RECORD
+    act = Act.AMEND if correction else Act.RECORD
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
 
 
-def asked(interpreter: str, form: Form, words: Sequence[Word], language: Language = ENGLISH) -> Reading:
+def asked(
+    interpreter: str, form: Form, catalogue: Catalogue, words: Sequence[Word], language: Language = ENGLISH
+) -> Reading:
     """The reading of `words` that name no field: an exception of the form, a command, or nothing for the device."""
     if exceptional := exception(words, form, language):
         return Reading(interpreter, form.name, tuple(words), exceptional, act=Act.AMEND)
-    if (said := command(words, language)) is not None:
+    ends = [word.text for word in words] == [form.terminator]  # ends a sentence, whatever it says elsewhere
+    if (said := command(words, language)) is not None and not ends:
         return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
-    talk = is_chatter(words, form, language) and not takes_back(words, language)
+    talk = is_chatter(words, form, catalogue, language) and not takes_back(words, language)
     reason = NotUnderstood.TALK if talk else NotUnderstood.NOT_DICTATION
     return Reading(interpreter, form.name, tuple(words), {}, reason)
 
@@ -85,15 +99,21 @@ DRAWN = 0.25
 prepositions none over 0.15. What lies between is left as it is: there the reader of forms has both asked about."""
 
 
+PAUSE = 0.02
+"""Seconds of silence from which two words count as said apart."""
+PREPOSITIONS: Mapping[str, str] = {"to": "two", "for": "four"}
+"""What the recogniser writes for a digit, to the digit."""
+
+
 def told_apart(words: Sequence[Word]) -> tuple[Word, ...]:
     """The words, those that must have been a digit written as one."""
     return tuple(
-        replace(word, text=ENGLISH.homophones[word.text]) if at and _is_digit(words[at - 1], word) else word
+        replace(word, text=PREPOSITIONS[word.text]) if at and _is_digit(words[at - 1], word) else word
         for at, word in enumerate(words)
     )
 
 
 def _is_digit(before: Word, word: Word) -> bool:
     joined, drawn = word.start - before.end < PAUSE, word.end - word.start >= DRAWN
-    figure = ENGLISH.numbers.group([before.text])
-    return word.text in ENGLISH.homophones and drawn and joined and figure is not None and len(figure[0]) == 1
+    digits = (group.text for group in ENGLISH.numerals.groups([before.text], 0))
+    return word.text in PREPOSITIONS and drawn and joined and any(len(one) == 1 for one in digits)

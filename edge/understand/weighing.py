@@ -80,7 +80,10 @@ def same(one: FieldValue, other: FieldValue) -> bool:
     """Whether two values agree in all but formatting: "LT-0391" and "lt 0391" do, "0391" and "391" do not."""
     if isinstance(one, str) and isinstance(other, str):
         return _bare(one) == _bare(other)
-    return type(one) is type(other) and one == other
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    # A decimal without places is the whole number; true is none.
+    return isinstance(one, bool) is isinstance(other, bool) and one == other
 
 
 def _bare(value: str) -> str:
@@ -131,7 +134,7 @@ def _field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> 
         return replace(heard[0], confirmed=False)
     party = max(parties, key=len)
     against = [field for field in heard if field not in party]
-    confirmed = len(party) >= ENOUGH or (len(came) == 1 and not isinstance(party[0].value, str))
+    confirmed = len(party) >= ENOUGH or (len(came) == 1 and not isinstance(party[0].value, str | tuple))
     counted = [field for field in against if len(party) < ENOUGH or field.confidence >= sure_from]
     best = max(party, key=lambda field: field.confidence) if confirmed else party[0]
     value = next((field.value for field in party if _allowed(form, name, field.value)), party[0].value)
@@ -163,9 +166,7 @@ def _alike(one: FieldValue | None, other: FieldValue | None) -> bool:
 
 def _allowed(form: Form, name: str, value: FieldValue | None) -> bool:
     kind = next((field for field in form.fields if field.name == name), None)
-    if kind is None or value is None or isinstance(value, int) is (kind.kind == "string"):
-        return False
-    return kind.allows(value)
+    return kind is not None and value is not None and kind.allows(value)
 
 
 MINUTE_S = 60.0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.console import many
 from edge.errors import UnreadableInput
+from edge.records import FieldValue, written
 from lab.report import plots
 from lab.report.comparing import Table
 from lab.report.figures import ALARMING, tables
@@ -186,8 +187,8 @@ def _talk(talk: Conversation) -> Iterable[tuple[str, str]]:
         yield "in the end", f"{talk.end}: {_values(talk.fields)}" if talk.fields else talk.end
 
 
-def _values(fields: Mapping[str, str | int]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in fields.items())
+def _values(fields: Mapping[str, FieldValue]) -> str:
+    return ", ".join(f"{name} {written(value)}" for name, value in fields.items())
 
 
 def _data(sound: bytes) -> str:

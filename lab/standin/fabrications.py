@@ -62,7 +62,7 @@ def _field(field: FormField, said: FieldReading | None, catalogue: Catalogue, ra
 def _other(field: FormField, said: FieldValue | None, catalogue: Catalogue, random: Random) -> FieldValue:
     """A plausible value that was not said: as long as what was, from the catalogue where there is one."""
     if field.kind == "integer":
-        return random.randint(max(field.least or 1, 1), 40)
+        return random.randint(max(int(field.least or 1), 1), 40)
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     if others := [value for value in known if value != said]:
         return random.choice(others)

@@ -17,7 +17,7 @@ from edge.errors import Misconfigured
 from edge.forms.loader import SUFFIX, load_form
 from edge.forms.model import Form, Spoken
 from edge.forms.pattern import Shape
-from edge.forms.spoken.words import RESERVED
+from edge.forms.spoken.vocabulary import AROUND
 
 _QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")
 """Words that a description says are spoken: 'pallet number'."""
@@ -111,4 +111,4 @@ def _labels(name: str, described: Mapping[str, Any]) -> list[str]:
     texts = [described, *described.get("properties", {}).values()]
     quoted = [words for text in texts for words in _QUOTED.findall(str(text.get("description", "")))]
     own = " ".join(part for part in name.split("_") if part not in _NOT_NAMES)
-    return [words for words in dict.fromkeys([*quoted, own]) if words and not RESERVED & set(words.split())]
+    return [words for words in dict.fromkeys([*quoted, own]) if words and not AROUND & set(words.split())]

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from inventory.records import Applied, Counts, Duplicate, Refused
 from inventory.store import Store
 from tests.databases import Read
-from tests.dictated import amended, cancelled, identity, recorded
+from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.postgresql import PostgreSQL
 
 
@@ -25,6 +25,24 @@ def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Re
     assert row.fields == {"pallet_id": "0742", "quantity": 12, "dock": "B"}
     assert row.recorded_at == datetime(2026, 11, 20, 7, 15, 2, 417_000, UTC)
     assert (row.operator, row.state, row.replaces) == ("op-17", "current", None)
+
+
+def test_values_of_every_kind_come_back_digit_for_digit(store: Store, event: Read) -> None:
+    fields: dict[str, Any] = {
+        "weight": 52.5,
+        "fine": 0.000001,
+        "long": 123456789.012345,
+        "below": -18.0,
+        "sealed": False,
+        "expiry": "2027-03-05",
+        "serials": ["A1234", "0007"],
+    }
+    message = recorded(1)
+    message["data"]["fields"] = fields
+    store.apply(replace(event(recorded(1)), fields=fields, body=payload(message)))
+    (row,) = store.rows()
+    assert row.fields == fields
+    assert [type(value) for value in row.fields.values()] == [type(fields[name]) for name in row.fields]
 
 
 def test_the_same_event_again_changes_nothing(store: Store, event: Read) -> None:

@@ -61,7 +61,7 @@ CASES = [
     Case("replay {tmp}/good.wav --form nonsense", CONFIG, "'nonsense': not among the forms"),
     Case("run --form nonsense", CONFIG, "'nonsense': not among the forms"),
     Case("forms tool nonsense", CONFIG, "'nonsense': not among the forms"),
-    Case("forms check {tmp}/odd.schema.json", CONFIG, "patternProperties"),
+    Case("forms check {tmp}/odd.schema.json", CONFIG, "odd.schema.json: 7 faults; how to write a form"),
     Case("evaluate {tmp}/other-form.jsonl", CONFIG, "'nonsense': not among the forms"),
     # A model that is not there
     Case("models get nonsense", CONFIG, "'nonsense': no such model"),
@@ -119,6 +119,14 @@ def test_a_fault_is_one_line_with_an_exit_code(case: Case, tmp: Path, free_port:
     assert lines[0].startswith("dockvoice: ")
     assert case.told.format(port=port) in lines[0]
     assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def test_every_fault_of_a_form_is_a_line(tmp: Path) -> None:
+    ended = dockvoice("forms", "check", str(tmp / "odd.schema.json"))
+    lines = ended.stdout.splitlines()
+    assert len(lines) == 7
+    assert all(one.startswith(f"{tmp / 'odd.schema.json'}: #") for one in lines)
+    assert "#/patternProperties: keyword 'patternProperties' is not supported; allowed: " in lines[-1]
 
 
 @pytest.mark.parametrize("arguments", ["queue list", "audit key", "replay {tmp}/closed.wav"])

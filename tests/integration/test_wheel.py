@@ -16,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from edge.cli.main import JOINING
+from edge.forms.spoken import LANGUAGES
 
 AGENT, INVENTORY, LAB = "dockvoice", "dockvoice_inventory", "dockvoice_lab"
 
@@ -118,6 +119,11 @@ def test_the_agent_runs_from_its_wheel_alone(alone: Path, run: Run, command: str
     ran = run(alone, *command.split())
     assert ran.returncode == 0, ran.stderr
     assert told in ran.stdout
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_is_in_the_wheel(wheels: Mapping[str, Path], language: str) -> None:
+    assert f"edge/forms/spoken/languages/{language}.toml" in zipfile.ZipFile(wheels[AGENT]).namelist()
 
 
 def test_the_agent_dictates_without_inventory_laboratory_and_broker(

@@ -49,7 +49,7 @@ def manifest(tmp_path: Path) -> Callable[[str], Path]:
         ("", "holds no clip"),
         ("{", "line 1"),
         ('\n{"audio": "a.flac", "condition": "clean"}', "line 2: fields"),
-        ('{"audio": "a.flac", "fields": {"q": 1.5}, "condition": "clean"}', "line 1: fields.q"),
+        ('{"audio": "a.flac", "fields": {"q": {"value": 1}}, "condition": "clean"}', "line 1: fields.q"),
         ('{"audio": "b.flac", "fields": null, "condition": "clean"}', "line 1: audio: no such file"),
     ],
 )

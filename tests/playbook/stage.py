@@ -16,7 +16,7 @@ from edge.agree.dialogue.table import AGREEING, State
 from edge.deliver.events import check_event, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, NotUnderstood, Outcome, Reading, Receipt, ReceiptOutcome, Transcript, Word
 from edge.speak.wording import Phrasing

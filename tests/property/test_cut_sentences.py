@@ -9,7 +9,6 @@ from itertools import takewhile
 from pathlib import Path
 from random import Random
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +17,7 @@ from edge.agree.dialogue.events import Committed, Deadline, Happening, Started, 
 from edge.agree.dialogue.machine import Dialogue
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.forms.spoken.english import ENGLISH
+from edge.forms.spoken.language import ENGLISH
 from edge.forms.spoken.saying import cardinal, spelt
 from edge.records import Closing, Commit, FieldValue, LastEntry, Word
 from edge.understand.proposal import proposal
@@ -27,6 +26,9 @@ from tests.tiers import examples
 REPOSITORY = Path(__file__).parent.parent.parent
 FORM = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
 RULES = Rules(FORM, Catalogue.load(REPOSITORY / "config" / "catalogue"))
+
+SPELT = 2.0
+"""Nats: hardly anybody says a count digit by digit."""
 
 HELD = "pallet seven four two twelve units dock b"
 BEFORE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -78,8 +80,14 @@ def cuts(words: list[str], count: FieldValue) -> Iterator[int]:
     for cut in range(1, len(words)):
         rest = list(takewhile(lambda word: word != "units", words[cut:]))
         rest = rest[1:] if rest[:1] == ["and"] else rest
-        if "units" not in words[cut:] or ENGLISH.numbers.cardinal(rest) in {None, count} or "pallet" not in words[:cut]:
+        if "units" not in words[cut:] or counted(rest) <= {count} or "pallet" not in words[:cut]:
             yield cut
+
+
+def counted(words: list[str]) -> set[FieldValue]:
+    """What all the words count, where they are not spelt."""
+    found = ENGLISH.numerals.counts(words, 0) if words else []
+    return {one.value for one in found if one.end == len(words) and one.cost < SPELT}
 
 
 @examples(1 / 2)
@@ -98,7 +106,6 @@ def test_no_half_of_a_sentence_is_recorded_as_a_whole(
         assert all(entry in (meant, BEFORE) for entry in recorder.recorded), (words[:cut], words[cut:])
 
 
-@pytest.mark.xfail(reason="2200 of pallet 100 are recorded, and nobody is asked; its mend is the new grammar")
 def test_an_and_that_begins_the_rest_belongs_to_a_number() -> None:
     """Meant were 200 of pallet 120."""
     recorder = Recorder()

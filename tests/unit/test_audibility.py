@@ -79,7 +79,7 @@ class Floor:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_output, "LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(voice_output, "LISTEN_FOR_SPEAKER_EVERY_S", 0.001)
 
 
 def play(floor: Floor, acted: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -18,6 +18,7 @@ from edge.records import (
     Closing,
     Command,
     FieldReading,
+    FieldValue,
     Hallucination,
     NotUnderstood,
     Reading,
@@ -115,7 +116,7 @@ def trial(form: Form, catalogue: Catalogue) -> Trial:
     return Trial(form, catalogue)
 
 
-def values(reading: Reading) -> Mapping[str, str | int | None]:
+def values(reading: Reading) -> Mapping[str, FieldValue | None]:
     return {name: field.value for name, field in reading.fields.items()}
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import Word
 from edge.understand.chatter import is_chatter
@@ -29,8 +30,8 @@ def words(text: str) -> list[Word]:
         "one charlie a hundred",
     ],
 )
-def test_what_may_be_meant_for_the_device_is_no_talk(form: Form, heard: str) -> None:
-    assert not is_chatter(words(heard), form)
+def test_what_may_be_meant_for_the_device_is_no_talk(form: Form, catalogue: Catalogue, heard: str) -> None:
+    assert not is_chatter(words(heard), form, catalogue)
 
 
 @pytest.mark.parametrize(
@@ -44,5 +45,5 @@ def test_what_may_be_meant_for_the_device_is_no_talk(form: Form, heard: str) -> 
         "[unk] to [unk] [unk] nine",
     ],
 )
-def test_what_a_grammar_makes_of_talk_is_chatter(form: Form, heard: str) -> None:
-    assert is_chatter(words(heard), form)
+def test_what_a_grammar_makes_of_talk_is_chatter(form: Form, catalogue: Catalogue, heard: str) -> None:
+    assert is_chatter(words(heard), form, catalogue)

@@ -29,7 +29,7 @@ JOINED = {
 
 HEAVY = {
     *("vosk", "pocketsphinx", "numpy", "soundfile", "soxr", "paho", "httpx", "requests", "biip", "jsonschema"),
-    *("cryptography", "pydantic", "sqlite_utils", "text_to_num"),
+    *("cryptography", "pydantic", "sqlite_utils"),
 }
 """What takes longer to import than to list commands, and what is needed for other commands only."""
 

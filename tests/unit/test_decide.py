@@ -185,6 +185,21 @@ def test_what_may_be_misheard_is_read_back_however_sure(
     assert (verdict.outcome, verdict.confirm) == (Outcome.ACCEPT, confirm)
 
 
+@pytest.mark.parametrize("runner_up", ["Z", "BB"])
+def test_what_cannot_be_is_not_offered_where_no_value_is_sure(rules: Rules, runner_up: str) -> None:
+    heard = replace(said(None), runner_up=runner_up)
+    verdict = decide(reading(**{**WHOLE, "dock": heard}), Closing.PAUSE, rules)
+    assert (verdict.ask, verdict.confirm, verdict.candidates) == ("dock", Confirmation.FIELD, ())
+
+
+def test_the_one_value_that_the_words_may_mean_is_asked_about(rules: Rules) -> None:
+    heard = replace(said(None), runner_up="742")
+    verdict = decide(reading(**{**WHOLE, "pallet_id": heard}), Closing.PAUSE, rules)
+    assert asked(verdict) == ("pallet_id", ["field_ambiguous:pallet_id"])
+    assert (verdict.confirm, verdict.candidates) == (Confirmation.SPOKEN_YES, ("742",))
+    assert "pallet_id" not in verdict.fields
+
+
 @pytest.mark.parametrize(
     ("heard", "confirm", "candidates"),
     [

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from edge.agree.decide import Rules, decide
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
@@ -22,11 +23,9 @@ from edge.forms.spoken import (
     sentences,
     takes_back,
 )
-from edge.forms.spoken.commands import CANCEL, DELETIONS, PHRASES, REFUSALS
-from edge.forms.spoken.language import phrases
-from edge.forms.spoken.languages import language_named
-from edge.forms.spoken.openers import OPENERS
-from edge.records import Act, Command, NotUnderstood, Reading, Word
+from edge.forms.spoken.commands import BACK, CANCEL, NAMED
+from edge.forms.spoken.language import language_named
+from edge.records import Act, Closing, Command, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
 
 
@@ -36,10 +35,11 @@ def words(text: str, confidence: float = 1.0) -> list[Word]:
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_language_can_say_every_command_and_each_phrase_means_one(code: str) -> None:
-    asked = {one for one in PHRASES[code] if one.act is Act.COMMAND}
-    assert {one.command for one in asked} == set(Command)
-    assert {one.act for one in PHRASES[code]} == {Act.YES, Act.NO, Act.CANCEL, Act.COMMAND}
-    said = [phrase for listed in PHRASES[code].values() for phrase in phrases(listed)]
+    listed = language_named(code).commands
+    assert {one.command for one in NAMED.values() if one.act is Act.COMMAND} == set(Command)
+    assert {one.act for one in NAMED.values()} == {Act.YES, Act.NO, Act.CANCEL, Act.COMMAND}
+    assert all(listed[name] for name in (*NAMED, *BACK))
+    said = [phrase for name in (*NAMED, *BACK) for phrase in listed[name]]
     assert sorted(said) == sorted(set(said))
 
 
@@ -47,10 +47,8 @@ def test_every_language_can_say_every_command_and_each_phrase_means_one(code: st
 def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) -> None:
     language = language_named(code)
     hesitation = min(language.hesitations)
-    for asked, listed in PHRASES[code].items():
-        if asked.command is Command.SIGN_ON:
-            continue
-        for phrase in phrases(listed):
+    for name, asked in NAMED.items():
+        for phrase in language.commands[name] if asked.command is not Command.SIGN_ON else ():
             said = " ".join(phrase)
             assert command(words(said), language) == asked, said
             assert command(words(f"{hesitation} {said} {hesitation}"), language) == asked, said
@@ -88,7 +86,8 @@ def test_a_breath_before_a_sentence_that_was_written_down_as_a_word_is_none(
     brief, longer = (proposal("test", [Word(before, 0.5, end, 1.0), *said], form, catalogue) for end in (0.65, 0.75))
     values = {name: field.value for name, field in brief.fields.items()}
     assert values == {"pallet_id": "742", "quantity": 12, "dock": "B"}
-    assert longer.fields == {}, "it took as long as a 'not'"
+    outcome = decide(longer, Closing.PAUSE, Rules(form, catalogue)).outcome
+    assert outcome is not Outcome.ACCEPT, "it took as long as a 'not'"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_a_sentence_after_words_that_belong_to_no_field_is_no_entry(
     before: str, form: Form, catalogue: Catalogue
 ) -> None:
     reading = proposal("test", words(f"{before} {SENTENCE}"), form, catalogue)
-    assert reading.fields == {} or reading.fields["dock"].value is None
+    assert decide(reading, Closing.PAUSE, Rules(form, catalogue)).outcome is not Outcome.ACCEPT
     assert reading.act is Act.RECORD
 
 
@@ -121,7 +120,7 @@ def test_a_sentence_after_words_that_belong_to_no_field_is_no_entry(
     "before",
     [
         *("okay so", "um", "moving", "i have", "please", "no", "no wait", "scratch that", "pallet uh", "dock b no"),
-        *("yes", "alright next", "this is", "good morning we have", "please record", "put", "can you put", "next up"),
+        *("yes", "alright next", "this is", "good morning we have", "please record", "put", "next up"),
     ],
 )
 def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: Form, catalogue: Catalogue) -> None:
@@ -133,6 +132,21 @@ def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: For
     }
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"can you put {SENTENCE}",
+        "can you take pallet seven four two to dock b with twelve units",
+        "Can you take pallet 742, twelve units, to dock B?",
+    ],
+)
+def test_a_question_is_no_entry(said: str, form: Form, catalogue: Catalogue) -> None:
+    """Whoever asks whether somebody can do it tells of nothing that was done."""
+    reading = proposal("test", words(said), form, catalogue)
+    assert reading.fields == {}
+    assert decide(reading, Closing.PAUSE, Rules(form, catalogue)).outcome is not Outcome.ACCEPT
+
+
 def test_a_label_whose_value_is_missing_is_asked_for_all_the_same(form: Form, catalogue: Catalogue) -> None:
     reading = proposal("test", words("pallet twelve units dock b"), form, catalogue)
     assert reading.fields["pallet_id"].value is None
@@ -142,7 +156,7 @@ def test_a_label_whose_value_is_missing_is_asked_for_all_the_same(form: Form, ca
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str) -> None:
     language = language_named(code)
-    for phrase in phrases(f"{REFUSALS[code]}, {DELETIONS[code]}"):
+    for phrase in (*language.commands["refusals"], *language.commands["deletions"]):
         said = " ".join(phrase)
         assert command(words(said), language) == CANCEL, said
         assert takes_back(words(f"{said} 742"), language) or phrase in language.cues, said
@@ -150,24 +164,26 @@ def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
-    taking_back = [listed for asked, listed in PHRASES[code].items() if asked.act in {Act.NO, Act.CANCEL}]
-    for phrase in phrases(", ".join([REFUSALS[code], DELETIONS[code], *taking_back])):
-        assert not set(phrase) <= OPENERS[code], phrase
+    language = language_named(code)
+    harmless = {phrase for role in ("openings", "links", "tails") for phrase in language.words[role]}
+    for name in ("no", "cancel", *BACK):
+        assert harmless.isdisjoint(language.commands[name]), name
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
     language = language_named(code)
-    unexpected = {" ".join(phrase) for phrase in phrases(f"{REFUSALS[code]}, {DELETIONS[code]}")}
+    unexpected = {" ".join(phrase) for name in BACK for phrase in language.commands[name]}
     assert unexpected.isdisjoint(command_phrases(["ana"], language))
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
-    assert all(refuses(words(" ".join(one))) for one in phrases(REFUSALS[code]))
+    listed = language_named(code).commands
+    assert all(refuses(words(" ".join(one))) for one in listed["refusals"])
     assert refuses(words("please never mind about that one"))
-    cancelling = ", ".join([DELETIONS[code], PHRASES[code][CANCEL]])
-    assert not any(refuses(words(" ".join(one))) for one in phrases(cancelling))
+    for one in (*listed["deletions"], *listed["cancel"]):
+        assert not refuses(words(" ".join(one))), one
 
 
 @pytest.mark.parametrize("said", ["please do not record that", "do not record that one", "okay forget about that one"])

@@ -16,6 +16,8 @@ READBACK = {
     "fr": "Palette 7 4 2, 12 unités, quai B.",
     "es": "Palé 7 4 2, 12 unidades, muelle B.",
     "it": "Bancale 7 4 2, 12 unità, banchina B.",
+    "pl": "Paleta 7 4 2, 12 sztuk, rampa B.",
+    "pt": "Palete 7 4 2, 12 unidades, doca B.",
 }
 
 AUDIBLE = 1000

@@ -114,12 +114,10 @@ BROKEN = [
     ("/previous", None),
     ("/data", None),
     ("/data/fields", {}),
-    ("/data/fields/quantity", 1.5),
-    ("/data/fields/quantity", True),
+    ("/data/fields/quantity", {"value": 12}),
     ("/data/fields/quantity", None),
     ("/data/fields/quantity", 2**53),
     ("/data/fields/pallet_id", "00\0"),
-    ("/data/fields/pallet_id", ["007"]),
     ("/data/operator", ""),
     ("/data/utterance/id", "1"),
     ("/data/utterance/audio_sha256", "xyz"),
@@ -144,6 +142,24 @@ def test_a_broken_event_is_refused_with_the_pointer_and_without_its_content(poin
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("value", [7, "00\0", ["007"], None])
+def test_a_list_holds_nothing_but_text(value: Any) -> None:
+    with pytest.raises(MalformedMessage, match=r"^/data/fields/pallet_id/1: found "):
+        check_event(encode(event_with({"pallet_id": ["007", value]})))
+
+
+@pytest.mark.parametrize("value", ["007", 12, 52.5, -18, 0.1, True, False, "2027-03-05", ["007", "008"]])
+def test_every_kind_of_value_is_read_as_it_was_published(value: Any) -> None:
+    read = check_event(encode(event_with({"value": value})))["data"]["fields"]["value"]
+    assert (type(read), read) == (type(value), value)
+
+
+def event_with(fields: dict[str, Any]) -> dict[str, Any]:
+    other = deepcopy(event())
+    other["data"]["fields"] = fields
+    return other
+
+
 @pytest.mark.parametrize("member", list(event()))
 def test_no_member_of_an_event_may_be_missing(member: str) -> None:
     rest = {name: value for name, value in event().items() if name != member}
@@ -153,8 +169,8 @@ def test_no_member_of_an_event_may_be_missing(member: str) -> None:
 
 def test_a_senders_names_cannot_break_the_line() -> None:
     broken = event()
-    broken["data"]["fields"] = {"a\nb/c~d": 1.5}
-    with pytest.raises(MalformedMessage, match=r"^/data/fields/a\\nb~1c~0d: found float"):
+    broken["data"]["fields"] = {"a\nb/c~d": None}
+    with pytest.raises(MalformedMessage, match=r"^/data/fields/a\\nb~1c~0d: found NoneType"):
         check_event(encode(broken))
 
 

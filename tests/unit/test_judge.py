@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema.protocols import Validator
 
 from edge.errors import Misconfigured
-from inventory.forms import Forms, load_forms
+from inventory.forms import Forms, faults, load_forms
 from inventory.judge import Judged, Sound, Unanswerable, Unsound, judge
 from tests.dictated import amended, cancelled, identity, payload, recorded
 
@@ -63,6 +64,48 @@ def test_an_integer_written_with_a_point_is_an_integer(judged: Ask) -> None:
     assert isinstance(found, Sound)
     assert found.event.fields is not None
     assert str(found.event.fields["quantity"]) == "12"
+
+
+CYCLE = {"location": "A-12-03", "quantity": 4, "uom": "CS", "condition": "wet"}
+
+
+@pytest.fixture(scope="module")
+def cycle(repository: Path) -> Validator:
+    return load_forms(repository / "tests" / "data" / "forms")["cycle-count"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"weight": 2.55}, "/weight: breaks multipleOf 0.1"),
+        ({"weight": True}, "/weight: breaks type number"),
+        ({"weight": "2.5"}, "/weight: breaks type number"),
+        ({"weight": 2500.1}, "/weight: breaks maximum 2500"),
+        ({"expiry": "2027-02-30"}, "/expiry: breaks format date"),
+        ({"expiry": "20270228"}, "/expiry: breaks format date"),
+        ({"sealed": 1}, "/sealed: breaks type boolean"),
+        ({"serials": []}, "/serials: breaks minItems 1"),
+        ({"serials": ["A1234", "A1234"]}, "/serials: breaks uniqueItems"),
+        ({"serials": ["A12"]}, "/serials/0: breaks pattern ^[A-Z][0-9]{4}$"),
+        ({"uom": "PL"}, "/uom: breaks enum"),
+        ({"location": "A1203"}, "/location: breaks pattern"),
+    ],
+)
+def test_a_value_of_another_kind_that_breaks_its_form_is_told(
+    fields: dict[str, Any], told: str, cycle: Validator
+) -> None:
+    (fault,) = faults(cycle, CYCLE | fields)
+    assert fault.startswith(told)
+
+
+def test_every_tenth_is_a_multiple_of_a_tenth(cycle: Validator) -> None:
+    assert all(faults(cycle, CYCLE | {"weight": number / 10}) == () for number in range(0, 25_001, 7))
+
+
+def test_a_decimal_is_no_integer(judged: Ask) -> None:
+    found = judged(recorded(1, quantity=12.5))
+    assert isinstance(found, Unsound)
+    assert found.event.reasons == ("invalid:/quantity: breaks type integer",)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.audio import portaudio
 from edge.audio.sound_server import NULL_SINK, PlaybackSink
 from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
@@ -36,7 +37,16 @@ class Card:
     def query_devices(self, device: object, kind: str) -> dict[str, Any]:
         if not self.there:
             raise ValueError(f"No output device matching {device!r}")
-        return {"index": 3, "default_samplerate": float(self.rate), "max_output_channels": self.channels}
+        return {
+            "index": 3,
+            "name": "speakers",
+            "hostapi": 0,
+            "default_samplerate": float(self.rate),
+            "max_output_channels": self.channels,
+        }
+
+    def query_hostapis(self, _number: int) -> dict[str, Any]:
+        return {"name": "a card of the test"}
 
     def check_output_settings(self, _index: int, *, channels: int, samplerate: int, dtype: str) -> None:
         if (samplerate, channels) != (self.rate, self.channels):
@@ -50,6 +60,7 @@ class Card:
 class Opened:
     def __init__(self, *, callback: Callable[..., None], finished_callback: Callable[[], None], **given: Any) -> None:
         self.callback, self.finished, self.given = callback, finished_callback, given
+        self.samplerate = float(given["samplerate"])
         self.closed = False
 
     def start(self) -> None:
@@ -106,6 +117,27 @@ def test_without_a_device_it_says_which_setting_to_mend() -> None:
         with pytest.raises(Unavailable, match=r"speak\.device"):
             await speaker.open()
         assert not speaker.is_open
+
+    with_speaker(card, test)
+
+
+@pytest.mark.parametrize("refused", ["by ALSA", "half made"])
+def test_what_portaudio_must_not_open_or_has_not_made_is_never_started(
+    refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = Card()
+    if refused == "by ALSA":
+        monkeypatch.setattr(Card, "query_hostapis", lambda _card, _number: {"name": "ALSA"})
+        monkeypatch.setattr(portaudio, "refusal", lambda name, *, playback: f"no {name}" if playback else None)
+    else:
+        monkeypatch.setattr(Opened, "samplerate", property(lambda _: 0.0, lambda _opened, _rate: None), raising=False)
+    monkeypatch.setattr(Opened, "start", lambda _: pytest.fail("it was started"))
+
+    async def test(speaker: Loudspeaker) -> None:
+        with pytest.raises(Unavailable, match=r"ALSA: no speakers|vanished while"):
+            await speaker.open()
+        assert not speaker.is_open
+        assert not any(stream.closed for stream in card.streams), "what is half made may hold up who closes it"
 
     with_speaker(card, test)
 

@@ -29,6 +29,33 @@ def test_what_is_made_from_a_shape_matches_its_pattern(pattern: str) -> None:
     assert {character for text in made for character in text} <= shape.characters
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said", "joined"),
+    [
+        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A120", None),
+        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A12034", None),
+        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "1203", None),
+        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A1-203", None),
+        ("^[A-Z]-[0-9]{1,2}-[0-9]{1,2}$", "A123", None),
+        ("^[A-Z]-?[0-9]{2}$", "A12", None),
+        ("^[A-Z][A-]$", "A", None),
+        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A1203", "A-12-03"),
+        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A-1203", "A-12-03"),
+        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A-12-03", "A-12-03"),
+        ("^[A-Z]-?[0-9]{2}$", "A-12", "A-12"),
+        (r"^[A-Z]{2}/[0-9]{2}\.[0-9] [0-9]_[0-9]$", "AB12345", "AB/12.3 4_5"),
+        ("^[0-9]{2,4}$", "123", "123"),
+    ],
+)
+def test_separators_are_put_in_where_there_is_one_way(pattern: str, said: str, joined: str | None) -> None:
+    assert Shape.read(pattern).joined(said) == joined
+
+
+def test_a_separator_by_itself_need_not_be_said() -> None:
+    assert "-" not in Shape.read("^[A-B]-[0-1]$").said
+    assert "-" in Shape.read("^[A-B-][0-1]$").said
+
+
 def test_a_long_part_is_sampled_short_but_never_too_short() -> None:
     random = Random(1)
     assert {len(Shape.read("^[0-9]{2,18}$").sample(random, 6)) for _ in range(300)} == {2, 3, 4, 5, 6}

@@ -27,8 +27,8 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.forms.spoken import command
-from edge.forms.spoken.commands import PHRASES, corrects
-from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.commands import NAMED, corrects, wording
+from edge.forms.spoken.language import language_named
 from edge.hear.microphone_health import FaultKind
 from edge.records import Act, Closing, Command, Commit, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
 from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
@@ -46,6 +46,8 @@ WORDS = {
     "fr": ("palette", "unités", "quai", "correction", "non"),
     "es": ("palé", "unidades", "muelle", "corrección", "no"),
     "it": ("pallet", "unità", "banchina", "correzione", "no"),
+    "pl": ("paleta", "sztuk", "rampa", "poprawka", "nie"),
+    "pt": ("palete", "unidades", "doca", "correção", "não"),
 }
 """Pallet, units, dock; what begins a correction of the last entry, and of the one at hand."""
 
@@ -78,10 +80,8 @@ class Walk:
         self.take(UtteranceHeard(f"u{self._number}", reading, decide(reading, Closing.PAUSE, self.rules)))
 
     def ask(self, asked: Command | Act, name: str = "") -> None:
-        listed = next(
-            listed for one, listed in PHRASES[self.language].items() if asked in {one.command, one.act} - {Act.COMMAND}
-        )
-        self.say(f"{listed.split(',')[0]} {name}".strip())
+        meant = next(one for one in NAMED.values() if asked in {one.command, one.act} - {Act.COMMAND})
+        self.say(f"{wording(meant, self.rules.language)} {name}".strip())
 
     def take(self, happening: Happening) -> None:
         for order in self.dialogue.take(happening):

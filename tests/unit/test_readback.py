@@ -38,8 +38,8 @@ def entries(form: Form, count: int) -> list[dict[str, FieldValue]]:
 
 
 def test_a_language_that_the_device_does_not_speak_is_refused() -> None:
-    with pytest.raises(ValueError, match="pl"):
-        Readback(MOVE, "pl")
+    with pytest.raises(ValueError, match="nl"):
+        Readback(MOVE, "nl")
 
 
 def test_a_slot_that_is_not_filled_is_named() -> None:

@@ -15,6 +15,7 @@ from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.deliver.events import check_event
 from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.readings import DEFERRED, UNREADABLE
@@ -195,6 +196,35 @@ def test_an_unusual_value_is_meant_where_a_person_says_so(state: Path, rules: Ru
     given = stated(["quantity=90000", "pallet_id=99"], form)
     assert not any(form[name].is_usual(value) for name, value in given.items())
     assert accepted(state, rules, given) == {**FIELDS, **given}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("weight=heavy", "weight is a number, such as weight=2.5"),
+        ("weight=1e3", "weight is a number"),
+        ("weight=nan", "weight is a number"),
+        ("sealed=yes", "sealed is true or false, such as sealed=true"),
+        ("quantity=2.5", "quantity is a whole number"),
+    ],
+)
+def test_what_is_no_value_of_its_kind_is_told(assignment: str, told: str, repository: Path) -> None:
+    with pytest.raises(UnreadableInput, match=told):
+        stated([assignment], load_form(repository / "tests" / "data" / "forms" / "cycle-count.schema.json"))
+
+
+def test_values_of_every_kind_may_be_stated(repository: Path) -> None:
+    cycle = load_form(repository / "tests" / "data" / "forms" / "cycle-count.schema.json")
+    given = stated(
+        ["weight=52.5", "temperature=-18", "sealed=false", "serials=A1234, B0007", "expiry=2027-03-05"], cycle
+    )
+    assert given == {
+        "weight": 52.5,
+        "temperature": -18.0,
+        "sealed": False,
+        "serials": ("A1234", "B0007"),
+        "expiry": "2027-03-05",
+    }
 
 
 def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.forms.spoken import are_one_number, begins, ends
-from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.language import language_named
 from edge.records import Word
 
 
@@ -20,6 +20,8 @@ def words(said: str) -> list[Word]:
         ("six hundred", "and seventy two units"),
         ("seven thousand nine hundred", "uh forty eight units"),
         ("pallet seven one six eighty", "four units dock a"),
+        # 200 of pallet 120, maybe.
+        ("pallet one hundred", "and twenty two hundred units dock a"),
     ],
 )
 def test_what_makes_one_number_together_may_have_been_one(before: str, after: str) -> None:
@@ -34,6 +36,8 @@ def test_what_makes_one_number_together_may_have_been_one(before: str, after: st
         ("pallet seven four two", "twelve"),
         ("six hundred", "six hundred and seventy two units"),
         ("six hundred", "units"),
+        ("pallet seven hundred", "to dock a twelve units"),
+        ("pallet seven four two", "and twelve units"),
         ("six hundred units", "seventy two"),
     ],
 )

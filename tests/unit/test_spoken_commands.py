@@ -12,9 +12,9 @@ def run(*arguments: str) -> Result:
 
 
 def test_a_language_that_is_not_read_is_wrong_usage() -> None:
-    told = run("read", "--language", "pl", "paleta 742")
+    told = run("read", "--language", "sv", "pall 742")
     assert told.exit_code == 2
-    assert "'pl' is not read here" in told.stderr
+    assert "'sv' is not read here" in told.stderr
 
 
 def test_a_sentence_that_names_no_field_says_nothing() -> None:

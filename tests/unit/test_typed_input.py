@@ -20,9 +20,8 @@ from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.spoken import LANGUAGES
-from edge.forms.spoken.commands import PHRASES, REFUSALS
-from edge.forms.spoken.language import phrases
-from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.commands import NAMED
+from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import UtteranceHistory
@@ -198,8 +197,10 @@ SENTENCES = {
     "fr": "Palette 742, 12 pièces, quai B",
     "es": "Palet 742, doce cajas, muelle B",
     "it": "Pallet 742, dodici scatole, banchina B",
+    "pl": "Paleta 742, dwanaście kartonów, rampa B",
+    "pt": "Palete 742, doze caixas, doca B",
 }
-CORRECTIONS = {"de": "nein", "fr": "non", "es": "no", "it": "scusa"}
+CORRECTIONS = {"de": "nein", "fr": "non", "es": "no", "it": "scusa", "pl": "nie", "pt": "não"}
 
 
 def values(reading: Reading) -> dict[str, FieldValue | None]:
@@ -208,9 +209,10 @@ def values(reading: Reading) -> dict[str, FieldValue | None]:
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_every_command_can_be_typed_in_the_language_of_the_device_too(bench: Bench, code: str) -> None:
-    for asked, listed in PHRASES[code].items():
-        for phrase in phrases(listed) if asked.command is not Command.SIGN_ON else ():
-            reading = typed(" ".join(phrase), bench.rules, language_named(code))
+    language = language_named(code)
+    for name, asked in NAMED.items():
+        for phrase in language.commands[name] if asked.command is not Command.SIGN_ON else ():
+            reading = typed(" ".join(phrase), bench.rules, language)
             assert (reading.act, reading.command, reading.not_understood) == (asked.act, asked.command, None), phrase
 
 
@@ -232,7 +234,7 @@ def test_a_correction_that_is_whole_is_not_taken_for_the_next_entry(bench: Bench
 @pytest.mark.parametrize("code", OTHERS)
 def test_what_is_not_to_be_recorded_is_not_in_whichever_language(bench: Bench, code: str) -> None:
     besides = language_named(code)
-    refusal = REFUSALS[code].partition(",")[0]
+    refusal = " ".join(besides.commands["refusals"][0])
     for text in (f"don't record {WHOLE}", f"{refusal} {SENTENCES[code]}", f"{refusal} {WHOLE}"):
         assert values(typed(text, bench.rules, besides)) == {}, text
 

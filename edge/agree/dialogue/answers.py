@@ -14,6 +14,7 @@ from edge.agree.dialogue.merging import (
     begins_in_doubt,
     cut_off,
     names_another,
+    says_nothing,
     unconfirmed,
     with_answer,
     with_fields,
@@ -104,7 +105,7 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
 
 def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the answer is neither of the values that were offered, or may be the end of a number cut in two."""
-    asked, bare = session.asked, not heard.reading.fields and not drafting.takes_back(session, heard)
+    asked, bare = session.asked, says_nothing(heard.reading) and not drafting.takes_back(session, heard)
     if asked.candidates:
         return value not in asked.candidates and (asked.about is About.CHOICE or bare)
     return bare and asked.field in cut_off(session.open_draft.reading, session.breath.words, session.rules)

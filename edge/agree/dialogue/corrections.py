@@ -6,12 +6,20 @@ from dataclasses import replace
 
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import begins_astray, is_of_another, names_another, with_fields, with_reading
+from edge.agree.dialogue.merging import (
+    begins_astray,
+    is_of_another,
+    is_plain,
+    names_another,
+    says_nothing,
+    with_fields,
+    with_reading,
+)
 from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.forms.spoken import begins, corrects, without_cue
+from edge.forms.spoken import begins, corrects, read, without_cue
 from edge.records import Act, Because, Confirmation, Draft, LastEntry, Note, Outcome, Park, Reading, Reason, Verdict
 
 # While nothing is open: about the last entry.
@@ -140,9 +148,25 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     draft, said = session.open_draft, drafting.reading_of(session, heard)
     if begins_astray(said, session.rules):
         return drafting.doubt(session, heard)
+    if not drafting.takes_back(session, heard) and not is_plain(said, session.rules):
+        return drafting.doubt(session, heard)
+    if says_nothing(said):
+        return drafting.doubt(session, heard)
     if not drafting.takes_back(session, heard) and names_another(draft.reading, said, session.rules):
         return _ask_if_corrects(session, heard)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+
+
+def of_held(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, as a correction of the entry that was read back where it is one: "not B, D", "actually fifteen"."""
+    wrong = session.about is About.WRONG
+    if said.fields or said.act is not Act.RECORD or not said.words or not (session.state is State.HELD or wrong):
+        return said
+    if session.draft is None:  # the last entry is on record: "what is wrong?" opened no draft
+        return said
+    rules, entry = session.rules, values_of(session.open_draft.reading)
+    fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=wrong)
+    return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
 
 
 def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import as_heard
+from edge.agree.dialogue.merging import as_heard, completed
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import held, judged, next_question, worded
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.spoken import cue
-from edge.forms.spoken.language import fold
+from edge.forms.spoken.folding import fold
 from edge.records import Act, Commit, Confirmation, Draft, Drop, Outcome, Park, Reading, Verdict, Word
 
 MOST_TRIES = 3  # So many answers to one question that answer nothing, and a person must look at it.
@@ -149,6 +149,8 @@ def put_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Something was said that may have been "no": the entry must not be committed as if nothing had been."""
+    if (whole := completed(session.open_draft, session.breath.words, heard.reading, session.rules)) is not None:
+        return revise(session, heard, whole)
     if not session.doubted:
         session.doubted = True
         return ask_to_repeat(session, heard)

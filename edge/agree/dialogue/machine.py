@@ -21,6 +21,7 @@ from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartT
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
+from edge.forms.spoken import courteous
 from edge.records import Commit, Draft, LastEntry, Note, Park
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
@@ -222,10 +223,14 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     """
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
-    said = session.breath.continued(heard.reading, session.rules)
+    said = corrections.of_held(session, session.breath.continued(heard.reading, session.rules))
     if said is heard.reading:
         return heard
     return replace(heard, reading=said, verdict=decide(said, heard.closing, session.rules, heard.known))
+
+
+_LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
+"""What says nothing of fields: a courtesy over an entry that was read back is said to be content with it."""
 
 
 def _event(session: DialogueSession, happening: Happening) -> Event:
@@ -235,6 +240,8 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return event
     if event is Event.UNCLEAR and session.state is State.HELD and corrections.counts_anew(session, happening):
         return Event.CORRECTION
+    if event in _LITTLE and session.state is State.HELD and courteous(happening.reading.words, session.rules.language):
+        return Event.YES
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.questions import marked
 from edge.forms.spoken import are_one_number, begins, ends, preface, read, without_cue
-from edge.forms.spoken.language import fold
+from edge.forms.spoken.folding import fold
+from edge.forms.spoken.grammar.lexicon import Role
+from edge.forms.spoken.grammar.tokens import tokens
+from edge.forms.spoken.reader import lexicon
 from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Reason, Word
 
 BREATH_S = 4.0  # Who pauses for longer in the middle of a sentence begins it anew.
@@ -32,18 +35,19 @@ def as_heard(reading: Reading, known: Circumstances, rules: Rules) -> Reading:
 def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     """What was said, as an answer to the question for a field: a bare "fifteen" is that field's value."""
     said = replace(reading, act=Act.RECORD)
-    if said.fields:
+    if any(one.value is not None or one.runner_up is not None for one in said.fields.values()):
         return said
     words = without_cue(said.words, rules.language)
     if not words:
         return said
-    label = rules.form[name].wording(rules.language.code).labels[0].split()
-    start = words[0].start
-    fields = read(
-        [*(Word(word, start, start, 1.0) for word in label), *words], rules.form, rules.catalogue, rules.language
-    )
-    told = {name: fields[name]} if name in fields and fields[name].value is not None else {}
+    fields = read(said.words, rules.form, rules.catalogue, rules.language, asked=name)
+    told = fields if name in fields and _may_be(fields[name]) else {}
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
+
+
+def _may_be(field: FieldReading) -> bool:
+    """Has it a value, or one that may be meant?"""
+    return field.value is not None or field.runner_up is not None
 
 
 # A draft becomes the next one.
@@ -197,6 +201,50 @@ def cut_off(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str
     """The fields whose value is a number that the words `before` end with: it may have had an end of its own."""
     last = tuple(word for word in ends(before, rules.language) if rules.language.tells(word))[-1:]
     return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
+
+
+def says_nothing(said: Reading) -> bool:
+    """Does no field have a value that may be meant: "not dock D"?"""
+    return not any(one.value is not None or one.runner_up is not None for one in said.fields.values())
+
+
+PLAIN = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
+"""What may stand around a field by which somebody puts right what was read back: "it's fifteen units, not twelve"."""
+
+
+def is_plain(said: Reading, rules: Rules) -> bool:
+    """Is nothing said but fields: "dock D", and not "I am going to dock D"?"""
+    told = {fold(word) for one in said.fields.values() for word in one.words}
+    heard = tokens(said.words, rules.language)
+    known = lexicon(rules.form, rules.catalogue, rules.language)
+    plain = {
+        at
+        for start in range(len(heard))
+        for match in known.matches(heard, start)
+        if match.role in PLAIN
+        for at in range(start, match.end)
+    }
+    return all(at in plain or fold(token.heard) in told for at, token in enumerate(heard))
+
+
+def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:
+    """The draft with the number that a pause cut in two, to be confirmed: "two hundred" | "and fifty"; or None."""
+    if said.fields or not are_one_number(before, said.words, rules.language):
+        return None
+    whole = one_after_the_other(before, said.words)
+    for name in cut_off(draft.reading, before, rules):
+        heard = read(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        if heard is not None and heard.value is not None and not heard.rivals:
+            fields = {**draft.reading.fields, name: replace(heard, confirmed=False)}
+            return replace(draft, reading=replace(draft.reading, fields=fields))
+    return None
+
+
+def one_after_the_other(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
+    """The words of two breaths as if no pause had been between them."""
+    end, start = before[-1].end, after[0].start
+    moved = (replace(word, start=word.start - start + end, end=word.end - start + end) for word in after)
+    return (*before, *moved)
 
 
 def unconfirmed(reading: Reading, names: Iterable[str]) -> Reading:

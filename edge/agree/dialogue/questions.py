@@ -182,8 +182,7 @@ def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rul
 
 
 def _possible(value: FieldValue, field: FormField, rules: Rules) -> bool:
-    listed = field.catalogue is None or str(value) in rules.catalogue.values(field.catalogue)
-    return listed and field.allows(value)
+    return rules.catalogue.knows(field.catalogue, value) and field.allows(value)
 
 
 def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:

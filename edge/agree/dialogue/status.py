@@ -11,7 +11,7 @@ from edge.agree.dialogue.questions import About, Question, judged, values_of, wo
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.forms.spoken import command
-from edge.forms.spoken.language import fold
+from edge.forms.spoken.folding import fold
 from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
 HELP = {

@@ -13,7 +13,7 @@ from rich.table import Table
 from edge.cli.present.wording import changing
 from edge.keep.queries import Counts, KeptEntry, KeptUtterance, UtteranceHistory
 from edge.keep.review import Flagged
-from edge.records import FieldValue
+from edge.records import FieldValue, written
 
 
 def entries(kept: Sequence[KeptEntry]) -> Table:
@@ -125,4 +125,4 @@ def counted(counts: Counts) -> str:
 
 
 def _fields(fields: Mapping[str, FieldValue]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in fields.items())
+    return ", ".join(f"{name} {written(value)}" for name, value in fields.items())

@@ -64,7 +64,7 @@ REASONS = {
     Reason.TOO_NOISY: "the voice hardly stands out from the noise",
     Reason.CLIPPED: "too loud for the microphone",
     Reason.SECOND_VOICE: "somebody else seems to be talking too",
-    Reason.NOT_UNDERSTOOD: "it names no field of the form",
+    Reason.NOT_UNDERSTOOD: "nothing in it can be recorded",
     Reason.NOT_FOR_DEVICE: "talk that is not for the device",
     Reason.NO_SPEECH: "no words",
     Reason.CUT_SHORT: "its end was not heard",
@@ -74,6 +74,18 @@ REASONS = {
     Reason.NOT_LISTENING: "said while the device did not listen",
     Reason.NO_MODEL: "no model answered, and the device alone is not sure",
 }
+
+MOODS = {
+    "denials": "it denies something",
+    "questions": "it asks something",
+    "tags": "it asks at its end",
+    "hearsay": "it tells what somebody else says or does",
+    "past": "it tells of another time",
+    "wishes": "it tells what is to come, wanted or only imagined",
+    "strangers": "it is about something else than the form",
+    "taken back": "it is taken back",
+}
+"""Why a whole utterance is no record, by the lists of a language's file (`[moods]`)."""
 
 STATES = {
     OutboxState.SETTLED: Worded("in the inventory", Tone.GOOD),

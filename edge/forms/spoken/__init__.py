@@ -5,6 +5,7 @@ from edge.forms.spoken.commands import (
     command,
     command_phrases,
     corrects,
+    courteous,
     cue,
     exception,
     proves,
@@ -14,7 +15,7 @@ from edge.forms.spoken.commands import (
     without_cue,
 )
 from edge.forms.spoken.jsgf import jsgf
-from edge.forms.spoken.languages import LANGUAGES
+from edge.forms.spoken.language import LANGUAGES
 from edge.forms.spoken.reader import preface, read
 from edge.forms.spoken.sayable import check
 from edge.forms.spoken.sentences import phrases, sentences
@@ -30,6 +31,7 @@ __all__ = [
     "command",
     "command_phrases",
     "corrects",
+    "courteous",
     "cue",
     "ends",
     "exception",

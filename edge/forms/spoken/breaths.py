@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import dropwhile, takewhile
+from itertools import takewhile
 
-from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language, Phrase, fold
-from edge.forms.spoken.lexicon import tokens
+from edge.forms.spoken.grammar.tokens import tokens
+from edge.forms.spoken.language import ENGLISH, Language, Phrase
 from edge.records import Word
 
 
 def begins(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
     """The number that the words begin with, but for hesitations and links; empty where they begin with none."""
-    said = dropwhile(lambda word: word in language.links and not _is_number(word, language), _said(words, language))
-    return _number(said, language)
+    said = _said(words, language)
+    return _number(said[len(_links(said, language)) :], language)
 
 
 def ends(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
@@ -23,15 +22,36 @@ def ends(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
 
 
 def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Could one number be made of what the words before end with, and those after begin with: "sixty" | "two units"?"""
+    """Could one number be made of what the words before end with, and those after begin with: "sixty" | "two units"?
+
+    Where an "and" goes on with it, "one hundred" | "and twenty two hundred units", so may a part of those after.
+    """
     head, tail = ends(before, language), begins(after, language)
-    whole = (language.numbers.cardinal(head[at:] + tail) for at in range(len(head)))
-    return bool(tail) and any(value is not None for value in whole)
+    between = _links(_said(after, language), language)
+    return bool(tail) and (
+        _reaches(head, tail, len(tail), language)
+        or (bool(between) and _reaches(head, between + tail, len(between) + 1, language))
+    )
+
+
+def _reaches(head: Phrase, tail: Phrase, least: int, language: Language) -> bool:
+    """Is there a number that begins in the words of `head` and has so many of those behind them at least?"""
+    found = (count for at in range(len(head)) for count in language.numerals.counts(head + tail, at))
+    return any(count.end >= len(head) + least and count.cost < UNLIKELY for count in found)
+
+
+UNLIKELY = 1.0
+"""Nats: a count that is said digit for digit, "one two" for 12, is no number cut in two."""
+
+
+def _links(said: Phrase, language: Language) -> Phrase:
+    """The links at the beginning, but for those that are numbers."""
+    links = {*language.words["links"], *language.words["openings"]}
+    return tuple(takewhile(lambda word: (word,) in links and not _is_number(word, language), said))
 
 
 def _said(words: Sequence[Word], language: Language) -> Phrase:
-    said = (fold(token.text) for token in tokens(words, language))
-    return tuple(word for word in said if word not in language.hesitations)
+    return tuple(token.text for token in tokens(words, language))
 
 
 def _number(said: Iterable[str], language: Language) -> Phrase:
@@ -41,4 +61,4 @@ def _number(said: Iterable[str], language: Language) -> Phrase:
 
 
 def _is_number(word: str, language: Language) -> bool:
-    return word.isdecimal() or language.numbers.is_part(word)
+    return word.isdecimal() or language.numerals.is_part(word)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField, Spoken
-from edge.forms.spoken import letters, numbers
-from edge.forms.spoken.language import LETTERS
+from edge.forms.model import OWN_LANGUAGE, Form, FormField, Spoken
+from edge.forms.spoken import numbers
+from edge.forms.spoken.grammar.lexicon import listed
+from edge.forms.spoken.kinds.phrases import phrase, table
+from edge.forms.spoken.language import ENGLISH, LETTERS, NATO
 from edge.forms.spoken.sayable import check
 from edge.forms.spoken.sentences import BEFORE_COUNT, BEFORE_PLACE, CLOSINGS, CUES, OPENINGS
-from edge.forms.spoken.values import phrases
 
 NUMBERS = {
     "digit": " | ".join(word for word in numbers.DIGITS if word not in {"o", "niner"}),
@@ -38,8 +39,28 @@ USUAL = {
     Spoken.CARDINAL: ["<count>"],
     Spoken.LETTER: ["<{field}_letter>"],
     Spoken.ENUM: [],
+    Spoken.DECIMAL: [
+        "[<minus>] <count> [<point> <digit>+]",
+        "[<minus>] <group>+ <point> <digit>+",
+        "<count> and a half",
+    ],
+    Spoken.DATE: ["<group>+", "[the] <ordinal> [of] <month> [<year>]", "[end of] <month> [[the] <ordinal>] [<year>]"],
+    Spoken.YES_NO: ["yes", "no"],
+    Spoken.UNIT: [],
 }
 """How a value is said, besides the phrases listed for it."""
+
+
+_KINDS = table(OWN_LANGUAGE)
+OTHER_KINDS = {
+    Spoken.DECIMAL: {key: _KINDS["decimals"][f"{key}{ending}"] for key, ending in (("minus", ""), ("point", "s"))},
+    Spoken.DATE: {
+        "month": [name for month in _KINDS["dates"]["months"] for name in month[:1]],
+        "ordinal": [way for ways in _KINDS["dates"]["ordinals"] for way in ways[:1]],
+    },
+}
+"""Rules of the kinds that need words of their own."""
+YEAR = {"year": "<group>+ | <count>"}
 
 
 def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
@@ -53,8 +74,11 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     name = form.name.replace("-", "_")
     rules = {**NUMBERS, "cue": _either(CUES)}
     for field in form.fields:
-        rules |= _field_rules(field, catalogue)
-    rules["mention"] = " | ".join(f"<{field.name}>" for field in form.fields)
+        more = OTHER_KINDS.get(field.spoken, {})
+        rules |= {name: " | ".join(" ".join(phrase(one)) for one in said) for name, said in more.items()}
+        rules |= YEAR if field.spoken is Spoken.DATE else {}
+        rules |= _field_rules(field, catalogue) if field.spoken is not Spoken.UNIT else {}
+    rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if one.spoken is not Spoken.UNIT)
     # One loop rather than so many mentions: each copy of the number rules would cost a decoder as much again.
     rules["sentence"] = f"[{_either(OPENINGS)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}]"
     if commands:
@@ -66,7 +90,7 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
 
 def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[str, str]:
     """What answers a question, and what is asked of the device."""
-    values = [f"<{field.name}_value>" for field in form.fields if not field.exception]
+    values = [f"<{one.name}_value>" for one in form.fields if not one.exception and one.spoken is not Spoken.UNIT]
     exceptions = [choice.lower().replace("-", " ") for one in form.fields if one.exception for choice in one.choices]
     checks = {
         check
@@ -85,8 +109,11 @@ def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[
 
 def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
     value = f"<{field.name}_value>"
-    labelled, link = f"{_either(field.labels)} {value}", f"[{_either(BEFORE_PLACE)}] "
+    several = f"{value} ([and] {value})*" if field.many is not None else value
+    labelled, link = f"{_either(field.labels)} {several}", f"[{_either(BEFORE_PLACE)}] "
     mention = labelled if field.identifier else link + labelled
+    if field.bare or field.kind == "boolean":
+        mention = f"{mention} | {value}"
     if field.units:
         units = _either([*field.units.keys(), *field.units.values()])
         mention = f"{labelled} | [{_either(BEFORE_COUNT)}] {value} {units}"
@@ -98,14 +125,15 @@ def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
 
 def _value(field: FormField, catalogue: Catalogue) -> str:
     usual = (rule.format(field=field.name) for rule in USUAL[field.spoken])
-    return " | ".join([*sorted(phrases(field, catalogue)), *usual])
+    named = field.wording(OWN_LANGUAGE)
+    return " | ".join([*sorted(listed(field, catalogue, ENGLISH)), *named.true, *named.false, *usual])
 
 
 def _letters(field: FormField, catalogue: Catalogue) -> str:
     """The letters that occur in the field's known values, each with its NATO word."""
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     characters = {character for value in known for character in value.lower()} or LETTERS
-    possible = {letter: code for letter, code in letters.NATO.items() if letter in characters}
+    possible = {letter: code for letter, code in NATO.items() if letter in characters}
     return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items())
 
 

@@ -1,53 +1,42 @@
-"""What one language contributes to reading: its small words, its numbers and its letters."""
+"""A language: the words around dictation, its numbers and its letters, read from one data file (`languages/`)."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, cached_property
+from importlib.resources import files
 from string import ascii_lowercase
+from typing import Any
+
+from edge.forms.spoken.folding import fold
+from edge.forms.spoken.numerals import Numerals
 
 Words = Sequence[str]
 Phrase = tuple[str, ...]
 
 LETTERS = frozenset(ascii_lowercase)
 
-REMEMBERED = 4096
-"""Words whose folding is kept: more than the vocabulary of any form."""
-
-
-@lru_cache(maxsize=REMEMBERED)
-def fold(text: str) -> str:
-    """Small letters without accents, one apostrophe: models write "Stück", "STÜCK" and "Stuck" for one word."""
-    apart = unicodedata.normalize("NFKD", text.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
-    return "".join(character for character in apart if not unicodedata.combining(character))
+_CODE_WORDS = """
+alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa quebec romeo sierra
+tango uniform victor whiskey x-ray yankee zulu
+"""
+NATO = {word[0]: word.replace("-", " ") for word in _CODE_WORDS.split()}
+"""Letter to word, by ICAO Annex 10 and the ITU radio regulations; x has two, "x ray". Known to every language."""
+CODE_WORDS: dict[Phrase, str] = {tuple(word.split()): letter for letter, word in NATO.items()} | {
+    ("alfa",): "a",
+    ("juliett",): "j",
+    ("whisky",): "w",
+    ("xray",): "x",
+}
+"""Its words with the spellings that transcripts carry besides."""
 
 
 def phrase(text: str) -> Phrase:
     """Words as they are compared."""
-    return tuple(fold(text).split())
-
-
-def phrases(listed: str) -> tuple[Phrase, ...]:
-    """Phrases with a comma between any two."""
-    return tuple(phrase(one) for one in listed.split(","))
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """How a language says numbers."""
-
-    cardinal: Callable[[Words], int | None]
-    """The count that the words say as a whole, 0 to 99,999; None where they say none."""
-    digits: Callable[[Words], str | None]
-    """The string of digits that the words spell as a whole; None where they spell none."""
-    group: Callable[[Words], tuple[str, int] | None]
-    """The digits at the beginning of the words, and how many words say them."""
-    times: Mapping[str, int]
-    """What repeats the next digit or letter: "double"."""
-    is_part: Callable[[str], bool]
-    """Is a word part of a number, or one by itself?"""
+    return tuple(fold(text).replace("-", " ").split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +47,104 @@ class Alphabet:
     """The words of its spelling alphabets, to small letters."""
     explained_by: tuple[Phrase, ...]
     """What joins a letter to the word that explains it: "as in"."""
+    names: Mapping[str, str]
+    """Words that letters may be written out as, to the letter: "bee"."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Language:
     """A language in which forms can be filled. All words are folded (`fold`). Compared by identity."""
 
     code: str
     """ISO 639-1: `en`."""
+    thousands: str
+    """What sets off the thousands of a number in digits."""
+    decimal: str
+    elided: tuple[str, ...]
+    """What may stand, with an apostrophe, before a word and is no part of it: French "d'unités"."""
     hesitations: frozenset[str]
     """Sounds that mean nothing wherever they stand, even inside a number."""
-    links: frozenset[str]
-    """Words around and between fields. Inside a number one of these is as strange as any other word."""
-    link_phrases: tuple[Phrase, ...]
-    particles: frozenset[str]
-    """Links of one letter, which after the label of a spelt field are that letter: Spanish "a", Italian "e"."""
-    cues: tuple[Phrase, ...]
-    """What announces that the next mention of a field replaces the one before."""
-    homophones: Mapping[str, str]
-    """Links that sound like a digit. Dropped beside a number, one of these could cost an id a digit in silence."""
-    numbers: Numbers
+    words: Mapping[str, tuple[Phrase, ...]]
+    """By role ("links", "cues"), the phrases that have it; the file says what each role is."""
+    moods: Mapping[str, tuple[Phrase, ...]]
+    """By mood ("denials", "questions"), the phrases that make an utterance no record."""
     alphabet: Alphabet
-    common: frozenset[str]
-    """Words of numbers and letters that are common words too, and say nothing by themselves: "a", "and"."""
-    checks: frozenset[str]
-    """What announces the check word or digits of a place: "dock B, check four seven"."""
-    negations: tuple[Phrase, ...] = ()
-    """Cues that, with the word behind them, say what is not: Spanish "no es". They explain no field."""
-    elided: tuple[str, ...] = ()
-    """What may stand, with an apostrophe, before a word and is no part of it: French "d'unités"."""
-    thousands: str = "."
-    """What sets off the thousands of a number in digits."""
+    homophones: Mapping[str, str]
+    """Words that sound like a number, to its word."""
+    misheard: Mapping[str, str]
+    """Words that are written for the usual labels, to the label's own."""
+    commands: Mapping[str, tuple[Phrase, ...]]
+    """By name, the ways to say each command, the first of them as it is shown."""
+    months: frozenset[str]
+    """Their names, as a date has them."""
+    ordinals: frozenset[str]
+    """The words for the day of a month that are no counts: "first"."""
+    numerals: Numerals
+    table: Mapping[str, Any]
+    """The whole file, for the kinds of fields that have a section of their own."""
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Language:
+        """The language that a file describes."""
+        letters = table["letters"]
+        numerals = Numerals(table["numbers"])
+        listed = {word: word[0] for one in letters["alphabets"] for word in fold(one).split()}
+        elided = tuple(table["elided"])
+        homophones = {fold(said): fold(meant) for meant, ways in table["homophones"].items() for said in ways}
+        return cls(
+            code=table["code"],
+            thousands=table["thousands"],
+            decimal=table["decimal"],
+            elided=elided,
+            hesitations=frozenset(map(fold, table["words"]["hesitations"])),
+            # A word that is a number says how many, wherever it stands.
+            words={
+                role: tuple(
+                    one for one in listed if not (numerals.counts(one, 0) or numerals.groups(one, 0)) or len(one) > 1
+                )
+                for role, listed in _phrases(table["words"], elided).items()
+            },
+            moods=_phrases(table["moods"], elided),
+            alphabet=Alphabet(
+                CODE_WORDS | {(word,): letter for word, letter in listed.items()},
+                tuple(map(phrase, letters["explained_by"])),
+                {fold(name): letter for letter, ways in letters.get("names", {}).items() for name in ways},
+            ),
+            homophones=homophones,
+            misheard={fold(said): fold(meant) for said, meant in table.get("labels", {}).items()},
+            commands=_phrases(table["commands"], elided),
+            # A month's short name that is a number ("sept") is a number wherever no date is asked for.
+            months=frozenset(
+                name
+                for name in (fold(name) for names in table["dates"]["months"] for name in names)
+                if not numerals.groups([name], 0)
+            ),
+            ordinals=frozenset(fold(name) for names in table["dates"]["ordinals"] for name in names),
+            numerals=numerals,
+            table=table,
+        )
+
+    @cached_property
+    def separators(self) -> frozenset[str]:
+        """What people say between the parts of a printed number, and the number itself does not hold: "dash"."""
+        return frozenset(fold(word) for word in self.table["letters"]["separators"])
+
+    @cached_property
+    def common(self) -> frozenset[str]:
+        """Words of numbers and letters that are common words too, and say nothing by themselves: "a", "and"."""
+        return frozenset(fold(word) for word in self.table["letters"]["common"])
+
+    @cached_property
+    def cues(self) -> frozenset[Phrase]:
+        """What announces that the next mention of a field replaces the one before."""
+        return frozenset(self.words["cues"])
+
+    def unelided(self, words: Phrase) -> Phrase:
+        """As a transcript has them, without what is elided before a word: "est ça" for "c'est ça"."""
+        if not self.elided:
+            return words
+        apart = (part for word in words for part in word.partition("'")[::2])
+        return tuple(part for part in apart if part and part not in self.elided)
 
     def tells(self, word: str) -> bool:
         """Is the word part of a number or a letter, and nothing else?"""
@@ -97,4 +153,51 @@ class Language:
         if any(character.isdigit() for character in word):
             return True
         spelling = word in LETTERS or any(word in code for code in self.alphabet.code_words)
-        return spelling or self.numbers.is_part(word)
+        return spelling or self.numerals.is_part(word)
+
+
+def _apart(word: str, elided: Sequence[str]) -> str:
+    """A word without what is elided before it, or in two: "d'unités" is "unités", "un'unità" is "un unità"."""
+    before, apostrophe, after = word.partition("'")
+    if not elided or not apostrophe:
+        return word
+    return after if before in elided else f"{before} {after}"
+
+
+def _phrases(table: Mapping[str, Sequence[str]], elided: Sequence[str]) -> Mapping[str, tuple[Phrase, ...]]:
+    """By role, its phrases; those with an elision as a recogniser writes it, and as a transcript is read."""
+    return {
+        role: tuple(dict.fromkeys(way for one in said for way in _ways(one, elided))) for role, said in table.items()
+    }
+
+
+def _ways(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
+    apart = " ".join(_apart(word, elided) for word in said.split())
+    return (phrase(said),) if apart == said or len(apart) == 1 else (phrase(said), phrase(apart))
+
+
+_DIRECTORY = files(__package__) / "languages"
+LANGUAGES = (
+    "en",
+    *sorted(
+        path.name[:2] for path in _DIRECTORY.iterdir() if len(path.name) == len("xx.toml") and path.name != "en.toml"
+    ),
+)
+"""The codes of the languages that have a file, ISO 639-1."""
+
+
+@cache
+def _loaded(code: str) -> Language:
+    return Language.of(tomllib.loads((_DIRECTORY / f"{code}.toml").read_text(encoding="utf-8")))
+
+
+def language_named(tag: str) -> Language:
+    """The language of a code or of a longer tag: `de`, `de-AT`, `en_US`. Raises ValueError for any other."""
+    code = re.split("[-_]", tag.lower())[0]
+    if code not in LANGUAGES:
+        raise ValueError(f"language {tag!r} is not read here; allowed: {', '.join(LANGUAGES)}, or a tag such as de-AT")
+    return _loaded(code)
+
+
+ENGLISH = language_named("en")
+"""The language of a form's own words."""

@@ -1,128 +1,117 @@
-"""A sentence to the fields of a form.
+"""The reader: an utterance to the fields of a form.
 
-A label ("pallet") opens a field, a unit ("cases") makes the number before it a field's value, a cue ("no", "sorry")
-announces that the next mention of a field replaces the one before. What lies between must be a value as a whole: one
-word that cannot be explained, and the field has no value. Where two readings are grammatical, both are given, so that
-the operator is asked.
+All words are explained by one grammar (`grammar`), in every way that there is. A field has a value where all ways that
+are likely agree on it; anything else is doubt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import takewhile
+from datetime import date, datetime
+from functools import lru_cache
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken.corrections import put_right, with_fields
-from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language, fold
-from edge.forms.spoken.lexicon import Token, lexicon, marks, tokens, with_particles
-from edge.forms.spoken.mentions import Mention, Mentions
-from edge.forms.spoken.openers import OPENERS
-from edge.forms.spoken.stretches import stretches
-from edge.forms.spoken.swallowed import in_doubt
-from edge.records import FieldReading, Word
+from edge.forms.spoken.grammar.chart import Chart
+from edge.forms.spoken.grammar.lexicon import Lexicon
+from edge.forms.spoken.grammar.meaning import Meaning, meaning
+from edge.forms.spoken.grammar.tokens import Token, tokens
+from edge.forms.spoken.language import Language, language_named
+from edge.records import FieldReading, FieldValue, Word
+
+REMEMBERED = 128
+"""Utterances whose meaning is kept: the alternatives of one and the questions that are asked about each."""
+LEXICONS = 32
+"""One for each form of a site in each of its languages."""
 
 
 def read(
-    words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH
+    words: Sequence[Word],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language | None = None,
+    *,
+    asked: str | None = None,
+    held: Mapping[str, FieldValue] | None = None,
+    correcting: bool = False,
 ) -> Mapping[str, FieldReading]:
     """What an utterance says about each field of a form, by field name; empty where nothing in it names a field.
 
-    A field's words are its label, value and unit as heard, without fillers; where an earlier mention was corrected,
-    that mention and the cue too. Its confidence is the lowest among the words of its value, its unit, and the cue that
-    it rests on where it corrects an earlier mention.
+    Args:
+        words: As heard, with their times: pauses are evidence.
+        form: The form.
+        catalogue: The values that exist.
+        language: The one that is spoken; English where none is given.
+        asked: The field that was asked for, whose value needs no label.
+        held: The entry that a correction may be about: "not B, D".
+        correcting: Whether all of it corrects that entry, since the operator was asked what is wrong.
+
+    Returns:
+        A field's words are its label, value and unit as heard. Its confidence is the lowest among them. A field that
+        was named and has no one value is there without one, what it may be as its rivals or its runner-up.
     """
-    reader = Mentions(form, catalogue, language)
-    counted = frozenset(field.name for field in form.fields if field.units)
-    mentions = list(in_doubt(_told(words, form, reader, language), counted, reader))
-    if not any(reader.says_something(mention) for mention in mentions):
-        return {}
-    readings = ((field.name, _settled(mentions, field.name)) for field in form.fields)
-    return {name: reading for name, reading in readings if reading is not None}
+    return understood(words, form, catalogue, language, asked=asked, held=held, correcting=correcting).fields
 
 
 def preface(
-    words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH, *, longer_than_s: float = 0.0
+    words: Sequence[Word],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language | None = None,
+    *,
+    longer_than_s: float = 0.0,
 ) -> tuple[str, ...]:
-    """The words before the first field that belong to none, as they are compared: "don't record" before "pallet 742".
+    """The words before the first field that nothing explains: "lorem" before "pallet 742".
 
-    Links, hesitations, cues and openers are none of these; a label is, where another field follows it, and its own
-    later. Nor are words that are known to have lasted no longer than `longer_than_s`, all of them together.
+    Words that are known to have lasted no longer than `longer_than_s`, all of them together, are none.
     """
-    told = _told(words, form, Mentions(form, catalogue, language), language)
-    before = takewhile(lambda at: _is_stray(told, at), range(len(told) - 1))
-    said = [token for at in before for token in told[at].tokens if fold(token.text) not in OPENERS[language.code]]
-    lasted_s = sum(token.end - token.start for token in said)
-    return () if 0 < lasted_s <= longer_than_s else tuple(fold(token.text) for token in said)
+    spoken = language or language_named("en")
+    heard = _tokens(tuple(words), spoken)
+    strange = [heard[at] for at in understood(words, form, catalogue, spoken).preface]
+    lasted_s = sum(token.end - token.start for token in strange)
+    return () if 0 < lasted_s <= longer_than_s else tuple(token.text for token in strange)
 
 
-def _is_stray(mentions: Sequence[Mention], at: int) -> bool:
-    name = mentions[at].field
-    return name is None or (mentions[at + 1].field != name and _is_false_start(mentions, at))
-
-
-def _told(words: Sequence[Word], form: Form, reader: Mentions, language: Language) -> Sequence[Mention]:
-    """The times that fields are said, corrections among them understood."""
-    parts = with_particles(marks(list(tokens(words, language)), lexicon(form, language)), form, language)
-    return with_fields(list(reader.of(list(stretches(parts, language.homophones)))), reader)
-
-
-def _settled(mentions: Sequence[Mention], name: str) -> FieldReading | None:
-    """What all mentions of one field come to; None where there is none."""
-    standing: list[Mention] = []
-    cue: tuple[Token, ...] = ()
-    for at, mention in enumerate(mentions):
-        cue += mention.cue
-        if mention.field != name or _is_false_start(mentions, at):
-            continue
-        said = replace(mention, values=(None,)) if _withdrawn(mentions, at) else mention
-        standing = [_correcting(standing, cue, said)] if standing and cue else [*standing, said]
-        cue = ()
-    return _reading(standing) if standing else None
-
-
-def _correcting(standing: Sequence[Mention], cue: tuple[Token, ...], mention: Mention) -> Mention:
-    """The mention that replaces those before it. It rests on the cue too: without it, it would be one of two."""
-    replaced = tuple(token for earlier in standing for token in earlier.tokens)
-    return replace(
-        mention,
-        values=put_right(standing[-1], mention),
-        tokens=replaced + cue + mention.tokens,
-        basis=cue + mention.basis,
+def understood(
+    words: Sequence[Word],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language | None = None,
+    *,
+    asked: str | None = None,
+    held: Mapping[str, FieldValue] | None = None,
+    correcting: bool = False,
+) -> Meaning:
+    """What an utterance says, its mood and what is left over as well. As `read`."""
+    standing = tuple(sorted(held.items())) if held else ()
+    today = datetime.now().astimezone().date() if form.has_dates else None
+    return _understood(
+        tuple(words), form, catalogue, language or language_named("en"), asked, standing, correcting, today
     )
 
 
-def _is_false_start(mentions: Sequence[Mention], at: int) -> bool:
-    """A label without a value, said again later: "pallet, uh, pallet seven four two"."""
-    later = (mention for mention in mentions[at + 1 :] if mention.field == mentions[at].field)
-    return not mentions[at].values and any(mention.values for mention in later)
+@lru_cache(maxsize=REMEMBERED)
+def _understood(
+    words: tuple[Word, ...],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language,
+    asked: str | None,
+    held: tuple[tuple[str, FieldValue], ...],
+    correcting: bool,
+    today: date | None,
+) -> Meaning:
+    heard = _tokens(words, language)
+    chart = Chart(heard, form, catalogue, language, lexicon(form, catalogue, language), today)
+    return meaning(chart.paths(asked, dict(held), correcting=correcting), heard, form, language, asks=chart.asks)
 
 
-def _withdrawn(mentions: Sequence[Mention], at: int) -> bool:
-    """Is it followed by what belongs to nothing: a cue that no new mention of a named field answers, or stray words?"""
-    return any(
-        (mention.cue or mention.field is None)
-        and _last_named(mentions[:later]) == at
-        and mention.field not in {earlier.field for earlier in mentions[:later] if earlier.field}
-        for later, mention in enumerate(mentions)
-    )
+@lru_cache(maxsize=REMEMBERED)
+def _tokens(words: tuple[Word, ...], language: Language) -> tuple[Token, ...]:
+    return tokens(words, language)
 
 
-def _last_named(mentions: Sequence[Mention]) -> int | None:
-    return next((at for at in reversed(range(len(mentions))) if mentions[at].field is not None), None)
-
-
-def _reading(standing: Sequence[Mention]) -> FieldReading:
-    values = tuple(dict.fromkeys(value for mention in standing for value in mention.values or (None,)))
-    known = tuple(value for value in values if value is not None)
-    sure = len(known) == len(values)
-    heard = tuple(token for mention in standing for token in mention.tokens)
-    basis = tuple(token for mention in standing for token in mention.basis) or heard
-    return FieldReading(
-        value=known[0] if sure else None,
-        words=tuple(token.text for token in heard),
-        confidence=min(token.confidence for token in basis),
-        rivals=known[1:] if sure else (),
-    )
+@lru_cache(maxsize=LEXICONS)
+def lexicon(form: Form, catalogue: Catalogue, language: Language) -> Lexicon:
+    """The phrases of a form in a language."""
+    return Lexicon(form, catalogue, language)

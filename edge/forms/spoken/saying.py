@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
+from decimal import Decimal
 from random import Random
 from string import ascii_uppercase, digits
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import FormField, Spoken
-from edge.forms.pattern import CharacterRun, Shape
-from edge.forms.spoken import letters, numbers
-from edge.forms.spoken.values import phrases
-from edge.records import FieldValue
+from edge.forms.model import OWN_LANGUAGE, FormField, Spoken
+from edge.forms.pattern import SEPARATORS, CharacterRun, Shape
+from edge.forms.spoken import numbers
+from edge.forms.spoken.grammar.lexicon import listed
+from edge.forms.spoken.kinds.phrases import table
+from edge.forms.spoken.language import ENGLISH, NATO
+from edge.records import FieldValue, exact, plain
 
 BELOW_HUNDRED = {value: word for word, value in {**numbers.ONES, **numbers.TEENS, **numbers.TENS}.items()} | {
     tens + ones: f"{ten} {one}" for ten, tens in numbers.TENS.items() for one, ones in numbers.ONES.items()
@@ -50,18 +54,30 @@ LISTED = 0.5
 """Of the values that a catalogue gives words of their own."""
 LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
 
+YES = 0.8
+"""Of what is looked at on a dock: sealed, whole, dry."""
+
+OTHER_KINDS = frozenset({Spoken.DECIMAL, Spoken.DATE, Spoken.YES_NO})
+SOME_DAY = date(2026, 1, 1)
+SOME_DAYS = 5 * 365
+"""From when on dates are made, and in how many days: what stands on labels of food."""
+TEENS = 10
+
 CAPITALS = ascii_uppercase
 ALPHABETS = {Spoken.DIGITS: digits, Spoken.LETTER: CAPITALS}
 
 
 def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
     """A value that the form allows and the catalogue knows."""
+    if field.many is not None:
+        made = (value(field.item, catalogue, random) for _ in range(random.choice(field.many)))
+        return tuple(str(one) for one in made)
     if field.spoken is Spoken.CARDINAL:
         return _count(field, random)
-    if field.catalogue is not None:
-        return random.choice(catalogue.values(field.catalogue))
-    if field.choices:
-        return random.choice(field.choices)
+    if known := catalogue.values(field.catalogue) if field.catalogue is not None else field.choices:
+        return random.choice(known)
+    if field.spoken in OTHER_KINDS:
+        return _other_kind(field, random)
     if field.check_digit is not None:
         return field.check_digit.sample(random)
     return _shape(field).sample(random, COMMON_LENGTH)
@@ -69,8 +85,16 @@ def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
 
 def said(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
     """The value in words, in one of the ways that `values.value` reads back as the same value."""
-    if isinstance(value, int):
-        return cardinal(value, random)
+    if isinstance(value, str):
+        return _day(value, random) if field.spoken is Spoken.DATE else _text(value, field, catalogue, random)
+    if isinstance(value, tuple):
+        return " and ".join(said(one, field.item, catalogue, random) for one in value)
+    if isinstance(value, bool):
+        return _yes_or_no(value, field, random)
+    return cardinal(value, random) if isinstance(value, int) else _decimal(value, random)
+
+
+def _text(value: str, field: FormField, catalogue: Catalogue, random: Random) -> str:
     words = _said(value, field, catalogue, random)
     checks = catalogue.checks_of(field.catalogue, value) if field.catalogue else ()
     if not checks or random.random() >= CHECKED:
@@ -80,17 +104,18 @@ def said(value: FieldValue, field: FormField, catalogue: Catalogue, random: Rand
 
 
 def _said(value: str, field: FormField, catalogue: Catalogue, random: Random) -> str:
-    listed = [words for words, meant in phrases(field, catalogue).items() if meant == value]
-    if listed and (field.spoken is Spoken.ENUM or random.random() < LISTED):
-        return random.choice(listed)
+    phrases = [words for words, meant in listed(field, catalogue, ENGLISH).items() if meant == value]
+    if phrases and (field.spoken is Spoken.ENUM or random.random() < LISTED):
+        return random.choice(phrases)
     if field.spoken is Spoken.LETTER:
         return letter(value.lower(), random)
     short = field.last_digits is not None and random.random() < SHORT
-    return spelt(value[-field.last_digits :] if field.last_digits and short else value, random)
+    bare = "".join(one for one in value if one not in SEPARATORS)  # which nobody need say
+    return spelt(bare[-field.last_digits :] if field.last_digits and short else bare, random)
 
 
 def _count(field: FormField, random: Random) -> int:
-    least, most = field.least or 0, numbers.LARGEST if field.most is None else field.most
+    least, most = int(field.least or 0), numbers.LARGEST if field.most is None else int(field.most)
     hundreds = random.randint(1, 99) * 100
     if random.random() < ROUND_HUNDREDS and least <= hundreds <= most:
         return hundreds
@@ -99,14 +124,48 @@ def _count(field: FormField, random: Random) -> int:
     return random.randint(lowest, max(lowest, min(most, COMMON_COUNT)))
 
 
+def _other_kind(field: FormField, random: Random) -> FieldValue:
+    """A decimal, a day of the next years, or yes or no."""
+    if field.spoken is Spoken.YES_NO:
+        return random.random() < YES
+    if field.spoken is Spoken.DATE:
+        return (SOME_DAY + timedelta(days=random.randrange(SOME_DAYS))).isoformat()
+    step = field.step or Decimal(1)
+    least, most = exact(field.least or 0), exact(numbers.LARGEST if field.most is None else field.most)
+    steps = int(min(most - least, Decimal(COMMON_COUNT)) / step)
+    return float(least + random.randint(0, steps) * step)
+
+
+def _decimal(value: float, random: Random) -> str:
+    """A decimal in words: "fifty two point five", "minus eighteen"."""
+    whole, _, places = plain(abs(value)).partition(".")
+    words = ["minus"] * (value < 0) + [cardinal(int(whole), random)]
+    return " ".join([*words, "point", *(_singly(digit, random)[0] for digit in places)] if places else words)
+
+
+def _yes_or_no(value: bool, field: FormField, random: Random) -> str:
+    named = field.wording(OWN_LANGUAGE)
+    return random.choice((named.true if value else named.false) or ("yes" if value else "no",))
+
+
+def _day(value: str, random: Random) -> str:
+    """A day in words: "the fifth of march twenty twenty seven"."""
+    day = date.fromisoformat(value)
+    dates = table(OWN_LANGUAGE)["dates"]
+    ordinal = random.choice(dates["ordinals"][day.day - 1]).replace("-", " ")
+    century, rest = divmod(day.year, 100)
+    year = BELOW_HUNDRED[rest] if rest >= TEENS else f"oh {BELOW_HUNDRED[rest]}"
+    return f"the {ordinal} of {dates['months'][day.month - 1][0].lower()} {BELOW_HUNDRED[century]} {year}"
+
+
 def _shape(field: FormField) -> Shape:
     """The shape of a string field; where its pattern does not say, any characters of its spoken form."""
     if field.shape is not None:
         return field.shape
     if field.spoken is Spoken.LETTER:
         return Shape((CharacterRun(CAPITALS, 1, 1),))
-    least = max(field.least or 0, 2)
-    most = max(least, COMMON_LENGTH if field.most is None else field.most)
+    least = max(int(field.least or 0), 2)
+    most = max(least, COMMON_LENGTH if field.most is None else int(field.most))
     return Shape((CharacterRun(ALPHABETS.get(field.spoken, CAPITALS + digits), least, most),))
 
 
@@ -131,7 +190,7 @@ def cardinal(value: int, random: Random) -> str:
 def letter(plain: str, random: Random) -> str:
     """A small letter as it is spoken: plain, by its NATO word, or both."""
     form = random.choices(list(LETTER_FORMS), weights=list(LETTER_FORMS.values()))[0]
-    return form.format(plain=plain, code=letters.NATO[plain])
+    return form.format(plain=plain, code=NATO[plain])
 
 
 def spelt(value: str, random: Random) -> str:

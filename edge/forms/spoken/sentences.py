@@ -34,6 +34,8 @@ OPENINGS = {"": 68, "um": 8, "okay": 8, "moving": 8, "i have": 8}
 BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
 CLOSINGS = {"": 90, "please": 10}
+STILL_TO_DO, HELD = "i have to ", "i have "
+"""Of a move that is still to be made nobody says that it was."""
 CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
 
 
@@ -76,7 +78,8 @@ def _sentence(fields: list[FormField], catalogue: Catalogue, random: Random, *, 
         say = _put_right if field.name == corrected else _mention
         parts.append(say(truth[field.name], field, catalogue, random))
     parts.append(_chosen(CLOSINGS, random))
-    return Sentence(" ".join(part for part in parts if part), truth, complete)
+    text = " ".join(part for part in parts if part)
+    return Sentence(text.replace(STILL_TO_DO, HELD), truth, complete)
 
 
 def _put_right(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:

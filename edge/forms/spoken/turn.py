@@ -8,13 +8,16 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.breaths import ends
 from edge.forms.spoken.commands import corrects, is_whole
-from edge.forms.spoken.english import ENGLISH
-from edge.forms.spoken.language import Language
-from edge.forms.spoken.lexicon import Mark, Part, lexicon, marks, tokens, with_particles
+from edge.forms.spoken.grammar.lexicon import Role
+from edge.forms.spoken.grammar.tokens import Token, tokens
+from edge.forms.spoken.language import ENGLISH, Language
+from edge.forms.spoken.reader import lexicon
 from edge.records import Expectation, FieldReading, Word
 
-LEADING_ON = frozenset({Part.LABEL, Part.CUE, Part.LINK, Part.HESITATION})
-"""What nobody ends an unfinished sentence with: "dock", "no", "and", "uh". A finished one may end with "please"."""
+LEADING_ON = frozenset({Role.LABEL, Role.WITHIN, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK})
+"""What nobody ends an unfinished sentence with: "dock", "no", "and". A finished one may end with "please"."""
+LONGEST = 5
+"""Words of the longest phrase that is looked for at the end."""
 
 
 def expected(
@@ -32,20 +35,29 @@ def expected(
     """
     if converses and is_whole(words, language):
         return Expectation.FINISHED
-    heard = list(tokens(words, language))
-    parts = list(with_particles(marks(heard, lexicon(form, language)), form, language))
-    if not parts or not (fields or parts[-1].part is Part.LABEL):
+    said = tokens(words, language)
+    roles = _roles_at_end(said, form, catalogue, language)
+    if not said or not (fields or Role.LABEL in roles):
         return Expectation.MORE if _is_begun_number(words, language, answers=converses) else Expectation.EITHER
     complete = _complete(fields, form, catalogue)
-    while complete and parts[-1].part is Part.LINK:
-        parts.pop()
-    if parts[-1].part in LEADING_ON:
+    if not tokens(words[-1:], language):  # It ends with a hesitation.
         return Expectation.MORE
-    last = _field_of(parts[-1], fields, form)
+    last = _field_of(said, fields, form)
+    if last is not None and Role.LABEL in roles and fields[last.name].value is None:
+        last = None  # Its label alone.
+    if last is None and roles & LEADING_ON and not (complete and not roles & {Role.LABEL, Role.CUE}):
+        return Expectation.MORE
     if complete or (converses and corrects(words, language)):
-        closed = parts[-1].part is Part.UNIT or (last is not None and _is_full(last, fields[last.name]))
+        closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
         return Expectation.FINISHED if closed else Expectation.EITHER
     return Expectation.MORE if last is not None and _is_begun(last, fields[last.name]) else Expectation.EITHER
+
+
+def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, language: Language) -> frozenset[Role]:
+    """What the last words may be."""
+    known = lexicon(form, catalogue, language)
+    starts = range(max(0, len(said) - LONGEST), len(said))
+    return frozenset(match.role for at in starts for match in known.matches(said, at) if match.end == len(said))
 
 
 def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool) -> bool:
@@ -54,23 +66,16 @@ def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool
     return bool(number) and not (answers and language.tells(number[-1]))
 
 
-def _field_of(mark: Mark, fields: Mapping[str, FieldReading], form: Form) -> FormField | None:
+def _field_of(said: Sequence[Token], fields: Mapping[str, FieldReading], form: Form) -> FormField | None:
     """The field that the last words were understood as."""
-    ending = (field for field in form.fields if field.name in fields and _ends_with(fields[field.name], mark))
+    heard = (said[-1].heard,)
+    ending = (field for field in form.fields if field.name in fields and fields[field.name].words[-1:] == heard)
     return next(ending, None)
-
-
-def _ends_with(said: FieldReading, mark: Mark) -> bool:
-    return said.words[-len(mark.tokens) :] == tuple(token.text for token in mark.tokens)
 
 
 def _complete(fields: Mapping[str, FieldReading], form: Form, catalogue: Catalogue) -> bool:
     sure = {name: said.value for name, said in fields.items() if said.value is not None and not said.rivals}
-    known = (
-        field.catalogue is None or str(sure[field.name]) in catalogue.values(field.catalogue)
-        for field in form.fields
-        if field.name in sure
-    )
+    known = (catalogue.knows(field.catalogue, sure[field.name]) for field in form.fields if field.name in sure)
     return len(sure) == len(fields) and not form.faults(sure) and all(known)
 
 

@@ -21,6 +21,9 @@ from edge.understand.llm.wire import Refused, ToolCall
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.stt.transcriber import spread
 
+NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+"""A number as a model may write it in quotes."""
+
 LONGEST_HEARD = 600  # Characters of the words for one field: half a minute of fast speech.
 
 
@@ -103,16 +106,25 @@ def _meant(words: str, field: FormField, terms: CallTerms) -> FieldReading | Non
 
 def _same(given: Any, meant: FieldValue, field: FormField) -> bool:
     """Is the model's value the one that its words say? Its type may be wrong, its digits may not."""
-    match given, meant:
-        case (bool(), _) | (_, bool()):
-            return False
-        case (int() | float(), int()):
-            return bool(given == meant)
-        case (int(), str()):  # leading zeros are lost in a number; the words have them
+    if isinstance(meant, tuple):
+        told = given if isinstance(given, list) else []
+        return len(told) == len(meant) and all(_same(*pair, field.item) for pair in zip(told, meant, strict=True))
+    if isinstance(given, bool) or isinstance(meant, bool):
+        return given is meant
+    return _same_text(given, meant, field) if isinstance(meant, str) else _same_number(given, meant)
+
+
+def _same_number(given: Any, meant: float) -> bool:
+    if isinstance(given, str):
+        return NUMBER.fullmatch(given.strip()) is not None and float(given) == meant
+    return isinstance(given, int | float) and given == meant
+
+
+def _same_text(given: Any, meant: str, field: FormField) -> bool:
+    match given:
+        case int():  # leading zeros are lost in a number; the words have them
             return re.fullmatch("[0-9]+", meant) is not None and given == int(meant)
-        case (str(), int()):
-            return re.fullmatch("[0-9]{1,18}", given.strip()) is not None and int(given) == meant
-        case (str(), str()):
+        case str():
             plain, wanted = (re.sub(r"[\s-]", "", text).upper() for text in (given, meant))
             shortened = field.last_digits is not None and len(plain) == field.last_digits
             return plain == wanted or (shortened and wanted.endswith(plain))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge.forms.model import Form, FormField
+from edge.forms.model import Form, FormField, Spoken
 from edge.records import Command, NotUnderstood
 
 AMEND = "amend_entry"
@@ -115,11 +115,20 @@ def _field(field: FormField) -> dict[str, Any]:
 
 
 def _value(field: FormField) -> dict[str, Any]:
+    told = {"description": f"{field.title}; null if it was not said."}
+    if field.many is None:
+        choices = {"enum": [*field.choices, None]} if field.choices else {}
+        return {"type": [field.kind, "null"], **told, **choices, **_limits(field)}
+    items = {"type": "string", **_limits(field.item)}
+    return {"type": ["array", "null"], **told, "items": items, "maxItems": field.many.stop - 1}
+
+
+def _limits(field: FormField) -> dict[str, Any]:
     lower, upper = ("minLength", "maxLength") if field.kind == "string" else ("minimum", "maximum")
-    limits = {lower: field.least, upper: field.most, "pattern": field.pattern}
-    return {
-        "type": [field.kind, "null"],
-        "description": f"{field.title}; null if it was not said.",
-        **({"enum": [*field.choices, None]} if field.choices else {}),
-        **{keyword: limit for keyword, limit in limits.items() if limit is not None},
+    limits = {
+        lower: field.least,
+        upper: field.most,
+        "pattern": field.pattern,
+        "format": "date" if field.spoken is Spoken.DATE else None,
     }
+    return {keyword: limit for keyword, limit in limits.items() if limit is not None}

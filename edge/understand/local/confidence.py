@@ -80,7 +80,12 @@ def _near(hearing: Sequence[Alternative]) -> list[Alternative]:
 
 
 def _set_back(fields: Fields) -> float:
-    return SENSELESS * sum(field.value is None and UNKNOWN not in field.words for field in fields.values())
+    return SENSELESS * sum(_is_senseless(field) for field in fields.values())
+
+
+def _is_senseless(field: FieldReading) -> bool:
+    """Words for a field that give it no value, not even a doubtful one."""
+    return field.value is None and field.runner_up is None and UNKNOWN not in field.words
 
 
 def _softmax(scores: Sequence[float]) -> list[float]:
@@ -94,7 +99,8 @@ def _weighed(name: str, field: FieldReading, candidates: Sequence[_Candidate]) -
     shares = _shares_of(name, candidates)
     confidence = min(1.0, shares.pop(field.value, 0.0))
     others = {value: share for value, share in shares.items() if value is not None}
-    return replace(field, confidence=confidence, runner_up=max(others, key=others.__getitem__, default=None))
+    doubtful = field.runner_up if field.value is None else None
+    return replace(field, confidence=confidence, runner_up=max(others, key=others.__getitem__, default=doubtful))
 
 
 def _shares_of(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValue | None, float]:

@@ -28,7 +28,7 @@ from edge.forms.spoken.confusable import rivalry
 from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
 from edge.understand.local.confidence import VOSK, Alternative, most_likely
 from edge.understand.local.incremental import ListeningAhead, Speculation
-from edge.understand.proposal import NOISE_S, UNKNOWN, proposed, refuse_unhearable, told_apart
+from edge.understand.proposal import NOISE_S, UNKNOWN, breathed, proposed, refuse_unhearable, told_apart
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -72,10 +72,13 @@ class VoskInterpreter:
         return expected(reading.words, reading.fields, self._form, self._catalogue, converses=self._converses)
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
-        words, fields = most_likely(hearings, lambda words: read(words, self._form, self._catalogue))
+        words, fields = most_likely(hearings, self._read)
         before = preface(words, self._form, self._catalogue, longer_than_s=NOISE_S)
         sure = {name: _calibrated(field) for name, field in fields.items()}
-        return proposed(self.name, self._form, words, sure, preface=before)
+        return proposed(self.name, self._form, self._catalogue, words, sure, preface=before)
+
+    def _read(self, words: Sequence[Word]) -> Mapping[str, FieldReading]:
+        return read(breathed(words, self._form, self._catalogue), self._form, self._catalogue)
 
 
 class _Recogniser:

@@ -88,12 +88,8 @@ class Cascade(Interpreter):
             and len(values) == len(parsed.fields)
             and not any(field.rivals for field in parsed.fields.values())
             and not self._form.faults(values)
-            and all(self._is_known(name, str(value)) for name, value in values.items())
+            and all(self._catalogue.knows(self._form[name].catalogue, value) for name, value in values.items())
         )
-
-    def _is_known(self, name: str, value: str) -> bool:
-        catalogue = self._form[name].catalogue
-        return catalogue is None or value in self._catalogue.values(catalogue)
 
     def _checked(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
         """The model's reading, as far as the transcript bears it out."""

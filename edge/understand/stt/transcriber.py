@@ -28,7 +28,15 @@ from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
 from edge.understand.remote.http import ServiceAnswer
 from edge.understand.stt.hallucinations import hallucination
 
-REGIONS = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT"}
+REGIONS = {
+    "en": "en-US",
+    "de": "de-DE",
+    "fr": "fr-FR",
+    "es": "es-ES",
+    "it": "it-IT",
+    "pl": "pl-PL",
+    "pt": "pt-BR",
+}
 """The region that a bare language means, for services that know languages with regions only."""
 
 

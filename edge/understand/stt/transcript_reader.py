@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import read_transcript, transcript_preface, vocabulary
-from edge.forms.spoken.languages import language_named
+from edge.forms.spoken.language import language_named
 from edge.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
 from edge.understand.proposal import proposed
 from edge.understand.stt.transcriber import spread
@@ -131,7 +131,7 @@ class TranscriptReader:
         fields = {name: doubted(field, transcript.words) for name, field in said.items()}
         before = transcript_preface(text, self._form, self._catalogue, self._language)
         language = language_named(self._language)
-        reading = proposed(transcript.transcriber, self._form, words, fields, language, preface=before)
+        reading = proposed(transcript.transcriber, self._form, self._catalogue, words, fields, language, preface=before)
         return replace(reading, usage=transcript.usage)
 
     def mended(self, text: str) -> str:

@@ -1,0 +1,284 @@
+"""Parse of a sentence: what each of its words stands for, and in what other ways it may be understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from edge.cli.present.wording import MOODS, STYLES, Tone
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
+from edge.forms.spoken.grammar.lexicon import Match, Role
+from edge.forms.spoken.grammar.meaning import meaning
+from edge.forms.spoken.grammar.path import Event, Happens, Path
+from edge.forms.spoken.grammar.tokens import Token, tokens
+from edge.forms.spoken.grammar.weights import RIVALRY
+from edge.forms.spoken.language import Language
+from edge.forms.spoken.reader import lexicon, understood
+from edge.records import FieldReading, Word, written
+
+SMALL: Mapping[Role, str] = {
+    Role.OPENING: "opening",
+    Role.LINK: "link",
+    Role.WITHIN: "between label and value",
+    Role.ADJECTIVE: "between number and unit",
+    Role.BEHIND: "remark behind a value",
+    Role.TAIL: "remark",
+    Role.CUE: "announces a correction",
+    Role.REPEAT: "announces the same once more",
+    Role.CONTRAST: "denies what follows",
+    Role.HEDGE_BEFORE: "makes the next value doubtful",
+    Role.HEDGE_BEHIND: "makes the value before doubtful",
+    Role.CHOICE: "between two values",
+    Role.ELSEWHERE: "before a place that is not meant",
+    Role.CHECK: "announces check digits",
+}
+"""What words that name no field do, by role, the harmless ones first."""
+
+OPEN_ROLES = frozenset(
+    {Role.CUE, Role.REPEAT, Role.CONTRAST, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.CHOICE, Role.ELSEWHERE}
+)
+"""Those that change what a value beside them means."""
+
+ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
+    "c": (Role.CUE,),
+    "n": (Role.CONTRAST, Role.ELSEWHERE),
+    "r": (Role.REPEAT,),
+    "h": (Role.HEDGE_BEFORE, Role.ELSEWHERE),
+    "o": (Role.CHOICE,),
+}
+"""What must stand before a mention that is marked so."""
+
+MARKED: Mapping[str, str] = {"c": "a correction", "n": "denied", "h": "only about right", "o": "one of two"}
+"""What the marks of a mention say to a person; the others say how it was found."""
+
+HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
+    Happens.LABEL: ("label without a value", Tone.OPEN),
+    Happens.SLIP: ("taken back at once", Tone.OPEN),
+    Happens.NUMBER: ("number that belongs to nothing", Tone.BAD),
+    Happens.UNIT: ("unit without a number", Tone.BAD),
+    Happens.STRANGER: ("nothing explains it", Tone.BAD),
+    Happens.DANGLING: ("leads to nothing", Tone.BAD),
+    Happens.HEDGE: ("makes the value before doubtful", Tone.OPEN),
+    Happens.NAY: ("may deny all of it", Tone.OPEN),
+}
+
+REMARK = "remark"
+"""What no list has as it stands is a remark with a slot, "order {code}", or check digits: anything else is an event."""
+
+NO_VALUE = "no value"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some words, and what they stand for."""
+
+    words: tuple[str, ...]
+    stands_for: str
+    tone: Tone = Tone.QUIET
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One way to understand a sentence."""
+
+    cost: float
+    parts: tuple[Part, ...]
+    fields: Mapping[str, FieldReading]
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """What it says of each field, as people read it; in doubt, no value."""
+        return {name: _told(one) for name, one in self.fields.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """All ways to understand a sentence that are likely enough to matter."""
+
+    fields: Mapping[str, FieldReading]
+    """What they agree on, and where they do not, the rivals."""
+    mood: str | None
+    explanations: tuple[Explanation, ...]
+    """The cheapest first; of those that come to the same values, the cheapest alone."""
+
+
+def parsed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Parse:
+    """The parse of a sentence."""
+    heard = tokens(words, language)
+    found = understood(words, form, catalogue, language)
+    known = lexicon(form, catalogue, language)
+    matches = [known.matches(heard, at) for at in range(len(heard))]
+    told: dict[tuple[object, ...], Explanation] = {}
+    for path in found.paths:
+        alone = meaning([path], heard, form, language)
+        key = (alone.mood, *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()))
+        if key not in told:
+            parts = tuple(_parts(path, heard, matches))
+            told[key] = Explanation(path.cost, parts, alone.fields)
+    return Parse(found.fields, found.mood, tuple(told.values()))
+
+
+def drawn(parse: Parse) -> Group:
+    """The parse for a terminal: the words of the best explanation, and below them the rivals."""
+    if not parse.explanations:
+        return Group(Text(f"no explanation: {parse.mood or 'no words'}", style=STYLES[Tone.BAD]))
+    best, *rivals = parse.explanations
+    words = Table("words", "stands for", box=SIMPLE_HEAD)
+    for one in best.parts:
+        words.add_row(" ".join(one.words), Text(one.stands_for, style=STYLES[one.tone]))
+    parts: list[Table | Text] = [words]
+    if parse.mood is not None:
+        parts.append(Text(f"no record: {MOODS.get(parse.mood, parse.mood)}", style=STYLES[Tone.BAD]))
+    parts.append(_rivals(best, rivals))
+    if not rivals:
+        parts.append(Text(f"Nothing else is within {RIVALRY:g} of it.", style=STYLES[Tone.QUIET]))
+    return Group(*parts)
+
+
+def as_json(parse: Parse) -> dict[str, Any]:
+    """The parse for programs."""
+    return {
+        "mood": parse.mood,
+        "explanations": [
+            {
+                "cost": round(one.cost, 2),
+                "fields": {name: {"value": said.value, "rivals": said.rivals} for name, said in one.fields.items()},
+                "words": [{"words": part.words, "stand_for": part.stands_for} for part in one.parts],
+            }
+            for one in parse.explanations
+        ],
+    }
+
+
+def _rivals(best: Explanation, rivals: Sequence[Explanation]) -> Table:
+    table = Table("explanation", "cost", "says", box=SIMPLE_HEAD)
+    table.add_row("best", f"{best.cost:.1f}", _listed(best.values) or NO_VALUE)
+    for rival in rivals:
+        told = rival.values
+        names = dict.fromkeys((*best.values, *told))
+        differing = {name: told.get(name, "not said") for name in names if told.get(name) != best.values.get(name)}
+        table.add_row("rival", f"{rival.cost:.1f}", Text(_listed(differing) or NO_VALUE, style=STYLES[Tone.OPEN]))
+    return table
+
+
+def _listed(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _told(reading: FieldReading) -> str:
+    if reading.value is None:
+        return NO_VALUE if reading.runner_up is None else f"{written(reading.runner_up)}, in doubt"
+    return " or ".join(written(value) for value in (reading.value, *reading.rivals))
+
+
+def _parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
+    """What one explanation says of the words, from the first to the last."""
+    # A label without a value is noted behind the words that were no value.
+    events = sorted((event for event in path.events if event.end > event.start), key=lambda event: event.start)
+    at = 0
+    for number, event in enumerate(events):
+        if event.start > at:
+            yield from _small(at, event.start, _announced(events[number:]), heard, matches)
+        if event.end <= at:
+            continue  # A count with its unit says two fields at once.
+        yield from _of_event(event, max(at, event.start), heard, matches)
+        at = event.end
+    if at < len(heard):
+        yield from _small(at, len(heard), (), heard, matches)
+
+
+def _announced(events: Sequence[Event]) -> tuple[Role, ...]:
+    """What may stand before the next event, by its marks; before a value that replaces another one, a cue."""
+    marks = next((event.marks for event in events if event.happens is Happens.MENTION), "")
+    return tuple(role for mark in marks for role in ANNOUNCED.get(mark, ()))
+
+
+def _of_event(event: Event, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
+    if event.happens is Happens.MENTION:
+        yield from _mention(event, start, heard, matches)
+        return
+    if event.happens is Happens.MOOD:
+        mood = str(event.value)
+        yield Part(_words(heard, start, event.end), f"makes it no record: {MOODS.get(mood, mood)}", Tone.BAD)
+        return
+    told, tone = HAPPENS[event.happens]
+    yield Part(_words(heard, start, event.end), told if event.field is None else f"{told}: {event.field}", tone)
+
+
+def _mention(event: Event, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
+    """Label, value and unit of a field."""
+    begins = start if event.basis is None else max(start, event.basis)
+    at = start
+    for match in matches[start]:
+        if match.role is Role.LABEL and match.field == event.field and match.end <= begins:
+            yield Part(_words(heard, start, match.end), f"label of {event.field}", Tone.PLAIN)
+            at = match.end
+            break
+    if at < begins:
+        yield from _small(at, begins, (Role.WITHIN,), heard, matches)
+    # A unit of one word stands in the place of a longer one only where nothing else ends there.
+    unit = next(
+        (one for one in range(begins + 1, event.end) for match in matches[one] if _is_unit(match, event)), event.end
+    )
+    ends = unit
+    if unit < event.end:
+        for one in range(unit - 1, begins, -1):
+            ends = one if any(_is_adjective(match, ends) for match in matches[one]) else ends
+    value = NO_VALUE if event.value is None else written(event.value)
+    marks = [MARKED[mark] for mark in event.marks if mark in MARKED]
+    told = ", ".join([f"value of {event.field}: {value}", *marks])
+    tone = Tone.OPEN if marks or event.value is None else Tone.GOOD
+    yield Part(_words(heard, begins, ends), told, tone)
+    if ends < unit:
+        yield Part(_words(heard, ends, unit), SMALL[Role.ADJECTIVE])
+    if unit < event.end:
+        yield Part(_words(heard, unit, event.end), f"unit of {event.field}", Tone.PLAIN)
+
+
+def _is_unit(match: Match, event: Event) -> bool:
+    return match.role is Role.UNIT and match.end == event.end
+
+
+def _is_adjective(match: Match, end: int) -> bool:
+    return match.role is Role.ADJECTIVE and match.end == end
+
+
+def _small(
+    start: int, end: int, announced: Sequence[Role], heard: Sequence[Token], matches: Sequence[Sequence[Match]]
+) -> Iterator[Part]:
+    """Words that are in no event, each with the role that fits its place best."""
+    at = start
+    remark = start
+    while at < end:
+        fitting = [one for one in matches[at] if one.end <= end and one.role in SMALL]
+        if not fitting or (remark < at and not heard[at].pause and all(one.end < end for one in fitting)):
+            at += 1
+            continue
+        if remark < at:
+            yield Part(_words(heard, remark, at), REMARK)
+        match = min(fitting, key=lambda one: _misfit(one, at, announced, heard))
+        tone = Tone.OPEN if match.role in OPEN_ROLES else Tone.QUIET
+        yield Part(_words(heard, at, match.end), SMALL[match.role], tone)
+        at = remark = match.end
+    if remark < end:
+        yield Part(_words(heard, remark, end), REMARK)
+
+
+def _misfit(match: Match, at: int, announced: Sequence[Role], heard: Sequence[Token]) -> tuple[object, ...]:
+    """How badly a role fits its place; of those that fit alike the longest words count."""
+    last = match.end == len(heard) or heard[match.end].pause > 0
+    begins = at == 0 or heard[at].pause > 0
+    usual = Role.TAIL if last and at else Role.OPENING if begins else Role.LINK
+    return (match.role not in announced, -match.end, match.role is not usual, list(SMALL).index(match.role))
+
+
+def _words(heard: Sequence[Token], start: int, end: int) -> tuple[str, ...]:
+    """The words as they were said; a compound number is one of them."""
+    return tuple(token.heard for token in heard[start:end] if not token.inner)

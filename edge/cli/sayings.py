@@ -1,0 +1,289 @@
+"""Sayings: lines of JSON in, and for each what the agent would decide about it, as a line of JSON.
+
+For a site that tries its own wording before anybody speaks it: what is typed here goes the way of what is typed to the
+agent, as far as the decision, and nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue.merging import answer_to, begins_astray, is_of_another, is_plain, names_another, with_answer
+from edge.cli.present.wording import MOODS, QUESTIONS, REASONS, because
+from edge.forms.model import Form
+from edge.forms.spoken import LANGUAGES, corrects, courteous, read
+from edge.forms.spoken.grammar.path import Happens
+from edge.forms.spoken.grammar.tokens import tokens
+from edge.forms.spoken.language import language_named
+from edge.forms.spoken.reader import understood
+from edge.records import Act, Closing, Command, FieldReading, FieldValue, Outcome, Reading, Reason, Verdict, Word
+from edge.records.strict_json import NotJson, NotStrict, strict
+
+JsonLine = dict[str, Any]
+
+ORDERS = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})
+"""What is said to the device, and not for the form."""
+
+KEYS = ("text", "form", "language", "asked", "held")
+
+SHORTENED = 60
+"""Characters of what was found that a message shows."""
+
+FORMS_KEPT = 64
+"""Forms of which only some fields are demanded, or there at all; each takes some milliseconds to make."""
+
+OUTCOMES = {Outcome.ACCEPT: "accept", Outcome.ASK: "ask", Outcome.REPEAT: "repeat", Outcome.IGNORE: "ignore"}
+"""The outcomes that a decision about typed text can have."""
+
+
+class WrongSaying(ValueError):
+    """A line that is no saying; its message says what was found, and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What is said, and what it is said to."""
+
+    text: str
+    rules: Rules
+    asked: str | None = None
+    """The field that it answers the question for."""
+    held: Mapping[str, FieldValue] | None = None
+    """The entry that was read back before, or with `asked` what is known of it."""
+
+
+def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> Iterator[JsonLine]:
+    """An answer to each line, in order; one that is no saying is answered with its `error`.
+
+    `usual` holds for what a line does not say itself.
+    """
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield answer(_saying(line, usual, forms))
+        except WrongSaying as fault:
+            yield {"error": f"line {number}: {fault}"}
+
+
+# ---- what is decided ----
+
+
+def answer(saying: Saying) -> JsonLine:
+    """What the agent would decide."""
+    rules, asked, held = saying.rules, saying.asked, saying.held
+    reading = typed(saying.text, rules)
+    if asked is not None and (given := answer_to(asked, reading, rules)).fields:
+        return _about_question(given, asked, saying)
+    if reading.act in ORDERS:
+        return _ordered(reading.command or reading.act, rules)
+    if held is not None and asked is None:
+        return _about_held(reading, held, saying)
+    if asked is not None and not reading.fields:
+        # The question stands.
+        return _told(Verdict(Outcome.ASK, (), {}, ask=asked), rules, why=["it is no answer", *_unread(reading, saying)])
+    if reading.act is Act.AMEND:
+        return _amended(reading, saying)
+    verdict = decide(reading, Closing.PAUSE, rules)
+    return _told(verdict, rules, why=_why(verdict, reading, saying))
+
+
+def _about_question(given: Reading, asked: str, saying: Saying) -> JsonLine:
+    """The answer alone, or where it is told what is known of the entry, all of it."""
+    rules, held = saying.rules, saying.held
+    if held is None:
+        verdict = decide(given, Closing.PAUSE, _of_those(rules, frozenset({*given.fields, asked})))
+        return _told(verdict, rules, why=_why(verdict, given, saying))
+    known = {name: value for name, value in held.items() if name not in given.fields}
+    before = replace(given, fields={name: one for name, one in _read_back(held).items() if name != asked})
+    whole = with_answer(before, asked, given, Closing.PAUSE, rules)
+    # What is known already, and not said again, is no matter of this answer.
+    told = replace(whole, fields={name: one for name, one in whole.fields.items() if name not in known})
+    open_ = replace(rules, form=_without(rules.form, frozenset(known)))
+    verdict = decide(told, Closing.PAUSE, open_)
+    return _told(replace(verdict, fields={**known, **verdict.fields}), rules, why=_why(verdict, given, saying))
+
+
+def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying) -> JsonLine:
+    """What is said over an entry that was read back: a courtesy, the next one, a correction, or talk."""
+    rules = saying.rules
+    if not reading.fields and courteous(reading.words, rules.language):
+        return _ordered(Act.YES, rules)
+    if not reading.fields and reading.words:
+        # The value alone is enough over an entry: "not B, D".
+        fields = read(reading.words, rules.form, rules.catalogue, rules.language, held=held)
+        reading = replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
+    verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, rules)
+    before = replace(reading, fields=_read_back(held), not_understood=None)
+    whole = all(field.name in reading.fields for field in rules.form.fields if field.required)
+    if not reading.fields or (whole and is_of_another(before, reading, rules)):
+        return _told(verdict, rules, why=_why(verdict, reading, saying))
+    takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
+    if not whole and (begins_astray(reading, rules) or not (takes_back or is_plain(reading, rules))):
+        return _asked_whether("entry right", reading, saying)
+    if not whole and not takes_back and names_another(before, reading, rules):
+        return _asked_whether("instead", reading, saying)
+    return _amended(reading, saying)
+
+
+def _amended(reading: Reading, saying: Saying) -> JsonLine:
+    """A correction, which is judged by the fields that it is of."""
+    rules, said = saying.rules, replace(reading, act=Act.RECORD)
+    verdict = decide(said, Closing.PAUSE, _of_those(rules, frozenset(said.fields)))
+    return {**_told(verdict, rules, why=_why(verdict, reading, saying)), "act": str(Act.AMEND)}
+
+
+def _ordered(command: Act | Command, rules: Rules) -> JsonLine:
+    return _told(Verdict(Outcome.HEED, (), {}), rules, command=str(command), why=[REASONS[Reason.COMMAND]])
+
+
+def _asked_whether(question: str, reading: Reading, saying: Saying) -> JsonLine:
+    """A question that is about no one field."""
+    why = [f"to be asked: {QUESTIONS[question]}", *_unread(reading, saying)]
+    return _told(Verdict(Outcome.ASK, (), {}), saying.rules, why=why)
+
+
+def _of_those(rules: Rules, names: frozenset[str]) -> Rules:
+    """The rules, which demand these fields alone."""
+    return replace(rules, form=_demanding(rules.form, names))
+
+
+@lru_cache(maxsize=FORMS_KEPT)
+def _demanding(form: Form, names: frozenset[str]) -> Form:
+    return replace(form, fields=tuple(replace(one, required=one.required and one.name in names) for one in form.fields))
+
+
+@lru_cache(maxsize=FORMS_KEPT)
+def _without(form: Form, names: frozenset[str]) -> Form:
+    return replace(form, fields=tuple(one for one in form.fields if one.name not in names))
+
+
+def _read_back(held: Mapping[str, FieldValue]) -> dict[str, FieldReading]:
+    """Fields that the operator heard, and said nothing against."""
+    return {name: FieldReading(value, (), 1.0) for name, value in held.items()}
+
+
+# ---- how it is told ----
+
+
+def _told(verdict: Verdict, rules: Rules, *, why: list[str], command: str | None = None) -> JsonLine:
+    names = [field.name for field in rules.form.fields]
+    return {
+        "outcome": OUTCOMES.get(verdict.outcome, "command"),
+        "fields": {name: verdict.fields[name] for name in names if name in verdict.fields},
+        "ask": verdict.ask,
+        "candidates": list(verdict.candidates),
+        "command": command,
+        "why": why,
+    }
+
+
+def _why(verdict: Verdict, reading: Reading, saying: Saying) -> list[str]:
+    labels = {field.name: field.labels[0] if field.labels else field.name for field in saying.rules.form.fields}
+    return [*(because(str(reason), labels) for reason in verdict.reasons), *_unread(reading, saying)]
+
+
+def _unread(reading: Reading, saying: Saying) -> Iterator[str]:
+    """What was not understood: the mood that makes it no record, and the words that nothing explains."""
+    if not reading.words:
+        return
+    rules, asked, held = saying.rules, saying.asked, saying.held
+    meaning = understood(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    if meaning.mood is not None:
+        yield MOODS.get(meaning.mood, meaning.mood)
+    if not meaning.paths:
+        return
+    events = meaning.paths[0].events
+    if strange := _words(
+        reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.STRANGER]
+    ):
+        yield f"nothing explains: {', '.join(strange)}"
+    if loose := _words(reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.NUMBER]):
+        yield f"belongs to nothing: {', '.join(loose)}"
+
+
+def _words(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int]]) -> list[str]:
+    """The words of some spans of tokens, those that follow each other as one."""
+    heard = tokens(words, rules.language)
+    told: list[str] = []
+    last = None
+    for start, end in spans:
+        text = " ".join(dict.fromkeys(token.heard for token in heard[start:end]))
+        told = [*told[:-1], f"{told[-1]} {text}"] if start == last else [*told, text]
+        last = end
+    return told
+
+
+# ---- what a line may hold ----
+
+
+def _saying(line: bytes, usual: Rules, forms: Mapping[str, Form]) -> Saying:
+    try:
+        found = strict(line)
+    except NotJson as fault:
+        raise WrongSaying(
+            f'{fault}: {fault.what}, column {fault.column}; allowed: one object such as {{"text": "dock B"}}'
+        ) from None
+    except NotStrict as fault:
+        raise WrongSaying(f'{fault}; allowed: one object such as {{"text": "dock B"}}') from None
+    if not isinstance(found, dict):
+        raise WrongSaying(f'found {_shown(found)}, allowed: one object such as {{"text": "dock B"}}')
+    if strange := [key for key in found if key not in KEYS]:
+        raise WrongSaying(f"found the key {_shown(strange[0])}, allowed: {', '.join(KEYS)}")
+    text = found.get("text")
+    if not isinstance(text, str):
+        raise WrongSaying(
+            f"text: found {_shown(text) if 'text' in found else 'none'}, allowed: what was said, a string"
+        )
+    if (size := len(text.encode())) > LONGEST_LINE_BYTES:
+        raise WrongSaying(f"text: found {size} bytes, allowed: {LONGEST_LINE_BYTES}")
+    form = _form(found.get("form"), usual.form, forms)
+    rules = replace(usual, form=form, language=_language(found.get("language"), usual))
+    names = [field.name for field in form.fields]
+    asked = found.get("asked")
+    if asked is not None and asked not in names:
+        raise WrongSaying(f"asked: found {_shown(asked)}, allowed: {', '.join(names)}, or null")
+    return Saying(text, rules, asked, _held(found.get("held"), form))
+
+
+def _form(name: object, usual: Form, forms: Mapping[str, Form]) -> Form:
+    if name is None:
+        return usual
+    if not isinstance(name, str) or name not in forms:
+        raise WrongSaying(f"form: found {_shown(name)}, allowed: {', '.join(sorted(forms))}")
+    return usual if name == usual.name else forms[name]
+
+
+def _language(tag: object, usual: Rules) -> Any:
+    if tag is None:
+        return usual.language
+    try:
+        return language_named(tag if isinstance(tag, str) else "")
+    except ValueError:
+        allowed = f"{', '.join(LANGUAGES)}, or a tag such as de-AT"
+        raise WrongSaying(f"language: found {_shown(tag)}, allowed: {allowed}") from None
+
+
+def _held(found: object, form: Form) -> Mapping[str, FieldValue] | None:
+    if found is None:
+        return None
+    names = [field.name for field in form.fields]
+    if not isinstance(found, dict):
+        raise WrongSaying(f"held: found {_shown(found)}, allowed: an object of fields and values, or null")
+    held: dict[str, FieldValue] = {}
+    for name, value in found.items():
+        if name not in names:
+            raise WrongSaying(f"held: found the field {_shown(name)}, allowed: {', '.join(names)}")
+        one = tuple(value) if isinstance(value, list) else value
+        if not form[name].types(one):
+            raise WrongSaying(f"held: {name}: found {_shown(value)}, allowed: a value of the type {form[name].kind}")
+        held[name] = one
+    return held
+
+
+def _shown(found: object) -> str:
+    text = repr(found)
+    return text if len(text) <= SHORTENED else f"{text[:SHORTENED]}..."

@@ -1,0 +1,25 @@
+"""Folding: the form in which words are compared."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+STROKED = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
+"""Letters whose stroke is no accent of its own to Unicode."""
+WORDS = frozenset("àèé")
+"""Letters that are words of their own with their accent, and other words or letters without: "è" is, "e" is and."""
+REMEMBERED = 4096
+"""Words whose folding is kept: more than the vocabulary of any form."""
+
+
+@lru_cache(maxsize=REMEMBERED)
+def fold(text: str) -> str:
+    """Small letters without accents, one apostrophe: models write "Stück", "STÜCK" and "Stuck" for one word."""
+    small = unicodedata.normalize("NFC", text).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return " ".join(word if word in WORDS else _bare(word) for word in small.translate(STROKED).split(" "))
+
+
+def _bare(word: str) -> str:
+    apart = unicodedata.normalize("NFKD", word)
+    return "".join(character for character in apart if not unicodedata.combining(character))

@@ -1,0 +1,135 @@
+"""The chart: all explanations of all words of an utterance, each with its cost.
+
+Explanations grow from left to right. At each word the chart keeps the partial ones (`Path`) that are within the horizon
+of the best; those that come to the same are kept once, as the cheapest. What nothing explains is not skipped: it is an
+event of its own, placed where it stands.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
+from edge.forms.spoken.grammar import weights
+from edge.forms.spoken.grammar.agenda import Agenda
+from edge.forms.spoken.grammar.counts import Counts
+from edge.forms.spoken.grammar.lexicon import Lexicon
+from edge.forms.spoken.grammar.mentions import Mentions
+from edge.forms.spoken.grammar.path import Event, Happens, Path, State
+from edge.forms.spoken.grammar.phrases import Phrases
+from edge.forms.spoken.grammar.remarks import Remarks
+from edge.forms.spoken.grammar.spans import Spans
+from edge.forms.spoken.grammar.spelling import Speller
+from edge.forms.spoken.grammar.strays import Strays
+from edge.forms.spoken.grammar.tokens import Token
+from edge.forms.spoken.language import Language
+from edge.records import FieldValue
+
+
+class Chart:
+    """The explanations of one utterance."""
+
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        form: Form,
+        catalogue: Catalogue,
+        language: Language,
+        lexicon: Lexicon,
+        today: dt.date | None = None,
+    ) -> None:
+        """`today` is for days that are said without their year."""
+        self._spans = Spans(tokens, form, catalogue, language, lexicon, today)
+        self._counts = Counts(self._spans)
+        self._remarks = Remarks(self._spans)
+        self.asks = self._spans.asks()
+        """Whether a question mark stands in it, but behind a remark such as "got it?"."""
+
+    def paths(
+        self,
+        asked: str | None = None,
+        held: Mapping[str, FieldValue] | None = None,
+        *,
+        correcting: bool = False,
+    ) -> list[Path]:
+        """The whole explanations, the cheapest first.
+
+        Args:
+            asked: The field whose bare value would answer a question.
+            held: The entry that a correction without more may be about.
+            correcting: Whether all that is said corrects it, with or without a cue.
+        """
+        growth = _Growth(self._spans, self._counts, self._remarks, asked, held or {})
+        first = Path(0.0, State.START, None, "c" if correcting else "", None, (), (), 0)
+        found: list[Path] = []
+        for budget in weights.BUDGETS:
+            found = growth.within(budget, first)
+            if found and found[0].cost + weights.RIVALRY <= budget:
+                break
+        return found
+
+
+class _Growth:
+    """How explanations of one utterance grow, for what was asked."""
+
+    def __init__(
+        self, spans: Spans, counts: Counts, remarks: Remarks, asked: str | None, held: Mapping[str, FieldValue]
+    ) -> None:
+        self._spans = spans
+        self._counts = counts
+        self._tokens = spans.tokens
+        self._agenda = Agenda(spans)
+        self._speller = Speller(spans, self._agenda)
+        self._mentions = Mentions(spans, self._agenda, self._speller, asked, held)
+        self._phrases = Phrases(spans, counts, self._agenda, self._mentions, asked)
+        self._strays = Strays(spans, remarks, self._agenda)
+
+    def within(self, budget: float, first: Path) -> list[Path]:
+        """The whole explanations that begin with `first` and cost no more than the budget, the cheapest first."""
+        self._agenda.begin(first, budget)
+        for at in range(len(self._tokens)):
+            for path in self._kept(at):
+                self._extend(path, at)
+        ends = [self._ended(path) for path in self._kept(len(self._tokens))]
+        return sorted((path for path in ends if path is not None and path.cost <= budget), key=lambda path: path.cost)
+
+    def _kept(self, at: int) -> list[Path]:
+        """The paths at a token, values that end here closed as well."""
+        if self._spans.ends_word(at):
+            for path in self._agenda.spelling(at):
+                for closed in self._mentions.spelt(path, at):
+                    self._agenda.add(at, closed)
+        return self._agenda.kept(at)
+
+    def _extend(self, path: Path, at: int) -> None:
+        """All the steps that a path may take at a token."""
+        if path.spelling is not None:
+            self._speller.go_on(path, path.spelling, at)
+            return
+        if self._tokens[at].inner:
+            return
+        self._phrases.go(path, at)
+        if path.state is State.LABELLED:
+            self._mentions.value(path, str(path.field), at, 0.0, "")
+        else:
+            self._mentions.bare(path, at)
+        for count in self._counts.at(at):
+            self._mentions.count(path, count, at)
+        self._strays.go(path, at)
+
+    def _ended(self, path: Path) -> Path | None:
+        """A whole explanation; None where it ends in the middle of a value."""
+        if path.spelling is not None:
+            return None
+        if path.state is State.LABELLED:
+            # Not a false start as well: its value may just not be said yet.
+            path = self._agenda.opened(path)._replace(cost=path.cost + weights.LAST_LABEL)
+        unitless = {event.field for event in path.events if "u" in event.marks}
+        if any(event.field in unitless and "u" not in event.marks for event in path.events):
+            # Where a count was said with its unit, none went without.
+            path = path._replace(cost=path.cost + weights.OTHER)
+        if path.pending:
+            path = path.telling(Event(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens)))
+        return path

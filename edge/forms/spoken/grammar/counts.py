@@ -1,0 +1,121 @@
+"""Counts: numbers with their units, said once, twice, or as one of two ("ten to twelve units")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from edge.forms.model import Spoken
+from edge.forms.spoken.grammar import weights
+from edge.forms.spoken.grammar.lexicon import Role
+from edge.forms.spoken.grammar.path import marked
+from edge.forms.spoken.grammar.spans import Spans
+from edge.records import FieldValue
+
+
+class Count(NamedTuple):
+    """A number with its unit."""
+
+    end: int
+    field: str
+    values: tuple[FieldValue, ...]
+    cost: float
+    marks: str
+    code: str | None = None
+    """That of the unit, where a field of the form holds it."""
+
+
+class Counts:
+    """The numbers with units in one utterance."""
+
+    def __init__(self, spans: Spans) -> None:
+        self._spans = spans
+        self._tokens, self._words = spans.tokens, spans.words
+        self._language = spans.language
+        self._decimals = any(field.spoken is Spoken.DECIMAL for field in spans.form.fields)
+        self._known: dict[int, list[Count]] = {}
+
+    def at(self, at: int) -> list[Count]:
+        """Those that begin at a token."""
+        if (known := self._known.get(at)) is None:
+            known = self._known[at] = [*self._none(at), *self._some(at)]
+        return known
+
+    def _none(self, at: int) -> Iterator[Count]:
+        """A negation for zero: "no pieces"."""
+        if self._tokens[at].pause and (self._words[at],) in self._language.words["contrasts"]:
+            for count in self._with_unit(at + 1, (0,), 0.0, ""):
+                if self._spans.fields[count.field].allows(0) and not count.marks:
+                    yield count._replace(values=(0,), cost=count.cost + weights.NONE)
+
+    def _some(self, at: int) -> Iterator[Count]:
+        for end, value, cost, marks in self._numbers(at):
+            yield from self._with_unit(end, (value,), cost, marks)
+            if end < len(self._tokens):
+                yield from self._twice(end, value, cost, marks)
+                yield from self._range(end, value, cost, marks)
+                yield from self._second(end, value, cost, marks)
+
+    def _numbers(self, at: int) -> list[tuple[int, FieldValue, float, str]]:
+        """Numbers that begin at a token: where each ends, its value, its cost, its marks."""
+        found: list[tuple[int, FieldValue, float, str]] = [
+            (end, value, cost, "") for end, value, cost in self._spans.cardinals(at)
+        ]
+        if self._decimals:
+            found += ((end, value, cost, "") for end, value, cost in self._spans.decimals(at))
+        sounds = self._language.homophones.get(self._words[at])
+        if sounds is not None and not found:
+            (meant,) = self._language.numerals.counts([sounds], 0)[:1]
+            found.append((at + 1, meant.value, weights.HOMOPHONE, "b"))
+        return found
+
+    def _twice(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[Count]:
+        """The number said again, behind a pause: "twelve, one two, units"."""
+        for end, other, more in self._spans.cardinals(at) if self._tokens[at].pause else ():
+            if other == value and max(cost, more) < weights.ODD:
+                # In figures and in words it is said twice for certain; else it may have been two counts.
+                sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
+                again = marks if sure else marked(marks, "s")
+                yield from self._with_unit(end, (value,), min(cost, more) + weights.TWICE, again)
+
+    def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[Count]:
+        """From one number to another: "10-12 units"."""
+        for end, other, more in self._spans.cardinals(at) if self._tokens[at].dash else ():
+            if isinstance(value, int) and value < other:
+                yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
+
+    def _second(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[Count]:
+        """As words announce, the number again, or another one: "twelve, that's one two, units", "ten to twelve"."""
+        announced = {Role.REPEAT, Role.CHOICE}
+        for match in self._spans.matches[at]:
+            for end, other, more in self._spans.cardinals(match.end) if match.role in announced else ():
+                if match.role is Role.CHOICE:
+                    yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
+                elif other == value:
+                    yield from self._with_unit(end, (value,), min(cost, more) + weights.REPEAT, marks)
+                else:
+                    yield from self._with_unit(end, (value, other), cost + more + weights.OTHER, marks)
+
+    def _with_unit(self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str) -> Iterator[Count]:
+        """The units that may stand behind a number that ends at `at`, with adjectives between."""
+        reached = [(at, cost, marks)]
+        while reached:
+            here, so_far, so_marked = reached.pop()
+            if not self._begins_word(here):
+                continue
+            so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
+            for match in self._spans.matches[here]:
+                if match.role is Role.UNIT and self._spans.fields[match.field].types(values[-1]):
+                    yield Count(match.end, match.field, values, so_far, so_marked, match.code)
+                elif match.role is Role.ADJECTIVE:
+                    reached.append((match.end, so_far + weights.LINK, so_marked))
+                elif match.role is Role.HEDGE_BEHIND:
+                    reached.append((match.end, so_far + weights.HEDGE, marked(so_marked, "h")))
+            if here == at and self._is_strange(here):
+                reached.append((here + 1, so_far + weights.STRANGE_ADJECTIVE, marked(so_marked, "s")))
+
+    def _begins_word(self, at: int) -> bool:
+        return at < len(self._tokens) and not self._tokens[at].inner
+
+    def _is_strange(self, at: int) -> bool:
+        return not self._spans.matches[at] and not self._spans.is_number(at)

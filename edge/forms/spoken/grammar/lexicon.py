@@ -1,0 +1,230 @@
+"""The lexicon: every phrase that means something to a form in a language, and what it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import IntEnum, auto
+from typing import NamedTuple
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form, FormField, Spoken
+from edge.forms.spoken.grammar.tokens import Token
+from edge.forms.spoken.grammar.weights import COMMA
+from edge.forms.spoken.language import Language, Phrase, phrase
+
+
+class Role(IntEnum):
+    """What a phrase may do in a sentence."""
+
+    LABEL = auto()  # Opens a field.
+    UNIT = auto()  # Makes the number before it the value of a field.
+    VALUE = auto()  # Says a listed value of a field.
+    OPENING = auto()
+    LINK = auto()
+    WITHIN = auto()
+    ADJECTIVE = auto()
+    BEHIND = auto()
+    TAIL = auto()
+    CUE = auto()
+    REPEAT = auto()
+    CONTRAST = auto()
+    HEDGE_BEFORE = auto()
+    HEDGE_BEHIND = auto()
+    CHOICE = auto()
+    ELSEWHERE = auto()
+    CHECK = auto()
+    QUESTION = auto()
+    MOOD = auto()  # Anything else that makes no record.
+    TAKEN_BACK = auto()  # Cancels where nothing follows.
+
+
+OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
+
+REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE})
+
+_ROLES = {
+    "openings": Role.OPENING,
+    "links": Role.LINK,
+    "within": Role.WITHIN,
+    "adjectives": Role.ADJECTIVE,
+    "behind": Role.BEHIND,
+    "tails": Role.TAIL,
+    "cues": Role.CUE,
+    "repeats": Role.REPEAT,
+    "contrasts": Role.CONTRAST,
+    "hedges_before": Role.HEDGE_BEFORE,
+    "hedges_behind": Role.HEDGE_BEHIND,
+    "choices": Role.CHOICE,
+    "elsewhere": Role.ELSEWHERE,
+    "checks": Role.CHECK,
+}
+SLOT = "{"
+"""How a slot of an aside begins: "order {code}"."""
+
+
+class Use(NamedTuple):
+    """What a phrase may be."""
+
+    role: Role
+    field: str = ""
+    """That of a label, a unit or a value."""
+    value: str = ""
+    """The value that it says; the mood of which it is."""
+    code: str | None = None
+    """That of a unit, where a field of the form holds it."""
+
+
+class Entry(NamedTuple):
+    """One thing that a phrase may be."""
+
+    rest: Phrase
+    """The words behind the first."""
+    use: Use
+
+
+class Match(NamedTuple):
+    """A phrase found in an utterance: it ends before the token `end`. Otherwise as `Use`."""
+
+    end: int
+    role: Role
+    field: str
+    value: str
+    code: str | None
+
+
+class Lexicon:
+    """The phrases of one form, its catalogue and one language, by their first words."""
+
+    def __init__(self, form: Form, catalogue: Catalogue, language: Language) -> None:
+        self._by_first: dict[str, list[Entry]] = {}
+        self._is_number = language.numerals.is_part
+        own = list(_of_form(form, catalogue, language))
+        for said, use in own:
+            self._add(said, use, language)
+        # A remark elsewhere may be a word of this form: "sealed".
+        taken = {said for said, _ in own} | _yes_and_no(form, language)
+        for said, use in _of_language(language):
+            if use.role not in REMARKS or said not in taken:
+                self._add(said, use, language)
+        self.shapes = {
+            field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
+        }
+        """By field, the shape of values that hold separators nobody need say."""
+        self.longest = {field.name: field.item.longest for field in form.fields if field.item.kind == "string"}
+        """By field, the most characters that a value may have."""
+        self.values = {
+            field.name: frozenset(catalogue.values(field.catalogue)) for field in form.fields if field.catalogue
+        }
+        """By field, the values that its catalogue knows."""
+        self.sounding_like: dict[str, str] = {
+            meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
+        }
+        """Number words that sound like a link, which may be meant before a label: "two dock b"."""
+        self.asides: dict[str, list[Phrase]] = {}
+        self.slotted: dict[str, dict[str, list[Phrase]]] = {}
+        """Asides that begin with a slot ("{number} minutes ago"), by the slot and the word behind it, if any."""
+        labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
+        for aside in language.words["asides"]:
+            if any(aside[: len(label)] == label for label in labels):
+                continue  # What is a remark elsewhere is a field of this form.
+            if aside[0].startswith(SLOT):
+                second = aside[1] if len(aside) > 1 else ""
+                self.slotted.setdefault(aside[0], {}).setdefault(second, []).append(aside[2:])
+            else:
+                self.asides.setdefault(aside[0], []).append(aside[1:])
+
+    def _add(self, said: Phrase, use: Use, language: Language) -> None:
+        # A compound number among the words of a phrase is taken apart in the utterance too.
+        first, *rest = (part for word in said for part in language.numerals.morphemes(word))
+        entries = self._by_first.setdefault(first, [])
+        if (entry := Entry(tuple(rest), use)) not in entries:
+            entries.append(entry)
+
+    def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
+        """Every phrase that begins with the token `at`."""
+        token = tokens[at]
+        if token.inner:
+            return []
+        entries = self._by_first.get(token.text)
+        if entries is None:
+            return []
+        found = []
+        for entry in entries:
+            end = at + 1
+            for word in entry.rest:
+                if end >= len(tokens) or tokens[end].text != word or self._parted(tokens[end], entry):
+                    break
+                end += 1
+            else:
+                if end == len(tokens) or not tokens[end].inner:
+                    found.append(Match(end, *entry.use))
+        # Of the small words the longest phrase counts: "over to" is no "over". But "no one" may be "no, one ...".
+        small = [match for match in found if match.role not in OF_FIELDS]
+        longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
+        return [match for match in found if match.end >= longest or match.role in OF_FIELDS]
+
+    @staticmethod
+    def _parted(token: Token, entry: Entry) -> bool:
+        """Does a pause part the small words of a phrase?"""
+        return token.pause >= COMMA and entry.use.role not in OF_FIELDS
+
+    def joins(self, word: str) -> bool:
+        """Is the word by itself a link: "of", "the"?"""
+        return any(entry.use.role is Role.LINK and not entry.rest for entry in self._by_first.get(word, ()))
+
+    def opens(self, word: str) -> bool:
+        """Does a label begin with the word?"""
+        return any(entry.use.role is Role.LABEL for entry in self._by_first.get(word, ()))
+
+    def knows(self, word: str) -> bool:
+        """Does a phrase begin with the word?"""
+        return word in self._by_first
+
+
+def _of_language(language: Language) -> Iterator[tuple[Phrase, Use]]:
+    for name, role in _ROLES.items():
+        yield from ((said, Use(role)) for said in language.words[name])
+    for mood, listed in language.moods.items():
+        role = Role.QUESTION if mood == "questions" else Role.MOOD
+        yield from ((said, Use(role, value=mood)) for said in listed)
+    for name in ("cancel", "refusals", "deletions"):
+        yield from ((said, Use(Role.TAKEN_BACK)) for said in language.commands[name])
+
+
+def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[Phrase, Use]]:
+    if form.terminator is not None:
+        yield (form.terminator,), Use(Role.TAIL)
+    misheard: dict[str, list[str]] = {}
+    for said, meant in language.misheard.items():
+        misheard.setdefault(meant, []).append(said)
+    for field in form.fields:
+        wording = field.wording(language.code)
+        for unit in wording.units:
+            yield phrase(unit), Use(Role.UNIT, field.name, code=wording.codes.get(unit))
+        for label in map(phrase, wording.labels):
+            yield label, Use(Role.LABEL, field.name)
+            for other in misheard.get(label[0], ()):
+                yield (other, *label[1:]), Use(Role.LABEL, field.name)
+        for said, value in listed(field, catalogue, language).items():
+            yield phrase(said), Use(Role.VALUE, field.name, value)
+
+
+def _yes_and_no(form: Form, language: Language) -> set[Phrase]:
+    """What says yes and no about fields of the form without their labels."""
+    wordings = (field.wording(language.code) for field in form.fields)
+    return {phrase(said) for wording in wordings for said in (*wording.true, *wording.false)}
+
+
+def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
+    """Every value of a field that is spoken as words of its own: words to value."""
+    said = dict(catalogue.spoken(field.catalogue)) if field.catalogue else {}
+    if field.spoken is Spoken.ENUM:
+        known = field.choices or (catalogue.values(field.catalogue) if field.catalogue else ())
+        said |= {words: choice for choice in known for words in ways(choice, field, language)}
+    return said
+
+
+def ways(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
+    """How a value of an `enum` is said: as it is on record, and as the language calls it."""
+    named = (choice, field.called(choice, language.code))
+    return tuple(dict.fromkeys(name.lower().replace("-", " ") for name in named))

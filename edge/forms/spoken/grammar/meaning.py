@@ -1,0 +1,353 @@
+"""Meanings: what the explanations of an utterance say of each field of a form, and where they differ.
+
+A field has a value only where all explanations within `weights.RIVALRY` of the cheapest agree on it, and none of them
+leaves something beside it unexplained. Where they give different values these are rivals; where there is one value and
+a doubt about it, it is what the operator is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edge.forms.model import SPELT, Form, FormField, Spoken
+from edge.forms.spoken.grammar.path import Event, Happens, Path
+from edge.forms.spoken.grammar.tokens import Token
+from edge.forms.spoken.grammar.weights import ODD, RIVALRY
+from edge.forms.spoken.language import Language
+from edge.records import FieldReading, FieldValue
+
+TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
+"""What says something of a form; a label alone does not: "the dock doors are freezing"."""
+NAMING = frozenset({Happens.MENTION, Happens.LABEL})
+LOOSE = frozenset({Happens.STRANGER, Happens.NUMBER})
+UNSURE = frozenset("hs")
+"""The marks of a mention whose value is in doubt: it is hedged, or holds a strange word."""
+
+TENS = 20
+"""From here on tens and ones may be said apart: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
+PLACES = (10, 100, 1000)
+"""What a correction may leave standing: the tens, the hundreds, the thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an utterance says."""
+
+    fields: Mapping[str, FieldReading]
+    mood: str | None
+    """Why it is no record, where it is none."""
+    preface: tuple[int, ...]
+    """The tokens before the first field that belong to none."""
+    paths: Sequence[Path]
+    """The explanations it rests on, the cheapest first."""
+
+
+def meaning(
+    paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
+) -> Meaning:
+    """What the explanations come to, the cheapest first. `asks`: a question mark stands behind them."""
+    if not paths:
+        return Meaning({}, "too many ways to understand it", (), ())
+    best = paths[0]
+    rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
+    mood = _mood(rivals, form, asks=asks)
+    told = [_told(path, tokens, form) for path in rivals]
+    fields = {}
+    for one in form.fields if _says_something(rivals, tokens, language) else ():
+        # That a count may have gone without its unit puts the id in doubt, and says nothing of the count.
+        named = one.name in told[0] or any(one.name in said and not said[one.name].is_unitless for said in told)
+        if named:
+            fields[one.name] = _reading([said.get(one.name) for said in told], tokens)
+    return Meaning({} if mood else fields, mood, _preface(best), rivals)
+
+
+def _mood(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
+    """Why the utterance is no record: some likely explanation says that it denies, asks, tells or wishes."""
+    for path in rivals:
+        for event in path.events:
+            if event.happens is Happens.MOOD:
+                return str(event.value)
+    if asks:
+        return "questions"
+    # "No, fifteen units" corrects; before a whole sentence "no" may deny all of it.
+    needed = {one.name for one in form.fields if one.required}
+    best = rivals[0].events
+    denies = any(event.happens is Happens.NAY for event in best) and needed <= {event.field for event in best}
+    return "denials" if denies else None
+
+
+def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: Language) -> bool:
+    """Is a value said, or a word of one: "742nd", "minus twelve"?"""
+    if any(event.happens in TELLING for path in rivals for event in path.events):
+        return True
+    strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.STRANGER)
+    return any(any(one.isdigit() for one in word) or language.tells(word) for word in strange)
+
+
+def _preface(best: Path) -> tuple[int, ...]:
+    """What stands before the first field and belongs to none; a label too, whose field is said later."""
+    mentions = [at for at, event in enumerate(best.events) if event.happens is Happens.MENTION]
+    before = best.events[: mentions[0]] if mentions else ()
+    later = {best.events[at].field for at in mentions[1:]}
+    # A number that the first mention does not correct is one too: "eight, no, pallet seven four two".
+    counts = bool(mentions) and isinstance(best.events[mentions[0]].value, int)
+    loose = LOOSE if counts else LOOSE | {Happens.SLIP}
+    astray = (event for event in before if event.happens in loose or event.field in later - {None})
+    return tuple(at for event in astray for at in range(event.start, event.end))
+
+
+@dataclass(slots=True)
+class Said:
+    """What one explanation says of one field."""
+
+    of: FormField
+    values: list[FieldValue | None] = field(default_factory=list)
+    """The one that stands, and others that may; empty where only a label was said."""
+    doubtful: bool = False
+    denied: list[FieldValue | None] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    """All that was said of it, what was corrected as well."""
+    standing: list[Event] = field(default_factory=list)
+    """What the values rest on."""
+    beside: list[Event] = field(default_factory=list)
+    """Words that belong to nothing, and may have belonged to this."""
+    replaced: int = 0
+    """The token at which the value that stands took the place of another one."""
+    begun_anew: bool = False
+    """What is said next takes the place of what was said before."""
+
+    def mention(self, event: Event, slip: Event | None) -> None:
+        """The field is said to have a value; `slip` is the bare number that this corrects."""
+        self.events += [event] if slip is None else [slip, event]
+        if "n" in event.marks:
+            self.denied.append(event.value)
+            self.doubtful |= "h" in event.marks
+        elif self.of.many is not None and "c" not in event.marks:
+            self._add_to_list(event)
+        elif "c" in event.marks or (self.begun_anew and self.values):
+            self._replace(event)
+        elif not self.values or event.value not in self.values:
+            self._say_another(event)
+        else:
+            self._say_again(event)
+        if slip is not None and isinstance(slip.value, int) and isinstance(event.value, int):
+            self.values += _completed(slip.value, event.value)
+
+    @property
+    def is_unitless(self) -> bool:
+        """Is a count without its unit all that was said of it?"""
+        return bool(self.events) and all("u" in event.marks for event in self.events)
+
+    def settle(self) -> None:
+        """Everything was said: what is left."""
+        # What was unclear about a value that a correction took the place of is of no matter any more.
+        self.doubtful |= any(event.end > self.replaced for event in self.beside)
+        numbers = self.of.spoken in SPELT or self.of.spoken is Spoken.CARDINAL
+        if numbers and any(event.happens is Happens.NUMBER or self._goes_on(event) for event in self.beside):
+            self.values = []  # What may be a part of a number only is no value to ask about.
+        if self.denied:
+            self.values = [value for value in self.values if value not in self.denied]
+            self.doubtful |= not self.values
+
+    def _goes_on(self, strange: Event) -> bool:
+        """Does a strange word follow the digits of an id at once?"""
+        touches = bool(self.standing) and self.standing[-1].end == strange.start
+        return touches and "p" not in strange.marks and self.of.spoken in SPELT
+
+    def _add_to_list(self, event: Event) -> None:
+        listed = self.values[0] if self.values else ()
+        values = (*listed, str(event.value)) if isinstance(listed, tuple) else (str(event.value),)
+        self.values, self.doubtful = [values], self.doubtful or _is_unsure(event) or "o" in event.marks
+        self.standing.append(event)
+
+    def _replace(self, event: Event) -> None:
+        sure = True
+        if self.values and "c" in event.marks:
+            self.values, sure = self._put_right(event)
+        else:
+            self.values = [event.value]
+        self.doubtful = _is_unsure(event) or not sure
+        self.standing, self.replaced, self.begun_anew = [event], event.start, False
+
+    def _say_another(self, event: Event) -> None:
+        earlier = self.values[-1] if self.values else None
+        restart = isinstance(earlier, str) and isinstance(event.value, str) and event.value.startswith(earlier)
+        if restart and "a" in event.marks:
+            self.values[-1:] = [event.value]
+            self.standing = [event]
+        else:
+            self.values.append(event.value)
+            self.standing.append(event)
+        self.doubtful |= _is_unsure(event)
+
+    def _say_again(self, event: Event) -> None:
+        if "b" not in event.marks and event.value == self.values[-1] and "a" in self.standing[-1].marks:
+            # Said again with its label, the second one settles it: "dock b ... d, dock d".
+            self.values = [event.value]
+        if "a" in event.marks and self.of.spoken in SPELT and len(set(str(event.value))) == 1:
+            self.values = [None]  # "0, 0, 0, 000" may be one number as well as one said twice.
+        self.standing.append(event)
+        self.doubtful |= _is_unsure(event)
+
+    def _put_right(self, event: Event) -> tuple[list[FieldValue | None], bool]:
+        """What a correction leaves, and whether it is sure: a bare one may be but the end of the value.
+
+        A bare id of another length than the one it replaces is doubtful, and so is one that corrects what was no usual
+        id yet, but for one that begins it anew.
+        """
+        value, old = event.value, self.values[-1]
+        if "b" not in event.marks:
+            return [value], True
+        if "e" in event.marks:
+            return [old, value], True
+        if isinstance(value, int) and isinstance(old, int):
+            return [value, *_completed(old, value)], True
+        if isinstance(value, str) and isinstance(old, str) and self.of.spoken in SPELT:
+            whole = self.of.is_usual(old)
+            anew = not whole and self.of.is_usual(value) and len(value) > len(old)
+            return [value], anew or (whole and len(value) == len(old))
+        return [value], True
+
+
+def _is_unsure(event: Event) -> bool:
+    return bool(UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
+
+
+def _completed(old: int, value: int) -> list[FieldValue]:
+    """What "two hundred and sixty, no, fifty" may mean besides 50: 250."""
+    places = (place for place in PLACES if value and value < place < old)
+    return [old - old % place + value for place in places if place != PLACES[0] or old % PLACES[1] >= TENS]
+
+
+class _Telling:
+    """One explanation, told field by field."""
+
+    def __init__(self, events: Sequence[Event], tokens: Sequence[Token], form: Form) -> None:
+        self._events = events
+        self._tokens = tokens
+        self._form = form
+        self.fields: dict[str, Said] = {}
+
+    def of(self, name: str) -> Said:
+        """What is said of a field."""
+        if name not in self.fields:
+            self.fields[name] = Said(self._form[name])
+        return self.fields[name]
+
+    def tell(self, at: int, event: Event) -> None:
+        """The next thing that the explanation says."""
+        match event.happens:
+            case Happens.MENTION:
+                self._mention(at, event)
+            case Happens.LABEL:
+                self._label(at, event)
+            case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.STRANGER if event.field is not None:
+                self.of(event.field).doubtful = True
+                if event.happens is Happens.STRANGER:
+                    self.of(event.field).beside.append(event)
+            case Happens.STRANGER | Happens.NUMBER | Happens.SLIP:
+                for name in self._beside(at, event):
+                    self.of(name).beside.append(event)
+            case _:
+                pass
+
+    def _mention(self, at: int, event: Event) -> None:
+        name = str(event.field)
+        if "c" in event.marks and self._form[name].identifier and name in self.fields:
+            # Whoever begins again with another thing says all of it again.
+            for said in self.fields.values():
+                said.begun_anew = True
+        before = self._events[at - 1] if at else None
+        self.of(name).mention(event, before if before is not None and before.happens is Happens.SLIP else None)
+
+    def _label(self, at: int, event: Event) -> None:
+        name = str(event.field)
+        later = any(one.field == name and one.happens is Happens.MENTION for one in self._events[at + 1 :])
+        if name in self.fields and self.fields[name].events:
+            self.fields[name].doubtful = True
+        elif not later:
+            self.of(name).events.append(event)
+
+    def _beside(self, at: int, event: Event) -> list[str]:
+        """The fields that a word which belongs to nothing puts in doubt: the one beside it, by the pauses around.
+
+        Between digits and a count with no pause on either side it may have been part of both.
+        """
+        events = self._events
+        if at + 1 < len(events) and events[at + 1].happens is Happens.UNIT and events[at + 1].start == event.end:
+            return []  # Whatever it is, it is the number of that unit.
+        before = next((one for one in reversed(events[:at]) if one.happens is Happens.MENTION), None)
+        after = next((one for one in events[at + 1 :] if one.happens in NAMING), None)
+        if event.happens is Happens.SLIP and after is not None and "c" in after.marks:
+            return []
+        labelled = after is not None and "b" not in after.marks and after.basis != after.start
+        if labelled and event.happens is not Happens.STRANGER:
+            after = None  # No value stands before its label.
+        if before is None or after is None:
+            return [str(one.field) for one in (before, after) if one is not None]
+        return self._nearer(event, before, after)
+
+    def _nearer(self, event: Event, before: Event, after: Event) -> list[str]:
+        run = [one for one in self._events if one.happens in LOOSE]
+        start, end = event.start, event.end
+        for one in reversed(run):
+            start = one.start if one.end == start else start
+        for one in run:
+            end = one.end if one.start == end else end
+        paused_before = self._tokens[start].pause > 0
+        paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
+        open_ended = self._form[str(before.field)].spoken in SPELT
+        counts = self._form[str(after.field)].spoken is Spoken.CARDINAL
+        number = any(one.happens is Happens.NUMBER and start <= one.start < end for one in run)
+        if not paused_after and counts and (number or (open_ended and not paused_before)):
+            return [str(before.field), str(after.field)]
+        return [str(after.field if paused_before and not paused_after else before.field)]
+
+
+def _told(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
+    """What one explanation says of each field that it names."""
+    telling = _Telling(path.events, tokens, form)
+    for at, event in enumerate(path.events):
+        telling.tell(at, event)
+    for said in telling.fields.values():
+        said.settle()
+    return telling.fields
+
+
+def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReading:
+    """One field, as the rival explanations say it, the cheapest first."""
+    saying = [said for said in told if said is not None]
+    values = list(dict.fromkeys(value for said in saying for value in said.values if value is not None))
+    unsure = any(None in said.values or said.doubtful for said in saying)
+    missing = any(said is None or not said.values for said in told)
+    events = [event for said in saying for event in (*said.events, *said.beside)]
+    heard = tuple(tokens[at].heard for at in _wordwise(tokens, _words(events)))
+    basis = _basis(saying) or _words(events) or set(range(len(tokens)))
+    sure = min((tokens[at].confidence for at in basis), default=0.0)
+    if not values:
+        return FieldReading(None, heard, sure)
+    if len(values) == 1 and (unsure or missing):
+        return FieldReading(None, heard, sure, runner_up=values[0])
+    return FieldReading(values[0], heard, sure, rivals=tuple(values[1:]))
+
+
+def _words(events: Sequence[Event]) -> set[int]:
+    """The tokens that events stand for, cues included."""
+    return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
+
+
+def _basis(saying: Sequence[Said]) -> set[int]:
+    """The tokens that say the values that stand, and the cues without which they would be some of several."""
+    basis: set[int] = set()
+    for said in saying:
+        for event in said.standing:
+            basis.update(range(event.start if event.basis is None else event.basis, event.end))
+            if said.replaced and len(said.events) > 1:
+                basis.update(range(*event.cue))
+    return basis
+
+
+def _wordwise(tokens: Sequence[Token], spans: set[int]) -> list[int]:
+    """The tokens in order, those of one compound word once."""
+    return [at for at in sorted(spans) if not (tokens[at].inner and at - 1 in spans)]

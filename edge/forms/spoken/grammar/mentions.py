@@ -1,0 +1,262 @@
+"""Mentions: that a field has a value, labelled, bare or counted, and what it costs beside what was said before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from edge.forms.model import SPELT, Spoken
+from edge.forms.spoken.grammar import weights
+from edge.forms.spoken.grammar.agenda import Agenda
+from edge.forms.spoken.grammar.counts import Count
+from edge.forms.spoken.grammar.path import Event, Happens, Path, State, marked
+from edge.forms.spoken.grammar.spans import Spans
+from edge.forms.spoken.grammar.spelling import Speller
+from edge.records import FieldValue
+
+SINGLY = 3
+"""Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
+is 194 and 86, since nobody who says "one nine four" goes on with "eighty" for the digits 8 and 0."""
+SMALLEST_COUNT = 10
+"""A single digit after a pause is part of the id: operators pause anywhere in one."""
+
+
+class Mentions:
+    """The steps of one utterance that say a value."""
+
+    def __init__(
+        self, spans: Spans, agenda: Agenda, speller: Speller, asked: str | None, held: Mapping[str, FieldValue]
+    ) -> None:
+        """`asked`: the field whose bare value would answer a question. `held`: what a correction may be about."""
+        self._spans = spans
+        self._agenda = agenda
+        self._speller = speller
+        self._asked = asked
+        self._held = held
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._yes_or_no = [field for field in spans.form.fields if field.spoken is Spoken.YES_NO]
+
+    def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
+        """A value of a field, begun or said, from the token `at` on."""
+        field = self._fields[name]
+        if field.spoken in SPELT:
+            self._speller.begin(path, field, at, cost, marks)
+        for end, value, dearer in self._spans.values(field, at):
+            self.say(path, at, end, name, value, cost + dearer, marks)
+
+    def spelt(self, path: Path, at: int) -> Iterator[Path]:
+        """The path, the value that it spells ended before the token `at`."""
+        spelling = path.spelling
+        if spelling is None:
+            return
+        for without, value, cost in self._speller.ended(path, spelling):
+            yield self._said(without, spelling.start, at, str(path.field), value, spelling.cost + cost, spelling.marks)
+
+    def say(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float, marks: str) -> None:
+        """A value of a field, from the token `at` to before `end`."""
+        self._agenda.add(end, self._said(path._replace(cost=path.cost + cost), at, end, name, value, cost, marks))
+
+    def _said(
+        self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
+    ) -> Path:
+        """The path with a mention that its state and what is pending mark."""
+        pending = path.pending
+        before = [event for event in path.events if event.field == name and event.happens is Happens.MENTION]
+        dearer = self._implausible(name, value) + self._said_before(before, value, marks, pending)
+        dearer += self._of_other_length(name, before, value, marks)
+        if pending:
+            dearer += self._unmentioned(path, before, at)
+            more, pending = self._denied(name, pending, stands=bool(before) or "b" in marks)
+            dearer += more
+        start = at if "b" in marks or path.since > at or path.field != name else path.since
+        cue = path.cue if "c" in pending else (0, 0)
+        event = Event(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
+        told = path.telling(event)
+        return told._replace(cost=path.cost + dearer, state=State.SAID, field=name, pending="", since=at)
+
+    # What a mention costs.
+
+    def _implausible(self, name: str, value: FieldValue | None) -> float:
+        field = self._fields[name].item
+        if value is None or not field.allows(value):
+            return weights.FORBIDDEN
+        cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
+        if name in self._spans.lexicon.values and str(value) not in self._spans.lexicon.values[name]:
+            cost += weights.UNKNOWN
+        return cost
+
+    def _said_before(self, before: Sequence[Event], value: FieldValue | None, marks: str, pending: str) -> float:
+        if "a" in marks and before:
+            return self._again(before[-1], value)
+        if "a" in marks:
+            return weights.AGAIN if value is None else weights.OTHER
+        # What is announced as the same may be another.
+        return weights.OTHER if "r" in pending and before and before[-1].value != value else 0.0
+
+    def _again(self, before: Event, value: FieldValue | None) -> float:
+        """What it costs to say a value again, with nothing that announces it."""
+        earlier = before.value
+        if "n" in before.marks or self._fields[str(before.field)].many is not None:
+            return 0.0  # "Not B, D", and one more value of a list.
+        if earlier == value:
+            return weights.AGAIN
+        if not isinstance(earlier, str) or not isinstance(value, str):
+            return weights.OTHER
+        if value.startswith(earlier) and set(earlier) != {"0"}:
+            # What was broken off need not have been a value.
+            written = before.basis is not None and self._words[before.basis].isdigit()
+            again = 2 * weights.RESTART if written else weights.RESTART
+            return again - self._implausible(str(before.field), earlier)
+        return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
+
+    def _of_other_length(self, name: str, before: Sequence[Event], value: FieldValue | None, marks: str) -> float:
+        """What it costs to correct an id by one of another length."""
+        if not isinstance(value, str) or (before and "e" not in marks):
+            return 0.0
+        corrected = before[-1].value if before else self._held.get(name) if "b" in marks else None
+        return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
+
+    def _unmentioned(self, path: Path, before: Sequence[Event], at: int) -> float:
+        """What it costs to correct what was not said before, while something else was."""
+        if "c" not in path.pending or before or not any(event.field for event in path.events):
+            return 0.0
+        slip = any(event.happens is Happens.SLIP for event in path.events)
+        begins = path.since if path.state is State.LABELLED else at
+        return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
+
+    def _denied(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
+        """What a denial costs, and how it marks the value. `stands`: something is there to be corrected."""
+        field, cost = self._fields[name], 0.0
+        if "m" in pending:
+            # "No" and the value of what was said before corrects it; of what was not, it denies it.
+            cost += weights.OTHER if stands else 0.0
+            pending = marked(pending.replace("m", ""), "n")
+        if "n" in pending and field.spoken is Spoken.YES_NO:
+            cost += weights.OTHER  # "Not sealed" is a value of its own.
+        if "x" in pending:
+            # What is not the place says nothing of how many there are.
+            place = not field.identifier and field.spoken is not Spoken.CARDINAL
+            cost += 0.0 if place else weights.OTHER
+            pending = marked(pending.replace("x", ""), "n", "h")
+        return cost, pending
+
+    # Values without label or unit.
+
+    def bare(self, path: Path, at: int) -> None:
+        """A value without its label."""
+        for name, cost, marks in self._may_be(path, at):
+            self.value(path, name, at, cost, marks)
+        for field in self._yes_or_no:
+            for end, value, cost in self._spans.unlabelled_yes_no(field, at):
+                self.say(path, at, end, field.name, value, cost + weights.ASKED, "")
+        if self._tokens[at].pause and not path.pending and self._is_behind_spelt(path):
+            self._unitless(path, at)
+
+    def _may_be(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
+        """The fields that a bare value may be of here: name, cost, marks."""
+        asked, last, pending = self._asked, path.field, path.pending
+        said = {event.field for event in path.events if event.happens is Happens.MENTION}
+        if asked is not None and (asked not in said or pending):
+            yield asked, weights.ASKED, "b"
+        if "r" in pending or "o" in pending:
+            if last is not None and last != asked:
+                yield last, 0.0, "b"
+        elif pending:
+            yield from self._corrected(said, last)
+        elif last is not None and self._goes_on(path, last, at):
+            yield last, 0.0, "ab"
+
+    def _corrected(self, said: set[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
+        for field in self._spans.form.fields:
+            name = field.name
+            if name != self._asked and (name in said or name in self._held):
+                elsewhere = bool(said) and name != last
+                yield name, weights.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
+
+    def _goes_on(self, path: Path, name: str, at: int) -> bool:
+        """May the field that was said last be said again, or go on as a list?"""
+        field, token = self._fields[name], self._tokens[at]
+        if path.last is None or path.last.happens is not Happens.MENTION:
+            return False
+        listed = token.dash and len(self._words[at - 1]) > 1  # "742-743" may be two; "7-4-2" is spelt.
+        apart = path.state is State.SAID and (token.pause > 0 or listed)
+        return (apart or field.many is not None) and (field.spoken is not Spoken.CARDINAL or name == self._asked)
+
+    def _is_behind_spelt(self, path: Path) -> bool:
+        """Does the path stand right behind digits or a code?"""
+        return path.state is State.SAID and self._fields[str(path.field)].spoken in SPELT
+
+    def _unitless(self, path: Path, at: int) -> None:
+        """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve"."""
+        said = {event.field for event in path.events if event.happens is Happens.MENTION}
+        counted = [name for name, field in self._fields.items() if field.units and name not in {*said, self._asked}]
+        for name in counted:
+            for end, value, cost in self._spans.cardinals(at):
+                if value >= SMALLEST_COUNT and self._spans.ends_word(end):
+                    self.say(path, at, end, name, value, cost + weights.UNITLESS, "u")
+
+    # Numbers with units.
+
+    def count(self, path: Path, count: Count, at: int) -> None:
+        """A number with its unit, which begins at a token."""
+        if path.state is State.LABELLED and path.field != count.field:
+            path = self._agenda.opened(path)
+        marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
+        unit = self._spans.form.unit_field(count.field)
+        if unit is not None and count.code is not None:
+            so_marked = marked(marks, *path.pending.replace("r", ""))
+            path = path.telling(Event(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
+        for value in count.values[:-1]:
+            path = path.telling(Event(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
+        if self._may_lack_its_beginning(path, at, count.cost):
+            marks = marked(marks, "s")
+        cost = count.cost + self._crowded(path, at, count.cost)
+        path = path._replace(cost=path.cost + self._joined(path, at))
+        if not self._tokens[at].pause and path.state is State.SAID:
+            cost += weights.LINK
+            twice = path.field == count.field and not path.pending  # "Fifty | eight cases".
+            path = path._replace(cost=path.cost + self._torn(path, at, count) + (weights.OTHER if twice else 0.0))
+        self.say(path, at, count.end, count.field, count.values[-1], cost, marks)
+
+    def _crowded(self, path: Path, at: int, cost: float) -> float:
+        """What it costs to say a count digit by digit with no long pause behind an id."""
+        pause = self._tokens[at].pause
+        if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._is_behind_spelt(path):
+            return 0.0
+        return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
+
+    def _joined(self, path: Path, at: int) -> float:
+        """What it costs that the words between two values may join them to one: "seven hundred and | twelve"."""
+        last = path.last
+        between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
+        if last is None or not between or not self._spans.are_inside_number(last.end, at):
+            return 0.0
+        return weights.JOINER if self._fields[str(path.field)].spoken in SPELT else weights.OTHER
+
+    def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
+        """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
+        last = path.last.happens if path.last is not None else None
+        if last in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER} and self._spans.is_headless(at):
+            return True
+        zero = any(group.text.startswith("0") for group in self._spans.digit_groups(at))
+        return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
+
+    def _torn(self, path: Path, at: int, count: Count) -> float:
+        """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
+        value, spans = count.values[0], self._spans
+        longer = [cost for end, other, cost in spans.cardinals(at - 1) if end <= count.end and other != value]
+        if not longer or min(longer) >= weights.DIGITWISE:
+            return 0.0
+        if not any(end > at for end, _, cost in spans.cardinals(at - 1) if cost < weights.DIGITWISE):
+            return 0.0
+        own = min((cost for _, other, cost in spans.cardinals(at) if other == value), default=0.0)
+        return weights.OTHER if own > 0 or self._is_behind_digits(path, at, count) else weights.TORN
+
+    def _is_behind_digits(self, path: Path, at: int, count: Count) -> bool:
+        """Does a count that begins inside a usual one follow an id said digit by digit?"""
+        first = at - 1 - SINGLY
+        if first < path.since or self._spans.is_digit(at - 1):
+            return False
+        usual = self._fields[count.field].is_usual
+        if not any(end == count.end and usual(value) for end, value, _ in self._spans.cardinals(at - 1)):
+            return False
+        return all(len(self._words[one]) == 1 or self._spans.is_digit(one) for one in range(first, at - 1))

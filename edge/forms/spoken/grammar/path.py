@@ -1,0 +1,133 @@
+"""Paths: partial explanations of an utterance, and what they say that its words do."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum, auto
+from typing import NamedTuple, TypedDict
+
+from edge.forms.spoken.grammar import weights
+from edge.records import FieldValue
+
+
+class Happens(StrEnum):
+    """What an explanation says that some words do."""
+
+    MENTION = "mention"  # A field is said to have a value.
+    LABEL = "label"  # A label without a value.
+    SLIP = "slip"  # A bare number that a cue takes back.
+    NUMBER = "number"  # A number that belongs to nothing.
+    UNIT = "unit"  # A unit without a number.
+    STRANGER = "stranger"  # A word that nothing explains.
+    DANGLING = "dangling"  # A cue, a hedge or a choice that nothing follows.
+    HEDGE = "hedge"  # What stands before is only about right.
+    NAY = "nay"  # "No" without a pause at the beginning: "no twelve units on pallet 742".
+    MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
+
+
+class Event(NamedTuple):
+    """One thing that an explanation says."""
+
+    happens: Happens
+    field: str | None = None
+    value: FieldValue | None = None
+    marks: str = ""
+    """Of a mention, each a letter: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds a strange
+    word, `b` is bare, `r` is announced as a repetition, `a` said again, `e` of another field than the last,
+    `u` a count without its unit. Of a stranger: `p` has a pause before it."""
+    cost: float = 0.0
+    start: int = 0
+    end: int = 0
+    """The tokens from `start` to before `end`."""
+    basis: int | None = None
+    """The token at which the value itself begins, behind its label."""
+    cue: tuple[int, int] = (0, 0)
+    """The tokens that announce it as a correction."""
+
+
+class State(IntEnum):
+    """Where in a sentence a path stands."""
+
+    START = auto()  # Nothing but openings so far.
+    BETWEEN = auto()
+    LABELLED = auto()  # Behind a label, before its value.
+    SPELLING = auto()  # Inside a value that is spelt group by group.
+    SAID = auto()  # Behind the value of a field.
+
+
+class Spelling(NamedTuple):
+    """A value that is being spelt."""
+
+    text: str
+    start: int
+    cost: float
+    marks: str
+    singles: bool = True
+    """Digits one by one so far."""
+    round: bool = False
+    """It ends with a number of whole hundreds, to which digits may belong."""
+    groups: int = 0
+    paused: int = 0
+    """How many of its gaps are pauses so far."""
+    spared: float = 0.0
+    """What its pauses would have cost, were it not an enumeration."""
+    joined: bool = False
+    """Does it end with what joins it to more of it: "seven four dash"?"""
+    cut: float = 0.0
+    """What it costs besides if another group follows at once: "forty" and "two" said for 402."""
+
+
+class Changes(TypedDict, total=False):
+    """What changes of a path where it goes on."""
+
+    state: State
+    field: str | None
+    pending: str
+    since: int
+    cue: tuple[int, int]
+
+
+_BETWEEN: Changes = {"state": State.BETWEEN}
+_NOTHING: Changes = {}
+
+
+class Path(NamedTuple):
+    """A partial explanation."""
+
+    cost: float
+    state: State
+    field: str | None
+    """The field that was named last."""
+    pending: str
+    """What the next mention will be marked with: `c`, `n`, `h`, `o`, `r`; `m` denies as "no" does, `x` a place."""
+    spelling: Spelling | None
+    events: tuple[Event, ...]
+    key: tuple[tuple[object, ...], ...]
+    """What `events` come to, wherever they stand."""
+    since: int
+    """The token at which the label or the value at hand begins."""
+    cue: tuple[int, int] = (0, 0)
+    """The tokens of the cue that was said last."""
+
+    @property
+    def last(self) -> Event | None:
+        """What happened last."""
+        return self.events[-1] if self.events else None
+
+    @property
+    def between(self) -> Changes:
+        """What changes where a value that was said is left behind."""
+        return _BETWEEN if self.state is State.SAID else _NOTHING
+
+    @property
+    def interrupted(self) -> float:
+        """What it costs to say something else between "not" or "about" and what it is about."""
+        return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
+
+    def telling(self, event: Event) -> Path:
+        """The path, and then this."""
+        return self._replace(events=(*self.events, event), key=(*self.key, event[:4]))
+
+
+def marked(marks: str, *more: str) -> str:
+    """The marks, and more of them."""
+    return "".join(sorted({*marks, *more}))

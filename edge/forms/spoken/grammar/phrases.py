@@ -1,0 +1,218 @@
+"""Phrases: the steps of labels, units and small words, by the role of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from edge.forms.model import SPELT, Spoken
+from edge.forms.spoken.grammar import weights
+from edge.forms.spoken.grammar.agenda import Agenda
+from edge.forms.spoken.grammar.counts import Counts
+from edge.forms.spoken.grammar.lexicon import Match, Role
+from edge.forms.spoken.grammar.mentions import Mentions
+from edge.forms.spoken.grammar.path import Event, Happens, Path, State, marked
+from edge.forms.spoken.grammar.spans import Spans
+
+Step = Callable[["Phrases", Path, Match, int], None]
+"""What a path does at a token with a phrase that begins there."""
+
+
+class Phrases:
+    """The steps of one utterance over phrases that mean something."""
+
+    def __init__(self, spans: Spans, counts: Counts, agenda: Agenda, mentions: Mentions, asked: str | None) -> None:
+        """`asked`: the field whose bare value would answer a question."""
+        self._spans = spans
+        self._counts = counts
+        self._agenda = agenda
+        self._mentions = mentions
+        self._asked = asked
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._language = spans.language
+
+    def go(self, path: Path, at: int) -> None:
+        """Go on behind each phrase that begins at a token."""
+        for match in self._spans.matches[at]:
+            if (step := self._STEPS.get(match.role)) is not None:
+                step(self, path, match, at)
+
+    # Fields.
+
+    def _label(self, path: Path, match: Match, at: int) -> None:
+        again = path.state is State.LABELLED and path.field == match.field
+        opened = path if again else self._agenda.opened(path)
+        cost = weights.RESTART if again else 0.0
+        self._agenda.go(opened, match.end, cost, state=State.LABELLED, field=match.field, since=at)
+
+    def _unit(self, path: Path, match: Match, at: int) -> None:
+        event = Event(Happens.UNIT, match.field, start=at, end=match.end)
+        cost = weights.LOOSE_UNIT
+        if path.state is State.SAID and self._fields[str(path.field)].spoken in SPELT:
+            cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
+        self._agenda.happen(self._agenda.opened(path), event, cost, state=State.BETWEEN)
+
+    def _value(self, path: Path, match: Match, at: int) -> None:
+        if self._fields[match.field].bare and path.state is not State.LABELLED and not path.pending:
+            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+
+    def _check(self, path: Path, match: Match, _at: int) -> None:
+        """Check digits or the check word of the place that was said."""
+        last = path.last
+        if path.state is not State.SAID or last is None:
+            return
+        catalogue = self._fields[str(path.field)].catalogue
+        for check in self._spans.catalogue.checks_of(catalogue, str(last.value)) if catalogue is not None else ():
+            for end in self._spans.proofs(check, match.end):
+                told = path._replace(events=(*path.events[:-1], last._replace(end=end)))
+                self._agenda.go(told, end, 0.0, state=State.BETWEEN)
+
+    # Words around a value.
+
+    def _opening(self, path: Path, match: Match, at: int) -> None:
+        begins = self._tokens[at].pause or path.state is State.START or at == 0
+        self._agenda.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
+
+    def _link(self, path: Path, match: Match, at: int) -> None:
+        """A small word between two values, which may have been a part of the number before it, a digit or a letter."""
+        several = path.field is not None and self._fields[path.field].many is not None
+        labelled = path.state is State.LABELLED
+        expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
+        if any(name is not None and self._spans.may_be_letter(name, at, match.end) for name in expected):
+            return
+        cost = weights.MISPLACED if labelled else weights.LINK
+        between = path.between
+        if self._sounds_like_digit(path, at) or self._breaks_off(path, match, at) or self._explains(path, at):
+            path = path.telling(Event(Happens.HEDGE, path.field, start=at, end=match.end))
+        self._agenda.go(path, match.end, cost, **between)
+
+    def _sounds_like_digit(self, path: Path, at: int) -> bool:
+        """May a word have been meant as a number behind a value that is not spelt?"""
+        if path.state is not State.SAID or self._words[at] not in self._language.homophones:
+            return False
+        return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
+
+    def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
+        """Does an utterance break off behind "five hundred and"?"""
+        last = path.last
+        if match.end < self._spans.size or last is None or last.end != at or last.field is None:
+            return False
+        counted = self._fields[last.field].spoken is Spoken.CARDINAL
+        return counted and self._language.numerals.is_joiner(self._words[at])
+
+    def _explains(self, path: Path, at: int) -> bool:
+        """Does something begin that should explain the letter before it, and does not: "b as in"?"""
+        if path.state is not State.SAID or self._fields[str(path.field)].spoken is not Spoken.LETTER:
+            return False
+        joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
+        if any(end > at for end, _, _ in self._spans.letters(path.since)):
+            return False
+        return any(tuple(self._words[at : at + len(join)]) == join for join in joins)
+
+    def _within(self, path: Path, match: Match, at: int) -> None:
+        """A small word between a label, or a question, and the value."""
+        labelled = path.state is State.LABELLED
+        expected = path.field if labelled else self._asked
+        answers = expected is not None and (labelled or path.state is State.START)
+        if answers and not self._spans.may_be_letter(str(expected), at, match.end):
+            self._agenda.go(path, match.end, weights.WITHIN)
+
+    def _behind(self, path: Path, match: Match, _at: int) -> None:
+        if path.state is State.SAID:
+            self._agenda.go(path, match.end, weights.LINK)
+
+    def _tail(self, path: Path, match: Match, at: int) -> None:
+        """A remark; one that asks ("got it?") makes no question of what it is about."""
+        begins = self._tokens[at].pause or at == 0
+        parted = begins and not self._spans.goes_straight_on(match.end)
+        cost = weights.TAIL if parted else weights.UNPAUSED_TAIL
+        self._agenda.go(path, match.end, cost + path.interrupted, **path.between)
+
+    # What is said of the next value, or of the last.
+
+    def _cue(self, path: Path, match: Match, at: int) -> None:
+        """What announces a correction; "no" before a count may deny all that follows."""
+        end = match.end
+        pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
+        opened = self._agenda.opened(path)
+        denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
+        if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
+            opened = opened.telling(Event(Happens.NAY, start=at, end=end))
+        begun = opened.cue[0] if opened.cue[1] == at else at
+        self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
+
+    def _repeat(self, path: Path, match: Match, _at: int) -> None:
+        if self._asked is not None and path.state is State.START:
+            self._agenda.go(path, match.end, weights.REPEAT)
+        elif path.state is State.SAID:
+            self._agenda.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
+
+    def _contrast(self, path: Path, match: Match, at: int) -> None:
+        """What denies the value behind it; what is a cue as well ("no") only without a pause, behind something."""
+        if tuple(self._words[at : match.end]) not in self._language.cues:
+            self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
+        elif path.events and self._spans.goes_straight_on(match.end):
+            self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "m"))
+
+    def _elsewhere(self, path: Path, match: Match, _at: int) -> None:
+        self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
+
+    def _hedge_before(self, path: Path, match: Match, _at: int) -> None:
+        self._agenda.go(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
+
+    def _hedge_behind(self, path: Path, match: Match, at: int) -> None:
+        if path.field is not None:
+            event = Event(Happens.HEDGE, path.field, start=at, end=match.end)
+            self._agenda.happen(self._agenda.opened(path), event, weights.HEDGE, state=State.BETWEEN)
+
+    def _choice(self, path: Path, match: Match, at: int) -> None:
+        if path.state is not State.SAID:
+            return
+        if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
+            cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
+            self._agenda.go(path, match.end, cost, pending=marked(path.pending, "o"))
+
+    # What makes it no record.
+
+    def _question(self, path: Path, match: Match, at: int) -> None:
+        """What asks at the beginning of a sentence; behind a lesser pause it may be something else."""
+        pause, started = self._tokens[at].pause, path.state is not State.START
+        if not pause and started and at > 0:
+            return
+        begins = at == 0 or (pause and not started) or pause >= weights.STOP
+        event = Event(Happens.MOOD, value=match.value, start=at, end=match.end)
+        self._agenda.happen(path, event, weights.QUESTION if begins else weights.MOOD)
+
+    def _mood(self, path: Path, match: Match, at: int) -> None:
+        event = Event(Happens.MOOD, value=match.value, start=at, end=match.end)
+        cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
+        self._agenda.happen(self._agenda.opened(path), event, cost)
+
+    def _taken_back(self, path: Path, match: Match, at: int) -> None:
+        first = path.state is State.START and tuple(self._words[at : match.end]) not in self._language.cues
+        if match.end == self._spans.size or first:
+            event = Event(Happens.MOOD, value="taken back", start=at, end=match.end)
+            self._agenda.happen(self._agenda.opened(path), event, weights.QUESTION)
+
+    _STEPS: ClassVar[Mapping[Role, Step]] = {
+        Role.LABEL: _label,
+        Role.UNIT: _unit,
+        Role.VALUE: _value,
+        Role.OPENING: _opening,
+        Role.LINK: _link,
+        Role.WITHIN: _within,
+        Role.BEHIND: _behind,
+        Role.TAIL: _tail,
+        Role.CUE: _cue,
+        Role.REPEAT: _repeat,
+        Role.CONTRAST: _contrast,
+        Role.HEDGE_BEFORE: _hedge_before,
+        Role.HEDGE_BEHIND: _hedge_behind,
+        Role.CHOICE: _choice,
+        Role.ELSEWHERE: _elsewhere,
+        Role.CHECK: _check,
+        Role.QUESTION: _question,
+        Role.MOOD: _mood,
+        Role.TAKEN_BACK: _taken_back,
+    }
+    """`Role.ADJECTIVE` has none: it says something before a unit alone."""

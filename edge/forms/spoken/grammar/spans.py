@@ -1,0 +1,225 @@
+"""Spans: what words of one utterance may be by themselves, wherever a sentence stands when it comes to them.
+
+Partial explanations come to the same word in many ways, so that what it may be is found out once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import DayOrder, Form, FormField, Spoken
+from edge.forms.spoken.grammar import weights
+from edge.forms.spoken.grammar.letters import letters
+from edge.forms.spoken.grammar.lexicon import Lexicon, Role
+from edge.forms.spoken.grammar.path import Event, Happens
+from edge.forms.spoken.grammar.tokens import Token
+from edge.forms.spoken.kinds import date, decimal, yes_no
+from edge.forms.spoken.language import Language
+from edge.forms.spoken.numerals import Group
+from edge.records import FieldValue
+
+LONGEST_HEAD = 3
+"""Words of a number before its "and": "one thousand and"."""
+
+
+class Spans:
+    """The words of one utterance, and what stretches of them may be for a form."""
+
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        form: Form,
+        catalogue: Catalogue,
+        language: Language,
+        lexicon: Lexicon,
+        today: dt.date | None = None,
+    ) -> None:
+        """`today` is for days that are said without their year."""
+        self.tokens = tokens
+        self.words = [token.text for token in tokens]
+        self.size = len(tokens)
+        self.form = form
+        self.fields = {field.name: field for field in form.fields}
+        self.catalogue = catalogue
+        self.language = language
+        self.lexicon = lexicon
+        self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
+        """By token, the phrases that begin with it."""
+        self._today = today
+        self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
+        self._groups: dict[int, list[Group]] = {}
+        self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
+        self._slips: dict[int, list[tuple[int, Event]]] = {}
+
+    # Words and pauses.
+
+    def ends_word(self, end: int) -> bool:
+        """Does a word end before the token `end`, and not just a part of a compound?"""
+        return end == self.size or not self.tokens[end].inner
+
+    def goes_straight_on(self, at: int) -> bool:
+        """Does another word follow, with no pause before it?"""
+        return at < self.size and not self.tokens[at].pause
+
+    def asks(self) -> bool:
+        """Does a question mark stand in the utterance, but behind a remark such as "got it?"."""
+        return any(token.asks and not self._only_checks(at) for at, token in enumerate(self.tokens))
+
+    def _only_checks(self, at: int) -> bool:
+        """Does a remark end at the token that only makes sure of being heard, and no "right?" either?"""
+        yes = self.language.commands["yes"]
+        return any(
+            match.role is Role.TAIL and match.end == at + 1 and self.tokens[start].pause and said not in yes
+            for start in range(at + 1)
+            for match in self.matches[start]
+            if (said := tuple(self.words[start : match.end]))
+        )
+
+    # Numbers.
+
+    def cardinals(self, at: int) -> list[tuple[int, int, float]]:
+        """The whole numbers that begin at a token: where each ends, its value, its cost."""
+        if at >= self.size:
+            return []
+        if (known := self._cardinals.get(at)) is None:
+            found = self.language.numerals.counts(self.words, at)
+            known = [(one.end, one.value, one.cost + self._pauses(at, one.end)) for one in found]
+            self._cardinals[at] = known
+        return known
+
+    def digit_groups(self, at: int) -> list[Group]:
+        """The groups of digits of an identifier that begin at a token."""
+        if at >= self.size:
+            return []
+        if (known := self._groups.get(at)) is None:
+            found = self.language.numerals.groups(self.words, at)
+            known = self._groups[at] = [
+                replace(one, cost=one.cost + self._pauses(at, one.end)) for one in found if self.ends_word(one.end)
+            ]
+        return known
+
+    def _pauses(self, at: int, end: int) -> float:
+        """What the pauses inside one number cost: fewer pause there than between the digits of an id."""
+        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self.tokens[inside].pause] for inside in range(at + 1, end))
+
+    def number_ends(self, at: int) -> list[int]:
+        """Where numbers of any kind that begin at a token may end."""
+        return [*(end for end, _, _ in self.cardinals(at)), *(group.end for group in self.digit_groups(at))]
+
+    def is_number(self, at: int) -> bool:
+        """Does a number of any kind begin at a token?"""
+        return bool(self.cardinals(at) or self.digit_groups(at))
+
+    def is_digit(self, at: int) -> bool:
+        """May a token be one digit?"""
+        return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups(at))
+
+    def is_headless(self, at: int) -> bool:
+        """Does a number begin with its hundreds: "hundred and five"? The word before it may not have been heard."""
+        alone = self.language.numerals.counts(self.words[at : at + 1], 0)
+        return not self.words[at].isdigit() and bool(alone) and min(count.cost for count in alone) > 0
+
+    def are_inside_number(self, at: int, end: int) -> bool:
+        """Is there one number of which the tokens from `at` to `end` are the middle?"""
+        starts = range(max(0, at - LONGEST_HEAD), at)
+        return any(
+            stop > end and cost < weights.DIGITWISE for start in starts for stop, _, cost in self.cardinals(start)
+        )
+
+    def may_be_digit(self, at: int) -> bool:
+        """May a word that sounds like a digit be one: drawn out, and not the preposition before a label?"""
+        token = self.tokens[at]
+        return not token.inner and not 0 < token.end - token.start <= weights.BRIEF_S
+
+    def decimals(self, at: int) -> list[tuple[int, float, float]]:
+        """The numbers with places that begin at a token."""
+        return decimal.readings(self.words, at, self.language.numerals, self.language.table)
+
+    def proofs(self, check: str, at: int) -> Iterator[int]:
+        """Where a check word or check digits end that begin at a token."""
+        words = tuple(check.split())
+        if tuple(self.words[at : at + len(words)]) == words:
+            yield at + len(words)
+        reached = {at: ""}
+        while reached:
+            start, text = reached.popitem()
+            for group in self.digit_groups(start):
+                if (joined := text + group.text) == check:
+                    yield group.end
+                elif check.startswith(joined):
+                    reached[group.end] = joined
+
+    # Letters and the values of fields.
+
+    def letters(self, at: int) -> Iterable[tuple[int, str, float]]:
+        """The letters that begin at a token, but for those written out as words ("bee")."""
+        return letters(self.words, at, self.language.alphabet, names=False)
+
+    def may_be_letter(self, name: str, at: int, end: int) -> bool:
+        """May a word that is one letter be the value of a field that is expected here?"""
+        spells = self.fields[name].spoken in {Spoken.LETTER, Spoken.ALPHANUMERIC}
+        return spells and end == at + 1 and len(self.words[at]) == 1
+
+    def values(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
+        """What begins at a token and may be the value of a field that is not spelt: its end, the value, its cost."""
+        if (known := self._values.get((field.name, at))) is None:
+            known = self._values[field.name, at] = list(self._read(field, at))
+        return known
+
+    def _read(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
+        for match in self.matches[at]:
+            if match.role is Role.VALUE and match.field == field.name:
+                yield match.end, match.value, 0.0
+        yield from ((end, value, cost) for end, value, cost in self._of_kind(field, at) if self.ends_word(end))
+
+    def _of_kind(self, field: FormField, at: int) -> Iterable[tuple[int, FieldValue, float]]:
+        match field.spoken:
+            case Spoken.LETTER:
+                return self._letter(at)
+            case Spoken.CARDINAL:
+                # Digit by digit a count is said with its unit, if at all.
+                return (count for count in self.cardinals(at) if count[2] < weights.DIGITWISE)
+            case Spoken.DECIMAL:
+                return self.decimals(at)
+            case Spoken.DATE:
+                label = date.Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, self._today)
+                return date.readings(self.words, at, self.language.numerals, self.language.table, label)
+            case Spoken.YES_NO:
+                return self._yes_no(field, at, labelled=True)
+            case _:
+                return ()
+
+    def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
+        """What says yes or no about a field by itself: "sealed"."""
+        return (one for one in self._yes_no(field, at, labelled=False) if self.ends_word(one[0]))
+
+    def _yes_no(self, field: FormField, at: int, *, labelled: bool) -> list[tuple[int, bool, float]]:
+        wording = field.wording(self.language.code)
+        own = yes_no.Words(wording.true, wording.false)
+        return yes_no.readings(self.words, at, self.language.table, own, labelled=labelled)
+
+    def _letter(self, at: int) -> Iterator[tuple[int, FieldValue, float]]:
+        """A letter, said once or in two ways one after the other: "b, bravo"."""
+        for end, letter, cost in letters(self.words, at, self.language.alphabet, names=True):
+            yield end, letter, cost
+            for further, other, more in self.letters(end):
+                if other == letter:
+                    yield further, letter, min(cost, more)
+
+    def slips(self, at: int) -> list[tuple[int, Event]]:
+        """Values that begin at a token and that a cue takes back at once, each with the end of the cue."""
+        if (known := self._slips.get(at)) is None:
+            paused: list[tuple[int, str | int, float]] = [
+                one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
+            ]
+            known = self._slips[at] = [
+                (match.end, Event(Happens.SLIP, None, value, "", cost, at, end))
+                for end, value, cost in (*paused, *self.cardinals(at))
+                if end < self.size
+                for match in self.matches[end]
+                if match.role is Role.CUE
+            ]
+        return known

@@ -1,0 +1,131 @@
+"""Spelling: values that are said group by group, digits and letters ("seven four | two", "B dash one four")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.forms.model import FormField, Spoken
+from edge.forms.spoken.grammar import weights
+from edge.forms.spoken.grammar.agenda import Agenda
+from edge.forms.spoken.grammar.letters import AMBIGUOUS, letters
+from edge.forms.spoken.grammar.path import Path, Spelling, State, marked
+from edge.forms.spoken.grammar.short import expanded
+from edge.forms.spoken.grammar.spans import Spans
+
+PAIR = 2
+"""Digits in a group of an identifier, at most, but for figures."""
+
+
+class Speller:
+    """The steps of one utterance that spell a value."""
+
+    def __init__(self, spans: Spans, agenda: Agenda) -> None:
+        self._spans = spans
+        self._agenda = agenda
+        self._tokens, self._words = spans.tokens, spans.words
+        self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
+        self._homophones, self._separators = spans.language.homophones, spans.language.separators
+
+    def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
+        """The first group of a value."""
+        begun = path._replace(state=State.SPELLING, field=field.name, cost=path.cost + cost)
+        self.go_on(begun, Spelling("", at, cost, marks), at)
+
+    def go_on(self, path: Path, spelling: Spelling, at: int) -> None:
+        """Another group of a value."""
+        field = self._spans.fields[str(path.field)]
+        most = self._spans.lexicon.longest[field.name]
+        pause = self._tokens[at].pause if spelling.groups else 0
+        if self._tokens[at].hesitated:
+            pause = min(pause, weights.SHORT)  # Who hesitates is in the middle of something.
+        for end, text, dearer, cut in self._groups(field, at, begins=not spelling.groups):
+            if most is None or len(spelling.text) + len(text) <= most:
+                cost, longer = self._longer(spelling, at, text, dearer, pause)
+                self._agenda.add(end, path._replace(cost=path.cost + cost, spelling=longer._replace(cut=cut)))
+        if spelling.groups:
+            self._between_groups(path, spelling, at, pause)
+
+    def _between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
+        """What stands between two groups and says nothing: a separator, or an "oh" of surprise."""
+        word = self._words[at]
+        if word in self._separators and not pause and self._words[at - 1] not in self._separators:
+            self._agenda.add(
+                at + 1, path._replace(cost=path.cost + weights.LINK, spelling=spelling._replace(joined=True))
+            )
+        if pause and word == "oh" and at + 1 < len(self._tokens):
+            self._agenda.go(path, at + 1, weights.RESTART)
+
+    def _longer(self, spelling: Spelling, at: int, text: str, dearer: float, pause: int) -> tuple[float, Spelling]:
+        """What another group costs, and the value with it."""
+        word = self._words[at]
+        # A number of hundreds stands for a whole value; among other digits hardly anybody says one.
+        whole = len(text) > PAIR and not word.isdigit() and word not in self._numerals.times
+        digits_before = any(one.isdigit() for one in spelling.text)
+        cost = dearer + (0.0 if pause >= weights.SHORT else spelling.cut)
+        cost += weights.WHOLE if digits_before and whole else 0.0
+        cost += self._uneven(at, pause) if spelling.groups else self._headless(at)
+        singles = spelling.singles and len(text) == 1
+        paused, spared = _paused(spelling, pause, singles=singles)
+        cost += paused
+        # Digits behind a number of hundreds may have been a part of it: nobody can tell 70055 from 755.
+        doubtful = word in self._homophones or (spelling.round and digits_before)
+        return cost, Spelling(
+            spelling.text + text,
+            spelling.start,
+            spelling.cost + cost,
+            marked(spelling.marks, "s") if doubtful else spelling.marks,
+            singles,
+            whole and text.endswith("00"),
+            spelling.groups + 1,
+            spelling.paused + (pause > 0),
+            spared,
+        )
+
+    def _groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[tuple[int, str, float, float]]:
+        """What may be the next group: where it ends, its text, its cost, and what it costs if another one follows."""
+        yield from ((group.end, group.text, group.cost, group.behind) for group in self._spans.digit_groups(at))
+        word = self._words[at]
+        if field.spoken is Spoken.ALPHANUMERIC and not self._tokens[at].inner:
+            if word == AMBIGUOUS:
+                yield at + 1, AMBIGUOUS.upper(), 0.0, 0.0
+            for end, text, cost in letters(self._words, at, self._alphabet, names=False, times=self._numerals.times):
+                yield end, text, cost, 0.0
+        sounds = self._homophones.get(word)
+        if sounds is not None and (begins or self._spans.may_be_digit(at)):
+            for group in self._numerals.groups([sounds], 0):
+                yield at + 1, group.text, weights.HOMOPHONE, 0.0
+
+    def _headless(self, at: int) -> float:
+        """What it costs to begin with a hundred, or thousand, of nothing."""
+        return weights.HEADLESS if self._spans.is_headless(at) else 0.0
+
+    def _uneven(self, at: int, pause: int) -> float:
+        """What it costs that a value goes on in another way than it began: in words after figures, or after a dash."""
+        before, word = self._words[at - 1], self._words[at]
+        longer = max(len(one) if one.isdigit() else 0 for one in (before, word)) > PAIR
+        words = (one for one in (before, word) if not one.isdigit())
+        if before.isdigit() != word.isdigit() and all(map(self._numerals.is_part, words)):
+            return weights.MIXED if pause or longer else 0.0
+        return weights.DASHED if self._tokens[at].dash and longer else 0.0
+
+    def ended(self, path: Path, spelling: Spelling) -> Iterator[tuple[Path, str | None, float]]:
+        """A path whose value ends here: without it, the values that it may be, and what ending there costs."""
+        if not spelling.groups or spelling.joined:
+            return
+        field = self._spans.fields[str(path.field)]
+        cost = spelling.spared if spelling.groups < weights.ENUMERATION else 0.0
+        shape = self._spans.lexicon.shapes.get(field.name)
+        said = spelling.text if shape is None else shape.joined(spelling.text)
+        without = path._replace(spelling=None, state=State.SAID, cost=path.cost + cost)
+        for value in (None,) if said is None else expanded(said, field, self._spans.catalogue):
+            yield without, value, cost
+
+
+def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
+    """What a pause before the next group costs, and what it is spared in an enumeration: "seven, four, two"."""
+    owed = min(spelling.spared, weights.PAUSED[weights.COMMA])
+    if not pause:
+        return owed, 0.0
+    if singles and spelling.paused + 1 == spelling.groups:
+        return weights.ENUMERATED, spelling.spared + weights.PAUSED[pause] - weights.ENUMERATED
+    return weights.PAUSED[pause] + owed, 0.0

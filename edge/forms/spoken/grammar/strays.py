@@ -1,0 +1,94 @@
+"""Strays: words that belong to no field, as loose numbers, values that are taken back, remarks and strange words."""
+
+from __future__ import annotations
+
+from edge.forms.model import SPELT, Spoken
+from edge.forms.spoken.grammar import weights
+from edge.forms.spoken.grammar.agenda import Agenda
+from edge.forms.spoken.grammar.lexicon import Role
+from edge.forms.spoken.grammar.path import Event, Happens, Path, State
+from edge.forms.spoken.grammar.remarks import Remarks
+from edge.forms.spoken.grammar.spans import Spans
+
+NAMED = 2
+"""Words of a remark ("from order 9981") that make sure that its figures are its own."""
+
+
+class Strays:
+    """The steps of one utterance over words that belong to nothing."""
+
+    def __init__(self, spans: Spans, remarks: Remarks, agenda: Agenda) -> None:
+        self._spans = spans
+        self._remarks = remarks
+        self._agenda = agenda
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+
+    def go(self, path: Path, at: int) -> None:
+        """Go on behind what begins at a token and belongs to nothing."""
+        self._slip(path, at)
+        self._number(path, at)
+        self._preposition(path, at)
+        for end in self._remarks.ends(at):
+            self._aside(path, at, end)
+        self._stranger(path, at)
+
+    def _slip(self, path: Path, at: int) -> None:
+        """A value that is taken back at once."""
+        for stop, event in self._spans.slips(at):
+            crowded = isinstance(event.value, int) and path.state is State.SAID and not self._tokens[at].pause
+            cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
+            slipped = self._agenda.opened(path).telling(event)
+            self._agenda.go(slipped, stop, cost, pending="c", state=State.BETWEEN, cue=(event.end, stop))
+
+    def _number(self, path: Path, at: int) -> None:
+        """A number that belongs to nothing."""
+        if self._agenda.affords(path.cost + weights.LOOSE) and (ends := self._spans.number_ends(at)):
+            for end in {max(ends), min(ends)}:
+                event = Event(Happens.NUMBER, start=at, end=end)
+                self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=State.BETWEEN)
+
+    def _preposition(self, path: Path, at: int) -> None:
+        """A number word that may have been the preposition before a label: "seven four two | two dock b"."""
+        if self._words[at] in self._spans.lexicon.sounding_like and at + 2 < len(self._tokens):
+            labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
+            places = any(not field.identifier and field.spoken is not Spoken.CARDINAL for field in labels)
+            # Behind "742" a model writes another digit as one; in words it may be either, but is hardly ever a "to".
+            written = at > 0 and len(self._words[at - 1]) > 1 and self._words[at - 1].isdigit()
+            if places and written and not self._tokens[at + 1].pause:
+                self._agenda.go(self._agenda.opened(path), at + 1, weights.HOMOPHONE, **path.between)
+
+    def _aside(self, path: Path, at: int, end: int) -> None:
+        path = self._agenda.opened(path)
+        # Right behind digits, the figures of a remark may have been meant for them.
+        spelt = path.state is State.SAID and self._fields[str(path.field)].spoken in SPELT
+        named = sum(not self._spans.is_number(inside) for inside in range(at, end))
+        if spelt and not self._tokens[at].pause and named < NAMED:
+            path = path.telling(Event(Happens.HEDGE, path.field, start=at, end=end))
+        self._agenda.go(path, end, weights.ASIDE + path.interrupted, **path.between)
+
+    def _stranger(self, path: Path, at: int) -> None:
+        """A word that nothing explains."""
+        last = path.last
+        beside = last is not None and last.happens is Happens.STRANGER
+        if not beside and not self._agenda.affords(path.cost + weights.STRANGER):
+            return
+        end = at + 1
+        while not self._spans.ends_word(end):
+            end += 1
+        field = path.field if path.state is State.LABELLED else None
+        further = beside and last is not None and last.end == at
+        cost = weights.FURTHER_STRANGER if further else weights.STRANGER
+        self._agenda.happen(
+            path,
+            Event(Happens.STRANGER, field, marks="p" if self._tokens[at].pause else "", start=at, end=end),
+            weights.KNOWN_STRANGER if self._is_known(path, at) else cost,
+        )
+
+    def _is_known(self, path: Path, at: int) -> bool:
+        """Has a word its own meaning here: in the form, as a number, or as a letter of a code?"""
+        if path.state is State.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC:
+            spells = any(self._spans.letters(at))
+        else:
+            spells = False
+        names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
+        return names or spells or self._spans.is_number(at)

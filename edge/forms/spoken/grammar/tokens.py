@@ -1,0 +1,102 @@
+"""Tokens: the words of an utterance as the grammar compares them, with the pauses between."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from edge.forms.spoken.folding import fold
+from edge.forms.spoken.grammar.weights import PAUSE_S, SHORT
+from edge.forms.spoken.language import Language
+from edge.records import Word
+
+WHOLE = re.compile("[\\[<].*[\\]>]|[-.,\N{MINUS SIGN}\N{EN DASH}][0-9].*")
+"""Not to be taken apart: how recognisers write what they could not make out (`[unk]`), and negative numbers."""
+QUESTION_MARK = "?"
+MARKS = ".,;:!?¿¡…\"'«»„“” "
+"""Punctuation around a word that says nothing of it."""
+UNUSUAL = 1.0
+"""Nats from which a number is not said as one word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word, or one part of a compound number, folded."""
+
+    text: str = dataclasses.field(repr=False)
+    heard: str = dataclasses.field(repr=False)
+    """As it goes on record: small letters, no punctuation."""
+    start: float  # Seconds; the parts of one word share its times.
+    end: float
+    confidence: float
+    pause: int = 0
+    """The length of the pause before it: 0, or one of `weights.SLIGHT` to `STOP`."""
+    inner: bool = False
+    """A later part of one word: what is said of a word as a whole neither begins here nor ends before."""
+    dash: bool = False
+    """Written with a dash before it, which stands for a pause, or for "to"."""
+    asks: bool = False
+    """The last word before a question mark."""
+    hesitated: bool = False
+    """A hesitation stands before it."""
+
+
+def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
+    """The words without hesitations, compounds taken apart."""
+    found: list[Token] = []
+    end: float | None = None
+    hesitated = dash = False
+    for word in words:
+        said = word.text.strip().lower()
+        if said == "-":
+            dash = True
+            continue
+        pause = 0 if end is None else _pause(word.start - end)
+        end = word.end
+        pieces = _pieces(said, language)
+        if pieces and all(fold(piece) in language.hesitations for piece in pieces):
+            hesitated = True
+            continue
+        if pieces:
+            pause = max(pause, SHORT) if hesitated else pause
+            found += _parts(word, pieces, language, pause, dash=dash, hesitated=hesitated)
+            hesitated = dash = False
+        if said.endswith(QUESTION_MARK) and found:
+            found[-1] = replace(found[-1], asks=True)
+    return tuple(found)
+
+
+def _parts(
+    word: Word, pieces: Sequence[str], language: Language, pause: int, *, dash: bool, hesitated: bool
+) -> Iterator[Token]:
+    """The tokens of one word; what stands before the word stands before the first of them alone."""
+    for piece in pieces:
+        for part, text in enumerate(language.numerals.morphemes(fold(piece))):
+            inner = part > 0
+            yield Token(text, piece, word.start, word.end, word.confidence, pause, inner, dash, hesitated=hesitated)
+            pause, dash, hesitated = 0, False, False
+
+
+def _pause(seconds: float) -> int:
+    return next((length for least, length in PAUSE_S if seconds >= least), 0)
+
+
+def _pieces(text: str, language: Language) -> list[str]:
+    """The parts of a word that were written with hyphens, each without the punctuation around it."""
+    joined = text.replace("\N{NON-BREAKING HYPHEN}", "-")
+    whole = WHOLE.fullmatch(text) or is_compound(joined.strip(".,;:!?"), language)
+    bare = (
+        piece if WHOLE.fullmatch(piece) else piece.strip(MARKS) for piece in ([joined] if whole else joined.split("-"))
+    )
+    return [piece for piece in bare if piece]
+
+
+def is_compound(text: str, language: Language) -> bool:
+    """Is it a number that is one word with its hyphens: "quatre-vingt-dix"? "seven-four-two" is three."""
+    if "-" not in text:
+        return False
+    parts = language.numerals.morphemes(fold(text))
+    usual = (count for count in language.numerals.counts(parts, 0) if count.cost < UNUSUAL)
+    return len(parts) > 1 and any(count.end == len(parts) for count in usual)

@@ -1,0 +1,119 @@
+"""What each explanation of words costs: natural logarithms of how much rarer it is than the usual one.
+
+0 is what everybody says, 3 is said twenty times less often, 6 hardly ever. Costs of a whole reading add up; two
+readings within `RIVALRY` of each other are rivals, and the operator is asked.
+"""
+
+from __future__ import annotations
+
+RIVALRY = 3.0
+"""e^3 is 20: where another meaning is less than twenty times rarer, nobody may choose between them in silence."""
+BUDGETS = (4.0, 8.5, 1000.0)
+"""What an explanation may cost at first, and each time that none was found with room for its rivals: one nat for the
+best and `RIVALRY` for the others is enough for most; then there is room for a word or a number that belongs to nothing;
+then for any number of them."""
+HORIZON = 7.0
+"""Partial readings that are so much dearer than the best one cannot become its rivals any more."""
+WIDTH = 16
+"""Partial readings kept at each word. Where more are within the horizon the utterance is no sentence, and in doubt."""
+
+SLIGHT, SHORT, COMMA, STOP = 1, 2, 3, 4
+"""Lengths of a pause before a word; 0 is none."""
+PAUSE_S = ((0.5, STOP), (0.25, COMMA), (0.1, SHORT), (0.025, SLIGHT))
+"""From how many seconds on a silence is which. Recognisers report 0 inside a phrase, and whole frames of 0.03 where the
+speaker set off; commas measured 0.03 to 0.27."""
+PAUSED = (0.0, 0.7, 2.0, 4.0, 5.0)
+"""A pause of each length inside one value."""
+WITHIN_NUMBER = 1.5
+"""Times that, for a pause inside one number of several words."""
+ENUMERATED = 0.3
+"""A pause between digits that are all said with a pause between: "seven, four, two"."""
+ENUMERATION = 3
+"""Digits from which pauses between all of them are a way of speaking; between two they may part two values."""
+
+LINK = 0.1
+UNPAUSED_OPENING = 1.5
+"""An opening in the middle of a clause."""
+OPENING = 0.2
+TAIL = 0.3
+UNPAUSED_TAIL = 0.6
+ASIDE = 0.8
+WITHIN = 0.1
+MISPLACED = 3.0
+"""A link where none belongs: between a label and its value."""
+WHOLE = 2.0
+"""A number of hundreds beside other digits of one value."""
+DASHED = 3.5
+"""A dash between two numbers of several digits in one value: it may be a range, or a list."""
+CUE = 0.4
+HEDGE = 0.5
+REPEAT = 0.3
+CHOICE = 0.5
+DENIED = 0.5
+FALSE_START = 4.0
+"""A label without a value."""
+SLIP = 0.5
+"""A bare number that a correction takes back at once: "twelve, no, fifteen units"."""
+AGAIN = 0.5
+"""The same value once more."""
+RESTART = 1.0
+"""The value begun anew, all of it: "seven ... seven four two"."""
+TWICE = 1.0
+"""A count said twice before its unit: "twelve, twelve units"."""
+OTHER = 4.0
+"""Another value behind the first, with nothing that announces it."""
+UNMENTIONED = 4.0
+"""A correction of what was not said before."""
+OTHER_LENGTH = 3.0
+"""An id that corrects one of another length, where another field may be meant."""
+ELSEWHERE = 2.0
+"""A bare correction of another field than the last one."""
+ASKED = 0.2
+"""The bare value of the field that is asked for."""
+UNUSUAL, UNKNOWN, FORBIDDEN = 0.5, 1.5, 2.5
+"""A value whose length or size is not usual; that no catalogue knows; that the form does not allow."""
+UNITLESS = 2.0
+"""A count without its unit behind an id."""
+BRIEF_S = 0.16
+"""Seconds that "to" lasts at most where it is a preposition: 0.09 to 0.15 in 52 measured; a final "two" had 0.4."""
+LOOSE = 5.0
+"""A number that belongs to nothing."""
+LOST_COUNT = 4.5
+"""A unit right behind an id: its number was not heard, or is the end of what was taken for the id."""
+BEFORE_UNIT = 0.6
+"""Of what a pause inside a value costs: one between a number and its unit."""
+JOINER = 2.0
+"""An "and" between two numbers that belong to different fields: "seven hundred and | twelve units"."""
+TORN = 2.5
+"""A count that begins inside what may be one number: "twenty | two units"."""
+DIGITWISE = 1.0
+"""From this cost on a number is not one that anybody would complete in his head."""
+LAST_LABEL = 3.0
+"""A label at the end, its value not said yet: half of `STRANGER`, so that neither is the other's rival."""
+KNOWN_STRANGER = 9.0
+"""A label or a unit that has nothing to do with a field."""
+CROWDED = 2.5
+"""A count said digit by digit right behind an id: there the digits are the id's."""
+HEADLESS = 3.5
+"""An id that begins with "hundred": what stood before it may be lost."""
+MIXED = 2.0
+"""Figures and number words in one value: a model that writes "742" writes "12" as well."""
+NONE = 1.0
+"""A negation for zero: "no pieces"."""
+LOOSE_UNIT = 6.0
+STRANGER = 6.0
+"""A word that nothing explains."""
+FURTHER_STRANGER = 2.0
+"""A word beside such a word."""
+STRANGE_ADJECTIVE = 4.0
+"""A word that nothing explains between a count and its unit."""
+MOOD = 4.0
+"""A denial, hearsay, the past, a wish."""
+MOOD_PHRASE = 2.0
+"""One of several words: "there is no", "no one". Hardly ever do they stand beside one another by chance."""
+QUESTION = 0.5
+"""A question, by the words that begin it."""
+HOMOPHONE = 2.0
+"""A word that sounds like the number or letter that fits."""
+ODD = 3.0
+"""A mention that costs more is in doubt by itself, whatever else the words could be."""

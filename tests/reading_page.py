@@ -1,0 +1,127 @@
+"""What `docs/reading.md` has from the program, written anew: `python -m tests.reading_page`.
+
+These are the tables of costs and limits, each with its reason out of `weights.py`, and what commands print. They stand
+between marks: `<!-- costs -->` and the next `<!-- -->`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from edge.cli.forms import commands
+from edge.forms.spoken.grammar import weights
+from tests.shipped import ROOT
+
+PAGE = ROOT / "docs" / "reading.md"
+
+MARKED = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- -->)", re.DOTALL)
+
+EXPLAINED = "Pallet seven seven twenty two units, dock B please"
+
+TRIED = """\
+{"text": "Right, pallet 742, twelve full units, that's for dock B, thanks"}
+{"text": "the driver says pallet 742 goes to dock B"}
+{"text": "no, fifteen", "held": {"pallet_id": "742", "quantity": 12, "dock": "B"}}
+{"text": "fifteen or sixteen", "asked": "quantity"}
+{"text": "Palette 742, zwölf Stück", "language": "de", "form": "pallet-move"}
+"""
+
+BAR = r"\|"  # Inside a table.
+
+LIMITS = ("RIVALRY", "HORIZON", "WIDTH", "BUDGETS", "ODD", "DIGITWISE", "ENUMERATION", "BRIEF_S")
+"""Constants that are no cost of anything."""
+
+PAUSES = ("SLIGHT, SHORT, COMMA, STOP", "PAUSE_S")
+"""The lengths of pauses, of which the page tells in its own words."""
+
+OWN = {
+    "LINK": 'A small word between two mentions: "to dock B".',
+    "OPENING": 'Words that begin a clause: "okay, pallet 742".',
+    "TAIL": 'A remark at the end, or between pauses: "thanks".',
+    "UNPAUSED_TAIL": "A remark without a pause on either side.",
+    "ASIDE": 'A remark with figures of its own: "order 9981".',
+    "WITHIN": 'A small word between a label and its value: "pallet number 742".',
+    "CUE": 'A word that announces a correction: "no".',
+    "HEDGE": 'A word that makes a value doubtful: "about".',
+    "REPEAT": 'A word that announces the same once more: "that is".',
+    "CHOICE": 'A word between two values: "twelve or thirteen".',
+    "DENIED": 'A word that denies a value: "not B".',
+    "LOOSE_UNIT": "A unit without a number.",
+    "FURTHER_STRANGER": "A word that nothing explains beside another one.",
+}
+"""What those cost that speak for themselves in the code, or together with the one before."""
+
+
+def costs() -> str:
+    """The table of all costs, from what everybody says to what hardly anybody says."""
+    rows = [(value, name, told) for name, value, told in _constants() if name not in {*LIMITS, *PAUSES}]
+    rows.sort(key=lambda row: (_least(row[0]), row[1]))
+    return _table("Cost | What costs it | In the code", ((_shown(value), told, name) for value, name, told in rows))
+
+
+def limits() -> str:
+    """The table of the limits that costs are held against."""
+    by_name = {name: (value, told) for name, value, told in _constants()}
+    rows = ((_shown(by_name[name][0]), by_name[name][1], name) for name in LIMITS)
+    return _table("Limit | What it is for | In the code", rows)
+
+
+def explained() -> str:
+    """What `forms read --explain` prints of a sentence."""
+    told = CliRunner().invoke(commands, ["read", "--explain", EXPLAINED]).stdout
+    lines = [line.rstrip() for line in told.rstrip().splitlines()]
+    kept = [line for line, before in zip(lines, ["", *lines[:-1]], strict=True) if line or before]
+    return "\n".join(["```", f'$ dockvoice forms read --explain "{EXPLAINED}"', *kept, "```"])
+
+
+def tried() -> str:
+    """Sayings, and what `forms read --lines` answers."""
+    answers = CliRunner().invoke(commands, ["read", "--lines"], input=TRIED).stdout
+    shown = ["$ cat sayings.jsonl", *TRIED.splitlines(), "$ dockvoice forms read --lines < sayings.jsonl"]
+    return "\n".join(["```console", *shown, *answers.splitlines(), "```"])
+
+
+PARTS: dict[str, Callable[[], str]] = {"costs": costs, "limits": limits, "explained": explained, "tried": tried}
+
+
+def written(page: str) -> str:
+    """The page with these parts as they are now."""
+    return MARKED.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}\n{found[3]}", page)
+
+
+def _constants() -> Iterator[tuple[str, object, str]]:
+    """Each constant of `weights.py`: name, value, reason. Several in one line have one reason."""
+    body = ast.parse(Path(weights.__file__).read_text(encoding="utf-8")).body
+    for one, after in zip(body, [*body[1:], None], strict=True):
+        if not isinstance(one, ast.Assign):
+            continue
+        name = ast.unparse(one.targets[0]).strip("()")
+        values = tuple(getattr(weights, each) for each in name.split(", "))
+        said = after.value if isinstance(after, ast.Expr) else None
+        told = OWN.get(name, said.value if isinstance(said, ast.Constant) else None)
+        if not isinstance(told, str):
+            assert name in PAUSES, f"{name}: no reason stands below it"
+            continue
+        yield name, values if len(values) > 1 else values[0], " ".join(told.split())
+
+
+def _least(value: object) -> float:
+    return float(next((one for one in value if one), 0.0)) if isinstance(value, tuple) else float(str(value))
+
+
+def _shown(value: object) -> str:
+    return "; ".join(map(_shown, value)) if isinstance(value, tuple) else f"{value:g}"
+
+
+def _table(heading: str, rows: Iterator[tuple[str, str, str]]) -> str:
+    told = (f"| {shown} | {reason.replace('|', BAR)} | `{name}` |" for shown, reason, name in rows)
+    return "\n".join([f"| {heading} |", "|---|---|---|", *told])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

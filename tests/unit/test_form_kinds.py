@@ -1,0 +1,428 @@
+"""Kinds of fields beyond names and counts: what is wrong with a form, with a value; how a value is read back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edge.errors import ManyFaults
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import load_form
+from edge.forms.model import DayOrder, Form, Spoken
+from edge.forms.spoken import check, jsgf, vocabulary
+from edge.forms.spoken.kinds import date, decimal
+from edge.forms.spoken.kinds.phrases import table
+from edge.forms.spoken.saying import said, value
+from edge.hash_chain import canonical, parsed
+from edge.keep.codec import fields_of, to_json
+from edge.records import FieldValue, plain
+from edge.speak.wording import Readback
+from tests.numerals import ENGLISH
+
+Change = Callable[[dict[str, Any]], object]
+ENTRY: dict[str, FieldValue] = {
+    "location": "A-12-03",
+    "quantity": 4,
+    "uom": "CS",
+    "lot": "L1234",
+    "expiry": "2027-03-05",
+    "weight": 250.5,
+    "temperature": -18,
+    "condition": "wet",
+    "sealed": False,
+    "serials": ("A1234", "B0007"),
+}
+
+
+@pytest.fixture
+def schema(repository: Path) -> dict[str, Any]:
+    text = (repository / "tests" / "data" / "forms" / "cycle-count.schema.json").read_text(encoding="utf-8")
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+@pytest.fixture
+def form(repository: Path) -> Form:
+    return load_form(repository / "tests" / "data" / "forms" / "cycle-count.schema.json")
+
+
+def faults(document: dict[str, Any], directory: Path) -> tuple[str, ...]:
+    path = directory / "cycle-count.schema.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ManyFaults) as caught:
+        load_form(path)
+    return caught.value.faults
+
+
+def field(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["properties"][name]
+    return found
+
+
+def voice(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = field(document, name)["x-voice"]
+    return found
+
+
+def another(**changed: Any) -> dict[str, Any]:
+    """One more field of an enumeration."""
+    labels = {"labels": ["look"], "spoken": "enum", "ask": "?", "readback": "{value}"}
+    return {"type": "string", "enum": ["wet", "dry"], "x-voice": labels | changed}
+
+
+FAULTS: dict[str, tuple[Change, list[str]]] = {
+    "a decimal without its places": (
+        lambda s: field(s, "weight").pop("multipleOf"),
+        ["#/properties/weight", "'multipleOf' is a required property", "add it"],
+    ),
+    "a decimal without limits": (
+        lambda s: field(s, "weight").pop("maximum"),
+        ["#/properties/weight", "'maximum' is a required property"],
+    ),
+    "a step that needs an exponent": (
+        lambda s: field(s, "weight").update(multipleOf=1e-9),
+        ["#/properties/weight/multipleOf", "1e-06"],
+    ),
+    "a step of nothing": (
+        lambda s: field(s, "weight").update(multipleOf=0),
+        ["#/properties/weight/multipleOf", "0"],
+    ),
+    "more digits than are kept": (
+        lambda s: field(s, "weight").update(maximum=99999999999999.9, multipleOf=0.01),
+        ["#/properties/weight/maximum", "15 digits"],
+    ),
+    "a limit between two steps": (
+        lambda s: field(s, "weight").update(minimum=0.25),
+        ["#/properties/weight/minimum", "0.25 is no multiple of multipleOf 0.1"],
+    ),
+    "a decimal said as a count": (
+        lambda s: voice(s, "weight").update(spoken="cardinal"),
+        ["#/properties/weight/x-voice/spoken", '"cardinal"', "allowed: decimal"],
+    ),
+    "a date in no order": (
+        lambda s: voice(s, "expiry").pop("order"),
+        ["#/properties/expiry/x-voice", "'order' is a required property"],
+    ),
+    "a date in an order that there is not": (
+        lambda s: voice(s, "expiry").update(order="ydm"),
+        ["#/properties/expiry/x-voice/order", '"ydm"', "dmy, mdy, ymd"],
+    ),
+    "a date with a pattern": (
+        lambda s: field(s, "expiry").update(pattern="^[0-9]{6}$"),
+        ["#/properties/expiry/pattern", "'pattern' is not supported"],
+    ),
+    "a date that any validator would let be anything": (
+        lambda s: field(s, "expiry").pop("format"),
+        ["#/properties/expiry", "'format' is a required property"],
+    ),
+    "a beginning of the month, which nobody says": (
+        lambda s: voice(s, "expiry").update(partial="begin"),
+        ["#/properties/expiry/x-voice/partial", "end, none"],
+    ),
+    "yes and no as a string": (
+        lambda s: field(s, "sealed").update(type="string"),
+        ["#/properties/sealed/x-voice/spoken", '"yes_no"'],
+    ),
+    "one word for yes and for no": (
+        lambda s: field(s, "sealed")["x-languages"]["en"].update(false=["sealed"]),
+        ["#/properties/sealed/x-languages/en/false", "'sealed' already belongs to 'sealed'"],
+    ),
+    "a word for no that is a value of another field": (
+        lambda s: field(s, "sealed")["x-languages"]["en"].update(false=["damaged"]),
+        ["#/properties/condition", "'damaged' is said without a label and would be a value of 'sealed' too"],
+    ),
+    "two enumerations that share a word": (
+        lambda s: s["properties"].update(look=another(bare=True)),
+        ["#/properties/condition", "'wet'", "'look'", "rename one of them", "remove 'bare'"],
+    ),
+    "an enumeration with labels that shares a word with one without": (
+        lambda s: s["properties"].update(look=another()),
+        ["#/properties/condition", "'wet'", "'look'"],
+    ),
+    "two enumerations that share a word of another language": (
+        lambda s: s["properties"].update(
+            look=another(bare=True)
+            | {"enum": ["moist", "dry"], "x-languages": {"de": {"labels": ["aussehen"], "values": {"moist": "nass"}}}}
+        ),
+        ["#/properties/look/x-languages/de", "'nass' already belongs to 'condition'"],
+    ),
+    "a number without a label": (
+        lambda s: s["properties"].update(look=another(bare=True) | {"enum": ["two", "dry"]}),
+        ["#/properties/look/x-voice/bare", "'two' cannot be said without a label"],
+    ),
+    "digits without a label": (
+        lambda s: voice(s, "lot").update(bare=True),
+        ["#/properties/lot/x-voice/bare", "is for what is spoken as enum, not as alphanumeric"],
+    ),
+    "an exception that is a value as any other": (
+        lambda s: voice(s, "condition").update(exception=True),
+        ["#/properties/condition/x-voice/bare", "stands beside 'exception'"],
+    ),
+    "the unit of no field": (
+        lambda s: voice(s, "uom").update(of="amount"),
+        ["#/properties/uom/x-voice/of", "'amount' is no field that has 'units'", "quantity, weight, temperature"],
+    ),
+    "the unit of a field without units": (
+        lambda s: voice(s, "uom").update(of="lot"),
+        ["#/properties/uom/x-voice/of", "'lot' is no field that has 'units'"],
+    ),
+    "a second unit of one field": (
+        lambda s: s["properties"].update(
+            pack={
+                "type": "string",
+                "enum": ["EA", "CS", "BX"],
+                "x-voice": {"labels": ["pack"], "spoken": "unit", "of": "quantity", "ask": "?", "readback": "{value}"},
+            }
+        ),
+        ["#/properties/pack/x-voice/of", "has its unit in 'uom' already"],
+    ),
+    "a unit word without a code": (
+        lambda s: voice(s, "quantity")["units"].update(crates="crate"),
+        ["#/properties/quantity/x-voice/units", "'crates' stands for 'crate'", "allowed: EA, CS, BX"],
+    ),
+    "a code that nothing says": (
+        lambda s: field(s, "uom")["enum"].append("PL"),
+        ["#/properties/quantity/x-voice/units", "no word says the code 'PL'"],
+    ),
+    "a code where no field holds the unit": (
+        lambda s: voice(s, "weight")["units"].update(kilos="KGM"),
+        ["#/properties/weight/x-voice/units", "found the code 'KGM', but no field holds the unit"],
+    ),
+    "units of a language without their codes": (
+        lambda s: field(s, "quantity")["x-languages"]["de"].update(units=["kisten"]),
+        ["#/properties/quantity/x-languages/de/units", "give each word its code"],
+    ),
+    "codes of a language where no field holds the unit": (
+        lambda s: field(s, "weight")["x-languages"]["de"].update(units={"kilo": "kilo"}),
+        ["#/properties/weight/x-languages/de/units", "write a list of words"],
+    ),
+    "a code in small letters": (
+        lambda s: field(s, "uom")["enum"].append("pal"),
+        ["#/properties/uom/enum/3", "'pal'", "UN/ECE Rec 20 and 21"],
+    ),
+    "a list without an end": (
+        lambda s: field(s, "serials").pop("maxItems"),
+        ["#/properties/serials", "'maxItems' is a required property"],
+    ),
+    "a list of more than anybody dictates": (
+        lambda s: field(s, "serials").update(maxItems=1000),
+        ["#/properties/serials/maxItems", "maximum of 50"],
+    ),
+    "a list upside down": (
+        lambda s: field(s, "serials").update(minItems=5, maxItems=4),
+        ["#/properties/serials/minItems", "5 is above maxItems 4"],
+    ),
+    "a list of counts": (
+        lambda s: field(s, "serials").update(items={"type": "integer"}),
+        ["#/properties/serials/items/type", '"integer"', 'must be "string"'],
+    ),
+    "a pattern of a list that cannot be said": (
+        lambda s: voice(s, "serials").update(spoken="digits"),
+        ["#/properties/serials/items/pattern", "cannot be said as digits"],
+    ),
+    "a separator within a class": (
+        lambda s: field(s, "location").update(pattern="^[A-Z-]{2}[0-9]{2}$"),
+        ["#/properties/location/pattern", "allows '-'", "a separator stands by itself"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_told_with_its_place_and_what_to_do(
+    change: Change, told: list[str], schema: dict[str, Any], tmp_path: Path
+) -> None:
+    change(schema)
+    found = faults(schema, tmp_path)
+    assert any(all(part in fault for part in told) for fault in found), found
+
+
+def test_a_broken_field_hides_no_fault_of_another_and_makes_none(schema: dict[str, Any], tmp_path: Path) -> None:
+    field(schema, "lot")["format"] = "x"
+    field(schema, "uom")["title"] = 7
+    field(schema, "weight")["minimum"] = 0.25
+    voice(schema, "expiry")["readback"] = "{day}"
+    schema["required"].append("colour")
+    schema["x-voice"]["name"] = "count"
+    places = [fault.split(": ")[0] for fault in faults(schema, tmp_path)]
+    assert sorted(places) == [
+        "#/properties/expiry/x-voice/readback",
+        "#/properties/lot/format",
+        "#/properties/uom/title",
+        "#/properties/weight/minimum",
+        "#/required",
+        "#/x-voice/name",
+    ]
+
+
+@pytest.mark.parametrize("broken", [{}, {"properties": []}, {"properties": {"a": 7}}, {"x-voice": 1, "required": "a"}])
+def test_a_form_of_which_little_is_there_is_told_all_the_same(broken: dict[str, Any], tmp_path: Path) -> None:
+    assert len(faults(broken, tmp_path)) > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("location", "A1203"),
+        ("quantity", True),
+        ("quantity", 4.0),
+        ("uom", "PL"),
+        ("uom", "cases"),
+        ("expiry", "2027-02-30"),
+        ("expiry", "20270305"),
+        ("expiry", "05.03.2027"),
+        ("expiry", ""),
+        ("weight", 2.55),
+        ("weight", 0.05),
+        ("weight", -0.1),
+        ("weight", 2500.1),
+        ("weight", True),
+        ("weight", "2.5"),
+        ("weight", float("nan")),
+        ("temperature", False),
+        ("condition", "dry"),
+        ("sealed", 1),
+        ("sealed", "yes"),
+        ("sealed", None),
+        ("serials", ()),
+        ("serials", ("A1234", "A1234")),
+        ("serials", ("A1234", "A12")),
+        ("serials", "A1234"),
+        ("serials", ("A1234", 7)),
+        ("serials", tuple(f"A{number:04}" for number in range(13))),
+    ],
+)
+def test_a_value_that_breaks_a_rule_is_a_fault_of_its_field(name: str, value: Any, form: Form) -> None:
+    assert list(form.faults({**ENTRY, name: value})) == [name]
+    assert not form[name].allows(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("weight", 0.1), ("weight", 0.3), ("weight", 0.7), ("weight", 2500), ("weight", 1.1), ("temperature", -18.5)],
+)
+def test_a_decimal_is_a_multiple_by_its_digits(name: str, value: float, form: Form) -> None:
+    assert form.faults({**ENTRY, name: value}) == {}
+    assert form[name].allows(value)
+
+
+def test_a_good_entry_has_no_fault_and_any_validator_takes_its_form(form: Form) -> None:
+    assert form.faults(ENTRY) == {}
+    assert all(form[name].allows(value) for name, value in ENTRY.items())
+    jsonschema.Draft202012Validator.check_schema(dict(form.schema))
+
+
+def test_a_value_that_nobody_wonders_about_is_usual(form: Form) -> None:
+    weights = [form["weight"].is_usual(value) for value in (0.4, 0.5, 52.5, 1500, 1500.1)]
+    assert weights == [False, True, True, True, False]
+    assert all(form[name].is_usual(ENTRY[name]) for name in ("expiry", "sealed", "serials", "uom", "condition"))
+
+
+def test_every_decimal_keeps_its_digits_in_each_form_it_takes() -> None:
+    for number in range(-1_000_000, 1_000_000, 997):
+        written = Decimal(number) / 1000
+        kept = fields_of(to_json({"weight": float(written)}))
+        event = {"data": {"fields": kept}}
+        assert canonical(parsed(canonical(event))) == canonical(event)
+        assert Decimal(plain(float(str(kept["weight"])))) == written
+
+
+def test_fifteen_digits_are_kept_and_told_without_an_exponent() -> None:
+    assert [plain(value) for value in (999999999.999999, 0.000001, -0.5, 52.0, 1e14, 123456789012345)] == [
+        "999999999.999999",
+        "0.000001",
+        "-0.5",
+        "52",
+        "100000000000000",
+        "123456789012345",
+    ]
+
+
+READ_BACK = {
+    "en": "location A, 1 2, 0 3, 4 cases, lot L 1 2 3 4, expiry 5 March 2027, 250.5 kilos, 2 5 0 point 5, "
+    "minus 18 degrees, minus 1 8, wet, not sealed, serials A 1 2 3 4, bravo 0 0 0 7",
+    "de": "Platz A, 1 2, 0 3, 4 Kisten, Charge L 1 2 3 4, Ablaufdatum 5. März 2027, 250,5 Kilo, 2 5 0 Komma 5, "
+    "minus 18 Grad, minus 1 8, nass, nicht verplombt, Seriennummern A 1 2 3 4, Berta 0 0 0 7",
+}
+
+
+@pytest.mark.parametrize(("language", "line"), READ_BACK.items())
+def test_an_entry_is_read_back_in_words_that_are_not_mistaken(language: str, line: str, form: Form) -> None:
+    assert Readback(form, language).line(ENTRY) == line
+
+
+def test_one_of_a_unit_is_one_and_an_unknown_unit_is_not_made_up(form: Form) -> None:
+    told = Readback(form)
+    assert told.line({"quantity": 1, "uom": "CS"}) == "1 case"
+    assert told.line({"quantity": 4}) == "4"
+    assert told.line({"uom": "BX"}) == "boxes"
+    assert told.text("quantity", 12) == "12"
+    assert form.readback({"quantity": 1, "uom": "BX"}) == "1 box"
+    assert form.readback({"quantity": 4}) == "4"
+
+
+def test_yes_and_no_without_words_of_their_own_are_said_with_the_label(schema: dict[str, Any], tmp_path: Path) -> None:
+    field(schema, "sealed")["x-languages"] = {"de": {"labels": ["plombe"]}}
+    voice(schema, "sealed")["readback"] = "sealed {value}"
+    path = tmp_path / "cycle-count.schema.json"
+    path.write_text(json.dumps(schema), encoding="utf-8")
+    form = load_form(path)
+    assert Readback(form).line({"sealed": False}) == "sealed no"
+    assert Readback(form, "de").line({"sealed": True}) == "Plombe ja"
+
+
+@pytest.mark.parametrize("name", ["cycle-count", "coffee"])
+def test_what_is_made_of_a_form_keeps_its_rules_and_can_be_said(name: str, repository: Path) -> None:
+    form = load_form(repository / "tests" / "data" / "forms" / f"{name}.schema.json")
+    catalogue, random = Catalogue({}), Random(1)
+    check(form, catalogue)
+    for _ in range(200):
+        made = {one.name: value(one, catalogue, random) for one in form.fields}
+        assert form.faults(made) == {}
+        words = [said(made[one.name], one, catalogue, random) for one in form.fields if one.spoken is not Spoken.UNIT]
+        assert all(words)
+
+
+def test_what_is_said_of_a_decimal_and_a_day_is_read_again(form: Form) -> None:
+    catalogue, random = Catalogue({}), Random(1)
+    language = {**table("en"), "decimal": ".", "thousands": ","}
+    for _ in range(300):
+        weight = value(form["weight"], catalogue, random)
+        words = said(weight, form["weight"], catalogue, random).split()
+        if not {"a", "dozen"} & set(words):  # which the small numerals do not have
+            assert best(decimal.readings(words, 0, ENGLISH, language), len(words)) == weight
+        expiry = value(form["expiry"], catalogue, random)
+        words = said(expiry, form["expiry"], catalogue, random).split()
+        dated = date.readings(words, 0, ENGLISH, language, date.Label(DayOrder.DAY_MONTH_YEAR))
+        assert best(dated, len(words)) == expiry
+
+
+def best(found: Sequence[tuple[int, float | str, float]], end: int) -> FieldValue:
+    return min((one for one in found if one[0] == end), key=lambda one: one[2])[1]
+
+
+@pytest.mark.parametrize("name", ["cycle-count", "coffee"])
+def test_every_rule_of_a_grammar_is_there_and_every_word_known(name: str, repository: Path) -> None:
+    form = load_form(repository / "tests" / "data" / "forms" / f"{name}.schema.json")
+    grammar = jsgf(form, Catalogue({}), commands=["help"])
+    named = set(re.findall(r"<([a-z_]+)>", grammar))
+    rules = dict(re.findall(r"^(?:public )?<([a-z_]+)> = (.*);$", grammar, re.MULTILINE))
+    assert named == set(rules)
+    assert all(expansion.strip() for expansion in rules.values())
+    known = {"coffee": {"double", "shot", "oat"}, "cycle-count": {"march", "point", "not", "fifth", "cases"}}
+    assert known[name] <= vocabulary(form, Catalogue({}))
+
+
+def test_a_form_of_nothing_but_choices_needs_no_label(repository: Path) -> None:
+    form = load_form(repository / "tests" / "data" / "forms" / "coffee.schema.json")
+    entry: Mapping[str, FieldValue] = {"size": "small", "drink": "flat white", "shots": "double shot"}
+    assert form.faults(entry) == {}
+    assert Readback(form, "de").line(entry) == "klein, flat white, double shot"
+    assert all(one.bare for one in form.fields)

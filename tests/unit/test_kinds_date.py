@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from edge.forms.model import DayOrder, Partial
+from edge.forms.spoken.folding import fold
+from edge.forms.spoken.kinds.date import Label, readings
+from edge.forms.spoken.kinds.phrases import Numerals, table
+from tests.numerals import ENGLISH, GERMAN, SPANISH
+
+TODAY = date(2026, 11, 20)
+RIVALS = 3.0
+DMY = Label(DayOrder.DAY_MONTH_YEAR, Partial.END, TODAY)
+MDY = Label(DayOrder.MONTH_DAY_YEAR, Partial.END, TODAY)
+YMD = Label(DayOrder.YEAR_MONTH_DAY, Partial.END, TODAY)
+
+
+def whole(text: str, label: Label = DMY, numerals: Numerals = ENGLISH, language: str = "en") -> list[str]:
+    """The days that all the words may say, of what lies within three nats of the best."""
+    words = text.split()
+    found = readings(words, 0, numerals, table(language), label)
+    costs = {day: cost for end, day, cost in found if end == len(words)}
+    return sorted(day for day, cost in costs.items() if cost <= min(costs.values()) + RIVALS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "march", "the", "the of march", "twenty twenty seven", "nine nine nine nine nine nine",
+        "99 99 99", "999999",
+        "ninety nine ninety nine ninety nine", "three one zero two two seven", "31 02 27", "310227", "31.02.2027",
+        "thirty first of february twenty twenty seven", "zero zero zero zero zero zero",
+        "zero five one three two seven",
+        "five", "five three", "12", "2027", "2027-13-01", "05/13/2027", "1/2/3/4", "fifth of", "end of",
+        "the thirty second of march twenty twenty seven",
+    ],
+)  # fmt: skip
+def test_what_is_no_day_of_the_calendar_is_none(text: str) -> None:
+    assert whole(text) == []
+
+
+def test_the_order_of_a_label_is_never_turned_round() -> None:
+    assert whole("one three zero five two seven", MDY) == []
+    assert whole("13/05/2027", MDY) == []
+    assert whole("two seven one three zero five", YMD) == []
+
+
+def test_without_today_there_is_no_day_whose_year_was_not_said() -> None:
+    unknown = Label(DayOrder.DAY_MONTH_YEAR, Partial.END)
+    assert whole("the fifth of march", unknown) == []
+    assert whole("end of june", unknown) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["end of june", "march twenty twenty seven", "03/2027", "000327", "zero zero zero three two seven"]
+)
+def test_a_month_without_a_day_is_none_where_the_form_says_so(text: str) -> None:
+    assert whole(text, Label(DayOrder.DAY_MONTH_YEAR, Partial.NONE, TODAY)) == []
+
+
+def test_a_number_behind_a_month_may_be_its_day_or_its_year() -> None:
+    assert whole("march twenty seven") == ["2027-03-27", "2027-03-31"]
+
+
+def test_every_end_is_told() -> None:
+    found = readings(["end", "of", "june", "twenty", "twenty", "seven"], 0, ENGLISH, table("en"), DMY)
+    assert (3, "2027-06-30", 1.0) in found
+    assert (6, "2027-06-30", 0.0) in found
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("the fifth of march twenty twenty seven", "2027-03-05"),
+        ("fifth march twenty twenty seven", "2027-03-05"),
+        ("march the fifth twenty twenty seven", "2027-03-05"),
+        ("march fifth two thousand and twenty seven", "2027-03-05"),
+        ("twenty first of december twenty twenty six", "2026-12-21"),
+        ("5th march 2027", "2027-03-05"),
+        ("the fifth of march", "2027-03-05"),
+        ("the twentieth of november", "2026-11-20"),
+        ("the twenty ninth of february", "2028-02-29"),
+        ("end of june", "2027-06-30"),
+        ("end of december", "2026-12-31"),
+        ("the end of february twenty twenty eight", "2028-02-29"),
+        ("march twenty twenty seven", "2027-03-31"),
+        ("three twenty twenty seven", "2027-03-31"),
+        ("zero five zero three two seven", "2027-03-05"),
+        ("oh five oh three twenty seven", "2027-03-05"),
+        ("five three twenty seven", "2027-03-05"),
+        ("five three twenty twenty seven", "2027-03-05"),
+        ("zero five zero three two zero two seven", "2027-03-05"),
+        ("zero zero zero three two seven", "2027-03-31"),
+        ("fifth third twenty twenty seven", "2027-03-05"),
+        ("050327", "2027-03-05"),
+        ("05 03 27", "2027-03-05"),
+        ("05/03/2027", "2027-03-05"),
+        ("5.3.27", "2027-03-05"),
+        ("2027-03-05", "2027-03-05"),
+        ("2027 03 05", "2027-03-05"),
+        ("03/2027", "2027-03-31"),
+        ("03/27", "2027-03-31"),
+    ],
+)
+def test_a_date_is_read(text: str, day: str) -> None:
+    assert whole(text) == [day]
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "day"),
+    [
+        ("zero three zero five two seven", MDY, "2027-03-05"),
+        ("two seven zero three zero five", YMD, "2027-03-05"),
+        ("270300", YMD, "2027-03-31"),
+        ("03/05/2027", MDY, "2027-03-05"),
+        ("three five twenty twenty seven", MDY, "2027-03-05"),
+        ("twenty seven three five", YMD, "2027-03-05"),
+    ],
+)
+def test_digits_are_read_in_the_order_of_the_label(text: str, label: Label, day: str) -> None:
+    assert whole(text, label) == [day]
+
+
+@pytest.mark.parametrize(("year", "full"), [("75", "2075"), ("00", "2000"), ("26", "2026")])
+def test_two_digits_are_the_year_that_is_nearest(year: str, full: str) -> None:
+    assert whole(f"0503{year}") == [f"{full}-03-05"]
+
+
+def test_a_year_of_the_last_century_is_none() -> None:
+    assert whole("050376") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "numerals", "language", "day"),
+    [
+        ("funfter marz zweitausendsiebenundzwanzig", GERMAN, "de", "2027-03-05"),
+        ("funfter dritter siebenundzwanzig", GERMAN, "de", "2027-03-05"),
+        ("am 5. marz 2027", GERMAN, "de", "2027-03-05"),
+        ("ende juni", GERMAN, "de", "2027-06-30"),
+        ("cinco de marzo de dos mil veintisiete", SPANISH, "es", "2027-03-05"),
+        ("primero de marzo de 2027", SPANISH, "es", "2027-03-01"),
+        ("1er mars 2027", GERMAN, "fr", "2027-03-01"),
+        ("fin juin 2027", GERMAN, "fr", "2027-06-30"),
+        ("piątego marca dwa tysiące dwudziestego siodmego roku", GERMAN, "pl", "2027-03-05"),
+        ("fim de junho de 2027", GERMAN, "pt", "2027-06-30"),
+        ("5 marzo 2027", GERMAN, "it", "2027-03-05"),
+    ],
+)
+def test_a_date_is_read_in_each_language(text: str, numerals: Numerals, language: str, day: str) -> None:
+    assert whole(fold(text), DMY, numerals, language) == [day]
+
+
+@pytest.mark.parametrize("code", ["en", "de", "fr", "es", "it", "pl", "pt"])
+def test_each_language_has_every_month_and_thirty_one_days(code: str) -> None:
+    dates = table(code)["dates"]
+    assert (len(dates["months"]), len(dates["ordinals"])) == (12, 31)
+    names = [name for month in dates["months"] for name in month]
+    assert len(names) == len(set(names))

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.forms.spoken.kinds.decimal import readings
+from edge.forms.spoken.kinds.phrases import table
+from tests.numerals import ENGLISH, GERMAN
+
+EN = {**table("en"), "decimal": ".", "thousands": ","}
+DE = {**table("de"), "decimal": ",", "thousands": "."}
+RIVALS = 3.0
+
+
+def whole(text: str, places: int = 1) -> list[float]:
+    """What all the words may say, of what lies within three nats of the best."""
+    words = text.split()
+    found = [(cost, value) for end, value, cost in readings(words, 0, ENGLISH, EN, places) if end == len(words)]
+    return [value for cost, value in sorted(found) if cost <= min(found)[0] + RIVALS]
+
+
+def whole_german(text: str, places: int = 1) -> list[float]:
+    words = text.split()
+    found = [(cost, value) for end, value, cost in readings(words, 0, GERMAN, DE, places) if end == len(words)]
+    return [value for cost, value in sorted(found) if cost <= min(found)[0] + RIVALS]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "point", "minus", "kilos", "two point", "point kilos", "two point minus five", "minus minus two",
+        "two point five point one", "1.2.3", "12,34,567.5", "--5", "minus -5", ".", "-", "2.", "1e5", "nan", "inf",
+        "and a half", "below zero", "one two three four five six seven eight nine one two three four five six seven",
+    ],
+)  # fmt: skip
+def test_what_is_no_decimal_is_none(text: str) -> None:
+    assert whole(text) == []
+
+
+def test_words_that_follow_are_left_over_and_each_end_is_told() -> None:
+    ends = {end: value for end, value, _ in readings(["two", "point", "two", "five", "kilos"], 0, ENGLISH, EN)}
+    assert ends == {1: 2.0, 3: 2.2, 4: 2.25}
+
+
+def test_a_number_with_more_places_than_are_kept_is_not_rounded() -> None:
+    assert whole("two point two five seven", places=1) == [2.257]
+
+
+def test_figures_that_another_language_writes_so_are_two_values() -> None:
+    assert whole("2,500", places=3) == [2500.0, 2.5]
+    assert whole("2,500", places=1) == [2500.0]
+    assert whole_german("2,500", places=1) == [2.5, 2500.0]
+    assert whole("52.125", places=3) == [52.125]
+    assert whole("52.125", places=1) == [52.125, 52125.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("two point five", [2.5]),
+        ("two fifty point five", [250.5]),
+        ("two hundred and fifty point five", [250.5]),
+        ("twenty five point one", [25.1]),
+        ("fifty two point zero five", [52.05]),
+        ("fifty two point oh five", [52.05]),
+        ("zero point five", [0.5]),
+        ("point five", [0.5]),
+        ("minus eighteen", [-18.0]),
+        ("negative two point five", [-2.5]),
+        ("eighteen below zero", [-18.0]),
+        ("two and a half", [2.5]),
+        ("three quarters", [0.75]),
+        ("half", [0.5]),
+        ("zero", [0.0]),
+        ("minus zero", [0.0]),
+        ("twelve", [12.0]),
+        ("52.5", [52.5]),
+        ("-18", [-18.0]),
+        ("\N{MINUS SIGN}18.5", [-18.5]),
+        (".5", [0.5]),
+        ("1,200.5", [1200.5]),
+        ("1,200", [1200.0]),
+        ("12500", [12500.0]),
+        ("52,5", [52.5]),
+    ],
+)
+def test_a_decimal_is_read(text: str, values: list[float]) -> None:
+    assert whole(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("zwei komma funf", [2.5]),
+        ("minus achtzehn", [-18.0]),
+        ("achtzehn grad unter null", [-18.0]),
+        ("zweieinhalb", [2.5]),
+        ("52,5", [52.5]),
+        ("52.5", [52.5]),
+        ("1.200,5", [1200.5]),
+        ("1.200", [1200.0]),
+    ],
+)
+def test_a_decimal_is_read_in_another_language(text: str, values: list[float]) -> None:
+    assert whole_german(text) == values
+
+
+def test_no_zero_has_a_sign() -> None:
+    assert str(whole("minus zero")[0]) == "0.0"

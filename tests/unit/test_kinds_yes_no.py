@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.forms.spoken.kinds.phrases import table
+from edge.forms.spoken.kinds.yes_no import Words, readings
+
+SEALED = Words(true=("sealed",), false=("not sealed", "unsealed", "seal broken"), labels=("sealed", "seal"))
+GERMAN = Words(true=("verplombt",), false=("nicht verplombt",), labels=("plombe",))
+
+
+def said(text: str, at: int = 0, *, labelled: bool = False) -> list[tuple[int, bool]]:
+    found = readings(text.split(), at, table("en"), SEALED, labelled=labelled)
+    return [(end, value) for end, value, cost in sorted(found, key=lambda one: one[2]) if cost <= 3.0]
+
+
+@pytest.mark.parametrize("text", ["", "yes", "no", "not", "damaged", "seal", "broken seal", "not yes"])
+def test_what_says_neither_is_none(text: str) -> None:
+    assert said(text) == []
+
+
+def test_yes_within_no_is_none() -> None:
+    assert said("not sealed", at=1) == []
+    assert said("dock b not sealed", at=3) == []
+
+
+def test_yes_alone_says_so_only_behind_its_label() -> None:
+    assert said("yes", labelled=True) == [(1, True)]
+    assert said("sealed", at=1) == []
+
+
+def test_a_label_with_its_answer_is_not_the_word_for_yes() -> None:
+    assert said("sealed no") == [(2, False)]
+    assert said("seal no") == [(2, False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("sealed", True), ("not sealed", False), ("unsealed", False), ("sealed yes", True), ("seal is yes", True)],
+)
+def test_yes_and_no_are_read(text: str, value: bool) -> None:
+    assert (len(text.split()), value) in said(text)
+    assert {found for end, found in said(text) if end == len(text.split())} == {value}
+
+
+def test_yes_and_no_are_read_in_another_language() -> None:
+    german = table("de")
+    assert readings(["nicht", "verplombt"], 0, german, GERMAN) == [(2, False, 0.0)]
+    assert readings(["plombe", "ja"], 0, german, GERMAN) == [(2, True, 0.0)]

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from num2words import num2words
+
+from edge.forms.spoken.folding import fold
+from edge.forms.spoken.numerals import Count, Group
+from tests.numbers_said import LANGUAGES, counts, groups, numerals, words
+from tests.tiers import sized
+
+TABLE = tomllib.loads((Path(__file__).parent / "tables" / "numerals.toml").read_text(encoding="utf-8"))
+SINGLY = 1.0
+"""What is said digit by digit or like a year counts something, and whatever else fits rivals it."""
+RIVALRY = 3.0
+
+LARGEST = 99_999
+STEP = sized(quick=97, test=7, nightly=1)
+STEP_OF_VARIANTS = sized(quick=97, test=11, nightly=1)
+"""Belgium, Switzerland and Brazil say most numbers as the others do."""
+
+
+def rows(name: str) -> list[tuple[str, str]]:
+    return [(code, said) for code in LANGUAGES for said in TABLE[name][code]]
+
+
+@pytest.mark.parametrize(("code", "said"), rows("no_count"))
+def test_no_count_of_all_the_words(code: str, said: str) -> None:
+    assert counts(code, said) == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("en", "two and a half units"),
+        ("en", "twenty fifths"),
+        ("en", "two point five"),
+        ("en", "five million"),
+        ("de", "zweieinhalb Kisten"),
+        ("de", "ein paar Kisten"),
+        ("de", "zwei Komma fünf"),
+        ("fr", "une centaine de cartons"),
+        ("fr", "deux et demi"),
+        ("es", "una veintena de cajas"),
+        ("es", "dos y medio"),
+        ("it", "un centinaio di scatole"),
+        ("it", "venti quinti"),
+        ("pl", "dwa i pół"),
+        ("pt", "uma centena de caixas"),
+    ],
+)
+def test_a_fraction_begins_with_no_count_either(code: str, said: str) -> None:
+    assert numerals(code).counts(words(code, said), 0) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "at"),
+    [
+        ("en", "two point five units", 2),
+        ("de", "zwei Komma fünf", 2),
+        ("fr", "cent mille", 1),
+        ("es", "cien mil", 1),
+        ("en", "seven hundred thousand units", 2),
+        ("en", "a hundred dozen", 2),
+    ],
+)
+def test_the_end_of_what_is_no_count_is_none(code: str, said: str, at: int) -> None:
+    assert numerals(code).counts(words(code, said), at) == []
+
+
+@pytest.mark.parametrize(("code", "said"), rows("no_group"))
+def test_not_one_group(code: str, said: str) -> None:
+    assert groups(code, said) == {}
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("word", ["pallet", "palette", "und", "and", "et", "y", "e", "i", "dock", "x-ray", "?", ""])
+def test_other_words_are_no_numbers(code: str, word: str) -> None:
+    known = numerals(code)
+    assert known.counts([word], 0) == []
+    assert known.groups([word], 0) == []
+    assert not known.is_part(word)
+    assert known.morphemes(word) == (word,)
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        ("en", "weight"),
+        ("en", "often"),
+        ("en", "seven-four-two"),
+        ("en", "one-off"),
+        ("de", "achtung"),
+        ("de", "eintrag"),
+        ("de", "zweite"),
+        ("de", "einhundertstel"),
+        ("de", "undzwanzig"),
+        ("fr", "centaine"),
+        ("it", "settembre"),
+        ("it", "treno"),
+        ("it", "duecentesimo"),
+        ("es", "milagro"),
+        ("pt", "milho"),
+        ("pl", "stos"),
+    ],
+)
+def test_other_words_stay_whole(code: str, word: str) -> None:
+    assert numerals(code).morphemes(word) == (word,)
+
+
+@pytest.mark.parametrize(
+    ("code", "word", "parts"),
+    [
+        ("de", "siebenhundertzweiundvierzig", ("sieben", "hundert", "zwei", "und", "vierzig")),
+        ("de", "zweieinhalb", ("zwei", "einhalb")),
+        ("de", "doppelnull", ("doppel", "null")),
+        ("de", "dreizehn", ("dreizehn",)),
+        ("it", "settecentoquarantadue", ("sette", "cento", "quarantadue")),
+        ("it", "centotto", ("cento", "otto")),
+        ("it", "ventotto", ("ventotto",)),
+        ("es", "treintaicinco", ("treinta", "y", "cinco")),
+        ("es", "veintidos", ("veintidos",)),
+        ("fr", "quatre-vingt-dix-sept", ("quatre", "vingt", "dix", "sept")),
+        ("en", "forty-two", ("forty", "two")),
+    ],
+)
+def test_a_number_in_one_word(code: str, word: str, parts: tuple[str, ...]) -> None:
+    assert numerals(code).morphemes(fold(word)) == parts
+    assert numerals(code).is_part(word) is (word in parts or len(parts) > 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "value"),
+    [(code, said, value) for code in LANGUAGES for said, value in TABLE["count"][code].items()],
+)
+def test_a_count(code: str, said: str, value: int) -> None:
+    found = counts(code, said)
+    assert min(found, key=found.__getitem__) == value
+    assert all(cost >= found[value] + 1 for other, cost in found.items() if other != value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "one two",
+        "two zero",
+        "oh eight",
+        "zero zero four",
+        "1 2",
+        "twelve fifty",
+        "one ten",
+        "one fifty",
+        "double five",
+    ],
+)
+def test_a_count_that_others_rival(said: str) -> None:
+    (cost,) = counts("en", said).values()
+    assert SINGLY <= cost < RIVALRY
+
+
+def test_figures_that_begin_with_a_zero_name_something_and_count_nothing() -> None:
+    (cost,) = counts("en", "008").values()
+    assert cost >= RIVALRY
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "most"),
+    [
+        ("en", "a hundred", 0.0),
+        ("en", "fifteen hundred", 0.0),
+        ("en", "hundred and five", 0.5),
+        ("en", "thirty and two", 1.0),
+        ("fr", "vingt et deux", 1.0),
+        ("es", "treinta cinco", 0.5),
+        ("es", "diez y seis", 0.5),
+        ("it", "trecento e due", 0.5),
+        ("de", "zweieinhalb Dutzend", 0.0),
+        ("pt", "cento e uma", 0.0),
+        ("pl", "dwa tysiące", 0.0),
+    ],
+)
+def test_what_a_count_costs(code: str, said: str, most: float) -> None:
+    assert list(counts(code, said).values()) == [most]
+
+
+@pytest.mark.parametrize(("code", "said"), [("de", "zwölf Paar"), ("es", "doce pares"), ("pl", "dwanaście par")])
+def test_pairs_are_counted_like_other_units(code: str, said: str) -> None:
+    assert Count(1, 12, 0.0) in numerals(code).counts(words(code, said), 0)
+
+
+def test_all_ends_of_a_count() -> None:
+    said = ["seven", "hundred", "and", "forty", "two", "units"]
+    found = numerals("en").counts(said, 0)
+    assert {(one.end, one.value) for one in found} == {(1, 7), (2, 700), (4, 740), (5, 742)}
+    assert Count(5, 742, 0.0) in found
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "text"),
+    [(code, said, text) for code in LANGUAGES for said, text in TABLE["group"][code].items()],
+)
+def test_a_group(code: str, said: str, text: str) -> None:
+    assert list(groups(code, said)) == [text]
+
+
+def test_a_number_of_hundreds_is_the_dearer_group() -> None:
+    assert groups("en", "forty two") == {"42": 0.0}
+    assert groups("en", "seven hundred and forty two")["742"] > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "behind"),
+    [
+        ("en", "forty two", 4.0),  # nobody says so for 402
+        ("en", "seven hundred", 4.0),  # or for 7100
+        ("de", "zwei hundert", 4.0),
+        ("fr", "soixante dix-neuf", 2.5),  # 79, hardly 60 and 19
+        ("es", "treinta cinco", 1.5),  # 35 in a hurry, or 30 and 5
+        ("it", "venti due", 1.5),
+        ("en", "forty eleven", 0.0),
+        ("en", "seven forty", 0.0),
+    ],
+)
+def test_what_it_costs_to_break_a_number_off(code: str, said: str, behind: float) -> None:
+    first = min(numerals(code).groups(words(code, said), 0), key=lambda group: group.end)
+    assert first.behind == behind
+
+
+def test_a_compound_below_a_hundred_is_one_group_in_italian() -> None:
+    assert numerals("it").groups(["quarantadue"], 0) == [Group(1, "42", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("code", "lang"),
+    [*((code, code) for code in LANGUAGES), ("fr", "fr_BE"), ("fr", "fr_CH"), ("pt", "pt_BR")],
+)
+def test_every_number_is_read_as_num2words_writes_it(code: str, lang: str) -> None:
+    wrong = []
+    for value in range(0, LARGEST + 1, STEP if lang == code else STEP_OF_VARIANTS):
+        # Of its own: "cinquecentodicotto" for 518.
+        said = num2words(value, lang=lang).replace("dicotto", "diciotto")
+        found = counts(code, said)
+        others = [cost for other, cost in found.items() if other != value]
+        if value not in found or (others and min(others) < found[value] + RIVALRY):
+            wrong.append((value, said, found))
+    assert wrong == []

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from edge.cli.forms import commands
+from edge.cli.present.parse import HAPPENS, SMALL
+from edge.cli.present.wording import MOODS
+from edge.forms.spoken import LANGUAGES
+from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Role
+from edge.forms.spoken.grammar.path import Happens
+from edge.forms.spoken.language import language_named
+
+
+def explained(text: str, *options: str) -> str:
+    result = CliRunner().invoke(commands, ["read", "--explain", text, *options])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def words(text: str) -> list[tuple[str, str]]:
+    """Each stretch of the best explanation, with what it stands for."""
+    told = parsed(text)["explanations"][0]["words"]
+    return [(" ".join(one["words"]), one["stand_for"]) for one in told]
+
+
+def parsed(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(explained(text, "--json"))
+    return found
+
+
+def test_no_words_have_no_explanation_to_draw() -> None:
+    assert "not said" in explained("")
+    assert "not said" in explained("um")
+
+
+def test_a_strange_word_is_told() -> None:
+    assert ("wibble", "nothing explains it") in words("pallet 742 wibble dock b")
+    assert "nothing explains it" in explained("pallet 742 wibble dock b")
+
+
+def test_what_makes_it_no_record_is_told() -> None:
+    assert words("where is pallet 742")[0] == ("where is", "makes it no record: it asks something")
+    assert "no record: it asks something" in explained("where is pallet 742")
+
+
+def test_rivals_are_drawn_with_the_values_in_which_they_differ() -> None:
+    drawn = explained("pallet seven seven twenty two units dock B")
+    best, rival = (line.split() for line in drawn.splitlines() if line.strip().startswith(("best", "rival")))
+    assert best[2:] == ["pallet_id", "77,", "quantity", "22,", "dock", "B"]
+    assert rival[2:] == ["pallet_id", "7720,", "quantity", "2"]
+    assert float(best[1]) < float(rival[1])
+
+
+def test_every_word_is_there_once_and_in_order() -> None:
+    text = "lorem pallet number 742 about twelve full units at dock b please order 9981 and not d thanks"
+    assert " ".join(said for said, _ in words(text)) == text
+
+
+def test_each_word_with_what_it_stands_for() -> None:
+    assert words("okay, pallet number 742, twelve full units going to dock B, please") == [
+        ("okay", "opening"),
+        ("pallet", "label of pallet_id"),
+        ("number", "between label and value"),
+        ("742", "value of pallet_id: 742"),
+        ("twelve", "value of quantity: 12"),
+        ("full", "between number and unit"),
+        ("units", "unit of quantity"),
+        ("going to", "link"),
+        ("dock", "label of dock"),
+        ("b", "value of dock: B"),
+        ("please", "remark"),
+    ]
+
+
+def test_a_correction_is_told() -> None:
+    assert words("pallet 742, twelve, no, fifteen units")[2:] == [
+        ("twelve", "taken back at once"),
+        ("no", "announces a correction"),
+        ("fifteen", "value of quantity: 15, a correction"),
+        ("units", "unit of quantity"),
+    ]
+
+
+def test_a_pipe_gets_no_colour() -> None:
+    assert "\x1b" not in explained("pallet 742 wibble dock b")
+
+
+def test_all_that_may_happen_and_every_role_has_its_words() -> None:
+    assert HAPPENS.keys() | {Happens.MENTION, Happens.MOOD} == set(Happens)
+    assert SMALL.keys() | OF_FIELDS | {Role.QUESTION, Role.MOOD, Role.TAKEN_BACK} == set(Role)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_mood_of_a_language_has_its_words(code: str) -> None:
+    assert language_named(code).moods.keys() <= MOODS.keys()

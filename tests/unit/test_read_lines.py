@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from edge.cli.forms import commands
+from edge.cli.sayings import OUTCOMES
+from edge.records import Outcome
+
+HELD = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+
+
+def told(*lines: str | bytes, options: tuple[str, ...] = (), status: int = 0) -> list[dict[str, Any]]:
+    given = b"".join((line.encode() if isinstance(line, str) else line) + b"\n" for line in lines)
+    result = CliRunner().invoke(commands, ["read", "--lines", *options], input=given)
+    assert result.exit_code == status, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def answered(text: str, **more: object) -> dict[str, Any]:
+    (line,) = told(json.dumps({"text": text, **more}))
+    return line
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("nonsense", "line 1: it is not JSON: Expecting value, column 1; allowed: one object"),
+        ("", "line 1: it is not JSON"),
+        ("[" * 100_000, "line 1: it is nested too deeply; allowed: one object"),
+        ("[1]", "line 1: found [1], allowed: one object"),
+        (b'{"text": "\xff"}', "line 1: it is no text; allowed"),
+        (r'{"text": "\ud800"}', "line 1: it holds half a character"),
+        ('{"text": "x", "text": "y"}', "line 1: a key stands twice"),
+        ('{"txt": "x"}', "line 1: found the key 'txt', allowed: text, form, language, asked, held"),
+        ("{}", "line 1: text: found none, allowed: what was said, a string"),
+        ('{"text": 5}', "line 1: text: found 5, allowed: what was said, a string"),
+        (json.dumps({"text": "x" * 70_000}), "line 1: text: found 70000 bytes, allowed: 65536"),
+        ('{"text": "x", "form": "nope"}', "line 1: form: found 'nope', allowed: pallet-move, stock-count"),
+        ('{"text": "x", "form": 1}', "line 1: form: found 1, allowed: pallet-move, stock-count"),
+        ('{"text": "x", "language": "tlh"}', "line 1: language: found 'tlh', allowed: en, "),
+        ('{"text": "x", "language": 5}', "line 1: language: found 5, allowed: en, "),
+        ('{"text": "x", "asked": ["a"]}', "line 1: asked: found ['a'], allowed: pallet_id, quantity, dock, or null"),
+        ('{"text": "x", "held": 1}', "line 1: held: found 1, allowed: an object of fields and values, or null"),
+        ('{"text": "x", "held": {"a": 1}}', "line 1: held: found the field 'a', allowed: pallet_id, quantity, dock"),
+        (
+            '{"text": "x", "held": {"quantity": "12"}}',
+            "line 1: held: quantity: found '12', allowed: a value of the type integer",
+        ),
+    ],
+)
+def test_a_bad_line_is_answered_with_what_is_wrong(line: str | bytes, error: str) -> None:
+    (found,) = told(line, status=1)
+    assert found.keys() == {"error"}
+    assert found["error"].startswith(error)
+
+
+def test_after_a_bad_line_the_rest_goes_on() -> None:
+    found = told("nonsense", '{"text": "yes"}', "{}", '{"text": "help"}', status=1)
+    assert [one.get("command", "error") for one in found] == ["error", "yes", "error", "help"]
+    assert found[2]["error"].startswith("line 3: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--lines", "dock B"), (), ("--lines", "--explain"), ("--lines", "--language", "xx")]
+)
+def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(commands, ["read", *arguments], input="").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pallet 742, twelve units or so, dock B", "pallet 742, twelve or thirteen units, dock B", "pallet 742, dock B"],
+)
+def test_a_doubt_is_asked_about(text: str) -> None:
+    found = answered(text)
+    assert (found["outcome"], found["ask"]) == ("ask", "quantity")
+    assert found["fields"] == {"pallet_id": "742", "dock": "B"}
+    assert found["why"]
+
+
+def test_a_choice_has_its_candidates() -> None:
+    assert answered("pallet 742, twelve or thirteen units, dock B")["candidates"] == [12, 13]
+
+
+def test_what_is_not_understood_is_told() -> None:
+    assert answered("where is pallet 742") == {
+        "outcome": "repeat",
+        "fields": {},
+        "ask": None,
+        "candidates": [],
+        "command": None,
+        "why": ["nothing in it can be recorded", "it asks something"],
+    }
+    assert "nothing explains: lorem ipsum" in answered("lorem ipsum pallet 742, twelve units, dock B")["why"]
+
+
+def test_no_words_are_ignored() -> None:
+    assert answered("")["outcome"] == "ignore"
+
+
+def test_every_outcome_of_typed_text_has_a_word() -> None:
+    # What only a conversation or a model beyond the device makes is none of them.
+    assert OUTCOMES.keys() | {Outcome.HOLD, Outcome.DEFER, Outcome.HEED, Outcome.CANCEL} == set(Outcome)
+
+
+def test_a_sentence_is_accepted() -> None:
+    found = answered("pallet 742, twelve units, dock B")
+    assert found == {
+        "outcome": "accept",
+        "fields": HELD,
+        "ask": None,
+        "candidates": [],
+        "command": None,
+        "why": ["complete and sure"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "command"), [("yes", "yes"), ("scratch that", "cancel"), ("how many waiting", "how_many_waiting")]
+)
+def test_a_command(text: str, command: str) -> None:
+    found = answered(text)
+    assert (found["outcome"], found["command"], found["fields"]) == ("command", command, {})
+
+
+def test_what_answers_nothing_leaves_the_question_open() -> None:
+    found = answered("foo", asked="dock")
+    assert (found["outcome"], found["ask"], found["fields"]) == ("ask", "dock", {})
+    assert found["why"] == ["it is no answer", "nothing explains: foo"]
+
+
+def test_an_answer_that_contradicts_what_is_known_is_asked_about() -> None:
+    found = answered("fifteen units, dock D", asked="quantity", held={"pallet_id": "742", "dock": "B"})
+    assert (found["outcome"], found["ask"], found["candidates"]) == ("ask", "dock", ["B", "D"])
+
+
+def test_an_answer_after_which_something_else_is_missing() -> None:
+    found = answered("fifteen", asked="quantity", held={"pallet_id": "742"})
+    assert (found["outcome"], found["ask"]) == ("ask", "dock")
+    assert found["fields"] == {"pallet_id": "742", "quantity": 15}
+
+
+def test_an_answer() -> None:
+    found = answered("fifteen", asked="quantity")
+    assert (found["outcome"], found["fields"]) == ("accept", {"quantity": 15})
+    known = answered("fifteen", asked="quantity", held={"pallet_id": "742", "dock": "B"})
+    assert (known["outcome"], known["fields"]) == ("accept", HELD | {"quantity": 15})
+
+
+def test_a_correction_of_an_id_may_be_the_next_entry() -> None:
+    found = answered("pallet 743", held=HELD)
+    assert (found["outcome"], found["fields"]) == ("ask", {})
+    assert found["why"] == ["to be asked: whether that corrects the entry, or begins the next"]
+
+
+def test_talk_over_an_entry_changes_nothing() -> None:
+    found = answered("I am wibble going to dock D", held=HELD)
+    assert (found["outcome"], found["fields"]) == ("ask", {})
+    assert "act" not in found
+
+
+@pytest.mark.parametrize("text", ["no, fifteen units", "no, fifteen", "fifteen units"])
+def test_a_correction_of_an_entry(text: str) -> None:
+    found = answered(text, held=HELD)
+    assert (found["outcome"], found["act"], found["fields"]) == ("accept", "amend", {"quantity": 15})
+
+
+def test_a_correction_of_no_entry_that_is_known() -> None:
+    found = answered("no, fifteen units")
+    assert (found["outcome"], found["act"], found["fields"]) == ("accept", "amend", {"quantity": 15})
+
+
+def test_the_next_entry() -> None:
+    found = answered("pallet 743, ten units, dock A", held=HELD)
+    assert (found["outcome"], found["fields"]) == ("accept", {"pallet_id": "743", "quantity": 10, "dock": "A"})
+    assert "act" not in found
+
+
+def test_form_and_language_are_those_of_the_line_or_of_the_options() -> None:
+    german = json.dumps({"text": "Artikel B714, zwölf Stück", "form": "stock-count", "language": "de"})
+    plain = json.dumps({"text": "Palette 742, zwölf Stück, Tor B", "form": None, "language": None, "held": None})
+    count, move = told(german, plain, options=("--language", "de-AT"))
+    assert count["fields"] == {"item": "B714", "quantity": 12}
+    assert move["fields"] == HELD
