@@ -116,6 +116,10 @@ LETTERS = {spelling: letter for letter, spellings in _LETTERS.items() for spelli
 HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)
 """Spellings of what the forms know as "uh"."""
 
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_RUN = re.compile(rf"\b({'|'.join(DIGITS)})(,? ({'|'.join(DIGITS)})\b)+", re.IGNORECASE)
+"""Digits said one by one."""
+
 _WORD = re.compile(rf"[A-Za-z']{{{SHORTEST},}}(?=[\W_]*(\w*))")
 """A word and the beginning of the next one."""
 
@@ -132,7 +136,7 @@ class Corrector:
 
     def corrected(self, said: str) -> str:
         """The transcript with words that are nearly the form's taken for them."""
-        return _WORD.sub(self._nearest, HESITATION.sub("uh", said))
+        return _WORD.sub(self._nearest, HESITATION.sub("uh", _RUN.sub(_evenly, said)))
 
     def _nearest(self, found: re.Match[str]) -> str:
         word, following = found[0].lower(), found[1].lower()
@@ -144,6 +148,11 @@ class Corrector:
         if not near and (following.isdigit() or following in NUMBERS):
             near = get_close_matches(word, self._labels, 1, ALIKE_BEFORE_NUMBERS)
         return near[0] if near else found[0]
+
+
+def _evenly(run: re.Match[str]) -> str:
+    """Commas between all digits of a run or none: which of them get one differs from one processor to the next."""
+    return re.sub(",? ", ", ", run[0]) if "," in run[0] else run[0]
 
 
 LOUD = 0.05
