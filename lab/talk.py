@@ -31,7 +31,7 @@ from edge.agree.dialogue import table
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound, StartTimer, StopTimer
-from edge.agree.dialogue.questions import held
+from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
 from edge.cli.options import Config, FormName, State, Trace, settings
 from edge.cli.output import EXIT_CODES
@@ -99,6 +99,11 @@ class Talk:
     def state(self) -> table.State:
         """Where the dialogue stands."""
         return self._conversation.state
+
+    @property
+    def question(self) -> Question | None:
+        """What is asked now."""
+        return self._conversation.question
 
     def start(self) -> Stepped:
         """Take up what is open in the journal; what was typed in vain goes to a person."""

@@ -13,6 +13,7 @@ from typing import Any
 from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, Started
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
@@ -65,6 +66,11 @@ class DialogueSteps:
     def state(self) -> State:
         """Where the dialogue stands."""
         return self._dialogue.state
+
+    @property
+    def question(self) -> Question | None:
+        """What is asked now."""
+        return self._dialogue.question
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""

@@ -1,0 +1,76 @@
+"""The scribe: a ledger that would count what is wrong and what is lost, and shifts that end right."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from edge.records import FieldValue
+from lab.scribe.__main__ import shipped, told, unloaded
+from lab.scribe.shift import Ledger, Trailer
+from lab.scribe.wording import Load, differing, sentence
+
+LOADS = [Load("742", 12, "B"), Load("743", 4, "C")]
+
+
+class Books(Trailer):
+    """A trailer whose journal holds what the test says."""
+
+    written: Sequence[Mapping[str, FieldValue]]
+
+    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+        return self.written
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Books:
+    return Books(shipped(), tmp_path, Random(1))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "right", "wrong", "lost"),
+    [
+        ([], 0, 0, 2),
+        ([LOADS[0].fields()], 1, 0, 1),
+        ([load.fields() for load in LOADS], 2, 0, 0),
+        ([LOADS[0].fields(), LOADS[1].fields() | {"quantity": 5}], 1, 1, 1),
+        ([LOADS[0].fields(), LOADS[0].fields(), LOADS[1].fields()], 2, 1, 0),
+        ([LOADS[0].fields(), {"pallet_id": "999", "quantity": 1, "dock": "A"}], 1, 1, 1),
+    ],
+)
+def test_the_ledger_counts_what_is_not_as_it_was_meant(
+    books: Books, recorded: Sequence[Mapping[str, FieldValue]], right: int, wrong: int, lost: int
+) -> None:
+    books.written = recorded
+    books.close_books(LOADS, {"742", "743"})
+    ledger = books.ledger
+    assert (ledger.right, len(ledger.wrong), len(ledger.lost)) == (right, wrong, lost)
+
+
+def test_what_was_put_aside_aloud_is_not_lost(books: Books) -> None:
+    books.written = [LOADS[0].fields()]
+    books.aside.add("743")
+    books.close_books(LOADS, {"742", "743"})
+    assert (books.ledger.aside, books.ledger.lost) == (1, [])
+
+
+def test_ledgers_add_up() -> None:
+    one = Ledger(meant=2, right=1, wrong=["a"], questions=3, lines=4, words=9)
+    total = Ledger()
+    total.add(one)
+    total.add(one)
+    assert total == dataclasses.replace(one, meant=4, right=2, wrong=["a", "a"], questions=6, lines=8, words=18)
+    assert "wrong                  2 of 4" in "\n".join(told(total))
+
+
+def test_a_trailer_is_the_same_for_the_same_seed() -> None:
+    assert unloaded("5", pallets=3)[1] == unloaded("5", pallets=3)[1]
+
+
+def test_differences_are_told_by_field() -> None:
+    assert differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
+    assert "742" in sentence(LOADS[0], Random(3)) or "seven four two" in sentence(LOADS[0], Random(3))
