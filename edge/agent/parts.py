@@ -69,7 +69,9 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     """
     chosen = form_named(settings, form or settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    reader = recogniser(settings, chosen, catalogue, converses=converses(settings, live=live))
+    past = Past()
+    agrees = converses(settings, live=live)
+    reader = recogniser(settings, chosen, catalogue, converses=agrees, awaited=lambda: past().awaited(chosen))
     if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
@@ -77,11 +79,11 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
         )
     clients = Clients(settings.understand.clients)
     if settings.understand.mode is Mode.ON_DEVICE:
-        return Parts(settings, chosen, catalogue, reader, None, clients)
+        return Parts(settings, chosen, catalogue, reader, None, clients, past)
     from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - who asks no model starts sooner
 
     sure_from = rules(settings, chosen, catalogue).demands.uncalibrated
-    past, replies = Past(), Replies(settings.state)
+    replies = Replies(settings.state)
     surroundings = Surroundings(settings, chosen, catalogue, clients, past, replies.keep)
     asked = panel(surroundings, reader, sure_from)
     return Parts(settings, chosen, catalogue, asked, asked, clients, past)

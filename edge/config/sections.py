@@ -143,7 +143,9 @@ class Endpoint(Section):
     onset_ms: int = Field(60, ge=20, le=1000, description="speech in a row that opens an utterance, ms")
     hangover_ms: int = Field(500, ge=100, le=5000, description="silence that closes an utterance, ms")
     finished_ms: int = Field(250, ge=220, le=5000, description="the same where the form is complete, ms")
-    unfinished_ms: int = Field(1200, ge=100, le=5000, description="the same in the middle of a number or field, ms")
+    unfinished_ms: int = Field(
+        1500, ge=100, le=5000, description="the same before the entry is whole, or in a number, ms"
+    )
     minimum_speech_ms: int = Field(200, ge=20, le=2000, description="less speech than this is a click or a cough, ms")
     maximum_ms: int = Field(30_000, ge=2000, le=90_000, description="hard end of one utterance, ms")
 

@@ -69,7 +69,7 @@ class Expectation(StrEnum):
 
     FINISHED = "finished"  # The form is complete, and what was said last can hardly go on.
     EITHER = "either"  # Nothing tells: the usual pause decides.
-    MORE = "more"  # It ends in the middle of a number or a field.
+    MORE = "more"  # It ends in the middle of a number or a field, or before the entry is whole.
 
 
 @dataclass(frozen=True, slots=True)

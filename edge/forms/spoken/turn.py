@@ -1,8 +1,8 @@
-"""What to expect of a speaker who pauses: is the form complete, or do the words end in the middle of something?"""
+"""What to expect of a speaker who pauses: is the entry complete, or do the words end in the middle of something?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
@@ -28,10 +28,12 @@ def expected(
     language: Language = ENGLISH,
     *,
     converses: bool = False,
+    awaited: Collection[str] | None = None,
 ) -> Expectation:
     """What may follow `words`, of which `fields` was made.
 
-    With `converses`, whole commands and corrections are said as well: to those nobody adds anything either.
+    With `converses`, whole commands and corrections are said as well: to those nobody adds anything either. `awaited`
+    are the fields that are not known yet of the entry at hand, or the one that was asked for; None: the form's all.
     """
     if converses and is_whole(words, language):
         return Expectation.FINISHED
@@ -50,7 +52,14 @@ def expected(
     if complete or (converses and corrects(words, language)):
         closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
         return Expectation.FINISHED if closed else Expectation.EITHER
-    return Expectation.MORE if last is not None and _is_begun(last, fields[last.name]) else Expectation.EITHER
+    begun = last is not None and _is_begun(last, fields[last.name])
+    return Expectation.MORE if begun or _owes(fields, form, awaited) else Expectation.EITHER
+
+
+def _owes(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[str] | None) -> bool:
+    """Whether who has said a part of the entry has more to say: he stops to look, and a listener waits."""
+    wanted = [field.name for field in form.fields if field.required] if awaited is None else awaited
+    return bool(fields) and any(name not in fields for name in wanted)
 
 
 def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, language: Language) -> frozenset[Role]:

@@ -46,6 +46,12 @@ class AtHand:
     confirming: bool = False  # The device has just asked a question that is answered with yes or no.
     last: bool = False  # An entry was recorded a moment ago, and can still be corrected or taken back.
 
+    def awaited(self, form: Form) -> tuple[str, ...]:
+        """The fields that he has still to say: the one that was asked, else all that are not known."""
+        if self.asked is not None or self.confirming:
+            return () if self.asked is None else (self.asked,)
+        return tuple(field.name for field in form.fields if field.required and field.name not in self.pending)
+
 
 @dataclass(frozen=True, slots=True)
 class Context(AtHand):

@@ -11,29 +11,38 @@ from edge.forms.model import Form
 from edge.forms.spoken import command_phrases
 from edge.ports import Interpreter
 from edge.understand.local.grammar_cache import sentences
+from edge.understand.local.incremental import Awaited, whole_entries
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import Model, located, named
 
 
-def recogniser(settings: Settings, form: Form, catalogue: Catalogue, *, converses: bool = False) -> Interpreter:
+def recogniser(
+    settings: Settings,
+    form: Form,
+    catalogue: Catalogue,
+    *,
+    converses: bool = False,
+    awaited: Awaited = whole_entries,
+) -> Interpreter:
     """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
 
-    With `converses` it expects commands, answers and corrections besides whole sentences.
+    With `converses` it expects commands, answers and corrections besides whole sentences; `awaited` tells what it is
+    to wait for.
     Raises Misconfigured where the weights asked for are unknown or not here, or a word of the form cannot be heard.
     """
     wanted = settings.understand
     names = tuple(settings.agree.operators)
     commands = command_phrases(names) if converses else ()
     if wanted.engine is Engine.POCKETSPHINX:
-        return PocketsphinxInterpreter(form, catalogue, commands)
+        return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
     model = _vosk_model(wanted.model)
     weights = located(model, settings.models)
     if weights is not None:
         expected = sentences(settings.cache / "grammars", form, catalogue, names if converses else None)
-        return VoskInterpreter(weights, form, catalogue, expected, converses=converses)
+        return VoskInterpreter(weights, form, catalogue, expected, converses=converses, awaited=awaited)
     if wanted.engine == "auto":
-        return PocketsphinxInterpreter(form, catalogue, commands)
+        return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
     raise Misconfigured(
         f"understand.model = {model.name!r}: its weights are not in {settings.models}; "
         f"run `dockvoice models get {model.name}`, or set understand.engine to 'auto' or 'pocketsphinx'"

@@ -7,7 +7,7 @@ the recording, read again, gives the very reading that the operator's voice gave
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import thread_time
 from typing import Protocol
@@ -17,6 +17,14 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Expectation, Reading, Uttera
 PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
 """Bytes given to a recogniser at a time: 200 ms, however the sound arrives, since recognisers adapt to a voice piece by
 piece. Vosk cuts longer sound so itself; given pieces of 20 ms it had other confidences in 47 of 120 recordings."""
+
+
+Awaited = Callable[[], Collection[str] | None]
+"""Tells the fields that are still to be said of the entry at hand; None: all of the form's."""
+
+
+def whole_entries() -> None:
+    """Each utterance is an entry of its own, as where nobody converses."""
 
 
 class Recogniser(Protocol):

@@ -17,7 +17,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import expected, jsgf
 from edge.records import Expectation, Reading, Word
-from edge.understand.local.incremental import ListeningAhead
+from edge.understand.local.incremental import Awaited, ListeningAhead, whole_entries
 from edge.understand.proposal import proposal, refuse_unhearable
 
 NAME = "pocketsphinx/en-us"
@@ -40,7 +40,9 @@ class PocketsphinxInterpreter:
 
     name = NAME
 
-    def __init__(self, form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> None:
+    def __init__(
+        self, form: Form, catalogue: Catalogue, commands: Sequence[str] = (), *, awaited: Awaited = whole_entries
+    ) -> None:
         """Load the weights; with `commands`, those are heard too, and answers without a label.
 
         Raises Misconfigured where the weights do not know a word of the form or of a command.
@@ -48,6 +50,7 @@ class PocketsphinxInterpreter:
         self._form = form
         self._catalogue = catalogue
         self._converses = bool(commands)
+        self._awaited = awaited
         grammar = jsgf(form, catalogue, commands)
         words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
         self._compiler = _decoder()  # kept: the compiled grammar uses its tables
@@ -62,7 +65,8 @@ class PocketsphinxInterpreter:
         return _Recogniser(self._compiler.get_fsg(GRAMMAR), self._propose)
 
     def _judge(self, reading: Reading) -> Expectation:
-        return expected(reading.words, reading.fields, self._form, self._catalogue, converses=self._converses)
+        known = (self._form, self._catalogue)
+        return expected(reading.words, reading.fields, *known, converses=self._converses, awaited=self._awaited())
 
     def _propose(self, words: tuple[Word, ...]) -> Reading:
         return proposal(NAME, words, self._form, self._catalogue)

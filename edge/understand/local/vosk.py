@@ -27,7 +27,7 @@ from edge.forms.spoken import expected, preface, read
 from edge.forms.spoken.confusable import rivalry
 from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
 from edge.understand.local.confidence import VOSK, Alternative, most_likely
-from edge.understand.local.incremental import ListeningAhead, Speculation
+from edge.understand.local.incremental import Awaited, ListeningAhead, Speculation, whole_entries
 from edge.understand.proposal import NOISE_S, UNKNOWN, breathed, proposed, refuse_unhearable, told_apart
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
@@ -43,7 +43,14 @@ class VoskInterpreter:
     """Reads utterances with the weights in one directory, for one form. Any number of attentions may be open."""
 
     def __init__(
-        self, weights: Path, form: Form, catalogue: Catalogue, sentences: Sequence[str], *, converses: bool = False
+        self,
+        weights: Path,
+        form: Form,
+        catalogue: Catalogue,
+        sentences: Sequence[str],
+        *,
+        converses: bool = False,
+        awaited: Awaited = whole_entries,
     ) -> None:
         """Load the weights, about half a second, to hear `sentences`; with `converses`, those of a conversation too.
 
@@ -54,6 +61,7 @@ class VoskInterpreter:
         self._form = form
         self._catalogue = catalogue
         self._converses = converses
+        self._awaited = awaited
         self._model = loaded(weights)
         refuse_unhearable(self.name, form, sentences, lambda word: self._model.vosk_model_find_word(word) >= 0)
         self._grammar = json.dumps([*sentences, UNKNOWN])
@@ -69,7 +77,8 @@ class VoskInterpreter:
         return _Hearing(vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar), speed)
 
     def _judge(self, reading: Reading) -> Expectation:
-        return expected(reading.words, reading.fields, self._form, self._catalogue, converses=self._converses)
+        known = (self._form, self._catalogue)
+        return expected(reading.words, reading.fields, *known, converses=self._converses, awaited=self._awaited())
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
         words, fields = most_likely(hearings, self._read)
