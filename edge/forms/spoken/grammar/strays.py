@@ -42,7 +42,7 @@ class Strays:
 
     def _number(self, path: Path, at: int) -> None:
         """A number that belongs to nothing."""
-        if self._agenda.affords(path.cost + weights.LOOSE) and (ends := self._spans.number_ends(at)):
+        if ends := self._spans.number_ends(at):
             for end in {max(ends), min(ends)}:
                 event = Event(Happens.NUMBER, start=at, end=end)
                 self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=State.BETWEEN)
@@ -70,8 +70,6 @@ class Strays:
         """A word that nothing explains."""
         last = path.last
         beside = last is not None and last.happens is Happens.STRANGER
-        if not beside and not self._agenda.affords(path.cost + weights.STRANGER):
-            return
         end = at + 1
         while not self._spans.ends_word(end):
             end += 1
