@@ -6,6 +6,7 @@ What comes to the same is kept once, as the cheapest.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple, Unpack
 
 from edge.forms.spoken.grammar import weights
@@ -70,11 +71,15 @@ class Agenda:
         column.cheapest = min(column.cheapest, cost)
         column.dearest = min(column.dearest, cost + weights.HORIZON)
 
+    def due(self) -> Iterator[int]:
+        """The tokens at which some are to grow now, each after all before it did."""
+        for at, column in enumerate(self._columns):
+            if column.cheapest <= self.budget:
+                yield at
+
     def spelling(self, at: int) -> list[Path]:
         """Those at a token that are to grow now and are in the middle of a value."""
         column = self._columns[at]
-        if column.cheapest > self.budget:
-            return []
         later, column.later = column.later, []
         for one in later:
             if one.cost > self.budget:
@@ -89,8 +94,6 @@ class Agenda:
         Each kind has its own room, so that many ways to go on with digits do not crowd the others out.
         """
         column = self._columns[at]
-        if column.cheapest > self.budget:
-            return []
         waiting = sorted(column.waiting.items(), key=_cost)
         growing: tuple[list[Path], list[Path]] = [], []
         column.waiting = {}
@@ -144,5 +147,17 @@ def _cost(entry: tuple[object, Path]) -> float:
 
 
 def _gone(path: Path, event: Event | None, cost: float, changes: Changes) -> Path:
-    told = path if event is None else path.telling(event)
-    return told._replace(cost=cost, **changes)
+    _, state, field, pending, spelling, events, story, since, cue = path
+    if event is not None:
+        events, story = (*events, event), story.then(event)
+    return Path(
+        cost,
+        changes.get("state", state),
+        changes.get("field", field),
+        changes.get("pending", pending),
+        spelling,
+        events,
+        story,
+        changes.get("since", since),
+        changes.get("cue", cue),
+    )

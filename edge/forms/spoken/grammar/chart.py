@@ -97,10 +97,12 @@ class _Growth:
     def within(self, budget: float) -> list[Path]:
         """The whole explanations that cost no more than the budget, which only grows, the cheapest first."""
         self._agenda.budget = budget
-        for at in range(len(self._tokens)):
+        for at in self._agenda.due():
             for path in self._growing(at):
-                self._extend(path, at)
-        self._ends += [end for path in self._growing(len(self._tokens)) if (end := self._ended(path)) is not None]
+                if at < len(self._tokens):
+                    self._extend(path, at)
+                elif (ended := self._ended(path)) is not None:
+                    self._ends.append(ended)
         return sorted((path for path in self._ends if path.cost <= budget), key=_by_cost)
 
     def _growing(self, at: int) -> list[Path]:

@@ -141,7 +141,8 @@ class Path(NamedTuple):
 
     def telling(self, event: Event) -> Path:
         """The path, and then this."""
-        return self._replace(events=(*self.events, event), story=self.story.then(event))
+        cost, state, field, pending, spelling, events, story, since, cue = self
+        return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 
 
 def marked(marks: str, *more: str) -> str:

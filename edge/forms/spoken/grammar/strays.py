@@ -22,6 +22,8 @@ class Strays:
         self._remarks = remarks
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._numbers: dict[int, list[Event]] = {}
+        self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
         """Go on behind what begins at a token and belongs to nothing."""
@@ -42,10 +44,16 @@ class Strays:
 
     def _number(self, path: Path, at: int) -> None:
         """A number that belongs to nothing."""
-        if ends := self._spans.number_ends(at):
-            for end in {max(ends), min(ends)}:
-                event = Event(Happens.NUMBER, start=at, end=end)
-                self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=State.BETWEEN)
+        for event in self._numbers_at(at):
+            self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=State.BETWEEN)
+
+    def _numbers_at(self, at: int) -> list[Event]:
+        """The longest number that begins at a token, and the shortest."""
+        if (known := self._numbers.get(at)) is None:
+            ends = self._spans.number_ends(at)
+            bounds = {max(ends), min(ends)} if ends else ()
+            known = self._numbers[at] = [Event(Happens.NUMBER, start=at, end=end) for end in bounds]
+        return known
 
     def _preposition(self, path: Path, at: int) -> None:
         """A number word that may have been the preposition before a label: "seven four two | two dock b"."""
@@ -84,9 +92,9 @@ class Strays:
 
     def _is_known(self, path: Path, at: int) -> bool:
         """Has a word its own meaning here: in the form, as a number, or as a letter of a code?"""
-        if path.state is State.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC:
-            spells = any(self._spans.letters(at))
-        else:
-            spells = False
-        names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
-        return names or spells or self._spans.is_number(at)
+        code = path.state is State.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC
+        if (known := self._known.get((at, code))) is None:
+            names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
+            known = names or (code and any(self._spans.letters(at))) or self._spans.is_number(at)
+            self._known[at, code] = known
+        return known
