@@ -33,6 +33,8 @@ class Mentions:
         self._asked = asked
         self._held = held
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._known: dict[tuple[str, FieldValue | None], float] = {}
+        """By field and value, how implausible it is."""
         self._yes_or_no = [field for field in spans.form.fields if field.spoken is Spoken.YES_NO]
 
     def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
@@ -76,6 +78,11 @@ class Mentions:
     # What a mention costs.
 
     def _implausible(self, name: str, value: FieldValue | None) -> float:
+        if (known := self._known.get((name, value))) is None:
+            known = self._known[name, value] = self._unlikely(name, value)
+        return known
+
+    def _unlikely(self, name: str, value: FieldValue | None) -> float:
         field = self._fields[name].item
         if value is None or not field.allows(value):
             return weights.FORBIDDEN

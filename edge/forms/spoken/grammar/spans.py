@@ -124,8 +124,8 @@ class Spans:
 
     def is_headless(self, at: int) -> bool:
         """Does a number begin with its hundreds: "hundred and five"? The word before it may not have been heard."""
-        alone = self.language.numerals.counts(self.words[at : at + 1], 0)
-        return not self.words[at].isdigit() and bool(alone) and min(count.cost for count in alone) > 0
+        alone = self.language.numerals.counts_of(("", self.words[at]))
+        return not self.words[at].isdigit() and bool(alone) and min(cost for _, _, cost in alone) > 0
 
     def are_inside_number(self, at: int, end: int) -> bool:
         """Is there one number of which the tokens from `at` to `end` are the middle?"""

@@ -23,6 +23,7 @@ class Strays:
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._numbers: dict[int, list[Event]] = {}
+        self._strangers: dict[tuple[int, str | None], Event] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
@@ -77,18 +78,21 @@ class Strays:
     def _stranger(self, path: Path, at: int) -> None:
         """A word that nothing explains."""
         last = path.last
-        beside = last is not None and last.happens is Happens.STRANGER
-        end = at + 1
-        while not self._spans.ends_word(end):
-            end += 1
         field = path.field if path.state is State.LABELLED else None
-        further = beside and last is not None and last.end == at
+        further = last is not None and last.happens is Happens.STRANGER and last.end == at
         cost = weights.FURTHER_STRANGER if further else weights.STRANGER
-        self._agenda.happen(
-            path,
-            Event(Happens.STRANGER, field, marks="p" if self._tokens[at].pause else "", start=at, end=end),
-            weights.KNOWN_STRANGER if self._is_known(path, at) else cost,
-        )
+        known = self._is_known(path, at)
+        self._agenda.happen(path, self._strange(at, field), weights.KNOWN_STRANGER if known else cost)
+
+    def _strange(self, at: int, field: str | None) -> Event:
+        """The word at a token, which nothing explains."""
+        if (known := self._strangers.get((at, field))) is None:
+            end = at + 1
+            while not self._spans.ends_word(end):
+                end += 1
+            marks = "p" if self._tokens[at].pause else ""
+            known = self._strangers[at, field] = Event(Happens.STRANGER, field, marks=marks, start=at, end=end)
+        return known
 
     def _is_known(self, path: Path, at: int) -> bool:
         """Has a word its own meaning here: in the form, as a number, or as a letter of a code?"""
