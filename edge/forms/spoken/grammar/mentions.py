@@ -161,7 +161,7 @@ class Mentions:
     def _may_be(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The fields that a bare value may be of here: name, cost, marks."""
         asked, last, pending = self._asked, path.field, path.pending
-        said = {event.field for event in path.events if event.happens is Happens.MENTION}
+        said = path.story.said
         if asked is not None and (asked not in said or pending):
             yield asked, weights.ASKED, "b"
         if "r" in pending or "o" in pending:
@@ -172,7 +172,7 @@ class Mentions:
         elif last is not None and self._goes_on(path, last, at):
             yield last, 0.0, "ab"
 
-    def _corrected(self, said: set[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
+    def _corrected(self, said: frozenset[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
         for field in self._spans.form.fields:
             name = field.name
             if name != self._asked and (name in said or name in self._held):
@@ -194,7 +194,7 @@ class Mentions:
 
     def _unitless(self, path: Path, at: int) -> None:
         """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve"."""
-        said = {event.field for event in path.events if event.happens is Happens.MENTION}
+        said = path.story.said
         counted = [name for name, field in self._fields.items() if field.units and name not in {*said, self._asked}]
         for name in counted:
             for end, value, cost in self._spans.cardinals(at):

@@ -93,16 +93,19 @@ _NOTHING: Changes = {}
 class Story:
     """What was told so far, wherever it stands: one and the same for the same things in the same order."""
 
-    __slots__ = ("_next",)
+    __slots__ = ("_next", "said")
 
-    def __init__(self) -> None:
+    def __init__(self, said: frozenset[str | None] = frozenset()) -> None:
+        """`said`: the fields that a value was said of."""
+        self.said = said
         self._next: dict[tuple[object, ...], Story] = {}
 
     def then(self, event: Event) -> Story:
         """The story, and then this."""
         told = event[:4]
         if (longer := self._next.get(told)) is None:
-            longer = self._next[told] = Story()
+            mentions = event.happens is Happens.MENTION and event.field not in self.said
+            longer = self._next[told] = Story(self.said | {event.field} if mentions else self.said)
         return longer
 
 
