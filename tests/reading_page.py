@@ -33,7 +33,18 @@ TRIED = """\
 
 BAR = r"\|"  # Inside a table.
 
-LIMITS = ("RIVALRY", "HORIZON", "WIDTH", "BUDGETS", "ODD", "DIGITWISE", "ENUMERATION", "BRIEF_S")
+LIMITS = (
+    "RIVALRY",
+    "HORIZON",
+    "WIDTH",
+    "BUDGET",
+    "RAISE",
+    "LARGEST_BUDGET",
+    "ODD",
+    "DIGITWISE",
+    "ENUMERATION",
+    "BRIEF_S",
+)
 """Constants that are no cost of anything."""
 
 PAUSES = ("SLIGHT, SHORT, COMMA, STOP", "PAUSE_S")

@@ -29,13 +29,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 from edge.forms.spoken.folding import fold
 
 Words = Sequence[str]
+Found = TypeVar("Found")
 Phrase = tuple[str, ...]
 
 LARGEST = 99_999
@@ -76,7 +77,7 @@ PLAIN = 1.0
 """Up to this cost a compound word is one number."""
 
 REMEMBERED = 4096
-"""Words whose parts are kept: more than the vocabulary of any form."""
+"""Words whose parts are kept, more than the vocabulary of any form, and runs of them, those of many alternatives."""
 
 FIGURES = re.compile("[0-9]+")
 WRITTEN_GROUP = re.compile("[0-9]+|[0-9]{1,2}:[0-9]{2}")
@@ -209,6 +210,14 @@ class Numerals:
             {*self._atoms, *self._phrases, *self._digits, *self.times, *self._ones, *bare, *zeros}
         )
         self._split: dict[str, Phrase] = {}
+        spoken = (*self._vague, *self._half_within, *self._half_behind, *map(_phrase, spoilt.get("behind", ())))
+        phrases = (word for rows in self._phrases.values() for rest, _ in rows for word in rest)
+        self._matters = frozenset(
+            {*self._parts, *self._beginnings, *self._digits, *self._ones, *self._short, *self._spoilt_before, *phrases}
+            | {word for phrase in spoken for word in phrase}
+        )
+        self._counted_runs: dict[Phrase, list[tuple[int, int, float]]] = {}
+        self._grouped_runs: dict[Phrase, list[Group]] = {}
 
     def morphemes(self, word: str) -> Phrase:
         """The words of a number that is written as one; any other word as it is.
@@ -231,6 +240,27 @@ class Numerals:
             return True
         # Of parts of numbers, though too large to be read as one: "hunderttausend".
         return any(len(parts) > 1 and self._own.issuperset(parts) for parts in self._compounds(word))
+
+    def run(self, words: Words, at: int) -> Phrase:
+        """The word before `at`, and those from there on that matter to the numbers that begin at `at`."""
+        end = at
+        while end < len(words) and (words[end] in self._matters or _is_written(words[end])):
+            end += 1
+        return (words[at - 1] if at else "", *words[at:end])
+
+    def counts_of(self, run: Phrase) -> list[tuple[int, int, float]]:
+        """The counts that a run begins with: how many words, the value, the cost. The same runs are read often."""
+        if (known := self._counted_runs.get(run)) is None:
+            found = self.counts(run, 1) if len(run) > 1 else ()
+            known = _kept(self._counted_runs, run, [(one.end - 1, one.value, one.cost) for one in found])
+        return known
+
+    def groups_of(self, run: Phrase) -> list[Group]:
+        """The groups of digits that a run begins with, each with how many words it has."""
+        if (known := self._grouped_runs.get(run)) is None:
+            found = self.groups(run, 1) if len(run) > 1 else ()
+            known = _kept(self._grouped_runs, run, [replace(one, end=one.end - 1) for one in found])
+        return known
 
     def counts(self, words: Words, at: int) -> list[Count]:
         """All ways to read a cardinal, 0 to 99,999, that begins at `at`; the cheapest of those that agree."""
@@ -494,6 +524,13 @@ class Numerals:
             return any(end == len(parts) for end, _ in self._digit(parts, 0))
         wholes = (part.cost for part in self._plain(parts, 0) if part.end == len(parts))
         return min(wholes, default=PLAIN + 1) <= PLAIN
+
+
+def _kept(known: dict[Phrase, Found], run: Phrase, found: Found) -> Found:
+    if len(known) >= REMEMBERED:
+        known.clear()
+    known[run] = found
+    return found
 
 
 def _folded(table: Mapping[str, Any]) -> dict[str, Any]:

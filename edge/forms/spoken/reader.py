@@ -15,6 +15,7 @@ from edge.forms.model import Form
 from edge.forms.spoken.grammar.chart import Chart
 from edge.forms.spoken.grammar.lexicon import Lexicon
 from edge.forms.spoken.grammar.meaning import Meaning, meaning
+from edge.forms.spoken.grammar.path import Path
 from edge.forms.spoken.grammar.tokens import Token, tokens
 from edge.forms.spoken.language import Language, language_named
 from edge.records import FieldReading, FieldValue, Word
@@ -102,8 +103,24 @@ def _understood(
     today: date | None,
 ) -> Meaning:
     heard = _tokens(words, language)
+    paths, asks = _explained(heard, form, catalogue, language, asked, held, correcting, today)
+    return meaning(paths, heard, form, language, asks=asks)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _explained(
+    heard: tuple[Token, ...],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language,
+    asked: str | None,
+    held: tuple[tuple[str, FieldValue], ...],
+    correcting: bool,
+    today: date | None,
+) -> tuple[Sequence[Path], bool]:
+    """The explanations of tokens, which alternatives that differ in nothing but their times share."""
     chart = Chart(heard, form, catalogue, language, lexicon(form, catalogue, language), today)
-    return meaning(chart.paths(asked, dict(held), correcting=correcting), heard, form, language, asks=chart.asks)
+    return chart.paths(asked, dict(held), correcting=correcting), chart.asks
 
 
 @lru_cache(maxsize=REMEMBERED)

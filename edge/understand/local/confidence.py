@@ -67,15 +67,16 @@ def most_likely(
 
 
 def _read(hearing: Sequence[Alternative], of: int, read: Callable[[Sequence[Word]], Fields]) -> Iterator[_Candidate]:
-    near = _near(hearing)
-    meant = [read(alternative.words) for alternative in near]
-    scores = [alternative.score - _set_back(fields) for alternative, fields in zip(near, meant, strict=True)]
-    for alternative, fields, share in zip(near, meant, _softmax(scores), strict=True):
+    likely = near(hearing)
+    meant = [read(alternative.words) for alternative in likely]
+    scores = [alternative.score - _set_back(fields) for alternative, fields in zip(likely, meant, strict=True)]
+    for alternative, fields, share in zip(likely, meant, _softmax(scores), strict=True):
         meaning = tuple((name, None if field.rivals else field.value) for name, field in sorted(fields.items()))
         yield _Candidate(share / of, alternative.words, fields, meaning)
 
 
-def _near(hearing: Sequence[Alternative]) -> list[Alternative]:
+def near(hearing: Sequence[Alternative]) -> list[Alternative]:
+    """The alternatives of a hearing that are read."""
     return [alternative for alternative in hearing if hearing[0].score - alternative.score <= REACH]
 
 
@@ -125,11 +126,11 @@ def _shares_of(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValue |
 
 def _sure(word: Word, hearing: Sequence[Alternative]) -> Word:
     """The word with the share of a hearing's alternatives that have it at its place, as its confidence."""
-    near = _near(hearing)
+    likely = near(hearing)
     middle = (word.start + word.end) / 2
     share = sum(
         share
-        for alternative, share in zip(near, _softmax([one.score for one in near]), strict=True)
+        for alternative, share in zip(likely, _softmax([one.score for one in likely]), strict=True)
         if any(other.text == word.text and other.start <= middle <= other.end for other in alternative.words)
     )
     return replace(word, confidence=min(1.0, share))

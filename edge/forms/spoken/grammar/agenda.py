@@ -5,69 +5,129 @@ What comes to the same is kept once, as the cheapest.
 
 from __future__ import annotations
 
-from typing import Unpack
+import math
+from collections.abc import Iterator
+from typing import NamedTuple, Unpack
 
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.path import Changes, Event, Happens, Path, State
 from edge.forms.spoken.grammar.spans import Spans
 
 
+class _Later(NamedTuple):
+    """How a path goes on when the budget is larger."""
+
+    cost: float
+    path: Path
+    event: Event | None
+    changes: Changes
+
+
+class _Column:
+    """The partial explanations at one token."""
+
+    __slots__ = ("cheapest", "dearest", "known", "later", "room", "waiting")
+
+    def __init__(self) -> None:
+        self.known: dict[object, float] = {}
+        """The cost of what each came to."""
+        self.waiting: dict[object, Path] = {}
+        """Those that are still to grow."""
+        self.later: list[_Later] = []
+        """Those that are not made yet, since they cannot grow within the budget."""
+        self.cheapest = math.inf
+        """No cost among both is lower."""
+        self.dearest = math.inf
+        """What costs more cannot become a rival of the best one here."""
+        self.room = [weights.WIDTH, weights.WIDTH]
+        """How many more may grow, of those between values and of those inside one."""
+
+
 class Agenda:
-    """The partial explanations of one utterance, by the token that comes next, and how they go on."""
+    """The partial explanations of one utterance, by the token that comes next, and how they go on.
+
+    They grow within a budget. No explanation grows cheaper, so that none within it is missed; what costs more waits for
+    a larger one.
+    """
 
     def __init__(self, spans: Spans) -> None:
         self._words = spans.words
         self._misheard = spans.language.misheard
-        self._budget = 0.0
-        self._at: list[dict[object, Path]] = []
-
-    def begin(self, path: Path, budget: float) -> None:
-        """Begin anew with one path, for explanations that cost no more than the budget.
-
-        No explanation grows cheaper, so that none within the budget is missed; dearer ones take no time.
-        """
-        self._budget = budget
-        self._at = [{} for _ in range(len(self._words) + 1)]
-        self.add(0, path)
-
-    def affords(self, cost: float) -> bool:
-        """Is a cost within the budget?"""
-        return cost <= self._budget
+        self._columns = [_Column() for _ in range(spans.size + 1)]
+        self.budget = 0.0
 
     def add(self, at: int, path: Path) -> None:
         """Keep a path at the token `at`, unless what comes to the same is there for less."""
-        if path.cost > self._budget:
+        column, cost = self._columns[at], path.cost
+        if cost > column.dearest:
             return
-        there = self._at[at]
-        spelling = path.spelling
-        key = (path.state, path.field, path.pending, spelling and spelling[:4:3] + spelling[4:], path.key)
-        before = there.get(key)
-        if before is None or path.cost < before.cost:
-            there[key] = path
+        spelling, last = path.spelling, path.last
+        beside = last is not None and last.end == at and last.happens is Happens.STRANGER
+        key = (path.state, path.field, path.pending, path.story, beside, spelling and spelling[:4:3] + spelling[4:])
+        if column.known.get(key, math.inf) <= cost:
+            return
+        column.known[key] = cost
+        column.waiting[key] = path
+        column.cheapest = min(column.cheapest, cost)
+        column.dearest = min(column.dearest, cost + weights.HORIZON)
+
+    def due(self) -> Iterator[int]:
+        """The tokens at which some are to grow now, each after all before it did."""
+        for at, column in enumerate(self._columns):
+            if column.cheapest <= self.budget:
+                yield at
 
     def spelling(self, at: int) -> list[Path]:
-        """Those at a token that are in the middle of a value."""
-        return [path for path in self._at[at].values() if path.spelling is not None]
+        """Those at a token that are to grow now and are in the middle of a value."""
+        column = self._columns[at]
+        later, column.later = column.later, []
+        for one in later:
+            if one.cost > self.budget:
+                column.later.append(one)
+            else:
+                self.add(at, _gone(one.path, one.event, one.cost, one.changes))
+        return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= self.budget]
 
-    def kept(self, at: int) -> list[Path]:
-        """Those at a token that may still become the best one or a rival of it, those inside a value first.
+    def growing(self, at: int) -> list[Path]:
+        """Those at a token that grow now: those inside a value first, each kind by its cost.
 
-        The others are counted by themselves, so that many ways to go on with digits do not crowd them out.
+        Each kind has its own room, so that many ways to go on with digits do not crowd the others out.
         """
-        there = self._at[at].values()
-        dearest = min((path.cost for path in there), default=0.0) + weights.HORIZON
-        kept = sorted((path for path in there if path.cost <= dearest), key=lambda path: path.cost)
-        spelling = [path for path in kept if path.spelling is not None]
-        others = [path for path in kept if path.spelling is None]
-        return [*spelling[: weights.WIDTH], *others[: weights.WIDTH]]
+        column = self._columns[at]
+        waiting = sorted(column.waiting.items(), key=_cost)
+        growing: tuple[list[Path], list[Path]] = [], []
+        column.waiting = {}
+        for key, path in waiting:
+            if path.cost > column.dearest:
+                break
+            if path.cost > self.budget:
+                column.waiting[key] = path
+                continue
+            inside = path.spelling is not None
+            if column.room[inside]:
+                column.room[inside] -= 1
+                growing[inside].append(path)
+        column.cheapest = min(
+            min((path.cost for path in column.waiting.values()), default=math.inf),
+            min((one.cost for one in column.later), default=math.inf),
+        )
+        return [*growing[True], *growing[False]]
 
     def go(self, path: Path, end: int, cost: float, **changes: Unpack[Changes]) -> None:
         """Go on at the token `end`."""
-        self.add(end, path._replace(cost=path.cost + cost, **changes))
+        self._go(path, None, end, path.cost + cost, changes)
 
     def happen(self, path: Path, event: Event, cost: float, **changes: Unpack[Changes]) -> None:
         """Go on behind an event."""
-        self.go(path.telling(event), event.end, cost, **changes)
+        self._go(path, event, event.end, path.cost + cost, changes)
+
+    def _go(self, path: Path, event: Event | None, end: int, cost: float, changes: Changes) -> None:
+        column = self._columns[end]
+        if cost <= self.budget:
+            self.add(end, _gone(path, event, cost, changes))
+        elif cost <= column.dearest:
+            column.later.append(_Later(cost, path, event, changes))
+            column.cheapest = min(column.cheapest, cost)
 
     def opened(self, path: Path) -> Path:
         """The path, a label before that got no value set down as such."""
@@ -80,3 +140,24 @@ class Agenda:
         # What is but like a label in sound is one only before a value.
         dearer = weights.STRANGER if self._words[event.start] in self._misheard else 0.0
         return path._replace(state=State.BETWEEN, cost=path.cost + dearer + (0.0 if unread else weights.FALSE_START))
+
+
+def _cost(entry: tuple[object, Path]) -> float:
+    return entry[1].cost
+
+
+def _gone(path: Path, event: Event | None, cost: float, changes: Changes) -> Path:
+    _, state, field, pending, spelling, events, story, since, cue = path
+    if event is not None:
+        events, story = (*events, event), story.then(event)
+    return Path(
+        cost,
+        changes.get("state", state),
+        changes.get("field", field),
+        changes.get("pending", pending),
+        spelling,
+        events,
+        story,
+        changes.get("since", since),
+        changes.get("cue", cue),
+    )

@@ -17,7 +17,7 @@ from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.counts import Counts
 from edge.forms.spoken.grammar.lexicon import Lexicon
 from edge.forms.spoken.grammar.mentions import Mentions
-from edge.forms.spoken.grammar.path import Event, Happens, Path, State
+from edge.forms.spoken.grammar.path import Event, Happens, Path, State, Story
 from edge.forms.spoken.grammar.phrases import Phrases
 from edge.forms.spoken.grammar.remarks import Remarks
 from edge.forms.spoken.grammar.spans import Spans
@@ -26,6 +26,9 @@ from edge.forms.spoken.grammar.strays import Strays
 from edge.forms.spoken.grammar.tokens import Token
 from edge.forms.spoken.language import Language
 from edge.records import FieldValue
+
+PLACES = 6
+"""Decimals of costs that are compared: the same, added up in another order, must be the same."""
 
 
 class Chart:
@@ -62,12 +65,12 @@ class Chart:
             correcting: Whether all that is said corrects it, with or without a cue.
         """
         growth = _Growth(self._spans, self._counts, self._remarks, asked, held or {})
-        first = Path(0.0, State.START, None, "c" if correcting else "", None, (), (), 0)
-        found: list[Path] = []
-        for budget in weights.BUDGETS:
-            found = growth.within(budget, first)
-            if found and found[0].cost + weights.RIVALRY <= budget:
-                break
+        growth.begin(Path(0.0, State.START, None, "c" if correcting else "", None, (), Story(), 0))
+        budget = weights.BUDGET
+        while not (found := growth.within(budget)) and budget < weights.LARGEST_BUDGET:
+            budget += weights.RAISE
+        if found and (enough := found[0].cost + weights.RIVALRY) > budget:
+            found = growth.within(enough)
         return found
 
 
@@ -85,23 +88,30 @@ class _Growth:
         self._mentions = Mentions(spans, self._agenda, self._speller, asked, held)
         self._phrases = Phrases(spans, counts, self._agenda, self._mentions, asked)
         self._strays = Strays(spans, remarks, self._agenda)
+        self._ends: list[Path] = []
 
-    def within(self, budget: float, first: Path) -> list[Path]:
-        """The whole explanations that begin with `first` and cost no more than the budget, the cheapest first."""
-        self._agenda.begin(first, budget)
-        for at in range(len(self._tokens)):
-            for path in self._kept(at):
-                self._extend(path, at)
-        ends = [self._ended(path) for path in self._kept(len(self._tokens))]
-        return sorted((path for path in ends if path is not None and path.cost <= budget), key=lambda path: path.cost)
+    def begin(self, first: Path) -> None:
+        """Begin with a path."""
+        self._agenda.add(0, first)
 
-    def _kept(self, at: int) -> list[Path]:
-        """The paths at a token, values that end here closed as well."""
+    def within(self, budget: float) -> list[Path]:
+        """The whole explanations that cost no more than the budget, which only grows, the cheapest first."""
+        self._agenda.budget = budget
+        for at in self._agenda.due():
+            for path in self._growing(at):
+                if at < len(self._tokens):
+                    self._extend(path, at)
+                elif (ended := self._ended(path)) is not None:
+                    self._ends.append(ended)
+        return sorted((path for path in self._ends if path.cost <= budget), key=_by_cost)
+
+    def _growing(self, at: int) -> list[Path]:
+        """The paths at a token that grow now, values that end here closed as well."""
         if self._spans.ends_word(at):
             for path in self._agenda.spelling(at):
                 for closed in self._mentions.spelt(path, at):
                     self._agenda.add(at, closed)
-        return self._agenda.kept(at)
+        return self._agenda.growing(at)
 
     def _extend(self, path: Path, at: int) -> None:
         """All the steps that a path may take at a token."""
@@ -133,3 +143,8 @@ class _Growth:
         if path.pending:
             path = path.telling(Event(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens)))
         return path
+
+
+def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:
+    """What explanations are sorted by; where they cost the same, the one first whose first things end first."""
+    return round(path.cost, PLACES), [(event.end, event.start) for event in path.events]

@@ -33,6 +33,8 @@ class Mentions:
         self._asked = asked
         self._held = held
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._known: dict[tuple[str, FieldValue | None], float] = {}
+        """By field and value, how implausible it is."""
         self._yes_or_no = [field for field in spans.form.fields if field.spoken is Spoken.YES_NO]
 
     def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
@@ -76,6 +78,11 @@ class Mentions:
     # What a mention costs.
 
     def _implausible(self, name: str, value: FieldValue | None) -> float:
+        if (known := self._known.get((name, value))) is None:
+            known = self._known[name, value] = self._unlikely(name, value)
+        return known
+
+    def _unlikely(self, name: str, value: FieldValue | None) -> float:
         field = self._fields[name].item
         if value is None or not field.allows(value):
             return weights.FORBIDDEN
@@ -154,7 +161,7 @@ class Mentions:
     def _may_be(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The fields that a bare value may be of here: name, cost, marks."""
         asked, last, pending = self._asked, path.field, path.pending
-        said = {event.field for event in path.events if event.happens is Happens.MENTION}
+        said = path.story.said
         if asked is not None and (asked not in said or pending):
             yield asked, weights.ASKED, "b"
         if "r" in pending or "o" in pending:
@@ -165,7 +172,7 @@ class Mentions:
         elif last is not None and self._goes_on(path, last, at):
             yield last, 0.0, "ab"
 
-    def _corrected(self, said: set[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
+    def _corrected(self, said: frozenset[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
         for field in self._spans.form.fields:
             name = field.name
             if name != self._asked and (name in said or name in self._held):
@@ -187,7 +194,7 @@ class Mentions:
 
     def _unitless(self, path: Path, at: int) -> None:
         """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve"."""
-        said = {event.field for event in path.events if event.happens is Happens.MENTION}
+        said = path.story.said
         counted = [name for name, field in self._fields.items() if field.units and name not in {*said, self._asked}]
         for name in counted:
             for end, value, cost in self._spans.cardinals(at):

@@ -90,6 +90,25 @@ _BETWEEN: Changes = {"state": State.BETWEEN}
 _NOTHING: Changes = {}
 
 
+class Story:
+    """What was told so far, wherever it stands: one and the same for the same things in the same order."""
+
+    __slots__ = ("_next", "said")
+
+    def __init__(self, said: frozenset[str | None] = frozenset()) -> None:
+        """`said`: the fields that a value was said of."""
+        self.said = said
+        self._next: dict[tuple[object, ...], Story] = {}
+
+    def then(self, event: Event) -> Story:
+        """The story, and then this."""
+        told = event[:4]
+        if (longer := self._next.get(told)) is None:
+            mentions = event.happens is Happens.MENTION and event.field not in self.said
+            longer = self._next[told] = Story(self.said | {event.field} if mentions else self.said)
+        return longer
+
+
 class Path(NamedTuple):
     """A partial explanation."""
 
@@ -101,7 +120,7 @@ class Path(NamedTuple):
     """What the next mention will be marked with: `c`, `n`, `h`, `o`, `r`; `m` denies as "no" does, `x` a place."""
     spelling: Spelling | None
     events: tuple[Event, ...]
-    key: tuple[tuple[object, ...], ...]
+    story: Story
     """What `events` come to, wherever they stand."""
     since: int
     """The token at which the label or the value at hand begins."""
@@ -125,7 +144,8 @@ class Path(NamedTuple):
 
     def telling(self, event: Event) -> Path:
         """The path, and then this."""
-        return self._replace(events=(*self.events, event), key=(*self.key, event[:4]))
+        cost, state, field, pending, spelling, events, story, since, cue = self
+        return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 
 
 def marked(marks: str, *more: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import DayOrder, Form, FormField, Spoken
@@ -51,6 +50,7 @@ class Spans:
         self._today = today
         self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
         self._groups: dict[int, list[Group]] = {}
+        self._number_ends: dict[int, list[int]] = {}
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         self._slips: dict[int, list[tuple[int, Event]]] = {}
 
@@ -85,8 +85,8 @@ class Spans:
         if at >= self.size:
             return []
         if (known := self._cardinals.get(at)) is None:
-            found = self.language.numerals.counts(self.words, at)
-            known = [(one.end, one.value, one.cost + self._pauses(at, one.end)) for one in found]
+            found = self.language.numerals.counts_of(self.language.numerals.run(self.words, at))
+            known = [(at + end, value, cost + self._pauses(at, at + end)) for end, value, cost in found]
             self._cardinals[at] = known
         return known
 
@@ -95,9 +95,11 @@ class Spans:
         if at >= self.size:
             return []
         if (known := self._groups.get(at)) is None:
-            found = self.language.numerals.groups(self.words, at)
+            found = self.language.numerals.groups_of(self.language.numerals.run(self.words, at))
             known = self._groups[at] = [
-                replace(one, cost=one.cost + self._pauses(at, one.end)) for one in found if self.ends_word(one.end)
+                Group(at + one.end, one.text, one.cost + self._pauses(at, at + one.end), one.behind)
+                for one in found
+                if self.ends_word(at + one.end)
             ]
         return known
 
@@ -107,11 +109,14 @@ class Spans:
 
     def number_ends(self, at: int) -> list[int]:
         """Where numbers of any kind that begin at a token may end."""
-        return [*(end for end, _, _ in self.cardinals(at)), *(group.end for group in self.digit_groups(at))]
+        if (known := self._number_ends.get(at)) is None:
+            known = [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
+            self._number_ends[at] = known
+        return known
 
     def is_number(self, at: int) -> bool:
         """Does a number of any kind begin at a token?"""
-        return bool(self.cardinals(at) or self.digit_groups(at))
+        return bool(self.number_ends(at))
 
     def is_digit(self, at: int) -> bool:
         """May a token be one digit?"""
@@ -119,8 +124,8 @@ class Spans:
 
     def is_headless(self, at: int) -> bool:
         """Does a number begin with its hundreds: "hundred and five"? The word before it may not have been heard."""
-        alone = self.language.numerals.counts(self.words[at : at + 1], 0)
-        return not self.words[at].isdigit() and bool(alone) and min(count.cost for count in alone) > 0
+        alone = self.language.numerals.counts_of(("", self.words[at]))
+        return not self.words[at].isdigit() and bool(alone) and min(cost for _, _, cost in alone) > 0
 
     def are_inside_number(self, at: int, end: int) -> bool:
         """Is there one number of which the tokens from `at` to `end` are the middle?"""
@@ -131,8 +136,7 @@ class Spans:
 
     def may_be_digit(self, at: int) -> bool:
         """May a word that sounds like a digit be one: drawn out, and not the preposition before a label?"""
-        token = self.tokens[at]
-        return not token.inner and not 0 < token.end - token.start <= weights.BRIEF_S
+        return not self.tokens[at].inner and not self.tokens[at].brief
 
     def decimals(self, at: int) -> list[tuple[int, float, float]]:
         """The numbers with places that begin at a token."""

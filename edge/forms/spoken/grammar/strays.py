@@ -22,6 +22,9 @@ class Strays:
         self._remarks = remarks
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._numbers: dict[int, list[Event]] = {}
+        self._strangers: dict[tuple[int, str | None], Event] = {}
+        self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
         """Go on behind what begins at a token and belongs to nothing."""
@@ -42,10 +45,16 @@ class Strays:
 
     def _number(self, path: Path, at: int) -> None:
         """A number that belongs to nothing."""
-        if self._agenda.affords(path.cost + weights.LOOSE) and (ends := self._spans.number_ends(at)):
-            for end in {max(ends), min(ends)}:
-                event = Event(Happens.NUMBER, start=at, end=end)
-                self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=State.BETWEEN)
+        for event in self._numbers_at(at):
+            self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=State.BETWEEN)
+
+    def _numbers_at(self, at: int) -> list[Event]:
+        """The longest number that begins at a token, and the shortest."""
+        if (known := self._numbers.get(at)) is None:
+            ends = self._spans.number_ends(at)
+            bounds = {max(ends), min(ends)} if ends else ()
+            known = self._numbers[at] = [Event(Happens.NUMBER, start=at, end=end) for end in bounds]
+        return known
 
     def _preposition(self, path: Path, at: int) -> None:
         """A number word that may have been the preposition before a label: "seven four two | two dock b"."""
@@ -69,26 +78,27 @@ class Strays:
     def _stranger(self, path: Path, at: int) -> None:
         """A word that nothing explains."""
         last = path.last
-        beside = last is not None and last.happens is Happens.STRANGER
-        if not beside and not self._agenda.affords(path.cost + weights.STRANGER):
-            return
-        end = at + 1
-        while not self._spans.ends_word(end):
-            end += 1
         field = path.field if path.state is State.LABELLED else None
-        further = beside and last is not None and last.end == at
+        further = last is not None and last.happens is Happens.STRANGER and last.end == at
         cost = weights.FURTHER_STRANGER if further else weights.STRANGER
-        self._agenda.happen(
-            path,
-            Event(Happens.STRANGER, field, marks="p" if self._tokens[at].pause else "", start=at, end=end),
-            weights.KNOWN_STRANGER if self._is_known(path, at) else cost,
-        )
+        known = self._is_known(path, at)
+        self._agenda.happen(path, self._strange(at, field), weights.KNOWN_STRANGER if known else cost)
+
+    def _strange(self, at: int, field: str | None) -> Event:
+        """The word at a token, which nothing explains."""
+        if (known := self._strangers.get((at, field))) is None:
+            end = at + 1
+            while not self._spans.ends_word(end):
+                end += 1
+            marks = "p" if self._tokens[at].pause else ""
+            known = self._strangers[at, field] = Event(Happens.STRANGER, field, marks=marks, start=at, end=end)
+        return known
 
     def _is_known(self, path: Path, at: int) -> bool:
         """Has a word its own meaning here: in the form, as a number, or as a letter of a code?"""
-        if path.state is State.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC:
-            spells = any(self._spans.letters(at))
-        else:
-            spells = False
-        names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
-        return names or spells or self._spans.is_number(at)
+        code = path.state is State.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC
+        if (known := self._known.get((at, code))) is None:
+            names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
+            known = names or (code and any(self._spans.letters(at))) or self._spans.is_number(at)
+            self._known[at, code] = known
+        return known

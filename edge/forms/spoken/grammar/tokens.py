@@ -6,9 +6,10 @@ import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from edge.forms.spoken.folding import fold
-from edge.forms.spoken.grammar.weights import PAUSE_S, SHORT
+from edge.forms.spoken.grammar.weights import BRIEF_S, PAUSE_S, SHORT
 from edge.forms.spoken.language import Language
 from edge.records import Word
 
@@ -17,20 +18,24 @@ WHOLE = re.compile("[\\[<].*[\\]>]|[-.,\N{MINUS SIGN}\N{EN DASH}][0-9].*")
 QUESTION_MARK = "?"
 MARKS = ".,;:!?¿¡…\"'«»„“” "
 """Punctuation around a word that says nothing of it."""
+REMEMBERED = 4096
+"""Words whose parts are kept: more than the vocabulary of any form."""
 UNUSUAL = 1.0
 """Nats from which a number is not said as one word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word, or one part of a compound number, folded."""
+    """One word, or one part of a compound number, folded. Equal where the grammar sees no difference."""
 
     text: str = dataclasses.field(repr=False)
-    heard: str = dataclasses.field(repr=False)
+    heard: str = dataclasses.field(repr=False, compare=False)
     """As it goes on record: small letters, no punctuation."""
-    start: float  # Seconds; the parts of one word share its times.
-    end: float
-    confidence: float
+    start: float = dataclasses.field(compare=False)  # Seconds; the parts of one word share its times.
+    end: float = dataclasses.field(compare=False)
+    confidence: float = dataclasses.field(compare=False)
+    brief: bool
+    """Known to have been as short as a preposition is."""
     pause: int = 0
     """The length of the pause before it: 0, or one of `weights.SLIGHT` to `STOP`."""
     inner: bool = False
@@ -56,7 +61,7 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         pause = 0 if end is None else _pause(word.start - end)
         end = word.end
         pieces = _pieces(said, language)
-        if pieces and all(fold(piece) in language.hesitations for piece in pieces):
+        if pieces and all(folded in language.hesitations for _, folded in pieces):
             hesitated = True
             continue
         if pieces:
@@ -69,13 +74,16 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
 
 
 def _parts(
-    word: Word, pieces: Sequence[str], language: Language, pause: int, *, dash: bool, hesitated: bool
+    word: Word, pieces: Sequence[tuple[str, str]], language: Language, pause: int, *, dash: bool, hesitated: bool
 ) -> Iterator[Token]:
     """The tokens of one word; what stands before the word stands before the first of them alone."""
-    for piece in pieces:
-        for part, text in enumerate(language.numerals.morphemes(fold(piece))):
+    brief = 0 < word.end - word.start <= BRIEF_S
+    for piece, folded in pieces:
+        for part, text in enumerate(language.numerals.morphemes(folded)):
             inner = part > 0
-            yield Token(text, piece, word.start, word.end, word.confidence, pause, inner, dash, hesitated=hesitated)
+            yield Token(
+                text, piece, word.start, word.end, word.confidence, brief, pause, inner, dash, hesitated=hesitated
+            )
             pause, dash, hesitated = 0, False, False
 
 
@@ -83,14 +91,15 @@ def _pause(seconds: float) -> int:
     return next((length for least, length in PAUSE_S if seconds >= least), 0)
 
 
-def _pieces(text: str, language: Language) -> list[str]:
-    """The parts of a word that were written with hyphens, each without the punctuation around it."""
+@lru_cache(maxsize=REMEMBERED)
+def _pieces(text: str, language: Language) -> Sequence[tuple[str, str]]:
+    """The parts of a word that were written with hyphens, each without the punctuation around it, and folded."""
     joined = text.replace("\N{NON-BREAKING HYPHEN}", "-")
     whole = WHOLE.fullmatch(text) or is_compound(joined.strip(".,;:!?"), language)
     bare = (
         piece if WHOLE.fullmatch(piece) else piece.strip(MARKS) for piece in ([joined] if whole else joined.split("-"))
     )
-    return [piece for piece in bare if piece]
+    return [(piece, fold(piece)) for piece in bare if piece]
 
 
 def is_compound(text: str, language: Language) -> bool:

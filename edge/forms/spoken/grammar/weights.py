@@ -8,10 +8,13 @@ from __future__ import annotations
 
 RIVALRY = 3.0
 """e^3 is 20: where another meaning is less than twenty times rarer, nobody may choose between them in silence."""
-BUDGETS = (4.0, 8.5, 1000.0)
-"""What an explanation may cost at first, and each time that none was found with room for its rivals: one nat for the
-best and `RIVALRY` for the others is enough for most; then there is room for a word or a number that belongs to nothing;
-then for any number of them."""
+BUDGET = 4.0
+"""What an explanation may cost at first: one nat for the best and `RIVALRY` for the others is enough for most."""
+RAISE = 4.5
+"""What it may cost more, each time that none was found: about a word or a number that belongs to nothing. Once one is
+found, none may cost more than the rivals of the cheapest."""
+LARGEST_BUDGET = 1000.0
+"""What no explanation costs."""
 HORIZON = 7.0
 """Partial readings that are so much dearer than the best one cannot become its rivals any more."""
 WIDTH = 16
