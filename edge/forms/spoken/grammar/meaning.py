@@ -114,6 +114,8 @@ class Said:
     """Words that belong to nothing, and may have belonged to this."""
     replaced: int = 0
     """The token at which the value that stands took the place of another one."""
+    parts: list[FieldValue | None] = field(default_factory=list)
+    """Values that may be but a part of one: a number that belongs to nothing stands beside."""
     begun_anew: bool = False
     """What is said next takes the place of what was said before."""
 
@@ -145,7 +147,7 @@ class Said:
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
         numbers = self.of.spoken in SPELT or self.of.spoken is Spoken.CARDINAL
         if numbers and any(event.happens is Happens.NUMBER or self._goes_on(event) for event in self.beside):
-            self.values = []  # What may be a part of a number only is no value to ask about.
+            self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
         if self.denied:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
@@ -325,6 +327,8 @@ def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReadi
     heard = tuple(tokens[at].heard for at in _wordwise(tokens, _words(events)))
     basis = _basis(saying) or _words(events) or set(range(len(tokens)))
     sure = min((tokens[at].confidence for at in basis), default=0.0)
+    if not {part for said in saying for part in said.parts} <= set(values):
+        values = []  # Of those that it may be nobody can name all.
     if not values:
         return FieldReading(None, heard, sure)
     if len(values) == 1 and (unsure or missing):

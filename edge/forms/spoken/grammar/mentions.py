@@ -211,11 +211,20 @@ class Mentions:
             marks = marked(marks, "s")
         cost = count.cost + self._crowded(path, at, count.cost)
         path = path._replace(cost=path.cost + self._joined(path, at))
-        if not self._tokens[at].pause and path.state is State.SAID:
+        straight_on = path.state is State.SAID and not self._tokens[at].pause
+        if self._is_torn_off(path, count, straight_on=straight_on):
+            path = path._replace(cost=path.cost + weights.OTHER)
+        if straight_on:
             cost += weights.LINK
-            twice = path.field == count.field and not path.pending  # "Fifty | eight cases".
-            path = path._replace(cost=path.cost + self._torn(path, at, count) + (weights.OTHER if twice else 0.0))
+            path = path._replace(cost=path.cost + self._torn(path, at, count))
         self.say(path, at, count.end, count.field, count.values[-1], cost, marks)
+
+    def _is_torn_off(self, path: Path, count: Count, *, straight_on: bool) -> bool:
+        """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
+        last = path.last
+        if path.pending or path.state is not State.SAID or last is None or path.field != count.field:
+            return False
+        return straight_on or "b" in last.marks
 
     def _crowded(self, path: Path, at: int, cost: float) -> float:
         """What it costs to say a count digit by digit with no long pause behind an id."""
@@ -234,20 +243,23 @@ class Mentions:
 
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
         """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
-        last = path.last.happens if path.last is not None else None
-        if last in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER} and self._spans.is_headless(at):
-            return True
+        last = path.last
+        if last is not None and last.happens in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER}:
+            if self._spans.is_headless(at):
+                return True
+            if last.happens is Happens.NUMBER and self._spans.are_one_number(last.start, at):
+                return True
         zero = any(group.text.startswith("0") for group in self._spans.digit_groups(at))
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
     def _torn(self, path: Path, at: int, count: Count) -> float:
         """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
         value, spans = count.values[0], self._spans
-        longer = [cost for end, other, cost in spans.cardinals(at - 1) if end <= count.end and other != value]
-        if not longer or min(longer) >= weights.DIGITWISE:
+        longer = [cost for end, other, cost in spans.cardinals(at - 1) if at < end <= count.end and other != value]
+        if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
             return 0.0
-        if not any(end > at for end, _, cost in spans.cardinals(at - 1) if cost < weights.DIGITWISE):
-            return 0.0
+        if min(longer) > 0:
+            return weights.TORN_LOOSE
         own = min((cost for _, other, cost in spans.cardinals(at) if other == value), default=0.0)
         return weights.OTHER if own > 0 or self._is_behind_digits(path, at, count) else weights.TORN
 

@@ -64,6 +64,11 @@ class Spans:
         """Does another word follow, with no pause before it?"""
         return at < self.size and not self.tokens[at].pause
 
+    def pause_inside(self, at: int) -> int:
+        """The pause before a token, inside a value: who hesitates is in the middle of something."""
+        token = self.tokens[at]
+        return min(token.pause, weights.SHORT) if token.hesitated else token.pause
+
     def asks(self) -> bool:
         """Does a question mark stand in the utterance, but behind a remark such as "got it?"."""
         return any(token.asks and not self._only_checks(at) for at, token in enumerate(self.tokens))
@@ -103,7 +108,7 @@ class Spans:
 
     def _pauses(self, at: int, end: int) -> float:
         """What the pauses inside one number cost: fewer pause there than between the digits of an id."""
-        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self.tokens[inside].pause] for inside in range(at + 1, end))
+        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self.pause_inside(one)] for one in range(at + 1, end))
 
     def number_ends(self, at: int) -> list[int]:
         """Where numbers of any kind that begin at a token may end."""
@@ -128,6 +133,11 @@ class Spans:
         return any(
             stop > end and cost < weights.DIGITWISE for start in starts for stop, _, cost in self.cardinals(start)
         )
+
+    def are_one_number(self, start: int, at: int) -> bool:
+        """Is there one number that begins at or behind `start` and goes on at `at`, whatever pauses are in it?"""
+        counts = (one for first in range(start, at) for one in self.language.numerals.counts(self.words, first))
+        return any(one.end > at and one.cost < weights.DIGITWISE for one in counts)
 
     def may_be_digit(self, at: int) -> bool:
         """May a word that sounds like a digit be one: drawn out, and not the preposition before a label?"""
