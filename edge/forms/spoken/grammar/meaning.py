@@ -158,14 +158,16 @@ class Said:
         return touches and "p" not in strange.marks and self.of.spoken in SPELT
 
     def _add_to_list(self, event: Event) -> None:
-        listed = self.values[0] if self.values else ()
-        values = (*listed, str(event.value)) if isinstance(listed, tuple) else (str(event.value),)
-        self.values, self.doubtful = [values], self.doubtful or _is_unsure(event) or "o" in event.marks
+        lists = [one for one in self.values if isinstance(one, tuple)] or [()]
+        self.values = [(*listed, str(event.value)) for listed in lists]
+        self.doubtful |= _is_unsure(event) or "o" in event.marks
         self.standing.append(event)
 
     def _replace(self, event: Event) -> None:
         sure = True
-        if self.values and "c" in event.marks:
+        if self.of.many is not None:
+            self.values = self._put_right_in_list(event)
+        elif self.values and "c" in event.marks:
             self.values, sure = self._put_right(event)
         else:
             self.values = [event.value]
@@ -192,6 +194,12 @@ class Said:
         self.standing.append(event)
         self.doubtful |= _is_unsure(event)
 
+    def _put_right_in_list(self, event: Event) -> list[FieldValue | None]:
+        """What a correction leaves of a list: a bare one may be of the last value, or of all."""
+        anew = (str(event.value),)
+        lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
+        return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
+
     def _put_right(self, event: Event) -> tuple[list[FieldValue | None], bool]:
         """What a correction leaves, and whether it is sure: a bare one may be but the end of the value.
 
@@ -199,12 +207,14 @@ class Said:
         id yet, but for one that begins it anew.
         """
         value, old = event.value, self.values[-1]
-        if "b" not in event.marks:
-            return [value], True
-        if "e" in event.marks:
+        bare = "b" in event.marks
+        if bare and "e" in event.marks:
             return [old, value], True
-        if isinstance(value, int) and isinstance(old, int):
+        # What had no unit may have been the beginning too: "two hundred and, wait, fifty units".
+        if isinstance(value, int) and isinstance(old, int) and (bare or "u" in self.standing[-1].marks):
             return [value, *_completed(old, value)], True
+        if not bare:
+            return [value], True
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken in SPELT:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)

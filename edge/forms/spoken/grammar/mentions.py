@@ -61,7 +61,7 @@ class Mentions:
         """The path with a mention that its state and what is pending mark."""
         pending = path.pending
         before = [event for event in path.events if event.field == name and event.happens is Happens.MENTION]
-        dearer = self._implausible(name, value) + self._said_before(before, value, marks, pending)
+        dearer = self._implausible(name, value) + self._said_before(before, value, marks, pending, at)
         dearer += self._of_other_length(name, before, value, marks)
         if pending:
             dearer += self._unmentioned(path, before, at)
@@ -84,15 +84,17 @@ class Mentions:
             cost += weights.UNKNOWN
         return cost
 
-    def _said_before(self, before: Sequence[Event], value: FieldValue | None, marks: str, pending: str) -> float:
+    def _said_before(
+        self, before: Sequence[Event], value: FieldValue | None, marks: str, pending: str, at: int
+    ) -> float:
         if "a" in marks and before:
-            return self._again(before[-1], value)
+            return self._again(before[-1], value, hesitated=self._tokens[at].hesitated)
         if "a" in marks:
             return weights.AGAIN if value is None else weights.OTHER
         # What is announced as the same may be another.
         return weights.OTHER if "r" in pending and before and before[-1].value != value else 0.0
 
-    def _again(self, before: Event, value: FieldValue | None) -> float:
+    def _again(self, before: Event, value: FieldValue | None, *, hesitated: bool) -> float:
         """What it costs to say a value again, with nothing that announces it."""
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
@@ -104,7 +106,8 @@ class Mentions:
         if value.startswith(earlier) and set(earlier) != {"0"}:
             # What was broken off need not have been a value.
             written = before.basis is not None and self._words[before.basis].isdigit()
-            again = 2 * weights.RESTART if written else weights.RESTART
+            # Who hesitates is in the middle of something, and goes on with it rather than begins anew.
+            again = 2 * weights.RESTART if written or hesitated else weights.RESTART
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
@@ -249,13 +252,16 @@ class Mentions:
                 return True
             if last.happens is Happens.NUMBER and self._spans.are_one_number(last.start, at):
                 return True
+        if last is not None and last.happens is Happens.ASIDE and self._spans.only_joins(last.end, at):
+            return True
         zero = any(group.text.startswith("0") for group in self._spans.digit_groups(at))
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
     def _torn(self, path: Path, at: int, count: Count) -> float:
         """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
         value, spans = count.values[0], self._spans
-        longer = [cost for end, other, cost in spans.cardinals(at - 1) if at < end <= count.end and other != value]
+        numbers = [*spans.cardinals(at - 1), *(spans.decimals(at - 1) if isinstance(value, float) else ())]
+        longer = [cost for end, other, cost in numbers if at < end <= count.end and other != value]
         if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
             return 0.0
         if min(longer) > 0:

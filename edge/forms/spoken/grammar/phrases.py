@@ -74,7 +74,7 @@ class Phrases:
         self._agenda.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
-        """A small word between two values, which may have been a part of the number before it, a digit or a letter."""
+        """A small word between two values, which may have been a part of what stands before it, a digit or a letter."""
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is State.LABELLED
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
@@ -82,15 +82,22 @@ class Phrases:
             return
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
-        if self._sounds_like_digit(path, at) or self._breaks_off(path, match, at) or self._explains(path, at):
+        tests = (self._sounds_like_digit, self._is_another_letter, self._breaks_off, self._explains)
+        if any(test(path, match, at) for test in tests):
             path = path.telling(Event(Happens.HEDGE, path.field, start=at, end=match.end))
         self._agenda.go(path, match.end, cost, **between)
 
-    def _sounds_like_digit(self, path: Path, at: int) -> bool:
+    def _sounds_like_digit(self, path: Path, _match: Match, at: int) -> bool:
         """May a word have been meant as a number behind a value that is not spelt?"""
         if path.state is not State.SAID or self._words[at] not in self._language.homophones:
             return False
         return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
+
+    def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
+        """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A"?"""
+        ends = path.state is State.SAID and not self._spans.goes_straight_on(match.end)
+        spelt = ends and self._fields[str(path.field)].spoken is Spoken.LETTER
+        return spelt and self._spans.may_be_letter(str(path.field), at, match.end)
 
     def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
         """Does an utterance break off behind "five hundred and"?"""
@@ -100,7 +107,7 @@ class Phrases:
         counted = self._fields[last.field].spoken is Spoken.CARDINAL
         return counted and self._language.numerals.is_joiner(self._words[at])
 
-    def _explains(self, path: Path, at: int) -> bool:
+    def _explains(self, path: Path, _match: Match, at: int) -> bool:
         """Does something begin that should explain the letter before it, and does not: "b as in"?"""
         if path.state is not State.SAID or self._fields[str(path.field)].spoken is not Spoken.LETTER:
             return False

@@ -139,6 +139,11 @@ class Spans:
         counts = (one for first in range(start, at) for one in self.language.numerals.counts(self.words, first))
         return any(one.end > at and one.cost < weights.DIGITWISE for one in counts)
 
+    def only_joins(self, start: int, end: int) -> bool:
+        """Stands nothing between two tokens but what joins parts of numbers, and no pause?"""
+        joined = all(self.language.numerals.is_joiner(word) for word in self.words[start:end])
+        return joined and not any(token.pause for token in self.tokens[start : end + 1])
+
     def may_be_digit(self, at: int) -> bool:
         """May a word that sounds like a digit be one: drawn out, and not the preposition before a label?"""
         token = self.tokens[at]
@@ -205,6 +210,13 @@ class Spans:
     def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
         """What says yes or no about a field by itself: "sealed"."""
         return (one for one in self._yes_no(field, at, labelled=False) if self.ends_word(one[0]))
+
+    def says_value(self, name: str, at: int) -> bool:
+        """Do all words from a token on say a value of a field without its label?"""
+        field = self.fields[name]
+        if field.spoken is Spoken.YES_NO:
+            return any(end == self.size for end, _, _ in self.unlabelled_yes_no(field, at))
+        return field.bare and any(end == self.size for end, _, _ in self.values(field, at))
 
     def _yes_no(self, field: FormField, at: int, *, labelled: bool) -> list[tuple[int, bool, float]]:
         wording = field.wording(self.language.code)
