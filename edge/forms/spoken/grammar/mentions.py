@@ -67,6 +67,8 @@ class Mentions:
             dearer += self._unmentioned(path, before, at)
             more, pending = self._denied(name, pending, stands=bool(before) or "b" in marks)
             dearer += more
+        if "c" in pending and "b" in marks and before and self._may_go_on(name, before[-1].value, value, path.cue, at):
+            marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if "c" in pending else (0, 0)
         event = Event(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
@@ -141,6 +143,16 @@ class Mentions:
             cost += 0.0 if place else weights.OTHER
             pending = marked(pending.replace("x", ""), "n", "h")
         return cost, pending
+
+    def _may_go_on(
+        self, name: str, old: FieldValue | None, value: FieldValue | None, cue: tuple[int, int], at: int
+    ) -> bool:
+        """May an id go on behind a cue rather than begin anew: "one sorry two three four", with no pause?"""
+        spelt = self._fields[name].spoken in SPELT and isinstance(old, str) and isinstance(value, str)
+        paused = self._tokens[cue[0]].pause or self._tokens[at].pause
+        return (
+            spelt and not paused and not str(value).startswith(str(old)) and not self._fields[name].is_usual(str(old))
+        )
 
     # Values without label or unit.
 

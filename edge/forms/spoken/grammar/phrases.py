@@ -9,7 +9,7 @@ from edge.forms.model import SPELT, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.counts import Counts
-from edge.forms.spoken.grammar.lexicon import Match, Role
+from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from edge.forms.spoken.grammar.mentions import Mentions
 from edge.forms.spoken.grammar.path import Event, Happens, Path, State, marked
 from edge.forms.spoken.grammar.spans import Spans
@@ -35,7 +35,14 @@ class Phrases:
         """Go on behind each phrase that begins at a token."""
         for match in self._spans.matches[at]:
             if (step := self._STEPS.get(match.role)) is not None:
-                step(self, path, match, at)
+                step(self, self._swallowing(path, match, at), match, at)
+
+    def _swallowing(self, path: Path, match: Match, at: int) -> Path:
+        """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three"."""
+        small = path.state is State.LABELLED and match.role not in OF_FIELDS
+        if not small or not any(self._spans.is_digit(inside) for inside in range(at, match.end)):
+            return path
+        return path.telling(Event(Happens.HEDGE, path.field, start=at, end=match.end))
 
     # Fields.
 
@@ -100,12 +107,19 @@ class Phrases:
         return spelt and self._spans.may_be_letter(str(path.field), at, match.end)
 
     def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
-        """Does an utterance break off behind "five hundred and"?"""
+        """Does a number break off: "five hundred and" at the end, or "vinte e, vinte e oito", begun anew?"""
         last = path.last
-        if match.end < self._spans.size or last is None or last.end != at or last.field is None:
+        if (
+            last is None
+            or last.end != at
+            or last.field is None
+            or not self._language.numerals.is_joiner(self._words[at])
+        ):
             return False
-        counted = self._fields[last.field].spoken is Spoken.CARDINAL
-        return counted and self._language.numerals.is_joiner(self._words[at])
+        if match.end == self._spans.size:
+            return self._fields[last.field].spoken is Spoken.CARDINAL
+        again = self._words[match.end] == self._words[at - 1] and self._spans.is_number(at - 1)
+        return again and self._tokens[match.end].pause > 0
 
     def _explains(self, path: Path, _match: Match, at: int) -> bool:
         """Does something begin that should explain the letter before it, and does not: "b as in"?"""
