@@ -104,7 +104,7 @@ class Speller:
         words = (one for one in (before, word) if not one.isdigit())
         if before.isdigit() != word.isdigit() and all(map(self._numerals.is_part, words)):
             return weights.MIXED if pause or longer else 0.0
-        return weights.DASHED if self._tokens[at].dash and longer else 0.0
+        return weights.DASHED if self._tokens[at].dash and longer and before.isdigit() and word.isdigit() else 0.0
 
     def ended(self, path: Path, spelling: Spelling) -> Iterator[tuple[Path, str | None, float]]:
         """A path whose value ends here: without it, the values that it may be, and what ending there costs."""
