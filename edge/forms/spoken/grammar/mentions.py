@@ -239,7 +239,7 @@ class Mentions:
         last = path.last
         if path.pending or path.state is not State.SAID or last is None or path.field != count.field:
             return False
-        return straight_on or "b" in last.marks
+        return straight_on or ("b" in last.marks and "n" not in last.marks)
 
     def _crowded(self, path: Path, at: int, cost: float) -> float:
         """What it costs to say a count digit by digit with no long pause behind an id."""
