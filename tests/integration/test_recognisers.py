@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from edge.agree.decide import Rules, decide
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.ports import Interpreter
-from edge.records import Closing, Reading, Segment, Utterance
+from edge.records import SAMPLE_RATE, Closing, FieldValue, Outcome, Reading, Segment, Utterance
+from edge.speak.espeak import EspeakVoice
 from edge.understand.local.factory import recogniser
 from edge.understand.local.weights import located, named
+from tests.tiers import sized
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
 CORRECTED = "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac"
@@ -68,6 +71,64 @@ def test_every_form_can_be_heard(chosen: tuple[Interpreter, bool]) -> None:
 def test_a_correction_within_a_sentence_is_not_read_as_what_was_said_first(chosen: tuple[Interpreter, bool]) -> None:
     reading = heard(chosen[0], CORRECTED)
     assert reading.fields["quantity"].value != 80 or reading.fields["quantity"].rivals
+
+
+DROPPED_IN = Path(__file__).parent.parent / "data" / "forms"
+"""Forms that nothing was ever written for."""
+PACE, SPEAKERS = 150, sized(test=("m3",), nightly=("m3", "f2", "m5", "m7"))
+"""Words a minute, and speakers of espeak-ng; of all of them vosk understands each word here in silence."""
+DICTATED: dict[str, dict[str, dict[str, FieldValue]]] = {
+    "coffee": {
+        "large cappuccino, double shot, oat milk": {
+            "size": "large",
+            "drink": "cappuccino",
+            "shots": "double shot",
+            "milk": "oat milk",
+        },
+        "small espresso": {"size": "small", "drink": "espresso"},
+    },
+    "cycle-count": {
+        "Location alpha twelve oh three, twelve pieces, lot bravo seven one four, weight twelve point five kilos, "
+        "damaged, sealed": {
+            "location": "A-12-03",
+            "quantity": 12,
+            "uom": "EA",
+            "lot": "B714",
+            "weight": 12.5,
+            "condition": "damaged",
+            "sealed": True,
+        },
+        "Bin hotel twenty two eleven, forty cases, expiry end of June twenty twenty six, condition wet, not sealed": {
+            "location": "H-22-11",
+            "quantity": 40,
+            "uom": "CS",
+            "expiry": "2026-06-30",
+            "condition": "wet",
+            "sealed": False,
+        },
+    },
+}
+
+
+async def spoken(text: str, speaker: str) -> bytes:
+    silence = bytes(SAMPLE_RATE)  # half a second
+    said = [piece async for piece in EspeakVoice(PACE, speaker).say(text, "en", 60.0)]
+    return b"".join([silence, *said, silence])
+
+
+@pytest.mark.parametrize("name", DICTATED)
+def test_a_form_dropped_in_is_dictated(name: str, chosen: tuple[Interpreter, bool]) -> None:
+    form, catalogue = forms_in(DROPPED_IN)[name], Catalogue({})
+    reader, under = recogniser(load(Settings, None), form, catalogue), Rules(form, catalogue)
+    at_once = 0
+    for text, meant in DICTATED[name].items():
+        for speaker in SPEAKERS:
+            reading = asyncio.run(reader.attend().finish(utterance(asyncio.run(spoken(text, speaker)))))
+            verdict = decide(reading, Closing.PAUSE, under)
+            assert verdict.fields.items() <= meant.items(), f"{speaker}: {text}"
+            at_once += verdict.outcome is Outcome.ACCEPT and verdict.fields == meant
+    weights_here = chosen[1]
+    assert not weights_here or at_once >= len(DICTATED[name]), "each is recorded as it is said, by one speaker at least"
 
 
 READ_ALL = """

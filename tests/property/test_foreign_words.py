@@ -46,11 +46,11 @@ SENTENCES = [
 NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million dozen couple "
-    "pair half double triple single to too for won ate oh o"
+    "pair half double triple single thousands to too for won ate oh o"
 )
 LETTERS = (
     "a b c d e f g h i j k l m n o p q r s t u v w x y z be bee see sea dee gee alpha bravo charlie delta echo golf "
-    "hotel baker dog easy fox george able how item king love"
+    "hotel baker dog easy fox george able how item king love boy david harry frank"
 )
 OF_THE_FORMS = (
     "pallet dock doc unit units case cases box boxes piece pieces carton cartons quantity count item code location "

@@ -16,7 +16,7 @@ import pytest
 from edge.errors import ManyFaults
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.forms.model import DayOrder, Form, Spoken
+from edge.forms.model import DayOrder, Form, Partial, Spoken
 from edge.forms.spoken import check, jsgf, vocabulary
 from edge.forms.spoken.kinds import date, decimal
 from edge.forms.spoken.kinds.phrases import table
@@ -400,7 +400,7 @@ def test_what_is_said_of_a_decimal_and_a_day_is_read_again(form: Form) -> None:
             assert best(decimal.readings(words, 0, ENGLISH, language), len(words)) == weight
         expiry = value(form["expiry"], catalogue, random)
         words = said(expiry, form["expiry"], catalogue, random).split()
-        dated = date.readings(words, 0, ENGLISH, language, date.Label(DayOrder.DAY_MONTH_YEAR))
+        dated = date.readings(words, 0, ENGLISH, language, date.Label(DayOrder.DAY_MONTH_YEAR, Partial.END))
         assert best(dated, len(words)) == expiry
 
 

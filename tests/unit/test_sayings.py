@@ -3,17 +3,25 @@ what he would write down at once is recorded at once. `python -m tests.scribe` p
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
+from edge.forms.spoken.folding import fold
 from tests.scribe import Grade, Saying, graded, named, sayings, spared
+from tests.shipped import ROOT
 
 SAYINGS = list(sayings())
 
 AT_ONCE = 0.95
 """Of what a scribe would record at once: what remains is asked about, and an operator bears that once an hour."""
+
+VOCABULARY = 4
+"""Words of what may be both a saying and a phrase of a language: "hold on a second"."""
 
 _graded = cache(graded)
 
@@ -39,3 +47,34 @@ def test_every_saying_listed_as_contestable_is_there_and_has_its_reason() -> Non
     assert all(saying.contestable != "" for saying in SAYINGS)
     assert all(spared().values())
     assert len(listed) < len(SAYINGS) / 10, "then these are no longer the sayings that were collected"
+
+
+def test_no_language_knows_a_saying_by_heart() -> None:
+    said = {one for saying in SAYINGS for line in saying.said.split(" | ") if len(one := words(line)) > VOCABULARY}
+    languages = ROOT / "edge" / "forms" / "spoken" / "languages"
+    for path in languages.glob("*.toml"):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        del table["commands"]  # which are nothing but whole sayings
+        known = {
+            listed[at : at + size]
+            for listed in map(words, strings(table))
+            for size in range(VOCABULARY + 1, len(listed) + 1)
+            for at in range(len(listed) - size + 1)
+        }
+        assert said & known == set(), path.name
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^\W_]+", fold(text)))
+
+
+def strings(table: object) -> Iterator[str]:
+    match table:
+        case str():
+            yield table
+        case dict():
+            yield from (one for part in (*table.keys(), *table.values()) for one in strings(part))
+        case list():
+            yield from (one for part in table for one in strings(part))
+        case _:
+            pass

@@ -66,6 +66,7 @@ HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
     Happens.STRANGER: ("nothing explains it", Tone.BAD),
     Happens.DANGLING: ("leads to nothing", Tone.BAD),
     Happens.HEDGE: ("makes the value before doubtful", Tone.OPEN),
+    Happens.ASIDE: ("remark", Tone.QUIET),
     Happens.NAY: ("may deny all of it", Tone.OPEN),
 }
 

@@ -87,7 +87,7 @@ class Language:
     def of(cls, table: Mapping[str, Any]) -> Language:
         """The language that a file describes."""
         letters = table["letters"]
-        numerals = Numerals(table["numbers"])
+        numerals = Numerals(table["numbers"], spaced=table["thousands"] == " ")
         listed = {word: word[0] for one in letters["alphabets"] for word in fold(one).split()}
         elided = tuple(table["elided"])
         homophones = {fold(said): fold(meant) for meant, ways in table["homophones"].items() for said in ways}

@@ -80,6 +80,7 @@ REMEMBERED = 4096
 """Words whose parts are kept, more than the vocabulary of any form, and runs of them, those of many alternatives."""
 
 FIGURES = re.compile("[0-9]+")
+THREE_FIGURES = re.compile("[0-9]{3}")
 WRITTEN_GROUP = re.compile("[0-9]+|[0-9]{1,2}:[0-9]{2}")
 """Figures, or how models write "seven forty-two" that they take for a time of day: still these digits."""
 THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
@@ -163,7 +164,9 @@ class _Product:
 class Numerals:
     """The numbers of one language."""
 
-    def __init__(self, table: Mapping[str, Any]) -> None:
+    def __init__(self, table: Mapping[str, Any], *, spaced: bool = False) -> None:
+        """`spaced`: in figures, a space sets off the thousands: "1 200"."""
+        self._spaced = spaced
         self.times: dict[str, int] = _folded(table.get("times", {}))
         """What repeats the digit behind it, and how often: "double"."""
         self._multiplying = frozenset(map(fold, table.get("multiplying", ())))
@@ -293,6 +296,8 @@ class Numerals:
         word = words[at]
         if (value := _figures(word)) is not None:
             yield _Part(at + 1, value, ODD if word[0] == "0" and word != "0" else 0.0)
+            if self._spaced and 0 < value < THOUSAND and word[0] != "0" and (rest := words[at + 1 : at + 2]):
+                yield from (_Part(at + 2, int(word + one), 0.0) for one in rest if THREE_FIGURES.fullmatch(one))
         if word in self._zeros:
             yield _Part(at + 1, 0, 0.0)
         for rest, value in self._phrases.get(word, ()):

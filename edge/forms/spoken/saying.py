@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 from string import ascii_uppercase, digits
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import OWN_LANGUAGE, FormField, Spoken
+from edge.forms.model import OWN_LANGUAGE, FormField, Partial, Spoken
 from edge.forms.pattern import SEPARATORS, CharacterRun, Shape
 from edge.forms.spoken import numbers
 from edge.forms.spoken.grammar.lexicon import listed
@@ -57,6 +58,16 @@ LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
 YES = 0.8
 """Of what is looked at on a dock: sealed, whole, dry."""
 
+LONGEST_LIST = 3
+"""Values of a list are sampled up to here: more are said no differently."""
+MONTH_ALONE = 0.5
+"""Of the dates where a month alone will do: said so."""
+DAY_FORMS = {"the {ordinal} of {month} {year}": 60, "{ordinal} of {month} {year}": 20, "{month} {ordinal} {year}": 20}
+MONTH_FORMS = {"{month} {year}": 60, "end of {month} {year}": 40}
+DASH = "dash"
+SEPARATED = 0.15
+"""Of the codes with dashes: the dashes said."""
+
 OTHER_KINDS = frozenset({Spoken.DECIMAL, Spoken.DATE, Spoken.YES_NO})
 SOME_DAY = date(2026, 1, 1)
 SOME_DAYS = 5 * 365
@@ -70,7 +81,8 @@ ALPHABETS = {Spoken.DIGITS: digits, Spoken.LETTER: CAPITALS}
 def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
     """A value that the form allows and the catalogue knows."""
     if field.many is not None:
-        made = (value(field.item, catalogue, random) for _ in range(random.choice(field.many)))
+        several = field.many[:LONGEST_LIST] or field.many
+        made = (value(field.item, catalogue, random) for _ in range(random.choice(several)))
         return tuple(str(one) for one in made)
     if field.spoken is Spoken.CARDINAL:
         return _count(field, random)
@@ -86,7 +98,7 @@ def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
 def said(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
     """The value in words, in one of the ways that `values.value` reads back as the same value."""
     if isinstance(value, str):
-        return _day(value, random) if field.spoken is Spoken.DATE else _text(value, field, catalogue, random)
+        return _day(value, field, random) if field.spoken is Spoken.DATE else _text(value, field, catalogue, random)
     if isinstance(value, tuple):
         return " and ".join(said(one, field.item, catalogue, random) for one in value)
     if isinstance(value, bool):
@@ -110,6 +122,8 @@ def _said(value: str, field: FormField, catalogue: Catalogue, random: Random) ->
     if field.spoken is Spoken.LETTER:
         return letter(value.lower(), random)
     short = field.last_digits is not None and random.random() < SHORT
+    if "-" in value and random.random() < SEPARATED:
+        return f" {DASH} ".join(spelt(part, random) for part in value.split("-"))
     bare = "".join(one for one in value if one not in SEPARATORS)  # which nobody need say
     return spelt(bare[-field.last_digits :] if field.last_digits and short else bare, random)
 
@@ -129,7 +143,9 @@ def _other_kind(field: FormField, random: Random) -> FieldValue:
     if field.spoken is Spoken.YES_NO:
         return random.random() < YES
     if field.spoken is Spoken.DATE:
-        return (SOME_DAY + timedelta(days=random.randrange(SOME_DAYS))).isoformat()
+        day = SOME_DAY + timedelta(days=random.randrange(SOME_DAYS))
+        alone = field.month_alone is Partial.END and random.random() < MONTH_ALONE
+        return (_month_end(day) if alone else day).isoformat()
     step = field.step or Decimal(1)
     least, most = exact(field.least or 0), exact(numbers.LARGEST if field.most is None else field.most)
     steps = int(min(most - least, Decimal(COMMON_COUNT)) / step)
@@ -148,14 +164,30 @@ def _yes_or_no(value: bool, field: FormField, random: Random) -> str:
     return random.choice((named.true if value else named.false) or ("yes" if value else "no",))
 
 
-def _day(value: str, random: Random) -> str:
-    """A day in words: "the fifth of march twenty twenty seven"."""
+def stands_alone(value: FieldValue, field: FormField) -> bool:
+    """May the value be said without the label of its field?"""
+    named = field.wording(OWN_LANGUAGE)
+    return field.bare or (isinstance(value, bool) and bool(named.true if value else named.false))
+
+
+def _day(value: str, field: FormField, random: Random) -> str:
+    """A day in words: "the fifth of march twenty twenty seven"; "end of june twenty twenty six" for the last of one."""
     day = date.fromisoformat(value)
     dates = table(OWN_LANGUAGE)["dates"]
-    ordinal = random.choice(dates["ordinals"][day.day - 1]).replace("-", " ")
     century, rest = divmod(day.year, 100)
-    year = BELOW_HUNDRED[rest] if rest >= TEENS else f"oh {BELOW_HUNDRED[rest]}"
-    return f"the {ordinal} of {dates['months'][day.month - 1][0].lower()} {BELOW_HUNDRED[century]} {year}"
+    words = {
+        "ordinal": dates["ordinals"][day.day - 1][0].replace("-", " "),
+        "month": dates["months"][day.month - 1][0].lower(),
+        "year": f"{BELOW_HUNDRED[century]} {BELOW_HUNDRED[rest] if rest >= TEENS else f'oh {BELOW_HUNDRED[rest]}'}",
+    }
+    alone = day == _month_end(day) and field.month_alone is Partial.END
+    forms = MONTH_FORMS if alone else DAY_FORMS
+    return random.choices(list(forms), weights=list(forms.values()))[0].format(**words)
+
+
+def _month_end(day: date) -> date:
+    """The last day of its month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def _shape(field: FormField) -> Shape:

@@ -29,6 +29,10 @@ BARE = 0.3
 """The share of corrections that give the value alone: "dock b sorry d", "twelve no fifteen units"."""
 BY_UNIT = 0.85
 """The share of counts said with a unit ("twelve cases"); the others come with a label ("quantity twelve")."""
+UNLABELLED = 0.8
+"""The share of values said without their label where the form lets them stand so: "large", "sealed"."""
+OPTIONAL = 0.5
+"""The share of sentences in which a field is said that may be left out."""
 
 OPENINGS = {"": 68, "um": 8, "okay": 8, "moving": 8, "i have": 8}
 BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
@@ -51,12 +55,14 @@ class Sentence:
 def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sentence]:
     """Sentences without end: fields in any order, with fillers, units, corrections, some fields left out."""
     while True:
-        fields = list(form.fields)
+        fields = [one for one in form.fields if one.spoken is not Spoken.UNIT]  # which the word behind a count says
+        wanted = [one for one in fields if one.required]
+        fields = [one for one in fields if one.required or random.random() < OPTIONAL] or fields
         if random.random() >= IN_ORDER:
             random.shuffle(fields)
         if len(fields) > 1 and random.random() < INCOMPLETE:
             fields.remove(random.choice(fields))
-        said = _sentence(fields, catalogue, random, complete=len(fields) == len(form.fields))
+        said = _sentence(form, fields, catalogue, random, complete=all(one in fields for one in wanted))
         yield said if form.terminator is None else replace(said, text=f"{said.text} {form.terminator}")
 
 
@@ -70,13 +76,17 @@ def phrases(form: Form, catalogue: Catalogue, count: int = COUNT, seed: int = SE
     return tuple(next(endless).text for _ in range(count))
 
 
-def _sentence(fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool) -> Sentence:
+def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool) -> Sentence:
     truth = {field.name: saying.value(field, catalogue, random) for field in fields}
     corrected = random.choice(fields).name if random.random() < CORRECTED else None
     parts = [_chosen(OPENINGS, random)]
     for field in fields:
         say = _put_right if field.name == corrected else _mention
-        parts.append(say(truth[field.name], field, catalogue, random))
+        said = field
+        if (unit := form.unit_field(field.name)) is not None:
+            code = random.choice(unit.choices)
+            truth[unit.name], said = code, _counted_in(code, field)
+        parts.append(say(truth[field.name], said, catalogue, random))
     parts.append(_chosen(CLOSINGS, random))
     text = " ".join(part for part in parts if part)
     return Sentence(text.replace(STILL_TO_DO, HELD), truth, complete)
@@ -92,12 +102,20 @@ def _put_right(value: FieldValue, field: FormField, catalogue: Catalogue, random
     return f"{first} {_chosen(CUES, random)} {later}"
 
 
+def _counted_in(code: str, field: FormField) -> FormField:
+    """A count that is said with the unit words of one code."""
+    return replace(field, units={several: one for several, one in field.units.items() if field.codes[several] == code})
+
+
 def _mention(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
     words = saying.said(value, field, catalogue, random)
-    if field.units and random.random() < BY_UNIT:
+    if saying.stands_alone(value, field) and random.random() < UNLABELLED:
+        return words
+    if field.units and (field.codes or random.random() < BY_UNIT):
         plural, singular = random.choice(list(field.units.items()))
         return f"{_chosen(BEFORE_COUNT, random)} {words} {singular if value == 1 else plural}".strip()
     label = random.choice(field.labels)
+    words = words if not isinstance(value, bool) else "yes" if value else "no"
     link = "" if field.identifier or field.spoken is Spoken.CARDINAL else _chosen(BEFORE_PLACE, random)
     return f"{link} {label} {words}".strip()
 

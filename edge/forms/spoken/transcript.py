@@ -112,10 +112,9 @@ def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence
 def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
     """Words in small letters, and a mark for each pause."""
     text = "".join(str(unicodedata.digit(one)) if one.isdigit() and not one.isascii() else one for one in text)
-    text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{SPACES}](?=[0-9]{{3}})", "\N{NO-BREAK SPACE}", text))
-    text = text.replace("\N{NO-BREAK SPACE}", " ")
-    if language.thousands == " ":
-        text = re.sub(r"(?<![0-9])([1-9][0-9]{0,2})((?: [0-9]{3})+)(?![0-9])", _joined, text)
+    text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{SPACES}](?=[0-9]{{3}})", "", text))
+    if language.thousands == " ":  # A whole number so written is found by the grammar, which knows what else it may be.
+        text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
     text = re.sub(r"\s+\?", "?", text)  # As French sets it.
     text = NUMBER.sub("", text.replace(APOSTROPHE, "'"))
     for chunk in text.lower().split():

@@ -134,6 +134,8 @@ class _Growth:
         if path.spelling is not None:
             return None
         if path.state is State.LABELLED:
+            if self._spans.says_value(str(path.field), path.since):
+                return None  # "Sealed" at the end is a value, and no label whose value is not said yet.
             # Not a false start as well: its value may just not be said yet.
             path = self._agenda.opened(path)._replace(cost=path.cost + weights.LAST_LABEL)
         unitless = {event.field for event in path.events if "u" in event.marks}

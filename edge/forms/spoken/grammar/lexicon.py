@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum, auto
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ class Role(IntEnum):
 
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
-REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE})
+REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
 
 _ROLES = {
     "openings": Role.OPENING,
@@ -101,7 +101,7 @@ class Lexicon:
         own = list(_of_form(form, catalogue, language))
         for said, use in own:
             self._add(said, use, language)
-        # A remark elsewhere may be a word of this form: "sealed".
+        # What says nothing elsewhere may be a word of this form: "sealed", "large".
         taken = {said for said, _ in own} | _yes_and_no(form, language)
         for said, use in _of_language(language):
             if use.role not in REMARKS or said not in taken:
@@ -124,8 +124,9 @@ class Lexicon:
         self.slotted: dict[str, dict[str, list[Phrase]]] = {}
         """Asides that begin with a slot ("{number} minutes ago"), by the slot and the word behind it, if any."""
         labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
+        units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         for aside in language.words["asides"]:
-            if any(aside[: len(label)] == label for label in labels):
+            if any(aside[: len(label)] == label for label in labels) or _counts(aside, units):
                 continue  # What is a remark elsewhere is a field of this form.
             if aside[0].startswith(SLOT):
                 second = aside[1] if len(aside) > 1 else ""
@@ -179,6 +180,12 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """Does a phrase begin with the word?"""
         return word in self._by_first
+
+
+def _counts(aside: Phrase, units: Collection[Phrase]) -> bool:
+    """Does a number stand before a unit in it: "{number} kilos"?"""
+    behind = (aside[at + 1 :] for at, word in enumerate(aside) if word.startswith(SLOT))
+    return any(rest[: len(unit)] == unit for rest in behind for unit in units)
 
 
 def _of_language(language: Language) -> Iterator[tuple[Phrase, Use]]:

@@ -114,6 +114,8 @@ class Said:
     """Words that belong to nothing, and may have belonged to this."""
     replaced: int = 0
     """The token at which the value that stands took the place of another one."""
+    parts: list[FieldValue | None] = field(default_factory=list)
+    """Values that may be but a part of one: a number that belongs to nothing stands beside."""
     begun_anew: bool = False
     """What is said next takes the place of what was said before."""
 
@@ -145,7 +147,7 @@ class Said:
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
         numbers = self.of.spoken in SPELT or self.of.spoken is Spoken.CARDINAL
         if numbers and any(event.happens is Happens.NUMBER or self._goes_on(event) for event in self.beside):
-            self.values = []  # What may be a part of a number only is no value to ask about.
+            self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
         if self.denied:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
@@ -156,14 +158,16 @@ class Said:
         return touches and "p" not in strange.marks and self.of.spoken in SPELT
 
     def _add_to_list(self, event: Event) -> None:
-        listed = self.values[0] if self.values else ()
-        values = (*listed, str(event.value)) if isinstance(listed, tuple) else (str(event.value),)
-        self.values, self.doubtful = [values], self.doubtful or _is_unsure(event) or "o" in event.marks
+        lists = [one for one in self.values if isinstance(one, tuple)] or [()]
+        self.values = [(*listed, str(event.value)) for listed in lists]
+        self.doubtful |= _is_unsure(event) or "o" in event.marks
         self.standing.append(event)
 
     def _replace(self, event: Event) -> None:
         sure = True
-        if self.values and "c" in event.marks:
+        if self.of.many is not None:
+            self.values = self._put_right_in_list(event)
+        elif self.values and "c" in event.marks:
             self.values, sure = self._put_right(event)
         else:
             self.values = [event.value]
@@ -190,6 +194,12 @@ class Said:
         self.standing.append(event)
         self.doubtful |= _is_unsure(event)
 
+    def _put_right_in_list(self, event: Event) -> list[FieldValue | None]:
+        """What a correction leaves of a list: a bare one may be of the last value, or of all."""
+        anew = (str(event.value),)
+        lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
+        return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
+
     def _put_right(self, event: Event) -> tuple[list[FieldValue | None], bool]:
         """What a correction leaves, and whether it is sure: a bare one may be but the end of the value.
 
@@ -197,12 +207,14 @@ class Said:
         id yet, but for one that begins it anew.
         """
         value, old = event.value, self.values[-1]
-        if "b" not in event.marks:
-            return [value], True
-        if "e" in event.marks:
+        bare = "b" in event.marks
+        if bare and "e" in event.marks:
             return [old, value], True
-        if isinstance(value, int) and isinstance(old, int):
+        # What had no unit may have been the beginning too: "two hundred and, wait, fifty units".
+        if isinstance(value, int) and isinstance(old, int) and (bare or "u" in self.standing[-1].marks):
             return [value, *_completed(old, value)], True
+        if not bare:
+            return [value], True
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken in SPELT:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
@@ -325,6 +337,8 @@ def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReadi
     heard = tuple(tokens[at].heard for at in _wordwise(tokens, _words(events)))
     basis = _basis(saying) or _words(events) or set(range(len(tokens)))
     sure = min((tokens[at].confidence for at in basis), default=0.0)
+    if not {part for said in saying for part in said.parts} <= set(values):
+        values = []  # Of those that it may be nobody can name all.
     if not values:
         return FieldReading(None, heard, sure)
     if len(values) == 1 and (unsure or missing):

@@ -63,12 +63,14 @@ class Mentions:
         """The path with a mention that its state and what is pending mark."""
         pending = path.pending
         before = [event for event in path.events if event.field == name and event.happens is Happens.MENTION]
-        dearer = self._implausible(name, value) + self._said_before(before, value, marks, pending)
+        dearer = self._implausible(name, value) + self._said_before(before, value, marks, pending, at)
         dearer += self._of_other_length(name, before, value, marks)
         if pending:
             dearer += self._unmentioned(path, before, at)
             more, pending = self._denied(name, pending, stands=bool(before) or "b" in marks)
             dearer += more
+        if "c" in pending and "b" in marks and before and self._may_go_on(name, before[-1].value, value, path.cue, at):
+            marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if "c" in pending else (0, 0)
         event = Event(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
@@ -91,15 +93,17 @@ class Mentions:
             cost += weights.UNKNOWN
         return cost
 
-    def _said_before(self, before: Sequence[Event], value: FieldValue | None, marks: str, pending: str) -> float:
+    def _said_before(
+        self, before: Sequence[Event], value: FieldValue | None, marks: str, pending: str, at: int
+    ) -> float:
         if "a" in marks and before:
-            return self._again(before[-1], value)
+            return self._again(before[-1], value, hesitated=self._tokens[at].hesitated)
         if "a" in marks:
             return weights.AGAIN if value is None else weights.OTHER
         # What is announced as the same may be another.
         return weights.OTHER if "r" in pending and before and before[-1].value != value else 0.0
 
-    def _again(self, before: Event, value: FieldValue | None) -> float:
+    def _again(self, before: Event, value: FieldValue | None, *, hesitated: bool) -> float:
         """What it costs to say a value again, with nothing that announces it."""
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
@@ -111,7 +115,8 @@ class Mentions:
         if value.startswith(earlier) and set(earlier) != {"0"}:
             # What was broken off need not have been a value.
             written = before.basis is not None and self._words[before.basis].isdigit()
-            again = 2 * weights.RESTART if written else weights.RESTART
+            # Who hesitates is in the middle of something, and goes on with it rather than begins anew.
+            again = 2 * weights.RESTART if written or hesitated else weights.RESTART
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
@@ -145,6 +150,16 @@ class Mentions:
             cost += 0.0 if place else weights.OTHER
             pending = marked(pending.replace("x", ""), "n", "h")
         return cost, pending
+
+    def _may_go_on(
+        self, name: str, old: FieldValue | None, value: FieldValue | None, cue: tuple[int, int], at: int
+    ) -> bool:
+        """May an id go on behind a cue rather than begin anew: "one sorry two three four", with no pause?"""
+        spelt = self._fields[name].spoken in SPELT and isinstance(old, str) and isinstance(value, str)
+        paused = self._tokens[cue[0]].pause or self._tokens[at].pause
+        return (
+            spelt and not paused and not str(value).startswith(str(old)) and not self._fields[name].is_usual(str(old))
+        )
 
     # Values without label or unit.
 
@@ -218,11 +233,20 @@ class Mentions:
             marks = marked(marks, "s")
         cost = count.cost + self._crowded(path, at, count.cost)
         path = path._replace(cost=path.cost + self._joined(path, at))
-        if not self._tokens[at].pause and path.state is State.SAID:
+        straight_on = path.state is State.SAID and not self._tokens[at].pause
+        if self._is_torn_off(path, count, straight_on=straight_on):
+            path = path._replace(cost=path.cost + weights.OTHER)
+        if straight_on:
             cost += weights.LINK
-            twice = path.field == count.field and not path.pending  # "Fifty | eight cases".
-            path = path._replace(cost=path.cost + self._torn(path, at, count) + (weights.OTHER if twice else 0.0))
+            path = path._replace(cost=path.cost + self._torn(path, at, count))
         self.say(path, at, count.end, count.field, count.values[-1], cost, marks)
+
+    def _is_torn_off(self, path: Path, count: Count, *, straight_on: bool) -> bool:
+        """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
+        last = path.last
+        if path.pending or path.state is not State.SAID or last is None or path.field != count.field:
+            return False
+        return straight_on or ("b" in last.marks and "n" not in last.marks)
 
     def _crowded(self, path: Path, at: int, cost: float) -> float:
         """What it costs to say a count digit by digit with no long pause behind an id."""
@@ -241,8 +265,13 @@ class Mentions:
 
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
         """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
-        last = path.last.happens if path.last is not None else None
-        if last in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER} and self._spans.is_headless(at):
+        last = path.last
+        if last is not None and last.happens in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER}:
+            if self._spans.is_headless(at):
+                return True
+            if last.happens is Happens.NUMBER and self._spans.are_one_number(last.start, at):
+                return True
+        if last is not None and last.happens is Happens.ASIDE and self._spans.only_joins(last.end, at):
             return True
         zero = any(group.text.startswith("0") for group in self._spans.digit_groups(at))
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
@@ -250,11 +279,12 @@ class Mentions:
     def _torn(self, path: Path, at: int, count: Count) -> float:
         """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
         value, spans = count.values[0], self._spans
-        longer = [cost for end, other, cost in spans.cardinals(at - 1) if end <= count.end and other != value]
-        if not longer or min(longer) >= weights.DIGITWISE:
+        numbers = [*spans.cardinals(at - 1), *(spans.decimals(at - 1) if isinstance(value, float) else ())]
+        longer = [cost for end, other, cost in numbers if at < end <= count.end and other != value]
+        if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
             return 0.0
-        if not any(end > at for end, _, cost in spans.cardinals(at - 1) if cost < weights.DIGITWISE):
-            return 0.0
+        if min(longer) > 0:
+            return weights.TORN_LOOSE
         own = min((cost for _, other, cost in spans.cardinals(at) if other == value), default=0.0)
         return weights.OTHER if own > 0 or self._is_behind_digits(path, at, count) else weights.TORN
 

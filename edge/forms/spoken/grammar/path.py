@@ -21,6 +21,7 @@ class Happens(StrEnum):
     DANGLING = "dangling"  # A cue, a hedge or a choice that nothing follows.
     HEDGE = "hedge"  # What stands before is only about right.
     NAY = "nay"  # "No" without a pause at the beginning: "no twelve units on pallet 742".
+    ASIDE = "aside"  # A remark with figures, behind which the words go straight on.
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
 
 

@@ -9,7 +9,7 @@ from edge.forms.model import SPELT, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.counts import Counts
-from edge.forms.spoken.grammar.lexicon import Match, Role
+from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from edge.forms.spoken.grammar.mentions import Mentions
 from edge.forms.spoken.grammar.path import Event, Happens, Path, State, marked
 from edge.forms.spoken.grammar.spans import Spans
@@ -35,7 +35,14 @@ class Phrases:
         """Go on behind each phrase that begins at a token."""
         for match in self._spans.matches[at]:
             if (step := self._STEPS.get(match.role)) is not None:
-                step(self, path, match, at)
+                step(self, self._swallowing(path, match, at), match, at)
+
+    def _swallowing(self, path: Path, match: Match, at: int) -> Path:
+        """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three"."""
+        small = path.state is State.LABELLED and match.role not in OF_FIELDS
+        if not small or not any(self._spans.is_digit(inside) for inside in range(at, match.end)):
+            return path
+        return path.telling(Event(Happens.HEDGE, path.field, start=at, end=match.end))
 
     # Fields.
 
@@ -74,7 +81,7 @@ class Phrases:
         self._agenda.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
-        """A small word between two values, which may have been a part of the number before it, a digit or a letter."""
+        """A small word between two values, which may have been a part of what stands before it, a digit or a letter."""
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is State.LABELLED
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
@@ -82,25 +89,39 @@ class Phrases:
             return
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
-        if self._sounds_like_digit(path, at) or self._breaks_off(path, match, at) or self._explains(path, at):
+        tests = (self._sounds_like_digit, self._is_another_letter, self._breaks_off, self._explains)
+        if any(test(path, match, at) for test in tests):
             path = path.telling(Event(Happens.HEDGE, path.field, start=at, end=match.end))
         self._agenda.go(path, match.end, cost, **between)
 
-    def _sounds_like_digit(self, path: Path, at: int) -> bool:
+    def _sounds_like_digit(self, path: Path, _match: Match, at: int) -> bool:
         """May a word have been meant as a number behind a value that is not spelt?"""
         if path.state is not State.SAID or self._words[at] not in self._language.homophones:
             return False
         return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
 
-    def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
-        """Does an utterance break off behind "five hundred and"?"""
-        last = path.last
-        if match.end < self._spans.size or last is None or last.end != at or last.field is None:
-            return False
-        counted = self._fields[last.field].spoken is Spoken.CARDINAL
-        return counted and self._language.numerals.is_joiner(self._words[at])
+    def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
+        """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A"?"""
+        ends = path.state is State.SAID and not self._spans.goes_straight_on(match.end)
+        spelt = ends and self._fields[str(path.field)].spoken is Spoken.LETTER
+        return spelt and self._spans.may_be_letter(str(path.field), at, match.end)
 
-    def _explains(self, path: Path, at: int) -> bool:
+    def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
+        """Does a number break off: "five hundred and" at the end, or "vinte e, vinte e oito", begun anew?"""
+        last = path.last
+        if (
+            last is None
+            or last.end != at
+            or last.field is None
+            or not self._language.numerals.is_joiner(self._words[at])
+        ):
+            return False
+        if match.end == self._spans.size:
+            return self._fields[last.field].spoken is Spoken.CARDINAL
+        again = self._words[match.end] == self._words[at - 1] and self._spans.is_number(at - 1)
+        return again and self._tokens[match.end].pause > 0
+
+    def _explains(self, path: Path, _match: Match, at: int) -> bool:
         """Does something begin that should explain the letter before it, and does not: "b as in"?"""
         if path.state is not State.SAID or self._fields[str(path.field)].spoken is not Spoken.LETTER:
             return False

@@ -64,6 +64,11 @@ class Spans:
         """Does another word follow, with no pause before it?"""
         return at < self.size and not self.tokens[at].pause
 
+    def pause_inside(self, at: int) -> int:
+        """The pause before a token, inside a value: who hesitates is in the middle of something."""
+        token = self.tokens[at]
+        return min(token.pause, weights.SHORT) if token.hesitated else token.pause
+
     def asks(self) -> bool:
         """Does a question mark stand in the utterance, but behind a remark such as "got it?"."""
         return any(token.asks and not self._only_checks(at) for at, token in enumerate(self.tokens))
@@ -105,7 +110,7 @@ class Spans:
 
     def _pauses(self, at: int, end: int) -> float:
         """What the pauses inside one number cost: fewer pause there than between the digits of an id."""
-        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self.tokens[inside].pause] for inside in range(at + 1, end))
+        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self.pause_inside(one)] for one in range(at + 1, end))
 
     def number_ends(self, at: int) -> list[int]:
         """Where numbers of any kind that begin at a token may end."""
@@ -133,6 +138,16 @@ class Spans:
         return any(
             stop > end and cost < weights.DIGITWISE for start in starts for stop, _, cost in self.cardinals(start)
         )
+
+    def are_one_number(self, start: int, at: int) -> bool:
+        """Is there one number that begins at or behind `start` and goes on at `at`, whatever pauses are in it?"""
+        counts = (one for first in range(start, at) for one in self.language.numerals.counts(self.words, first))
+        return any(one.end > at and one.cost < weights.DIGITWISE for one in counts)
+
+    def only_joins(self, start: int, end: int) -> bool:
+        """Stands nothing between two tokens but what joins parts of numbers, and no pause?"""
+        joined = all(self.language.numerals.is_joiner(word) for word in self.words[start:end])
+        return joined and not any(token.pause for token in self.tokens[start : end + 1])
 
     def may_be_digit(self, at: int) -> bool:
         """May a word that sounds like a digit be one: drawn out, and not the preposition before a label?"""
@@ -199,6 +214,13 @@ class Spans:
     def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
         """What says yes or no about a field by itself: "sealed"."""
         return (one for one in self._yes_no(field, at, labelled=False) if self.ends_word(one[0]))
+
+    def says_value(self, name: str, at: int) -> bool:
+        """Do all words from a token on say a value of a field without its label?"""
+        field = self.fields[name]
+        if field.spoken is Spoken.YES_NO:
+            return any(end == self.size for end, _, _ in self.unlabelled_yes_no(field, at))
+        return field.bare and any(end == self.size for end, _, _ in self.values(field, at))
 
     def _yes_no(self, field: FormField, at: int, *, labelled: bool) -> list[tuple[int, bool, float]]:
         wording = field.wording(self.language.code)

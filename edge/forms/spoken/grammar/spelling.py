@@ -35,9 +35,7 @@ class Speller:
         """Another group of a value."""
         field = self._spans.fields[str(path.field)]
         most = self._spans.lexicon.longest[field.name]
-        pause = self._tokens[at].pause if spelling.groups else 0
-        if self._tokens[at].hesitated:
-            pause = min(pause, weights.SHORT)  # Who hesitates is in the middle of something.
+        pause = self._spans.pause_inside(at) if spelling.groups else 0
         for end, text, dearer, cut in self._groups(field, at, begins=not spelling.groups):
             if most is None or len(spelling.text) + len(text) <= most:
                 cost, longer = self._longer(spelling, at, text, dearer, pause)
@@ -106,7 +104,7 @@ class Speller:
         words = (one for one in (before, word) if not one.isdigit())
         if before.isdigit() != word.isdigit() and all(map(self._numerals.is_part, words)):
             return weights.MIXED if pause or longer else 0.0
-        return weights.DASHED if self._tokens[at].dash and longer else 0.0
+        return weights.DASHED if self._tokens[at].dash and longer and before.isdigit() and word.isdigit() else 0.0
 
     def ended(self, path: Path, spelling: Spelling) -> Iterator[tuple[Path, str | None, float]]:
         """A path whose value ends here: without it, the values that it may be, and what ending there costs."""

@@ -73,6 +73,8 @@ class Strays:
         named = sum(not self._spans.is_number(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < NAMED:
             path = path.telling(Event(Happens.HEDGE, path.field, start=at, end=end))
+        if named < end - at and self._spans.goes_straight_on(end):
+            path = path.telling(Event(Happens.ASIDE, start=at, end=end))
         self._agenda.go(path, end, weights.ASIDE + path.interrupted, **path.between)
 
     def _stranger(self, path: Path, at: int) -> None:

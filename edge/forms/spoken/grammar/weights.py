@@ -89,6 +89,8 @@ JOINER = 2.0
 """An "and" between two numbers that belong to different fields: "seven hundred and | twelve units"."""
 TORN = 2.5
 """A count that begins inside what may be one number: "twenty | two units"."""
+TORN_LOOSE = 0.5
+"""The same where that is not how one says the number: Portuguese "vinte | quatro" without its "e"."""
 DIGITWISE = 1.0
 """From this cost on a number is not one that anybody would complete in his head."""
 LAST_LABEL = 3.0
