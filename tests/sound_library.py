@@ -33,6 +33,7 @@ class FakePortAudio:
     again: list[Callable[[FakeStream], None]] = field(default_factory=list)
     openings: int = 0
     closed: bool = False
+    present: bool = True
     opened: dict[str, Any] = field(default_factory=dict)
     PortAudioError = PortAudioError
     default: Any = field(default_factory=lambda: SimpleNamespace(device=(1, 0)))
@@ -50,7 +51,7 @@ class FakePortAudio:
     def query_devices(self, device: str | int | None = None, kind: str | None = None) -> Any:
         if kind is None:
             return [{"index": 0, "name": "speakers", "max_input_channels": 0}, self.device]
-        if device not in (None, 1, "headset"):
+        if device not in (None, 1, "headset") or not self.present:
             raise ValueError(f"No input device matching {device!r}")
         return self.device
 

@@ -260,6 +260,8 @@ class Agent:
             return
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
+        if begins and not self._hearing:  # a headset that is absent is waited for: a fresh start would not bring it
+            self._notifier.ready(self.headset.status)
         self._inform(Hardware(code, healed=not begins))
         self._tell(told)
 
@@ -279,7 +281,7 @@ class Agent:
             self.headset.order(Order(order))
 
     def _heard_frame(self) -> None:
-        """Called in the ear's thread for every frame. Ready means that sound comes, not that the program runs."""
+        """Called in the ear's thread for every frame. Ready means that sound comes, or that it is told why not."""
         if not self._hearing:
             self._hearing = True
             self._notifier.ready(self.headset.status)

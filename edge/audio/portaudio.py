@@ -10,8 +10,11 @@ from edge.audio.alsa import refusal
 from edge.errors import Unavailable
 
 TURN = Lock()
-"""Held while a stream is opened or closed: PortAudio keeps its list of streams without a lock of its own, and a headset
-that vanishes has its microphone and its speaker opened again at the same time."""
+"""Held while a device is looked up and opened, or closed: PortAudio keeps its lists without a lock of its own, and a
+headset that vanishes has its microphone and its speaker opened again at the same time."""
+
+_started: list[Any] = []
+"""The streams that are open."""
 
 
 def portaudio() -> Any:
@@ -33,24 +36,47 @@ def demand_openable(library: Any, found: Mapping[str, Any], *, playback: bool) -
         raise library.PortAudioError(f"ALSA: {why}")
 
 
-def demand_made(library: Any, opened: Any) -> None:
-    """Raise PortAudio's error for a stream that it gives out as open and did not make: that has no rate.
+def start(library: Any, made: Any) -> None:
+    """Start a stream, while it is our `TURN`; `end` follows in any case, unless PortAudio's error says it is not made.
 
-    A device can vanish after ALSA was asked. What is half made is neither started nor closed: either may never return.
+    A device can vanish after ALSA was asked: then PortAudio gives a stream out as open that has no rate. What is half
+    made is neither started nor closed: either may never return.
     """
-    if not opened.samplerate:
+    if not made.samplerate:
         raise library.PortAudioError("vanished while it was being opened")
+    _started.append(made)
+    try:
+        made.start()
+    except library.PortAudioError:
+        _end(made)
+        raise
 
 
-def look_anew() -> None:
-    """Let PortAudio see which devices there are now: it looks once, when it starts. No stream may be open.
+def end(stream: Any) -> None:
+    """Give a device back that was started. May wait for it."""
+    with TURN:
+        _end(stream)
 
-    Raises Unavailable where it does not start again; then nothing can be opened any more in this process.
+
+def _end(stream: Any) -> None:
+    stream.abort()
+    stream.close()
+    _started.remove(stream)
+
+
+def look_anew() -> bool:
+    """Let PortAudio see which devices there are now: it looks once, when it starts. Not while a stream is open.
+
+    Returns whether it looked. Raises Unavailable where it does not start again; then nothing can be opened any more in
+    this process.
     """
     library = portaudio()
     with TURN:
+        if _started:
+            return False
         try:
             library._terminate()  # noqa: SLF001 - sounddevice has no other way, and its author recommends this one
             library._initialize()  # noqa: SLF001
         except library.PortAudioError as fault:
             raise Unavailable(f"sound: PortAudio does not start again ({' '.join(str(fault).split())})") from None
+    return True

@@ -237,12 +237,21 @@ def playback_devices(cards: Path = CARDS) -> frozenset[str]:
 
     For comparing with what was there before: the words mean nothing by themselves.
     """
-    listed = (Pactl().run("list", "short", "sinks") or b"").decode("utf-8", "replace")
-    # A number and a name: what follows changes whenever a sink falls asleep.
-    sinks = frozenset(" ".join(line.split("\t")[:2]) for line in listed.splitlines())
+    return _devices("sinks", "playback", cards)
+
+
+def capture_devices(cards: Path = CARDS) -> frozenset[str]:
+    """The same of what sound can come from."""
+    return _devices("sources", "capture", cards)
+
+
+def _devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
+    listed = (Pactl().run("list", "short", server_has) or b"").decode("utf-8", "replace")
+    # A number and a name: what follows changes whenever one falls asleep.
+    found = frozenset(" ".join(line.split("\t")[:2]) for line in listed.splitlines())
     with suppress(OSError):  # no ALSA on this machine
-        return sinks | {line for line in cards.read_text("utf-8", "replace").splitlines() if "playback" in line}
-    return sinks
+        return found | {line for line in cards.read_text("utf-8", "replace").splitlines() if card_does in line}
+    return found
 
 
 def routing(listing: bytes, process: int) -> Routing:

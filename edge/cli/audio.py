@@ -223,7 +223,7 @@ def _microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Mic
         device_named(hear.device)
     except NotOpened as why:
         named = "the default microphone" if hear.device is None else f"hear.device = {hear.device!r}"
-        raise unopened(named, why) from None
+        raise Unavailable(f"{named}: {unopened(why)}") from None
     return Microphone(
         hear.device, watch.stall_s, tell, zeros_s=watch.zeros_s, gated_s=watch.gated_zeros_s, source=hear.source
     )

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from edge.audio.framing import FRAME_MS
-from edge.audio.portaudio import TURN, demand_made, demand_openable, portaudio
-from edge.errors import Unavailable
+from edge.audio.portaudio import TURN, demand_openable, end, portaudio, start
 from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS
@@ -119,11 +118,9 @@ class Stream:
                     callback=stream.heard,
                     finished_callback=stream.finished,
                 )
-                demand_made(library, made)
+                start(library, made)
                 stream._device = made
-                made.start()
         except library.PortAudioError as fault:
-            stream.close()
             raise NotOpened(_line(fault)) from None
         return stream
 
@@ -141,9 +138,7 @@ class Stream:
         """Give the device back."""
         device, self._device = self._device, None
         if device is not None:
-            with TURN:
-                device.abort()
-                device.close()
+            end(device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +184,10 @@ def microphones() -> list[str]:
     return [f"{one.index} {one.name}" for one in devices()]
 
 
-def unopened(told: str, why: NotOpened) -> Unavailable:
-    """What to say of a microphone that cannot be opened, and which others there are."""
+def unopened(why: NotOpened) -> str:
+    """What to say of a microphone that cannot be opened, and which others there are. Raises Unavailable."""
     others = f"there are: {', '.join(found)}" if (found := microphones()) else "there is none: connect one"
-    return Unavailable(f"{told}: cannot be opened ({why}); {others}")
+    return f"cannot be opened ({why}); {others}"
 
 
 def _format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:

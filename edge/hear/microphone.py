@@ -1,7 +1,7 @@
 """The microphone as a source: opened, watched over, and opened again when nothing can be heard from it any more.
 
-Everything here runs on the thread that listens. A fresh process alone sees sound cards that appeared since PortAudio
-was loaded: so a microphone that stays deaf ends with an error, and the process with it, rather than to sit deaf.
+Everything here runs on the thread that listens. One that is not there at the start is waited for: a fresh process would
+find no more. One that was heard, and stays deaf, ends with an error, and the process with it, rather than to sit deaf.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from threading import Event, Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 from edge.audio.framing import FRAME_SAMPLES, Framing, floats
 from edge.audio.levels import sound_level
 from edge.audio.portaudio import look_anew
-from edge.audio.sound_server import Gone, Routing, SoundServer
+from edge.audio.sound_server import Gone, Routing, SoundServer, capture_devices
 from edge.errors import Unavailable
 from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
 from edge.hear.device_lock import microphone_claim, source_claim
@@ -32,6 +32,10 @@ SLICE_S = 0.2
 was missed: only the slice under way expires, and what the sound server kept meanwhile is still heard."""
 
 REOPEN_EVERY_S = 0.5  # From one try to open the microphone again to the next.
+
+LOOK_EVERY_S = 2.0  # How often it is looked which microphones there are, by who waits for one: 5 ms of a processor.
+
+LOOK_ANYHOW_S = 300.0  # PortAudio looks for one even where no change is seen: a library of somebody's may hide it.
 
 ZEROS_REOPEN_S = (20.0, 40.0)
 """After so long with nothing but zeros it is opened anew: that wakes a Bluetooth link that died."""
@@ -112,6 +116,10 @@ class Microphone:
         self._looking = Lock()
         """Held while PortAudio looks anew, and while it is settled whether it still may."""
         self._stream: Stream | None = None
+        self._there: frozenset[str] = frozenset()
+        self._looked = float("-inf")
+        self._searched = float("-inf")
+        self._came = False
         self._position = 0
         self._deaf_s = 0.0
         self._silent_s = 0.0
@@ -120,8 +128,8 @@ class Microphone:
     def frames(self) -> Iterator[Frame]:
         """Yield sound as it comes; where some was lost, or the device was opened again, the numbering leaves a gap.
 
-        Raises Unavailable when there is no such device or it could not be heard for `stall_s`, AlreadyRunning when
-        another process listens to it.
+        A device that is not there yet is told as unplugged, and waited for. Raises Unavailable when it was there and
+        could not be heard for `stall_s`, AlreadyRunning when another process listens to it.
         """
         with self._claims:
             self._claims.callback(self._server.close)
@@ -182,14 +190,12 @@ class Microphone:
         self._position = framing.position + FRAME_SAMPLES  # whatever is opened next, it leaves a gap
 
     def _open_first(self) -> None:
-        """A device that is not there at the start, or has another listener, is for a person to see to."""
+        """A device that has another listener is for a person to see to; one that is not there may come."""
+        self._there, self._searched = capture_devices(), time.monotonic()  # before PortAudio is loaded, and looks
         try:
-            found = device_named(self._device)
-            self._name = str(found["name"])
-            self._claims.enter_context(microphone_claim(self._name))
-            self._open(found)
+            self._open()
         except NotOpened as why:
-            raise unopened(self._told, why) from None
+            self._tell_all(self._health.absent(unopened(why)))
 
     def _open_again(self) -> None:
         self._beat()
@@ -199,22 +205,43 @@ class Microphone:
         if FaultKind.SUSPENDED in self._health.faults and self._health.wanted is not None:
             self._server.resume(self._health.wanted)
         try:
-            self._open(device_named(self._device))
+            self._open()
         except NotOpened:
             if not self._health.faults:  # it went while it was closed
                 self._stopped()
             self._closing.wait(REOPEN_EVERY_S)
-            self._count_deaf(REOPEN_EVERY_S)
+            if self._came:
+                self._count_deaf(REOPEN_EVERY_S)
+            else:
+                self._search(time.monotonic())
 
-    def _open(self, found: Mapping[str, Any]) -> None:
+    def _search(self, now: float) -> None:
+        """Let PortAudio see a device that has come. Raises Unavailable where it cannot look: then a fresh process does.
+
+        It cannot while the speaker is open.
+        """
+        if now - self._looked < LOOK_EVERY_S:
+            return
+        before, self._there, self._looked = self._there, capture_devices(), now
+        if self._there != before or now - self._searched >= LOOK_ANYHOW_S:
+            self._searched = now
+            if not look_anew() and self._there - before:
+                raise Unavailable(f"{self._told}: a microphone has come that can be opened only after a fresh start")
+
+    def _open(self) -> None:
+        found = device_named(self._device)
+        if not self._name:
+            self._name = str(found["name"])
+            self._claims.enter_context(microphone_claim(self._name))
         self._stream = Stream.open(found)
+        self._came = True
         if self._blinks.is_set():  # since it was being opened: there was none yet to be ended
             self._stream.hand_off.put(None)
 
     def _look_anew(self) -> None:
         look_anew()
         self._position += BLINK
-        if isinstance(self._device, int):
+        if isinstance(self._device, int) and self._name:
             self._device = self._name  # its number may be another's now
         self._blinks.clear()
         self._blinked.set()

@@ -252,6 +252,10 @@ class MicrophoneHealth:
             FaultKind.REROUTED, f"the sound server records from {routing.source}, not from {wanted}{gone}"
         )
 
+    def absent(self, why: str) -> list[MicrophoneEvent]:
+        """It could not be opened at the start."""
+        return self._begin(FaultKind.UNPLUGGED, f"{why}; it is waited for")
+
     def stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
         """PortAudio said that the stream ended, or refused to open one."""
         self.zeros.forget()

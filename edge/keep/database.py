@@ -8,8 +8,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import schema
 from edge.keep.storage import Damaged, damaged, refusals, sync_directory, sync_file
@@ -36,7 +34,7 @@ _PARTIAL = ".partial"  # Ends the name of a copy that is still being made.
 class JournalDatabase:
     """A connection to the journal's database: it reads rows, and changes them in whole transactions."""
 
-    def __init__(self, db: Database, path: Path) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         """`path` is the file of `db`: what the disk refuses is told of it."""
         self.path = path
         self._db = db
@@ -44,7 +42,9 @@ class JournalDatabase:
     def rows(self, sql: str, *values: str | int) -> list[Row]:
         """The rows of a query. Raises StorageFailed."""
         with refusals(self.path):
-            return list(self._db.query(sql, values))
+            cursor = self._db.execute(sql, values)
+            columns = [column for column, *_ in cursor.description]
+            return [dict(zip(columns, row, strict=True)) for row in cursor]
 
     def execute(self, sql: str, values: Sequence[object] | dict[str, object] = ()) -> sqlite3.Cursor:
         """One statement. What it changes, it changes inside of `writing`, which tells what the disk refuses."""
@@ -61,8 +61,7 @@ class JournalDatabase:
     def writing(self) -> Iterator[None]:
         """One transaction, with the write lock from its first statement: then all of it is on the disk, or nothing.
 
-        `Database.atomic` alone begins deferred: a read and then a write in it can fail at once with
-        SQLITE_BUSY_SNAPSHOT.
+        One that begins deferred can fail at once with SQLITE_BUSY_SNAPSHOT, where it reads and then writes.
         """
         with refusals(self.path):
             self._db.execute("BEGIN IMMEDIATE")
@@ -86,8 +85,12 @@ class JournalDatabase:
             return
         if schema.has_tables(self._db):
             self._copy_before(changes[0])
+        from sqlite_utils import Database  # noqa: PLC0415 - it takes longer to import than a queue to list
+
+        # Plugins of sqlite-utils that happen to be installed have no business in the journal.
+        changed = Database(self._db, strict=True, execute_plugins=False)
         with self.writing():
-            schema.migrations.apply(self._db)
+            schema.migrations().apply(changed)
 
     def close(self) -> None:
         """Let go of the file. Closing twice is harmless."""
@@ -185,13 +188,12 @@ def sqlite_version() -> str:
     return sqlite3.sqlite_version
 
 
-def _connected(connection: sqlite3.Connection) -> Database:
-    # Plugins of sqlite-utils that happen to be installed have no business in the journal.
-    db = Database(connection, strict=True, execute_plugins=False)
+def _connected(db: sqlite3.Connection) -> sqlite3.Connection:
+    db.execute("PRAGMA recursive_triggers=ON")  # what a REPLACE deletes is counted, too
     db.execute("PRAGMA foreign_keys=ON")
     db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     return db
 
 
-def _pragma(db: Database, pragma: str) -> object:
+def _pragma(db: sqlite3.Connection, pragma: str) -> object:
     return db.execute(f"PRAGMA {pragma}").fetchone()[0]

@@ -18,9 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
-
 from edge.errors import StorageFailed
 from edge.keep.storage import make_directory, refusals, sync_directory
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
@@ -192,7 +189,13 @@ def _comment(utterance: Utterance) -> str:
     return json.dumps({**describe(utterance), **typed})
 
 
+# A queue is listed without a sound: what reads and writes sound is imported where it does.
+
+
 def _encode(utterance: Utterance) -> bytes:
+    import numpy as np  # noqa: PLC0415
+    import soundfile  # noqa: PLC0415
+
     pcm = utterance.segment.pcm
     if not pcm or len(pcm) % SAMPLE_BYTES:
         raise ValueError(f"{utterance.utterance_id}: {len(pcm)} bytes are not whole samples of sound")
@@ -204,6 +207,8 @@ def _encode(utterance: Utterance) -> bytes:
 
 
 def _decode(path: Path, flac: bytes) -> tuple[str, bytes]:
+    import soundfile  # noqa: PLC0415
+
     try:
         with soundfile.SoundFile(io.BytesIO(flac)) as file:
             return file.comment, file.read(dtype="int16").astype("<i2", copy=False).tobytes()

@@ -19,13 +19,16 @@ All tables are STRICT: a number cannot slip in where an identifier belongs. JSON
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING
 
 from edge.errors import Misconfigured
 
-migrations = Migrations("journal")
+if TYPE_CHECKING:
+    # Imported where tables are changed: with numpy, which it looks for, it takes longer than to list the queue.
+    from sqlite_utils import Database, Migrations
 
 # What each change does, in the order in which they came. None is ever edited.
 
@@ -287,20 +290,31 @@ _ACCEPTED = """
     CREATE INDEX decisions_on ON decisions (subject);
 """
 
+_SET = "journal"
+"""Under this name sqlite-utils notes in a journal which changes it has."""
 
-@migrations()
+_changes: dict[str, Callable[[Database], None]] = {}
+
+
+def change(changing: Callable[[Database], None]) -> Callable[[Database], None]:
+    """Note a change under the name of its function, behind those before it."""
+    _changes[changing.__name__] = changing
+    return changing
+
+
+@change
 def first_tables(db: Database) -> None:
     """The tables of version 0.1."""
     db.executescript(_FIRST_TABLES)
 
 
-@migrations()
+@change
 def signatures(db: Database) -> None:
     """Events are signed. Those from before stay as they are: NULL for public key (32 bytes, in hex) and signature."""
     db.executescript(_SIGNATURES)
 
 
-@migrations()
+@change
 def dead_letters_and_room(db: Database) -> None:
     """What cannot be delivered stands aside; recordings are counted, and removed when nothing rests on them."""
     db.executescript(_DEAD_LETTERS)
@@ -308,46 +322,64 @@ def dead_letters_and_room(db: Database) -> None:
     db.executescript(_TALLY)
 
 
-@migrations()
+@change
 def answers_of_models(db: Database) -> None:
     """Answers of models are counted, late ones kept; what nothing could read is deferred; entries can be flagged."""
     db.executescript(_ANSWERS)
 
 
-@migrations()
+@change
 def removed_recordings(db: Database) -> None:
     """Utterances whose recording is gone are found by their time, so that they can be removed in their turn."""
     db.execute("CREATE INDEX utterances_removed ON utterances (heard_at) WHERE evidence = 'removed'")
 
 
-@migrations()
+@change
 def conversation(db: Database) -> None:
     """Entries are held and corrected before they are committed, and amended and cancelled afterwards."""
     db.executescript(_CONVERSATION)
 
 
-@migrations()
+@change
 def accepted_by_a_person(db: Database) -> None:
     """A person can make an entry of an utterance under review."""
     db.executescript(_ACCEPTED)
 
 
-def refuse_newer(db: Database, path: Path) -> None:
+def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
     """Raise Misconfigured if a later version of this program has changed the tables of the journal at `path`."""
-    with Database(memory=True) as untouched:
-        known = {migration.name for migration in migrations.pending(untouched)}
-    if unknown := [applied.name for applied in migrations.applied(db) if applied.name not in known]:
+    if unknown := [name for name in _applied(db) if name not in _changes]:
         raise Misconfigured(
             f"{path}: was written by a newer dockvoice (it has the change {unknown[0]}, unknown here); "
             "install that version again, or name another state_directory"
         )
 
 
-def pending(db: Database) -> list[str]:
+def pending(db: sqlite3.Connection) -> list[str]:
     """The changes that the tables still lack to be as this program knows them, in order."""
-    return [change.name for change in migrations.pending(db)]
+    applied = _applied(db)
+    return [name for name in _changes if name not in applied]
 
 
-def has_tables(db: Database) -> bool:
+def has_tables(db: sqlite3.Connection) -> bool:
     """Whether any version of this program has made tables here."""
-    return bool(migrations.applied(db))
+    return bool(_applied(db))
+
+
+def migrations() -> Migrations:
+    """All changes, for sqlite-utils to apply."""
+    from sqlite_utils import Migrations  # noqa: PLC0415 - see above
+
+    made = Migrations(_SET)
+    for name, changing in _changes.items():
+        made(name=name)(changing)
+    return made
+
+
+def _applied(db: sqlite3.Connection) -> list[str]:
+    """The changes that sqlite-utils has noted, in the order in which they were applied."""
+    noted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlite_migrations'"
+    if db.execute(noted).fetchone() is None:
+        return []
+    rows = db.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY rowid", (_SET,))
+    return [name for (name,) in rows]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from edge.audio.portaudio import TURN, demand_made, demand_openable, portaudio
+from edge.audio.portaudio import TURN, demand_openable, end, portaudio, start
 from edge.audio.sound_server import PlaybackSink
 from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
@@ -190,28 +190,23 @@ class _Stream:
     @classmethod
     def opened(cls, library: Any, device: str | int | None, block: Callable[[int, float], Samples]) -> _Stream:
         """Open and start; raises PortAudio's errors."""
-        found = library.query_devices(device, "output")
-        demand_openable(library, found, playback=True)
-        rate, channels = _format(library, found)
-        stream = cls(rate, channels, block)
-        stream._start(library, found["index"])
-        return stream
-
-    def _start(self, library: Any, index: int) -> None:
-        with TURN:
-            opened = library.RawOutputStream(
-                device=index,
-                samplerate=self._rate,
-                channels=self._channels,
+        with TURN:  # from the first look: its number may be another's afterwards
+            found = library.query_devices(device, "output")
+            demand_openable(library, found, playback=True)
+            rate, channels = _format(library, found)
+            stream = cls(rate, channels, block)
+            stream._opened = library.RawOutputStream(
+                device=found["index"],
+                samplerate=rate,
+                channels=channels,
                 dtype="int16",
-                blocksize=self._rate * BLOCK_MS // 1000,
+                blocksize=rate * BLOCK_MS // 1000,
                 latency=LATENCY_S,
-                callback=self._wanted,
-                finished_callback=self._finished,
+                callback=stream._wanted,
+                finished_callback=stream._finished,
             )
-            demand_made(library, opened)
-            self._opened = opened
-            opened.start()
+            start(library, stream._opened)
+        return stream
 
     def is_lost(self, now: float) -> bool:
         """Whether no more sound is taken. `now` is the monotonic clock."""
@@ -219,9 +214,7 @@ class _Stream:
 
     def close(self) -> None:
         """Give the device back. May wait for it."""
-        with TURN:
-            self._opened.abort()
-            self._opened.close()
+        end(self._opened)
 
     def _wanted(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
         """PortAudio's callback: an exception here would end the stream, and waiting would be heard."""

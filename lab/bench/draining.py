@@ -31,7 +31,7 @@ DRAIN_S = 30.0
 
 LOOK_S = 0.1
 
-SITE, DEVICE = "lab.bench", "dock-1"
+SITE, DEVICE = "bench", "dock-1"
 
 
 def as_said(entry: Entry) -> Callable[[Minted], dict[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,8 +20,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
-
-from sqlite_utils import Database
 
 from edge.keep.database import JOURNAL, JournalDatabase
 from edge.keep.entry_log import EntryLog, Rows, enter, rows_of
@@ -65,9 +64,9 @@ def main() -> None:
 def fill(directory: Path, rows: int) -> None:
     """Make a journal that owes so many entries, without recordings."""
     Journal.open(directory).close()
-    with closing(Database(directory / JOURNAL)) as db, closing(EntryLog(directory)) as log:
+    with closing(sqlite3.connect(directory / JOURNAL)) as db, closing(EntryLog(directory)) as log:
         db.execute("PRAGMA synchronous=OFF")
-        with db.conn:
+        with db:
             enter(JournalDatabase(db, directory / JOURNAL), made(rows))
         log.extend(made(rows))
 

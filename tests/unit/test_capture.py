@@ -14,7 +14,7 @@ import pytest
 
 from edge.audio.sound_server import Gone, Routing
 from edge.errors import AlreadyRunning, Unavailable
-from edge.hear import capture
+from edge.hear import capture, microphone
 from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphones
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
@@ -39,30 +39,74 @@ def piece(number: int, *, arrived: float | None = None) -> Piece:
     return Piece(number * 320, 320, bytes(640), on_time if arrived is None else arrived, overflowed=False)
 
 
-def test_a_device_there_is_not_is_named_together_with_those_there_are(portaudio: FakePortAudio) -> None:
-    with pytest.raises(
-        Unavailable, match=r"microphone absent: cannot be opened \(No input device.*there are: 1 headset"
-    ):
-        next(listening("absent", 1).frames())
+def told_of_absence(device: str | None) -> list[MicrophoneEvent]:
+    """What a microphone tells that is ended while it waits for its device."""
+    told: list[MicrophoneEvent] = []
+
+    def tell(event: MicrophoneEvent) -> None:
+        told.append(event)
+        worn.close()
+
+    worn = listening(device, 1, tell=tell)
+    assert list(worn.frames()) == []
+    return told
+
+
+def test_a_device_there_is_not_is_told_together_with_those_there_are(portaudio: FakePortAudio) -> None:
+    why = "cannot be opened (No input device matching 'absent'); there are: 1 headset; it is waited for"
+    assert told_of_absence("absent") == [Noticed(FaultKind.UNPLUGGED, why)]
+
+
+def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_changes(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[MicrophoneEvent] = []
+    there = iter([frozenset(), frozenset(), frozenset({"a card"})])
+    monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
+    monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
+
+    def look_anew() -> bool:
+        portaudio.present = True
+        return True
+
+    monkeypatch.setattr(microphone, "look_anew", look_anew)
+    portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
+    worn = listening("headset", 0.001, tell=told.append)  # it is given up as absent after no time at all
+    assert next(worn.frames()).pcm[0] == 5
+    assert [(type(event), event.fault) for event in told] == [
+        (Noticed, FaultKind.UNPLUGGED),
+        (Over, FaultKind.UNPLUGGED),
+    ]
+
+
+def test_a_device_that_only_a_fresh_start_can_open_is_a_reason_for_one(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = iter([frozenset(), frozenset({"a card"})])
+    monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
+    monkeypatch.setattr(microphone, "look_anew", lambda: False)  # the speaker is open
+    portaudio.present = False
+    with pytest.raises(Unavailable, match="microphone headset: a microphone has come that can be opened only after"):
+        next(listening("headset", 30).frames())
 
 
 def test_where_there_is_none_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture, "microphones", list)
-    told = str(capture.unopened("microphone (default)", capture.NotOpened("no default")))
-    assert told == "microphone (default): cannot be opened (no default); there is none: connect one"
+    told = capture.unopened(capture.NotOpened("no default"))
+    assert told == "cannot be opened (no default); there is none: connect one"
 
 
 def test_only_devices_that_can_be_listened_to_are_listed(portaudio: FakePortAudio) -> None:
     assert microphones() == ["1 headset"]
 
 
-def test_a_device_that_cannot_be_opened_is_unavailable_in_one_line(portaudio: FakePortAudio) -> None:
+def test_why_a_device_cannot_be_opened_is_told_in_one_line(portaudio: FakePortAudio) -> None:
     def refuse(_stream: FakeStream) -> None:
         raise PortAudioError("Error starting stream:\n device busy")
 
     portaudio.play = refuse
-    with pytest.raises(Unavailable, match=r"cannot be opened \(Error starting stream: device busy\)"):
-        next(listening(None, 1).frames())
+    why = "cannot be opened (Error starting stream: device busy); there are: 1 headset; it is waited for"
+    assert told_of_absence(None) == [Noticed(FaultKind.UNPLUGGED, why)]
 
 
 def test_without_sounddevice_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def older(tmp_path: Path) -> Path:
     path = tmp_path / "journal.db"
     with closing(Database(path, strict=True)) as db:
         db.conn.isolation_level = None
-        migrations.apply(db, stop_before="signatures")
+        migrations().apply(db, stop_before="signatures")
         heard = ["pallet-move", "microphone", "2026-11-20T12:00:00.000000+00:00", 0, 1, 2, 3, "pause", 800]
         for name, outcome in (("a", "accept"), ("b", "accept"), ("c", "ask"), ("d", None)):
             row = [name, *heard, name, "", outcome, "[]", "{}", None, None]
@@ -128,7 +128,7 @@ def test_opening_again_applies_nothing_twice(made: Path) -> None:
     with closing(sqlite3.connect(made)) as db:
         applied = [name for (name,) in db.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
     with closing(Database(memory=True)) as untouched:
-        assert applied == [migration.name for migration in migrations.pending(untouched)]
+        assert applied == [migration.name for migration in migrations().pending(untouched)]
 
 
 def test_every_table_is_strict(made: Path) -> None:
