@@ -23,7 +23,7 @@ from edge.forms.catalogue import Catalogue
 from edge.hear.capture import microphones
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
-from edge.understand.local import weights
+from edge.understand.local import pocketsphinx, weights
 from edge.understand.remote.client import Clients
 from edge.understand.remote.probe import served
 
@@ -140,13 +140,15 @@ async def _form(settings: Settings) -> Iterable[Finding]:
 
 async def _recogniser(settings: Settings) -> Iterable[Finding]:
     wanted = settings.understand
-    if wanted.engine is Engine.POCKETSPHINX:
+    if wanted.engine is Engine.POCKETSPHINX and pocketsphinx.is_here():
         return [Finding("recogniser", Severity.WELL, "pocketsphinx")]
     place = weights.located(weights.named(wanted.model), settings.models)
     if place is not None:
         return [Finding("recogniser", Severity.WELL, f"vosk, weights in {place}")]
-    level = Severity.WARNING if wanted.engine == "auto" else Severity.FAILED
+    level = Severity.WARNING if wanted.engine == "auto" and pocketsphinx.is_here() else Severity.FAILED
     found = f"the weights of {wanted.model!r} are not in {settings.models}"
+    if not pocketsphinx.is_here():
+        found += ", and pocketsphinx is not installed"
     return [Finding("recogniser", level, found, f"run `dockvoice models get {wanted.model}`")]
 
 
