@@ -49,6 +49,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: tuple[Model, ...]
+    services: Mapping[str, object] = {}  # Models that are elsewhere: `edge.understand.remote.served_models`.
 
 
 def catalogue(path: Path | None = None) -> tuple[Model, ...]:

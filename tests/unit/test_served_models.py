@@ -1,0 +1,95 @@
+"""Which model answered, and when a model ends."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import date
+from pathlib import Path
+
+import openai
+import pytest
+
+from edge.config import ClientKind
+from edge.errors import Misconfigured
+from edge.understand.remote.served_models import Answerer, announced, family, vendors
+
+ENDS = re.compile(r"((?:\"[\w.-]+\",?\s*)+):\s*Announced\s+shutdown\s+date:\s*(\d{4}-\d{2}-\d{2})")
+
+
+@pytest.mark.parametrize(
+    ("model", "its_family"),
+    [
+        ("gpt-audio-mini-2025-12-15", "gpt-audio-mini"),
+        ("models/gemini-2.0-flash-001", "gemini-2.0-flash"),
+        ("voxtral-mini-2602", "voxtral-mini"),
+        ("voxtral-mini-transcribe-latest", "voxtral-mini-transcribe"),
+        ("gemini-2.5-flash-lite", "gemini-2.5-flash-lite"),
+        ("gpt-audio-1.5", "gpt-audio-1.5"),
+        ("whisper-1", "whisper-1"),
+        ("gpt-4o", "gpt-4o"),
+    ],
+)
+def test_releases_of_a_model_are_one_family(model: str, its_family: str) -> None:
+    assert family(model) == its_family
+
+
+def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    answerer = Answerer("google", ClientKind.GEMINI, "gemini-2.5-flash")
+    assert answerer.name(None) == answerer.name("gemini-2.5-flash-001") == "google/gemini-2.5-flash"
+    assert not caplog.records
+    for _ in range(3):
+        assert answerer.name("gemini-3.5-flash-lite") == "google/gemini-3.5-flash-lite"
+    assert answerer.model("gemini-3.5-flash-lite") == "gemini-3.5-flash-lite"
+    (told,) = [record.message for record in caplog.records]
+    assert "'gemini-2.5-flash' was asked for, and 'gemini-3.5-flash-lite' answered" in told
+
+
+def test_an_azure_deployment_has_a_name_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    answerer = Answerer("azure", ClientKind.AZURE_OPENAI, "our-ears")
+    assert answerer.name("gpt-audio-1.5-2026-02-23") == "azure/our-ears"
+    assert answerer.model("gpt-audio-1.5-2026-02-23") == "gpt-audio-1.5-2026-02-23"
+    assert not caplog.records
+
+
+def test_a_release_ends_with_its_model() -> None:
+    found = announced(ClientKind.OPENAI, "gpt-audio-mini-2025-12-15")
+    assert found is not None
+    assert found[0].ends == date(2027, 1, 20)
+    assert announced(ClientKind.OPENAI, "gpt-99") is None
+    assert announced(ClientKind.SELF_HOSTED, "gpt-audio-mini") is None
+
+
+def test_every_vendor_has_a_page_that_was_read() -> None:
+    keyless = {
+        ClientKind.SELF_HOSTED,
+        ClientKind.AZURE_SPEECH,
+    }  # which models there are, the site or the region settles
+    assert set(vendors()) == set(ClientKind) - keyless
+    assert all(
+        vendor.page.startswith("https://") and vendor.read >= date(2026, 11, 21) for vendor in vendors().values()
+    )
+
+
+def test_the_ends_of_openais_models_are_those_that_its_own_client_names() -> None:
+    types = Path(openai.__file__).parent / "types"
+    told: dict[str, date] = {}
+    for file in ("shared/chat_model.py", "audio/speech_model.py", "audio/transcription_create_params.py"):
+        for names, day in ENDS.findall((types / file).read_text(encoding="utf-8")):
+            told |= dict.fromkeys(re.findall(r"[\w.-]+", names), date.fromisoformat(day))
+    ours = {name: model.ends for name, model in vendors()[ClientKind.OPENAI].models.items()}
+    assert len(told) > 30
+    # gpt-audio is not among the models of the client's types; its end is quoted from the page.
+    assert {name: ends for name, ends in ours.items() if ends is not None and name != "gpt-audio"} == {
+        name: told[name] for name in ours if name in told
+    }
+
+
+def test_a_file_that_is_no_such_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text("[services.opanai]\n")
+    with pytest.raises(Misconfigured, match=r"models\.toml: .*opanai"):
+        vendors(path)
