@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
+import httpx
 import openai
 import pytest
 
-from edge.config import ClientKind
+from edge.agent import doctor
+from edge.config import ClientKind, ClientSettings
 from edge.errors import Misconfigured
+from edge.understand.remote.client import Client
+from edge.understand.remote.probe import Served, served
 from edge.understand.remote.served_models import Answerer, announced, family, vendors
 
 ENDS = re.compile(r"((?:\"[\w.-]+\",?\s*)+):\s*Announced\s+shutdown\s+date:\s*(\d{4}-\d{2}-\d{2})")
@@ -86,6 +92,52 @@ def test_the_ends_of_openais_models_are_those_that_its_own_client_names() -> Non
     assert {name: ends for name, ends in ours.items() if ends is not None and name != "gpt-audio"} == {
         name: told[name] for name in ours if name in told
     }
+
+
+DAY = int(datetime(2027, 3, 1, tzinfo=UTC).timestamp())
+AZURE = {"kind": "azure-openai", "url": "https://r.openai.azure.com", "key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "listed", "model", "is_there", "ends"),
+    [
+        (
+            {"kind": "mistral", "key": "k"},
+            {"id": "voxtral-small-2507", "aliases": ["voxtral-small"], "deprecation": "2027-03-01T12:00:00Z"},
+            "voxtral-small", True, date(2027, 3, 1),
+        ),
+        ({"kind": "mistral", "key": "k"}, {"id": "voxtral-small-2507"}, "voxtral-large", False, None),
+        ({"kind": "openai", "key": "k"}, {"id": "gpt", "shutdown_date": "2027-03-01"}, "gpt", True, date(2027, 3, 1)),
+        (AZURE, {"id": "gpt-audio-2025-08-28", "deprecation": {"inference": DAY}}, "gpt-audio", None, date(2027, 3, 1)),
+        (AZURE, {"id": "gpt-audio-2025-08-28", "deprecation": {"inference": DAY}}, "our-ears", None, None),
+        ({"kind": "elevenlabs", "key": "k"}, {"id": "eleven_flash_v2_5"}, "scribe_v2", None, None),
+    ],
+)  # fmt: skip
+def test_each_service_tells_of_an_end_in_its_own_way(
+    settings: dict[str, Any], listed: dict[str, Any], model: str, is_there: bool | None, ends: date | None
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"data": [listed, {"id": "another"}]} if request.method == "GET" else {})
+
+    async def asked() -> Served:
+        client = Client("service", ClientSettings.model_validate(settings), transport=httpx.MockTransport(answer))
+        try:
+            return await served(client, model, 5)
+        finally:
+            await client.aclose()
+
+    found = asyncio.run(asked())
+    assert (found.is_there, found.ends) == (is_there, ends)
+
+
+def test_the_earlier_end_counts_whoever_told_it() -> None:
+    known = announced(ClientKind.GEMINI, "gemini-2.5-flash")
+    assert known is not None
+    ends, source, successor = doctor._end(None, known)
+    assert (ends, successor) == (date(2026, 12, 1), "gemini-3.5-flash-lite")
+    assert source.endswith("deprecations as read on 2026-11-21")
+    assert doctor._end(date(2026, 11, 25), known)[:2] == (date(2026, 11, 25), "")
+    assert doctor._end(date(2027, 1, 1), None) == (date(2027, 1, 1), "", None)
 
 
 def test_a_file_that_is_no_such_file_is_told(tmp_path: Path) -> None:
