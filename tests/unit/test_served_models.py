@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ import openai
 import pytest
 
 from edge.agent import doctor
-from edge.config import ClientKind, ClientSettings
+from edge.config import ClientKind, ClientSettings, Settings, load
 from edge.errors import Misconfigured
-from edge.understand.remote.client import Client
+from edge.ports import Attention, Interpreter
+from edge.understand.factory import Surroundings, panel
+from edge.understand.remote.client import Client, Clients
 from edge.understand.remote.probe import Served, served
 from edge.understand.remote.served_models import Answerer, announced, family, vendors
+from tests.shipped import catalogue, form
 
 ENDS = re.compile(r"((?:\"[\w.-]+\",?\s*)+):\s*Announced\s+shutdown\s+date:\s*(\d{4}-\d{2}-\d{2})")
 
@@ -145,3 +149,50 @@ def test_a_file_that_is_no_such_file_is_told(tmp_path: Path) -> None:
     path.write_text("[services.opanai]\n")
     with pytest.raises(Misconfigured, match=r"models\.toml: .*opanai"):
         vendors(path)
+
+
+def seated(second: str, client: str) -> None:
+    """A panel of OpenAI's audio model, and another one beside it."""
+    understand = {
+        "mode": "panel",
+        "first": "one",
+        "second": "two",
+        "clients": {
+            "openai": {"kind": "openai", "key": "k"},
+            "azure": {"kind": "azure-openai", "url": "https://r.openai.azure.com", "key": "k"},
+            "own": {"kind": "self-hosted", "url": "http://gpu:8000"},
+        },
+        "transcribers": {"writes": {"kind": "openai", "client": "openai", "model": "gpt-audio-1.5"}},
+        "interpreters": {
+            "one": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio-1.5"},
+            "two": {"kind": "cascade", "transcriber": "writes"}
+            if client == "cascade"
+            else {"kind": "chat-audio", "client": client, "model": second},
+        },
+    }
+    settings = load(Settings, None, understand=understand)
+    surroundings = Surroundings(settings, form(), catalogue(), Clients(settings.understand.clients))
+    panel(surroundings, Silent("vosk/small-en-us"), 0.9)
+
+
+@dataclass
+class Silent(Interpreter):
+    """The device's own recogniser, which nobody asks here."""
+
+    name: str
+
+    def attend(self) -> Attention:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("second", "client"), [("gpt-audio-1.5-2026-02-23", "openai"), ("gpt-audio-1.5", "own"), ("", "cascade")]
+)
+def test_a_second_reader_that_is_the_same_model_is_refused_through_whichever_client(second: str, client: str) -> None:
+    with pytest.raises(Misconfigured, match="two readings of one model are one opinion"):
+        seated(second, client)
+
+
+@pytest.mark.parametrize(("second", "client"), [("gpt-6-luna", "openai"), ("gpt-audio-1.5", "azure")])
+def test_another_model_is_seated(second: str, client: str) -> None:
+    seated(second, client)  # an Azure deployment has any name; which model it is shows when it answers
