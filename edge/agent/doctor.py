@@ -23,9 +23,10 @@ from edge.forms.catalogue import Catalogue
 from edge.hear.capture import microphones
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
-from edge.understand.local import weights
+from edge.understand.local import pocketsphinx, weights
 from edge.understand.remote.client import Clients
 from edge.understand.remote.probe import served
+from edge.understand.remote.served_models import Lifetime, Vendor, announced
 
 PATIENCE_S = 5.0  # How long a broker or a service may take to answer: an operator would have given up long before.
 MB = 1_000_000
@@ -114,7 +115,9 @@ def asked(settings: Settings) -> list[NamedModel]:
     understand = settings.understand
     writers = [NamedModel(name, one.client, one.model) for name, one in understand.transcribers.items()]
     readers = [NamedModel(name, one.client, one.model) for name, one in understand.interpreters.items() if one.client]
-    return writers + readers
+    speak = settings.speak
+    voices = [NamedModel("voice", speak.client, speak.model)] if speak.client is not None and speak.model else []
+    return writers + readers + voices
 
 
 async def _microphone(settings: Settings) -> Iterable[Finding]:
@@ -140,21 +143,34 @@ async def _form(settings: Settings) -> Iterable[Finding]:
 
 async def _recogniser(settings: Settings) -> Iterable[Finding]:
     wanted = settings.understand
-    if wanted.engine is Engine.POCKETSPHINX:
+    if wanted.engine is Engine.POCKETSPHINX and pocketsphinx.is_here():
         return [Finding("recogniser", Severity.WELL, "pocketsphinx")]
     place = weights.located(weights.named(wanted.model), settings.models)
     if place is not None:
         return [Finding("recogniser", Severity.WELL, f"vosk, weights in {place}")]
-    level = Severity.WARNING if wanted.engine == "auto" else Severity.FAILED
+    level = Severity.WARNING if wanted.engine == "auto" and pocketsphinx.is_here() else Severity.FAILED
     found = f"the weights of {wanted.model!r} are not in {settings.models}"
+    if not pocketsphinx.is_here():
+        found += ", and pocketsphinx is not installed"
     return [Finding("recogniser", level, found, f"run `dockvoice models get {wanted.model}`")]
 
 
 async def _model(settings: Settings, one: NamedModel, today: date) -> Iterable[Finding]:
     async with Clients(settings.understand.clients) as clients:
         seen = await served(clients[one.client], one.model, PATIENCE_S)
-    told = ModelSeen(one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, seen.ends)
+    known = announced(settings.understand.clients[one.client].kind, one.model or "")
+    told = ModelSeen(
+        one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, *_end(seen.ends, known)
+    )
     return model(told, today, settings.understand.deadline_ms / 1000)
+
+
+def _end(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
+    """The last day of a model, who says so (nobody, where the service itself does), and its successor."""
+    lifetime, vendor = known or (Lifetime(), None)
+    if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
+        return told, "", lifetime.successor
+    return lifetime.ends, f", says {vendor.page} as read on {vendor.read}", lifetime.successor
 
 
 async def _sqlite() -> Iterable[Finding]:
@@ -265,6 +281,8 @@ class ModelSeen:
     seconds: float
     is_there: bool | None  # None where only a request would show.
     ends: date | None
+    source: str = ""  # Who says when it ends, where the service itself does not.
+    successor: str | None = None
 
 
 def model(seen: ModelSeen, today: date, deadline_s: float) -> list[Finding]:
@@ -285,11 +303,17 @@ def model(seen: ModelSeen, today: date, deadline_s: float) -> list[Finding]:
 
 
 def _lifetime(what: str, seen: ModelSeen, today: date) -> Finding:
-    todo = "choose its successor, and try that on your recordings: `dockvoice reread`, `dockvoice evaluate`"
+    successor = "its successor" if seen.successor is None else f"its successor, {seen.successor}"
+    todo = f"choose {successor}, and try that on your recordings: `dockvoice reread`, `dockvoice evaluate`"
     if seen.ends is not None and seen.ends <= today:
-        return Finding(what, Severity.FAILED, f"{seen.model} was shut down on {seen.ends}", todo)
+        # What a page announced may have been put off; then it is there, or another model answers in its place.
+        level = Severity.WARNING if seen.source else Severity.FAILED
+        return Finding(what, level, f"{seen.model} was shut down on {seen.ends}{seen.source}", todo)
     if seen.ends is not None and seen.ends - today <= RETIRING:
-        return Finding(what, Severity.WARNING, f"{seen.model} is shut down on {seen.ends}", todo)
+        return Finding(what, Severity.WARNING, f"{seen.model} is shut down on {seen.ends}{seen.source}", todo)
+    if seen.successor is not None and seen.ends is None:
+        found = f"{seen.model} is superseded; no last day is known"
+        return Finding(what, Severity.WARNING, found, todo)
     if seen.is_there is None:
         return Finding(
             what, Severity.WELL, f"client {seen.client!r} answers; {seen.model} shows at the first utterance"

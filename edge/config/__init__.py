@@ -18,6 +18,7 @@ from edge.config.models import (
     Mode,
     Parser,
     Prices,
+    Thinking,
     TranscriberKind,
     TranscriberSettings,
     Understand,

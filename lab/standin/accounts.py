@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Flag, auto
 
 from starlette.datastructures import Headers, QueryParams
 
+from edge.config import ClientKind
+from edge.understand.remote.served_models import announced
 from lab.standin.behaviour import Refusal, Vendor
 
 KEY = "standin-key"
@@ -32,10 +35,16 @@ class Model:
 
     name: str
     takes: Takes
-    shutdown: date | None = None
-    """The announced end."""
+    whose: ClientKind = ClientKind.OPENAI
+    """Whose it is: of `self-hosted` ones everybody has their own."""
     retired: bool = False
     system_prompt: bool = True
+
+    @property
+    def shutdown(self) -> date | None:
+        """The announced end, as `config/models.toml` has it."""
+        told = announced(self.whose, self.name)
+        return told[0].ends if told else None
 
     @property
     def is_audio(self) -> bool:
@@ -43,39 +52,66 @@ class Model:
         return Takes.SOUND in self.takes
 
 
+_OURS: Mapping[ClientKind, Mapping[Takes, tuple[str, ...]]] = {
+    ClientKind.OPENAI: {
+        Takes.SOUND: ("gpt-audio-1.5", "gpt-audio", "gpt-audio-mini"),
+        Takes.TEXT: ("gpt-6-luna", "gpt-5.4-mini", "gpt-4o-mini"),
+        Takes.TRANSCRIBES: ("gpt-transcribe", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"),
+        Takes.SPEAKS: ("gpt-4o-mini-tts", "tts-1"),
+    },
+    ClientKind.GEMINI: {
+        Takes.SOUND | Takes.TEXT: (
+            *("gemini-3.8-flash", "gemini-3.6-flash", "gemini-3.5-flash", "gemini-3.5-flash-lite"),
+            *("gemini-3.1-flash-lite", "gemini-2.5-flash", "gemini-2.5-pro"),
+        )
+    },
+    ClientKind.MISTRAL: {
+        Takes.TRANSCRIBES: ("voxtral-mini-transcribe-3-0", "voxtral-mini-transcribe-latest", "voxtral-mini-2602"),
+        Takes.SOUND | Takes.TEXT: ("voxtral-small-latest",),
+        Takes.TEXT: ("mistral-small-latest",),
+    },
+    ClientKind.DEEPGRAM: {Takes.TRANSCRIBES: ("nova-3", "nova-2")},
+    ClientKind.GOOGLE_SPEECH: {Takes.TRANSCRIBES: ("chirp_3", "chirp_2")},
+    ClientKind.ELEVENLABS: {
+        Takes.TRANSCRIBES: ("scribe_v2", "scribe_v1"),
+        Takes.SPEAKS: ("eleven_flash_v2_5", "eleven_multilingual_v2"),
+    },
+    ClientKind.SELF_HOSTED: {
+        Takes.TEXT: ("llama3.1:8b", "meta-llama/Llama-3.1-8B-Instruct", "mistral"),
+        Takes.TRANSCRIBES: (
+            *("Systran/faster-whisper-large-v3", "openai/whisper-large-v3", "nvidia/parakeet-tdt-0.6b-v3"),
+        ),
+    },
+}
+"""The live models of the vendors, and of those who serve their own."""
+
+_RETIRED = {
+    ClientKind.OPENAI: (
+        *("gpt-4o-audio-preview", "gpt-4o-audio-preview-2024-12-17"),
+        *("gpt-4o-mini-audio-preview", "gpt-4o-mini-audio-preview-2024-12-17"),
+    ),
+    ClientKind.GEMINI: ("gemini-1.5-flash", "gemini-1.5-pro", "gemini-2.0-flash"),
+}
+
 MODELS = {
     model.name: model
     for model in (
-        Model("gpt-audio-mini", Takes.SOUND, date(2027, 1, 20)),
-        Model("gpt-audio", Takes.SOUND),
-        Model("gpt-audio-1.5", Takes.SOUND),
-        Model("gpt-4o-audio-preview", Takes.SOUND, retired=True),
-        Model("gpt-4o-audio-preview-2024-12-17", Takes.SOUND, retired=True),
-        Model("gpt-4o-mini-audio-preview", Takes.SOUND, retired=True),
-        Model("gpt-4o-mini-audio-preview-2024-12-17", Takes.SOUND, retired=True),
-        Model("gpt-4o-mini", Takes.TEXT),
-        Model("whisper-1", Takes.TRANSCRIBES, date(2027, 2, 26)),
-        Model("gpt-4o-transcribe", Takes.TRANSCRIBES, date(2027, 2, 26)),
-        Model("gpt-4o-mini-transcribe", Takes.TRANSCRIBES),
-        Model("gpt-4o-mini-tts", Takes.SPEAKS),
-        Model("tts-1", Takes.SPEAKS),
-        Model("gemini-1.5-flash", Takes.SOUND | Takes.TEXT),
-        Model("gemini-1.5-pro", Takes.SOUND | Takes.TEXT),
-        Model("gemini-2.5-flash", Takes.SOUND | Takes.TEXT),
-        Model("gemini-2.5-pro", Takes.SOUND | Takes.TEXT),
-        Model("mistralai/Voxtral-Mini-3B-2507", Takes.SOUND | Takes.TEXT | Takes.TRANSCRIBES, system_prompt=False),
-        Model("llama3.1:8b", Takes.TEXT),
-        Model("meta-llama/Llama-3.1-8B-Instruct", Takes.TEXT),
-        Model("mistral", Takes.TEXT),
-        Model("Systran/faster-whisper-large-v3", Takes.TRANSCRIBES),
-        Model("openai/whisper-large-v3", Takes.TRANSCRIBES),
-        Model("chirp_2", Takes.TRANSCRIBES),
-        Model("scribe_v2", Takes.TRANSCRIBES),
-        Model("eleven_flash_v2_5", Takes.SPEAKS),
-        Model("eleven_multilingual_v2", Takes.SPEAKS),
+        *(
+            Model(name, takes, whose)
+            for whose, kinds in _OURS.items()
+            for takes, names in kinds.items()
+            for name in names
+        ),
+        *(Model(name, Takes.SOUND, whose, retired=True) for whose, names in _RETIRED.items() for name in names),
+        Model(
+            "mistralai/Voxtral-Mini-3B-2507",
+            Takes.SOUND | Takes.TEXT | Takes.TRANSCRIBES,
+            ClientKind.SELF_HOSTED,
+            system_prompt=False,
+        ),
     )
 }
-"""The models of the vendors, and of those who serve their own, with the ends that were announced by November 2026."""
+"""All of them by name."""
 
 EVERYTHING = Takes.TEXT | Takes.SOUND | Takes.TRANSCRIBES | Takes.SPEAKS
 
@@ -91,7 +127,7 @@ class Accounts:
     def serve(self, name: str) -> None:
         """Serve a model that is retired or unknown, as if it were live."""
         known = MODELS.get(name)
-        self.also[name] = Model(name, known.takes if known else EVERYTHING)
+        self.also[name] = Model(name, known.takes, known.whose) if known else Model(name, EVERYTHING)
 
     def all(self) -> dict[str, Model]:
         """The live ones, by name."""
@@ -132,6 +168,8 @@ _HEADERS = {
     Vendor.GOOGLE_SPEECH: ("x-goog-api-key",),
     Vendor.AZURE_SPEECH: ("ocp-apim-subscription-key",),
     Vendor.ELEVENLABS: ("xi-api-key",),
+    Vendor.MISTRAL: (),
+    Vendor.DEEPGRAM: (),
     Vendor.WHISPER_CPP: (),
 }
 """The header that carries the key, where it is not `authorization`."""
@@ -142,7 +180,8 @@ def _given(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
     if own is None and vendor is Vendor.GEMINI:
         own = query.get("key")
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    bearer = token if scheme.lower() == "bearer" and vendor is not Vendor.ELEVENLABS else None
+    wanted: set[str] = {Vendor.ELEVENLABS: set(), Vendor.DEEPGRAM: {"token", "bearer"}}.get(vendor, {"bearer"})
+    bearer = token if scheme.lower() in wanted else None
     return own or bearer
 
 

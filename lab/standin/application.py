@@ -23,9 +23,9 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from lab.standin import gemini, models, openai_audio, openai_chat, speech_services
 from lab.standin.accounts import Accounts
-from lab.standin.behaviour import Behaviour, Orders, Refusal, told, vendor_of
+from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, told
 from lab.standin.model import Mind
-from lab.standin.server import House, json_in
+from lab.standin.server import House, json_in, vendor_in
 from lab.standin.wires import Endpoint, Wire, Wires
 
 
@@ -64,6 +64,7 @@ def _others() -> list[Route]:
         _post("/speech/recognition/conversation/cognitiveservices/v1", speech_services.azure_recognise),
         _post("/cognitiveservices/v1", speech_services.azure_speak),
         _post("/v1/speech-to-text", speech_services.elevenlabs_transcribe),
+        _post("/v1/listen", speech_services.deepgram),
         _post("/v1/text-to-speech/{voice}", speech_services.elevenlabs_speak),
         _post("/v1/text-to-speech/{voice}/stream", speech_services.elevenlabs_speak),
     ]
@@ -80,20 +81,20 @@ def _get(path: str, endpoint: Endpoint) -> Route:
 def _with_key(endpoint: Endpoint) -> Endpoint:
     async def checked(request: Request) -> Response:
         house: House = request.app.state.house
-        house.accounts.check(request.headers, request.query_params, vendor_of(request.url.path))
+        if "x-goog-api-key" in request.headers and request.url.path.startswith("/v1/models"):
+            request.scope["state"]["vendor"] = Vendor.GEMINI  # whose newer paths begin as OpenAI's do
+        house.accounts.check(request.headers, request.query_params, vendor_in(request))
         return await endpoint(request)
 
     return checked
 
 
 async def _refused(request: Request, refusal: Refusal) -> Response:
-    return told(refusal, vendor_of(request.url.path))
+    return told(refusal, vendor_in(request))
 
 
 async def _lost(request: Request, fault: HTTPException) -> Response:
-    return told(
-        Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), vendor_of(request.url.path)
-    )
+    return told(Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), vendor_in(request))
 
 
 async def _behave(request: Request) -> Response:
@@ -182,11 +183,11 @@ key = {json.dumps(key)}
 [understand.interpreters.standin]
 kind = "chat-audio"
 client = "standin"
-model = "gpt-audio-mini"
+model = "gpt-audio-1.5"
 # What the vendor takes for it, USD per million tokens; here nothing is paid, but `dockvoice costs` has what to count.
-text_in_usd = 0.60
-audio_in_usd = 10
-out_usd = 2.40
+text_in_usd = 2.50
+audio_in_usd = 32
+out_usd = 10
 
 # Standing in at {url} until Ctrl-C.
 """

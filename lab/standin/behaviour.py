@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -125,6 +126,8 @@ class Vendor(StrEnum):
     GOOGLE_SPEECH = "google-speech"
     AZURE_SPEECH = "azure-speech"
     ELEVENLABS = "elevenlabs"
+    MISTRAL = "mistral"
+    DEEPGRAM = "deepgram"
     WHISPER_CPP = "whisper.cpp"
 
 
@@ -137,6 +140,7 @@ _BEGINNINGS = {
     "/cognitiveservices/": Vendor.AZURE_SPEECH,
     "/v1/speech-to-text": Vendor.ELEVENLABS,
     "/v1/text-to-speech": Vendor.ELEVENLABS,
+    "/v1/listen": Vendor.DEEPGRAM,
     "/inference": Vendor.WHISPER_CPP,
 }
 
@@ -238,7 +242,25 @@ def _azure_speech(refusal: Refusal) -> Mapping[str, Any]:
     return {"error": {"code": refusal.code or str(refusal.status), "message": refusal.message}}
 
 
+def _mistral(refusal: Refusal) -> Mapping[str, Any]:
+    # Its gateway knows who asks before anything else does; what a request holds is judged by another program.
+    if refusal.status == 401:  # noqa: PLR2004 - HTTP's own number
+        return {"detail": "Unauthorized"}
+    kind = refusal.kind or ("invalid_model" if refusal.code == "model_not_found" else "invalid_request_error")
+    told: Any = refusal.message
+    if refusal.status == 422:  # noqa: PLR2004 - likewise
+        told = {"detail": [{"type": refusal.code, "loc": ["body", refusal.param], "msg": refusal.message}]}
+    return {"object": "error", "message": told, "type": kind, "param": refusal.param, "code": None}
+
+
+def _deepgram(refusal: Refusal) -> Mapping[str, Any]:
+    code = {401: "INVALID_AUTH", 403: "INSUFFICIENT_PERMISSIONS"}.get(refusal.status, "Bad Request")
+    return {"err_code": code, "err_msg": refusal.message, "request_id": str(uuid.uuid4())}
+
+
 def _elevenlabs(refusal: Refusal) -> Mapping[str, Any]:
+    if refusal.status == 422:  # noqa: PLR2004 - HTTP's own number
+        return {"detail": [{"type": refusal.code, "loc": ["body", refusal.param], "msg": refusal.message}]}
     return {"detail": {"status": refusal.code or f"error_{refusal.status}", "message": refusal.message}}
 
 
@@ -253,5 +275,7 @@ _SHAPES: Mapping[Vendor, Callable[[Refusal], Mapping[str, Any]]] = {
     Vendor.GOOGLE_SPEECH: _google,
     Vendor.AZURE_SPEECH: _azure_speech,
     Vendor.ELEVENLABS: _elevenlabs,
+    Vendor.MISTRAL: _mistral,
+    Vendor.DEEPGRAM: _deepgram,
     Vendor.WHISPER_CPP: _whisper_cpp,
 }

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from lab.standin.accounts import Takes
-from lab.standin.behaviour import Refusal
+from lab.standin.behaviour import Refusal, Vendor
+from lab.standin.documented import GENERATE, GENERATION, check_json
 from lab.standin.hearing import Sound
 from lab.standin.model import Answer, Tool
 from lab.standin.server import House, from_base64, identity, json_in, sound_in, text_tokens
@@ -54,11 +55,13 @@ async def generate(request: Request) -> Response:
 
 
 def _asking(body: Mapping[str, Any]) -> Asking:
+    check_json(body, GENERATE, Vendor.GEMINI)
+    check_json(_either(body, "generationConfig") or {}, GENERATION, Vendor.GEMINI, "generation_config.")
     contents = body.get("contents")
     if not contents:
         raise Refusal(400, "* GenerateContentRequest.contents: contents is not specified")
     system = _either(body, "systemInstruction") or {}
-    parts = [part for content in contents for part in content.get("parts", ())]
+    parts = [part for content in contents for part in _either(content, "parts") or ()]
     sounds = tuple(_sound(blob) for part in parts if (blob := _either(part, "inlineData")))
     texts = [part["text"] for part in parts if "text" in part]
     prompt = [part.get("text", "") for part in system.get("parts", ())] + texts
@@ -81,6 +84,8 @@ def _asking(body: Mapping[str, Any]) -> Asking:
 
 def _either(told: Mapping[str, Any], name: str) -> Any:
     """A field in camel case or with underscores: protobuf's JSON takes both."""
+    if not isinstance(told, Mapping):
+        raise Refusal(400, f"Invalid value (no object where {name!r} is looked for)")
     underscored = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
     return told.get(name, told.get(underscored))
 

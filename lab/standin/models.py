@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from lab.standin.accounts import EVERYTHING, Model, Takes
-from lab.standin.server import House
+from lab.standin.behaviour import Vendor
+from lab.standin.server import House, vendor_in
 
 CREATED = 1_700_000_000
 """Every model is as old as this; nobody asks."""
@@ -17,6 +18,8 @@ CREATED = 1_700_000_000
 async def openai_models(request: Request) -> Response:
     """`GET /v1/models`."""
     house: House = request.app.state.house
+    if vendor_in(request) is Vendor.GEMINI:
+        return await gemini_models(request)
     return JSONResponse({"object": "list", "data": [_openai(model) for model in house.accounts.all().values()]})
 
 

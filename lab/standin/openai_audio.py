@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from lab.standin.accounts import Takes
-from lab.standin.behaviour import Refusal
+from edge.config import ClientKind
+from lab.standin.accounts import Model, Takes
+from lab.standin.behaviour import Refusal, Vendor
+from lab.standin.documented import (
+    MISTRAL_TRANSCRIPTION,
+    SPEECH,
+    TRANSCRIPTION,
+    check_form,
+    check_json,
+    missing,
+)
 from lab.standin.hearing import RATE, SPEECH_RATE, Sound, encoded, timed
 from lab.standin.openai_chat import SOUND_TOKENS_PER_S, VOICES
-from lab.standin.server import House, json_in, sound_in, text_tokens
+from lab.standin.server import House, json_in, settle_vendor, sound_in, text_tokens, vendor_in
 
 LARGEST = 25 * 1000 * 1000
 """Bytes of a file that the transcription endpoints take."""
+
+MOST_BIAS = 100
+"""Words to expect that Mistral takes."""
 
 LONGEST_TEXT = 4096
 """Characters that are spoken at a time."""
@@ -32,16 +48,111 @@ async def transcriptions(request: Request) -> Response:
     async with request.form() as form:
         name = request.path_params.get("deployment") or form.get("model")
         model = house.model(name, Takes.TRANSCRIBES, request.url.path)
-        shape = str(form.get("response_format") or "json")
-        by_token = model.name.startswith("gpt-")
-        _refuse_shape(shape, ["json"] if by_token else ["json", "text", "verbose_json"])
+        vendor = settle_vendor(request, model)
+        if model.whose is not ClientKind.SELF_HOSTED:
+            check_form(form, MISTRAL_TRANSCRIPTION if vendor is Vendor.MISTRAL else TRANSCRIPTION, vendor)
+        if vendor is Vendor.MISTRAL:
+            return await _mistral(house, model, form)
+        _refuse(model, form)
         sound = await _sent(form)
         text = await house.ear.hear(sound)
-        if shape == "text":
-            return PlainTextResponse(text + "\n")
-        if shape == "verbose_json":
-            return JSONResponse(_verbose(text, sound, form))
-    return JSONResponse({"text": text, "usage": _usage(text, sound, form, by_token=by_token)})
+        return _told(model, text, sound, form)
+
+
+def _told(model: Model, text: str, sound: Sound, form: FormData) -> Response:
+    shape = str(form.get("response_format") or "json")
+    by_token = model.name.startswith("gpt-")
+    if shape == "text":
+        return PlainTextResponse(text + "\n")
+    if shape in {"srt", "vtt"}:
+        return PlainTextResponse(_subtitle(text, sound, shape))
+    if shape == "verbose_json":
+        return JSONResponse(_verbose(text, sound, form))
+    whole: dict[str, Any] = {"text": text, "usage": _usage(text, sound, form, by_token=by_token)}
+    if form.getlist("include[]"):
+        whole["logprobs"] = _logprobs(text)
+    if has_own_fields(model):
+        whole["languages"] = [{"code": "en"}] if text else []
+    if by_token and str(form.get("stream")).lower() == "true":
+        return StreamingResponse(_events(whole), media_type="text/event-stream")
+    return JSONResponse(whole)
+
+
+async def _mistral(house: House, model: Model, form: FormData) -> Response:
+    granularities = {str(one) for name in ("", "[]") for one in form.getlist(f"timestamp_granularities{name}")}
+    if "word" in granularities:
+        raise Refusal(400, "Word timestamps are not supported by this model.", param="timestamp_granularities")
+    words = [str(one) for one in form.getlist("context_bias")]
+    if len(words) > MOST_BIAS or any("," in word or word != "".join(word.split()) for word in words):
+        message = f"context_bias: at most {MOST_BIAS} words, without commas and white space"
+        raise Refusal(422, message, "value_error", "context_bias")
+    if not isinstance(form.get("file"), UploadFile):
+        raise missing("file", Vendor.MISTRAL)
+    sound = await _sent(form)
+    text = await house.ear.hear(sound)
+    usage = {
+        "prompt_audio_seconds": math.ceil(sound.seconds),
+        "prompt_tokens": 4,
+        "completion_tokens": text_tokens(text),
+        "total_tokens": 4 + text_tokens(text),
+    }
+    told: dict[str, Any] = {
+        "model": model.name,
+        "text": text,
+        "language": form.get("language"),
+        "segments": [],
+        "usage": usage,
+    }
+    return JSONResponse(told)
+
+
+def has_own_fields(model: Model) -> bool:
+    """Does it take `languages` and `keywords`, and pass over `language`?"""
+    return model.name.startswith("gpt-transcribe")
+
+
+def _refuse(model: Model, form: FormData) -> None:
+    """Refuse what this model would refuse."""
+    by_token, own = model.name.startswith("gpt-"), has_own_fields(model)
+    shape = str(form.get("response_format") or "json")
+    _refuse_shape(shape, ["json"] if by_token else ["json", "text", "srt", "verbose_json", "vtt"])
+    for name in ("languages", "keywords"):
+        if form.getlist(f"{name}[]") and not own:
+            raise _unsupported(name)
+    if form.getlist("include[]") and not model.name.startswith("gpt-4o"):
+        raise _unsupported("include")
+    if form.getlist("timestamp_granularities[]") and shape != "verbose_json":
+        message = "'timestamp_granularities' needs response_format 'verbose_json'."
+        raise Refusal(400, message, "invalid_value", "timestamp_granularities")
+    temperature = float(str(form.get("temperature") or 0))
+    if not 0 <= temperature <= 1:
+        raise Refusal(400, "Invalid 'temperature': must be between 0 and 1.", "invalid_value", "temperature")
+
+
+def _unsupported(name: str) -> Refusal:
+    message = f"Unsupported parameter: '{name}' is not supported with this model."
+    return Refusal(400, message, "unsupported_parameter", name)
+
+
+def _logprobs(text: str) -> list[dict[str, Any]]:
+    """One token for each word, as sure as usual: the recogniser gives no likelihoods."""
+    tokens = [word if at == 0 else f" {word}" for at, word in enumerate(text.split())]
+    return [{"token": token, "logprob": AS_SURE_AS_USUAL, "bytes": list(token.encode())} for token in tokens]
+
+
+def _subtitle(text: str, sound: Sound, shape: str) -> str:
+    """The whole text as one subtitle."""
+    point = "," if shape == "srt" else "."
+    until = f"00:{int(sound.seconds // 60):02}:{int(sound.seconds % 60):02}{point}{int(sound.seconds % 1 * 1000):03}"
+    cue = f"00:00:00{point}000 --> {until}\n{text}\n\n" if text else ""
+    return f"WEBVTT\n\n{cue}" if shape == "vtt" else (f"1\n{cue}" if cue else "")
+
+
+async def _events(whole: Mapping[str, Any]) -> AsyncIterator[str]:
+    for token in re.findall(r"\s*\S+", whole["text"]):
+        yield f"data: {json.dumps({'type': 'transcript.text.delta', 'delta': token})}\n\n"
+    yield f"data: {json.dumps({'type': 'transcript.text.done', **whole})}\n\n"
+    yield "data: [DONE]\n\n"
 
 
 async def inference(request: Request) -> Response:
@@ -62,6 +173,7 @@ async def speech(request: Request) -> Response:
     house: House = request.app.state.house
     body = await json_in(request)
     house.model(request.path_params.get("deployment") or body.get("model"), Takes.SPEAKS, request.url.path)
+    check_json(body, SPEECH, vendor_in(request))
     text, voice, container = body.get("input"), body.get("voice"), body.get("response_format", "mp3")
     if not isinstance(text, str) or not 0 < len(text) <= LONGEST_TEXT:
         raise Refusal(400, f"'input' must be a string of 1 to {LONGEST_TEXT} characters.", "invalid_value", "input")

@@ -13,11 +13,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from edge.config import ClientKind
 from lab.standin.accounts import Model, Takes
 from lab.standin.behaviour import Refusal, Vendor, vendor_of
+from lab.standin.documented import CHAT, MISTRAL_CHAT, check_json, missing, mistyped
 from lab.standin.hearing import SPEECH_RATE, Sound, encoded
 from lab.standin.model import Answer, Call, Tool
-from lab.standin.server import House, from_base64, identity, json_in, sound_in, text_tokens
+from lab.standin.server import House, from_base64, identity, json_in, settle_vendor, sound_in, text_tokens
 
 PIECE = 12
 """Characters of arguments in one event of a stream: three tokens or so, as the vendors send them."""
@@ -84,6 +86,12 @@ SOUND_TOKENS_PER_S = 10
 SPEECH_TOKENS = 5
 """And for each token of text that is spoken: one for 50 ms of speech that goes out."""
 
+ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
+MOST_TOOLS = 128
+REASONING = ("gpt-5", "gpt-6")  # How the names of OpenAI's models begin that think.
+FIRST_WITH_SOUND = "2025-01-01-preview"
+"""The first api-version of Azure's that takes sound in a chat."""
+
 FORMATS = {"wav": {"WAV", "WAVEX", "RF64"}, "mp3": {"MP3"}}
 """What `input_audio.format` may say, and what the bytes must then be."""
 VOICES = {
@@ -143,11 +151,16 @@ async def chat(request: Request) -> Response:
 def _asking(house: House, body: Mapping[str, Any], request: Request) -> Asking:
     name = request.path_params.get("deployment") or body.get("model")
     model = house.model(name, Takes.TEXT | Takes.SOUND, request.url.path)
+    vendor = settle_vendor(request, model)
+    if model.whose is not ClientKind.SELF_HOSTED:
+        check_json(body, MISTRAL_CHAT if vendor is Vendor.MISTRAL else CHAT, vendor)
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise Refusal(400, "Missing required parameter: 'messages'.", "missing_required_parameter", "messages")
-    parts = [(message, part) for message in messages for part in _parts(message)]
-    sounds = tuple(_sound(part) for _, part in parts if part.get("type") == "input_audio")
+        raise missing("messages", vendor)
+    parts = [(message, part) for at, message in enumerate(messages) for part in _parts(message, at, vendor)]
+    sounds = tuple(_sound(part, vendor) for _, part in parts if part.get("type") == "input_audio")
+    if sounds and vendor is Vendor.AZURE:
+        _refuse_old(request)
     texts = [str(part.get("text", "")) for _, part in parts if part.get("type") == "text"]
     asked = [str(part.get("text", "")) for message, part in parts if message["role"] == "user" and "text" in part]
     tools = tuple(_tool(tool) for tool in body.get("tools") or ())
@@ -163,13 +176,35 @@ def _asking(house: House, body: Mapping[str, Any], request: Request) -> Asking:
     return Asking(model, sounds, text, "\n".join(texts), offered, must_call, body)
 
 
-def _parts(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _refuse_old(request: Request) -> None:
+    """Azure's deployments hear from an api-version on; its newer paths need none."""
+    version = request.query_params.get("api-version")
+    if "deployment" in request.path_params and (version is None or version < FIRST_WITH_SOUND):
+        raise Refusal(
+            400, "Invalid value: 'input_audio'. Supported values are: 'text' and 'image_url'.", "invalid_value"
+        )
+
+
+def _parts(message: object, at: int, vendor: Vendor) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(message, Mapping):
+        raise mistyped(f"messages[{at}]", "object", "something else", vendor)
+    if message.get("role") not in ROLES:
+        raise Refusal(400, f"Invalid value: {message.get('role')!r}.", "invalid_value", f"messages[{at}].role")
     content = message.get("content") or []
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
+        raise mistyped(f"messages[{at}].content", "string or array", "something else", vendor)
+    return parts
 
 
-def _sound(part: Mapping[str, Any]) -> Sound:
+def _sound(part: Mapping[str, Any], vendor: Vendor) -> Sound:
     given = part.get("input_audio") or {}
+    if vendor is Vendor.MISTRAL:  # which takes the sound bare, and looks for itself what it is
+        if not isinstance(given, str):
+            raise mistyped("input_audio", "string", "an object", vendor)
+        return sound_in(from_base64(given, "input_audio"))
+    if not isinstance(given, Mapping):
+        raise mistyped("messages[].content[].input_audio", "object", "a string", vendor)
     claimed = given.get("format")
     if claimed not in FORMATS:
         raise Refusal(
@@ -184,8 +219,10 @@ def _sound(part: Mapping[str, Any]) -> Sound:
     return sound
 
 
-def _tool(tool: Mapping[str, Any]) -> Tool:
-    function = tool.get("function") or {}
+def _tool(tool: object) -> Tool:
+    function = tool.get("function") if isinstance(tool, Mapping) else None
+    if not isinstance(tool, Mapping) or not isinstance(function, Mapping):
+        raise Refusal(400, "Missing required parameter: 'tools[0].function'.", "missing_required_parameter", "tools")
     if tool.get("type") != "function" or not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(function.get("name", ""))):
         raise Refusal(400, "Invalid 'tools[].function.name'.", "invalid_value", "tools")
     return Tool(function["name"], function.get("parameters") or {})
@@ -193,6 +230,7 @@ def _tool(tool: Mapping[str, Any]) -> Tool:
 
 def _refuse(model: Model, body: Mapping[str, Any], *, has_sound: bool, has_system: bool) -> None:
     """Refuse what this model would refuse."""
+    _refuse_limits(model, body)
     speaks = "audio" in (body.get("modalities") or ())
     if body.get("tool_choice") == "required" and not body.get("tools"):
         raise Refusal(400, "'tool_choice' is only allowed when 'tools' are specified.", None, "tool_choice")
@@ -215,6 +253,15 @@ def _refuse(model: Model, body: Mapping[str, Any], *, has_sound: bool, has_syste
         )  # fmt: skip
     if speaks:
         _refuse_speech(model, body)
+
+
+def _refuse_limits(model: Model, body: Mapping[str, Any]) -> None:
+    if len(body.get("tools") or ()) > MOST_TOOLS:
+        message = f"Invalid 'tools': array too long. Expected an array with maximum length {MOST_TOOLS}."
+        raise Refusal(400, message, "array_above_max_length", "tools")
+    if model.whose is ClientKind.OPENAI and "reasoning_effort" in body and not model.name.startswith(REASONING):
+        message = "Unsupported parameter: 'reasoning_effort' is not supported with this model."
+        raise Refusal(400, message, "unsupported_parameter", "reasoning_effort")
 
 
 def _refuse_speech(model: Model, body: Mapping[str, Any]) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from starlette.requests import Request
 
+from edge.config import ClientKind
 from edge.speak.espeak import EspeakVoice
 from lab.standin.accounts import Accounts, Model, Takes
-from lab.standin.behaviour import Behaviour, Orders, Refusal, vendor_of
+from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, vendor_of
+from lab.standin.documented import check_media
 from lab.standin.fabrications import lied
 from lab.standin.hearing import SHORTEST_S, Ear, NotSound, Sound
 from lab.standin.model import Answer, Mind, Tool
@@ -105,8 +107,22 @@ def from_base64(text: object, param: str) -> bytes:
         raise Refusal(400, f"Invalid value for '{param}': not valid base64.", "invalid_value", param) from None
 
 
+def vendor_in(request: Request) -> Vendor:
+    """Whose shapes a request speaks: by its path, where nothing in it tells more."""
+    told: Vendor | None = request.scope.get("state", {}).get("vendor")
+    return told or vendor_of(request.url.path)
+
+
+def settle_vendor(request: Request, model: Model) -> Vendor:
+    """Whose shapes it speaks, now that the model is known: Mistral's paths are OpenAI's."""
+    if model.whose is ClientKind.MISTRAL:
+        request.scope.setdefault("state", {})["vendor"] = Vendor.MISTRAL
+    return vendor_in(request)
+
+
 async def json_in(request: Request) -> dict[str, Any]:
-    """The body of a request. Raises Refusal where it is no JSON object."""
+    """The body of a request. Raises Refusal where it is not said to be JSON, or is no JSON object."""
+    check_media(request.headers, ("application/json",), vendor_in(request))
     try:
         body = json.loads(await request.body())
     except ValueError:

@@ -1,9 +1,12 @@
-"""The services that only transcribe or only speak: Google Speech v2, Azure AI Speech, ElevenLabs."""
+"""The services that only transcribe or only speak: Google Speech v2, Azure AI Speech, ElevenLabs, Deepgram."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -12,7 +15,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from lab.standin.accounts import Takes
-from lab.standin.behaviour import Refusal
+from lab.standin.behaviour import Refusal, Vendor
+from lab.standin.documented import (
+    LISTEN,
+    RECOGNITION,
+    RECOGNIZE,
+    SCRIBE,
+    SPEAKING,
+    check_form,
+    check_json,
+    check_media,
+    check_query,
+    missing,
+)
 from lab.standin.hearing import Sound, encoded, timed
 from lab.standin.server import House, from_base64, identity, json_in, sound_in
 
@@ -26,19 +41,26 @@ LARGEST = 10 * 1000 * 1000
 TICKS = 10_000_000
 """Azure's times are in units of 100 ns."""
 
-CHIRP_2 = {"us-central1", "europe-west4", "asia-southeast1"}
-"""The locations that have the model."""
+PLACES = {"chirp_2": {"us-central1", "europe-west4", "asia-southeast1"}, "chirp_3": {"eu", "us"}}
+"""The locations that have each model."""
+
+MOST_TERMS, LONGEST_TERM, MOST_WORDS = 1000, 50, 5
+"""Keyterms that ElevenLabs takes, and the characters and words of each."""
 
 
 async def google(request: Request) -> Response:
     """`POST /v2/projects/P/locations/L/recognizers/R:recognize`."""
     house: House = request.app.state.house
     body = await json_in(request)
+    check_json(body, RECOGNIZE, Vendor.GOOGLE_SPEECH)
     config = body.get("config") or {}
+    check_json(config, RECOGNITION, Vendor.GOOGLE_SPEECH, "config.")
     model = house.model(config.get("model"), Takes.TRANSCRIBES, request.url.path)
     location = request.path_params["location"]
-    if model.name == "chirp_2" and location not in CHIRP_2:
-        raise Refusal(400, f'The model "chirp_2" does not exist in the location named "{location}".')
+    if location not in PLACES.get(model.name, {location}):
+        raise Refusal(400, f'The model "{model.name}" does not exist in the location named "{location}".')
+    if not config.get("languageCodes"):
+        raise Refusal(400, "Invalid RecognitionConfig: no language code is given.")
     if not {"autoDecodingConfig", "explicitDecodingConfig"} & config.keys():
         raise Refusal(400, "Invalid RecognitionConfig: no decoding config is given.")
     sound = _short(sound_in(from_base64(body.get("content"), "content"), LARGEST))
@@ -59,6 +81,7 @@ async def google(request: Request) -> Response:
 async def azure_recognise(request: Request) -> Response:
     """`POST /speech/recognition/conversation/cognitiveservices/v1`."""
     house: House = request.app.state.house
+    check_media(request.headers, ("audio/wav", "audio/ogg"), Vendor.AZURE_SPEECH)
     if "language" not in request.query_params:
         raise Refusal(400, "The language query parameter is missing.", "BadRequest")
     sound = _short(sound_in(await request.body(), LARGEST))
@@ -77,7 +100,11 @@ async def elevenlabs_transcribe(request: Request) -> Response:
     """`POST /v1/speech-to-text`."""
     house: House = request.app.state.house
     async with request.form() as form:
+        if "model_id" not in form:
+            raise missing("model_id", Vendor.ELEVENLABS)
         house.model(form.get("model_id"), Takes.TRANSCRIBES, request.url.path)
+        check_form(form, SCRIBE, Vendor.ELEVENLABS)
+        _refuse_terms([str(term) for term in form.getlist("keyterms")])
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise Refusal(400, "Must provide either file or cloud_storage_url.", "invalid_parameters")
@@ -91,10 +118,48 @@ async def elevenlabs_transcribe(request: Request) -> Response:
     return JSONResponse({**told, "transcription_id": identity("")})
 
 
+def _refuse_terms(terms: list[str]) -> None:
+    long = [term for term in terms if len(term) > LONGEST_TERM or len(term.split()) > MOST_WORDS]
+    if len(terms) > MOST_TERMS or long:
+        message = f"At most {MOST_TERMS} keyterms, of at most {LONGEST_TERM} characters and {MOST_WORDS} words each."
+        raise Refusal(422, message, "value_error", "keyterms")
+
+
+async def deepgram(request: Request) -> Response:
+    """`POST /v1/listen`: sound as the body, everything else in the query."""
+    house: House = request.app.state.house
+    query = request.query_params
+    check_query(query.multi_items(), LISTEN, Vendor.DEEPGRAM)
+    model = house.model(query.get("model"), Takes.TRANSCRIBES, request.url.path)
+    if "keyterm" in query and not model.name.startswith("nova-3"):
+        raise Refusal(400, "Bad Request: Keyterm is only available with Nova-3 and Flux models.")
+    check_media(request.headers, ("audio/", "video/", "application/octet-stream"), Vendor.DEEPGRAM)
+    sound = sound_in(await request.body(), LARGEST)
+    text = " ".join(re.findall(r"[\w']+", (await house.ear.hear(sound)).lower()))
+    words = [
+        {"word": word.text, "start": word.start, "end": word.end, "confidence": CONFIDENCE}
+        for word in timed(text, sound)
+    ]
+    version = str(uuid.uuid4())
+    metadata = {
+        "transaction_key": "deprecated",
+        "request_id": str(uuid.uuid4()),
+        "sha256": hashlib.sha256(sound.samples.tobytes()).hexdigest(),
+        "created": datetime.now(UTC).isoformat(),
+        "duration": sound.seconds,
+        "channels": 1,
+        "models": [version],
+        "model_info": {version: {"name": f"general-{model.name}", "version": "2025-04-17.21547", "arch": model.name}},
+    }
+    best = {"transcript": text, "confidence": CONFIDENCE if text else 0.0, "words": words}
+    return JSONResponse({"metadata": metadata, "results": {"channels": [{"alternatives": [best]}]}})
+
+
 async def elevenlabs_speak(request: Request) -> Response:
     """`POST /v1/text-to-speech/{voice}`, and `…/stream`."""
     house: House = request.app.state.house
     body = await json_in(request)
+    check_json(body, SPEAKING, Vendor.ELEVENLABS)
     house.model(body.get("model_id", "eleven_multilingual_v2"), Takes.SPEAKS, request.url.path)
     container, _, rate = request.query_params.get("output_format", "mp3_44100_128").partition("_")
     if container not in {"mp3", "pcm", "wav"} or not body.get("text"):
@@ -107,6 +172,7 @@ async def elevenlabs_speak(request: Request) -> Response:
 async def azure_speak(request: Request) -> Response:
     """`POST /cognitiveservices/v1`: SSML in, sound out."""
     house: House = request.app.state.house
+    check_media(request.headers, ("application/ssml+xml",), Vendor.AZURE_SPEECH)
     wanted = request.headers.get("x-microsoft-outputformat", "")
     found = re.fullmatch(r"(riff|raw|audio)-(\d+)khz-.*", wanted)
     if found is None:

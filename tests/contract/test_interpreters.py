@@ -133,8 +133,9 @@ SERVICES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Azure, deployment": (AZURE | PREVIEW, {"model": "gpt-4o-audio-preview"}),
     "Azure, deployment, Entra token": (AZURE | PREVIEW | {"key_header": "bearer"}, {"model": "gpt-audio-mini"}),
     "Azure, v1, streaming": (AZURE, {"model": "gpt-audio-mini", "streaming": True}),
-    "gemini-1.5-flash": (GEMINI, {"model": "gemini-1.5-flash"}),
-    "gemini-2.5-pro, streaming": (GEMINI, {"model": "gemini-2.5-pro", "streaming": True}),
+    "gemini-3.5-flash-lite": (GEMINI, {"model": "gemini-3.5-flash-lite", "thinking": "minimal", "max_tokens": 1000}),
+    "gemini-3.8-flash, streaming": (GEMINI, {"model": "gemini-3.8-flash", "streaming": True}),
+    "Voxtral at Mistral": ({"kind": "mistral", "key": KEY}, {"model": "voxtral-small-latest", "max_tokens": 1000}),
     "Voxtral on vLLM": (VLLM, {"model": VOXTRAL, "system_prompt": False}),
 }
 """Client and interpreter of each row, as settings."""
@@ -143,13 +144,24 @@ CHIRP: dict[str, Any] = {"kind": "google-speech", "key": KEY, "region": "europe-
 WHISPER = {"kind": "openai", "model": "Systran/faster-whisper-large-v3"}
 CASCADES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "Whisper API": (OPENAI, {"kind": "openai", "model": "whisper-1"}, {}),
-    "Whisper API + GPT-4o-mini": (OPENAI, {"kind": "openai", "model": "whisper-1"}, {"model": "gpt-4o-mini"}),
+    "gpt-transcribe + gpt-6-luna": (
+        OPENAI,
+        {"kind": "openai", "model": "gpt-transcribe"},
+        {"model": "gpt-6-luna", "thinking": "low"},
+    ),
     "gpt-4o-transcribe on Azure": (AZURE, {"kind": "openai", "model": "gpt-4o-transcribe"}, {}),
     "Whisper large-v3 + Llama 3.1 8B": (VLLM, WHISPER, {"model": "llama3.1:8b", "parser": "never"}),
     "Whisper large-v3 + Mistral": (VLLM, WHISPER, {"model": "mistral", "parser": "never"}),
     "whisper.cpp": (VLLM, {"kind": "whisper-cpp", "model": "large-v3"}, {}),
     "Chirp 2": (CHIRP, {"kind": "google", "model": "chirp_2"}, {}),
     "Azure AI Speech": ({"kind": "azure-speech", "key": KEY, "region": "swedencentral"}, {"kind": "azure"}, {}),
+    "Voxtral Transcribe at Mistral": (
+        {"kind": "mistral", "key": KEY},
+        {"kind": "mistral", "model": "voxtral-mini-transcribe-3-0"},
+        {},
+    ),
+    "Deepgram": ({"kind": "deepgram", "key": KEY}, {"kind": "deepgram", "model": "nova-3"}, {}),
+    "Parakeet": (VLLM, {"kind": "openai", "model": "nvidia/parakeet-tdt-0.6b-v3", "detail": "text"}, {}),
     "ElevenLabs Scribe": ({"kind": "elevenlabs", "key": KEY}, {"kind": "scribe", "model": "scribe_v2"}, {}),
 }
 """Client, transcriber and text model of each row; without a text model the form's own parser reads alone."""
@@ -162,11 +174,11 @@ EACH_KIND = (
     "gpt-audio-mini",
     "gpt-audio-1.5, streaming a spoken reply",
     "Azure, v1, streaming",
-    "gemini-1.5-flash",
-    "gemini-2.5-pro, streaming",
+    "gemini-3.5-flash-lite",
+    "gemini-3.8-flash, streaming",
     "Voxtral on vLLM",
     "Whisper API",
-    "Whisper API + GPT-4o-mini",
+    "gpt-transcribe + gpt-6-luna",
 )
 """One of each kind and way of asking: what a service makes of no speech at all is the stand-in's doing in any row."""
 
@@ -359,7 +371,7 @@ def test_reading_twice_gives_equal_readings(interpreter: Interpreter, read: Read
 # Those behind services read an utterance as a whole: of each kind of them one is enough where it matters what is heard
 # while the operator speaks.
 attentive = pytest.mark.parametrize(
-    "interpreter", [*HERE, "gpt-audio-mini", "gemini-1.5-flash", "Whisper API"], indirect=True
+    "interpreter", [*HERE, "gpt-audio-mini", "gemini-3.5-flash-lite", "Whisper API"], indirect=True
 )
 
 
@@ -435,7 +447,7 @@ def test_a_word_that_it_cannot_hear_is_refused_by_name(
         HERE[name]()
 
 
-LYING = ["gpt-audio-mini", "gpt-audio-mini, streaming", "gemini-1.5-flash", "gemini-2.5-pro, streaming"]
+LYING = ["gpt-audio-mini", "gpt-audio-mini, streaming", "gemini-3.5-flash-lite", "gemini-3.8-flash, streaming"]
 
 
 @pytest.mark.parametrize("row", LYING)

@@ -59,7 +59,27 @@ GOOGLE = 'kind = "google-speech"\nurl = "{}"\nregion = "europe-west4"\nproject =
 SPEECH = 'kind = "azure-speech"\nurl = "{}"\nregion = "swedencentral"'
 ELEVENLABS = 'kind = "elevenlabs"\nurl = "{}"'
 
+MISTRAL = 'kind = "mistral"\nurl = "{}"'
+DEEPGRAM = 'kind = "deepgram"\nurl = "{}"'
+
 ROWS = {
+    "gpt-transcribe": Row(OPENAI, 'kind = "openai"\nmodel = "gpt-transcribe"', "/v1/audio/transcriptions"),
+    "mistral": Row(
+        MISTRAL,
+        'kind = "mistral"\nmodel = "voxtral-mini-transcribe-3-0"',
+        "/v1/audio/transcriptions",
+        '{{"model": "voxtral-mini-transcribe-3-0", "text": {}}}',
+    ),
+    "deepgram": Row(
+        DEEPGRAM,
+        'kind = "deepgram"\nmodel = "nova-3"',
+        "/v1/listen",
+        '{{"results": {{"channels": [{{"alternatives": [{{"transcript": {}}}]}}]}}}}',
+    ),
+    # Any server of OpenAI's shape, here parakeet-api: it takes any model's name, and answers with the text alone.
+    "parakeet": Row(
+        OWN, 'kind = "openai"\nmodel = "nvidia/parakeet-tdt-0.6b-v3"\ndetail = "text"', "/v1/audio/transcriptions"
+    ),
     "whisper-1": Row(OPENAI, 'kind = "openai"\nmodel = "whisper-1"', "/v1/audio/transcriptions"),
     "gpt-4o-transcribe": Row(OPENAI, 'kind = "openai"\nmodel = "gpt-4o-transcribe"', "/v1/audio/transcriptions"),
     "azure deployment": Row(

@@ -221,7 +221,7 @@ def test_openai_tells_its_models_and_when_they_end(client: openai.OpenAI) -> Non
     for model in client.models.list():
         assert_is(Model, model.to_dict())
     assert client.models.retrieve("gpt-audio-mini").shutdown_date == "2027-01-20"
-    assert client.models.retrieve("gpt-audio").shutdown_date is None
+    assert client.models.retrieve("gpt-audio-1.5").shutdown_date is None
 
 
 REFUSED: dict[str, tuple[dict[str, Any], type[openai.APIStatusError]]] = {
@@ -387,7 +387,7 @@ def _gemini(function: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_gemini_tells_its_models(gemini: genai.Client) -> None:
     assert gemini.models.get(model="gemini-2.5-flash").name == "models/gemini-2.5-flash"
-    assert "models/gemini-1.5-pro" in [model.name for model in gemini.models.list(config={"query_base": True})]
+    assert "models/gemini-3.5-flash" in [model.name for model in gemini.models.list(config={"query_base": True})]
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,9 @@ def test_it_knows_no_other_path(standin: RunningStandin) -> None:
     assert answer.json()["error"]["message"] == "Invalid URL (POST /v1/embeddings)"
 
 
+JSON = {"content-type": "application/json"}
+
+
 def test_what_is_no_json_is_refused(standin: RunningStandin) -> None:
-    answer = httpx.post(standin.url + CHAT, content=base64.b64encode(b"hello"), headers=BEARER)
+    answer = httpx.post(standin.url + CHAT, content=base64.b64encode(b"hello"), headers={**BEARER, **JSON})
     assert answer.status_code == 400

@@ -182,6 +182,7 @@ def test_whisper_cpp_needs_no_key(standin: RunningStandin, shape: str) -> None:
     assert plain(text).endswith(SAID)
 
 
+IS_SSML = {"content-type": "application/ssml+xml"}
 SSML = """<speak version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xml:lang="en-US">
 <voice name="en-US-JennyNeural">Which <emphasis>dock</emphasis>?</voice></speak>"""
 
@@ -195,7 +196,7 @@ SSML = """<speak version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xml:l
     ],
 )
 def test_azure_speaks(standin: RunningStandin, container: str, rate: int) -> None:
-    headers = {"ocp-apim-subscription-key": KEY, "x-microsoft-outputformat": container}
+    headers = {"ocp-apim-subscription-key": KEY, "x-microsoft-outputformat": container, **IS_SSML}
     answer = httpx.post(f"{standin.url}/cognitiveservices/v1", content=SSML, headers=headers, timeout=60)
     samples, told_rate = soundfile.read(io.BytesIO(answer.content), dtype="int16")
     assert told_rate == rate
@@ -207,7 +208,7 @@ def test_azure_speaks(standin: RunningStandin, container: str, rate: int) -> Non
     ("body", "container"), [("<speak>", "riff-16khz-16bit-mono-pcm"), (SSML, "ogg"), ("<a/>", "raw-8khz-a")]
 )
 def test_azure_refuses_ssml_that_is_none(standin: RunningStandin, body: str, container: str) -> None:
-    headers = {"ocp-apim-subscription-key": KEY, "x-microsoft-outputformat": container}
+    headers = {"ocp-apim-subscription-key": KEY, "x-microsoft-outputformat": container, **IS_SSML}
     assert httpx.post(f"{standin.url}/cognitiveservices/v1", content=body, headers=headers).status_code == 400
 
 

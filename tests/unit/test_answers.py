@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,10 @@ def is_read_as_its_words_say(path: str) -> None:
     assert reading.act == expected.get("act", "record")
     assert reading.command == expected.get("command")
     assert reading.form == "pallet-move"
-    assert reading.interpreter == "service/any"
+    assert reading.usage is not None
+    # "any" was asked for: on record is the one that answered, where the answer names it.
+    assert (reading.usage.model == "any") == (re.search(rb'"model(Version)?":', recorded(path)) is None)
+    assert reading.interpreter == f"service/{reading.usage.model}"
     for name, field in reading.fields.items():
         assert field.value is None or type(field.value) is (int if name == "quantity" else str)
         assert all(word.isprintable() for word in field.words)

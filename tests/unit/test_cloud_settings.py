@@ -85,6 +85,17 @@ def test_a_client_that_cannot_be_is_told_by_its_key(written: Written, text: str,
             "eastus.stt.speech.microsoft.com is an endpoint outside",
         ),
         ("kind = 'google-speech'\nregion = 'us-central1'", "region 'us-central1' is outside"),
+        ("kind = 'vertex'\nregion = 'global'\nproject = 'p'", "region 'global' is outside"),
+        (
+            "kind = 'vertex'\nregion = 'eu'\nproject = 'p'\nurl = 'https://aiplatform.us.rep.googleapis.com'",
+            "aiplatform.us.rep.googleapis.com is an endpoint outside",
+        ),
+        (
+            "kind = 'vertex'\nregion = 'eu'\nproject = 'p'\nurl = 'https://aiplatform.googleapis.com'",
+            "aiplatform.googleapis.com is an endpoint outside",
+        ),
+        ("kind = 'mistral'", "set url = 'https://api.eu.mistral.ai'"),
+        ("kind = 'deepgram'", "set url = 'https://api.eu.deepgram.com'"),
         ("kind = 'vertex'\nregion = 'europe-west2'\nproject = 'p'", "region 'europe-west2' is outside"),
     ],
 )
@@ -104,11 +115,29 @@ def test_an_endpoint_outside_the_union_is_refused_where_that_was_asked_for(
         "kind = 'azure-speech'\nregion = 'germanywestcentral'",
         "kind = 'google-speech'\nregion = 'eu'",
         "kind = 'vertex'\nregion = 'europe-west4'\nproject = 'p'",
+        "kind = 'vertex'\nregion = 'eu'\nproject = 'p'",
+        "kind = 'mistral'\nurl = 'https://api.eu.mistral.ai'",
+        "kind = 'deepgram'\nurl = 'https://api.eu.deepgram.com'",
         "kind = 'self-hosted'\nurl = 'http://gpu:8000'",
     ],
 )
 def test_an_endpoint_within_the_union_is_taken(written: Written, text: str) -> None:
     load(Settings, written(client(f"{text}\nresidency = 'eu'")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "region", "address"),
+    [
+        ("vertex", "global", "https://aiplatform.googleapis.com"),
+        ("vertex", "eu", "https://aiplatform.eu.rep.googleapis.com"),
+        ("vertex", "us", "https://aiplatform.us.rep.googleapis.com"),
+        ("vertex", "europe-west4", "https://europe-west4-aiplatform.googleapis.com"),
+        ("google-speech", "global", "https://speech.googleapis.com"),
+        ("google-speech", "eu", "https://eu-speech.googleapis.com"),
+    ],
+)
+def test_google_is_asked_at_the_addresses_that_it_documents(kind: str, region: str, address: str) -> None:
+    assert ClientSettings.model_validate({"kind": kind, "region": region, "project": "p"}).base_url == address
 
 
 @pytest.mark.parametrize("name", ["Open-AI", "open__ai", "_openai", "'open ai'", "OPENAI"])

@@ -112,6 +112,20 @@ def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | Non
         (seen(ends=date(2026, 11, 20)), [Severity.FAILED], "was shut down on 2026-11-20"),
         (seen(is_there=False), [Severity.FAILED], "'openai' serves no gpt-audio-mini"),
         (seen(is_there=None), [Severity.WELL], "shows at the first utterance"),
+        (
+            ModelSeen(
+                "f", "gemini-2.5-flash", "g", 0.1, True, date(2026, 12, 1), ", says a page", "gemini-3.5-flash-lite"
+            ),
+            [Severity.WARNING],
+            "gemini-2.5-flash is shut down on 2026-12-01, says a page",
+        ),
+        # A day that a page told may have been put off: a vendor's own word may not.
+        (
+            ModelSeen("f", "gemini-2.5-flash", "g", 0.1, None, date(2026, 10, 16), ", says a page"),
+            [Severity.WARNING],
+            "was shut down on 2026-10-16, says a page",
+        ),
+        (ModelSeen("v", "voxtral-small-2507", "m", 0.1, True, None, "", "s"), [Severity.WARNING], "is superseded"),
         (seen(0.7), [Severity.WELL, Severity.WARNING], "took 0.70 s"),
     ],
 )

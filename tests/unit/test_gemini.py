@@ -33,11 +33,15 @@ def answered(body: Any) -> ServiceAnswer:
     return ServiceAnswer("service", 200, {}, json.dumps(body).encode(), None, 0.1)
 
 
-@pytest.mark.parametrize("settings", [{}, {"streaming": True}, {"system_prompt": False}], ids=str)
+LIMITED = {"thinking": "low", "max_tokens": 500}
+
+
+@pytest.mark.parametrize("settings", [{}, {"streaming": True}, {"system_prompt": False}, LIMITED], ids=str)
 @pytest.mark.parametrize("said", [PCM, "pallet seven four two"], ids=["sound", "text"])
 def test_each_request_is_one_that_google_documents(settings: dict[str, Any], said: bytes | str, form: Form) -> None:
     body = wire(**settings).body(ModelQuestion("Listen.", tools(form), said))
-    assert set(body) <= {"contents", "tools", "toolConfig", "systemInstruction"}
+    assert set(body) <= {"contents", "tools", "toolConfig", "systemInstruction", "generationConfig"}
+    types.GenerationConfig.model_validate(body.get("generationConfig", {}))
     # Google's own types refuse keys they do not know.
     for content in [*body["contents"], *([body["systemInstruction"]] if "systemInstruction" in body else [])]:
         types.Content.model_validate(content)
@@ -58,6 +62,21 @@ def test_the_model_must_call_one_of_our_functions(form: Form) -> None:
     assert calling["mode"] == "ANY"
     assert calling["allowedFunctionNames"] == [function["name"] for function in functions]
     assert functions[0]["parametersJsonSchema"] == tools(form)[0]["function"]["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "told"),
+    [
+        ("gemini-2.5-flash", "none", {"thinkingBudget": 0}),
+        ("gemini-2.5-flash", "medium", {"thinkingBudget": 8192}),
+        ("gemini-3.5-flash-lite", "minimal", {"thinkingLevel": "MINIMAL"}),
+        ("gemini-3.8-flash", "none", {"thinkingLevel": "MINIMAL"}),
+    ],
+)
+def test_thinking_and_the_length_of_the_answer_are_limited(model: str, wanted: str, told: dict[str, Any]) -> None:
+    body = wire(model=model, thinking=wanted, max_tokens=900).body(ModelQuestion("Listen.", [], "seven"))
+    assert body["generationConfig"] == {"thinkingConfig": told, "maxOutputTokens": 900}
+    assert "generationConfig" not in wire(model=model).body(ModelQuestion("Listen.", [], "seven"))
 
 
 def test_the_sound_goes_along_as_a_wav_file() -> None:

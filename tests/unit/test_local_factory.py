@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from edge.agent import doctor
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
+from edge.understand.local import pocketsphinx
 from edge.understand.local.factory import recogniser
 from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
 from edge.understand.local.vosk import VoskInterpreter
@@ -55,6 +57,16 @@ def test_without_weights_pocketsphinx_serves(form: Form, catalogue: Catalogue, t
 def test_pocketsphinx_needs_no_model(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     chosen = settings(tmp_path, engine="pocketsphinx", model="huge")
     assert recogniser(chosen, form, catalogue).name == "pocketsphinx/en-us"
+
+
+def test_without_pocketsphinx_it_is_said_what_to_do(
+    form: Form, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pocketsphinx, "is_here", lambda: False)  # as with Python 3.14
+    with pytest.raises(Misconfigured, match=r"pocketsphinx is not installed.*dockvoice models get small-en-us"):
+        recogniser(settings(tmp_path), form, catalogue)
+    (found,) = asyncio.run(doctor._recogniser(settings(tmp_path)))
+    assert (found.level, "pocketsphinx is not installed" in found.found) == (doctor.Severity.FAILED, True)
 
 
 class Counting:

@@ -11,13 +11,14 @@ from typing import Any
 import httpx
 import pytest
 import soundfile
+from mistralai.client.models import ChatCompletionRequest
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
     CompletionCreateParamsStreaming,
 )
 from pydantic import TypeAdapter
 
-from edge.config import InterpreterSettings
+from edge.config import ClientKind, InterpreterSettings
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.records import SAMPLE_RATE
@@ -61,7 +62,14 @@ def called(arguments: Any, name: str = "answer") -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"streaming": True}, {"voice": "shimmer"}, {"streaming": True, "voice": "alloy"}, {"system_prompt": False}],
+    [
+        {},
+        {"streaming": True},
+        {"voice": "shimmer"},
+        {"streaming": True, "voice": "alloy"},
+        {"system_prompt": False},
+        {"thinking": "minimal", "max_tokens": 900},
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("said", [PCM, "pallet seven four two"], ids=["sound", "text"])
@@ -70,6 +78,20 @@ def test_each_request_is_one_that_openai_documents(settings: dict[str, Any], sai
     refuse_undocumented(
         body, CompletionCreateParamsStreaming if "stream" in body else CompletionCreateParamsNonStreaming
     )
+
+
+def test_each_vendor_is_told_in_its_own_words() -> None:
+    limited = InterpreterSettings(kind="chat-audio", model="m", thinking="low", max_tokens=900, streaming=True)
+    asked = {kind: ChatWire(limited, kind).body(ModelQuestion("Listen.", [], PCM)) for kind in ClientKind}
+    assert asked[ClientKind.OPENAI]["max_completion_tokens"] == 900
+    assert asked[ClientKind.SELF_HOSTED]["max_tokens"] == 900  # which older servers of the shape know alone
+    assert {body["reasoning_effort"] for body in asked.values()} == {"low"}
+    bare = asked[ClientKind.MISTRAL]
+    assert "stream_options" not in bare
+    assert isinstance(bare["messages"][1]["content"][0]["input_audio"], str)
+    # Mistral's own types: what they do not know they leave out.
+    request = ChatCompletionRequest.model_validate({**bare, "tools": None})
+    assert bare.keys() - request.model_dump().keys() - {"tools"} == set()
 
 
 @cache

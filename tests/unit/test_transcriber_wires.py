@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 import math
 from typing import Any, get_type_hints
 
 import pytest
 import soundfile
+from deepgram.listen.v1.media.client import MediaClient as DeepgramMedia
+from elevenlabs.speech_to_text.client import SpeechToTextClient
+from mistralai.client.models import AudioTranscriptionRequest
 from openai.types.audio.transcription_create_params import TranscriptionCreateParamsNonStreaming
 from pydantic import TypeAdapter, ValidationError
 
 from edge.config import Detail
 from edge.records import SAMPLE_RATE, Hallucination, Word
 from edge.understand.stt.azure import AzureWire
+from edge.understand.stt.deepgram import DeepgramWire
 from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
+from edge.understand.stt.mistral import MistralWire
 from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
 from edge.understand.stt.transcriber import Expected, TranscriberWire, flac, likelihood, spread
 from tests.rows import every
@@ -32,6 +38,9 @@ WIRES: dict[str, TranscriberWire] = {
     "google": GoogleWire("my-project", "europe-west4", "chirp_2", ENGLISH),
     "azure": AzureWire("azure", ENGLISH),
     "scribe": ScribeWire("scribe_v2", ENGLISH),
+    "openai gpt-transcribe": OpenAiWire("/v1/audio/transcriptions", "gpt-transcribe", ENGLISH),
+    "mistral": MistralWire("voxtral-mini-transcribe-3-0", Expected("en", "pallet, purchase order")),
+    "deepgram": DeepgramWire("nova-3", ENGLISH),
 }
 
 NO_ANSWERS: list[Any] = [
@@ -84,7 +93,8 @@ def test_requests_are_those_of_the_vendors_own_client(name: str) -> None:
     asked = WIRES[name].request(PCM)
     # Lists are named with brackets in a form, and a form knows text only.
     given: dict[str, Any] = {key.removesuffix("[]"): value for key, value in (asked.data or {}).items()}
-    given["temperature"] = float(given["temperature"])
+    if "temperature" in given:
+        given["temperature"] = float(given["temperature"])
     types = get_type_hints(TranscriptionCreateParamsNonStreaming)
     assert {"file", "model"} <= types.keys()
     for key, value in given.items():
@@ -130,6 +140,57 @@ def test_what_is_asked_of_a_model_depends_on_its_name_or_on_the_settings() -> No
 def test_the_words_to_expect_go_along_only_where_there_are_some() -> None:
     assert (WIRES["openai whisper"].request(PCM).data or {})["prompt"] == "pallet, units, dock"
     assert "prompt" not in (OpenAiWire("/p", "whisper-1", Expected("en")).request(PCM).data or {})
+
+
+def test_gpt_transcribe_is_told_in_the_fields_that_it_heeds() -> None:
+    data = WIRES["openai gpt-transcribe"].request(PCM).data or {}
+    assert (data["languages[]"], data["keywords[]"]) == (["en"], ["pallet", "units", "dock"])
+    assert not {"language", "prompt", "temperature"} & data.keys()  # which it takes, and does not heed
+
+
+def test_each_service_is_told_the_words_to_expect_in_its_own_way() -> None:
+    words = ["pallet", "units", "dock"]
+    assert (WIRES["scribe"].request(PCM).data or {})["keyterms"] == words
+    assert (WIRES["deepgram"].request(PCM).params or {})["keyterm"] == words
+    assert (WIRES["mistral"].request(PCM).data or {})["context_bias"] == ["pallet", "purchase_order"]
+    (phrases,) = WIRES["google"].request(PCM).json["config"]["adaptation"]["phraseSets"]
+    assert phrases == {"inlinePhraseSet": {"phrases": [{"value": word} for word in words]}}
+    none = Expected("en")
+    assert "keyterms" not in (ScribeWire("scribe_v2", none).request(PCM).data or {})
+    assert "keyterms" not in (ScribeWire("scribe_v1", ENGLISH).request(PCM).data or {})
+    assert "keyterm" not in (DeepgramWire("nova-2", ENGLISH).request(PCM).params or {})
+    assert "context_bias" not in (MistralWire("m", none).request(PCM).data or {})
+    assert "adaptation" not in GoogleWire("p", "r", "chirp_2", none).request(PCM).json["config"]
+
+
+def test_what_is_sent_to_mistral_deepgram_and_elevenlabs_is_what_their_own_clients_send() -> None:
+    data = dict(WIRES["mistral"].request(PCM).data or {})
+    assert set(data) <= set(AudioTranscriptionRequest.model_fields)
+    AudioTranscriptionRequest.model_validate({**data, "temperature": float(str(data["temperature"]))})
+    known = inspect.signature(DeepgramMedia.transcribe_file).parameters
+    assert set(WIRES["deepgram"].request(PCM).params or {}) <= set(known)
+    known = inspect.signature(SpeechToTextClient.convert).parameters
+    assert {*(WIRES["scribe"].request(PCM).data or {}), "file"} <= set(known)
+
+
+def test_mistral_names_the_model_that_wrote() -> None:
+    answer = {"model": "voxtral-mini-2602", "text": " Pallet 742. ", "language": "en", "usage": {"prompt_tokens": 7}}
+    heard = WIRES["mistral"].heard(answer, 2.0)
+    assert (heard.text, heard.model, heard.text_tokens_in) == ("Pallet 742.", "voxtral-mini-2602", 7)
+
+
+def test_deepgram_is_as_sure_as_its_least_sure_word() -> None:
+    words = [
+        {"word": "pallet", "start": 0.1, "end": 0.4, "confidence": 0.99, "punctuated_word": "Pallet"},
+        {"word": "seven", "start": 0.5, "end": 0.8, "confidence": 0.4},
+    ]
+    best = {"transcript": "pallet seven", "confidence": 0.9, "words": words}
+    info = {"30089e05": {"name": "general-nova-2", "version": "2024-01-09.29447", "arch": "nova-2"}}
+    heard = WIRES["deepgram"].heard(
+        {"metadata": {"model_info": info}, "results": {"channels": [{"alternatives": [best]}]}}, 2.0
+    )
+    assert (heard.text, heard.confidence, heard.model) == ("pallet seven", 0.4, "nova-2")
+    assert [word.text for word in heard.words] == ["pallet", "seven"]
 
 
 VERBOSE = {

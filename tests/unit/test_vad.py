@@ -8,6 +8,8 @@ import pytest
 
 from edge.audio.framing import Framing
 from edge.config import Vad, VadKind
+from edge.errors import Misconfigured
+from edge.hear import vad
 from edge.hear.recording import RecordedSource
 from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, scorer
 from edge.records import Frame
@@ -59,6 +61,28 @@ class CountingSilero(Silero):
     def hear(self, windows: list[bytes]) -> bool:
         self.heard[-1].extend(windows)
         return super().hear(windows)
+
+
+def test_the_network_of_arm_boxes_judges_as_the_other_does(
+    speech: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = [*speech, *frames(noise("forklift_engine", 2, seed=3))]
+    scores = []
+    for name in vad.BUILDS:
+        with monkeypatch.context() as only:
+            only.setattr(vad, "BUILDS", (name,))
+            detector = Silero(0.5)
+            scores.append([detector.is_speech(frame) for frame in sound])
+    assert any(scores[0])
+    assert (
+        np.mean(np.array(scores[0]) == np.array(scores[1])) > 0.98
+    )  # two releases of one network: at the edges a frame may differ
+
+
+def test_without_any_network_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vad, "BUILDS", ("silero_of_yesterday",))
+    with pytest.raises(Misconfigured, match=r'none of silero_of_yesterday is installed; .*kind = "webrtc"'):
+        Silero(0.5)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -250,3 +250,28 @@ def test_what_contradicts_an_entry(late: Reading, act: Act, *, contradiction: bo
 )
 def test_what_contradicts_a_cancellation(late: Reading, *, contradiction: bool) -> None:
     assert contradicts(late, Act.CANCEL, {}) is contradiction
+
+
+UNCONFIRMED = "ask field_unconfirmed:pallet_id field_unconfirmed:dock"
+
+
+def heard_by(model: str, who: str) -> Reading:
+    return replace(said(who), usage=Usage("client", model))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "outcome"),
+    [
+        ("gemini-3.5-flash-lite", "gpt-audio-1.5", "accept"),
+        # Google routes what ended to its successor, which the second one names already.
+        ("gemini-3.5-flash-lite", "gemini-3.5-flash-lite", UNCONFIRMED),
+        ("gpt-audio-mini", "gpt-audio-mini-2025-12-15", UNCONFIRMED),
+        ("whisper-1", "whisper-1 + gpt-6-luna", UNCONFIRMED),
+        ("whisper-1 + gpt-6-luna", "gpt-transcribe + gpt-6-luna", "accept"),
+    ],
+)
+def test_two_readings_that_one_model_heard_are_one_opinion(one: str, other: str, outcome: str, rules: Rules) -> None:
+    opinions = {ONE: heard_by(one, "a"), TWO: heard_by(other, "b")}
+    assert told(rules, Mode.PANEL, opinions) == outcome
+    assert is_settled(opinions, Mode.PANEL, rules.form, SURE) == (outcome == "accept")
+    assert len(weigh(opinions, Mode.PANEL, rules.form, SURE).opinions) == 2  # on record they are both

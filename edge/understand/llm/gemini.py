@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from edge.config import InterpreterSettings
+from edge.config import InterpreterSettings, Thinking
 from edge.understand.llm.chunks import wav
 from edge.understand.llm.openai_chat import SAID
 from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, as_shaped
@@ -24,6 +24,11 @@ from edge.understand.remote.http import ServiceAnswer
 _WHOLE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", "None"})
 _CALL_LOST = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"})
 """Gemini made a call that it could not write down itself."""
+
+
+_WITH_BUDGET = "gemini-2"
+_BUDGETS = {Thinking.NONE: 0, Thinking.MINIMAL: 1024, Thinking.LOW: 1024, Thinking.MEDIUM: 8192, Thinking.HIGH: 24_576}
+"""Tokens of thought, as Google translates such words: 1K, 8K, 24K (https://ai.google.dev/gemini-api/docs/openai)."""
 
 
 class _Shape(BaseModel):
@@ -67,6 +72,7 @@ class _Feedback(_Shape):
 
 
 class _Response(_Shape):
+    model_version: str | None = None
     candidates: list[_Candidate] = Field(default_factory=list)
     prompt_feedback: _Feedback | None = None
     usage_metadata: _Usage | None = None
@@ -102,7 +108,22 @@ class GeminiWire:
             "contents": [{"role": "user", "parts": parts}],
             "tools": [{"functionDeclarations": functions}],
             "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": names}},
+            **self._limits(),
         }
+
+    def _limits(self) -> dict[str, Any]:
+        most, thinking = self._settings.max_tokens, self._settings.thinking
+        limits = {
+            **({} if most is None else {"maxOutputTokens": most}),
+            **({} if thinking is None else {"thinkingConfig": self._thinking(thinking)}),
+        }
+        return {"generationConfig": limits} if limits else {}
+
+    def _thinking(self, wanted: Thinking) -> dict[str, Any]:
+        """Gemini 2.5 has a budget in tokens. Later ones have levels, of which none means no thinking at all."""
+        if self.model.startswith(_WITH_BUDGET):
+            return {"thinkingBudget": _BUDGETS[wanted]}
+        return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
@@ -113,7 +134,8 @@ class GeminiWire:
         else:
             events = [as_shaped(_Response, answer.json())]
         usage = next((event.usage_metadata for event in reversed(events) if event.usage_metadata), None)
-        return _returned(events, self._settings.streaming), _tokens(usage)
+        answered = next((event.model_version for event in reversed(events) if event.model_version), None)
+        return _returned(events, self._settings.streaming, answered), _tokens(usage)
 
 
 def _declaration(function: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +143,7 @@ def _declaration(function: dict[str, Any]) -> dict[str, Any]:
     return {"name": function["name"], "description": function["description"], "parametersJsonSchema": parameters}
 
 
-def _returned(events: Sequence[_Response], streaming: bool) -> Returned:
+def _returned(events: Sequence[_Response], streaming: bool, answered: str | None) -> Returned:
     if any(event.prompt_feedback and event.prompt_feedback.block_reason for event in events):
         raise Refused(AnswerFault.FILTERED, "the service withheld it")
     if any(len(event.candidates) > 1 for event in events):
@@ -139,6 +161,7 @@ def _returned(events: Sequence[_Response], streaming: bool) -> Returned:
         calls=tuple((part.function_call.name, part.function_call.args or {}) for part in parts if part.function_call),
         text="".join(part.text for part in parts if part.text and not part.thought),
         ending=_ending(str(ending)),
+        model=answered,
     )
 
 

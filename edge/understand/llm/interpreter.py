@@ -23,6 +23,7 @@ from edge.understand.llm.wire import ModelQuestion, ModelWire, Refused, Returned
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault, Failure, Garbled
 from edge.understand.remote.http import ServiceAnswer
+from edge.understand.remote.served_models import Answerer
 
 ReplySink = Callable[[str, bytes], None]
 """Is given each spoken reply, as a WAV file, with the id of the utterance that it replies to."""
@@ -47,8 +48,10 @@ class ModelReader:
     ) -> None:
         """`context` tells the state of the conversation; `spoken` is given each spoken reply."""
         self._client = client
-        self._wire: ModelWire = GeminiWire(settings) if client.settings.kind in GOOGLE_WIRE else ChatWire(settings)
-        self.name = f"{client.name}/{self._wire.model}"
+        kind = client.settings.kind
+        self._wire: ModelWire = GeminiWire(settings) if kind in GOOGLE_WIRE else ChatWire(settings, kind)
+        self._answerer = Answerer(client.name, kind, self._wire.model)
+        self.name = self._answerer.name(None)
         self._tools = tools(form)
         self._prompt = ModelPrompt(form, catalogue, len(json.dumps(self._tools)))
         self._offered = frozenset(tool["function"]["name"] for tool in self._tools)
@@ -69,20 +72,22 @@ class ModelReader:
         return self._understood(answer, seconds, utterance_id)
 
     def _understood(self, answer: ServiceAnswer, seconds: float, utterance_id: str) -> Reading:
-        tokens = Tokens()
+        tokens, answered = Tokens(), None
         try:
             returned, tokens = self._wire.returned(answer)
+            answered = returned.model
             if returned.spoken:
                 self._spoken(utterance_id, returned.spoken)
             reading = self._proposed(returned, seconds)
         except Refused as refused:
             garbled = Garbled(self._client.name, refused.fault, refused.told, answer.request_id)
-            garbled.usage = self._usage(tokens, answer)
+            garbled.usage = self._usage(tokens, answer, answered)
             raise garbled from None
         except Garbled as garbled:
-            garbled.usage = self._usage(tokens, answer)
+            garbled.usage = self._usage(tokens, answer, answered)
             raise
-        return replace(reading, usage=self._usage(tokens, answer))
+        name = self._answerer.name(answered)
+        return replace(reading, interpreter=name, usage=self._usage(tokens, answer, answered))
 
     def _proposed(self, returned: Returned, seconds: float) -> Reading:
         self._refuse_leaked([returned.text])
@@ -94,10 +99,10 @@ class ModelReader:
         if self._leaks.in_any(texts):
             raise Refused(AnswerFault.LEAKED_PROMPT, "it repeats what the model was told")
 
-    def _usage(self, tokens: Tokens, answer: ServiceAnswer) -> Usage:
+    def _usage(self, tokens: Tokens, answer: ServiceAnswer, answered: str | None) -> Usage:
         return Usage(
             client=self._client.name,
-            model=self._wire.model,
+            model=self._answerer.model(answered),
             text_tokens_in=tokens.text_in,
             audio_tokens_in=tokens.audio_in,
             tokens_out=tokens.out,
@@ -130,7 +135,7 @@ class AudioLlm(Interpreter):
             return Reading(self.name, utterance.form, (), {}, NotUnderstood.NO_WORDS)
         parts = pieces(pcm, self._settings.max_seconds)
         readings = await self._each(parts, utterance.utterance_id)
-        return readings[0] if len(readings) == 1 else together(self.name, readings, parts)
+        return readings[0] if len(readings) == 1 else together(readings[-1].interpreter, readings, parts)
 
     async def _each(self, parts: Sequence[bytes], utterance_id: str) -> list[Reading]:
         reads = partial(self._reader.read, within_s=self._settings.within_s, utterance_id=utterance_id)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from edge.config import InterpreterSettings
+from edge.config import ClientKind, InterpreterSettings
 from edge.understand.llm.chunks import wav
 from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, as_shaped
 from edge.understand.remote.client import Client
@@ -66,6 +66,7 @@ class _Usage(BaseModel):
 
 
 class _Completion(BaseModel):
+    model: str | None = None
     choices: list[_Choice] = Field(default_factory=list)
     usage: _Usage | None = None
 
@@ -73,8 +74,10 @@ class _Completion(BaseModel):
 class ChatWire:
     """How a model in this shape is asked and understood."""
 
-    def __init__(self, settings: InterpreterSettings) -> None:
+    def __init__(self, settings: InterpreterSettings, whose: ClientKind = ClientKind.OPENAI) -> None:
+        """`whose` service it is: some want, or know, other words for the same."""
         self._settings = settings
+        self._whose = whose
         self.model = str(settings.model)
 
     def path(self, client: Client) -> str:
@@ -90,29 +93,52 @@ class ChatWire:
             "tool_choice": "required",
             "parallel_tool_calls": False,
             **self._modalities(question),
-            **({"stream": True, "stream_options": {"include_usage": True}} if self._settings.streaming else {}),
+            **self._limits(),
+            **self._streaming(),
         }
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
         if not self._settings.streaming:
-            found = as_shaped(_Completion, answer.json())
-            choices, usage = found.choices, found.usage
+            events = [as_shaped(_Completion, answer.json())]
+            choices = events[0].choices
         else:
             events = [as_shaped(_Completion, event) for event in answer.events()]
             choices = _joined([event.choices for event in events])
-            usage = next((event.usage for event in reversed(events) if event.usage), None)
-        return _returned(choices), _tokens(usage)
+        usage = next((event.usage for event in reversed(events) if event.usage), None)
+        answered = next((event.model for event in reversed(events) if event.model), None)
+        return _returned(choices, answered), _tokens(usage)
 
     def _messages(self, question: ModelQuestion) -> list[dict[str, Any]]:
         said: dict[str, Any] = (
             {"type": "text", "text": SAID + question.said}
             if isinstance(question.said, str)
-            else {"type": "input_audio", "input_audio": {"data": _base64(wav(question.said)), "format": "wav"}}
+            else {"type": "input_audio", "input_audio": self._sound(wav(question.said))}
         )
         if self._settings.system_prompt:
             return [{"role": "system", "content": question.prompt}, {"role": "user", "content": [said]}]
         return [{"role": "user", "content": [{"type": "text", "text": question.prompt}, said]}]
+
+    def _sound(self, recording: bytes) -> str | dict[str, str]:
+        # Mistral's own service takes the sound bare (AudioChunk of mistralai 3.7.0); vLLM does not.
+        whole = _base64(recording)
+        return whole if self._whose is ClientKind.MISTRAL else {"data": whole, "format": "wav"}
+
+    def _limits(self) -> dict[str, Any]:
+        """OpenAI has given up `max_tokens` for a name that only newer servers of its shape know."""
+        is_openai = self._whose in {ClientKind.OPENAI, ClientKind.AZURE_OPENAI}
+        most, thinking = self._settings.max_tokens, self._settings.thinking
+        return {
+            **({} if most is None else {"max_completion_tokens" if is_openai else "max_tokens": most}),
+            **({} if thinking is None else {"reasoning_effort": str(thinking)}),
+        }
+
+    def _streaming(self) -> dict[str, Any]:
+        if not self._settings.streaming:
+            return {}
+        # Mistral tells what a stream took without being asked, and has no such field.
+        told = {} if self._whose is ClientKind.MISTRAL else {"stream_options": {"include_usage": True}}
+        return {"stream": True, **told}
 
     def _modalities(self, question: ModelQuestion) -> dict[str, Any]:
         if self._settings.voice is None or isinstance(question.said, str):
@@ -162,7 +188,7 @@ def _joined_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:
     return [calls[index] for index in sorted(calls)]
 
 
-def _returned(choices: Sequence[_Choice]) -> Returned:
+def _returned(choices: Sequence[_Choice], answered: str | None) -> Returned:
     if len(choices) != 1:
         found = f"{len(choices)} answers in place of one" if choices else "no answer in it"
         raise Refused(AnswerFault.SEVERAL_CALLS if choices else AnswerFault.EMPTY, found)
@@ -174,6 +200,7 @@ def _returned(choices: Sequence[_Choice]) -> Returned:
         text=message.content or "",
         ending=_ENDINGS.get(ending, Ending.WHOLE),
         spoken=_sound(message.audio),
+        model=answered,
     )
 
 

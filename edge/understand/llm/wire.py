@@ -50,6 +50,7 @@ class Returned:
     text: str = field(default="", repr=False)
     ending: Ending = Ending.WHOLE
     spoken: bytes = field(default=b"", repr=False)  # The spoken reply, where one was asked for.
+    model: str | None = None  # The model that answered, where the answer names it.
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ into one of these, or hears nothing.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import pocketsphinx
-
+from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import expected, jsgf
@@ -45,8 +45,14 @@ class PocketsphinxInterpreter:
     ) -> None:
         """Load the weights; with `commands`, those are heard too, and answers without a label.
 
-        Raises Misconfigured where the weights do not know a word of the form or of a command.
+        Raises Misconfigured where the package is not here, or the weights do not know a word of the form or of a
+        command.
         """
+        if not is_here():
+            raise Misconfigured(
+                "understand.engine: pocketsphinx is not installed, and has no wheel for this Python; run "
+                "`dockvoice models get small-en-us`, for vosk hears better anyway"
+            )
         self._form = form
         self._catalogue = catalogue
         self._converses = bool(commands)
@@ -94,7 +100,14 @@ class _Recogniser:
         return self._propose(tuple(_words(self._decoder.seg() or ())))  # None where no sentence of the grammar fits
 
 
+def is_here() -> bool:
+    """Whether the package is installed: where it has no wheel (Python 3.14) it is not asked for."""
+    return importlib.util.find_spec("pocketsphinx") is not None
+
+
 def _decoder() -> Any:
+    import pocketsphinx  # noqa: PLC0415 - see `is_here`
+
     # Without the search for the best path, which took 38 s for one sentence, and was for its posteriors alone.
     return pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")
 

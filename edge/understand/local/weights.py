@@ -49,6 +49,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: tuple[Model, ...]
+    services: Mapping[str, object] = {}  # Models that are elsewhere: `edge.understand.remote.served_models`.
 
 
 def catalogue(path: Path | None = None) -> tuple[Model, ...]:
@@ -78,7 +79,10 @@ def located(model: Model, directory: Path) -> Path | None:
     """Where the weights lie, whole: under `directory`, or inside their Python package. None where they are not."""
     if model.built_in is not None:
         package, *inside = PurePosixPath(model.built_in).parts
-        place = Path(str(importlib.resources.files(package))).joinpath(*inside)
+        try:
+            place = Path(str(importlib.resources.files(package))).joinpath(*inside)
+        except ModuleNotFoundError:
+            return None
         return place if all((place / file).is_file() for file in model.files) else None
     place = directory / model.name
     return place if _is_whole(model, place) else None
@@ -95,7 +99,10 @@ def get(model: Model, directory: Path, progress: Progress, archive: Path | None 
     if there is not None:
         return there
     if not model.sources:
-        raise Unavailable(f"{model.name}: comes inside the Python package {model.built_in}; install dockvoice again")
+        raise Unavailable(
+            f"{model.name}: comes inside the Python package {model.built_in}, which is not here; install dockvoice "
+            "again, with a Python for which that has a wheel (up to 3.13)"
+        )
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{model.name}-", dir=directory) as work:

@@ -61,6 +61,8 @@ class Credentials:
             return httpx.Auth()
         if settings.header is KeyHeader.BEARER:
             return _bearer(settings.key)
+        if settings.header is KeyHeader.TOKEN:
+            return _Identified("authorization", settings.key, "Token ")
         return _Identified(settings.header, settings.key)
 
     def forget(self) -> None:

@@ -65,7 +65,9 @@ class Cascade(Interpreter):
         ends = time.monotonic() + self._settings.within_s
         transcript = await self._transcriber.transcribe(utterance, self._settings.within_s)
         parsed = self._parser.read(transcript, self._settings.confidence, utterance.segment.seconds)
-        parsed = replace(parsed, interpreter=self.name)
+        # The names of the models that answered: a service may have put another in the place of the one asked for.
+        reader = PARSED if self._reader is None else self._reader.name
+        parsed = replace(parsed, interpreter=f"{transcript.transcriber} + {reader}")
         if self._reader is None or not transcript.text or self._is_enough(parsed):
             return parsed
         try:
@@ -98,7 +100,7 @@ class Cascade(Interpreter):
         sure = self._settings.confidence if transcript.confidence is None else transcript.confidence
         return replace(
             borne,
-            interpreter=self.name,
+            interpreter=f"{transcript.transcriber} + {read.interpreter}",
             words=parsed.words,
             fields={name: _as_sure(field, transcript, sure) for name, field in borne.fields.items()},
             usage=_together(transcript.usage, read.usage and with_cost(read.usage, self._settings)),

@@ -12,15 +12,21 @@ from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, 
 PATH = "/v1/speech-to-text"
 
 
+LONGEST_TERM, MOST_WORDS = 50, 5
+"""Characters and words of a keyterm; 1,000 of them would be taken (speech_to_text.convert of elevenlabs 2.78.0)."""
+
+
 class ScribeWire(TranscriberWire):
     """One model, for example `scribe_v2`."""
-
-    prompt = ""  # it takes no prompt
 
     def __init__(self, model: str, expected: Expected) -> None:
         """The language is told, so that it need not be guessed from a few words."""
         self.model = model
+        self.prompt = expected.prompt
         self._language = expected.short
+        fitting = (term for term in expected.phrases if len(term) <= LONGEST_TERM and len(term.split()) <= MOST_WORDS)
+        # scribe_v1 takes none.
+        self._terms = [] if model.startswith("scribe_v1") else list(fitting)
 
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC; sounds that are no words are not to be written down."""
@@ -30,6 +36,7 @@ class ScribeWire(TranscriberWire):
             "tag_audio_events": "false",
             "timestamps_granularity": "word",
             "temperature": "0",
+            **({"keyterms": self._terms} if self._terms else {}),
         }
         return Request(PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 

@@ -33,14 +33,12 @@ class OpenAiWire(TranscriberWire):
         self.model = model
         self.prompt = expected.prompt
         self._path = path
-        self._language = expected.short
+        self._expected = expected
         self._detail = detail or _detail(model)
 
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC, with the language and the words to expect."""
-        data: dict[str, str | list[str]] = {"model": self.model, "language": self._language, "temperature": "0"}
-        if self.prompt:
-            data["prompt"] = self.prompt
+        data: dict[str, str | list[str]] = {"model": self.model, **self._guidance()}
         match self._detail:
             case Detail.WORDS:
                 data |= {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
@@ -50,9 +48,25 @@ class OpenAiWire(TranscriberWire):
                 data |= {"response_format": "json"}
         return Request(self._path, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 
+    def _guidance(self) -> dict[str, str | list[str]]:
+        """The language and the words to expect, in the fields that this model heeds.
+
+        gpt-transcribe has fields of its own (https://developers.openai.com/cookbook/examples/
+        migrating_from_whisper_to_gpt_transcribe), and lets those of the older ones pass without heeding them.
+        """
+        if _has_own_fields(self.model):
+            words = list(self._expected.phrases)
+            return {"languages[]": [self._expected.short], **({"keywords[]": words} if words else {})}
+        prompt = {"prompt": self.prompt} if self.prompt else {}
+        return {"language": self._expected.short, "temperature": "0", **prompt}
+
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text, and how sure the model was of it."""
         return whispered(WhisperAnswer.model_validate(answer), seconds)
+
+
+def _has_own_fields(model: str) -> bool:
+    return model.lower().startswith("gpt-transcribe")
 
 
 class _Word(BaseModel):

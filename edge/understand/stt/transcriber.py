@@ -26,6 +26,7 @@ from edge.understand.prices import with_cost
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
 from edge.understand.remote.http import ServiceAnswer
+from edge.understand.remote.served_models import Answerer
 from edge.understand.stt.hallucinations import hallucination
 
 REGIONS = {
@@ -49,7 +50,7 @@ class Request:
     files: Mapping[str, tuple[str, bytes, str]] | None = field(default=None, repr=False)
     data: Mapping[str, str | list[str]] | None = field(default=None, repr=False)
     content: bytes | None = field(default=None, repr=False)
-    params: Mapping[str, str] | None = None
+    params: Mapping[str, str | list[str]] | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
 
 
@@ -64,6 +65,7 @@ class PieceTranscript:
     text_tokens_in: int = 0
     audio_tokens_in: int = 0
     tokens_out: int = 0
+    model: str | None = None  # The model that answered, where the answer names it.
 
 
 class TranscriberWire(Protocol):
@@ -90,6 +92,11 @@ class Expected:
 
     language: str  # A tag such as "en" or "de-AT".
     prompt: str = ""
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The words to expect one by one, for services that take them so."""
+        return tuple(self.prompt.split(", ")) if self.prompt else ()
 
     @property
     def short(self) -> str:
@@ -146,7 +153,8 @@ class CloudTranscriber(Transcriber):
 
     def __init__(self, settings: TranscriberSettings, client: Client, wire: TranscriberWire) -> None:
         """The client's connection is warm or not; nothing is asked here."""
-        self.name = f"{client.name}/{wire.model}"
+        self._answerer = Answerer(client.name, client.settings.kind, wire.model)
+        self.name = self._answerer.name(None)
         self._settings = settings
         self._client = client
         self._wire = wire
@@ -195,9 +203,10 @@ class CloudTranscriber(Transcriber):
     def _transcript(self, said: Sequence[_Part], parts: Sequence[_Part]) -> Transcript:
         """All parts as one. It is as sure as its least sure part, and words count only where all parts have them."""
         known = [part.heard.confidence for part in said]
+        answered = next((part.heard.model for part in reversed(parts) if part.heard.model), None)
         timed = all(part.heard.words for part in said)
         return Transcript(
-            self.name,
+            self._answerer.name(answered),
             " ".join(part.heard.text for part in said),
             min((sure for sure in known if sure is not None), default=None) if None not in known else None,
             tuple(
@@ -206,14 +215,14 @@ class CloudTranscriber(Transcriber):
                 for word in part.heard.words
                 if timed
             ),
-            self._usage(parts),
+            self._usage(parts, answered),
             next((part.heard.hallucination for part in parts if part.heard.hallucination and not said), None),
         )
 
-    def _usage(self, parts: Sequence[_Part]) -> Usage:
+    def _usage(self, parts: Sequence[_Part], answered: str | None) -> Usage:
         taken = Usage(
             client=self._client.name,
-            model=self._wire.model,
+            model=self._answerer.model(answered),
             text_tokens_in=sum(part.heard.text_tokens_in for part in parts),
             audio_tokens_in=sum(part.heard.audio_tokens_in for part in parts),
             tokens_out=sum(part.heard.tokens_out for part in parts),

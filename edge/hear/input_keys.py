@@ -1,0 +1,123 @@
+"""Linux's input devices: which keys one has, and which go down and up. The kernel's own interface (evdev), no library.
+
+The kernel makes keyboards, foot switches and buttons on GPIO pins alike: a file below /dev/input that gives records of
+one size (`struct input_event`), and tells by ioctl what it is called and which keys it has (linux/input.h).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import struct
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Self
+
+EVENT = struct.Struct("@llHHi")
+"""`struct input_event`: seconds and microseconds, then type, code and value. Native sizes, as the kernel's are."""
+
+EV_KEY = 1  # The type of an event that is about a key.
+UP, DOWN = 0, 1  # The values of a key's event; 2 is the keyboard's repetition, which says nothing new.
+
+CODES = 0x300  # KEY_CNT: one more than the largest code of a key.
+NAME_BYTES = 256  # More than the name of any device has.
+BATCH = 64  # Events read at once; the kernel keeps the rest.
+
+_IN_ORDER = {
+    ("KEY", 1): """
+        ESC 1 2 3 4 5 6 7 8 9 0 MINUS EQUAL BACKSPACE TAB Q W E R T Y U I O P LEFTBRACE RIGHTBRACE ENTER LEFTCTRL A S
+        D F G H J K L SEMICOLON APOSTROPHE GRAVE LEFTSHIFT BACKSLASH Z X C V B N M COMMA DOT SLASH RIGHTSHIFT
+        KPASTERISK LEFTALT SPACE CAPSLOCK F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 NUMLOCK SCROLLLOCK KP7 KP8 KP9 KPMINUS KP4
+        KP5 KP6 KPPLUS KP1 KP2 KP3 KP0 KPDOT""",
+    ("KEY", 86): """
+        102ND F11 F12 RO KATAKANA HIRAGANA HENKAN KATAKANAHIRAGANA MUHENKAN KPJPCOMMA KPENTER RIGHTCTRL KPSLASH SYSRQ
+        RIGHTALT LINEFEED HOME UP PAGEUP LEFT RIGHT END DOWN PAGEDOWN INSERT DELETE MACRO MUTE VOLUMEDOWN VOLUMEUP
+        POWER KPEQUAL KPPLUSMINUS PAUSE SCALE KPCOMMA HANGEUL HANJA YEN LEFTMETA RIGHTMETA COMPOSE STOP AGAIN PROPS
+        UNDO FRONT COPY OPEN PASTE FIND CUT HELP MENU CALC SETUP SLEEP WAKEUP FILE SENDFILE DELETEFILE XFER PROG1
+        PROG2 WWW MSDOS COFFEE ROTATE_DISPLAY CYCLEWINDOWS MAIL BOOKMARKS COMPUTER BACK FORWARD CLOSECD EJECTCD
+        EJECTCLOSECD NEXTSONG PLAYPAUSE PREVIOUSSONG STOPCD RECORD REWIND PHONE ISO CONFIG HOMEPAGE REFRESH EXIT MOVE
+        EDIT SCROLLUP SCROLLDOWN KPLEFTPAREN KPRIGHTPAREN NEW REDO F13 F14 F15 F16 F17 F18 F19 F20 F21 F22 F23 F24""",
+    ("KEY", 248): "MICMUTE",
+    ("BTN", 0x100): "0 1 2 3 4 5 6 7 8 9",
+    ("BTN", 0x110): "LEFT RIGHT MIDDLE SIDE EXTRA FORWARD BACK TASK",
+    ("BTN", 0x120): "TRIGGER THUMB THUMB2 TOP TOP2 PINKIE BASE BASE2 BASE3 BASE4 BASE5 BASE6",
+    ("BTN", 0x130): "SOUTH EAST C NORTH WEST Z TL TR TL2 TR2 SELECT START MODE THUMBL THUMBR",
+    ("KEY", 582): "VOICECOMMAND ASSISTANT",
+    ("KEY", 586): "DICTATE",
+    ("KEY", 656): " ".join(f"MACRO{number}" for number in range(1, 31)),
+    ("BTN", 0x2C0): " ".join(f"TRIGGER_HAPPY{number}" for number in range(1, 41)),
+}
+"""Names in the order of their codes, from the first one on (linux/input-event-codes.h): keyboards, mice, joysticks,
+gamepads, and what a person would hold to talk. Any other key goes by its number."""
+
+NAMES = {
+    f"{kind}_{name}": first + at for (kind, first), names in _IN_ORDER.items() for at, name in enumerate(names.split())
+}
+"""The codes of keys, by name."""
+
+
+def code_of(key: str) -> int | None:
+    """The code of a key, given its name or its number; None where Linux knows no such key."""
+    if key.isascii() and key.isdigit():
+        return int(key) if 0 < int(key) < CODES else None
+    return NAMES.get(key)
+
+
+class InputDevice:
+    """One open input device."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it for reading. Raises OSError where it has just vanished, or is not for us."""
+        self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            told = fcntl.ioctl(self._file, _question(0x06, NAME_BYTES), bytes(NAME_BYTES))  # EVIOCGNAME
+            self._has = fcntl.ioctl(self._file, _question(0x20 + EV_KEY, CODES // 8), bytes(CODES // 8))  # EVIOCGBIT
+        except OSError:
+            os.close(self._file)
+            raise
+        self.name = told.split(b"\0")[0].decode("utf-8", "replace")
+
+    def has(self, code: int) -> bool:
+        """Has it this key?"""
+        return bool(self._has[code // 8] >> code % 8 & 1)
+
+    async def presses(self, code: int) -> AsyncIterator[bool]:
+        """Down (True) and up (False) of one key, until the device is gone: then OSError is raised."""
+        loop = asyncio.get_running_loop()
+        while True:
+            ready = asyncio.Event()
+            loop.add_reader(self._file, ready.set)
+            try:
+                await ready.wait()
+            finally:
+                loop.remove_reader(self._file)
+            records = os.read(self._file, EVENT.size * BATCH)
+            if not records:
+                raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+            for is_down in pressed(records, code):
+                yield is_down
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def pressed(records: bytes, code: int) -> Iterator[bool]:
+    """What some events, as the kernel writes them, say of one key."""
+    for _, _, kind, key, value in EVENT.iter_unpack(records):
+        if kind == EV_KEY and key == code and value in {UP, DOWN}:
+            yield value == DOWN
+
+
+def _question(number: int, size: int) -> int:
+    """The ioctl that asks an input device for `size` bytes: direction, size, type and number (asm-generic/ioctl.h)."""
+    read = 2
+    return read << 30 | size << 16 | ord("E") << 8 | number
