@@ -35,7 +35,7 @@ from edge.keep.dialogue import DialogueRecord
 from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.evidence import Evidence
 from edge.keep.outbox import Outbox
-from edge.keep.queries import Queries
+from edge.keep.queries import Queries, UtteranceHistory
 from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
@@ -202,6 +202,41 @@ class Journal(JournalReader):
             raise ValueError(f"{entry.utterance_id}: what is committed must be accepted, not {verdict.outcome}")
         with self._db.writing():
             return self._commit(entry, verdict, render)
+
+    def again(self, found: UtteranceHistory) -> Utterance:
+        """The utterance of an entry as another one with the same sound, always the same: it may have one entry more.
+
+        Raises StorageFailed where its recording does not come back from the disk.
+        """
+        for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", found.utterance_id):
+            said = evidence.read(self.directory / row["audio_path"], row)
+            return replace(said, utterance_id=evidence.another_id(found.utterance_id, str(found.event_id)))
+        raise LookupError(f"{found.utterance_id}: no such utterance was begun here")
+
+    def keep_again(self, said: Utterance) -> Evidence:
+        """Put the sound of what is to be entered once more on the disk; its row comes with its entry."""
+        return evidence.write(self.directory, said, is_new=False)
+
+    def reenter(
+        self,
+        said: Utterance,
+        recording: Evidence,
+        entry: Entry,
+        verdict: Verdict,
+        render: Callable[[Minted], dict[str, Any]],
+        noted: Callable[[OutboxRow], None],
+    ) -> OutboxRow:
+        """Commit, under the next number, what a person wants entered once more. Doing it again changes nothing.
+
+        `noted` puts that on record where it was held, inside of the transaction if that is this journal. Raises as
+        `commit` does: then it waits as before.
+        """
+        row = evidence.columns(self.directory, said, recording)
+        with self._db.writing():
+            self._db.insert("utterances", row, "ON CONFLICT (utterance_id) DO NOTHING")
+            owed = self._commit(entry, verdict, render)
+            noted(owed)
+            return owed
 
     def accept(
         self, entry: Entry, verdict: Verdict, who: str, reason: str | None, render: Callable[[Minted], dict[str, Any]]

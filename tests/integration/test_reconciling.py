@@ -160,7 +160,7 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
         commit(desk, 3)
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 3, 4, 5]
-        (letter,) = desk.now(lambda journal: journal.review.dead_letters())
+        (letter,) = desk.now(lambda journal: journal.review.held())
         assert (letter.sequence, letter.state) == (2, "dead")
     assert "is set aside, so that it holds up nothing: packet too large" in caplog.text
 
