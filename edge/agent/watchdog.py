@@ -85,6 +85,9 @@ class DiskWatch:
 
 logger = logging.getLogger(__name__)
 
+IN_PLACE_EVERY_S = 0.5
+"""How often it is looked whether the journal is still where it was: a second is how long nobody may speak in vain."""
+
 WATCH_EVERY_S = 1.0  # How often the agent looks at its own health: a small part of any watchdog's period.
 DISK_EVERY_S = 2.0  # How often it looks at the disk: what fills one in less time is met by the reserve.
 
@@ -134,6 +137,12 @@ class Supervisor:
                 self._notifier.alive()
                 due = now + (self._notifier.period_s or 0.0)
             await asyncio.sleep(WATCH_EVERY_S)
+
+    async def see_that_it_is_there(self) -> None:
+        """End with StorageFailed where the state directory is removed, or replaced, under a running agent."""
+        while True:
+            await self._desk(lambda journal: journal.demand_in_place())
+            await asyncio.sleep(IN_PLACE_EVERY_S)
 
     async def make_room(self) -> None:
         """Make room in time, and stop recording before the disk is full; go on by itself when there is room."""

@@ -158,6 +158,7 @@ def queue_accept(
     with ExitStack() as opened:
         journal = opened.enter_context(Journal.open(given.state))
         former = None if origin is None else opened.enter_context(Journal.open(existing(origin)))
+        journal.demand_not_superseded()
         journal.outbox.demand_owner(Topics(given.deliver.prefix, given.site, given.device).source)
         form = form_named(given, (former or journal).review.utterance(which).form)
         demands = rules(given, form, Catalogue.load(given.catalogue_directory))

@@ -13,7 +13,9 @@ time; which one may change.
 
 from __future__ import annotations
 
+import json
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -25,7 +27,7 @@ from typing import Any, Self
 import uuid_utils
 
 from edge import hash_chain
-from edge.errors import StorageFailed
+from edge.errors import Misconfigured, StorageFailed
 from edge.hash_chain import PublicKey
 from edge.keep import codec, evidence
 from edge.keep.audit import AuditTrail
@@ -40,8 +42,9 @@ from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
-from edge.keep.storage import DiskFull, Lock, make_directory, refusals
+from edge.keep.storage import DiskFull, Lock, make_directory, refusals, sync_directory, sync_file
 from edge.records import (
+    INSTANCE,
     SAMPLE_RATE,
     Because,
     Commit,
@@ -61,6 +64,9 @@ from edge.records import (
 )
 
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # Of a draft that the operator took back.
+
+SUPERSEDED = "journal.superseded"
+"""Is there, and says why, when the inventory showed that another journal of this device has overtaken this one."""
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +90,17 @@ class JournalReader:
         self.review = Review(db, self.queries)
         self.readings = ModelReadings(db)
         self.trail = AuditTrail(db)
+
+    def demand_in_place(self) -> None:
+        """Raise StorageFailed where the journal's file is not the one any more that was opened."""
+        self._db.demand_in_place()
+
+    def demand_not_superseded(self) -> None:
+        """Raise Misconfigured where another journal of this device has overtaken this one: its numbers are used up."""
+        path = self.directory / SUPERSEDED
+        with refusals(path):
+            if path.exists():
+                raise _superseded(self.directory, path.read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """Let go of the files. Closing twice is harmless."""
@@ -111,6 +128,7 @@ class Journal(JournalReader):
         super().__init__(directory, db, held)
         self._entry_log = entry_log
         self._key = key
+        self._instance: str | None = None
         self.dialogue = DialogueRecord(db)
         self.retention = Retention(db, entry_log, key)
 
@@ -167,6 +185,7 @@ class Journal(JournalReader):
         """
         for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", utterance.utterance_id):
             return Evidence(self.directory / row["audio_path"], row["audio_sha256"], row["samples"] / SAMPLE_RATE)
+        self.demand_in_place()  # before a directory is made anew that somebody removed
         recording = evidence.write(self.directory, utterance)
         try:
             self._keep(utterance, recording)
@@ -281,6 +300,23 @@ class Journal(JournalReader):
             self.dialogue.keep(draft, operator)
         return owed
 
+    def supersede(self, why: str) -> Misconfigured:
+        """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""
+        path = self.directory / SUPERSEDED
+        with refusals(path):
+            path.write_text(why, encoding="utf-8")
+            sync_file(path)
+            sync_directory(self.directory)
+        return _superseded(self.directory, why)
+
+    def _instance_now(self) -> str:
+        """Which life of which journal this is. The newest event, which always stays, tells which one came before."""
+        if self._instance is None:
+            newest = self.outbox.last()
+            before = "0" if newest is None else str(json.loads(newest.body).get(INSTANCE, "0"))
+            self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
+        return self._instance
+
     def _notice_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
         if last and last[0]["public_key"] not in {None, self.public_key.raw.hex()}:
@@ -332,13 +368,21 @@ class Journal(JournalReader):
         _decide(self._db, entry.utterance_id, entry.reading, verdict)
         if self.queries.recording(entry.utterance_id).audio_sha256 != entry.audio_sha256:
             raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
-        minted = _minted(self._db)
+        minted = _minted(self._db, self._instance_now())
         reading = codec.reading_json(entry.reading)
         event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
         owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
         _enter(self._db, entry, event, owed, self.public_key)
         self._entry_log.append(rows_of(self._db, owed.sequence))
         return owed
+
+
+def _superseded(directory: Path, why: str) -> Misconfigured:
+    return Misconfigured(
+        f"{directory}: is an older copy of this device's journal, or stands beside a copy ({why}); give this device a "
+        f"new name and a new state_directory, keep this one, and enter there what `dockvoice queue list --held --state "
+        f"{directory}` shows: `dockvoice queue accept --from {directory} ID`"
+    )
 
 
 def _in_turn(order: Durable) -> int:
@@ -373,10 +417,10 @@ def _owed(db: JournalDatabase, utterance_id: str) -> OutboxRow | None:
     return OutboxRow(**found[0]) if found else None
 
 
-def _minted(db: JournalDatabase) -> Minted:
+def _minted(db: JournalDatabase, instance: str) -> Minted:
     last = db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
     sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
-    return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link)
+    return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=instance)
 
 
 def _enter(db: JournalDatabase, entry: Entry, event: dict[str, Any], owed: OutboxRow, key: PublicKey) -> None:
