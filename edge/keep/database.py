@@ -21,8 +21,9 @@ JOURNAL = "journal.db"  # The journal's file in the state directory.
 FOUND_DAMAGED = "journal.damaged"
 """Is there when damage was found in a journal at work: the next opening must not trust it."""
 
-_BUSY_MS = 5000
-"""How long a write waits for another program's read lock. Only a person with an SQLite shell open can cause that."""
+_BUSY_MS = 1000
+"""How long a write waits for another program's lock before that is told; an agent then goes on waiting. Only a person
+with an SQLite shell open can cause it."""
 
 CHECKED_AT_ONCE = 256_000_000
 """Up to so many bytes a journal is checked before it is used: a second or two on a slow card. A larger one holds up

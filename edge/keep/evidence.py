@@ -168,6 +168,12 @@ def new(directory: Path) -> list[Path]:
     return sorted((directory / EVIDENCE / NEW).glob("*.flac"))
 
 
+def of_new(directory: Path, utterance_id: str) -> Evidence | None:
+    """A recording that has no row yet, if it is whole on the disk."""
+    path = directory / EVIDENCE / NEW / f"{utterance_id}.flac"
+    return recover(path)[1] if path.exists() else None
+
+
 def remove(path: Path) -> None:
     """Delete a recording, and the directory of its day with the last one. One that is gone already is no fault."""
     with refusals(path):
