@@ -91,12 +91,8 @@ def accept(
     """
     waits_in = origin or journal
     found = waits_in.review.utterance(which)
-    if found.review is None:
+    if found.review is None or waits_in is not journal:
         return _entered_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
-    if waits_in is not journal:
-        raise UnreadableInput(
-            f"{which}: is no entry yet; accept it where it was heard, and enter that again from there"
-        )
     since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.demands.double_count_minutes)
     first, later = journal.queries.reading(found.utterance_id), _later(found)
     _demand_an_entry(which, later[-1] if later else first)
@@ -151,8 +147,8 @@ def _entered_again(
         utterance_id=said.utterance_id,
         form=found.form,
         fields=verdict.fields,
-        operator=found.operator,
-        recorded_at=datetime.fromisoformat(str(found.recorded_at)),
+        operator=found.operator or device.operator,
+        recorded_at=datetime.fromisoformat(found.recorded_at or found.heard_at),
         reading=reading,
         audio_sha256=recording.sha256,
         audio_seconds=recording.seconds,
@@ -169,7 +165,9 @@ def _entered_again(
         origin.review.reentered(found, owed.event_id, person.who, person.reason, partial(withheld, reason=REENTERED))
 
     row = journal.reenter(said, recording, entry, verdict, render, note if origin is journal else lambda _: None)
-    if origin is not journal:
+    if found.review is not None:
+        origin.review.discard(which, person.who, f"{REENTERED} as {row.event_id}", partial(withheld, reason=REENTERED))
+    elif origin is not journal:
         origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld, reason=REENTERED))
     return row
 

@@ -149,6 +149,7 @@ class Journal(JournalReader):
             journal = cls(directory, db, entry_log, DeviceKey.of(directory), opened)
             journal._notice_new_key()
             journal._adopt()
+            journal._put_up_what_nobody_will_read()
             journal._held = opened.pop_all()
         return journal
 
@@ -316,6 +317,12 @@ class Journal(JournalReader):
             before = "0" if newest is None else str(json.loads(newest.body).get(INSTANCE, "0"))
             self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
         return self._instance
+
+    def _put_up_what_nobody_will_read(self) -> None:
+        """No agent starts on a journal that was overtaken: what it had not read yet waits for a person."""
+        if (self.directory / SUPERSEDED).exists():
+            with self._db.writing():
+                self._db.execute("UPDATE utterances SET review = 'superseded' WHERE outcome IS NULL AND review IS NULL")
 
     def _notice_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")

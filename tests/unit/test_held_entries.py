@@ -253,6 +253,20 @@ class TestUnderANewName:
             assert new.trail.last_sequence() == 1
         assert journal.review.held() == []
 
+    def test_what_the_former_journal_had_not_even_read_waits_there_too(
+        self, journal: Journal, tmp_path: Path, rules: Rules
+    ) -> None:
+        said = utterance(7)
+        journal.begin(said)
+        journal.supersede("it ends at 4")
+        journal.close()
+        with Journal.open(journal.directory) as former, Journal.open(tmp_path / "new") as new:
+            (waiting,) = former.review.under_review()
+            row = accept(new, waiting.utterance_id, FIELDS, rules, KIM, DEVICE, origin=former)
+            assert new.queries.history(row.event_id).fields == FIELDS
+            assert new.again(new.queries.history("1")).segment.pcm == said.segment.pcm
+            assert former.review.under_review() == []
+
     def test_what_changes_an_entry_of_the_former_name_is_put_right_in_the_inventory(
         self, journal: Journal, tmp_path: Path, rules: Rules
     ) -> None:
