@@ -177,12 +177,12 @@ class Journal(JournalReader):
         """What others check this device's signatures with."""
         return self._key.public
 
-    def begin(self, utterance: Utterance) -> Evidence:
+    def begin(self, utterance: Utterance, *, waited_for: bool = True) -> Evidence:
         """Keep what was heard, before anything reads it: the recording first, then the row that names it.
 
         Beginning the same utterance again changes nothing. Raises StorageFailed: then it is not safe; but if the disk
         took the recording and failed at the row, the next `open` finds it. Raises DiskFull: then nothing is left of it,
-        since whoever is told so says it again.
+        since whoever is told so says it again; unless nobody waits for that.
         """
         for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", utterance.utterance_id):
             return Evidence(self.directory / row["audio_path"], row["audio_sha256"], row["samples"] / SAMPLE_RATE)
@@ -191,7 +191,8 @@ class Journal(JournalReader):
         try:
             self._keep(utterance, recording)
         except DiskFull:
-            recording.path.unlink(missing_ok=True)
+            if waited_for:
+                recording.path.unlink(missing_ok=True)
             raise
         return self._in_place(utterance, recording)
 

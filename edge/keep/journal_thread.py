@@ -78,7 +78,7 @@ class JournalThread:
 
         Raises DiskFull too where as much waits for its row as the reserve holds.
         """
-        row = self._begun(utterance)
+        row = self._thread.submit(self._done, lambda: self._journal.begin(utterance))
         while not wait((row,), timeout=LOOK_S).done:
             if self.locked is None:
                 continue
@@ -89,9 +89,6 @@ class JournalThread:
                 return recording
         return row.result()
 
-    def _begun(self, utterance: Utterance) -> Future[Evidence]:
-        return self._thread.submit(self._done, lambda: self._journal.begin(utterance))
-
     def _kept_for_later(self, utterance: Utterance, locked: str) -> Evidence:
         recording = evidence.write(self._directory, utterance)
         size = recording.path.stat().st_size
@@ -99,7 +96,7 @@ class JournalThread:
             recording.path.unlink()
             raise DiskFull(f"{locked}; what was said since is as much as keep.reserve_mb, and no more is recorded")
         self._put_by += size
-        row = self._begun(utterance)
+        row = self._thread.submit(self._done, lambda: self._journal.begin(utterance, waited_for=False))
         row.add_done_callback(self._noted)
         return recording
 
