@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, Table, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from edge.deliver.events import WITHHELD
 from edge.records import FieldValue
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
-from inventory.tables import ARRIVALS, devices, entries, events, refused
+from inventory.site_faults import is_of_the_event
+from inventory.tables import ARRIVALS, devices, entries, events, refused, rejected
 
 INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
@@ -33,9 +35,12 @@ ARRIVAL: dict[str, ColumnElement[int]] = {
 """The next number in the order of arrival. It is taken while the device's row is locked: so the events of a device keep
 their order, and consumers need not wait for each other."""
 
-UNACCEPTABLE = (IntegrityError, DataError, OverflowError, UnicodeEncodeError)
-"""What a database says of a value that it can never hold: tried again, it would come back and hold up all that follows.
-Nothing else may be caught here: after a full disk there is no savepoint to return to."""
+UNSTORABLE = (OverflowError, UnicodeEncodeError)
+"""What a driver says of a value that it can never hand to its database."""
+
+OUT_OF_TURN = frozenset({"sequence_reused", "conflicting_event", "another_instance"})
+"""Reasons of refusals that use up no number: such an event is no part of what the device's numbers tell, and its copy
+lies among what was rejected."""
 
 
 class _NotApplicable(Exception):
@@ -44,32 +49,40 @@ class _NotApplicable(Exception):
 
 def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> Applying:
     """Apply `event` or refuse it if it is its turn; else say what became of it before, or which number is expected."""
-    handled = _wait_for_turn(transaction, event, clock)
+    handled, instance = _wait_for_turn(transaction, event, clock)
     now = clock()  # only here: what was handled later was received later
-    became = _known(transaction, event) or _new(transaction, event, handled, now)
+    became = _known(transaction, event) or _new(transaction, event, handled, instance, now)
     # True of what was known, too: tables of the first version hold events beyond a refused one.
-    if event.sequence == handled + 1:
+    if event.sequence == handled + 1 and not is_superseded(event.instance, instance):
         handled += 1
-    _note(transaction, event, handled, now)
-    return became
+        instance = event.instance or instance
+    elif isinstance(became, Refused) and OUT_OF_TURN & {*became.reasons}:
+        _keep_copy(transaction, event, became, now)
+    _note(transaction, event, handled, instance, now)
+    return became if isinstance(became, Early) else replace(became, handled=handled)
 
 
-def _wait_for_turn(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> int:
-    """The device's last handled number. Until the transaction ends, nobody else handles an event of the device."""
+def _wait_for_turn(
+    transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]
+) -> tuple[int, str | None]:
+    """The device's last handled number, and of which instance of its journal.
+
+    Until the transaction ends, nobody else handles an event of the device.
+    """
     # SQLite has no row locks and needs none: a writing transaction is alone there from its beginning.
-    locked = select(devices.c.handled).where(*_of_device(devices, event)).with_for_update()
-    handled = transaction.execute(locked).scalar()
-    if handled is None:
+    locked = select(devices.c.handled, devices.c.instance).where(*_of_device(devices, event)).with_for_update()
+    found = transaction.execute(locked).one_or_none()
+    if found is None:
         begun = {"site": event.site, "device": event.device, "handled": 0, "highest": 0, "heard_at": clock()}
         transaction.execute(INSERT[transaction.dialect.name](devices).values(begun).on_conflict_do_nothing())
-        handled = transaction.execute(locked).scalar_one()
-    return int(handled)
+        found = transaction.execute(locked).one()
+    return int(found.handled), found.instance
 
 
-def _note(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
+def _note(transaction: Connection, event: Event | Unfit, handled: int, instance: str | None, now: datetime) -> None:
     highest = case((devices.c.highest < event.sequence, event.sequence), else_=devices.c.highest)
     noted = update(devices).where(*_of_device(devices, event))
-    transaction.execute(noted.values(handled=handled, highest=highest, heard_at=now))
+    transaction.execute(noted.values(handled=handled, highest=highest, instance=instance, heard_at=now))
 
 
 def _known(transaction: Connection, event: Event | Unfit) -> Applying | None:
@@ -94,9 +107,11 @@ def _again(transaction: Connection, event: Event | Unfit, kind: str, body: str) 
     return Refused(("conflicting_event",))
 
 
-def _new(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> Applying:
+def _new(transaction: Connection, event: Event | Unfit, handled: int, instance: str | None, now: datetime) -> Applying:
     if event.sequence <= handled:
         return Refused(("sequence_reused",))
+    if is_superseded(event.instance, instance):
+        return Refused(("another_instance",))
     if event.sequence > handled + 1:
         return Early(expected=handled + 1)
     became = _attempt(transaction, event, partial(_record, now=now))
@@ -108,17 +123,39 @@ def _new(transaction: Connection, event: Event | Unfit, handled: int, now: datet
 def _attempt(
     transaction: Connection, event: Event | Unfit, change: Callable[[Connection, Event], None]
 ) -> Applied | Refused:
-    """Make the change whole or not at all."""
+    """Make the change whole or not at all.
+
+    Raises what the database says of anything else than the event. After a full disk there is no savepoint to return to.
+    """
     if isinstance(event, Unfit):
         return Refused(event.reasons)
     savepoint = transaction.begin_nested()
     try:
         change(transaction, event)
-    except (_NotApplicable, *UNACCEPTABLE) as fault:
+        if transaction.dialect.name == "postgresql":
+            transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # the site's may be deferred
+    except DBAPIError as fault:
+        if not is_of_the_event(fault):
+            raise
+        savepoint.rollback()
+        return Refused((_reason(fault),))
+    except (_NotApplicable, *UNSTORABLE) as fault:
         savepoint.rollback()
         return Refused((_reason(fault),))
     savepoint.commit()
     return Applied()
+
+
+def is_superseded(instance: str | None, known: str | None) -> bool:
+    """Whether events of `instance` cannot follow those of `known`: it is older, or another one of the same age.
+
+    A device's journal takes a new one, with the number after the last, each time that it is opened and written. So what
+    was restored from a copy, or runs beside one, is found out by its first event. None says nothing, as in events of
+    earlier versions.
+    """
+    if instance is None or known is None or instance == known:
+        return False
+    return int(instance.partition("-")[0]) <= int(known.partition("-")[0])
 
 
 def _reason(fault: Exception) -> str:
@@ -200,6 +237,14 @@ def _remember(transaction: Connection, event: Event | Unfit, refusal: Refused, n
             received_at=now,
         )
     )
+
+
+def _keep_copy(transaction: Connection, event: Event | Unfit, refusal: Refused, now: datetime) -> None:
+    """Once, however often it comes."""
+    topic, reason = f"{event.site}/{event.device}", f"refused: {', '.join(refusal.reasons)}"
+    is_there = exists().where(rejected.c.topic == topic, rejected.c.payload == event.body)
+    if not transaction.execute(select(is_there)).scalar_one():
+        transaction.execute(insert(rejected).values(payload=event.body, topic=topic, reason=reason, received_at=now))
 
 
 def _of_device(table: Table, event: Event | Unfit) -> tuple[ColumnElement[bool], ...]:

@@ -113,9 +113,8 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     """Count what is in the tables.
 
     rows: entries that stand. amended, cancelled: entries that no longer do. events: events applied. repeated: entries
-    beyond the first of one utterance, which must be 0. refused: events that broke a rule, but for those refused as
-    sequence_reused or conflicting_event: they are told in the log only. rejected: messages kept aside because they are
-    not events.
+    beyond the first of one utterance, which must be 0. refused: events that broke a rule when it was their turn.
+    rejected: messages kept aside because they are not events, or used a number or an id that was had before.
     """
     with _looking(context, config, database) as store:
         counts = asdict(store.count())

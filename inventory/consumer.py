@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Literal
 
-from edge.deliver.events import Topics, early, encode, receipt
+from edge.deliver.events import Topics, early, encode, presence, receipt
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Unavailable
 from edge.records import ReceiptOutcome
@@ -25,6 +25,7 @@ from inventory.judge import Judged, Sound, Unanswerable, Unsound, judge
 from inventory.ports import Broker, Shelf
 from inventory.pulse import Pulse
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.site_faults import SiteFault
 
 log = logging.getLogger("inventory")
 
@@ -39,6 +40,8 @@ RETRY_S = (0.5, 30.0)
 
 STOP_S = 5.0
 """How long the last receipts and acknowledgements may take on the way out."""
+
+PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks like it.
 
 DENIED = 0x80
 """MQTT 5 reason codes from here on are failures."""
@@ -62,6 +65,17 @@ class _Answer:
     event_id: str
 
 
+@dataclass(slots=True)
+class _PutOff:
+    """An event that something of the site's own keeps out: those of its device wait behind it, and no other's."""
+
+    message: Delivered
+    retry_at: float
+    wait_s: float
+    behind: bool = False
+    """Whether others of the device were turned away meanwhile. It sends them again: it has no receipt for them."""
+
+
 class Consumer:
     """Takes one message after another until it is told to stop. All of it but `stop` belongs to one thread."""
 
@@ -73,6 +87,7 @@ class Consumer:
         inbox: Inbox,
         *,
         prefix: str,
+        client_id: str = "dockvoice-inventory",
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -81,6 +96,9 @@ class Consumer:
         self._forms = forms
         self._inbox = inbox
         self._prefix = prefix
+        self._client_id = client_id
+        self._put_off: dict[str, _PutOff] = {}
+        """By the topic on which it came."""
         self._clock = clock
         self._now = now
         self._waiting: deque[Delivered] = deque()
@@ -103,6 +121,8 @@ class Consumer:
                 self._look_after()
         finally:
             self._systemd.stopping()
+            if self._broker.connected:
+                self._say("offline")
             self._broker.stop(STOP_S)
 
     def stop(self) -> None:
@@ -120,9 +140,10 @@ class Consumer:
             return
 
     def _leisure_s(self) -> float:
-        if self._unsent or not self._waiting:
+        if self._unsent:
             return TURN_S
-        return min(TURN_S, max(0.0, self._retry_at - self._clock()))
+        due = [one.retry_at for one in self._put_off.values()] + ([self._retry_at] if self._waiting else [])
+        return min([TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
     def _take(self, news: SessionEvent | Wake) -> None:
         match news:
@@ -134,12 +155,20 @@ class Consumer:
                     "connected to the broker (%s), listening to %s", news.protocol, Topics.every(self._prefix).entries
                 )
                 self._systemd.ready("connected")
+                self._say("online")
             case Disconnected():
                 # They come again with the next connection, under other numbers: these can no longer be acknowledged.
                 self._waiting.clear()
                 self._unsent.clear()
+                self._put_off.clear()
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.status(f"broker lost: {news.why}")
+            case Acknowledged(tag, reason_code) if reason_code >= DENIED and tag == PRESENCE:
+                log.warning(
+                    "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
+                    "wait out their receipts after an outage",
+                    *(reason_code, Topics.consumer(self._prefix, self._client_id)),
+                )
             case Acknowledged() if news.reason_code >= DENIED:
                 log.error(
                     "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
@@ -151,10 +180,13 @@ class Consumer:
     def _work(self) -> None:
         """Bring one message to its end, or put it off while the broker or the database cannot take it."""
         self._send()
-        if self._stopping or self._unsent or not self._waiting or self._clock() < self._retry_at:
+        if self._stopping or self._unsent or self._clock() < self._retry_at:
+            return
+        self._try_again()
+        if self._unsent or not self._waiting:
             return
         try:
-            self._settle(self._waiting[0])
+            self._settle_in_turn(self._waiting[0])
         except Unavailable as fault:
             self._retry_at = self._clock() + self._retry_s
             log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
@@ -164,6 +196,44 @@ class Consumer:
         self._waiting.popleft()
         self._retry_s = RETRY_S[0]
         self._send()
+
+    def _settle_in_turn(self, message: Delivered) -> None:
+        """Settle it, unless an event of its device was put off: that goes first. Raises Unavailable."""
+        if (first := self._put_off.get(message.topic)) is not None:
+            # Without an answer: its device sends it again, and the broker has room for what others send.
+            first.behind = first.behind or message.payload != first.message.payload
+            self._broker.acknowledge(message)
+            return
+        try:
+            self._settle(message)
+        except SiteFault as fault:
+            self._put_off[message.topic] = _PutOff(message, self._clock() + RETRY_S[0], RETRY_S[0])
+            log.warning("%s waits, and all that follows of its device; others go on: %s", message.topic, fault)
+            self._systemd.status(str(fault))
+
+    def _try_again(self) -> None:
+        """Settle one event that was put off, if its time has come."""
+        for topic, one in list(self._put_off.items()):
+            if self._clock() < one.retry_at:
+                continue
+            try:
+                self._settle(one.message)
+            except Unavailable as fault:
+                one.wait_s = min(one.wait_s * 2, RETRY_S[1])
+                one.retry_at = self._clock() + one.wait_s
+                log.warning("%s still waits, next try in %g s: %s", topic, one.wait_s, fault)
+            else:
+                del self._put_off[topic]
+                log.warning("%s: goes on", topic)
+                if one.behind:
+                    self._say("online")
+            return
+
+    def _say(self, state: Literal["online", "offline"]) -> None:
+        """Tell the devices, which then send what they owe."""
+        topic, said = Topics.consumer(self._prefix, self._client_id), presence(state, self._client_id, self._now())
+        if not self._broker.publish(topic, encode(said), tag=PRESENCE, retain=True):
+            log.info("%s: not said that we are %s", topic, state)
 
     def _settle(self, message: Delivered) -> None:
         judged = self._judged(message)
@@ -206,12 +276,12 @@ class Consumer:
 
 def _receipt(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
     match became:
-        case Applied():
-            return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now)
-        case Duplicate():
-            return receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now)
-        case Refused(reasons):
-            return receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now)
+        case Applied(handled):
+            return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled)
+        case Duplicate(handled):
+            return receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now, handled)
+        case Refused(reasons, handled):
+            return receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled)
         case Early(expected):
             return early(event.event_id, expected, event.sequence, now)
 

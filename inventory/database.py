@@ -9,10 +9,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from edge.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from inventory.site_faults import SiteFault, of_the_site
 from inventory.tables import FIRST, VERSION, metadata, versions
 from inventory.upgrade import upgrade
 
@@ -155,14 +164,22 @@ def reported(url: URL) -> Iterator[None]:
     """Turn the driver's errors into ours. The statement and its values stay out of the line."""
     try:
         yield
-    except ProgrammingError as fault:
-        raise Misconfigured(f"{shown(url)}: {_first_line(fault)}; mend the tables or the user's rights") from None
-    except (OperationalError, PoolTimeout) as fault:
+    except (IntegrityError, ProgrammingError, DataError, InternalError, OperationalError) as fault:
+        raise _of_whom(url, fault) from None
+    except PoolTimeout as fault:
         raise Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}") from None
     except DBAPIError as fault:
         if "not a database" in str(fault.orig):
             raise Misconfigured(f"{shown(url)}: is not an SQLite database; give another file") from None
         raise Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}") from None
+
+
+def _of_whom(url: URL, fault: DBAPIError) -> DockvoiceError:
+    if of_the_site(fault):
+        return SiteFault(f"{shown(url)}: {_first_line(fault)}; mend the trigger, table or rule of yours that says so")
+    if isinstance(fault, ProgrammingError):
+        return Misconfigured(f"{shown(url)}: {_first_line(fault)}; mend the tables or the user's rights")
+    return Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}")
 
 
 def _first_line(fault: DBAPIError | PoolTimeout) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from edge.deliver.events import MalformedMessage, Topics, check_event
+from edge.records import INSTANCE
 from inventory.forms import Forms, faults
 from inventory.records import Event, Unfit
 
@@ -76,6 +77,7 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         body=payload,
         fields=_values(data["fields"]) if "fields" in data else None,
         replaces=data.get("amends") or data.get("cancels"),
+        instance=message.get(INSTANCE),
     )
 
 

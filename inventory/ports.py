@@ -25,7 +25,7 @@ class Broker(Protocol):
         """Connect, and stay connected."""
         ...
 
-    def publish(self, topic: str, payload: bytes, *, tag: str) -> bool:
+    def publish(self, topic: str, payload: bytes, *, tag: str, retain: bool = False) -> bool:
         """Send at QoS 1; False where there is no connection."""
         ...
 
@@ -42,7 +42,7 @@ class Shelf(Protocol):
     """The part of `inventory.store.Store` that a consumer needs."""
 
     def apply(self, event: Event | Unfit) -> Applying:
-        """Apply the event once, in its turn, or refuse it; raises Unavailable."""
+        """Apply the event once, in its turn, or refuse it; raises Unavailable, and SiteFault for this event alone."""
         ...
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:

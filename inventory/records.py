@@ -28,6 +28,8 @@ class Event:
     """The values of the entry; None where the event cancels one, or withholds its own."""
     replaces: str | None = None
     """The event whose entry this one amends or cancels."""
+    instance: str | None = None
+    """Which instance of the device's journal made it; None of an earlier version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,23 @@ class Unfit:
     """As it came."""
     reasons: tuple[str, ...]
     """The rules it breaks."""
+    instance: None = None
+    """What it says of that is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """The event is in the tables now, and was not before."""
 
+    handled: int = field(default=0, compare=False)
+    """The last number of the device that was handled then; here and below."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
     """The same event was applied before; nothing changed."""
+
+    handled: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class Refused:
     """The event was not applied, and never will be as it stands."""
 
     reasons: tuple[str, ...]
+    handled: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

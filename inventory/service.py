@@ -6,8 +6,9 @@ import logging
 import signal
 from contextlib import closing
 
-from edge.deliver.events import Topics
+from edge.deliver.events import Topics, encode, presence
 from edge.deliver.mqtt import Session
+from edge.deliver.mqtt_client import Will
 from inventory.consumer import Consumer, Inbox
 from inventory.forms import load_forms
 from inventory.settings import InventorySettings
@@ -24,14 +25,16 @@ def serve(settings: InventorySettings) -> None:
     forms = load_forms(settings.forms)
     with closing(Store.open(settings.database_url)) as store:
         inbox: Inbox = Inbox()
+        here = Topics.consumer(settings.prefix, settings.client_id)
         session = Session(
             settings.mqtt,
             client_id=settings.client_id,
             receive=inbox.put,
             subscriptions=(Topics.every(settings.prefix).entries,),
+            will=Will(here, encode(presence("offline", settings.client_id))),
             manual_ack=True,
         )
-        consumer = Consumer(session, store, forms, inbox, prefix=settings.prefix)
+        consumer = Consumer(session, store, forms, inbox, prefix=settings.prefix, client_id=settings.client_id)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())
         log.info("entries of %s go to %s", ", ".join(forms), store.where)

@@ -54,7 +54,8 @@ class Store:
     def apply(self, event: Event | Unfit) -> Applying:
         """Apply `event` or refuse it, in one transaction, if it is its turn among those of its device.
 
-        Raises Unavailable: then nothing was done, and it may be tried again.
+        Raises Unavailable: then nothing was done, and it may be tried again. It is SiteFault where a trigger or table
+        of the site's own is the reason: then it is this event alone.
         """
         with reported(self._engine.url), self._engine.begin() as transaction:
             return handle(transaction, event, self._now)
@@ -82,7 +83,7 @@ class Store:
         """How far the events of each device have come, by site and name."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
-        return [Progress(**mapping) for mapping in found]
+        return [Progress(**{name: row[name] for name in Progress.__dataclass_fields__}) for row in found]
 
     def trail(self, site: str, device: str, upto: int) -> Iterator[Came]:
         """The events of a device as they came, in the order of their number, to number `upto`. Raises Unavailable."""

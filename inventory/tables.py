@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 FIRST = 1
 """The version that applied events as they came, in any order."""
 
-VERSION = 3
+VERSION = 4
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
 
 
@@ -91,6 +91,8 @@ devices = Table(
     Column("handled", BigInteger, nullable=False),
     Column("highest", BigInteger, nullable=False),
     Column("heard_at", Moment, nullable=False),
+    # Of the journal that made the last event handled: another one may not go on from there.
+    Column("instance", Text),
 )
 
 refused = Table(

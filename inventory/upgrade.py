@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, literal, select, text, update
+from sqlalchemy import Connection, func, insert, inspect, literal, select, text, update
 
 from inventory.tables import ARRIVALS, ARRIVED, FIRST, VERSION, devices, events, metadata, refused, versions
 
@@ -52,5 +52,11 @@ def _number_arrivals(transaction: Connection) -> None:
         transaction.execute(select(func.setval(ARRIVALS.name, following, False)))  # False: it was not used yet
 
 
-STEPS = (_keep_order, _number_arrivals)
+def _know_instances(transaction: Connection) -> None:
+    """Bring tables of version 3 to version 4, which knows which instance of a device's journal it heard last."""
+    if "instance" not in {column["name"] for column in inspect(transaction).get_columns(devices.name)}:
+        transaction.execute(text("ALTER TABLE devices ADD COLUMN instance TEXT"))
+
+
+STEPS = (_keep_order, _number_arrivals, _know_instances)
 """From the first version to the second, from there to the third, and so on."""

@@ -45,6 +45,7 @@ class Agent:
     def __init__(self, parts: Parts, desk: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
         """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
         self._desk = desk
+        desk.now(lambda journal: journal.demand_not_superseded())
         self._tell = tell
         self._settings = parts.settings
         self._live = live
@@ -146,11 +147,13 @@ class Agent:
             delivering.cancel()
             for watch in watching:
                 watch.cancel()
+        await self._desk(lambda journal: journal.demand_not_superseded())
         return await self._desk(lambda journal: journal.outbox.unsettled())
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What is done for as long as it runs, besides dictation and delivery."""
         yield self._upkeep.watch(lambda: self._live and not self._hearing)
+        yield self._upkeep.see_that_it_is_there()
         yield self._upkeep.make_room()
         yield self._upkeep.check()
         if self._live:

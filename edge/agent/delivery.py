@@ -39,6 +39,7 @@ from edge.records import OutboxRow, Receipt
 logger = logging.getLogger(__name__)
 
 IDLE_S = 1.0  # How long it waits for news at most before it looks at the clock and shows that it is alive.
+ANSWERED_S = 5.0  # So long a journal that was overtaken has to hear what became of its last events: it takes far less.
 STATUS = "status"  # The tag of status messages: no event id looks like it.
 
 
@@ -92,6 +93,7 @@ class Delivery:
         self._news: asyncio.Queue[SessionEvent | None] = asyncio.Queue()  # None: the journal has a new event.
         self._notes = Settlement(desk, beat, turned_down)
         self._agreed = asyncio.Event()
+        self._ends_at: float | None = None
         self._order = order
         self._microphone: dict[str, Any] | None = None
         self._speaker: dict[str, Any] | None = None
@@ -105,6 +107,7 @@ class Delivery:
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
             receive=self._received,
             subscriptions=[self._topics.receipts, *([self._topics.control] if settings.deliver.control else [])],
+            wishes=[events.Topics.consumer(settings.deliver.prefix)],
             will=Will(self._topics.status, self._status("offline")),
         )
 
@@ -140,13 +143,22 @@ class Delivery:
                 await self._carry_out(await self._next())
                 for obstacle in self._obstacles.look(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
-                if self._relay.agreed:
+                if self._relay.agreed and self._notes.superseded is None:
                     self._agreed.set()
+                self._demand_that_it_goes_on()
                 self._beat()
         finally:
             if self._session.failure is None:
                 self._announce("offline")
             await asyncio.to_thread(self._session.stop)
+
+    def _demand_that_it_goes_on(self) -> None:
+        """Raise Misconfigured for a journal that another one has overtaken, once all of it is answered."""
+        if self._notes.superseded is None:
+            return
+        self._ends_at = self._ends_at or self._now + ANSWERED_S
+        if self._notes.nothing_owed.is_set() or self._now >= self._ends_at:
+            raise self._notes.superseded
 
     async def drain(self, within_s: float) -> None:
         """Wait until nothing is owed, but no longer than `within_s` seconds."""
@@ -205,14 +217,24 @@ class Delivery:
             case Disconnected(why):
                 self._tell(LinkChanged(False, why))
                 return self._relay.disconnected()
-            case Acknowledged(tag, _) if tag == STATUS:
-                return []
             case Acknowledged(tag, reason_code):
-                if reason_code < FAILURE and self._settings.deliver.settle is SettleBy.RECEIPT:
-                    self._obstacles.taken(tag)
-                return self._relay.acknowledged(tag, reason_code)
-            case Delivered(topic, payload):
-                return self._obey(payload) if topic == self._topics.control else self._answer(payload)
+                return self._taken(tag, reason_code)
+            case Delivered():
+                return self._told(news)
+
+    def _taken(self, tag: str, reason_code: int) -> list[Command]:
+        if tag == STATUS:
+            return []
+        if reason_code < FAILURE and self._settings.deliver.settle is SettleBy.RECEIPT:
+            self._obstacles.taken(tag)
+        return self._relay.acknowledged(tag, reason_code)
+
+    def _told(self, message: Delivered) -> list[Command]:
+        if message.topic == self._topics.receipts:
+            return self._answer(message.payload)
+        if message.topic == self._topics.control:
+            return self._obey(message.payload)
+        return self._invited(message.payload, retained=message.retained)
 
     def _obey(self, payload: bytes) -> list[Command]:
         try:
@@ -220,6 +242,15 @@ class Delivery:
         except events.MalformedMessage as fault:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
+
+    def _invited(self, payload: bytes, *, retained: bool) -> list[Command]:
+        """An inventory came or went. What the broker had kept is old: what is owed is on its way since we connected."""
+        try:
+            is_there = events.read_presence(payload)
+        except events.MalformedMessage as fault:
+            logger.warning("a message on an inventory's topic says nothing of it: %s", fault)
+            return []
+        return self._relay.invited(self._now) if is_there and not retained else []
 
     def _answer(self, payload: bytes) -> list[Command]:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, Started
@@ -17,7 +18,9 @@ from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
+from edge.deliver.events import withheld
 from edge.keep.journal import Journal
+from edge.keep.review import PUT_RIGHT
 from edge.records import Act, Commit, Draft, Drop, Durable, Entry, LastEntry, Minted, Note, OutboxRow, Park, Receipt
 from edge.understand.llm.prompt import AtHand
 
@@ -32,6 +35,7 @@ class Planned:
     draft: Draft | None  # What is being agreed after it.
     operator: str | None
     changes: bool  # Whether anything of it belongs on disk.
+    refused: frozenset[str]  # The events that waited for somebody to take their place, before it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +80,19 @@ class DialogueSteps:
         """Take the conversation up where the journal says that it stood."""
         kept = journal.dialogue.kept()
         last = journal.dialogue.last_entry()
-        turned_down = {} if last is None else journal.dialogue.turned_down(last.event_id)
-        started = Started(kept.draft, kept.operator, last, journal.outbox.unsettled(), turned_down)
+        held = {one.event_id: one.replaces for one in journal.review.held()}
+        turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
+        owed = journal.outbox.unsettled()
+        started = Started(kept.draft, kept.operator, last, owed, frozenset(held), turned_down)
         return self.record(journal, self.plan(started))
 
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
-        before = (self._dialogue.draft, self._dialogue.operator)
+        before, refused = (self._dialogue.draft, self._dialogue.operator), self._dialogue.refused
         orders = tuple(self._dialogue.take(happening))
         draft, operator = self._dialogue.draft, self._dialogue.operator
         changes = before != (draft, operator) or any(isinstance(order, Durable) for order in orders)
-        return Planned(orders, draft, operator, changes)
+        return Planned(orders, draft, operator, changes, refused)
 
     def record(self, journal: Journal, planned: Planned) -> Stepped:
         """Put on disk what is planned, in one transaction.
@@ -107,6 +113,9 @@ class DialogueSteps:
                     pass
                 case _:
                     heard.append(order)
+        if mended := planned.refused - self._dialogue.refused:
+            # A crash before this leaves them to a person, who is told of what was recorded since.
+            journal.review.put_right(mended, partial(withheld, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
 
 

@@ -23,6 +23,7 @@ from edge.forms.catalogue import Catalogue
 from edge.hear.capture import microphones
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
+from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, weights
 from edge.understand.remote.client import Clients
 from edge.understand.remote.probe import served
@@ -182,10 +183,13 @@ async def _journal(settings: Settings) -> Iterable[Finding]:
         return [Finding("journal", Severity.WELL, f"none yet in {settings.state}; the first start makes it")]
     await asyncio.to_thread(Journal.check, settings.state)
     with Journal.inspect(settings.state) as journal:
+        journal.demand_not_superseded()
         journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
+        held = [one.state for one in journal.review.held()]
         return [
             waiting(
-                dead=len(journal.review.dead_letters()),
+                refused=held.count(OutboxState.REFUSED),
+                dead=held.count(OutboxState.DEAD),
                 reviewed=len(journal.review.under_review()),
                 flagged=len(journal.review.flagged()),
                 deferred=len(journal.readings.deferred()),
@@ -261,10 +265,16 @@ def clock(*, believed: bool) -> Finding:
     return Finding("clock", Severity.WARNING, "nothing vouches for it", todo)
 
 
-def waiting(*, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
+def waiting(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
     """What in the journal waits for a person, or for a model."""
     letters = "dead letter" if dead == 1 else "dead letters"
-    counts = {letters: dead, "under review": reviewed, "contradicted": flagged, "deferred": deferred}
+    counts = {
+        "refused": refused,
+        letters: dead,
+        "under review": reviewed,
+        "contradicted": flagged,
+        "deferred": deferred,
+    }
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     if not told:
         return Finding("journal", Severity.WELL, "whole, and nothing in it waits")

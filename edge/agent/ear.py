@@ -187,14 +187,15 @@ class Ear:
         self._keep(source, meant, attention, hand_over)
 
     def _keep(self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver) -> None:
-        kept = self._desk.now(lambda journal: journal.queries.known(source.name, segment))
+        # A microphone is never played again, and need not wait for the answer.
+        kept = None if source.live else self._desk.now(lambda journal: journal.queries.known(source.name, segment))
         if kept is not None:
             hand_over(AlreadyKept(source.name, segment, kept))
             return
         closed_at = time.perf_counter()
         utterance = Utterance(str(uuid_utils.uuid7()), self._form, source.name, datetime.now(UTC), segment)
         try:
-            evidence = self._desk.now(lambda journal: journal.begin(utterance))
+            evidence = self._desk.begin(utterance)
         except DiskFull as fault:
             if not source.live:
                 raise

@@ -1,4 +1,4 @@
-"""Review: a person makes an entry of an utterance that waits for one.
+"""Review: a person makes an entry of an utterance that waits for one, or has one that is held entered once more.
 
 The rules of the form hold for him as for everybody: nothing required is missing, nothing is unknown to the catalogue.
 What the device would have asked the operator about, whether an unusual value is meant, he has answered by accepting it.
@@ -11,17 +11,36 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
-from edge.deliver.events import recorded
+from edge.deliver.events import CLOCK, recorded, withheld
 from edge.errors import UnreadableInput
 from edge.forms.model import Form, FormField
 from edge.keep.codec import reading_of
+from edge.keep.evidence import another_id
 from edge.keep.journal import Journal
-from edge.keep.outbox import OutboxState
+from edge.keep.outbox import HELD, OutboxState
 from edge.keep.queries import UtteranceHistory
-from edge.records import Act, Closing, Draft, FieldReading, FieldValue, Minted, OutboxRow, Outcome, Reading
+from edge.records import (
+    Act,
+    Closing,
+    Draft,
+    Entry,
+    FieldReading,
+    FieldValue,
+    Minted,
+    OutboxRow,
+    Outcome,
+    Reading,
+    Utterance,
+    Verdict,
+)
+
+REENTERED, DISCARDED = "entered again", "discarded"
+"""Why an event is withheld that a person has decided about: what its tombstone says."""
 
 CERTAIN = 1.0  # The confidence of a person who has looked at it.
 
@@ -54,23 +73,31 @@ def stated(assignments: Sequence[str], form: Form) -> Mapping[str, FieldValue]:
 
 
 def accept(
-    journal: Journal, which: str, given: Mapping[str, FieldValue], rules: Rules, person: Person, device: DeviceIdentity
+    journal: Journal,
+    which: str,
+    given: Mapping[str, FieldValue],
+    rules: Rules,
+    person: Person,
+    device: DeviceIdentity,
+    *,
+    origin: Journal | None = None,
+    anyway: bool = False,
 ) -> OutboxRow:
     """Commit the entry: the values that a model read, `given` laid over them. Its event is owed from then on.
 
-    `which` is as in `Queries.history`. Raises UnreadableInput where it is not under review, or breaks the rules.
+    `which` is as in `Queries.history`; `origin` is the journal that it waits in, if not this one: that of the device
+    under its former name. An entry that is held is entered once more, unless the same thing was recorded since and it
+    is not to be so `anyway`. Raises UnreadableInput where it waits for nobody, or breaks the rules.
     """
-    found = journal.review.utterance(which)
+    waits_in = origin or journal
+    found = waits_in.review.utterance(which)
+    if found.review is None or waits_in is not journal:
+        return _entered_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
     since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.demands.double_count_minutes)
     first, later = journal.queries.reading(found.utterance_id), _later(found)
     _demand_an_entry(which, later[-1] if later else first)
     reading = _reading(found, given, first, later)
-    demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
-    verdict = decide(reading, Closing.PAUSE, demands)
-    if verdict.outcome is not Outcome.ACCEPT:
-        told = ", ".join(map(str, verdict.reasons))
-        fields = ", ".join(f"{name}={value}" for name, value in verdict.fields.items()) or "nothing"
-        raise UnreadableInput(f"{which}: is no entry yet ({told}; {fields} stands); give what lacks with --field")
+    verdict = _accepted(which, reading, rules)
     for one in alike(journal, found, verdict.fields, rules.form, since):
         logger.warning(
             "%s: entry %d is of the same thing; if both are one, put that right in the inventory", which, one
@@ -84,13 +111,120 @@ def accept(
     return journal.accept(entry, verdict, person.who, person.reason, render)
 
 
+def _accepted(which: str, reading: Reading, rules: Rules) -> Verdict:
+    demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
+    verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, demands)
+    if verdict.outcome is not Outcome.ACCEPT:
+        told = ", ".join(map(str, verdict.reasons))
+        fields = ", ".join(f"{name}={value}" for name, value in verdict.fields.items()) or "nothing"
+        raise UnreadableInput(f"{which}: is no entry yet ({told}; {fields} stands); give what lacks with --field")
+    return verdict
+
+
+def _entered_again(
+    journal: Journal,
+    origin: Journal,
+    which: str,
+    found: UtteranceHistory,
+    given: Mapping[str, FieldValue],
+    rules: Rules,
+    person: Person,
+    device: DeviceIdentity,
+    *,
+    anyway: bool,
+) -> OutboxRow:
+    """The event of a held entry that has a number of its own now. Where a crash cut that off, the same once more."""
+    act, replaces = _standing(origin, which, found, is_here=origin is journal)
+    is_there = journal.queries.kept(another_id(found.utterance_id, str(found.event_id))) is not None
+    if not (anyway or is_there or act is Act.CANCEL):
+        _demand_not_said_again(journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0)
+    first = origin.queries.reading(found.utterance_id)
+    reading = _reading(found, given, first, ())
+    verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _accepted(which, reading, rules)
+    said = _sound_again(origin, found)
+    recording = journal.keep_again(said)
+    entry = Entry(
+        utterance_id=said.utterance_id,
+        form=found.form,
+        fields=verdict.fields,
+        operator=found.operator or device.operator,
+        recorded_at=datetime.fromisoformat(found.recorded_at or found.heard_at),
+        reading=reading,
+        audio_sha256=recording.sha256,
+        audio_seconds=recording.seconds,
+        act=act,
+        replaces=replaces,
+        support=tuple(map(journal.queries.recording, found.support)) if origin is journal else (),
+    )
+    believed = CLOCK not in (found.event or {})
+
+    def render(minted: Minted) -> dict[str, Any]:
+        return recorded(entry, minted, site=device.site, device=device.device, clock_believed=believed)
+
+    def note(owed: OutboxRow) -> None:
+        origin.review.reentered(found, owed.event_id, person.who, person.reason, partial(withheld, reason=REENTERED))
+
+    row = journal.reenter(said, recording, entry, verdict, render, note if origin is journal else lambda _: None)
+    if found.review is not None:
+        origin.review.discard(which, person.who, f"{REENTERED} as {row.event_id}", partial(withheld, reason=REENTERED))
+    elif origin is not journal:
+        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld, reason=REENTERED))
+    return row
+
+
+def _sound_again(origin: Journal, found: UtteranceHistory) -> Utterance:
+    """What was said, under another id; where its recording is gone, silence with the values that a person vouches for.
+
+    Before entries that are held kept their recordings, these were removed like those of others.
+    """
+    if found.audio_removed_at is None:
+        return origin.again(found)
+    told = ", ".join(f"{name} {value}" for name, value in found.fields.items())
+    typed = typed_utterance(found.form, f"entered again: {told}")
+    return replace(typed, utterance_id=another_id(found.utterance_id, str(found.event_id)))
+
+
+def _standing(origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool) -> tuple[Act, str | None]:
+    """What the entry does now, and to which event: what it was to change may have been given up or entered again."""
+    if found.act is None or found.replaces is None:
+        return Act.RECORD, None
+    replaces, moved = _changed(origin, which, found.replaces)
+    if replaces is None and found.act is Act.CANCEL:
+        raise UnreadableInput(f"{which}: the inventory has nothing of what it cancels; `dockvoice queue discard` it")
+    if replaces is not None and not moved and not is_here:
+        raise UnreadableInput(
+            f"{which}: changes an entry that the inventory has under the former name; put that right in the inventory, "
+            "then `dockvoice queue discard` this"
+        )
+    return (Act.RECORD, None) if replaces is None else (found.act, replaces)
+
+
+def _changed(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
+    """The event that stands where `replaces` stood, None for none; and whether a person entered it again."""
+    named: str | None = replaces
+    while named is not None:
+        target = origin.queries.history(named)
+        if target.state in HELD:
+            raise UnreadableInput(f"{which}: changes entry {target.sequence}, which waits too; decide about that first")
+        if target.state is not OutboxState.DISCARDED:
+            return named, False
+        if target.reentered is not None:
+            return target.reentered, True
+        named = target.replaces  # given up: what that was to change stands
+    return None, False
+
+
 def demand_not_said_again(journal: Journal, which: str, form: Form) -> None:
     """Raise UnreadableInput where what waits for a person was recorded once more since then, which counts it twice."""
     found = journal.queries.history(which)
     if found.review is None and found.state is not OutboxState.DEAD:
         return
+    _demand_not_said_again(journal, which, found, form, found.sequence or 0)
+
+
+def _demand_not_said_again(journal: Journal, which: str, found: UtteranceHistory, form: Form, after: int) -> None:
     same = alike(journal, found, found.fields, form, datetime.fromisoformat(found.heard_at))
-    if again := [number for number in same if number > (found.sequence or 0)]:
+    if again := [number for number in same if number > after]:
         raise UnreadableInput(
             f"{which}: the same thing was recorded since then, as entry {again[0]}; this one as well would count it "
             "twice: `dockvoice queue discard` it, or add --anyway if both are meant"

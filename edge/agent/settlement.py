@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from edge.deliver import events
 from edge.deliver.relay import DeadLetter, Reopen, Sent, Settle
+from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import Receipt, ReceiptOutcome
@@ -22,8 +24,11 @@ logger = logging.getLogger(__name__)
 REOPENED_AT_ONCE = 10_000
 """So many events are owed again in one transaction: about 150 ms, in which the journal can keep nothing else."""
 
-REUSED = "sequence_reused"
-"""The inventory's reason for a refusal that one device after another event will meet, until a person steps in."""
+OVERTAKEN = {
+    "sequence_reused": "its numbers were used before",
+    "another_instance": "another journal of this device has gone on since",
+}
+"""The inventory's reasons for refusals that one event of the device after another will meet, and what they mean."""
 
 UNKNOWN = "which this device never sent, or has removed since to make room"  # What is answered so late changes nothing.
 
@@ -46,6 +51,8 @@ class Settlement:
         """Set while every event that was written is settled."""
         self.sent_again = 0
         """How many settled events the inventory turned out to lack."""
+        self.superseded: Misconfigured | None = None
+        """What is wrong with a journal that is an older copy, or beside a copy: it must use up no more numbers."""
 
     async def look(self) -> None:
         """See whether anything is owed."""
@@ -73,15 +80,26 @@ class Settlement:
                 await self._withhold(event_id, reason)
 
     async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
-        was_owed = await self._desk(lambda journal: journal.outbox.owes(event_id))
-        if not await self._desk(lambda journal: journal.outbox.settle(event_id, receipt)):
+        struck = await self._desk(lambda journal: _struck_off(journal, event_id, receipt))
+        if not struck.is_ours:
             logger.warning("a receipt came for %s, %s", event_id, UNKNOWN)
         elif receipt is not None and receipt.turned_down:
             does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
-            logger.warning("the inventory %s %s: %s", does, event_id, _explained(receipt.reasons))
-            if was_owed:  # the same answer comes again, to the question at each connection
+            logger.warning("the inventory %s %s: %s", does, event_id, ", ".join(receipt.reasons))
+            if struck.was_owed:  # the same answer comes again, to the question at each connection
                 self._turned_down(receipt)
-        await self.look()
+        if struck.unsettled == 0:
+            self.nothing_owed.set()
+        if struck.is_ours and receipt is not None and self.superseded is None:
+            await self._see_whether_overtaken(receipt, struck.newest)
+
+    async def _see_whether_overtaken(self, receipt: Receipt, newest: int) -> None:
+        why = next((OVERTAKEN[reason] for reason in receipt.reasons if reason in OVERTAKEN), None)
+        if receipt.handled > newest:
+            why = f"the inventory has handled number {receipt.handled} of this device, and it ends at {newest}"
+        if why is not None:
+            self.superseded = await self._desk(lambda journal: journal.supersede(why))
+            logger.error("%s", self.superseded)
 
     async def _reopen(self, first: int) -> None:
         self.nothing_owed.clear()
@@ -119,11 +137,17 @@ def _reopened(journal: Journal, first: int, last: int) -> int:
     return journal.outbox.reopen(first, last)
 
 
-def _explained(reasons: Iterable[str]) -> str:
-    told = ", ".join(reasons)
-    if REUSED not in told:
-        return told
-    return (
-        f"{told}. This device's numbers were used before: its journal was emptied or copied; give it a new name, and "
-        "with it a new state directory"
-    )
+@dataclass(frozen=True, slots=True)
+class _Struck:
+    """What was found when an event was struck off."""
+
+    was_owed: bool
+    is_ours: bool
+    unsettled: int
+    newest: int  # The last number of the journal.
+
+
+def _struck_off(journal: Journal, event_id: str, receipt: Receipt | None) -> _Struck:
+    was_owed = journal.outbox.owes(event_id)
+    is_ours, newest = journal.outbox.settle(event_id, receipt), journal.outbox.last()
+    return _Struck(was_owed, is_ours, journal.outbox.unsettled(), 0 if newest is None else newest.sequence)

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import IntEnum
 
 from edge.agent.clock import Clock
@@ -85,6 +86,9 @@ class DiskWatch:
 
 logger = logging.getLogger(__name__)
 
+IN_PLACE_EVERY_S = 0.5
+"""How often it is looked whether the journal is still where it was: a second is how long nobody may speak in vain."""
+
 WATCH_EVERY_S = 1.0  # How often the agent looks at its own health: a small part of any watchdog's period.
 DISK_EVERY_S = 2.0  # How often it looks at the disk: what fills one in less time is met by the reserve.
 
@@ -122,7 +126,7 @@ class Supervisor:
         while True:
             self._pulse.beat("loop")
             self._clock.believed()  # a step shows between two looks
-            await self._desk(lambda journal: journal.outbox.unsettled())
+            await self._journal_answers()
             self._pulse.beat("journal")
             if is_deaf_rightly():
                 self._pulse.beat("ear")
@@ -134,6 +138,25 @@ class Supervisor:
                 self._notifier.alive()
                 due = now + (self._notifier.period_s or 0.0)
             await asyncio.sleep(WATCH_EVERY_S)
+
+    async def _journal_answers(self) -> None:
+        """Wait for the journal. That another program holds it locked is no fault that a restart would mend."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_EVERY_S):
+                    await self._desk(lambda journal: journal.outbox.unsettled())
+                    return
+            if self._desk.locked is not None:
+                for part in ("loop", "journal", "relay"):
+                    self._pulse.beat(part)
+                self._notifier.status(f"waiting: {self._desk.locked}")
+                self._notifier.alive()
+
+    async def see_that_it_is_there(self) -> None:
+        """End with StorageFailed where the state directory is removed, or replaced, under a running agent."""
+        while True:
+            await self._desk(lambda journal: journal.demand_in_place())
+            await asyncio.sleep(IN_PLACE_EVERY_S)
 
     async def make_room(self) -> None:
         """Make room in time, and stop recording before the disk is full; go on by itself when there is room."""

@@ -7,7 +7,9 @@ import getpass
 import json
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -37,13 +39,14 @@ def queue_list(
 ) -> None:
     """The newest entries of this device, and how far each has come. Works beside a running agent.
 
-    With --held: the dead letters, which could not be delivered as they are; the utterances under review, because a
+    With --held: the entries that the inventory refused, and why; the dead letters, which could not be delivered as they
+    are; the utterances under review, because a
     question about them got no answer, a crash cut them off, a journal was lost, or a model read them later; the entries
     that a later answer contradicts; and what still waits for a model. `show` tells more of one; `accept`, `retry` and
     `discard` decide about it, `stand` takes a flag away.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
-        entries = journal.review.dead_letters() if held else journal.queries.entries(limit)
+        entries = journal.review.held() if held else journal.queries.entries(limit)
         waiting, counts = (journal.review.under_review() if held else []), journal.queries.counts()
         flagged, deferred = (journal.review.flagged(), journal.readings.deferred()) if held else ([], [])
     if as_json:
@@ -89,6 +92,8 @@ def queue_retry(
 ) -> None:
     """Let a dead letter be sent again as it is, or an utterance under review be read, at the agent's next start.
 
+    What the inventory refused is refused again: `accept` enters it once more, under a new number.
+
     Stop the agent first: one process writes a journal.
     """
     from edge.agent.parts import form_named
@@ -104,26 +109,39 @@ def queue_retry(
 
 @commands.command("discard", epilog=EXIT_CODES)
 def queue_discard(which: Which, reason: Annotated[str, REASON], config: Config = None, state: State = None) -> None:
-    """Give up a dead letter, or an utterance under review. Its rows and its recording stay.
+    """Give up an entry that is held, or an utterance under review. Its rows stay, with who gave it up and why.
 
     Stop the agent first: one process writes a journal.
     """
+    from edge.agent.review import DISCARDED
+    from edge.deliver.events import withheld
+
     with Journal.open(settings(config, state=state).state) as journal:
-        journal.review.discard(which, _who(), reason)
+        journal.review.discard(which, _who(), reason, partial(withheld, reason=DISCARDED))
     line(f"{which}: given up")
 
 
-@commands.command("accept", short_help="Make an entry of an utterance under review.", epilog=EXIT_CODES)
+@commands.command("accept", short_help="Make an entry of what waits for a person.", epilog=EXIT_CODES)
 def queue_accept(
     which: Which,
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="What was said, over what was read; repeatable.")
     ] = None,
     reason: Annotated[str | None, REASON] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Also where the same thing was recorded since: both are meant.")
+    ] = False,
+    origin: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="The state directory it waits in: of this device's former name."),
+    ] = None,
     config: Config = None,
     state: State = None,
 ) -> None:
     """Make an entry of an utterance under review: you have listened to it, and this is what was said.
+
+    An entry that was refused, or could not be delivered, is entered once more under a new number, with the same sound;
+    under the old number it stays refused.
 
     What a model read of it counts where no --field says otherwise; `show` tells it, and where the recording is. Form
     and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
@@ -137,12 +155,16 @@ def queue_accept(
 
     log_warnings()
     given = settings(config, state=state)
-    with Journal.open(given.state) as journal:
+    with ExitStack() as opened:
+        journal = opened.enter_context(Journal.open(given.state))
+        former = None if origin is None else opened.enter_context(Journal.open(existing(origin)))
+        journal.demand_not_superseded()
         journal.outbox.demand_owner(Topics(given.deliver.prefix, given.site, given.device).source)
-        form = form_named(given, journal.review.utterance(which).form)
+        form = form_named(given, (former or journal).review.utterance(which).form)
         demands = rules(given, form, Catalogue.load(given.catalogue_directory))
         device = DeviceIdentity(given.site, given.device, given.operator, Clock().believed())
-        row = accept(journal, which, stated(field or (), form), demands, Person(_who(), reason), device)
+        values, person = stated(field or (), form), Person(_who(), reason)
+        row = accept(journal, which, values, demands, person, device, origin=former, anyway=anyway)
         fields = journal.queries.history(row.event_id).fields
     told = ", ".join(f"{name} {value}" for name, value in fields.items())
     line(f"{which}: is entry {row.sequence} ({told}), sent at the agent's next start")
@@ -232,6 +254,12 @@ def queue_unsettled(config: Config = None, state: State = None, as_json: AsJson 
     with Journal.inspect(settings(config, state=state).state) as journal:
         owed = journal.outbox.unsettled()
     line(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
+
+
+def existing(directory: Path) -> Path:
+    """A state directory with a journal in it: a mistyped one is not made. Raises UnreadableInput."""
+    Journal.inspect(directory).close()
+    return directory
 
 
 def _who() -> str:

@@ -290,7 +290,7 @@ class Mqtt(Section):
     key_file: Path | None = Field(None, description="the client's private key, for mutual TLS")
     keepalive_s: int = Field(15, ge=5, le=3600, description="a dead link is noticed within twice this, seconds")
     reconnect_maximum_s: float = Field(
-        30, ge=1, le=600, description="longest wait between two tries to connect, seconds"
+        3, ge=1, le=600, description="longest wait between two tries to connect, seconds"
     )
 
     @model_validator(mode="after")

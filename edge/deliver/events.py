@@ -18,7 +18,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from edge.config import shipped
 from edge.hash_chain import PublicKey
-from edge.records import Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
+from edge.records import INSTANCE, Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
 from edge.records.strict_json import DuplicateKey, NotFinite, NotJson, NotStrict, NotText, Overflow, strict
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
@@ -98,6 +98,14 @@ class Topics:
         """Where the device takes orders, if it is set to."""
         return f"{self.prefix}/{self.site}/{self.device}/control"
 
+    @staticmethod
+    def consumer(prefix: str, client_id: str = "+") -> str:
+        """Where an inventory, or the broker in its place, says whether it is there (retained); of every one by default.
+
+        One level shorter than the topics of devices: no device can be meant.
+        """
+        return f"{prefix}/inventory/{client_id}"
+
     @property
     def source(self) -> str:
         """CloudEvents' `source` of the device's events."""
@@ -122,6 +130,7 @@ def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_beli
     kind, schema = _KINDS[entry.act]
     return {
         **({} if clock_believed else {CLOCK: UNSYNCHRONISED}),
+        **({} if minted.instance is None else {INSTANCE: minted.instance}),
         "specversion": "1.0",
         "id": minted.event_id,
         "source": f"/sites/{site}/devices/{device}",
@@ -184,15 +193,19 @@ def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
 
 
 def receipt(
-    event_id: str, outcome: ReceiptOutcome, reasons: Iterable[str], sequence: int, time: datetime
+    event_id: str, outcome: ReceiptOutcome, reasons: Iterable[str], sequence: int, time: datetime, handled: int = 0
 ) -> dict[str, Any]:
-    """The inventory's answer to one event. A refusal needs at least one reason."""
+    """The inventory's answer to one event. A refusal needs at least one reason.
+
+    `handled` is the last number of the device that the inventory has handled; 0 where it does not say.
+    """
     return {
         "event_id": event_id,
         "outcome": outcome.value,
         "reasons": list(reasons),
         "sequence": sequence,
         "time": timestamp(time),
+        **({"handled": handled} if handled else {}),
     }
 
 
@@ -229,6 +242,12 @@ def status(
     return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
 
 
+def presence(state: Literal["online", "offline"], client_id: str, time: datetime | None = None) -> dict[str, Any]:
+    """The retained word on whether an inventory takes events. A last will carries no time."""
+    said = {"state": state, "client_id": client_id}
+    return said if time is None else {**said, "time": timestamp(time)}
+
+
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, for example `2026-11-20T07:15:02.417Z`. Raises ValueError without a zone."""
     if moment.tzinfo is None:
@@ -261,7 +280,15 @@ def read_answer(payload: bytes) -> Receipt | Early:
     check(message, "receipt.schema.json")
     if message["outcome"] == EARLY:
         return Early(message["event_id"], message["sequence"], message["expected"])
-    return Receipt(message["event_id"], ReceiptOutcome(message["outcome"]), tuple(message["reasons"]))
+    outcome, reasons = ReceiptOutcome(message["outcome"]), tuple(message["reasons"])
+    return Receipt(message["event_id"], outcome, reasons, message.get("handled", 0))
+
+
+def read_presence(payload: bytes) -> bool:
+    """Whether an inventory says that it is there. Raises MalformedMessage."""
+    message = parsed(payload)
+    check(message, "inventory.schema.json")
+    return bool(message["state"] == "online")
 
 
 def read_order(payload: bytes) -> str:

@@ -82,6 +82,7 @@ class Delivered:
     topic: str
     payload: bytes = field(repr=False)
     token: int  # What `Session.acknowledge` needs: the packet identifier, and the connection it is valid for.
+    retained: bool = False  # Whether the broker had kept it, and sends it because this client subscribed.
 
 
 SessionEvent = Connected | Disconnected | Acknowledged | Delivered
@@ -118,16 +119,21 @@ class Session:
         client_id: str,
         receive: Callable[[SessionEvent], None],
         subscriptions: Sequence[str] = (),
+        wishes: Sequence[str] = (),
         will: Will | None = None,
         manual_ack: bool = False,
     ) -> None:
-        """Prepare; nothing is contacted yet. Raises Misconfigured for an impossible host or bad TLS files."""
+        """Prepare; nothing is contacted yet. Raises Misconfigured for an impossible host or bad TLS files.
+
+        `wishes` are topics that are subscribed to besides, and done without where the broker's rules forbid them.
+        """
         check_host(settings)
         self._settings = settings
         self._tls = tls_context(settings)
         self._client_id = client_id
         self._receive = receive
         self._subscriptions = tuple(subscriptions)
+        self._wishes = tuple(wishes)
         self._will = will
         self._manual_ack = manual_ack
         self._version = Version(settings.version)
@@ -271,8 +277,8 @@ class Session:
         limit = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
         self._try.largest = getattr(properties, "MaximumPacketSize", LARGEST)
         self._try.welcome = Connected(self._version.now.value, limit, flags.session_present)
-        if self._subscriptions:
-            client.subscribe([(topic, 1) for topic in self._subscriptions])
+        if wanted := self._subscriptions + self._wishes:
+            client.subscribe([(topic, 1) for topic in wanted])
         else:
             self._ready(client)
 
@@ -299,7 +305,7 @@ class Session:
             self._try.early.append(message)
             return
         token = self._try.number * (RECEIVE_MAXIMUM + 1) + message.mid
-        taken = self._tell(client, Delivered(message.topic, bytes(message.payload), token))
+        taken = self._tell(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
         if taken and not self._manual_ack:
             client.ack(message.mid, message.qos)
 

@@ -228,6 +228,18 @@ class Relay:
             case RecoveryStep.NOTHING:
                 return self._swallowed(owed.get(answer.expected))
 
+    def invited(self, now: float) -> list[Command]:
+        """An inventory says that it takes events from now on: what is owed goes at once, and waits out no receipt."""
+        if not self._limit or self._settings.settle is config.SettleBy.BROKER:
+            return []
+        if not self._debts:
+            self._asked, self._question = False, None  # it may be another one, or restored
+            return [WantRows(self._window)]
+        for debt in self._debts.values():
+            if not debt.refusals:
+                debt.due, debt.sendings = now, 0
+        return self.tick(now)
+
     def tick(self, now: float) -> list[Command]:
         """Time has passed: publish what is due, in the order of its sequence.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -18,8 +19,9 @@ JOURNAL = "journal.db"  # The journal's file in the state directory.
 FOUND_DAMAGED = "journal.damaged"
 """Is there when damage was found in a journal at work: the next opening must not trust it."""
 
-_BUSY_MS = 5000
-"""How long a write waits for another program's read lock. Only a person with an SQLite shell open can cause that."""
+_BUSY_MS = 1000
+"""How long a write waits for another program's lock before that is told; an agent then goes on waiting. Only a person
+with an SQLite shell open can cause it."""
 
 CHECKED_AT_ONCE = 256_000_000
 """Up to so many bytes a journal is checked before it is used: a second or two on a slow card. A larger one holds up
@@ -38,6 +40,22 @@ class JournalDatabase:
         """`path` is the file of `db`: what the disk refuses is told of it."""
         self.path = path
         self._db = db
+        self._file = path.stat()
+
+    def demand_in_place(self) -> None:
+        """Raise StorageFailed where the path leads to another file now, or to none.
+
+        What is written then goes to a file that nobody will ever open again.
+        """
+        try:
+            there = self.path.stat()
+        except OSError:
+            there = None
+        if there is None or not os.path.samestat(there, self._file):
+            raise StorageFailed(
+                f"{self.path}: was removed, moved or replaced while it was in use; put back the directory that was "
+                "there, with all that is in it, or move what is left aside and keep it, and begin anew under a new name"
+            )
 
     def rows(self, sql: str, *values: str | int) -> list[Row]:
         """The rows of a query. Raises StorageFailed."""
@@ -67,6 +85,7 @@ class JournalDatabase:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.demand_in_place()
                 self._db.execute("COMMIT")
             except BaseException:
                 self._db.rollback()

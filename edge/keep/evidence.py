@@ -87,16 +87,18 @@ def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
     )
 
 
-def write(directory: Path, utterance: Utterance) -> Evidence:
+def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evidence:
     """Put the sound of `utterance` on the disk, among the new recordings; it is safe when this returns.
 
+    `is_new`: otherwise at its final place, where a crash leaves nothing that the next start would read as just heard.
     Raises StorageFailed when the disk refuses, ValueError when there is no sound.
     """
     flac = _encode(utterance)
-    path = directory / EVIDENCE / NEW / f"{utterance.utterance_id}.flac"
+    final = directory / place(utterance)
+    path = directory / EVIDENCE / NEW / final.name if is_new else final
     with refusals(path):
         make_directory(path.parent)
-        make_directory((directory / place(utterance)).parent)
+        make_directory(final.parent)
         _write_durably(path, flac)
     return Evidence(path, hashlib.sha256(flac).hexdigest(), utterance.segment.seconds)
 
@@ -117,6 +119,15 @@ def put_in_place(recording: Path, final: Path) -> None:
             recording.replace(final)
         if final.exists():  # moved by a run that was killed before its name was durable, or just now
             sync_directory(final.parent)
+
+
+def another_id(utterance_id: str, event_id: str) -> str:
+    """The id of an utterance that is another one's sound once more, for this event's sake: as old, and always the same.
+
+    It is a UUIDv7 like the other: the time stands in its first twelve digits.
+    """
+    digits = hashlib.sha256(f"{utterance_id}\n{event_id}".encode("ascii")).hexdigest()
+    return f"{utterance_id[:14]}7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
 
 
 def read(path: Path, row: Mapping[str, Any]) -> Utterance:
@@ -152,6 +163,12 @@ def recordings(directory: Path) -> list[Path]:
 def new(directory: Path) -> list[Path]:
     """The recordings that a crash may have left without a row, in the order in which they were made."""
     return sorted((directory / EVIDENCE / NEW).glob("*.flac"))
+
+
+def of_new(directory: Path, utterance_id: str) -> Evidence | None:
+    """A recording that has no row yet, if it is whole on the disk."""
+    path = directory / EVIDENCE / NEW / f"{utterance_id}.flac"
+    return recover(path)[1] if path.exists() else None
 
 
 def remove(path: Path) -> None:

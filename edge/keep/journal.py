@@ -13,7 +13,9 @@ time; which one may change.
 
 from __future__ import annotations
 
+import json
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -25,7 +27,7 @@ from typing import Any, Self
 import uuid_utils
 
 from edge import hash_chain
-from edge.errors import StorageFailed
+from edge.errors import Misconfigured, StorageFailed
 from edge.hash_chain import PublicKey
 from edge.keep import codec, evidence
 from edge.keep.audit import AuditTrail
@@ -35,13 +37,14 @@ from edge.keep.dialogue import DialogueRecord
 from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.evidence import Evidence
 from edge.keep.outbox import Outbox
-from edge.keep.queries import Queries
+from edge.keep.queries import Queries, UtteranceHistory
 from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
-from edge.keep.storage import DiskFull, Lock, make_directory, refusals
+from edge.keep.storage import DiskFull, Lock, make_directory, refusals, sync_directory, sync_file
 from edge.records import (
+    INSTANCE,
     SAMPLE_RATE,
     Because,
     Commit,
@@ -61,6 +64,9 @@ from edge.records import (
 )
 
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # Of a draft that the operator took back.
+
+SUPERSEDED = "journal.superseded"
+"""Is there, and says why, when the inventory showed that another journal of this device has overtaken this one."""
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +90,17 @@ class JournalReader:
         self.review = Review(db, self.queries)
         self.readings = ModelReadings(db)
         self.trail = AuditTrail(db)
+
+    def demand_in_place(self) -> None:
+        """Raise StorageFailed where the journal's file is not the one any more that was opened."""
+        self._db.demand_in_place()
+
+    def demand_not_superseded(self) -> None:
+        """Raise Misconfigured where another journal of this device has overtaken this one: its numbers are used up."""
+        path = self.directory / SUPERSEDED
+        with refusals(path):
+            if path.exists():
+                raise _superseded(self.directory, path.read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """Let go of the files. Closing twice is harmless."""
@@ -111,6 +128,7 @@ class Journal(JournalReader):
         super().__init__(directory, db, held)
         self._entry_log = entry_log
         self._key = key
+        self._instance: str | None = None
         self.dialogue = DialogueRecord(db)
         self.retention = Retention(db, entry_log, key)
 
@@ -131,6 +149,7 @@ class Journal(JournalReader):
             journal = cls(directory, db, entry_log, DeviceKey.of(directory), opened)
             journal._notice_new_key()
             journal._adopt()
+            journal._put_up_what_nobody_will_read()
             journal._held = opened.pop_all()
         return journal
 
@@ -158,20 +177,22 @@ class Journal(JournalReader):
         """What others check this device's signatures with."""
         return self._key.public
 
-    def begin(self, utterance: Utterance) -> Evidence:
+    def begin(self, utterance: Utterance, *, waited_for: bool = True) -> Evidence:
         """Keep what was heard, before anything reads it: the recording first, then the row that names it.
 
         Beginning the same utterance again changes nothing. Raises StorageFailed: then it is not safe; but if the disk
         took the recording and failed at the row, the next `open` finds it. Raises DiskFull: then nothing is left of it,
-        since whoever is told so says it again.
+        since whoever is told so says it again; unless nobody waits for that.
         """
         for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", utterance.utterance_id):
             return Evidence(self.directory / row["audio_path"], row["audio_sha256"], row["samples"] / SAMPLE_RATE)
+        self.demand_in_place()  # before a directory is made anew that somebody removed
         recording = evidence.write(self.directory, utterance)
         try:
             self._keep(utterance, recording)
         except DiskFull:
-            recording.path.unlink(missing_ok=True)
+            if waited_for:
+                recording.path.unlink(missing_ok=True)
             raise
         return self._in_place(utterance, recording)
 
@@ -202,6 +223,41 @@ class Journal(JournalReader):
             raise ValueError(f"{entry.utterance_id}: what is committed must be accepted, not {verdict.outcome}")
         with self._db.writing():
             return self._commit(entry, verdict, render)
+
+    def again(self, found: UtteranceHistory) -> Utterance:
+        """The utterance of an entry as another one with the same sound, always the same: it may have one entry more.
+
+        Raises StorageFailed where its recording does not come back from the disk.
+        """
+        for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", found.utterance_id):
+            said = evidence.read(self.directory / row["audio_path"], row)
+            return replace(said, utterance_id=evidence.another_id(found.utterance_id, str(found.event_id)))
+        raise LookupError(f"{found.utterance_id}: no such utterance was begun here")
+
+    def keep_again(self, said: Utterance) -> Evidence:
+        """Put the sound of what is to be entered once more on the disk; its row comes with its entry."""
+        return evidence.write(self.directory, said, is_new=False)
+
+    def reenter(
+        self,
+        said: Utterance,
+        recording: Evidence,
+        entry: Entry,
+        verdict: Verdict,
+        render: Callable[[Minted], dict[str, Any]],
+        noted: Callable[[OutboxRow], None],
+    ) -> OutboxRow:
+        """Commit, under the next number, what a person wants entered once more. Doing it again changes nothing.
+
+        `noted` puts that on record where it was held, inside of the transaction if that is this journal. Raises as
+        `commit` does: then it waits as before.
+        """
+        row = evidence.columns(self.directory, said, recording)
+        with self._db.writing():
+            self._db.insert("utterances", row, "ON CONFLICT (utterance_id) DO NOTHING")
+            owed = self._commit(entry, verdict, render)
+            noted(owed)
+            return owed
 
     def accept(
         self, entry: Entry, verdict: Verdict, who: str, reason: str | None, render: Callable[[Minted], dict[str, Any]]
@@ -245,6 +301,29 @@ class Journal(JournalReader):
                         owed = self._commit(entry, verdict, partial(render, entry))
             self.dialogue.keep(draft, operator)
         return owed
+
+    def supersede(self, why: str) -> Misconfigured:
+        """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""
+        path = self.directory / SUPERSEDED
+        with refusals(path):
+            path.write_text(why, encoding="utf-8")
+            sync_file(path)
+            sync_directory(self.directory)
+        return _superseded(self.directory, why)
+
+    def _instance_now(self) -> str:
+        """Which life of which journal this is. The newest event, which always stays, tells which one came before."""
+        if self._instance is None:
+            newest = self.outbox.last()
+            before = "0" if newest is None else str(json.loads(newest.body).get(INSTANCE, "0"))
+            self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
+        return self._instance
+
+    def _put_up_what_nobody_will_read(self) -> None:
+        """No agent starts on a journal that was overtaken: what it had not read yet waits for a person."""
+        if (self.directory / SUPERSEDED).exists():
+            with self._db.writing():
+                self._db.execute("UPDATE utterances SET review = 'superseded' WHERE outcome IS NULL AND review IS NULL")
 
     def _notice_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
@@ -297,13 +376,21 @@ class Journal(JournalReader):
         _decide(self._db, entry.utterance_id, entry.reading, verdict)
         if self.queries.recording(entry.utterance_id).audio_sha256 != entry.audio_sha256:
             raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
-        minted = _minted(self._db)
+        minted = _minted(self._db, self._instance_now())
         reading = codec.reading_json(entry.reading)
         event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
         owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
         _enter(self._db, entry, event, owed, self.public_key)
         self._entry_log.append(rows_of(self._db, owed.sequence))
         return owed
+
+
+def _superseded(directory: Path, why: str) -> Misconfigured:
+    return Misconfigured(
+        f"{directory}: is an older copy of this device's journal, or stands beside a copy ({why}); give this device a "
+        f"new name and a new state_directory, keep this one, and enter there what `dockvoice queue list --held --state "
+        f"{directory}` shows: `dockvoice queue accept --from {directory} ID`"
+    )
 
 
 def _in_turn(order: Durable) -> int:
@@ -338,10 +425,10 @@ def _owed(db: JournalDatabase, utterance_id: str) -> OutboxRow | None:
     return OutboxRow(**found[0]) if found else None
 
 
-def _minted(db: JournalDatabase) -> Minted:
+def _minted(db: JournalDatabase, instance: str) -> Minted:
     last = db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
     sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
-    return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link)
+    return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=instance)
 
 
 def _enter(db: JournalDatabase, entry: Entry, event: dict[str, Any], owed: OutboxRow, key: PublicKey) -> None:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from edge.config import Keep
+from edge.keep import evidence
+from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal
 from edge.keep.retention import MB, Reserve
-from edge.keep.storage import DiskFull
+from edge.keep.storage import DiskFull, Locked
+from edge.records import Utterance
 
 T = TypeVar("T")
 
 RETRY_S = 1.0
 """How long a full disk is left alone before the next try: room is made once in several seconds, and an operator who
 waits for an answer notices no less."""
+
+LOUD_S = 30.0
+"""How often it is said that another program holds the journal locked: often enough to be seen in any log."""
+
+LOOK_S = 0.1  # How often it is looked whether it does, while an utterance waits for its row: nobody speaks so fast.
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +40,22 @@ class JournalThread:
 
     On a full disk the reserve is given back and the work done again: it must be a transaction, or one that changes
     nothing when it is repeated. Raises DiskFull where even that does not help; `when_there_is_room` waits instead.
+
+    While another program holds the journal locked, the work waits, and that is said. What is heard meanwhile is kept in
+    memory, and its recording among the new ones, where the next opening would find it, until it is as much as the
+    reserve.
     """
 
     def __init__(self, directory: Path, keep: Keep | None = None) -> None:
         """Open the journal in `directory`, with the reserve that `keep` wants; raises what Journal.open raises."""
+        self.locked: str | None = None
+        """Why the work waits for another program; None while it does not."""
+        self._told_at = -math.inf
+        self._closing = False
+        self._put_by = 0
+        """How many bytes of recordings wait for their rows."""
+        self._failed: BaseException | None = None
+        self._directory = directory
         self._keep = keep or Keep(reserve_mb=0)
         self._reserve = Reserve(directory, int(self._keep.reserve_mb * MB))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
@@ -50,6 +72,38 @@ class JournalThread:
     def now(self, work: Callable[[Journal], T]) -> T:
         """Do `work` from another thread than the loop's, and wait for it."""
         return self._thread.submit(self._done, lambda: work(self._journal)).result()
+
+    def begin(self, utterance: Utterance) -> Evidence:
+        """Keep what was heard, from another thread than the loop's; while the journal is locked, its row follows later.
+
+        Raises DiskFull too where as much waits for its row as the reserve holds.
+        """
+        row = self._thread.submit(self._done, lambda: self._journal.begin(utterance))
+        while not wait((row,), timeout=LOOK_S).done:
+            if self.locked is None:
+                continue
+            if row.cancel():
+                return self._kept_for_later(utterance, self.locked)
+            if (recording := evidence.of_new(self._directory, utterance.utterance_id)) is not None:
+                row.add_done_callback(self._noted)
+                return recording
+        return row.result()
+
+    def _kept_for_later(self, utterance: Utterance, locked: str) -> Evidence:
+        recording = evidence.write(self._directory, utterance)
+        size = recording.path.stat().st_size
+        if self._put_by + size > self._keep.reserve_mb * MB:
+            recording.path.unlink()
+            raise DiskFull(f"{locked}; what was said since is as much as keep.reserve_mb, and no more is recorded")
+        self._put_by += size
+        row = self._thread.submit(self._done, lambda: self._journal.begin(utterance, waited_for=False))
+        row.add_done_callback(self._noted)
+        return recording
+
+    def _noted(self, row: Future[Evidence]) -> None:
+        """A row that nobody waits for is there, or is not: then the next work fails for it."""
+        self._failed = self._failed or row.exception()
+        self._put_by = 0 if self.locked is None else self._put_by
 
     async def when_there_is_room(
         self,
@@ -85,11 +139,34 @@ class JournalThread:
         self.close()
 
     def close(self) -> None:
-        """Finish what was given, then close the journal."""
+        """Finish what was given, then close the journal; what is locked is waited for no longer."""
+        self._closing = True
         self._thread.submit(self._journal.close).result()
         self._thread.shutdown()
 
     def _done(self, work: Callable[[], T]) -> T:
+        if self._failed is not None:
+            raise self._failed
+        while True:
+            try:
+                done = self._with_the_reserve(work)
+            except Locked as fault:
+                if self._closing:
+                    raise
+                self._tell_that_it_is_locked(fault)
+                continue
+            if self.locked is not None:
+                log.warning("%s: is free again, and goes on", self._directory)
+                self.locked = None
+            return done
+
+    def _tell_that_it_is_locked(self, fault: Locked) -> None:
+        self.locked = str(fault)
+        if time.monotonic() - self._told_at >= LOUD_S:
+            self._told_at = time.monotonic()
+            log.error("%s: until then nothing is recorded or delivered; what is said is kept aside", fault)
+
+    def _with_the_reserve(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except DiskFull as fault:

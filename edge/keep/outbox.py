@@ -32,7 +32,11 @@ class OutboxState(StrEnum):
     SETTLED = "settled"
     REFUSED = "refused"
     DEAD = "dead"  # It could not be delivered as it is: a person must look at it. Its tombstone goes in its place.
-    DISCARDED = "discarded"  # A person gave it up.
+    DISCARDED = "discarded"  # A person gave it up, or entered it once more under another number.
+
+
+HELD = frozenset({OutboxState.REFUSED, OutboxState.DEAD})
+"""The states in which an entry waits for a person: the inventory does not have it, and will not get it by itself."""
 
 
 class Outbox:

@@ -48,7 +48,7 @@ _HISTORY = """
     SELECT u.utterance_id, u.form, u.heard_at, u.outcome, u.review, u.flag, u.audio_path, u.audio_sha256,
         u.audio_removed_at,
         coalesce(e.fields, u.fields) AS fields, e.event_id, e.sequence, e.operator, e.recorded_at,
-        o.state, o.attempts, o.settled_at, o.reason, o.receipt, o.body
+        o.state, o.attempts, o.settled_at, o.reason, o.receipt, o.reentered, o.body, e.act, e.replaces, e.support
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
 """
 
@@ -101,6 +101,7 @@ class Counts:
     duplicate: int
     refused: int
     deferred: int = 0  # Not read surely yet, or under review since; given up, they count as ignored.
+    held: int = 0  # Turned down or undeliverable, and not decided by a person yet.
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,10 @@ class UtteranceHistory:
     attempts: int | None
     settled_at: str | None
     reason: str | None  # Why its event is a dead letter.
+    reentered: str | None  # The event under which a person entered it once more.
+    act: Act | None  # What its entry does, and to which event.
+    replaces: str | None
+    support: tuple[str, ...]  # The further utterances that its entry rests on.
     receipt: Mapping[str, Any] | None
     event: Mapping[str, Any] | None = field(repr=False)  # As it was made, also where its tombstone was published.
     decisions: tuple[Decision, ...]
@@ -239,7 +244,12 @@ class Queries:
             duplicate=tally[f"event {ReceiptOutcome.DUPLICATE}"],
             refused=tally[f"event {ReceiptOutcome.REFUSED}"],
             deferred=tally[f"utterance {Outcome.DEFER}"],
+            held=self.held(),
         )
+
+    def held(self) -> int:
+        """How many entries wait for a person, since the inventory has not got them and will not by itself."""
+        return int(self._db.rows("SELECT count(*) AS n FROM outbox WHERE state IN ('refused', 'dead')")[0]["n"])
 
     def entries(self, limit: int) -> list[KeptEntry]:
         """The last `limit` entries, newest first, and how far each has come."""
@@ -300,6 +310,8 @@ class Queries:
             **row,
             "fields": fields_of(row["fields"] or "{}"),
             "state": None if row["state"] is None else OutboxState(row["state"]),
+            "act": None if row["act"] is None else Act(row["act"]),
+            "support": tuple(json.loads(row["support"] or "[]")),
             "receipt": json.loads(row["receipt"] or "null"),
             "event": json.loads(row["body"] or "null"),
             "decisions": tuple(Decision(**decision) for decision in decisions),

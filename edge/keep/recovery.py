@@ -43,13 +43,20 @@ _LATER = {
     "utterances": "UPDATE utterances SET evidence = :evidence, audio_removed_at = :audio_removed_at, flag = :flag "
     "WHERE utterance_id = :utterance_id AND audio_path = :audio_path",
     "outbox": "UPDATE outbox SET state = :state, attempts = :attempts, sent_at = :sent_at, settled_at = :settled_at, "
-    "receipt = :receipt, reason = :reason, tombstone = :tombstone "
+    "receipt = :receipt, reason = :reason, tombstone = :tombstone, reentered = :reentered "
     "WHERE event_id = :event_id AND sequence = :sequence AND body = :body",
 }
 """What the second copy of an entry cannot know, because it came later: whether its recording was removed, and how far
 its event has come."""
 
-_BEFORE_IT = {"evidence": "needed", "audio_removed_at": None, "flag": None, "reason": None, "tombstone": None}
+_BEFORE_IT = {
+    "evidence": "needed",
+    "audio_removed_at": None,
+    "flag": None,
+    "reason": None,
+    "tombstone": None,
+    "reentered": None,
+}
 """What stands for a column that the broken journal does not have yet."""
 
 log = logging.getLogger(__name__)

@@ -39,7 +39,7 @@ _FORGOTTEN_AT_ONCE = 200
 _FIRST_NEEDED = """
     SELECT min(e.sequence) AS n FROM entries e JOIN outbox o USING (event_id) JOIN utterances u USING (utterance_id)
     WHERE e.sequence <= ?
-        AND (o.settled_at IS NULL OR o.state = 'dead' OR u.evidence <> 'removed' OR u.flag IS NOT NULL)
+        AND (o.settled_at IS NULL OR o.state IN ('refused', 'dead') OR u.evidence <> 'removed' OR u.flag IS NOT NULL)
 """
 
 _RESTED_ON = """

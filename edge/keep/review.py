@@ -1,13 +1,20 @@
-"""What waits for a person: dead letters, utterances whose fate is not known, and entries that a later answer doubts."""
+"""What waits for a person: entries that are held, utterances whose fate is not known, entries that an answer doubts.
+
+An entry is held when the inventory refused it, or it cannot be delivered as it is. What was refused stays refused under
+its number. A person ends it, or has it entered once more: a new utterance with the same sound, whose entry has the next
+number. From then on its tombstone stands in the place of the old event, so that an inventory restored from before the
+refusal can never have both.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge.errors import Unfinished, UnreadableInput
-from edge.keep.codec import now
+from edge.keep.codec import now, to_json
 from edge.keep.database import JournalDatabase
-from edge.keep.outbox import OutboxState
+from edge.keep.outbox import HELD, OutboxState, Withhold
 from edge.keep.queries import (
     ENTRY,
     KEPT,
@@ -19,6 +26,8 @@ from edge.keep.queries import (
     kept_utterance,
 )
 from edge.records import Outcome
+
+PUT_RIGHT = "put right by the operator"  # Why a refused entry waits for nobody any more.
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +53,10 @@ class Review:
         """How many utterances a person must look at."""
         return int(self._db.rows("SELECT count(*) AS n FROM utterances WHERE review IS NOT NULL")[0]["n"])
 
-    def dead_letters(self) -> list[KeptEntry]:
-        """The entries whose events are dead letters, oldest first."""
-        return [kept_entry(row) for row in self._db.rows(f"{ENTRY} WHERE o.state = 'dead' ORDER BY e.sequence")]
+    def held(self) -> list[KeptEntry]:
+        """The entries that the inventory turned down, or that cannot be delivered as they are, oldest first."""
+        found = self._db.rows(f"{ENTRY} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
+        return [kept_entry(row) for row in found]
 
     def flagged(self) -> list[Flagged]:
         """The entries that a later answer contradicts, oldest first."""
@@ -58,10 +68,12 @@ class Review:
         return [Flagged(kept_entry(row), row["flag"]) for row in found]
 
     def utterance(self, which: str) -> UtteranceHistory:
-        """An utterance under review. Raises UnreadableInput for what is not."""
+        """An utterance under review, or an entry that waits for a person. Raises UnreadableInput for what does not.
+
+        Raises Unfinished for a dead letter whose tombstone is on its way: until that has come, so may the letter.
+        """
         found = self._waiting(which)
-        if found.review is None:
-            raise UnreadableInput(f"{which}: has its entry already; `dockvoice queue retry` sends it as it is")
+        _demand_at_rest(which, found)
         return found
 
     def retry(self, which: str, who: str) -> UtteranceHistory:
@@ -71,8 +83,12 @@ class Review:
         way: its receipt could be taken for that of the letter.
         """
         found = self._waiting(which)
-        if found.state is OutboxState.DEAD and found.settled_at is None:
-            raise Unfinished(f"{which}: its tombstone is on its way to the inventory; try again when that has come")
+        if found.state is OutboxState.REFUSED:
+            raise UnreadableInput(
+                f"{which}: was refused, and is again however often it comes; `dockvoice queue accept` enters it once "
+                "more under a new number, `dockvoice queue discard` ends it"
+            )
+        _demand_at_rest(which, found)
         with self._db.writing():
             self.note(found, "retry", who, found.review)  # why it was under review is not told afterwards otherwise
             if found.review:
@@ -85,10 +101,10 @@ class Review:
                 )
         return found
 
-    def discard(self, which: str, who: str, reason: str) -> UtteranceHistory:
-        """Give up a dead letter, or an utterance under review. Its rows and its recording stay, with who and why.
+    def discard(self, which: str, who: str, reason: str, withhold: Withhold) -> UtteranceHistory:
+        """Give up an entry that is held, or an utterance under review. Its rows stay, with who and why.
 
-        Raises UnreadableInput for what waits for no person.
+        `withhold` makes the tombstone. Raises UnreadableInput for what waits for no person.
         """
         found = self._waiting(which)
         with self._db.writing():
@@ -100,8 +116,38 @@ class Review:
                     [Outcome.IGNORE.value, found.utterance_id],
                 )
             else:
-                self._db.execute("UPDATE outbox SET state = 'discarded' WHERE event_id = ?", [found.event_id])
+                self._end(found, withhold, None)
         return found
+
+    def put_right(self, event_ids: Iterable[str], withhold: Withhold) -> None:
+        """The operator has said these anew, or given them up: they wait for nobody any more."""
+        with self._db.writing():
+            for event_id in event_ids:
+                found = self._queries.history(event_id)
+                if found.state in HELD:
+                    self.note(found, "discard", "operator", PUT_RIGHT)
+                    self._end(found, withhold, None)
+
+    def reentered(
+        self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
+    ) -> None:
+        """Note that a held entry was entered once more as this event, inside of the transaction that makes it one."""
+        self.note(found, "accept", who, reason)
+        self._end(found, withhold, event_id)
+
+    def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
+        """The same for an entry that was entered once more in another journal, which has it safe."""
+        with self._db.writing():
+            self.reentered(found, event_id, who, reason, withhold)
+
+    def _end(self, found: UtteranceHistory, withhold: Withhold, reentered: str | None) -> None:
+        # A dead letter has its tombstone already.
+        tombstone = None if found.state is OutboxState.DEAD else to_json(withhold(found.event or {}))
+        self._db.execute(
+            "UPDATE outbox SET state = 'discarded', reentered = ?, tombstone = coalesce(tombstone, ?) "
+            "WHERE event_id = ?",
+            [reentered, tombstone, found.event_id],
+        )
 
     def stand(self, which: str, who: str, reason: str | None) -> UtteranceHistory:
         """Take the flag from an entry that a person has looked at. Raises UnreadableInput for what carries no flag."""
@@ -122,9 +168,14 @@ class Review:
 
     def _waiting(self, which: str) -> UtteranceHistory:
         found = self._queries.history(which)
-        if found.state is not OutboxState.DEAD and found.review is None:
+        if found.state not in HELD and found.review is None:
             state = found.state or found.outcome or "not read yet"
             raise UnreadableInput(
                 f"{which}: waits for no person (it is {state}); `dockvoice queue list --held` shows what does"
             )
         return found
+
+
+def _demand_at_rest(which: str, found: UtteranceHistory) -> None:
+    if found.state is OutboxState.DEAD and found.settled_at is None:
+        raise Unfinished(f"{which}: its tombstone is on its way to the inventory; try again when that has come")

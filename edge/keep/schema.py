@@ -7,7 +7,8 @@ entries     what operators meant: one row per accepted utterance, never changed.
             the event that it replaces; `support` lists the further utterances that it rests on
 audit       the chain over the entries' events (see `edge/hash_chain.py`), never changed
 outbox      each entry's event as published, and what became of it; owed until `settled_at`. Of a dead letter the
-            `tombstone` is published in the place of its `body`
+            `tombstone` is published in the place of its `body`. What was turned down or is a dead letter waits for a
+            person, its recording with it; `reentered` names the event under which its entry was entered once more
 conversation  its one row is the draft that is being agreed with the operator, and who is signed on
 decisions   what a person decided about dead letters, flags and utterances under review, and why
 answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
@@ -290,6 +291,26 @@ _ACCEPTED = """
     CREATE INDEX decisions_on ON decisions (subject);
 """
 
+_HELD = """
+    ALTER TABLE outbox ADD COLUMN reentered TEXT;
+    CREATE INDEX outbox_held ON outbox (sequence) WHERE state IN ('refused', 'dead');
+
+    DROP TRIGGER evidence_of_an_event;
+    CREATE TRIGGER evidence_of_an_event AFTER UPDATE OF state, settled_at ON outbox BEGIN
+        UPDATE utterances SET
+            evidence = CASE WHEN NEW.settled_at IS NULL OR NEW.state IN ('refused', 'dead')
+                THEN 'needed' ELSE 'spare' END
+        WHERE evidence <> 'removed' AND utterance_id IN (
+            SELECT utterance_id FROM entries WHERE event_id = NEW.event_id
+            UNION SELECT value FROM entries, json_each(support) WHERE event_id = NEW.event_id
+        );
+    END;
+    UPDATE utterances SET evidence = 'needed' WHERE evidence = 'spare' AND utterance_id IN (
+        SELECT utterance_id FROM entries JOIN outbox USING (event_id) WHERE state = 'refused'
+        UNION SELECT value FROM entries JOIN outbox USING (event_id), json_each(support) WHERE state = 'refused'
+    );
+"""
+
 _SET = "journal"
 """Under this name sqlite-utils notes in a journal which changes it has."""
 
@@ -344,6 +365,12 @@ def conversation(db: Database) -> None:
 def accepted_by_a_person(db: Database) -> None:
     """A person can make an entry of an utterance under review."""
     db.executescript(_ACCEPTED)
+
+
+@change
+def held_until_decided(db: Database) -> None:
+    """What the inventory turned down waits for a person, and its recording with it."""
+    db.executescript(_HELD)
 
 
 def refuse_newer(db: sqlite3.Connection, path: Path) -> None:

@@ -59,6 +59,10 @@ class DiskFull(StorageFailed):
     """There is no room. Nothing was written; it may be tried again as soon as there is some."""
 
 
+class Locked(StorageFailed):
+    """Another program holds the journal locked. Nothing was written; it may be tried again."""
+
+
 class Damaged(StorageFailed):
     """The journal's file is not what SQLite wrote: it is set aside and rebuilt at the next opening."""
 
@@ -80,7 +84,7 @@ def refusals(path: Path) -> Iterator[None]:
         primary = "_".join(code.split("_")[:2])
         if primary not in _SQLITE_REMEDIES:
             raise
-        kind = Damaged if primary in _DAMAGED else StorageFailed
+        kind = Damaged if primary in _DAMAGED else Locked if primary == "SQLITE_BUSY" else StorageFailed
         raise kind(f"{path}: {fault}; {_SQLITE_REMEDIES[primary]}") from fault
 
 

@@ -5,6 +5,7 @@ counted from the first sample of the source, so that a recording and a microphon
 """
 
 from edge.records.entry import (
+    INSTANCE,
     Because,
     Commit,
     Confirmation,

@@ -145,6 +145,11 @@ class Verdict:
     """The values that the field asked for may have, the likeliest first: two for CHOICE, one for SPOKEN_YES."""
 
 
+INSTANCE = "instance"
+"""The member of an event that says in which life of which journal it was made: `NUMBER-RANDOM`, the number one more in
+each life. What does not follow the inventory's last one comes from a copy. Absent in events of earlier versions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Minted:
     """The identity an entry receives inside the transaction that commits it, never changed afterwards."""
@@ -153,6 +158,7 @@ class Minted:
     sequence: int  # 1, 2, 3 … per device, without gaps.
     chain: str
     """The audit link this event continues: SHA-256 in hex of everything committed before it; 64 zeros at the start."""
+    instance: str | None = None  # Which life of which journal commits it: `NUMBER-RANDOM`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +185,7 @@ class Receipt:
     event_id: str
     outcome: ReceiptOutcome
     reasons: tuple[str, ...] = ()
+    handled: int = 0  # The last number of this device that the inventory has handled; 0 where it does not say.
 
     @property
     def turned_down(self) -> bool:

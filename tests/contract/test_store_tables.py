@@ -31,8 +31,8 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
-        transaction.execute(text("UPDATE dockvoice_inventory SET version = 4"))
-    with pytest.raises(Misconfigured, match="of version 4, this program's of 3"):
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 9"))
+    with pytest.raises(Misconfigured, match="of version 9, this program's of 4"):
         Store.open(url)
 
 

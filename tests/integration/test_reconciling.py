@@ -112,17 +112,62 @@ def test_an_inventory_restored_from_a_backup_gets_what_it_lost_before_what_is_ne
         assert sequences(inventory) == list(range(1, 36))
 
 
-def test_a_device_that_lost_its_journal_is_refused_and_told_what_to_do(
+def test_a_device_that_lost_its_journal_is_refused_and_ends_with_what_to_do(
     desk: JournalThread, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
         delivered(desk, broker, 3)
         with JournalThread(tmp_path / "emptied") as emptied, caplog.at_level(logging.WARNING):
             commit(emptied, 2)
-            assert compared(emptied, broker).agreed, "a refusal is an answer"
+            with pytest.raises(BaseExceptionGroup) as ended:
+                compared(emptied, broker)
+            assert ended.group_contains(Misconfigured, match="give this device a new name")
             assert emptied.now(lambda journal: journal.queries.counts()).refused == 2
         assert sequences(inventory) == [1, 2, 3]
-    assert "sequence_reused. This device's numbers were used before" in caplog.text
+    assert "has handled number 3 of this device, and it ends at 2" in caplog.text
+
+
+def test_an_older_copy_of_a_journal_shows_before_it_uses_up_a_number(broker: Mosquitto, tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
+        with JournalThread(state) as earlier:
+            delivered(earlier, broker, 3)
+        shutil.copytree(state, copy)
+        with JournalThread(state) as later:
+            delivered(later, broker, 2)
+        with JournalThread(copy) as older:
+            with pytest.raises(BaseExceptionGroup) as ended:
+                compared(older, broker)
+            told = "handled number 5 of this device, and it ends at 3"
+            assert ended.group_contains(Misconfigured, match=told)
+            assert older.now(lambda journal: journal.trail.last_sequence()) == 3
+            with pytest.raises(Misconfigured, match=told):
+                older.now(lambda journal: journal.demand_not_superseded())
+        assert sequences(inventory) == [1, 2, 3, 4, 5]
+
+
+def test_a_copy_that_goes_on_beside_the_journal_is_refused_and_all_of_it_waits_for_a_person(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
+        with JournalThread(state) as earlier:
+            delivered(earlier, broker, 3)
+        shutil.copytree(state, copy)
+        with JournalThread(copy) as other:
+            commit(other, 4)
+        with JournalThread(state) as later:
+            delivered(later, broker, 2)
+        with JournalThread(copy) as other:
+            with pytest.raises(BaseExceptionGroup) as ended:
+                compared(other, broker)
+            assert ended.group_contains(Misconfigured, match="give this device a new name and a new state_directory")
+            held = other.now(lambda journal: journal.review.held())
+        assert [(one.sequence, one.reasons) for one in held] == [
+            *((number, ("sequence_reused",)) for number in (4, 5)),
+            *((number, ("another_instance",)) for number in (6, 7)),
+        ]
+        assert sequences(inventory) == [1, 2, 3, 4, 5]
 
 
 def test_a_device_that_changes_its_name_is_stopped_and_delivers_all_under_its_own(
@@ -160,7 +205,7 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
         commit(desk, 3)
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 3, 4, 5]
-        (letter,) = desk.now(lambda journal: journal.review.dead_letters())
+        (letter,) = desk.now(lambda journal: journal.review.held())
         assert (letter.sequence, letter.state) == (2, "dead")
     assert "is set aside, so that it holds up nothing: packet too large" in caplog.text
 

@@ -19,6 +19,7 @@ from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.forms import load_forms
 from inventory.ports import Broker, Shelf
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.site_faults import SiteFault
 from tests.dictated import identity, payload, recorded
 
 TOPIC = "dockvoice/north/dock-3/entries"
@@ -41,6 +42,8 @@ class World:
     """Everything around the consumer. `deeds` is what it did, in order."""
 
     deeds: list[tuple[Any, ...]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    """What it said of itself."""
     s: float = 1000.0
     stop: Callable[[], None] = lambda: None
 
@@ -105,7 +108,10 @@ class ScriptedBroker(Broker):
     def start(self) -> None:
         self._world.deeds.append(("start",))
 
-    def publish(self, topic: str, payload: bytes, *, tag: str) -> bool:
+    def publish(self, topic: str, payload: bytes, *, tag: str, retain: bool = False) -> bool:
+        if retain:
+            self._world.said.append(json.loads(payload)["state"])
+            return True
         if self.room == 0:
             return False
         self.room -= 1
@@ -335,3 +341,54 @@ def test_the_log_names_events_and_never_what_was_said(run: Run, caplog: pytest.L
     assert f"{identity(1, 2)}, number 2 of north/dock-3: refused: invalid:/dock: breaks pattern" in caplog.text
     assert f"{identity(1, 4)}, number 4 of north/dock-3: early, number 3 is expected" in caplog.text
     assert "4815162342" not in caplog.text
+
+
+# ---- what something of the site's own keeps out ----
+
+OF_THE_SITE = SiteFault("postgresql://localhost: not on my watch; mend the trigger, table or rule of yours")
+ELSEWHERE = "dockvoice/north/dock-4/entries"
+
+
+def other(number: int) -> Delivered:
+    return Delivered(ELSEWHERE, payload(recorded(number, at=("north", "dock-4"))), token=100 + number)
+
+
+def test_an_event_that_a_sites_trigger_keeps_out_holds_no_other_device_up(world: World, run: Run) -> None:
+    run(delivered(1), other(1), other(2), answers=[OF_THE_SITE])
+    answered = [deed[2]["event_id"] for deed in world.deeds if deed[0] == "receipt"]
+    assert answered == [identity(1, number, "dock-4") for number in (1, 2)]
+    assert ("acknowledge", 1) not in world.deeds, "the broker keeps it"
+    assert world.said == ["online", "offline"]
+
+
+def test_those_behind_it_go_back_to_their_device_which_is_told_when_they_may_come(
+    world: World, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(delivered(1), delivered(2), Pass(1.0), Pass(1.0), answers=[OF_THE_SITE, OF_THE_SITE])
+    assert world.kinds.count("apply") == 3
+    assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [2, 1]
+    assert world.outcomes == ["applied"]
+    assert world.said == ["online", "online", "offline"]
+    assert "waits, and all that follows of its device; others go on: postgresql://localhost" in caplog.text
+
+
+def test_the_same_event_once_more_is_not_held_twice(world: World, run: Run) -> None:
+    again = Delivered(TOPIC, delivered(1).payload, token=7)
+    run(delivered(1), again, Pass(2.0), answers=[OF_THE_SITE])
+    assert world.outcomes == ["applied"]
+    assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [7, 1]
+    assert world.said == ["online", "offline"]
+
+
+def test_with_the_connection_goes_what_was_put_off(world: World, run: Run) -> None:
+    run(delivered(1), Disconnected("gone"), CONNECTED, Pass(3.0), answers=[OF_THE_SITE])
+    assert world.kinds.count("apply") == 1, "the broker sends it again"
+    assert world.said == ["online", "online", "offline"]
+
+
+def test_that_nobody_may_know_of_us_is_told_and_no_more(
+    world: World, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(Acknowledged("presence", 0x87), delivered(1))
+    assert world.outcomes == ["applied"]
+    assert "allow this user to publish dockvoice/inventory/dockvoice-inventory" in caplog.text

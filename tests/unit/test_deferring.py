@@ -237,7 +237,7 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
     bench.work(Scripted(SAID), until=nothing_waits)
     with Journal.open(bench.directory) as journal:
         journal.review.retry(ids[0], "kim")
-        journal.review.discard(ids[1], "kim", "said again at once")
+        journal.review.discard(ids[1], "kim", "said again at once", dict)
         assert [one.utterance_id for one in journal.readings.deferred()] == ids[:1]
         assert journal.review.under_review() == []
         assert list(journal.queries.unread()) == []

@@ -540,3 +540,25 @@ def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tm
         assert bench.said == [Prompt.READBACK] * (1 + dialogue_driver.MOST_REPEATS)
 
     converse(tmp_path, rules, play, undo_s=0.3)
+
+
+def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_right(tmp_path: Path, rules: Rules) -> None:
+    async def refused(bench: Bench) -> None:
+        await bench.say("sign on ana")
+        row = await agreed(bench, WHOLE)
+        await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+
+    async def next_day(bench: Bench) -> None:
+        assert bench.said == [Prompt.WAITING_REFUSED]
+        await bench.say("sign on ana")
+        assert bench.said[1:] == [Prompt.SIGNED_ON, Prompt.WAITING_REFUSED]
+        await bench.say("cancel")
+        await bench.say("sign on ana")
+        assert bench.said[3:] == [Prompt.DROPPED, Prompt.SIGNED_ON]
+
+    for day in (refused, next_day):
+        converse(tmp_path, rules, day, undo_s=60)
+    with Journal.inspect(tmp_path) as journal:
+        assert journal.review.held() == []
+        (decision,) = journal.queries.history("1").decisions
+    assert (decision.decision, decision.who) == ("discard", "operator")

@@ -93,10 +93,10 @@ def test_a_clock_that_nobody_vouches_for() -> None:
 
 
 def test_what_waits_is_counted() -> None:
-    assert doctor.waiting(dead=0, reviewed=0, flagged=0, deferred=0).level is Severity.WELL
-    found = doctor.waiting(dead=1, reviewed=0, flagged=2, deferred=30)
+    assert doctor.waiting(refused=0, dead=0, reviewed=0, flagged=0, deferred=0).level is Severity.WELL
+    found = doctor.waiting(refused=3, dead=1, reviewed=0, flagged=2, deferred=30)
     assert found.level is Severity.WARNING
-    assert found.found == "whole; 1 dead letter, 2 contradicted, 30 deferred"
+    assert found.found == "whole; 3 refused, 1 dead letter, 2 contradicted, 30 deferred"
 
 
 def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | None = None) -> ModelSeen:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,12 +15,14 @@ from typing import Any
 import pytest
 import soundfile
 
-from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from edge.deliver.events import recorded
+from edge.errors import AlreadyRunning, Misconfigured, StorageFailed, UnreadableInput
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.queries import Counts
 from edge.records import Receipt, ReceiptOutcome, Segment, Utterance
-from tests.sayings import ASK, FIELDS, IGNORE, NOON, REPEAT, committed, utterance
+from inventory.applying import is_superseded
+from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, NOON, REPEAT, committed, entry, utterance
 from tests.small_disk import full
 
 RECORDING = "sha256:" + "a" * 64
@@ -293,3 +297,50 @@ def run_elsewhere() -> Iterator[Callable[[Callable[[], Any]], Any]]:
 
     with ThreadPoolExecutor(1) as thread:
         yield lambda work: thread.submit(work).result()
+
+
+def test_each_life_that_writes_is_another_instance_of_the_journal_and_an_older_copy_shows(tmp_path: Path) -> None:
+    def life(directory: Path) -> str:
+        with Journal.open(directory) as journal:
+            said = utterance()
+            meant = entry(said, journal.begin(said))
+            row = journal.commit(meant, ACCEPT, lambda minted: recorded(meant, minted, site="s", device="d"))
+            return str(json.loads(row.body)["instance"])
+
+    first = life(tmp_path / "state")
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    Journal.open(tmp_path / "state").close()  # nothing was written: no new one
+    second, other = life(tmp_path / "state"), life(tmp_path / "copy")
+    assert [int(one.partition("-")[0]) for one in (first, second, other)] == [1, 2, 2]
+    assert not is_superseded(second, first)
+    assert is_superseded(other, second)
+    assert is_superseded(first, second)
+
+
+def test_a_journal_that_was_overtaken_says_so_whenever_it_is_opened(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        journal.demand_not_superseded()
+        told = journal.supersede("it ends at 4")
+    with Journal.open(tmp_path) as journal, pytest.raises(Misconfigured, match=r"\(it ends at 4\); give this") as again:
+        journal.demand_not_superseded()
+    assert str(again.value) == str(told)
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "moved"])
+def test_a_journal_that_is_not_where_it_was_takes_nothing_any_more(tmp_path: Path, how: str) -> None:
+    directory = tmp_path / "state"
+    with Journal.open(directory) as journal:
+        committed(journal, utterance(0))
+        journal.demand_in_place()
+        path = directory / "journal.db"
+        match how:
+            case "removed":
+                shutil.rmtree(directory)
+            case "replaced":
+                shutil.copy(path, tmp_path / "older")
+                (tmp_path / "older").replace(path)
+            case _:
+                directory.rename(tmp_path / "elsewhere")
+        for write in (journal.demand_in_place, lambda: committed(journal, utterance(1))):
+            with pytest.raises(StorageFailed, match="was removed, moved or replaced while it was in use"):
+                write()

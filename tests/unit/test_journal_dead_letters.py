@@ -53,7 +53,7 @@ class TestADeadLetter:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         applied(journal, rows[1])
         assert [row.sequence for row in journal.outbox.due(10)] == [1, 3]
-        (held,) = journal.review.dead_letters()
+        (held,) = journal.review.held()
         assert (held.event_id, held.state, held.reasons) == (rows[1].event_id, OutboxState.DEAD, (TOO_LARGE,))
         assert journal.queries.counts().applied == 0
 
@@ -68,7 +68,7 @@ class TestADeadLetter:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         assert not journal.outbox.dead_letter(rows[1].event_id, "another", tombstone)
         assert not journal.outbox.dead_letter("nobody", TOO_LARGE, tombstone)
-        assert [entry.reasons for entry in journal.review.dead_letters()] == [(TOO_LARGE,)]
+        assert [entry.reasons for entry in journal.review.held()] == [(TOO_LARGE,)]
 
     def test_an_inventory_that_lost_it_gets_the_tombstone_again(self, journal: Journal, rows: list[OutboxRow]) -> None:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
@@ -76,7 +76,7 @@ class TestADeadLetter:
             applied(journal, row)
         assert journal.outbox.reopen(2) == 2
         assert [("withheld" in json.loads(row.body)) for row in journal.outbox.due(10)] == [True, False]
-        assert len(journal.review.dead_letters()) == 1
+        assert len(journal.review.held()) == 1
 
 
 class TestRetrying:
@@ -92,7 +92,7 @@ class TestRetrying:
         applied(journal, rows[1])
         journal.review.retry("2", "kim")
         assert journal.outbox.due(10) == rows
-        assert journal.review.dead_letters() == []
+        assert journal.review.held() == []
         (decision,) = journal.queries.history("2").decisions
         assert (decision.decision, decision.who, decision.reason) == ("retry", "kim", None)
         applied(journal, rows[1])
@@ -108,17 +108,17 @@ class TestRetrying:
 class TestDiscarding:
     def test_rows_recording_and_the_reason_stay(self, journal: Journal, rows: list[OutboxRow], tmp_path: Path) -> None:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        journal.review.discard("2", "kim", "entered by hand")
+        journal.review.discard("2", "kim", "entered by hand", tombstone)
         found = journal.queries.history("2")
         assert (found.state, found.reason, found.event) == ("discarded", TOO_LARGE, json.loads(rows[1].body))
         (decision,) = found.decisions
         assert (decision.decision, decision.who, decision.reason) == ("discard", "kim", "entered by hand")
         assert (tmp_path / found.audio_path).exists()
-        assert journal.review.dead_letters() == []
+        assert journal.review.held() == []
 
     def test_its_tombstone_still_goes_out(self, journal: Journal, rows: list[OutboxRow]) -> None:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        journal.review.discard("2", "kim", "entered by hand")
+        journal.review.discard("2", "kim", "entered by hand", tombstone)
         assert "withheld" in journal.outbox.due(10)[1].body
         applied(journal, rows[1])
         assert journal.queries.history("2").state is OutboxState.DISCARDED
@@ -126,9 +126,9 @@ class TestDiscarding:
 
     def test_only_once(self, journal: Journal, rows: list[OutboxRow]) -> None:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        journal.review.discard("2", "kim", "entered by hand")
+        journal.review.discard("2", "kim", "entered by hand", tombstone)
         with pytest.raises(UnreadableInput, match="waits for no person"):
-            journal.review.discard("2", "kim", "again")
+            journal.review.discard("2", "kim", "again", tombstone)
 
 
 class TestUnderReview:
@@ -149,7 +149,7 @@ class TestUnderReview:
         assert journal.review.under_review() == []
 
     def test_discarding_keeps_it_and_owes_nothing(self, journal: Journal, said: Utterance) -> None:
-        journal.review.discard(said.utterance_id, "kim", "said again")
+        journal.review.discard(said.utterance_id, "kim", "said again", tombstone)
         assert (list(journal.queries.unread()), journal.review.under_review(), journal.outbox.due(10)) == ([], [], [])
         assert journal.queries.counts().ignored == 1
         assert journal.queries.history(said.utterance_id).decisions[0].reason == "said again"

@@ -29,6 +29,7 @@ from edge.deliver.relay import (
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
 
 TIMEOUT_S = 20.0
+PACKET_TOO_LARGE = 149
 
 
 def row(sequence: int) -> OutboxRow:
@@ -496,3 +497,34 @@ def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> No
         assert machine.early(early(2, expected=1), now=0) == []
     machine.acknowledged("event-1", 0)
     assert machine.early(early(2, expected=1), now=0) == [DeadLetter("event-1", NEVER_ARRIVES), WantRows(3)]
+
+
+def test_an_inventory_that_comes_back_gets_what_is_owed_at_once() -> None:
+    machine = relay()
+    machine.offered(rows(1, 2), now=0)
+    assert machine.tick(5.0) == []
+    assert published(machine.invited(5.0)) == [1, 2]
+    assert machine.next_due(5.0) == TIMEOUT_S, "and the waits begin anew"
+
+
+def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() -> None:
+    machine = relay()
+    assert machine.offered([], now=0) == [WantLast()]
+    machine.asked(row(7), now=0)
+    machine.receipt(answer(7))
+    assert machine.agreed
+    assert machine.invited(9.0) == [WantRows(3)]
+    assert not machine.agreed
+    assert machine.offered([], now=9.0) == [WantLast()]
+
+
+@pytest.mark.parametrize("made", [relay(receive_maximum=None), relay(settle=SettleBy.BROKER)])
+def test_without_a_connection_or_receipts_it_is_no_news(made: Relay) -> None:
+    assert made.invited(1.0) == []
+
+
+def test_a_suspect_keeps_to_its_waits_when_an_inventory_comes_back() -> None:
+    machine = relay()
+    machine.offered(rows(1, 2), now=0)
+    machine.acknowledged("event-1", PACKET_TOO_LARGE)
+    assert published(machine.invited(1.0)) == [2]

@@ -114,13 +114,6 @@ def test_while_an_agent_runs_nothing_is_accepted(state: Path) -> None:
         assert isinstance(run(state, waiting(state)).exception, AlreadyRunning)
 
 
-def test_a_dead_letter_has_its_entry_already(state: Path) -> None:
-    with Journal.open(state) as journal:
-        journal.outbox.dead_letter(journal.queries.history("1").event_id or "", "packet_too_large", lambda event: event)
-        with pytest.raises(UnreadableInput, match="has its entry already; `dockvoice queue retry` sends it"):
-            journal.review.utterance("1")
-
-
 def test_a_disk_that_refuses_leaves_it_under_review(state: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
     which = waiting(state)
     with Journal.open(state) as journal:

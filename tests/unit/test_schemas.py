@@ -24,6 +24,7 @@ MESSAGES = {
     "receipt-early": "receipt.schema.json",
     "status": "status.schema.json",
     "control": "control.schema.json",
+    "inventory": "inventory.schema.json",
 }
 
 
@@ -115,14 +116,17 @@ def test_the_wire_has_the_channels_of_the_code(wire: dict[str, Any]) -> None:
         "receipts": topics.receipts,
         "status": topics.status,
         "control": topics.control,
+        "inventory": Topics.consumer("{prefix}", "{client_id}"),
     }
-    assert all(set(channel["parameters"]) == {"prefix", "site", "device"} for channel in wire["channels"].values())
+    parameters = {name: set(channel["parameters"]) for name, channel in wire["channels"].items()}
+    assert parameters.pop("inventory") == {"prefix", "client_id"}
+    assert all(named == {"prefix", "site", "device"} for named in parameters.values())
 
 
 def test_the_wire_has_the_qualities_of_the_code(wire: dict[str, Any]) -> None:
     assert wire["asyncapi"] == "3.0.0"
     qualities = {name: operation["bindings"]["mqtt"] for name, operation in wire["operations"].items()}
-    assert {name for name, quality in qualities.items() if quality["retain"]} == {"publishStatus"}
+    assert {name for name, quality in qualities.items() if quality["retain"]} == {"publishStatus", "receivePresence"}
     assert all(quality["qos"] == 1 and quality["bindingVersion"] == "0.2.0" for quality in qualities.values())
     broker = wire["servers"]["broker"]["bindings"]["mqtt"]
     assert broker["sessionExpiryInterval"] == SESSION_EXPIRY_S

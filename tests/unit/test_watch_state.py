@@ -284,13 +284,15 @@ def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: 
         replace(entry(2, OutboxState.SETTLED), act=Act.CANCEL, replaces="event-1", fields={}),
         replace(entry(1, OutboxState.SETTLED), act=Act.AMEND, replaces="long-ago"),
     ]
-    counts = Counts(heard=9, accepted=5, asked=1, repeat=1, ignored=1, unsettled=2, applied=2, duplicate=0, refused=1)
+    counts = Counts(
+        heard=9, accepted=5, asked=1, repeat=1, ignored=1, unsettled=2, applied=2, duplicate=0, refused=1, held=1
+    )
     desk.keep(Kept(counts, sent=1, in_review=3, latest=latest))
     seen = desk.sees()
     assert [told.words for told in seen.counts] == [
         "2 owed (1 sent)",
         "3 in review",
-        "1 refused",
+        "1 held",
         "2 in the inventory",
     ]
     assert [row.state.words for row in seen.queue] == [

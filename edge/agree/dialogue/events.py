@@ -145,9 +145,10 @@ class Started:
     operator: str | None = None
     last: LastEntry | None = None
     owed: int = 0
+    held: frozenset[str] = frozenset()  # The events of the entries that wait for a person.
     turned_down: Mapping[str, str | None] = field(default_factory=dict)
-    """Of the last entry and those it replaces one after the other, each that the inventory turned down, with the one
-    that it was to replace."""
+    """Of those, and of the last entry and what that replaces one after the other, each that the inventory turned down,
+    with the one that it was to replace."""
 
 
 Happening = UtteranceHeard | SpeechBegan | Deadline | Committed | InventoryAnswered | Link | Hardware | Started

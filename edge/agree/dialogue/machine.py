@@ -178,6 +178,11 @@ class Dialogue:
     def owed(self, count: int) -> None:
         self._session.recorded.owed = count
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The events that the inventory turned down and that nothing has taken the place of."""
+        return frozenset(self._session.recorded.refused)
+
     def taken(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
         self._session.recorded.taken(event_ids)

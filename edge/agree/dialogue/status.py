@@ -161,7 +161,15 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     orders = _finish_open(session)
     session.operator, session.state = known[spoken], State.IDLE
     session.recorded.last = session.owned(session.recorded.last)
-    return [noted, *orders, session.say(Prompt.SIGNED_ON, operator=spoken)]
+    return [noted, *orders, session.say(Prompt.SIGNED_ON, operator=spoken), *_held(session)]
+
+
+def _held(session: DialogueSession) -> list[Order]:
+    """What waits for a person is told again to whoever begins to work: until it is decided, it is not in stock."""
+    if not session.recorded.refused:
+        return []
+    slots = {"count": str(session.recorded.owed), "refused": str(len(session.recorded.refused))}
+    return [Say(Prompt.WAITING_REFUSED, slots=slots)]
 
 
 def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -187,11 +195,13 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     recorded.last = session.owned(started.last)
     session.state = session.resting
     recorded.turned_down |= started.turned_down
+    recorded.refused |= started.held
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
+    told = _held(session) if session.state is not State.SIGNED_OFF else []
     if started.draft is not None:
-        return _take_up(session, started.draft)
-    return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else []
+        return [*told, *_take_up(session, started.draft)]
+    return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 
 def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:

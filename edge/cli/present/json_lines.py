@@ -185,6 +185,7 @@ class AgentLines:
             "sent": kept.sent,
             "in_review": kept.in_review,
             "refused": counts.refused,
+            "held": counts.held,
             "in_inventory": counts.applied + counts.duplicate,
         }
         if counted != self._counted:

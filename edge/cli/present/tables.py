@@ -121,6 +121,7 @@ def counted(counts: Counts) -> str:
         f"ignored {counts.ignored}, deferred {counts.deferred}. "
         f"Of the recorded: applied {counts.applied}, duplicate {counts.duplicate}, "
         f"refused {counts.refused}, not confirmed yet {counts.unsettled}."
+        + (f" {counts.held} wait for a person: `dockvoice queue list --held`." if counts.held else "")
     )
 
 

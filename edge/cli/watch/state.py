@@ -232,7 +232,7 @@ class View:
         told = (
             (kept["owed"], f"owed{sent}", Tone.OPEN),
             (kept["in_review"], "in review", Tone.OPEN),
-            (kept["refused"], "refused", Tone.BAD),
+            (kept["held"], "held", Tone.BAD),
             (kept["in_inventory"], "in the inventory", Tone.GOOD),
         )
         return tuple(Worded(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in told)

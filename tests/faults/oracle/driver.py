@@ -9,12 +9,11 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import count, islice
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from edge.agent.app import Agent
 from edge.agent.parts import Parts, form_named
@@ -22,13 +21,11 @@ from edge.config import Settings, load
 from edge.errors import Unfinished
 from edge.forms.catalogue import Catalogue
 from edge.keep.evidence import Evidence
-from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
+from edge.records import Utterance
 from tests.faults.oracle.ledger import Ledger
 from tests.faults.oracle.speaker import NumberReader, Speaker
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,10 @@ class WitnessedDesk(JournalThread):
 
     begun = 0
 
-    def now(self, work: Callable[[Journal], T]) -> T:
-        done = super().now(work)
-        if isinstance(done, Evidence):
-            self.begun += 1
-        return done
+    def begin(self, utterance: Utterance) -> Evidence:
+        kept = super().begin(utterance)
+        self.begun += 1
+        return kept
 
 
 def live(life: Life, reader: Interpreter) -> None:

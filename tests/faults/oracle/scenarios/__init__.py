@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.oracle.run import Scenario
-from tests.faults.oracle.scenarios import agent, broker, clock, disk, inventory, link
+from tests.faults.oracle.scenarios import agent, broker, clock, disk, inventory, link, state
 
 THEMES = {
     "agent": (
@@ -35,6 +35,12 @@ THEMES = {
         Scenario("disk-fails", "calls that fail with EIO", disk.failing_calls, 8, 280),
         Scenario("power-cut", "power cuts that spare what was synced", disk.power_cut, 4, 120),
     ),
+    "state": (
+        Scenario("state-restored", "older copies of the journal put back", state.restored, 1, 10),
+        Scenario("state-removed", "state directories removed under the agent", state.removed, 1, 20),
+        Scenario("state-locked", "times a locked journal", state.locked, 1, 20),
+        Scenario("site-triggers", "times a faulty trigger of the site's", state.triggers, 1, 20),
+    ),
     "clock": (
         Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 4, 40),
         Scenario("clock-inventory", "steps of the inventory's clock", clock.inventory_stepped, 4, 40),
@@ -50,5 +56,6 @@ BY_DAY = (
     "link-cut",
     "power-cut",
     "clock-device",
+    "state-restored",
 )
 """One of each theme, of which every test run plays the small form: the one that demands most."""

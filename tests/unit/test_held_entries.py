@@ -1,0 +1,287 @@
+"""Nothing kept is ever a dead end: what the inventory refused waits for a person, and can be entered once more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from edge.agent.review import DeviceIdentity, Person, accept
+from edge.agree.decide import Rules
+from edge.cli.queue import commands
+from edge.config import Keep
+from edge.deliver.events import CLOCK, recorded, withheld
+from edge.errors import StorageFailed, Unfinished, UnreadableInput
+from edge.keep import audit
+from edge.keep.database import JOURNAL, open_for_writing
+from edge.keep.journal import Journal
+from edge.keep.outbox import OutboxState
+from edge.keep.retention import Reserve
+from edge.records import Act, FieldValue, OutboxRow, Receipt, ReceiptOutcome
+from inventory.forms import load_forms
+from inventory.judge import judge
+from tests.sayings import ACCEPT, FIELDS, entry, utterance
+from tests.shipped import ROOT
+
+DEVICE = DeviceIdentity("north", "dock-b", None, clock_believed=True)
+KIM = Person("kim", "the inventory had it wrong")
+WITHHOLD = partial(withheld, reason="discarded")
+NO_ROOM = Keep(budget_mb=1, alarm_free_mb=10**6, stop_free_mb=1, reserve_mb=0)
+"""A disk that is always too full: everything goes that may."""
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "state") as opened:
+        yield opened
+
+
+def dictate(journal: Journal, number: int = 0, *, at: str = "dock-b", **changed: Any) -> OutboxRow:
+    said = utterance(number)
+    meant = replace(entry(said, journal.begin(said)), **changed)
+    verdict = replace(ACCEPT, fields=meant.fields)
+    return journal.commit(meant, verdict, lambda minted: recorded(meant, minted, site="north", device=at))
+
+
+def refuse(journal: Journal, row: OutboxRow, *reasons: str) -> None:
+    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, reasons or ("sequence_reused",)))
+
+
+def fields(**changed: FieldValue) -> dict[str, FieldValue]:
+    return {**FIELDS, **changed}
+
+
+class TestARefusedEntry:
+    def test_it_waits_is_counted_and_its_recording_is_kept_whatever_the_disk_says(
+        self, journal: Journal, tmp_path: Path
+    ) -> None:
+        rows = [dictate(journal, number) for number in range(3)]
+        for row in rows[:2]:
+            refuse(journal, row)
+        journal.outbox.settle(rows[2].event_id, Receipt(rows[2].event_id, ReceiptOutcome.APPLIED))
+        journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC))
+        assert journal.retention.forget(10) == 0
+        there = [(journal.directory / journal.queries.history(row.event_id).audio_path).exists() for row in rows]
+        assert there == [True, True, False], "of the one that is applied it may go"
+        assert [(one.sequence, one.reasons) for one in journal.review.held()] == [
+            (1, ("sequence_reused",)),
+            (2, ("sequence_reused",)),
+        ]
+        assert journal.queries.counts().held == 2
+        listed = CliRunner().invoke(commands, ["list", "--held", "--state", str(journal.directory)]).stdout
+        assert "refused sequence_reused" in listed
+        assert "2 wait for a person" in listed
+
+    def test_one_that_somebody_else_has_entered_waits_too(self, journal: Journal) -> None:
+        row = dictate(journal)
+        journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:d4",)))
+        assert [one.reasons for one in journal.review.held()] == [("already_recorded:d4",)]
+
+    def test_to_send_it_as_it_is_would_be_of_no_use(self, journal: Journal) -> None:
+        refuse(journal, dictate(journal))
+        with pytest.raises(UnreadableInput, match="`dockvoice queue accept` enters it once more under a new number"):
+            journal.review.retry("1", "kim")
+
+    def test_given_up_it_waits_no_more_and_an_older_inventory_gets_its_tombstone(self, journal: Journal) -> None:
+        row = dictate(journal)
+        refuse(journal, row)
+        journal.review.discard("1", "kim", "counted by hand", WITHHOLD)
+        assert (journal.review.held(), journal.queries.counts().held) == ([], 0)
+        assert journal.outbox.due(9) == []
+        journal.outbox.reopen(1)
+        (owed,) = journal.outbox.due(9)
+        assert (owed.event_id, json.loads(owed.body)["data"]["reason"]) == (row.event_id, "discarded")
+
+    def test_a_journal_of_an_earlier_version_takes_back_what_it_had_let_go(self, tmp_path: Path) -> None:
+        with Journal.open(tmp_path) as journal:
+            refuse(journal, dictate(journal))
+        path = tmp_path / JOURNAL
+        with closing(open_for_writing(path)) as db, db.writing():
+            db.execute("DELETE FROM _sqlite_migrations WHERE name = 'held_until_decided'")
+            db.execute("DROP INDEX outbox_held")
+            db.execute("ALTER TABLE outbox DROP COLUMN reentered")
+            db.execute("UPDATE utterances SET evidence = 'spare'")
+        with Journal.open(tmp_path) as journal:
+            assert journal.retention.spare_evidence(9) == []
+
+
+class TestEnteredOnceMore:
+    def test_it_has_a_new_number_the_same_values_and_the_same_sound(self, journal: Journal, rules: Rules) -> None:
+        old = dictate(journal, fields=fields(quantity=31))
+        refuse(journal, old)
+        new = accept(journal, "1", {}, rules, KIM, DEVICE)
+        assert new.sequence == 2
+        assert journal.queries.history("2").fields == fields(quantity=31)
+        found = journal.queries.history("1")
+        assert (found.state, found.reentered) == (OutboxState.DISCARDED, new.event_id)
+        assert [(one.decision, one.who, one.reason) for one in found.decisions] == [("accept", "kim", KIM.reason)]
+        assert journal.review.held() == []
+        assert audit.verify(journal.trail).broken is None
+        sounds = [journal.again(journal.queries.history(which)).segment.pcm for which in ("1", "2")]
+        assert sounds[0] == sounds[1]
+
+    def test_the_inventory_takes_it_and_the_tombstone_of_the_old_one(
+        self, journal: Journal, rules: Rules, judged: Callable[[str], str]
+    ) -> None:
+        refuse(journal, dictate(journal))
+        new = accept(journal, "1", {}, rules, KIM, DEVICE)
+        journal.outbox.reopen(1)
+        tombstone, entered = journal.outbox.due(9)
+        assert (judged(tombstone.body), judged(entered.body)) == ("Sound", "Sound")
+        assert json.loads(tombstone.body)["data"]["reason"] == "entered again"
+        assert entered == new
+
+    def test_once_more_changes_nothing(self, journal: Journal, rules: Rules) -> None:
+        refuse(journal, dictate(journal))
+        accept(journal, "1", {}, rules, KIM, DEVICE)
+        with pytest.raises(UnreadableInput, match="waits for no person"):
+            accept(journal, "1", {}, rules, KIM, DEVICE)
+        assert journal.trail.last_sequence() == 2
+
+    def test_a_person_may_put_it_right_and_the_form_holds_for_him_too(self, journal: Journal, rules: Rules) -> None:
+        refuse(journal, dictate(journal), "invalid:/quantity: breaks maximum 10")
+        with pytest.raises(UnreadableInput, match="not_in_catalogue:dock"):
+            accept(journal, "1", {"dock": "Q"}, rules, KIM, DEVICE)
+        assert len(journal.review.held()) == 1
+        accept(journal, "1", {"quantity": 9}, rules, KIM, DEVICE)
+        assert journal.queries.history("2").fields == fields(quantity=9)
+
+    def test_what_was_said_again_meanwhile_is_not_counted_twice(self, journal: Journal, rules: Rules) -> None:
+        now = datetime.now(UTC) + timedelta(days=99)
+        refuse(journal, dictate(journal))
+        dictate(journal, 1, recorded_at=now)
+        with pytest.raises(UnreadableInput, match="recorded since then, as entry 2"):
+            accept(journal, "1", {}, rules, KIM, DEVICE)
+        assert accept(journal, "1", {}, rules, KIM, DEVICE, anyway=True).sequence == 3
+
+    def test_a_dead_letter_only_when_its_tombstone_has_come(self, journal: Journal, rules: Rules) -> None:
+        row = dictate(journal)
+        journal.outbox.dead_letter(row.event_id, "packet too large", WITHHOLD)
+        with pytest.raises(Unfinished, match="its tombstone is on its way"):
+            accept(journal, "1", {}, rules, KIM, DEVICE)
+        journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
+        assert accept(journal, "1", {}, rules, KIM, DEVICE).sequence == 2
+
+    def test_a_doubtful_time_stays_doubtful_and_the_time_is_that_of_the_saying(
+        self, journal: Journal, rules: Rules
+    ) -> None:
+        said = utterance(0)
+        meant = entry(said, journal.begin(said))
+        old = journal.commit(
+            meant, ACCEPT, lambda minted: recorded(meant, minted, site="n", device="d", clock_believed=False)
+        )
+        refuse(journal, old)
+        new = json.loads(accept(journal, "1", {}, rules, KIM, DEVICE).body)
+        assert (new[CLOCK], new["time"]) == ("unsynchronised", json.loads(old.body)["time"])
+
+    def test_without_its_recording_it_rests_on_the_word_of_a_person(self, journal: Journal, rules: Rules) -> None:
+        row = dictate(journal)
+        journal.outbox.settle(row.event_id, None)
+        journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC))
+        with journal._db.writing():
+            journal._db.execute("UPDATE outbox SET state = 'refused'")
+        accept(journal, "1", {}, rules, KIM, DEVICE)
+        assert journal.queries.history("2").fields == FIELDS
+        assert audit.verify(journal.trail).broken is None
+
+    def test_a_crash_before_its_entry_leaves_nothing_that_is_read_as_just_said(
+        self, journal: Journal, rules: Rules, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        refuse(journal, dictate(journal))
+        monkeypatch.setattr(Journal, "reenter", _fails)
+        with pytest.raises(StorageFailed):
+            accept(journal, "1", {}, rules, KIM, DEVICE)
+        monkeypatch.undo()
+        journal.close()
+        with Journal.open(journal.directory) as again:
+            assert list(again.queries.unread()) == []
+            assert accept(again, "1", {}, rules, KIM, DEVICE).sequence == 2
+
+
+class TestWhatChangesAnother:
+    def test_a_refused_correction_corrects_what_it_corrected(self, journal: Journal, rules: Rules) -> None:
+        first = dictate(journal)
+        refuse(journal, dictate(journal, 1, act=Act.AMEND, replaces=first.event_id, fields=fields(quantity=5)))
+        new = json.loads(accept(journal, "2", {}, rules, KIM, DEVICE).body)
+        assert (new["type"], new["data"]["amends"], new["data"]["fields"]["quantity"]) == (
+            *("dockvoice.entry.amended.v1", first.event_id, 5),
+        )
+
+    def test_what_it_changes_is_decided_first_and_followed_to_where_it_is_now(
+        self, journal: Journal, rules: Rules
+    ) -> None:
+        first = dictate(journal)
+        refuse(journal, first)
+        refuse(journal, dictate(journal, 1, act=Act.AMEND, replaces=first.event_id, fields=fields(quantity=5)))
+        with pytest.raises(UnreadableInput, match="2: changes entry 1, which waits too"):
+            accept(journal, "2", {}, rules, KIM, DEVICE)
+        now = accept(journal, "1", {}, rules, KIM, DEVICE, anyway=True)
+        new = json.loads(accept(journal, "2", {}, rules, KIM, DEVICE, anyway=True).body)
+        assert new["data"]["amends"] == now.event_id
+
+    def test_what_was_given_up_is_no_longer_there_to_be_changed(self, journal: Journal, rules: Rules) -> None:
+        first = dictate(journal)
+        refuse(journal, first)
+        refuse(journal, dictate(journal, 1, act=Act.AMEND, replaces=first.event_id, fields=fields(quantity=5)))
+        refuse(journal, dictate(journal, 2, act=Act.CANCEL, replaces=first.event_id, fields={}))
+        journal.review.discard("1", "kim", "wrong", WITHHOLD)
+        assert json.loads(accept(journal, "2", {}, rules, KIM, DEVICE).body)["type"] == "dockvoice.entry.recorded.v1"
+        with pytest.raises(UnreadableInput, match="has nothing of what it cancels"):
+            accept(journal, "3", {}, rules, KIM, DEVICE)
+
+
+class TestUnderANewName:
+    def test_what_the_former_journal_holds_is_entered_in_the_new_one_once(
+        self, journal: Journal, tmp_path: Path, rules: Rules
+    ) -> None:
+        refuse(journal, dictate(journal), "another_instance")
+        named = replace(DEVICE, device="dock-c")
+        with Journal.open(tmp_path / "new") as new:
+            row = accept(new, "1", {}, rules, KIM, named, origin=journal)
+            assert (row.sequence, json.loads(row.body)["source"]) == (1, "/sites/north/devices/dock-c")
+            with journal._db.writing():  # as if the power had been cut before the former one knew
+                journal._db.execute("UPDATE outbox SET state = 'refused', reentered = NULL")
+            assert accept(new, "1", {}, rules, KIM, named, origin=journal) == row
+            assert new.trail.last_sequence() == 1
+        assert journal.review.held() == []
+
+    def test_what_the_former_journal_had_not_even_read_waits_there_too(
+        self, journal: Journal, tmp_path: Path, rules: Rules
+    ) -> None:
+        said = utterance(7)
+        journal.begin(said)
+        journal.supersede("it ends at 4")
+        journal.close()
+        with Journal.open(journal.directory) as former, Journal.open(tmp_path / "new") as new:
+            (waiting,) = former.review.under_review()
+            row = accept(new, waiting.utterance_id, FIELDS, rules, KIM, DEVICE, origin=former)
+            assert new.queries.history(row.event_id).fields == FIELDS
+            assert new.again(new.queries.history("1")).segment.pcm == said.segment.pcm
+            assert former.review.under_review() == []
+
+    def test_what_changes_an_entry_of_the_former_name_is_put_right_in_the_inventory(
+        self, journal: Journal, tmp_path: Path, rules: Rules
+    ) -> None:
+        first = dictate(journal)
+        journal.outbox.settle(first.event_id, Receipt(first.event_id, ReceiptOutcome.APPLIED))
+        refuse(journal, dictate(journal, 1, act=Act.AMEND, replaces=first.event_id, fields=fields(quantity=5)))
+        with Journal.open(tmp_path / "new") as new, pytest.raises(UnreadableInput, match="under the former name"):
+            accept(new, "2", {}, rules, KIM, DEVICE, origin=journal)
+
+
+@pytest.fixture
+def judged() -> Callable[[str], str]:
+    forms = load_forms(ROOT / "schemas" / "forms")
+    return lambda body: type(judge(body.encode(), "dockvoice/north/dock-b/entries", "dockvoice", forms)).__name__
+
+
+def _fails(*_: object) -> Mapping[str, Any]:
+    raise StorageFailed("the power is cut")
