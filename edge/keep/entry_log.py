@@ -129,11 +129,7 @@ class EntryLog:
 
     def entries(self) -> Iterator[Rows]:
         """All entries in order. A damaged line is left out."""
-        with refusals(self.path), self.path.open("rb") as file:
-            file.seek(_first_data(file.fileno()))
-            for line in file:
-                if (entry := _parsed(line)) is not None:
-                    yield entry
+        return logged(self.path)
 
     def since(self, sequence: int) -> Iterator[Rows]:
         """The entries behind `sequence`, in order."""
@@ -173,6 +169,15 @@ class EntryLog:
                 start, end, entry = found
                 return before + start, before + end, entry
         return 0, 0, None
+
+
+def logged(path: Path) -> Iterator[Rows]:
+    """All entries of the log at `path` in order, also while it is written. A damaged line is left out."""
+    with refusals(path), path.open("rb") as file:
+        file.seek(_first_data(file.fileno()))
+        for line in file:
+            if (entry := _parsed(line)) is not None:
+                yield entry
 
 
 def number(entry: Rows) -> int:

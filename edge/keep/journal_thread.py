@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 from edge.config import Keep
 from edge.keep.journal import Journal
 from edge.keep.retention import MB, Reserve
-from edge.keep.storage import DiskFull
+from edge.keep.storage import DiskFull, free_bytes
 
 T = TypeVar("T")
 
@@ -34,7 +34,9 @@ class JournalThread:
 
     def __init__(self, directory: Path, keep: Keep | None = None) -> None:
         """Open the journal in `directory`, with the reserve that `keep` wants; raises what Journal.open raises."""
+        self._directory = directory
         self._keep = keep or Keep(reserve_mb=0)
+        self._stuck = False
         self._reserve = Reserve(directory, int(self._keep.reserve_mb * MB))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
@@ -72,9 +74,23 @@ class JournalThread:
                 waits = None
             await asyncio.sleep(RETRY_S)
 
-    async def tidy(self) -> int:
-        """Make room on the disk where it is wanting; returns the bytes that are free afterwards."""
-        return await self(lambda journal: journal.retention.tidy(self._keep, self._reserve, datetime.now(UTC)))
+    async def tidy(self, *, believed: bool) -> int:
+        """Make room on the disk where it is wanting; returns the bytes that are free afterwards.
+
+        `believed`: whether the wall clock can be. On a disk so full that it cannot even be said what is to be removed,
+        nothing is, and it is told once.
+        """
+        try:
+            free = await self(
+                lambda journal: journal.retention.tidy(self._keep, self._reserve, datetime.now(UTC), believed=believed)
+            )
+        except DiskFull as fault:
+            if not self._stuck:
+                log.warning("no recording can be removed to make room: %s", fault)
+            self._stuck = True
+            return free_bytes(self._directory)
+        self._stuck = False
+        return free
 
     def __enter__(self) -> Self:
         return self

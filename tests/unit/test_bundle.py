@@ -14,8 +14,8 @@ import pytest
 
 from edge import hash_chain
 from edge.errors import StorageFailed, UnreadableInput
-from edge.keep import audit
-from edge.keep.audit import Bundled, export
+from edge.keep import bundle
+from edge.keep.bundle import Bundled, export
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.records import Entry, Minted
@@ -217,4 +217,4 @@ def test_what_fails_half_way_leaves_no_file(journal: Journal, tmp_path: Path) ->
 
 def test_it_is_for_its_owner_only_and_says_how_to_check_it(whole: Path) -> None:
     assert whole.stat().st_mode & 0o777 == 0o600
-    assert parts(whole)["README.txt"].decode() == audit.README
+    assert parts(whole)["README.txt"].decode() == bundle.README
