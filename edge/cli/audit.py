@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line
-from edge.errors import UnreadableInput, plainly
+from edge.console import many
+from edge.errors import Unfinished, UnreadableInput, plainly
 from edge.hash_chain import SIGNATURE, Acknowledgement, PublicKey, Wrong
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
 from edge.keep.bundle import export
@@ -95,6 +98,50 @@ def audit_acknowledge(
     line(f"{sequence}: acknowledged; {report.broken.wrong.told}")
 
 
+@commands.command("erase", short_help="Erase what an operator said, one entry, or what is old.", epilog=EXIT_CODES)
+def audit_erase(
+    operator: Annotated[str | None, typer.Option(metavar="NAME", help="All entries of this operator.")] = None,
+    entry: Annotated[
+        str | None, typer.Option(metavar="ID", help="One entry, by number or event id, or an utterance by its id.")
+    ] = None,
+    before: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="All heard before this day (UTC).")
+    ] = None,
+    config: Config = None,
+    state: State = None,
+) -> None:
+    """Erase recordings, words, values and names from this device, for good. The chain still holds, and says who erased.
+
+    Of each event its hash, its place and its signature stay. What is still owed to the inventory, or waits for a
+    person, is not erased but named: exit code 75. The inventory's own copy is not touched. Stop the agent first: one
+    process writes a journal.
+    """
+    from edge.deliver.events import withheld
+
+    if sum(given is not None for given in (operator, entry, before)) != 1:
+        raise typer.BadParameter("give one of --operator, --entry and --before")
+    who, tombstone = _who(), partial(withheld, reason="erased")
+    with Journal.open(settings(config, state=state).state) as journal:
+        erasing = journal.erasing
+        if operator is not None:
+            erased = erasing.operator(operator, who, tombstone)
+        elif before is not None:
+            erased = erasing.before(before.replace(tzinfo=UTC), who, tombstone)
+        else:
+            erased = erasing.entry(journal.queries.history(str(entry)).utterance_id, who, tombstone)
+    line(f"erased: {many(erased.utterances, 'utterance')}, {many(erased.entries, 'entry', 'entries')} of them")
+    if erased.waiting:
+        raise Unfinished(
+            f"not erased yet: {', '.join(erased.waiting)}, which the inventory or a person must see first; "
+            "`dockvoice queue list` tells how far they are; then erase again"
+        )
+    if erased.left:
+        raise Unfinished(
+            f"{', '.join(erased.left)} in {journal.directory}: journals that were set aside as broken may hold it "
+            "still; look at them, and delete them"
+        )
+
+
 @commands.command("key", short_help="The device's public key, and the key's id.", epilog=EXIT_CODES)
 def audit_key(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """The device's public key and its id, for whoever checks the device's events.
@@ -133,12 +180,16 @@ def audit_export(
         line(f"{bundled.silent} of them without their recording: it is no longer on this device")
     if bundled.unsigned:
         line(f"{bundled.unsigned} left out: they are from before events were signed, and would prove nothing")
+    if bundled.erased:
+        line(f"{bundled.erased} left out: they were erased")
 
 
 def _signed(trail: AuditTrail, event_id: str) -> Trailed:
     found = trail.event(event_id)
     if found is None:
         raise UnreadableInput(f"{event_id}: no such event here; `dockvoice queue list --json` shows those there are")
+    if found.event_sha256 is not None:
+        raise UnreadableInput(f"{event_id}: was erased; what it said is gone")
     if SIGNATURE not in found.event:
         raise UnreadableInput(f"{event_id}: is from before events were signed, so a bundle of it would prove nothing")
     return found

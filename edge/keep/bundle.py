@@ -52,6 +52,7 @@ class Bundled:
     events: int
     unsigned: int  # Events left out: they are from before events were signed, and would prove nothing.
     silent: int  # Events without their recording, which is not on the device any more.
+    erased: int = 0  # Events left out: what they said is gone.
 
 
 def export(
@@ -76,19 +77,21 @@ def export(
 
 
 def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: Callable[[int], None]) -> Bundled:
-    signed = unsigned = silent = 0
+    signed = unsigned = silent = erased = 0
     with ZipFile(file, "w", ZIP_DEFLATED) as bundle:
         bundle.writestr("README.txt", README)
         for key in trail.keys().values():
             bundle.writestr(f"keys/{key.keyid}.pub", key.raw)
         for trailed in events:
-            if hash_chain.SIGNATURE in trailed.event:
+            if trailed.event_sha256 is not None:
+                erased += 1
+            elif hash_chain.SIGNATURE in trailed.event:
                 signed += 1
                 silent += not _add(bundle, trailed, trail.directory)
             else:
                 unsigned += 1
-            tell(signed + unsigned)
-    return Bundled(signed, unsigned, silent)
+            tell(signed + unsigned + erased)
+    return Bundled(signed, unsigned, silent, erased)
 
 
 def _add(bundle: ZipFile, trailed: Trailed, directory: Path) -> bool:

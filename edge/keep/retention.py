@@ -56,6 +56,11 @@ _FIRST_NEEDED = """
         AND (o.settled_at IS NULL OR o.state = 'dead' OR u.evidence <> 'removed' OR u.flag IS NOT NULL)
 """
 
+_SPARE = (
+    "SELECT utterance_id, audio_path AS path, audio_bytes AS bytes, dated_at, audio_sha256 FROM utterances "
+    "WHERE evidence = 'spare'"
+)
+
 _UNDATED = "SELECT rowid FROM utterances WHERE dated_at = 'unknown' LIMIT ?"
 
 _RESTED_ON = """
@@ -177,12 +182,7 @@ class Retention:
 
         Those whose age is not known follow, in the order in which they came.
         """
-        found = self._db.rows(
-            "SELECT utterance_id, audio_path AS path, audio_bytes AS bytes, dated_at, audio_sha256 FROM utterances "
-            "WHERE evidence = 'spare' ORDER BY dated_at, rowid LIMIT ?",
-            limit,
-        )
-        return [Spare(**row) for row in found]
+        return [Spare(**row) for row in self._db.rows(f"{_SPARE} ORDER BY dated_at, rowid LIMIT ?", limit)]
 
     def remove_evidence(self, outlived: Sequence[Spare]) -> None:
         """Delete recordings that nothing rests on any more. Their rows stay, and say that they were removed, and when.
@@ -193,6 +193,13 @@ class Retention:
         for first in range(0, len(outlived), _MARKED_AT_ONCE):
             self._mark(outlived[first : first + _MARKED_AT_ONCE])
             self._unlink()
+
+    def remove(self, utterances: Sequence[str]) -> None:
+        """Delete the recordings of these, as far as nothing rests on them any more, at once. Raises StorageFailed."""
+        those = "utterance_id IN (SELECT value FROM json_each(?))"
+        found = self._db.rows(f"{_SPARE} AND {those}", to_json(utterances))
+        self.remove_evidence([Spare(**row) for row in found])
+        self._unlink()  # and what a crash left
 
     def forget(self, at_most: int) -> int:
         """Remove so many of the oldest entries, as far as nothing rests on them; how many it were.
