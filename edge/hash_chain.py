@@ -112,6 +112,7 @@ class Wrong(StrEnum):
     ROW_ALTERED = "row_altered"
     STATE_ALTERED = "state_altered"
     LOG_ALTERED = "log_altered"
+    UNCOMMITTED = "uncommitted"
     REMOVAL_FORGED = "removal_forged"
     ERASURE_FORGED = "erasure_forged"
     WITHHELD = "withheld"
@@ -131,11 +132,13 @@ _TOLD = {
     Wrong.FORGED: "its signature was not made for it by the key it names",
     Wrong.READING_ALTERED: "the reading kept with it was altered",
     Wrong.RECORDING_ALTERED: "its recording was altered or exchanged",
-    Wrong.RECORDING_MISSING: "its recording is missing, and was not removed to make room",
+    Wrong.RECORDING_MISSING: "its recording is missing, and nobody says that it was removed",
     Wrong.ENTRY_ALTERED: "the entry made of it was altered or removed",
     Wrong.ROW_ALTERED: "the row that keeps it names another id, number, device, kind or key than the event does",
     Wrong.STATE_ALTERED: "its entry stands or does not, or replaces another, against what the events say",
     Wrong.LOG_ALTERED: "its second copy, in entries.log, is missing or says something else",
+    Wrong.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the agent's next "
+    "start enters it",
     Wrong.REMOVAL_FORGED: "its recording is marked as removed, but the device did not sign for that",
     Wrong.ERASURE_FORGED: "it is marked as erased, but the device did not sign for that",
     Wrong.WITHHELD: "the device kept its entry back, so that only its seal is here to be checked",

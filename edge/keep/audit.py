@@ -231,8 +231,10 @@ class _Audit:
             if (broken := self._followed(trailed)) is not None:
                 return self._report(broken, self._found(trailed, broken.wrong))
             tell(self._links.last)
-        newest = max(newest, self._log.last_uncommitted(self._links.last))
-        broken = Broken(self._links.last + 1, Wrong.MISSING)
+        ahead = self._log.uncommitted(self._links.last)
+        alone = bool(ahead) and newest <= self._links.last and ahead[-1] == self._links.last + 1
+        newest = max([newest, *ahead])
+        broken = Broken(self._links.last + 1, Wrong.UNCOMMITTED if alone else Wrong.MISSING)
         found = hash_chain.sha256(f"{self._links.link}\n{newest}\n")
         if self._links.last >= newest or self._known.excuses(broken, lambda: found):
             return self._report(None, None)
@@ -302,19 +304,22 @@ class _Audit:
 
     def _recording_wrong(self, sequence: int, row: Row, audio_sha256: str) -> Wrong | None:
         path = self._trail.directory / row["audio_path"]
+        if row["audio_removed_at"] is not None and not self._removal_holds(sequence, row, audio_sha256):
+            return Wrong.REMOVAL_FORGED
         with refusals(path):
-            if path.exists():
-                return None if audio_sha256 == row["audio_sha256"] == _digest(path) else Wrong.RECORDING_ALTERED
-        if row["audio_sha256"] != audio_sha256:
+            found = _digest(path) if path.exists() else None
+        if row["audio_sha256"] != audio_sha256 or found not in {None, audio_sha256}:
             return Wrong.RECORDING_ALTERED
-        if row["audio_removed_at"] is None:
-            return Wrong.RECORDING_MISSING
+        return Wrong.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
+
+    def _removal_holds(self, sequence: int, row: Row, audio_sha256: str) -> bool:
+        """Whether the device signed that it removed this recording; a crash may have left the file."""
         if row["removal"] is None and sequence <= self._unsigned_until:
-            return None
+            return True
         key = self._keys.get(str(row["removed_by"]))
         statement = removal(row["utterance_id"], audio_sha256, str(row["removed_at"]))
         signed = key is not None and key.signed(statement, str(row["removal"]))
-        return None if signed and row["removed_at"] == row["audio_removed_at"] else Wrong.REMOVAL_FORGED
+        return signed and row["removed_at"] == row["audio_removed_at"]
 
     def _found(self, trailed: Trailed, wrong: Wrong) -> str:
         """A hash of what an acknowledgement is about, with all of it that should never change."""
@@ -357,14 +362,14 @@ class _SecondCopy:
         same = all({name: {**_OLDER, **said[0][table]}.get(name) for name in row} == row for table, row in kept.items())
         return None if same else Wrong.LOG_ALTERED
 
-    def last_uncommitted(self, last: int) -> int:
-        """The number of an entry that is in the log behind `last`, and does not come into the journal either."""
+    def uncommitted(self, last: int) -> list[int]:
+        """The numbers of entries that are in the log behind `last`, and do not come into the journal either."""
         self.lines(last)
-        ahead = self._next
+        ahead = [] if self._next is None else [number(self._next), *map(number, self._lines)]
         deadline = time.monotonic() + COMMITTING_S
-        while ahead is not None and not self._trail.tables(number(ahead)) and time.monotonic() < deadline:
+        while ahead and not self._trail.tables(ahead[-1]) and time.monotonic() < deadline:
             time.sleep(COMMITTING_S / 20)
-        return 0 if ahead is None or self._trail.tables(number(ahead)) else number(ahead)
+        return [one for one in ahead if not self._trail.tables(one)]
 
 
 def _row_wrong(trailed: Trailed) -> Wrong | None:

@@ -47,9 +47,7 @@ _OF_ENTRY = {
     "utterances": "SELECT u.* FROM utterances u JOIN entries e USING (utterance_id) WHERE e.sequence = ?",
     "entries": "SELECT * FROM entries WHERE sequence = ?",
     "audit": "SELECT * FROM audit WHERE sequence = ?",
-    # Of an event that was erased its tombstone goes to whoever asks for it again.
-    "outbox": "SELECT event_id, sequence, body, "
-    "iif(json_extract(body, '$.erased') IS NULL, NULL, tombstone) AS tombstone FROM outbox WHERE sequence = ?",
+    "outbox": "SELECT event_id, sequence, body FROM outbox WHERE sequence = ?",
 }
 """By table, in the order in which they refer to one another. What becomes of the event later is not in the copy."""
 

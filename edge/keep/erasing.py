@@ -52,7 +52,7 @@ _CHOSEN = """
     LEFT JOIN entries e USING (utterance_id) ORDER BY u.rowid
 """
 
-_ERASED_EVENTS = "SELECT sequence FROM outbox WHERE json_extract(body, '$.erased') IS NOT NULL"
+_ERASED_EVENTS = "SELECT sequence, tombstone FROM outbox WHERE json_extract(body, '$.erased') IS NOT NULL"
 _EVENTS = "SELECT sequence, body FROM outbox WHERE sequence IN (SELECT value FROM json_each(?)) ORDER BY sequence"
 
 
@@ -95,8 +95,13 @@ class Erasing:
 
     def finish(self) -> None:
         """Let nothing of what the tables no longer hold be left anywhere else. Raises StorageFailed, Unfinished."""
-        erased = [row["sequence"] for row in self._db.rows(_ERASED_EVENTS)]
-        self._entries.replace({number: rows_of(self._db, number) for number in erased})
+        lines = {}
+        for row in self._db.rows(_ERASED_EVENTS):
+            line = lines[row["sequence"]] = rows_of(self._db, row["sequence"])
+            line["outbox"]["tombstone"] = row[
+                "tombstone"
+            ]  # for a journal that is rebuilt: it goes in the event's place
+        self._entries.replace(lines)
         self._db.compact()
         with refusals(self._mark):
             self._mark.unlink(missing_ok=True)

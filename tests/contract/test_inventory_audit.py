@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, delete, insert, text, update
+from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from edge import hash_chain
 from edge.deliver.events import WITHHELD, Topics, withheld
@@ -20,7 +20,8 @@ from inventory import audit
 from inventory.forms import Forms, load_forms
 from inventory.judge import Sound, Unsound, judge
 from inventory.store import Store
-from inventory.tables import devices, entries, events, refused
+from inventory.tables import devices, entries, events, metadata, refused
+from tests.audit_page import audit_page
 from tests.dictated import amended, cancelled, identity, payload, recorded
 
 KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -290,6 +291,57 @@ def test_what_breaks_no_chain_is_counted(store: Store, what: str) -> None:
     report = audit.verify(store, audit.devices(store, None)[0], KNOWN)
     assert {name: getattr(report, name) for name in counted} == counted
     assert not report.whole
+
+
+def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(store: Store, repository: Path) -> None:
+    """One column of one row after the other, and back."""
+    store.keep_rejected(b"rubbish", "a topic", "a reason")
+    attack(store, without_constraints)
+    overlooked: dict[str, set[str]] = {}
+    chosen = {"events": at(2), "entries": made_of(2), "refused": refused.c.sequence == 3}
+    for table in metadata.sorted_tables:
+        where = chosen.get(table.name, true())
+        with store._engine.begin() as transaction:
+            (found,) = transaction.execute(table.select().where(where)).mappings()
+        for column in table.c:
+            other = _other(found[column.name])
+            keys = [part == found[part.name] for part in table.primary_key]
+            there = [part == (other if part.name == column.name else found[part.name]) for part in table.primary_key]
+            attack(store, _set(table, keys, {column.name: other}))
+            if all(audit.verify(store, of, KNOWN).whole for of in audit.devices(store, None)):
+                overlooked.setdefault(table.name, set()).add(column.name)
+            attack(store, _set(table, there, {column.name: found[column.name]}))
+    assert verify(store).whole
+    assert overlooked == audit_page(repository, "In the inventory")
+
+
+def _set(table: Table, where: list[Any], values: dict[str, Any]) -> Attack:
+    return lambda transaction: transaction.execute(update(table).where(*where).values(values))
+
+
+def _other(value: Any) -> Any:
+    match value:
+        case int():
+            return value + 100
+        case datetime():
+            return value + timedelta(days=1)
+        case bytes():
+            return value + b" x"
+        case dict():
+            return {**value, "quantity": 99}
+        case list():
+            return [*value, "x"]
+        case _:
+            return f"{value or ''}x"
+
+
+def without_constraints(transaction: Connection) -> None:
+    """Whoever owns the database is held up by none."""
+    if transaction.dialect.name == "postgresql":
+        for name in ("entries_event_id_fkey", "entries_replaces_fkey", "known_state"):
+            transaction.execute(text(f"ALTER TABLE entries DROP CONSTRAINT {name}"))
+    else:
+        transaction.execute(text("PRAGMA ignore_check_constraints = ON"))
 
 
 def test_an_end_cut_off_on_the_device_is_found_when_it_goes_on(store: Store, forms: Forms) -> None:

@@ -116,6 +116,23 @@ def test_one_altered_byte_in_any_part_is_noticed(whole: Path, keyid: str, check:
             assert refused(check(forged, keyid)), (name, at)
 
 
+def test_what_is_no_event_is_said_in_one_line(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    good = parts(whole)
+    event = good[EVENT]
+    unsigned = {name: value for name, value in json.loads(event).items() if name != "signature"}
+    for forged in (
+        json.dumps(unsigned, separators=(",", ":"), ensure_ascii=False).encode(),
+        event.replace(b'"quantity":', b'"quantity":99,"quantity":'),
+        event.replace(b'"keyid":"', b'"keyid":"0'),
+        b"[" * 100_000,
+        b"[]",
+    ):
+        assert forged != event
+        checked = check(zipped({**good, EVENT: forged}, tmp_path / "forged.zip"), keyid)
+        assert (checked.returncode, checked.stderr) == (1, "")
+        assert checked.stdout.splitlines()[1].startswith("0000000002/ is no signed event with its key and its reading")
+
+
 def test_every_altered_byte_of_an_event_is_noticed(
     whole: Path, keyid: str, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

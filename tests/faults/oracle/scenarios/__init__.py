@@ -42,7 +42,7 @@ THEMES = {
     "evidence": (
         Scenario("clock-wrong", "lives with a clock ten years off, or right", evidence.clock_wrong, 3, 12),
         Scenario("removal-killed", "kills at the nth unlink of recordings", evidence.killed_removing, 2, 8),
-        Scenario("removal-disk-full", "times a full disk while removing", evidence.full_removing, 2, 12),
+        Scenario("removal-disk-full", "times a full disk while removing", evidence.full_removing, 2, 10),
         Scenario("forged", "forgeries in the inventory's database", evidence.forged, 4, 40),
     ),
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge import hash_chain
+from edge.hash_chain import Wrong
 from edge.keep import audit as device_audit
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
@@ -36,8 +37,8 @@ ENOUGH, PACE_S = 40, 0.15
 UNLINKS = range(1, 9)
 """At which of its unlinks a life is killed."""
 
-MEGABYTES = 12
-"""Of the small disk: some hundred entries fill what is not taken, and SQLite's log."""
+MEGABYTES = 32
+"""Of the small disk. Rows stay when recordings go: a disk of a few megabytes would fill for good."""
 
 
 def clock_wrong(run: Run) -> Tally:
@@ -85,9 +86,9 @@ def full_removing(run: Run) -> Tally:
             device.has_kept(30)
             ballast.take(leave=run.chance.randrange(1_500_000))
             run.pause(4, 5)
-            found += unproven(device.state)
+            found += unproven(device.state, besides=Wrong.UNCOMMITTED)
             device.kill()
-            found += unproven(device.state)
+            found += unproven(device.state, besides=Wrong.UNCOMMITTED)
             ballast.give()
         tally = stage.conclude()
         return replace(tally, unproven=found + unproven(device.state))
@@ -113,14 +114,18 @@ def forged(run: Run) -> Tally:
     return replace(tally, unproven=missed)
 
 
-def unproven(state: Path) -> int:
-    """Recordings that are gone and not said to be removed, and 1 more where the journal's audit does not hold."""
+def unproven(state: Path, besides: Wrong | None = None) -> int:
+    """Recordings that are gone and not said to be removed, and 1 more where the journal's audit does not hold.
+
+    `besides`: what may be told of the newest event, because its commit has just failed on the full disk.
+    """
     with Journal.inspect(state) as journal:
         rows = journal._db.rows("SELECT audio_path FROM utterances WHERE evidence <> 'removed'")
         new = {path.name for path in (state / "evidence" / "new").glob("*.flac")}
         paths = [state / row["audio_path"] for row in rows]
         gone = sum(not path.exists() and path.name not in new for path in paths)
-        return gone + (device_audit.verify(journal.trail).broken is not None)
+        broken = device_audit.verify(journal.trail).broken
+        return gone + (broken is not None and broken.wrong is not besides)
 
 
 def _whole(database: Path, keys: dict[str, hash_chain.PublicKey]) -> bool:
