@@ -137,8 +137,8 @@ _TOLD = {
     Wrong.ROW_ALTERED: "the row that keeps it names another id, number, device, kind or key than the event does",
     Wrong.STATE_ALTERED: "its entry stands or does not, or replaces another, against what the events say",
     Wrong.LOG_ALTERED: "its second copy, in entries.log, is missing or says something else",
-    Wrong.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the agent's next "
-    "start enters it",
+    Wrong.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the next start "
+    "of the agent enters it",
     Wrong.REMOVAL_FORGED: "its recording is marked as removed, but the device did not sign for that",
     Wrong.ERASURE_FORGED: "it is marked as erased, but the device did not sign for that",
     Wrong.WITHHELD: "the device kept its entry back, so that only its seal is here to be checked",

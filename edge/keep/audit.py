@@ -24,6 +24,7 @@ from edge.hash_chain import Acknowledged, Acknowledgement, Broken, Chain, Chaine
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.entry_log import ENTRIES, Rows, logged, number
+from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.removals import Anchor, erasure, removal
 from edge.keep.storage import refusals, sync_directory
 
@@ -130,6 +131,12 @@ class AuditTrail:
                 key = PublicKey(bytes.fromhex(row["public_key"]))
                 known[key.keyid] = key
         return known
+
+    def recorded(self, audio_path: str) -> Path:
+        """Where this recording lies: on a full disk it may be among the new ones, until the next start moves it."""
+        path = self.directory / audio_path
+        new = self.directory / EVIDENCE / NEW / path.name
+        return new if new.exists() and not path.exists() else path
 
     def recording(self, utterance_id: str) -> Row | None:
         """Where the recording of an utterance is, and what is said of its removal."""
@@ -265,7 +272,7 @@ class _Audit:
 
     def _grow(self, trailed: Trailed) -> None:
         self._links.grow(trailed)
-        self._removed += not (self._trail.directory / trailed.audio_path).exists()
+        self._removed += not self._trail.recorded(trailed.audio_path).exists()
         if trailed.event_sha256 is None:
             return
         by, at = str(trailed.event[ERASED]["by"]), trailed.sequence
@@ -303,11 +310,13 @@ class _Audit:
         return wrong
 
     def _recording_wrong(self, sequence: int, row: Row, audio_sha256: str) -> Wrong | None:
-        path = self._trail.directory / row["audio_path"]
+        path = self._trail.recorded(row["audio_path"])
+        with refusals(path):
+            found = _digest(path)
+        if found is None and row["audio_removed_at"] is None:  # the agent may have removed it since the row was read
+            row = self._trail.recording(row["utterance_id"]) or row
         if row["audio_removed_at"] is not None and not self._removal_holds(sequence, row, audio_sha256):
             return Wrong.REMOVAL_FORGED
-        with refusals(path):
-            found = _digest(path) if path.exists() else None
         if row["audio_sha256"] != audio_sha256 or found not in {None, audio_sha256}:
             return Wrong.RECORDING_ALTERED
         return Wrong.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
@@ -325,9 +334,9 @@ class _Audit:
         """A hash of what an acknowledgement is about, with all of it that should never change."""
         lasting = {name: value for name, value in trailed.row.items() if name not in _CHANGING}
         parts = [wrong, str(self._links.last), to_json(lasting), to_json(self._log.lines(trailed.sequence))]
-        path = self._trail.directory / trailed.audio_path
-        if wrong is Wrong.RECORDING_ALTERED and path.exists():
-            parts.append(_digest(path))
+        path = self._trail.recorded(trailed.audio_path)
+        if wrong is Wrong.RECORDING_ALTERED:
+            parts.append(_digest(path) or "")
         return hash_chain.sha256("\n".join(parts))
 
 
@@ -437,9 +446,13 @@ def _supporting(event: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [one for one in support if isinstance(one, dict)] if isinstance(support, list) else []
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(path: Path) -> str | None:
+    """The SHA-256 of a file; None where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def _trailed(row: Row) -> Trailed:

@@ -403,6 +403,25 @@ def test_a_recording_removed_to_make_room_is_no_fault(journal: Journal) -> None:
     assert (report.events, report.removed, report.broken) == (EVENTS, 1, None)
 
 
+def test_a_recording_that_the_agent_removes_while_the_audit_reads_is_no_fault(journal: Journal) -> None:
+    def meanwhile(_: int) -> None:
+        for one in journal.trail.events():
+            journal.outbox.settle(one.event_id, None)
+        journal.retention.remove_evidence(journal.retention.spare_evidence(100))
+
+    report = audit.verify(journal.trail, meanwhile)
+    assert (report.broken, report.events) == (None, EVENTS)
+
+
+def test_a_recording_that_a_full_disk_left_among_the_new_ones_is_there(journal: Journal) -> None:
+    path = recording(journal)
+    new = journal.directory / "evidence" / "new" / path.name
+    path.rename(new)
+    assert audit.verify(journal.trail).whole
+    new.write_bytes(recording(journal, at=1).read_bytes())
+    assert audit.verify(journal.trail).broken == Broken(AT, Wrong.RECORDING_ALTERED)
+
+
 def test_a_recording_that_the_disk_does_not_give_back_is_no_verdict(journal: Journal) -> None:
     path = recording(journal)
     path.unlink()
