@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from edge import hash_chain
 from edge.deliver.events import WITHHELD, Topics, withheld
-from edge.hash_chain import Broken, PublicKey, Span, Wrong
+from edge.hash_chain import Acknowledged, Acknowledgement, Broken, PublicKey, Span, Wrong
 from edge.keep.device_key import DeviceKey
 from inventory import audit
 from inventory.forms import Forms, load_forms
@@ -348,6 +348,41 @@ def test_an_end_cut_off_on_the_device_is_found_when_it_goes_on(store: Store, for
     shorter = sealed([*SAID[:4], recorded(6)])  # as if the fifth had never been
     deliver(store, forms, [{**shorter[-1], "sequence": "6"}])
     assert verify(store).broken == Broken(6, Wrong.MISPLACED)
+
+
+def acknowledged(store: Store, sequence: int, wrong: Wrong) -> audit.Report:
+    """The audit again, after somebody has signed that this is known."""
+    of = store.progress()[0]
+    found = str(audit.verify(store, of, KNOWN).found)
+    word = Acknowledgement("north/dock-3", sequence, wrong, found, "a clerk", "restored on Monday", "2026-11-21")
+    trusted = {STRANGER.public.keyid: STRANGER.public}
+    return audit.verify(store, of, KNOWN, known=Acknowledged([word.signed(STRANGER)], trusted, "north/dock-3"))
+
+
+def test_the_chain_goes_on_behind_a_known_break_and_the_next_one_is_found(store: Store, forms: Forms) -> None:
+    """A device that was put back to before its fifth event, and went on: both lives are whole."""
+    again = sealed([*SAID[:4], recorded(6), recorded(7)])
+    deliver(store, forms, again[4:])
+    assert verify(store).broken == Broken(6, Wrong.MISPLACED)
+    report = acknowledged(store, 6, Wrong.MISPLACED)
+    assert (report.broken, report.events, report.whole) == (None, 7, True)
+    attack(store, lambda transaction: transaction.execute(delete(entries).where(made_of(7))))
+    assert acknowledged(store, 6, Wrong.MISPLACED).broken is not None
+
+
+def test_a_gap_is_acknowledged(store: Store) -> None:
+    attack(store, deleted(4))
+    attack(store, entry(2, state="current"))
+    report = acknowledged(store, 4, Wrong.MISSING)
+    assert (report.broken, report.events, report.whole) == (None, 4, True)
+
+
+def test_a_withheld_event_is_acknowledged(url: str, forms: Forms) -> None:
+    said = sealed([recorded(1), recorded(2), recorded(3)])
+    with closing(Store.open(url)) as store:
+        deliver(store, forms, [said[0], withheld(said[1], "payload format invalid"), said[2]])
+        report = acknowledged(store, 2, Wrong.WITHHELD)
+        assert (report.withheld, report.whole, report.events) == ((), True, 3)
 
 
 def test_another_key_than_the_known_ones(store: Store) -> None:
