@@ -13,6 +13,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
+def unrepeated(pairs: list) -> dict:
+    """The members of an object; two of one name would mean two things to two readers."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a member stands twice in one object")
+    return dict(pairs)
+
+
 def sha256(content: bytes) -> str:
     """SHA-256 in hex."""
     return hashlib.sha256(content).hexdigest()
@@ -41,14 +48,20 @@ def check(bundle: zipfile.ZipFile, believed: list[str]) -> bool:
     """Tell of each event of the bundle; whether all of them hold."""
     names, links, good = bundle.namelist(), {}, True
     for folder in sorted(name.removesuffix("event.json") for name in names if name.endswith("/event.json")):
-        event = json.loads(bundle.read(folder + "event.json"))
         recording = bundle.read(folder + "audio.flac") if folder + "audio.flac" in names else None
-        key = bundle.read(f"keys/{event['keyid']}.pub")
-        wrong = fault(event, key, bundle.read(folder + "reading.json"), recording, believed)
-        if not wrong and links.get(int(event["sequence"]) - 1, event["previous"]) != event["previous"]:
+        try:
+            event = json.loads(bundle.read(folder + "event.json"), object_pairs_hook=unrepeated)
+            key, number = bundle.read(f"keys/{event['keyid']}.pub"), int(event["sequence"])
+            wrong = fault(event, key, bundle.read(folder + "reading.json"), recording, believed)
+            previous, link = event["previous"], event["chain"]
+        except (ValueError, KeyError, TypeError, RecursionError) as missing:
+            print(folder, "is no signed event with its key and its reading:", type(missing).__name__)  # noqa: T201
+            good = False
+            continue
+        if not wrong and links.get(number - 1, previous) != previous:
             wrong = "it does not continue the event before it"
-        links[int(event["sequence"])], good = event["chain"], good and not wrong
-        print(event["sequence"], wrong or ("holds" if recording else "holds, without its recording"))  # noqa: T201
+        links[number], good = link, good and not wrong
+        print(number, wrong or ("holds" if recording else "holds, without its recording"))  # noqa: T201
     return good and bool(links)
 
 

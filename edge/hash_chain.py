@@ -8,14 +8,16 @@ things differ from it, and whoever checks the chain must do as here: keys are so
 unit, and numbers are written as Python does (`1.0`, not `1`; `1e-07`, not `1e-7`).
 
 The signature is Ed25519 (RFC 8032) over the 64 ASCII characters of the link. All of it is written in small hex.
+
+Of an event that was erased its hash stays: link and signature can be checked without what it said.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
@@ -107,6 +109,13 @@ class Wrong(StrEnum):
     RECORDING_ALTERED = "recording_altered"
     RECORDING_MISSING = "recording_missing"
     ENTRY_ALTERED = "entry_altered"
+    ROW_ALTERED = "row_altered"
+    STATE_ALTERED = "state_altered"
+    LOG_ALTERED = "log_altered"
+    UNCOMMITTED = "uncommitted"
+    REMOVAL_FORGED = "removal_forged"
+    ERASURE_FORGED = "erasure_forged"
+    WITHHELD = "withheld"
 
     @property
     def told(self) -> str:
@@ -118,13 +127,21 @@ _TOLD = {
     Wrong.MISSING: "is missing: its rows, or some of them, were removed",
     Wrong.MISPLACED: "does not continue the event before it: events were removed, put in or exchanged",
     Wrong.ALTERED: "the event, its link or the hash of its recording was altered",
-    Wrong.UNSIGNED: "carries no signature, though it should: earlier events do, or it names a key",
+    Wrong.UNSIGNED: "carries no signature, though it should: earlier events do, it names a key, or keys were given",
     Wrong.UNKNOWN_KEY: "is signed with a key that is not known here",
     Wrong.FORGED: "its signature was not made for it by the key it names",
     Wrong.READING_ALTERED: "the reading kept with it was altered",
     Wrong.RECORDING_ALTERED: "its recording was altered or exchanged",
-    Wrong.RECORDING_MISSING: "its recording is missing, and was not removed to make room",
+    Wrong.RECORDING_MISSING: "its recording is missing, and nobody says that it was removed",
     Wrong.ENTRY_ALTERED: "the entry made of it was altered or removed",
+    Wrong.ROW_ALTERED: "the row that keeps it names another id, number, device, kind or key than the event does",
+    Wrong.STATE_ALTERED: "its entry stands or does not, or replaces another, against what the events say",
+    Wrong.LOG_ALTERED: "its second copy, in entries.log, is missing or says something else",
+    Wrong.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the next start "
+    "of the agent enters it",
+    Wrong.REMOVAL_FORGED: "its recording is marked as removed, but the device did not sign for that",
+    Wrong.ERASURE_FORGED: "it is marked as erased, but the device did not sign for that",
+    Wrong.WITHHELD: "the device kept its entry back, so that only its seal is here to be checked",
 }
 
 
@@ -146,6 +163,7 @@ class Chained:
     event: Mapping[str, Any] = field(repr=False)
     audio_sha256: str
     withheld: bool  # Whether its content was kept back by the device, so that there is only its seal to check.
+    event_sha256: str | None = None  # The hash that stayed of an event that was erased; None: the event is there.
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,27 +178,47 @@ class Span:
 class Chain:
     """One device's chain, followed event by event in the order of their sequence."""
 
-    def __init__(self, keys: Mapping[str, PublicKey] | None) -> None:
-        """`keys` are those the device may have signed with, by key id; None leaves signatures unchecked."""
+    def __init__(self, keys: Mapping[str, PublicKey] | None, unsigned_until: int = 0) -> None:
+        """`keys` are those the device may have signed with, by key id; None leaves signatures unchecked.
+
+        `unsigned_until` is the last event that is known to be from before events were signed: with keys, none may be
+        unsigned behind it.
+        """
         self._keys = keys
+        self._unsigned_until = unsigned_until
         self.last = 0
-        """The sequence of the last event that holds."""
+        """The sequence of the last event that holds, or is excused."""
         self.link = GENESIS
+        self.held = 0
+        """How many hold."""
         self.spans: list[Span] = []
 
     def wrong_with(self, chained: Chained) -> Wrong | None:
         """What is wrong with the event that comes next; None where nothing is."""
         altered = None if chained.withheld else _altered(chained)
-        return self._misplaced(chained) or altered or self._unsigned(chained.event)
+        return self._misplaced(chained) or altered or self._unsigned(chained)
 
     def grow(self, chained: Chained) -> None:
         """The event that comes next is good: go on behind it."""
         keyid = chained.event.get(KEYID)
+        self.held += 1
         self.last, self.link = chained.sequence, chained.link
         if self.spans and self.spans[-1].keyid == keyid:
             self.spans[-1] = replace(self.spans[-1], last=self.last)
         else:
             self.spans.append(Span(keyid, self.last, self.last))
+
+    def excuse(self, wrong: Wrong, chained: Chained) -> bool:
+        """Go on behind what is wrong with the event that comes next, because it is known.
+
+        Whether the event itself is still to be looked at: it is when only its place in the chain was wrong.
+        """
+        if wrong in {Wrong.MISSING, Wrong.MISPLACED}:
+            self.last, self.link = chained.sequence - 1, chained.previous
+            if self._misplaced(chained) is None:
+                return True
+        self.last, self.link = chained.sequence, chained.link
+        return False
 
     def _misplaced(self, chained: Chained) -> Wrong | None:
         if chained.sequence > self.last + 1:
@@ -188,15 +226,84 @@ class Chain:
         continues = (chained.previous, chained.event.get(PREVIOUS, self.link)) == (self.link, self.link)
         return None if continues and chained.sequence == self.last + 1 else Wrong.MISPLACED
 
-    def _unsigned(self, event: Mapping[str, Any]) -> Wrong | None:
+    def _unsigned(self, chained: Chained) -> Wrong | None:
+        event = chained.event
         if SIGNATURE not in event:
             signed_before = any(span.keyid is not None for span in self.spans)
-            return Wrong.UNSIGNED if signed_before or KEYID in event else None
+            demanded = self._keys is not None and chained.sequence > self._unsigned_until
+            return Wrong.UNSIGNED if demanded or signed_before or KEYID in event else None
         if self._keys is None:
             return None
         if (key := self._keys.get(str(event.get(KEYID)))) is None:
             return Wrong.UNKNOWN_KEY
-        return None if key.signed(event[CHAIN], str(event.get(SIGNATURE))) else Wrong.FORGED
+        return None if key.signed(str(event.get(CHAIN)), str(event.get(SIGNATURE))) else Wrong.FORGED
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A person's word, signed, that something wrong is known, and why: the chain goes on behind it.
+
+    It excuses what was found then, and nothing that is changed afterwards.
+    """
+
+    device: str  # As site/device; empty on the device itself.
+    sequence: int
+    wrong: str
+    found: str  # SHA-256 of what was found there.
+    who: str
+    reason: str
+    at: str  # ISO 8601 in UTC.
+    keyid: str = ""
+    signature: str = ""
+
+    def signed(self, signer: Signer) -> Self:
+        """The same, signed."""
+        mine = replace(self, keyid=signer.public.keyid, signature="")
+        return replace(mine, signature=signer.sign(_statement(mine)))
+
+    def holds(self, keys: Mapping[str, PublicKey]) -> bool:
+        """Whether one of these keys signed it."""
+        key = keys.get(self.keyid)
+        return key is not None and key.signed(_statement(self), self.signature)
+
+
+class Acknowledged:
+    """What is known to be wrong with one device's chain."""
+
+    def __init__(self, known: Iterable[Acknowledgement], keys: Mapping[str, PublicKey], device: str = "") -> None:
+        """Of `known` only those count that are about `device` and signed with one of `keys`."""
+        self._known = [one for one in known if one.device == device and one.holds(keys)]
+        self.met: list[Acknowledgement] = []
+        """Those that were of use, in the order of their events."""
+
+    def excuses(self, broken: Broken, found: Callable[[], str]) -> bool:
+        """Whether what was `found` at this event is known; it is only asked for where something is."""
+        about = [one for one in self._known if (one.sequence, one.wrong) == (broken.sequence, broken.wrong)]
+        excusing = [one for one in about if one.found == found()]
+        self.met.extend(excusing[:1])
+        return bool(excusing)
+
+
+def read_acknowledgements(text: str) -> list[Acknowledgement]:
+    """Those in the lines of `text`. Raises ValueError for a line that is none."""
+    found = [parsed(line) for line in text.splitlines()]
+    try:
+        read = [Acknowledgement(**one) for one in found]
+    except TypeError:
+        raise ValueError("a line is no acknowledgement") from None
+    for one in read:
+        if not all(isinstance(value, int if name == "sequence" else str) for name, value in asdict(one).items()):
+            raise ValueError("a line is no acknowledgement")
+    return read
+
+
+def _statement(one: Acknowledgement) -> str:
+    return event_sha256({"acknowledged": {**asdict(one), "signature": ""}})
+
+
+def acknowledgement_line(one: Acknowledgement) -> str:
+    """It as a line of a file."""
+    return json.dumps(asdict(one), ensure_ascii=False) + "\n"
 
 
 def canonical(event: Mapping[str, Any]) -> bytes:
@@ -205,16 +312,28 @@ def canonical(event: Mapping[str, Any]) -> bytes:
     return json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
+def event_sha256(event: Mapping[str, Any]) -> str:
+    """The hash of an event, which its link is made of."""
+    return hashlib.sha256(canonical(event)).hexdigest()
+
+
 def link(previous: str, event: Mapping[str, Any], audio_sha256: str) -> str:
     """The link, 64 hex digits, of an event that follows `previous` and rests on the recording with this hash."""
-    event_sha256 = hashlib.sha256(canonical(event)).hexdigest()
-    return hashlib.sha256(f"{previous}\n{event_sha256}\n{audio_sha256}\n".encode("ascii")).hexdigest()
+    return link_of(previous, event_sha256(event), audio_sha256)
+
+
+def link_of(previous: str, event_sha256: str, audio_sha256: str) -> str:
+    """The link of an event of which only its hash is known."""
+    return hashlib.sha256(f"{previous}\n{event_sha256}\n{audio_sha256}\n".encode()).hexdigest()
 
 
 def parsed(body: str | bytes) -> dict[str, Any]:
-    """The event in `body`; an empty one, which no link fits, where somebody made it no event."""
+    """The event in `body`; an empty one, which no link fits, where somebody made it no event.
+
+    One that names a member twice is none: two readers could understand it differently.
+    """
     try:
-        event = json.loads(body)
+        event = json.loads(body, object_pairs_hook=_unrepeated)
     except (ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}
@@ -234,7 +353,15 @@ def sha256(text: str) -> str:
 
 def _altered(chained: Chained) -> Wrong | None:
     try:
-        own = link(chained.previous, chained.event, chained.audio_sha256)
+        hashed = event_sha256(chained.event) if chained.event_sha256 is None else chained.event_sha256
+        own = link_of(chained.previous, hashed, chained.audio_sha256)
     except ValueError:  # NaN, half a letter: nothing that was ever written
         return Wrong.ALTERED
     return None if (chained.link, chained.event.get(CHAIN)) == (own, own) else Wrong.ALTERED
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice in one object")
+    return members

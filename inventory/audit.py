@@ -5,16 +5,36 @@ What a device cannot show by itself, this can: it had the events before anybody 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from edge import hash_chain
+from edge.deliver.events import Topics
 from edge.errors import UnreadableInput
-from edge.hash_chain import CHAIN, PREVIOUS, Broken, Chain, Chained, PublicKey, Span, Wrong, parsed
+from edge.hash_chain import (
+    CHAIN,
+    PREVIOUS,
+    Acknowledged,
+    Acknowledgement,
+    Broken,
+    Chain,
+    Chained,
+    PublicKey,
+    Span,
+    Wrong,
+    parsed,
+    sha256,
+)
+from inventory.records import Progress
 
 if TYPE_CHECKING:
-    from inventory.records import Progress
     from inventory.store import Store
     from inventory.trail import Came
 
@@ -29,18 +49,38 @@ class Report:
     site: str
     device: str
     events: int
-    """How many hold, from the first one on; refused ones count."""
+    """How many hold; refused ones count."""
     broken: Broken | None
     """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
     spans: tuple[Span, ...]
     """Who signed what."""
     checked: bool
     """Whether there were keys to check the signatures with."""
+    withheld: tuple[int, ...] = ()
+    """Events of which only the seal is here, and nobody has acknowledged it."""
+    refused: tuple[int, ...] = ()
+    """Events that were refused: no entry was made of them."""
+    stray_entries: int = 0
+    """Entries that no event stands behind."""
+    out_of_turn: int = 0
+    """Events before the first number, or behind the last one in turn, which nothing shows to be whole."""
+    known: bool = True
+    """Whether the table of devices knows it."""
+    acknowledged: tuple[Acknowledgement, ...] = ()
+    """What is wrong and known."""
+    found: str | None = None
+    """SHA-256 of what was found where it is broken, or withheld first: for an acknowledgement."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is something, and nothing wrong with it that nobody acknowledged."""
+        amiss = self.broken or self.withheld or self.stray_entries or self.out_of_turn or not self.known
+        return not amiss and bool(self.events or self.acknowledged)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         broken = None if self.broken is None else {**asdict(self.broken), "told": self.broken.wrong.told}
-        return {"whole": self.broken is None, **asdict(self), "broken": broken}
+        return {"whole": self.whole, **asdict(self), "broken": broken}
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -48,35 +88,168 @@ class Report:
         yield f"{self.site}/{self.device}: events that hold: {self.events}{unchecked}"
         for span in self.spans:
             yield f"  {span.first} to {span.last}: {f'signed with {span.keyid}' if span.keyid else 'not signed'}"
+        if self.refused:
+            yield f"  refused, so that no entry was made of them: {_numbers(self.refused)}"
+        for one in self.acknowledged:
+            why = f"{printable(one.who)}, {one.at}: {printable(one.reason)}"
+            yield f"  KNOWN at {one.sequence}: {Wrong(one.wrong).told} ({why})"
+        yield from self._amiss()
+
+    def _amiss(self) -> Iterator[str]:
+        if not self.known:
+            yield "  MISSING: no row of `devices` says how far its events have come"
+        if self.withheld:
+            yield f"  WITHHELD: {_numbers(self.withheld)}: {Wrong.WITHHELD.told}"
+        if self.stray_entries:
+            yield f"  STRAY: entries without an event behind them: {self.stray_entries}"
+        if self.out_of_turn:
+            yield f"  OUT OF TURN: events before the first number or behind the last one handled: {self.out_of_turn}"
         if self.broken is not None:
             yield f"  BROKEN at {self.broken.sequence}: {self.broken.wrong.told}"
+        if not (self.events or self.broken or self.acknowledged):
+            yield "  NO EVENT: there is nothing that could be whole"
 
 
 def verify(
-    store: Store, of: Progress, keys: Mapping[str, PublicKey] | None, tell: Callable[[int], None] = lambda _: None
+    store: Store,
+    of: Progress,
+    keys: Mapping[str, PublicKey] | None,
+    tell: Callable[[int], None] = lambda _: None,
+    *,
+    unsigned_until: int = 0,
+    known: Acknowledged | None = None,
 ) -> Report:
-    """Follow the events of a device from the first one until something is wrong, or to the last one in turn.
+    """Follow the events of a device from the first one until something is wrong that is not known, or to the last one.
 
-    `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` hears after each
-    event how many hold. Raises Unavailable.
+    `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `unsigned_until` is the
+    last event from before events were signed. `tell` hears after each event how many hold. Raises Unavailable.
     """
-    links = Chain(keys)
-    wrong = None
-    for came in store.trail(of.site, of.device, of.handled):
-        chained = _chained(came, links.link)
-        if wrong := links.wrong_with(chained) or _entry_wrong(came, chained.event):
-            break
-        links.grow(chained)
-        tell(links.last)
-    if wrong is None and links.last < of.handled:
-        wrong = Wrong.MISSING
-    broken = None if wrong is None else Broken(links.last + 1, wrong)
-    return Report(of.site, of.device, links.last, broken, tuple(links.spans), checked=keys is not None)
+    return _Audit(store, of, keys, unsigned_until, known or Acknowledged((), {})).made(tell)
+
+
+class _Audit:
+    """The audit of one device under way."""
+
+    def __init__(
+        self,
+        store: Store,
+        of: Progress,
+        keys: Mapping[str, PublicKey] | None,
+        unsigned_until: int,
+        known: Acknowledged,
+    ) -> None:
+        self._store = store
+        self._of = of
+        self._checked = keys is not None
+        self._links = Chain(keys, unsigned_until)
+        self._known = known
+        self._states = _States()
+        self._withheld: list[int] = []
+        self._refused: list[int] = []
+        self._found: str | None = None
+
+    def made(self, tell: Callable[[int], None]) -> Report:
+        """The report at its end."""
+        broken = None
+        for came in self._store.trail(self._of.site, self._of.device, self._of.handled):
+            if (broken := self._followed(came)) is not None:
+                break
+            tell(self._links.last)
+        if broken is None:
+            broken = next((one for one in self._at_the_end() if not self._excused(*one)), (None, None))[0]
+        known = (self._of.site, self._of.device) in {(of.site, of.device) for of in self._store.progress()}
+        beside = self._store.strays(self._of.site, self._of.device, self._of.handled if known else 0)
+        return Report(
+            self._of.site,
+            self._of.device,
+            self._links.held,
+            broken,
+            tuple(self._links.spans),
+            self._checked,
+            tuple(self._withheld),
+            tuple(self._refused),
+            beside.entries,
+            beside.out_of_turn,
+            known,
+            tuple(self._known.met),
+            self._found,
+        )
+
+    def _followed(self, came: Came) -> Broken | None:
+        """What is wrong with an event and not known; None where the chain goes on behind it."""
+        chained = _chained(came, self._links.link)
+        while wrong := self._links.wrong_with(chained) or self._row_wrong(came, chained.event) or _entry_wrong(came):
+            broken = Broken(self._links.last + 1, wrong)
+            if not self._excused(broken, _found(came, self._links.link)):
+                return broken
+            if not self._links.excuse(wrong, chained):
+                self._states.take(came)
+                return None
+        if came.withheld and not self._excused(Broken(came.sequence, Wrong.WITHHELD), _found(came, chained.previous)):
+            self._withheld.append(came.sequence)
+        if not came.applied:
+            self._refused.append(came.sequence)
+        self._states.take(came)
+        self._links.grow(chained)
+        return None
+
+    def _at_the_end(self) -> Iterator[tuple[Broken, str]]:
+        """What only shows when all events were seen."""
+        if self._links.last < self._of.handled:
+            yield Broken(self._links.last + 1, Wrong.MISSING), sha256(f"{self._links.link}\n{self._of.handled}\n")
+        for sequence, told in self._states.wrong():
+            yield Broken(sequence, Wrong.STATE_ALTERED), sha256(told)
+
+    def _excused(self, broken: Broken, found: str) -> bool:
+        known = self._known.excuses(broken, lambda: found)
+        if not known and (self._found is None or broken.wrong is not Wrong.WITHHELD):
+            self._found = found  # of what ends the audit, else of the first one withheld
+        return known
+
+    def _row_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
+        """Whether the row that keeps an event says the same of it as itself."""
+        named = (event.get("id"), event.get("sequence"))
+        same = named == (came.event_id, str(came.sequence))
+        if came.applied:
+            source = Topics("", self._of.site, self._of.device).source
+            same = same and (event.get("source"), event.get("type")) == (source, came.type)
+        return None if same else Wrong.ROW_ALTERED
+
+
+class _States:
+    """Which entries stand: by the table, and by what the events say that amend and cancel them."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[int, str]] = {}
+        self._kept: dict[str, tuple[int, str]] = {}
+
+    def take(self, came: Came) -> None:
+        """One event more."""
+        if came.entered is not None and came.entered.state != "current":
+            self._kept[came.event_id] = (came.sequence, came.entered.state)
+        data = _data(parsed(came.body)) if came.applied else {}
+        for name, state in (("amends", "amended"), ("cancels", "cancelled")):
+            if name in data:
+                self._said[str(data[name])] = (came.sequence, state)
+
+    def wrong(self) -> Iterator[tuple[int, str]]:
+        """Where the two differ: the number of the event, and both."""
+        found = []
+        for event_id in self._said.keys() | self._kept.keys():
+            said, kept = self._said.get(event_id), self._kept.get(event_id)
+            if said is None or kept is None or said[1] != kept[1]:
+                found.append(((said or kept or (0, ""))[0], f"{event_id} {said} {kept}"))
+        return iter(sorted(found))
 
 
 def devices(store: Store, name: str | None) -> list[Progress]:
-    """The device called `name`, as site/device; all of them without a name. Raises UnreadableInput, Unavailable."""
+    """The device called `name`, as site/device; all that anything is of, without a name.
+
+    One that the table of devices does not know has come nowhere. Raises UnreadableInput, Unavailable.
+    """
     every = {f"{of.site}/{of.device}": of for of in store.progress()}
+    for site, device in sorted(store.names()):
+        every.setdefault(f"{site}/{device}", Progress(site, device, 0, 0, datetime.fromtimestamp(0, UTC)))
     if name is None:
         return list(every.values())
     if name not in every:
@@ -94,6 +267,43 @@ def read_keys(files: Iterable[Path], directory: Path | None) -> dict[str, Public
         raise UnreadableInput(f"{directory}: holds no {KEY_FILES}; `dockvoice audit key` on a device prints its key")
     found = map(_read, named)
     return {key.keyid: key for key in found} if named else None
+
+
+def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
+    """What is acknowledged in this file; nothing without one. Raises UnreadableInput."""
+    if path is None:
+        return []
+    try:
+        return hash_chain.read_acknowledgements(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise UnreadableInput(f"{path}: {fault.strerror}; name the file that `acknowledge` wrote") from None
+    except ValueError as fault:
+        raise UnreadableInput(f"{path}: {fault}; name the file that `acknowledge` wrote") from None
+
+
+class Auditor:
+    """Who signs an acknowledgement: the holder of an Ed25519 private key in PEM."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UnreadableInput for a file that is no such key."""
+        make = "`openssl genpkey -algorithm ed25519` makes one"
+        try:
+            key = load_pem_private_key(path.read_bytes(), password=None)
+        except OSError as fault:
+            raise UnreadableInput(f"{path}: {fault.strerror}; {make}") from None
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise UnreadableInput(f"{path}: is no Ed25519 private key in PEM without a password; {make}")
+        self._private = key
+        self.public = PublicKey(key.public_key().public_bytes_raw())
+
+    def sign(self, link: str) -> str:
+        """The signature of the link's ASCII characters."""
+        return self._private.sign(link.encode("ascii")).hex()
+
+    def __repr__(self) -> str:
+        return f"Auditor({self.public.keyid})"
 
 
 def _read(path: Path) -> PublicKey:
@@ -119,17 +329,65 @@ def _chained(came: Came, link: str) -> Chained:
 
 
 def _recording(event: Mapping[str, Any]) -> str:
-    try:
-        return str(event["data"]["utterance"]["audio_sha256"])
-    except (KeyError, TypeError):
-        return ""  # a link cannot rest on it, which is found when the link is made again
+    utterance = _data(event).get("utterance")
+    # Where there is none a link cannot rest on it, which is found when the link is made again.
+    return str(utterance.get("audio_sha256")) if isinstance(utterance, dict) else ""
 
 
-def _entry_wrong(came: Came, event: Mapping[str, Any]) -> Wrong | None:
+def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _entry_wrong(came: Came) -> Wrong | None:
     """Whether the entry says anything else than the event it was made of."""
-    said = event["data"] if came.applied and "fields" in event["data"] else None
+    event = parsed(came.body)
+    said = _data(event) if came.applied and not came.withheld else {}
     made = came.entered
-    if said is None or made is None:
-        return None if said is None and made is None else Wrong.ENTRY_ALTERED
-    same = (made.form, made.fields, made.operator) == (said["form"], said["fields"], said["operator"])
-    return None if same else Wrong.ENTRY_ALTERED
+    if made is None or "fields" not in said:
+        return None if made is None and "fields" not in said else Wrong.ENTRY_ALTERED
+    site, device = event["source"].split("/")[2::2]
+    expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
+    found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
+    same = expected == found and _plain(said["fields"]) == _plain(parsed(made.fields))
+    return None if same and _moment(event["time"]) == _moment(made.recorded_at) else Wrong.ENTRY_ALTERED
+
+
+def _plain(value: Any) -> Any:
+    """A value as it may be compared: a database may give back 2.0 as 2, but true is no 1."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return (isinstance(value, bool), value)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as an event or a database writes it; None for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _found(came: Came, link: str) -> str:
+    """A hash of what an acknowledgement is about."""
+    body = came.body.decode(errors="replace") if isinstance(came.body, bytes) else came.body
+    return sha256(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n")
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """Numbers in a row, the first and the last of each row."""
+    rows: list[list[int]] = []
+    for number in numbers:
+        if rows and rows[-1][-1] == number - 1:
+            rows[-1][1:] = [number]
+        else:
+            rows.append([number])
+    return ", ".join(" to ".join(map(str, row)) for row in rows)
+
+
+def printable(text: str) -> str:
+    """Words of a file that anybody may have written, for a terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +24,8 @@ from rich.text import Text
 from edge.config import broker_address, load
 from edge.console import many, show
 from edge.deliver.events import timestamp
+from edge.errors import UnreadableInput
+from edge.hash_chain import Acknowledged, Acknowledgement, Broken, Wrong, acknowledgement_line
 from inventory import audit
 from inventory.settings import InventorySettings
 
@@ -125,18 +130,33 @@ def count(context: typer.Context, config: Config = None, database: Database = No
         typer.echo(f"{name:<10}{number:>8}")
 
 
+Key = Annotated[
+    list[Path] | None, typer.Option("--key", metavar="FILE", help="A device's public key; may be given repeatedly.")
+]
+Keys = Annotated[Path | None, typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there.")]
+UnsignedUntil = Annotated[
+    int,
+    typer.Option(
+        "--unsigned-until", min=0, metavar="NUMBER", help="The last event from before events were signed; none else."
+    ),
+]
+
+
 @audits.command("verify", short_help="Is what each device sent still as it was signed?")
 def audit_verify(
     context: typer.Context,
     device: Annotated[
         str | None, typer.Option("--device", metavar="SITE/DEVICE", help="Only this one; without: all of them.")
     ] = None,
-    key: Annotated[
-        list[Path] | None,
-        typer.Option("--key", metavar="FILE", help="A device's public key; may be given repeatedly."),
+    key: Key = None,
+    keys: Keys = None,
+    unsigned_until: UnsignedUntil = 0,
+    acknowledged: Annotated[
+        Path | None, typer.Option("--acknowledged", metavar="FILE", help="What is known to be wrong.")
     ] = None,
-    keys: Annotated[
-        Path | None, typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there.")
+    by: Annotated[
+        list[Path] | None,
+        typer.Option("--by", metavar="FILE", help="The public key of who may acknowledge; may be given repeatedly."),
     ] = None,
     config: Config = None,
     database: Database = None,
@@ -144,24 +164,81 @@ def audit_verify(
 ) -> None:
     """Follow the events of each device as they came: links, signatures, gaps, and the entries made of them.
 
-    Names the first event with which something is wrong: exit code 1. `dockvoice audit key` on a device prints its
-    public key. Where keys are given, none but they may have signed; without any, signatures are not checked.
+    Names the first event with which something is wrong. Exit code 1 for that, and for what nothing shows to be whole:
+    an entry that the device withheld, an entry without an event, events out of turn, a device without events, a key
+    that signed none. `dockvoice audit key` on a device prints its public key. Where keys are given, none but they may
+    have signed, and every event must be; without any, signatures are not checked.
     """
     known = audit.read_keys(key or (), keys)
+    words, trusted = audit.read_acknowledgements(acknowledged), audit.read_keys(by or (), None) or {}
     with _looking(context, config, database) as store:
-        reports = [_audited(store, of, known) for of in audit.devices(store, device)]
+        reports = [
+            _audited(store, of, known, unsigned_until, Acknowledged(words, trusted, f"{of.site}/{of.device}"))
+            for of in audit.devices(store, device)
+        ]
     for report in reports:
         typer.echo(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
-    if any(report.broken for report in reports):
+    signed = {span.keyid for report in reports for span in report.spans}
+    idle = [] if device or known is None or any(report.broken for report in reports) else sorted({*known} - signed)
+    for keyid in idle:
+        nothing = {"whole": False, "keyid": keyid, "events": 0}
+        typer.echo(json.dumps(nothing) if as_json else f"{keyid}: NO EVENT is signed with this key")
+    if not reports and not as_json:
+        typer.echo("NO EVENT of any device is here")
+    if idle or not reports or not all(report.whole for report in reports):
         raise typer.Exit(1)
 
 
-def _audited(store: Store, of: Progress, keys: Mapping[str, PublicKey] | None) -> audit.Report:
+@audits.command("acknowledge", short_help="What is wrong there is known: go on behind it.")
+def audit_acknowledge(
+    context: typer.Context,
+    sequence: Annotated[int, typer.Argument(metavar="NUMBER", help="Where `verify` finds something wrong.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What is known to be wrong; a line is added to it.")],
+    *,
+    device: Annotated[str, typer.Option("--device", metavar="SITE/DEVICE", help="Of which device.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")],
+    sign: Annotated[Path, typer.Option("--sign", metavar="FILE", help="Your private key: Ed25519, PEM.")],
+    key: Key = None,
+    keys: Keys = None,
+    unsigned_until: UnsignedUntil = 0,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Say that what `verify` finds wrong at this event is known, and why: from then on it goes on behind it.
+
+    Give the same keys as to `verify`. It excuses what is wrong there now, and nothing that is changed afterwards.
+    `openssl genpkey -algorithm ed25519` makes a private key, and `openssl pkey -pubout` the public one of it, for
+    `verify --acknowledged FILE --by PUBLIC.pem`.
+    """
+    signer = audit.Auditor(sign)
+    words = audit.read_acknowledgements(file if file.exists() else None)
+    known = Acknowledged(words, {signer.public.keyid: signer.public}, device)
+    with _looking(context, config, database) as store:
+        (of,) = audit.devices(store, device)
+        report = _audited(store, of, audit.read_keys(key or (), keys), unsigned_until, known)
+    wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
+    if wrong is None or wrong.sequence != sequence or report.found is None:
+        at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
+        raise UnreadableInput(f"{sequence}: {at}; `dockvoice inventory audit verify` tells what can be acknowledged")
+    who, at = os.environ.get("SUDO_USER") or getpass.getuser(), timestamp(datetime.now(UTC))
+    word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
+    try:
+        with file.open("a", encoding="utf-8") as kept:
+            kept.write(acknowledgement_line(word))
+    except OSError as fault:
+        raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be written") from None
+    typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.told}")
+
+
+def _audited(
+    store: Store, of: Progress, keys: Mapping[str, PublicKey] | None, unsigned_until: int, known: Acknowledged
+) -> audit.Report:
     """The audit of one device, with a bar on a terminal."""
     console = Console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
-        return audit.verify(store, of, keys, lambda done: bar.update(task, completed=done))
+        tell = lambda done: bar.update(task, completed=done)  # noqa: E731
+        return audit.verify(store, of, keys, tell, unsigned_until=unsigned_until, known=known)
 
 
 @commands.command(short_help="How far each device has come, and what is missing.")

@@ -12,7 +12,7 @@ from inventory.applying import handle
 from inventory.database import connect, parse, prepare, reported, shown
 from inventory.records import Applying, Counts, Event, Progress, Row, Unfit
 from inventory.tables import devices, entries, events, refused, rejected
-from inventory.trail import Came, trail
+from inventory.trail import Came, Strays, names, strays, trail
 
 
 class Store:
@@ -88,6 +88,14 @@ class Store:
     def trail(self, site: str, device: str, upto: int) -> Iterator[Came]:
         """The events of a device as they came, in the order of their number, to number `upto`. Raises Unavailable."""
         return trail(self._engine, site, device, upto)
+
+    def strays(self, site: str, device: str, upto: int) -> Strays:
+        """What is under a device's name beside its trail to number `upto`. Raises Unavailable."""
+        return strays(self._engine, site, device, upto)
+
+    def names(self) -> set[tuple[str, str]]:
+        """Site and name of every device that anything in the tables is of. Raises Unavailable."""
+        return names(self._engine)
 
     def count(self) -> Counts:
         """What is in the tables, at one moment."""

@@ -114,6 +114,7 @@ class Supervisor:
         self._notifier = notifier
         self._clock = clock
         self._dictation = dictation
+        self._age_waits = False  # Whether it was said that nothing is removed for its age.
         keep = settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
 
@@ -161,7 +162,11 @@ class Supervisor:
     async def make_room(self) -> None:
         """Make room in time, and stop recording before the disk is full; go on by itself when there is room."""
         while True:
-            free = await self._desk.tidy()
+            believed = self._clock.believed()
+            if not (believed or self._age_waits):
+                logger.warning("no recording is removed for its age while nobody vouches for the clock of this device")
+            self._age_waits = not believed
+            free = await self._desk.tidy(believed=believed)
             if self._disk.look(free):
                 self._tell_of_room(free)
             if self._disk.level is not DiskLevel.OUT:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,35 +19,127 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line
-from edge.errors import UnreadableInput
-from edge.hash_chain import SIGNATURE
-from edge.keep.audit import AuditReport, AuditTrail, Trailed, export, verify
+from edge.console import many
+from edge.errors import Unfinished, UnreadableInput, plainly
+from edge.hash_chain import SIGNATURE, Acknowledgement, PublicKey, Wrong
+from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
+from edge.keep.bundle import export
+from edge.keep.codec import now
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
+
+UnsignedUntil = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="NUMBER",
+        help="The last event from before events, and removals of recordings, were signed; none, if not given.",
+    ),
+]
 
 commands = typer.Typer(help="Show that nothing on record was changed afterwards.", no_args_is_help=True)
 
 
 @commands.command("verify", short_help="Was anything on record changed since?", epilog=EXIT_CODES)
-def audit_verify(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
-    """Follow the journal's events from the first one: links, signatures, gaps, readings, recordings.
+def audit_verify(
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="The device's public key, kept elsewhere; may be given repeatedly."),
+    ] = None,
+    unsigned_until: UnsignedUntil = 0,
+    config: Config = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Follow the journal's events from the first one: links, signatures, gaps, entries, readings, recordings, copies.
 
-    Names the first event with which something is wrong: exit code 1. Works beside a running agent. What a device cannot
-    show by itself (its newest events cut off, or all of them written anew with its own key) the inventory's copy shows:
-    `dockvoice inventory audit verify`.
+    Names the first event with which something is wrong: exit code 1, as where there is no event at all. Works beside a
+    running agent. Without --key the keys are those that the journal itself names: compare their ids with what you
+    noted. What a device cannot show by itself (its newest events cut off) the inventory's copy shows: `dockvoice
+    inventory audit verify`.
     """
+    keys = {one.keyid: one for one in map(_public_key, key)} if key else None
     with (
         Journal.inspect(settings(config, state=state).state) as journal,
         _progress("checking", journal.trail.last_sequence()) as tell,
     ):
-        report = verify(journal.trail, tell)
+        report = verify(journal.trail, tell, keys=keys, unsigned_until=unsigned_until)
     if as_json:
         line(json.dumps(_as_json(report)))
     else:
         for told in _lines(report):
             line(told)
-    if report.broken is not None:
+    if not report.whole:
         raise typer.Exit(1)
+
+
+@commands.command("acknowledge", short_help="What is wrong there is known: go on behind it.", epilog=EXIT_CODES)
+def audit_acknowledge(
+    sequence: Annotated[int, typer.Argument(metavar="NUMBER", help="Where `verify` says that it is broken.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")],
+    unsigned_until: UnsignedUntil = 0,
+    config: Config = None,
+    state: State = None,
+) -> None:
+    """Say that what `verify` finds wrong at this event is known, and why: from then on it goes on behind it.
+
+    Signed with the device's key, and shown by every `verify`. It excuses what is wrong there now, and nothing that is
+    changed afterwards.
+    """
+    directory = settings(config, state=state).state
+    signer = DeviceKey.read(directory)
+    with Journal.inspect(directory) as journal:
+        report = verify(journal.trail, unsigned_until=unsigned_until)
+        if report.broken is None or report.broken.sequence != sequence or report.found is None:
+            at = "nothing is wrong" if report.broken is None else f"it is first broken at {report.broken.sequence}"
+            raise UnreadableInput(f"{sequence}: {at}; `dockvoice audit verify` tells what can be acknowledged")
+        word = Acknowledgement("", sequence, report.broken.wrong, report.found, _who(), reason, now())
+        journal.trail.acknowledge(word.signed(signer))
+    line(f"{sequence}: acknowledged; {report.broken.wrong.told}")
+
+
+@commands.command("erase", short_help="Erase what an operator said, one entry, or what is old.", epilog=EXIT_CODES)
+def audit_erase(
+    operator: Annotated[str | None, typer.Option(metavar="NAME", help="All entries of this operator.")] = None,
+    entry: Annotated[
+        str | None, typer.Option(metavar="ID", help="One entry, by number or event id, or an utterance by its id.")
+    ] = None,
+    before: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="All heard before this day (UTC).")
+    ] = None,
+    config: Config = None,
+    state: State = None,
+) -> None:
+    """Erase recordings, words, values and names from this device, for good. The chain still holds, and says who erased.
+
+    Of each event its hash, its place and its signature stay. What is still owed to the inventory, or waits for a
+    person, is not erased but named: exit code 75. The inventory's own copy is not touched. Stop the agent first: one
+    process writes a journal.
+    """
+    from edge.deliver.events import withheld
+
+    if sum(given is not None for given in (operator, entry, before)) != 1:
+        raise typer.BadParameter("give one of --operator, --entry and --before")
+    who, tombstone = _who(), partial(withheld, reason="erased")
+    with Journal.open(settings(config, state=state).state) as journal:
+        erasing = journal.erasing
+        if operator is not None:
+            erased = erasing.operator(operator, who, tombstone)
+        elif before is not None:
+            erased = erasing.before(before.replace(tzinfo=UTC), who, tombstone)
+        else:
+            erased = erasing.entry(journal.queries.history(str(entry)).utterance_id, who, tombstone)
+    line(f"erased: {many(erased.utterances, 'utterance')}, {many(erased.entries, 'entry', 'entries')} of them")
+    if erased.waiting:
+        raise Unfinished(
+            f"not erased yet: {', '.join(erased.waiting)}, which the inventory or a person must see first; "
+            "`dockvoice queue list` tells how far they are; then erase again"
+        )
+    if erased.left:
+        raise Unfinished(
+            f"{', '.join(erased.left)} in {journal.directory}: journals that were set aside as broken may hold it "
+            "still; look at them, and delete them"
+        )
 
 
 @commands.command("key", short_help="The device's public key, and the key's id.", epilog=EXIT_CODES)
@@ -84,12 +180,16 @@ def audit_export(
         line(f"{bundled.silent} of them without their recording: it is no longer on this device")
     if bundled.unsigned:
         line(f"{bundled.unsigned} left out: they are from before events were signed, and would prove nothing")
+    if bundled.erased:
+        line(f"{bundled.erased} left out: they were erased")
 
 
 def _signed(trail: AuditTrail, event_id: str) -> Trailed:
     found = trail.event(event_id)
     if found is None:
         raise UnreadableInput(f"{event_id}: no such event here; `dockvoice queue list --json` shows those there are")
+    if found.event_sha256 is not None:
+        raise UnreadableInput(f"{event_id}: was erased; what it said is gone")
     if SIGNATURE not in found.event:
         raise UnreadableInput(f"{event_id}: is from before events were signed, so a bundle of it would prove nothing")
     return found
@@ -105,19 +205,46 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.update(task, completed=done)
 
 
+def _public_key(path: Path) -> PublicKey:
+    try:
+        return PublicKey.from_pem(path.read_bytes())
+    except OSError as fault:
+        raise UnreadableInput(f"{path}: {plainly(fault)}; give what `dockvoice audit key` printed") from None
+    except ValueError:
+        raise UnreadableInput(f"{path}: is no Ed25519 public key; give what `dockvoice audit key` printed") from None
+
+
+def _who() -> str:
+    """The person at the keyboard, also behind sudo."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+def _printable(text: str) -> str:
+    """Words of a file that anybody may have written, for a terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def _as_json(report: AuditReport) -> dict[str, Any]:
     broken = None if report.broken is None else {**asdict(report.broken), "told": report.broken.wrong.told}
-    spans = [asdict(span) for span in report.spans]
-    return {"whole": report.broken is None, **asdict(report), "broken": broken, "spans": spans}
+    return {"whole": report.whole, **asdict(report), "broken": broken}
 
 
 def _lines(report: AuditReport) -> Iterable[str]:
-    removed = f", {report.removed} of them without recording: it was removed to make room" if report.removed else ""
+    if not (report.events or report.broken or report.acknowledged):
+        yield "no event: there is nothing that could be whole"
+        return
+    removed = f", {report.removed} of them without recording: the device removed it" if report.removed else ""
     yield f"events that hold: {report.events}{removed}"
     if report.forgotten:
         yield f"1 to {report.forgotten}: removed by the device to make room; the chain goes on from there, signed for"
     for span in report.spans:
         by = "not signed, from before events were" if span.keyid is None else f"signed with {span.keyid}"
         yield f"{span.first} to {span.last}: {by}"
+    for span in report.erased:
+        who = _printable(span.keyid or "")
+        yield f"{span.first} to {span.last}: erased by {who}; what they said is gone, their hashes hold"
+    for one in report.acknowledged:
+        who, why = _printable(one.who), _printable(one.reason)
+        yield f"KNOWN at {one.sequence}: {Wrong(one.wrong).told} ({who}, {one.at}: {why})"
     if report.broken is not None:
         yield f"BROKEN at {report.broken.sequence}: {report.broken.wrong.told}"

@@ -65,6 +65,9 @@ class Keep(Section):
         description="the journal and its second copy together; beyond it the oldest settled entries are removed, MB",
     )
     retention_days: int = Field(90, ge=1, le=3650, description="settled recordings older than this are removed, days")
+    audio_after_receipt: bool = Field(
+        default=True, description="whether a recording is kept once the inventory has confirmed its entry"
+    )
     alarm_free_mb: float = Field(
         500, ge=1, le=1_000_000, description="with less free space there is an alarm, and settled ones make room, MB"
     )

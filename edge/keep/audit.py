@@ -1,86 +1,83 @@
-"""The audit: does the chain of a journal's events hold, are recordings and readings under it the same, and a bundle.
+"""The audit of a journal: does the chain of its events hold, and is all that is kept with them what they say?
 
-    state directory/journal.anchor    {"sequence": …, "link": …, "removed_at": …, "keyid": …, "signature": …}
-
-The chain of a journal whose oldest entries were removed begins at its anchor: the link that the first kept event
-continues, signed. A chain whose beginning is gone could have been cut off by anybody; the anchor says that the device
-itself removed what is gone, and up to where. What it is not signed for is missing. It is a file of its own, so that it
-outlives a journal that has to be rebuilt.
-
-A bundle holds events with all that proves them, in one ZIP file that a third party can check without this program:
-
-    README.txt                  how to check it
-    keys/ef319b84d3168ddb.pub   the public key with this id, 32 bytes
-    0000000017/event.json       the event with this sequence as published, byte for byte
-    0000000017/reading.json     the whole reading it was made from
-    0000000017/audio.flac       the recording, unless it was removed to make room
-
-docs/verify_bundle.py checks one.
+Looked at are each event, its link and signature; the entry made of it; its reading; the recordings it rests on, or the
+device's signed word that it removed them; and its second copy in entries.log. What a person acknowledged as known, in
+`journal.acknowledged`, is passed over.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Self
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+from typing import Any
 
 from edge import hash_chain
-from edge.errors import StorageFailed, UnreadableInput
-from edge.hash_chain import GENESIS, Broken, Chain, Chained, PublicKey, Signer, Span, Wrong
-from edge.keep.codec import now
+from edge.errors import StorageFailed
+from edge.hash_chain import Acknowledged, Acknowledgement, Broken, Chain, Chained, PublicKey, Span, Wrong
+from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
+from edge.keep.entry_log import ENTRIES, Rows, logged, number
+from edge.keep.evidence import EVIDENCE, NEW
+from edge.keep.removals import Anchor, erasure, removal
 from edge.keep.storage import refusals, sync_directory
 
-ANCHOR = "journal.anchor"
+ACKNOWLEDGED = "journal.acknowledged"
+"""The file in the state directory with what is known to be wrong, a signed line each."""
 
-README = """\
-Entries dictated to a Dockvoice device, with what proves them. Each folder is one event, named by its number.
+ERASED = "erased"
+"""The member of what stands in the place of an erased event: `event_sha256`, `at`, `by`, `keyid`, `signature`."""
 
-  event.json     the event as the device published it
-  reading.json   what its recogniser heard
-  audio.flac     the recording; missing where the device has removed it to make room
-  keys/ID.pub    the public key (Ed25519, 32 bytes) with the key id ID
-
-docs/verify_bundle.py of Dockvoice checks all of it. To check by other means:
-
-1. SHA-256 of reading.json is `readingsha256` of the event, SHA-256 of audio.flac its `data.utterance.audio_sha256`.
-2. Take the event without its members `chain` and `signature`, and write it as JSON with sorted keys and no spaces, in
-   UTF-8, numbers as they stand in event.json. E is the SHA-256 of that, in hex.
-3. SHA-256 of the three lines `previous` of the event, E and `data.utterance.audio_sha256`, each ended by a line feed,
-   is `chain` of the event.
-4. `signature` is the Ed25519 signature of the 64 characters of `chain` by the key named in `keyid`.
-5. A key id is the first 16 hex digits of the SHA-256 of the key. A bundle proves as much as you trust its key: compare
-   the id with the one that the owner of the device tells you.
-6. `previous` of an event is `chain` of the event before it, where the bundle holds that one too.
-"""
-
-_PARTIAL = ".partial"
+COMMITTING_S = 0.5
+"""So long an entry may be in the log and not in the journal yet, beside an agent that is just committing it."""
 
 _TRAIL = """
-    SELECT a.sequence, a.previous, a.link, a.event_id, o.body,
-        u.audio_sha256, u.audio_path, u.audio_removed_at, u.reading
+    SELECT a.sequence, a.previous, a.link, a.event_id, a.public_key, a.signature, o.body,
+        u.audio_sha256, u.audio_path, u.audio_removed_at, u.reading,
+        r.removed_at, r.keyid AS removed_by, r.signature AS removal,
+        e.utterance_id, e.form, e.fields, e.operator, e.recorded_at, e.act, e.replaces, e.support
     FROM audit a JOIN outbox o USING (event_id, sequence) JOIN entries e USING (event_id, sequence)
-    JOIN utterances u USING (utterance_id)
+    JOIN utterances u USING (utterance_id) LEFT JOIN removals r USING (utterance_id)
 """
+
+_SUPPORT = """
+    SELECT u.audio_sha256, u.audio_path, u.audio_removed_at, u.utterance_id,
+        r.removed_at, r.keyid AS removed_by, r.signature AS removal
+    FROM utterances u LEFT JOIN removals r USING (utterance_id) WHERE utterance_id = ?
+"""
+
+_ENTRY = ("event_id", "utterance_id", "form", "fields", "operator", "recorded_at", "act", "replaces", "support")
+
+_LOGGED = {
+    "outbox": "SELECT event_id, sequence, body FROM outbox WHERE sequence = ?",
+    "audit": "SELECT event_id, sequence, previous, link, public_key, signature FROM audit WHERE sequence = ?",
+    "entries": "SELECT * FROM entries WHERE sequence = ?",
+    "utterances": "SELECT u.utterance_id, u.audio_sha256, u.reading, u.heard_at, u.source "
+    "FROM utterances u JOIN entries USING (utterance_id) WHERE sequence = ?",
+}
+"""What of an entry never changes once it is committed, unless it is erased, by table."""
+
+_OLDER: Row = {"public_key": None, "signature": None, "act": "record", "replaces": None, "support": "[]"}
+"""What a line means that was written before there were these columns."""
 
 _PAGE = 1000  # Rows read at a time: some megabytes.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trailed(Chained):
     """One event of the audit trail, with what else an audit looks at."""
 
     event_id: str
     body: str = field(repr=False)  # The event as published, byte for byte.
     audio_path: str  # Relative to the state directory.
-    audio_removed_at: str | None  # When the recording was removed to make room; None while it must be there.
     reading: str | None = field(repr=False)  # The JSON text of the reading that the entry was made from.
+    row: Row = field(repr=False)  # All of it as the tables have it.
 
 
 class AuditTrail:
@@ -112,8 +109,19 @@ class AuditTrail:
 
     def last_sequence(self) -> int:
         """The number of the newest event, by whichever table still has it; 0 before the first."""
-        newest = "SELECT max(sequence) AS n FROM entries UNION SELECT max(sequence) FROM outbox"
+        newest = (
+            "SELECT max(sequence) AS n FROM entries UNION SELECT max(sequence) FROM outbox "
+            "UNION SELECT max(sequence) FROM audit"
+        )
         return max(row["n"] or 0 for row in self._db.rows(newest))
+
+    def first_sequence(self) -> int:
+        """The lowest number in any of the tables; 1 where there is none."""
+        lowest = (
+            "SELECT min(sequence) AS n FROM entries UNION SELECT min(sequence) FROM outbox "
+            "UNION SELECT min(sequence) FROM audit"
+        )
+        return min((row["n"] for row in self._db.rows(lowest) if row["n"] is not None), default=1)
 
     def keys(self) -> dict[str, PublicKey]:
         """The public keys this device signed with, by key id. What is no key any more has signed nothing."""
@@ -124,58 +132,43 @@ class AuditTrail:
                 known[key.keyid] = key
         return known
 
+    def recorded(self, audio_path: str) -> Path:
+        """Where this recording lies: on a full disk it may be among the new ones, until the next start moves it."""
+        path = self.directory / audio_path
+        new = self.directory / EVIDENCE / NEW / path.name
+        return new if new.exists() and not path.exists() else path
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """Up to where entries were removed. Sequence 0: none were, and nothing is signed."""
+    def recording(self, utterance_id: str) -> Row | None:
+        """Where the recording of an utterance is, and what is said of its removal."""
+        found = self._db.rows(_SUPPORT, utterance_id)
+        return found[0] if found else None
 
-    sequence: int = 0  # The last number that is gone.
-    link: str = GENESIS  # The link of that event.
-    removed_at: str | None = None
-    keyid: str | None = None
-    signature: str | None = None
+    def tables(self, sequence: int) -> Rows:
+        """What of this entry never changes, by table."""
+        return {table: row for table, sql in _LOGGED.items() for row in self._db.rows(sql, sequence)}
 
-    @classmethod
-    def signed(cls, sequence: int, link: str, signer: Signer) -> Self:
-        """The statement of the device that it removed everything up to this event."""
-        removed_at = now()
-        signature = signer.sign(_statement(sequence, link, removed_at))
-        return cls(sequence, link, removed_at, signer.public.keyid, signature)
-
-    @classmethod
-    def read(cls, directory: Path) -> Self:
-        """The anchor in a state directory. Raises StorageFailed where it is there and cannot be made out."""
-        path = directory / ANCHOR
+    def acknowledged(self) -> list[Acknowledgement]:
+        """What persons acknowledged, whoever signed it. Raises StorageFailed."""
+        path = self.directory / ACKNOWLEDGED
         with refusals(path):
             if not path.exists():
-                return cls()
-            written = path.read_bytes()
+                return []
+            text = path.read_text(encoding="utf-8", errors="replace")
         try:
-            return cls(**json.loads(written))
-        except (ValueError, TypeError):
-            raise StorageFailed(f"{path}: is no anchor of a journal any more; put it back from a copy") from None
+            return hash_chain.read_acknowledgements(text)
+        except ValueError as fault:
+            raise StorageFailed(f"{path}: {fault}; put it back from a copy") from None
 
-    def write(self, directory: Path) -> None:
-        """Put it on the disk in the place of the last one. Raises StorageFailed."""
-        path = directory / ANCHOR
-        partial = path.with_name(ANCHOR + _PARTIAL)
+    def acknowledge(self, one: Acknowledgement) -> None:
+        """Keep it, safe on the disk. Raises StorageFailed."""
+        path = self.directory / ACKNOWLEDGED
         with refusals(path):
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(json.dumps(asdict(self)))
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(hash_chain.acknowledgement_line(one))
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(path)
-            sync_directory(directory)
-
-    def wrong(self, keys: Mapping[str, PublicKey]) -> Wrong | None:
-        """What is wrong with it, when these are the device's keys; None where nothing is."""
-        if not self.sequence:
-            return None
-        key = keys.get(str(self.keyid))
-        if key is None:
-            return Wrong.UNKNOWN_KEY
-        statement = _statement(self.sequence, self.link, str(self.removed_at))
-        return None if key.signed(statement, str(self.signature)) else Wrong.FORGED
+            sync_directory(self.directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,113 +176,299 @@ class AuditReport:
     """What an audit found."""
 
     events: int  # How many hold, from the first one on that is kept.
-    removed: int  # Of how many of them the recording was removed to make room.
+    removed: int  # Of how many of them the recording was removed, and the device signed for it.
     broken: Broken | None
     """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
     spans: tuple[Span, ...]  # Who signed what.
     forgotten: int = 0  # How many events before them the device removed to make room.
+    erased: tuple[Span, ...] = ()  # What was erased, by whom: here `keyid` is the name of who did it.
+    acknowledged: tuple[Acknowledgement, ...] = ()  # What is wrong and known.
+    found: str | None = None  # SHA-256 of what was found where it is broken, for an acknowledgement.
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is something, and nothing wrong with it that nobody acknowledged."""
+        return self.broken is None and bool(self.events or self.acknowledged)
 
 
-@dataclass(frozen=True, slots=True)
-class Bundled:
-    """What went into a bundle."""
+def verify(
+    trail: AuditTrail,
+    tell: Callable[[int], None] = lambda _: None,
+    *,
+    keys: Mapping[str, PublicKey] | None = None,
+    unsigned_until: int = 0,
+) -> AuditReport:
+    """Follow the journal's events from the first one until something is wrong that nobody has acknowledged.
 
-    events: int
-    unsigned: int  # Events left out: they are from before events were signed, and would prove nothing.
-    silent: int  # Events without their recording, which is not on the device any more.
-
-
-def verify(trail: AuditTrail, tell: Callable[[int], None] = lambda _: None) -> AuditReport:
-    """Follow the journal's events from the first one until something is wrong.
-
-    `tell` hears after each event how many hold. Works beside the process that writes: what is committed meanwhile may
-    be looked at or not. Raises StorageFailed where the disk does not give back what is there.
+    `keys` are those the device may have signed with; None: those that the journal names. `unsigned_until` is the last
+    event from before events were signed, or recordings removed with a signature. `tell` hears after each event how many
+    hold. Works beside the process that writes: what is committed meanwhile may be looked at or not. Raises
+    StorageFailed where the disk does not give back what is there.
     """
-    keys, anchor = trail.keys(), Anchor.read(trail.directory)
+    keys = trail.keys() if keys is None else keys
+    anchor = Anchor.read(trail.directory)
     if wrong := anchor.wrong(keys):
         return AuditReport(0, 0, Broken(anchor.sequence, wrong), ())
-    links = Chain(keys)
-    links.last, links.link = anchor.sequence, anchor.link
-    newest, removed = trail.last_sequence(), 0
-    for trailed in trail.events(after=anchor.sequence):
-        recording = trail.directory / trailed.audio_path
-        if wrong := links.wrong_with(trailed) or _reading_wrong(trailed) or _recording_wrong(trailed, recording):
-            break
-        links.grow(trailed)
-        removed += not recording.exists()
-        tell(links.last)
-    if wrong is None and links.last < newest:
-        wrong = Wrong.MISSING
-    broken = None if wrong is None else Broken(links.last + 1, wrong)
-    return AuditReport(links.last - anchor.sequence, removed, broken, tuple(links.spans), anchor.sequence)
+    return _Audit(trail, keys, anchor, unsigned_until).made(tell)
 
 
-def export(
-    trail: AuditTrail, events: Iterable[Trailed], path: Path, tell: Callable[[int], None] = lambda _: None
-) -> Bundled:
-    """Write a new bundle of `events` to `path`, readable by its owner only: it holds what people said.
+class _Audit:
+    """One audit under way."""
 
-    `tell` hears after each event how many were looked at. Raises UnreadableInput where no file can be made there,
-    StorageFailed.
-    """
+    def __init__(self, trail: AuditTrail, keys: Mapping[str, PublicKey], anchor: Anchor, unsigned_until: int) -> None:
+        self._trail = trail
+        self._keys = keys
+        self._unsigned_until = unsigned_until
+        self._anchor = anchor
+        self._known = Acknowledged(trail.acknowledged(), keys)
+        self._links = Chain(keys, unsigned_until)
+        self._links.last, self._links.link = anchor.sequence, anchor.link
+        self._log = _SecondCopy(trail, anchor.sequence)
+        self._erased: list[Span] = []
+        self._removed = 0
+
+    def made(self, tell: Callable[[int], None]) -> AuditReport:
+        """The report at its end."""
+        if self._trail.first_sequence() < 1:
+            return self._report(Broken(self._links.last + 1, Wrong.MISPLACED), None)
+        newest = self._trail.last_sequence()  # what is committed from now on may not be in the log as it was read
+        for trailed in self._trail.events(after=self._anchor.sequence):
+            if trailed.sequence > newest:
+                break
+            if (broken := self._followed(trailed)) is not None:
+                return self._report(broken, self._found(trailed, broken.wrong))
+            tell(self._links.last)
+        ahead = self._log.uncommitted(self._links.last)
+        alone = bool(ahead) and newest <= self._links.last and ahead[-1] == self._links.last + 1
+        newest = max([newest, *ahead])
+        broken = Broken(self._links.last + 1, Wrong.UNCOMMITTED if alone else Wrong.MISSING)
+        found = hash_chain.sha256(f"{self._links.link}\n{newest}\n")
+        if self._links.last >= newest or self._known.excuses(broken, lambda: found):
+            return self._report(None, None)
+        return self._report(broken, found)
+
+    def _followed(self, trailed: Trailed) -> Broken | None:
+        """What is wrong with the event and not known; None where the chain goes on behind it."""
+        while wrong := self._wrong(trailed):
+            broken = Broken(self._links.last + 1, wrong)
+            if not self._known.excuses(broken, partial(self._found, trailed, wrong)):
+                return broken
+            if not self._links.excuse(wrong, trailed):
+                return None
+        self._grow(trailed)
+        return None
+
+    def _report(self, broken: Broken | None, found: str | None) -> AuditReport:
+        return AuditReport(
+            self._links.held,
+            self._removed,
+            broken,
+            tuple(self._links.spans),
+            self._anchor.sequence,
+            tuple(self._erased),
+            tuple(self._known.met),
+            found,
+        )
+
+    def _grow(self, trailed: Trailed) -> None:
+        self._links.grow(trailed)
+        self._removed += not self._trail.recorded(trailed.audio_path).exists()
+        if trailed.event_sha256 is None:
+            return
+        by, at = str(trailed.event[ERASED]["by"]), trailed.sequence
+        if self._erased and (self._erased[-1].keyid, self._erased[-1].last) == (by, at - 1):
+            at = self._erased.pop().first
+        self._erased.append(Span(by, at, trailed.sequence))
+
+    def _wrong(self, trailed: Trailed) -> Wrong | None:
+        return (
+            self._links.wrong_with(trailed)
+            or _row_wrong(trailed)
+            or (self._erasure_wrong(trailed) if trailed.event_sha256 else _content_wrong(trailed))
+            or self._recordings_wrong(trailed)
+            or self._log.wrong(trailed.sequence)
+        )
+
+    def _erasure_wrong(self, trailed: Trailed) -> Wrong | None:
+        told, row = trailed.event[ERASED], trailed.row
+        emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
+        key = self._keys.get(str(told.get("keyid")))
+        statement = erasure(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
+        signed = key is not None and key.signed(statement, str(told.get("signature")))
+        return None if emptied and signed else Wrong.ERASURE_FORGED
+
+    def _recordings_wrong(self, trailed: Trailed) -> Wrong | None:
+        """What is wrong with the recording of an entry, or with those that it rests on besides."""
+        wrong = self._recording_wrong(trailed.sequence, trailed.row, trailed.audio_sha256)
+        for named in _supporting(trailed.event):
+            row = self._trail.recording(str(named.get("id")))
+            wrong = wrong or (
+                Wrong.RECORDING_MISSING
+                if row is None
+                else self._recording_wrong(trailed.sequence, row, str(named.get("audio_sha256")))
+            )
+        return wrong
+
+    def _recording_wrong(self, sequence: int, row: Row, audio_sha256: str) -> Wrong | None:
+        path = self._trail.recorded(row["audio_path"])
+        with refusals(path):
+            found = _digest(path)
+        if found is None and row["audio_removed_at"] is None:  # the agent may have removed it since the row was read
+            row = self._trail.recording(row["utterance_id"]) or row
+        if row["audio_removed_at"] is not None and not self._removal_holds(sequence, row, audio_sha256):
+            return Wrong.REMOVAL_FORGED
+        if row["audio_sha256"] != audio_sha256 or found not in {None, audio_sha256}:
+            return Wrong.RECORDING_ALTERED
+        return Wrong.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
+
+    def _removal_holds(self, sequence: int, row: Row, audio_sha256: str) -> bool:
+        """Whether the device signed that it removed this recording; a crash may have left the file."""
+        if row["removal"] is None and sequence <= self._unsigned_until:
+            return True
+        key = self._keys.get(str(row["removed_by"]))
+        statement = removal(row["utterance_id"], audio_sha256, str(row["removed_at"]))
+        signed = key is not None and key.signed(statement, str(row["removal"]))
+        return signed and row["removed_at"] == row["audio_removed_at"]
+
+    def _found(self, trailed: Trailed, wrong: Wrong) -> str:
+        """A hash of what an acknowledgement is about, with all of it that should never change."""
+        lasting = {name: value for name, value in trailed.row.items() if name not in _CHANGING}
+        parts = [wrong, str(self._links.last), to_json(lasting), to_json(self._log.lines(trailed.sequence))]
+        path = self._trail.recorded(trailed.audio_path)
+        if wrong is Wrong.RECORDING_ALTERED:
+            parts.append(_digest(path) or "")
+        return hash_chain.sha256("\n".join(parts))
+
+
+_CHANGING = {"audio_removed_at", "removed_at", "removed_by", "removal", "audio_path"}
+"""What of an entry may rightly change after a break in it was acknowledged: its recording is removed in its time."""
+
+
+class _SecondCopy:
+    """The lines of entries.log, beside the events as they are followed."""
+
+    def __init__(self, trail: AuditTrail, after: int) -> None:
+        self._trail = trail
+        self._lines = (one for one in logged(trail.directory / ENTRIES) if number(one) > after)
+        self._next = next(self._lines, None)
+        self._now: list[Rows] = []  # Those of the event that is looked at.
+        self._of = after
+
+    def lines(self, sequence: int) -> list[Rows]:
+        """The lines of this event; asked for in the order of their numbers."""
+        if sequence > self._of:
+            self._now, self._of = [], sequence
+            while self._next is not None and number(self._next) <= sequence:
+                self._now.append(self._next)
+                self._next = next(self._lines, None)
+        return self._now
+
+    def wrong(self, sequence: int) -> Wrong | None:
+        """What is wrong with the line of this event."""
+        said, kept = self.lines(sequence), self._trail.tables(sequence)
+        if len(said) != 1 or said[0].keys() != kept.keys():
+            return Wrong.LOG_ALTERED
+        same = all({name: {**_OLDER, **said[0][table]}.get(name) for name in row} == row for table, row in kept.items())
+        return None if same else Wrong.LOG_ALTERED
+
+    def uncommitted(self, last: int) -> list[int]:
+        """The numbers of entries that are in the log behind `last`, and do not come into the journal either."""
+        self.lines(last)
+        ahead = [] if self._next is None else [number(self._next), *map(number, self._lines)]
+        deadline = time.monotonic() + COMMITTING_S
+        while ahead and not self._trail.tables(ahead[-1]) and time.monotonic() < deadline:
+            time.sleep(COMMITTING_S / 20)
+        return [one for one in ahead if not self._trail.tables(one)]
+
+
+def _row_wrong(trailed: Trailed) -> Wrong | None:
+    """Whether the rows that keep an event say the same of it as itself."""
+    event, row = trailed.event, trailed.row
+    if hash_chain.SIGNATURE not in event:
+        same = (row["public_key"], row["signature"]) == (None, None)
+    else:
+        key = _keyid(row["public_key"])
+        same = (key, row["signature"]) == (event.get(hash_chain.KEYID), event[hash_chain.SIGNATURE])
+    named = (event.get("id", row["event_id"]), str(event.get("sequence", row["sequence"])))
+    return None if same and named == (row["event_id"], str(row["sequence"])) else Wrong.ROW_ALTERED
+
+
+def _keyid(raw: str | None) -> str | None:
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            return _bundle(trail, events, file, tell)
-    except FileExistsError:
-        raise UnreadableInput(f"{path}: exists already; name another file") from None
-    except OSError as fault:
-        path.unlink(missing_ok=True)
-        raise UnreadableInput(f"{path}: cannot be written ({fault.strerror}); name another file") from None
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        return PublicKey(bytes.fromhex(raw or "")).keyid
+    except ValueError:
+        return None
 
 
-def _reading_wrong(trailed: Trailed) -> Wrong | None:
+def _content_wrong(trailed: Trailed) -> Wrong | None:
+    """Whether the entry and the reading are those that the event tells of."""
     tied = trailed.event.get(hash_chain.READING)  # none, from before events were signed
-    return Wrong.READING_ALTERED if tied not in {None, hash_chain.sha256(trailed.reading or "")} else None
+    if tied not in {None, hash_chain.sha256(trailed.reading or "")}:
+        return Wrong.READING_ALTERED
+    said = _said(trailed.event)
+    kept = {name: trailed.row[name] for name in _ENTRY}
+    return (
+        None if said is None or said == {**kept, "recorded_at": _moment(kept["recorded_at"])} else Wrong.ENTRY_ALTERED
+    )
 
 
-def _recording_wrong(trailed: Trailed, path: Path) -> Wrong | None:
-    with refusals(path):
-        if not path.exists():
-            return Wrong.RECORDING_MISSING if trailed.audio_removed_at is None else None
+def _moment(stored: str) -> str:
+    """A stored time as events say it; as it is where it is none."""
+    try:
+        return datetime.fromisoformat(stored).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except ValueError:
+        return stored
+
+
+def _said(event: Mapping[str, Any]) -> Row | None:
+    """The entry that an event tells of, as a row; None for an event that tells of none."""
+    data = event.get("data")
+    if not isinstance(data, dict) or "form" not in data:
+        return None
+    act = "amend" if "amends" in data else "cancel" if "cancels" in data else "record"
+    return {
+        "event_id": event["id"],
+        "utterance_id": data["utterance"]["id"],
+        "form": data["form"],
+        "fields": to_json(data.get("fields", {})),
+        "operator": data.get("operator"),
+        "recorded_at": event["time"],
+        "act": act,
+        "replaces": data.get("amends", data.get("cancels")),
+        "support": to_json([one["id"] for one in _supporting(event)]),
+    }
+
+
+def _supporting(event: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The further recordings that an event rests on."""
+    data = event.get("data")
+    support = event.get("support", data.get("support", []) if isinstance(data, dict) else [])
+    return [one for one in support if isinstance(one, dict)] if isinstance(support, list) else []
+
+
+def _digest(path: Path) -> str | None:
+    """The SHA-256 of a file; None where there is none."""
+    try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    return None if found == trailed.audio_sha256 else Wrong.RECORDING_ALTERED
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def _trailed(row: Row) -> Trailed:
-    return Trailed(event=hash_chain.parsed(row["body"]), withheld=False, **row)
-
-
-def _statement(sequence: int, link: str, removed_at: str) -> str:
-    return hash_chain.sha256(f"removed up to\n{sequence}\n{link}\n{removed_at}\n")
-
-
-def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: Callable[[int], None]) -> Bundled:
-    signed = unsigned = silent = 0
-    with ZipFile(file, "w", ZIP_DEFLATED) as bundle:
-        bundle.writestr("README.txt", README)
-        for key in trail.keys().values():
-            bundle.writestr(f"keys/{key.keyid}.pub", key.raw)
-        for trailed in events:
-            if hash_chain.SIGNATURE in trailed.event:
-                signed += 1
-                silent += not _add(bundle, trailed, trail.directory)
-            else:
-                unsigned += 1
-            tell(signed + unsigned)
-    return Bundled(signed, unsigned, silent)
-
-
-def _add(bundle: ZipFile, trailed: Trailed, directory: Path) -> bool:
-    """Add one event; whether its recording is there too."""
-    folder = f"{trailed.sequence:010}"
-    bundle.writestr(f"{folder}/event.json", trailed.body)
-    bundle.writestr(f"{folder}/reading.json", trailed.reading or "")
-    recording = directory / trailed.audio_path
-    with refusals(recording):
-        if there := recording.exists():
-            bundle.writestr(f"{folder}/audio.flac", recording.read_bytes(), ZIP_STORED)  # FLAC is compressed as it is
-    return there
+    event = hash_chain.parsed(row["body"])
+    told = event.get(ERASED)
+    return Trailed(
+        sequence=row["sequence"],
+        previous=row["previous"],
+        link=row["link"],
+        event=event,
+        audio_sha256=row["audio_sha256"],
+        withheld=False,
+        event_sha256=str(told.get("event_sha256")) if isinstance(told, dict) else None,
+        event_id=row["event_id"],
+        body=row["body"],
+        audio_path=row["audio_path"],
+        reading=row["reading"],
+        row=row,
+    )

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.errors import StorageFailed, UnreadableInput
+from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.keep import schema
 from edge.keep.storage import Damaged, damaged, refusals, sync_directory, sync_file
 
@@ -97,6 +97,22 @@ class JournalDatabase:
             found = str(_pragma(self._db, "quick_check(1)"))
         if found != "ok":
             raise damaged(self.path, found.replace("\n", " "))
+
+    def compact(self) -> None:
+        """Leave nothing of what was deleted or changed: not in free pages, not in SQLite's log, not in an older copy.
+
+        Raises StorageFailed, Unfinished while another program reads the journal.
+        """
+        with refusals(self.path):
+            self._db.execute("VACUUM")
+            busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            for copy in self.path.parent.glob(_COPY.format("*")):
+                copy.unlink()
+        if busy:
+            raise Unfinished(
+                f"{self.path}: another program reads it, so its log still holds what was erased; close that program "
+                "and do it again, or start the agent once"
+            )
 
     def migrate(self) -> None:
         """Bring the tables up to what this program knows, after a copy of older ones was made. Raises StorageFailed."""

@@ -23,7 +23,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from edge.keep.codec import to_json
@@ -33,6 +33,7 @@ from edge.keep.storage import refusals, sync_directory
 ENTRIES = "entries.log"
 
 Rows = dict[str, Row]  # The rows that make one entry, by table, in the order in which they can be inserted.
+_PARTIAL = ".partial"  # Ends the name of a log that is still being written.
 _BLOCK = 64 * 1024  # Bytes read from the end at a time, to find the last line: many times the longest.
 _SECTOR = 512  # What stat(2) counts blocks in.
 _HOLE = b"\0"  # What a hole reads as; it may end in the middle of a block, right before a line.
@@ -64,12 +65,12 @@ class EntryLog:
     def __init__(self, directory: Path) -> None:
         """Open the log, made if there is none, and find its last whole line. Raises StorageFailed."""
         self.path = directory / ENTRIES
+        self._told = False
         with refusals(self.path):
             is_new = not self.path.exists()
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if is_new:
                 sync_directory(directory)
-            self._told = False
             self._start, self._end, self.newest = self._tail()
             """Where the last whole line starts and ends, and its entry; None while there is none."""
 
@@ -127,13 +128,27 @@ class EntryLog:
             if end := min(self._end_of(upto), self._start):
                 _punch(self._descriptor, 0, end)
 
+    def replace(self, changed: Mapping[int, Rows]) -> None:
+        """Put these entries in the place of those with their numbers, and leave nothing of what stood there.
+
+        A damaged line, of which nobody knows what it holds, goes too. Raises StorageFailed: then all is as it was.
+        """
+        partial = self.path.with_name(self.path.name + _PARTIAL)
+        with refusals(self.path):
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                for entry in self.entries():
+                    file.write(_line(changed.get(number(entry), entry)))
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path)
+            sync_directory(self.path.parent)
+            os.close(self._descriptor)
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            self._start, self._end, self.newest = self._tail()
+
     def entries(self) -> Iterator[Rows]:
         """All entries in order. A damaged line is left out."""
-        with refusals(self.path), self.path.open("rb") as file:
-            file.seek(_first_data(file.fileno()))
-            for line in file:
-                if (entry := _parsed(line)) is not None:
-                    yield entry
+        return logged(self.path)
 
     def since(self, sequence: int) -> Iterator[Rows]:
         """The entries behind `sequence`, in order."""
@@ -173,6 +188,15 @@ class EntryLog:
                 start, end, entry = found
                 return before + start, before + end, entry
         return 0, 0, None
+
+
+def logged(path: Path) -> Iterator[Rows]:
+    """All entries of the log at `path` in order, also while it is written. A damaged line is left out."""
+    with refusals(path), path.open("rb") as file:
+        file.seek(_first_data(file.fileno()))
+        for line in file:
+            if (entry := _parsed(line)) is not None:
+                yield entry
 
 
 def number(entry: Rows) -> int:

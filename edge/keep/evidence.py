@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -177,6 +177,15 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
         with suppress(OSError):  # others are left of that day
             path.parent.rmdir()
+
+
+def sync_removed(directory: Path, removed: Iterable[Path]) -> None:
+    """Make it durable that these recordings are gone: a power cut brings none of them back."""
+    with refusals(directory / EVIDENCE):
+        for day in {path.parent for path in removed}:
+            if day.exists():
+                sync_directory(day)
+        sync_directory(directory / EVIDENCE)
 
 
 def sweep(directory: Path) -> None:

@@ -4,7 +4,7 @@
         journal.db                               the tables (see schema.py)
         journal.lock                             held by the one process that writes
         entries.log                              each entry once more (see entry_log.py)
-        journal.anchor                           where both begin, if not with the first entry (see audit.py)
+        journal.anchor                           where both begin, if not with the first entry (see removals.py)
         evidence/2026-11-20/<utterance_id>.flac  the recordings
 
 Each method that writes is one transaction, and what it wrote is on the disk when it returns. Used by one thread at a
@@ -27,7 +27,7 @@ from typing import Any, Self
 import uuid_utils
 
 from edge import hash_chain
-from edge.errors import Misconfigured, StorageFailed
+from edge.errors import Misconfigured, StorageFailed, Unfinished
 from edge.hash_chain import PublicKey
 from edge.keep import codec, evidence
 from edge.keep.audit import AuditTrail
@@ -35,6 +35,7 @@ from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_
 from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.dialogue import DialogueRecord
 from edge.keep.entry_log import EntryLog, rows_of
+from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
@@ -131,6 +132,7 @@ class Journal(JournalReader):
         self._instance: str | None = None
         self.dialogue = DialogueRecord(db)
         self.retention = Retention(db, entry_log, key)
+        self.erasing = Erasing(db, entry_log, self.retention, key)
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -150,6 +152,7 @@ class Journal(JournalReader):
             journal._notice_new_key()
             journal._adopt()
             journal._put_up_what_nobody_will_read()
+            journal._bring_erasing_to_its_end()
             journal._held = opened.pop_all()
         return journal
 
@@ -329,6 +332,14 @@ class Journal(JournalReader):
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
         if last and last[0]["public_key"] not in {None, self.public_key.raw.hex()}:
             log.warning("%s: is not the key that signed until now; the chain goes on with it", self.directory / KEY)
+
+    def _bring_erasing_to_its_end(self) -> None:
+        if not self.erasing.under_way:
+            return
+        try:
+            self.erasing.finish()
+        except (DiskFull, Unfinished) as fault:  # what is said today must not wait for it
+            log.warning("what was erased is not gone from every file yet: %s", fault)
 
     def _adopt(self) -> None:
         """Give a row to each recording that a crash left without one."""

@@ -18,7 +18,7 @@ from edge.keep import evidence
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal
 from edge.keep.retention import MB, Reserve
-from edge.keep.storage import DiskFull, Locked
+from edge.keep.storage import DiskFull, Locked, free_bytes
 from edge.records import Utterance
 
 T = TypeVar("T")
@@ -57,6 +57,7 @@ class JournalThread:
         self._failed: BaseException | None = None
         self._directory = directory
         self._keep = keep or Keep(reserve_mb=0)
+        self._stuck = False
         self._reserve = Reserve(directory, int(self._keep.reserve_mb * MB))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
@@ -126,9 +127,23 @@ class JournalThread:
                 waits = None
             await asyncio.sleep(RETRY_S)
 
-    async def tidy(self) -> int:
-        """Make room on the disk where it is wanting; returns the bytes that are free afterwards."""
-        return await self(lambda journal: journal.retention.tidy(self._keep, self._reserve, datetime.now(UTC)))
+    async def tidy(self, *, believed: bool) -> int:
+        """Make room on the disk where it is wanting; returns the bytes that are free afterwards.
+
+        `believed`: whether the wall clock can be. On a disk so full that it cannot even be said what is to be removed,
+        nothing is, and it is told once.
+        """
+        try:
+            free = await self(
+                lambda journal: journal.retention.tidy(self._keep, self._reserve, datetime.now(UTC), believed=believed)
+            )
+        except DiskFull as fault:
+            if not self._stuck:
+                log.warning("no recording can be removed to make room: %s", fault)
+            self._stuck = True
+            return free_bytes(self._directory)
+        self._stuck = False
+        return free
 
     def __enter__(self) -> Self:
         return self

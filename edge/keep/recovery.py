@@ -36,11 +36,12 @@ _WITH_LOG = ("-wal", "-shm", "")
 """A database and the files beside it, in the order in which they are moved: a log (WAL) left behind would be taken for
 that of the next file of the name."""
 
-_TABLES = ("utterances", "entries", "audit", "outbox", "decisions", "answers")
+_TABLES = ("utterances", "entries", "audit", "outbox", "decisions", "answers", "removals")
 """In the order in which they refer to one another. `tally` follows from the others."""
 
 _LATER = {
-    "utterances": "UPDATE utterances SET evidence = :evidence, audio_removed_at = :audio_removed_at, flag = :flag "
+    "utterances": "UPDATE utterances SET evidence = :evidence, audio_removed_at = :audio_removed_at, flag = :flag, "
+    "dated_at = :dated_at "
     "WHERE utterance_id = :utterance_id AND audio_path = :audio_path",
     "outbox": "UPDATE outbox SET state = :state, attempts = :attempts, sent_at = :sent_at, settled_at = :settled_at, "
     "receipt = :receipt, reason = :reason, tombstone = :tombstone, reentered = :reentered "
@@ -53,6 +54,7 @@ _BEFORE_IT = {
     "evidence": "needed",
     "audio_removed_at": None,
     "flag": None,
+    "dated_at": "unknown",
     "reason": None,
     "tombstone": None,
     "reentered": None,

@@ -2,7 +2,9 @@
 
 utterances  what was heard, written before anything reads it; `outcome` is NULL until a verdict falls. `review` says why
             a person must look at it first, `flag` why at its entry, which stands. `evidence`: its recording is needed,
-            is spare, or was removed to make room
+            is spare, or was removed. `dated_at`: from when its age counts; `unknown`, which sorts behind every date,
+            while no clock that can be believed has seen it
+removals    the device's signed word that it removed a recording: there before the file goes, `unlinked` once it is gone
 entries     what operators meant: one row per accepted utterance, never changed. An entry that amends or cancels names
             the event that it replaces; `support` lists the further utterances that it rests on
 audit       the chain over the entries' events (see `edge/hash_chain.py`), never changed
@@ -291,6 +293,25 @@ _ACCEPTED = """
     CREATE INDEX decisions_on ON decisions (subject);
 """
 
+_REMOVALS = """
+    CREATE TABLE removals (
+        utterance_id TEXT PRIMARY KEY NOT NULL REFERENCES utterances (utterance_id),
+        removed_at TEXT NOT NULL,
+        keyid TEXT NOT NULL,
+        signature TEXT NOT NULL,
+        unlinked INTEGER NOT NULL DEFAULT 0 CHECK (unlinked IN (0, 1))
+    ) STRICT;
+    CREATE INDEX removals_under_way ON removals (utterance_id) WHERE unlinked = 0;
+
+    ALTER TABLE utterances ADD COLUMN dated_at TEXT NOT NULL DEFAULT 'unknown';
+    UPDATE utterances SET dated_at = heard_at WHERE utterance_id IN (
+        SELECT utterance_id FROM entries JOIN outbox USING (event_id) WHERE json_extract(body, '$.clock') IS NULL
+    );
+    CREATE INDEX utterances_undated ON utterances (dated_at) WHERE dated_at = 'unknown';
+    DROP INDEX utterances_spare;
+    CREATE INDEX utterances_spare ON utterances (dated_at) WHERE evidence = 'spare';
+"""
+
 _HELD = """
     ALTER TABLE outbox ADD COLUMN reentered TEXT;
     CREATE INDEX outbox_held ON outbox (sequence) WHERE state IN ('refused', 'dead');
@@ -371,6 +392,12 @@ def accepted_by_a_person(db: Database) -> None:
 def held_until_decided(db: Database) -> None:
     """What the inventory turned down waits for a person, and its recording with it."""
     db.executescript(_HELD)
+
+
+@change
+def signed_removals(db: Database) -> None:
+    """The device signs for each recording that it removes; age counts by a clock that can be believed."""
+    db.executescript(_REMOVALS)
 
 
 def refuse_newer(db: sqlite3.Connection, path: Path) -> None:

@@ -162,7 +162,7 @@ def restart(directory: Path) -> None:
 
 
 async def tidy(desk: JournalThread) -> int:
-    return await desk.tidy()
+    return await desk.tidy(believed=True)
 
 
 @dataclass

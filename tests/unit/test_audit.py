@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge import hash_chain
+from edge.deliver.events import recorded
 from edge.errors import StorageFailed
 from edge.hash_chain import Broken, Span, Wrong
-from edge.keep import audit
+from edge.keep import audit, entry_log
 from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.journal import Journal
-from tests.sayings import ACCEPT, entry, render, utterance
+from edge.keep.removals import erasure, removal
+from edge.records import Recording
+from tests.audit_page import audit_page
+from tests.sayings import ACCEPT, ASK, READ, entry, utterance
 
 EVENTS = 5
 AT = 3
 """The event that is attacked, unless a test says otherwise."""
 
-Attack = Callable[[Journal], None]
+Attack = Callable[[Journal], object]
 
 
 @pytest.fixture
@@ -32,8 +39,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def commit(journal: Journal, count: int) -> None:
     for number in range(count):
-        said = utterance(number)
-        journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+        said, answer = utterance(2 * number), utterance(2 * number + 1)
+        answered = journal.begin(answer)
+        journal.conclude(answer.utterance_id, READ, ASK)
+        support = Recording(answer.utterance_id, answered.sha256, answered.seconds)
+        meant = replace(entry(said, journal.begin(said)), support=(support,))
+        journal.commit(meant, ACCEPT, partial(recorded, meant, site="hall", device="dock-1"))
 
 
 def sql(*statements: str, table: str = "", at: int = AT) -> Attack:
@@ -70,7 +81,7 @@ def resigned(journal: Journal) -> None:
     """Somebody alters an event, links it anew and signs it with a key of his own, which he leaves in the journal."""
     stranger = DeviceKey.of(journal.directory / "evidence")
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
-    event = {**trailed.event, "data": {"quantity": 99}}
+    event = {**trailed.event, "subject": "other"}
     forged = hash_chain.sealed(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
     journal._db.execute(
         "UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(forged, separators=(",", ":")), AT]
@@ -83,6 +94,76 @@ def resigned(journal: Journal) -> None:
 
 def recording(journal: Journal, at: int = AT) -> Path:
     return journal.directory / {one.sequence: one for one in journal.trail.events()}[at].audio_path
+
+
+def support(journal: Journal, at: int = AT) -> Path:
+    (named,) = {one.sequence: one for one in journal.trail.events()}[at].event["data"]["support"]
+    row = journal.trail.recording(named["id"])
+    assert row is not None
+    return journal.directory / str(row["audio_path"])
+
+
+def written_anew(change: Callable[[dict[str, Any]], object] = lambda _: None, at: int = AT) -> Attack:
+    """entries.log as the tables are now, but for this change to one of its lines: its checksums are no secret."""
+
+    def attack(journal: Journal) -> None:
+        lines = []
+        for number in [row["sequence"] for row in journal._db.rows("SELECT sequence FROM entries ORDER BY sequence")]:
+            rows = entry_log.rows_of(journal._db, number)
+            if number == at:
+                change(rows)
+            lines.append(entry_log._line(rows))
+        (journal.directory / entry_log.ENTRIES).write_bytes(b"".join(lines))
+
+    return attack
+
+
+def all_of(*attacks: Attack) -> Attack:
+    def attack(journal: Journal) -> None:
+        for each in attacks:
+            each(journal)
+
+    return attack
+
+
+def without_line(journal: Journal) -> None:
+    path = journal.directory / entry_log.ENTRIES
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: AT - 1] + lines[AT:]))
+
+
+def unsigned_everywhere(journal: Journal) -> None:
+    """The quantity of one event altered, all signatures stripped, all links made anew: it costs no key."""
+    unsign(
+        journal, change=lambda event, sequence: event["data"]["fields"].update(quantity=99) if sequence == AT else None
+    )
+    journal._db.execute("UPDATE entries SET fields = replace(fields, ':12', ':99') WHERE sequence = ?", [AT])
+    written_anew()(journal)
+
+
+def a_strangers_removal(journal: Journal) -> None:
+    """He deletes the recording, and signs for it with a key of his own."""
+    trailed = {one.sequence: one for one in journal.trail.events()}[AT]
+    stranger, at = DeviceKey.of(journal.directory / "evidence"), "2026-11-21T00:00:00.000000+00:00"
+    recording(journal).unlink()
+    utterance_of(f"audio_removed_at = '{at}'")(journal)
+    signature = stranger.sign(removal(trailed.row["utterance_id"], trailed.audio_sha256, at))
+    row = {"utterance_id": trailed.row["utterance_id"], "removed_at": at, "keyid": stranger.public.keyid}
+    journal._db.insert("removals", {**row, "signature": signature})
+
+
+def a_strangers_erasure(journal: Journal) -> None:
+    """He takes away what an event says, leaves its hash, and signs for it with a key of his own."""
+    trailed = {one.sequence: one for one in journal.trail.events()}[AT]
+    stranger = DeviceKey.of(journal.directory / "evidence")
+    stub = {name: value for name, value in trailed.event.items() if name != "data"}
+    told = {"event_sha256": hash_chain.event_sha256(trailed.event), "at": "now", "by": "nobody"}
+    signature = stranger.sign(erasure(AT, trailed.link, "now", "nobody"))
+    stub["erased"] = {**told, "keyid": stranger.public.keyid, "signature": signature}
+    journal._db.execute("UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(stub), AT])
+    journal._db.execute("UPDATE entries SET fields = '{}', operator = NULL WHERE sequence = ?", [AT])
+    utterance_of("reading = NULL")(journal)
+    written_anew()(journal)
 
 
 def one_bit(journal: Journal) -> None:
@@ -112,13 +193,24 @@ def utterance_of(change: str) -> Attack:
     )
 
 
+def entry_says(change: str) -> Attack:
+    """A change to the entry, and its second copy to match."""
+    return all_of(sql(f"UPDATE entries SET {change} WHERE sequence = :at"), written_anew())  # noqa: S608 - a forger's
+
+
 ATTACKS: dict[str, tuple[Attack, Wrong]] = {
     "a field altered": (
         sql("UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = :at"),
         Wrong.ALTERED,
     ),
     "a letter altered": (
-        sql("UPDATE outbox SET body = replace(body, 'Łódź', 'Lódź') WHERE sequence = :at"),
+        sql("UPDATE outbox SET body = replace(body, 'op-17', 'op-18') WHERE sequence = :at"),
+        Wrong.ALTERED,
+    ),
+    "a member named twice, of which most readers take one": (
+        sql(
+            'UPDATE outbox SET body = replace(body, \'"quantity":\', \'"quantity":9,"quantity":\') WHERE sequence = :at'
+        ),
         Wrong.ALTERED,
     ),
     "no event any more": (sql("UPDATE outbox SET body = '[1' WHERE sequence = :at"), Wrong.ALTERED),
@@ -133,45 +225,157 @@ ATTACKS: dict[str, tuple[Attack, Wrong]] = {
     "an event deleted, and the others moved up": (everywhere(DELETE, MOVE_UP), Wrong.MISPLACED),
     "its key taken away": (sql("UPDATE audit SET public_key = NULL"), Wrong.UNKNOWN_KEY),
     "its key made nonsense": (sql("UPDATE audit SET public_key = 'nonsense'"), Wrong.UNKNOWN_KEY),
+    "the key of one event": (sql("UPDATE audit SET public_key = NULL WHERE sequence = :at"), Wrong.ROW_ALTERED),
+    "the signature beside the event": (sql("UPDATE audit SET signature = '' WHERE sequence = :at"), Wrong.ROW_ALTERED),
+    "its id": (everywhere("UPDATE $table SET event_id = 'another' WHERE sequence = :at"), Wrong.ROW_ALTERED),
+    "all signatures stripped, and a quantity altered": (unsigned_everywhere, Wrong.UNSIGNED),
     "the reading altered": (
         utterance_of("reading = replace(reading, 'pallet', 'ballet')"),
         Wrong.READING_ALTERED,
     ),
     "the reading deleted": (utterance_of("reading = NULL"), Wrong.READING_ALTERED),
+    "the entry's fields": (entry_says("fields = replace(fields, ':12', ':99')"), Wrong.ENTRY_ALTERED),
+    "a number of the entry made a word": (
+        entry_says("fields = replace(fields, ':12', ':\"12\"')"),
+        Wrong.ENTRY_ALTERED,
+    ),
+    "the entry's operator": (entry_says("operator = 'op-18'"), Wrong.ENTRY_ALTERED),
+    "the entry's form": (entry_says("form = 'other'"), Wrong.ENTRY_ALTERED),
+    "the entry's time": (entry_says("recorded_at = '2020-01-01T00:00:00.000000+00:00'"), Wrong.ENTRY_ALTERED),
+    "the entry's act": (entry_says("act = 'cancel', replaces = event_id"), Wrong.ENTRY_ALTERED),
+    "what the entry rests on": (entry_says("support = '[]'"), Wrong.ENTRY_ALTERED),
+    "the entry's utterance": (
+        all_of(
+            sql("UPDATE entries SET utterance_id = support ->> '$[0]' WHERE sequence = :at"),
+            written_anew(),
+        ),
+        Wrong.ALTERED,
+    ),
     "a bit of the recording": (one_bit, Wrong.RECORDING_ALTERED),
     "another recording": (another_recording, Wrong.RECORDING_ALTERED),
     "another recording and its hash": (another_recording_and_its_hash, Wrong.ALTERED),
     "the recording deleted": (lambda journal: recording(journal).unlink(), Wrong.RECORDING_MISSING),
+    "the recording deleted and marked as removed": (
+        all_of(
+            lambda journal: recording(journal).unlink(),
+            utterance_of("evidence = 'removed', audio_removed_at = '2026-11-21T00:00:00.000000+00:00'"),
+        ),
+        Wrong.REMOVAL_FORGED,
+    ),
+    "the recording deleted, and a stranger signs for it": (a_strangers_removal, Wrong.REMOVAL_FORGED),
+    "the recording of an answer altered": (
+        lambda journal: support(journal).write_bytes(recording(journal).read_bytes()),
+        Wrong.RECORDING_ALTERED,
+    ),
+    "the recording of an answer deleted": (lambda journal: support(journal).unlink(), Wrong.RECORDING_MISSING),
+    "an event erased, and a stranger signs for it": (a_strangers_erasure, Wrong.ERASURE_FORGED),
+    "the second copy's line deleted": (without_line, Wrong.LOG_ALTERED),
+    "the second copy's fields": (
+        written_anew(lambda rows: rows["entries"].update(fields='{"quantity":99}')),
+        Wrong.LOG_ALTERED,
+    ),
+    "the second copy's event": (written_anew(lambda rows: rows["outbox"].update(body="{}")), Wrong.LOG_ALTERED),
+    "the second copy's link": (written_anew(lambda rows: rows["audit"].pop("link")), Wrong.LOG_ALTERED),
+    "the second copy's reading": (
+        written_anew(lambda rows: rows["utterances"].update(reading="{}")),
+        Wrong.LOG_ALTERED,
+    ),
+    "the second copy emptied": (
+        lambda journal: (journal.directory / entry_log.ENTRIES).write_bytes(b"") and None,
+        Wrong.LOG_ALTERED,
+    ),
 }
+"""Each by plain SQL or a file tool, without the device's key."""
+
+FROM_THE_FIRST = {
+    *("its key taken away", "its key made nonsense", "all signatures stripped, and a quantity altered"),
+    "the second copy emptied",
+}
+"""What concerns all events is found at the first."""
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_is_found_where_it_was_made(journal: Journal, attack: str) -> None:
     made, wrong = ATTACKS[attack]
     made(journal)
-    at = 1 if wrong is Wrong.UNKNOWN_KEY else AT  # the key signed all of them
+    at = 1 if attack in FROM_THE_FIRST else AT
     report = audit.verify(journal.trail)
     assert report.broken == Broken(at, wrong)
     assert report.events == at - 1
 
 
+def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
+    journal: Journal, repository: Path
+) -> None:
+    """One column of one row after the other, with entries.log written anew to match."""
+    overlooked: dict[str, set[str]] = {}
+    tables = [row["name"] for row in journal._db.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    one_row_each(journal)
+    log = (journal.directory / entry_log.ENTRIES).read_bytes()
+    journal._db.execute("PRAGMA foreign_keys = OFF")
+    journal._db.execute("PRAGMA ignore_check_constraints = ON")
+    for table in [name for name in tables if not name.startswith(("_sqlite", "sqlite_"))]:
+        every = {row["name"]: row["type"] for row in journal._db.rows(f"PRAGMA table_info({table})")}
+        assert journal._db.rows(f"SELECT * FROM {table}"), f"{table}: nothing in it to alter"  # noqa: S608
+        for column, kind in every.items():
+            journal._db.execute("BEGIN")
+            altered_in_place(journal, table, column, kind)
+            written_anew()(journal)
+            if audit.verify(journal.trail).whole:
+                overlooked.setdefault(table, set()).add(column)
+            journal._db.execute("ROLLBACK")
+            (journal.directory / entry_log.ENTRIES).write_bytes(log)
+    assert audit.verify(journal.trail).whole
+    assert overlooked == audit_page(repository, "On the device")
+
+
+def one_row_each(journal: Journal) -> None:
+    """A row in the tables that entries alone leave empty, and everything removed that may be."""
+    which = next(journal.queries.histories())
+    journal.readings.answered(which.utterance_id, "a model", "late", READ, None)
+    journal.review.note(which, "stand", "a clerk", None)
+    journal.outbox.settle(str(which.event_id), None)
+    journal.retention.remove_evidence(journal.retention.spare_evidence(2))
+
+
+def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> None:
+    """The value in the row of one event, or in one row where the table knows of no events."""
+    keys = {
+        "utterances": "utterance_id = (SELECT utterance_id FROM entries WHERE sequence = 2)",
+        "removals": "utterance_id = (SELECT utterance_id FROM entries WHERE sequence = 1)",
+        **dict.fromkeys(("entries", "audit", "outbox"), "sequence = 2"),
+        "answers": "id = 1",
+        "decisions": "id = 1",
+        "conversation": "one = 1",
+        "tally": "what = 'owed'",
+    }
+    change = f"coalesce({column}, '') || 'x'" if kind == "TEXT" else f"coalesce({column}, 0) + 100"
+    if column in {"body", "draft", "fields", "reading", "reasons", "receipt", "support", "tombstone"}:
+        change = "'\"x\"'"  # JSON all the same: triggers read it
+    journal._db.execute(f"UPDATE {table} SET {column} = {change} WHERE {keys[table]}")  # noqa: S608 - the journal's own
+
+
 def test_an_event_signed_anew_with_another_key_does_not_fit_between_its_neighbours(journal: Journal) -> None:
     resigned(journal)
+    written_anew()(journal)
     report = audit.verify(journal.trail)
     assert report.broken == Broken(AT + 1, Wrong.MISPLACED)
     assert [span.last - span.first for span in report.spans] == [AT - 2, 0]  # his key stands out besides
 
 
-def test_the_last_event_signed_anew_shows_another_key(tmp_path: Path) -> None:
+def test_the_last_event_signed_anew_shows_another_key_and_is_found_where_the_keys_are_known(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         commit(journal, AT)
         resigned(journal)
+        written_anew()(journal)
         report = audit.verify(journal.trail)
         assert report.broken is None
         assert report.spans == (
             Span(journal.public_key.keyid, 1, AT - 1),
             Span(DeviceKey.read(tmp_path / "evidence").public.keyid, AT, AT),
         )
+        known = {journal.public_key.keyid: journal.public_key}
+        assert audit.verify(journal.trail, keys=known).broken == Broken(AT, Wrong.UNKNOWN_KEY)
 
 
 @pytest.mark.parametrize("tables", [("audit",), ("audit", "outbox"), ("audit", "entries"), ("outbox",), ("entries",)])
@@ -182,15 +386,40 @@ def test_an_end_cut_off_leaves_traces_unless_it_is_done_everywhere(journal: Jour
 
 def test_an_end_cut_off_everywhere_is_for_the_inventory_to_notice(journal: Journal) -> None:
     everywhere(DELETE, at=EVENTS)(journal)
+    assert audit.verify(journal.trail).broken == Broken(EVENTS, Wrong.UNCOMMITTED)  # entries.log has it
+    everywhere(DELETE, at=EVENTS - 1)(journal)
+    assert audit.verify(journal.trail).broken == Broken(EVENTS - 1, Wrong.MISSING)
+    written_anew()(journal)
     report = audit.verify(journal.trail)
-    assert (report.events, report.broken) == (EVENTS - 1, None)
+    assert (report.events, report.broken) == (EVENTS - 2, None)
 
 
 def test_a_recording_removed_to_make_room_is_no_fault(journal: Journal) -> None:
-    recording(journal).unlink()
-    utterance_of("audio_removed_at = '2026-11-21T00:00:00.000000+00:00'")(journal)
+    event_id = next(one.event_id for one in journal.trail.events() if one.sequence == AT)
+    journal.outbox.settle(event_id, None)
+    journal.retention.remove_evidence(journal.retention.spare_evidence(10))
+    assert not recording(journal).exists()
     report = audit.verify(journal.trail)
     assert (report.events, report.removed, report.broken) == (EVENTS, 1, None)
+
+
+def test_a_recording_that_the_agent_removes_while_the_audit_reads_is_no_fault(journal: Journal) -> None:
+    def meanwhile(_: int) -> None:
+        for one in journal.trail.events():
+            journal.outbox.settle(one.event_id, None)
+        journal.retention.remove_evidence(journal.retention.spare_evidence(100))
+
+    report = audit.verify(journal.trail, meanwhile)
+    assert (report.broken, report.events) == (None, EVENTS)
+
+
+def test_a_recording_that_a_full_disk_left_among_the_new_ones_is_there(journal: Journal) -> None:
+    path = recording(journal)
+    new = journal.directory / "evidence" / "new" / path.name
+    path.rename(new)
+    assert audit.verify(journal.trail).whole
+    new.write_bytes(recording(journal, at=1).read_bytes())
+    assert audit.verify(journal.trail).broken == Broken(AT, Wrong.RECORDING_ALTERED)
 
 
 def test_a_recording_that_the_disk_does_not_give_back_is_no_verdict(journal: Journal) -> None:
@@ -222,8 +451,11 @@ def test_a_long_journal_is_read_in_pages(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_events_from_before_they_were_signed_are_told(journal: Journal) -> None:
     unsign(journal)
+    written_anew()(journal)
+    journal._entry_log = entry_log.EntryLog(journal.directory)
     commit(journal, 1)
-    report = audit.verify(journal.trail)
+    assert audit.verify(journal.trail).broken == Broken(1, Wrong.UNSIGNED)
+    report = audit.verify(journal.trail, unsigned_until=EVENTS)
     assert report.broken is None
     assert report.spans == (Span(None, 1, EVENTS), Span(journal.public_key.keyid, EVENTS + 1, EVENTS + 1))
 
@@ -242,12 +474,13 @@ def test_a_new_key_goes_on_with_the_chain_and_is_told(tmp_path: Path, caplog: py
         assert report.broken is None
 
 
-def unsign(journal: Journal) -> None:
-    """Write the journal as the first version did."""
+def unsign(journal: Journal, change: Callable[[dict[str, Any], int], object] = lambda *_: None) -> None:
+    """Write the journal as the first version did, with a change to the events."""
     previous = hash_chain.GENESIS
     for trailed in list(journal.trail.events()):
         ours = {hash_chain.PREVIOUS, hash_chain.READING, hash_chain.KEYID, hash_chain.CHAIN, hash_chain.SIGNATURE}
         event = {name: value for name, value in trailed.event.items() if name not in ours}
+        change(event, trailed.sequence)
         link = hash_chain.link(previous, event, trailed.audio_sha256)
         journal._db.execute(
             "UPDATE outbox SET body = ? WHERE sequence = ?",

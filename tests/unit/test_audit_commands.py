@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge.cli.audit import commands
-from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
+from edge.errors import DockvoiceError, Misconfigured, StorageFailed, UnreadableInput
 from edge.hash_chain import PublicKey
-from edge.keep.device_key import KEY
+from edge.keep.audit import ACKNOWLEDGED
+from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance
 
@@ -39,7 +40,15 @@ def test_a_whole_journal(journal: Journal) -> None:
 def test_a_whole_journal_for_programs(journal: Journal) -> None:
     told = json.loads(run("verify", "--json", "--state", journal.directory).stdout)
     spans = [{"keyid": journal.public_key.keyid, "first": 1, "last": 3}]
-    assert told == {"whole": True, "events": 3, "removed": 0, "broken": None, "spans": spans, "forgotten": 0}
+    nothing: dict[str, object] = {
+        "removed": 0,
+        "broken": None,
+        "forgotten": 0,
+        "erased": [],
+        "acknowledged": [],
+        "found": None,
+    }
+    assert told == {"whole": True, "events": 3, "spans": spans, **nothing}
 
 
 def test_a_broken_journal(journal: Journal) -> None:
@@ -56,11 +65,56 @@ def test_a_broken_journal(journal: Journal) -> None:
 
 def test_a_recording_removed_to_make_room_is_told(journal: Journal) -> None:
     (_, second, _) = journal.trail.events()
-    (journal.directory / second.audio_path).unlink()
-    journal._db.execute("UPDATE utterances SET audio_removed_at = 'now' WHERE audio_path = ?", [second.audio_path])
+    journal.outbox.settle(second.event_id, None)
+    journal.retention.remove_evidence(journal.retention.spare_evidence(1))
     told = run("verify", "--state", journal.directory)
     assert told.exit_code == 0
-    assert told.stdout.startswith("events that hold: 3, 1 of them without recording: it was removed to make room\n")
+    assert told.stdout.startswith("events that hold: 3, 1 of them without recording: the device removed it\n")
+
+
+def test_keys_from_elsewhere_are_those_that_count(journal: Journal, tmp_path: Path) -> None:
+    state, own, other = ("--state", journal.directory), tmp_path / "own.pem", tmp_path / "other.pem"
+    own.write_bytes(journal.public_key.pem)
+    (tmp_path / "another").mkdir()
+    other.write_bytes(DeviceKey.of(tmp_path / "another").public.pem)
+    assert run("verify", "--key", own, *state).exit_code == 0
+    told = run("verify", "--key", other, *state)
+    assert told.exit_code == 1
+    assert "BROKEN at 1: is signed with a key that is not known here" in told.stdout
+
+
+def test_no_event_at_all_is_no_proof(tmp_path: Path) -> None:
+    Journal.open(tmp_path).close()
+    told = run("verify", "--state", tmp_path)
+    assert told.exit_code == 1
+    assert told.stdout == "no event: there is nothing that could be whole\n"
+
+
+def test_a_known_break_is_acknowledged_and_what_is_changed_afterwards_is_not(journal: Journal) -> None:
+    state = ("--state", journal.directory)
+    journal._db.execute("UPDATE entries SET fields = '{}' WHERE sequence = 2")
+    assert run("verify", *state).exit_code == 1
+    assert isinstance(run("acknowledge", "3", "--reason", "…", *state).exception, UnreadableInput)
+    told = run("acknowledge", "2", "--reason", "the night of the flood", *state)
+    assert told.exit_code == 0
+    assert "2: acknowledged" in told.stdout
+    told = run("verify", *state)
+    assert told.exit_code == 0
+    assert "events that hold: 2\n" in told.stdout
+    assert "KNOWN at 2: its second copy, in entries.log, is missing or says something else (" in told.stdout
+    assert "the night of the flood" in told.stdout
+    journal._db.execute("UPDATE entries SET fields = '{\"quantity\":1}' WHERE sequence = 2")
+    assert run("verify", *state).exit_code == 1
+
+
+def test_an_acknowledgement_that_the_device_did_not_sign_excuses_nothing(journal: Journal) -> None:
+    state, path = ("--state", journal.directory), journal.directory / ACKNOWLEDGED
+    journal._db.execute("UPDATE entries SET fields = '{}' WHERE sequence = 2")
+    run("acknowledge", "2", "--reason", "the night of the flood", *state)
+    path.write_text(path.read_text().replace("flood", "blood"))
+    assert run("verify", *state).exit_code == 1
+    path.write_text("{}\n")
+    assert isinstance(run("verify", *state).exception, StorageFailed)
 
 
 def test_the_key_as_it_is_printed_can_be_read(journal: Journal) -> None:

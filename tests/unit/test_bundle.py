@@ -14,8 +14,8 @@ import pytest
 
 from edge import hash_chain
 from edge.errors import StorageFailed, UnreadableInput
-from edge.keep import audit
-from edge.keep.audit import Bundled, export
+from edge.keep import bundle
+from edge.keep.bundle import Bundled, export
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.records import Entry, Minted
@@ -114,6 +114,23 @@ def test_one_altered_byte_in_any_part_is_noticed(whole: Path, keyid: str, check:
         for at in (0, len(good[name]) // 2, len(good[name]) - 1):
             forged = zipped({**good, name: flipped(good[name], at, 1)}, tmp_path / "forged.zip")
             assert refused(check(forged, keyid)), (name, at)
+
+
+def test_what_is_no_event_is_said_in_one_line(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    good = parts(whole)
+    event = good[EVENT]
+    unsigned = {name: value for name, value in json.loads(event).items() if name != "signature"}
+    for forged in (
+        json.dumps(unsigned, separators=(",", ":"), ensure_ascii=False).encode(),
+        event.replace(b'"quantity":', b'"quantity":99,"quantity":'),
+        event.replace(b'"keyid":"', b'"keyid":"0'),
+        b"[" * 100_000,
+        b"[]",
+    ):
+        assert forged != event
+        checked = check(zipped({**good, EVENT: forged}, tmp_path / "forged.zip"), keyid)
+        assert (checked.returncode, checked.stderr) == (1, "")
+        assert checked.stdout.splitlines()[1].startswith("0000000002/ is no signed event with its key and its reading")
 
 
 def test_every_altered_byte_of_an_event_is_noticed(
@@ -217,4 +234,4 @@ def test_what_fails_half_way_leaves_no_file(journal: Journal, tmp_path: Path) ->
 
 def test_it_is_for_its_owner_only_and_says_how_to_check_it(whole: Path) -> None:
     assert whole.stat().st_mode & 0o777 == 0o600
-    assert parts(whole)["README.txt"].decode() == audit.README
+    assert parts(whole)["README.txt"].decode() == bundle.README

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from edge.config import Keep
 from edge.keep import audit, retention
 from edge.keep.journal import Journal
 from edge.keep.retention import RESERVE, Reserve
+from edge.keep.storage import DiskFull
 from edge.records import Receipt, ReceiptOutcome, Utterance
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, utterance
+from tests.small_disk import full
 
 KEEP = Keep(stop_free_mb=100, alarm_free_mb=500, reserve_mb=0)
 
@@ -60,8 +62,11 @@ class Disk:
 
     free = AMPLE
 
-    def tidy(self, journal: Journal, keep: Keep = KEEP, days_later: int = 0, reserve: int = 0) -> int:
-        return journal.retention.tidy(keep, Reserve(journal.directory, reserve), NOON + timedelta(days=days_later))
+    def tidy(
+        self, journal: Journal, keep: Keep = KEEP, days_later: int = 0, reserve: int = 0, *, believed: bool = True
+    ) -> int:
+        at = NOON + timedelta(days=days_later)
+        return journal.retention.tidy(keep, Reserve(journal.directory, reserve), at, believed=believed)
 
 
 @pytest.fixture
@@ -115,7 +120,7 @@ def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journa
     sayings = [settled(journal, number) for number in (4, 0, 3, 1, 2)]
     by_age = sorted(sayings, key=lambda said: said.heard_at)
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
-        db.execute("UPDATE utterances SET audio_bytes = 400000")
+        db.execute("UPDATE utterances SET audio_bytes = 400000, dated_at = heard_at")
         db.execute("UPDATE tally SET n = 2000000 WHERE what = 'evidence bytes'")
     disk.tidy(journal, Keep(budget_mb=1))
     assert [kept(journal, said) for said in by_age] == [False, False, False, True, True]
@@ -124,9 +129,80 @@ def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journa
 
 def test_what_has_outlived_its_time_goes(journal: Journal, disk: Disk) -> None:
     said = settled(journal, 0)
+    disk.tidy(journal)  # the clock that heard it is believed
     disk.tidy(journal, days_later=89)
     assert kept(journal, said)
     disk.tidy(journal, days_later=91)
+    assert not kept(journal, said)
+
+
+@pytest.mark.parametrize("days_later", [3650, -20_000])
+def test_a_clock_that_nobody_vouches_for_removes_nothing(journal: Journal, disk: Disk, days_later: int) -> None:
+    said = [settled(journal, number) for number in range(3)]
+    disk.tidy(journal)
+    disk.tidy(journal, days_later=days_later, believed=False)
+    assert all(kept(journal, one) for one in said)
+
+
+def test_what_was_heard_by_a_doubtful_clock_is_as_old_as_the_first_look_of_a_believed_one(
+    journal: Journal, disk: Disk
+) -> None:
+    said = settled(journal, 0)
+    disk.tidy(journal, days_later=-20_000, believed=False)
+    disk.tidy(journal, days_later=100)  # by its date it would have outlived its time
+    disk.tidy(journal, days_later=189)
+    assert kept(journal, said)
+    disk.tidy(journal, days_later=191)
+    assert not kept(journal, said)
+
+
+def test_whose_age_is_not_known_goes_last_and_in_the_order_in_which_it_came(journal: Journal) -> None:
+    sayings = [settled(journal, number) for number in (2, 0, 1)]
+    journal._db.execute("UPDATE utterances SET dated_at = heard_at WHERE utterance_id = ?", [sayings[2].utterance_id])
+    spare = [one.utterance_id for one in journal.retention.spare_evidence(10)]
+    assert spare == [sayings[at].utterance_id for at in (2, 0, 1)]
+
+
+def test_where_no_audio_is_kept_it_goes_with_the_receipt(journal: Journal, disk: Disk) -> None:
+    done, question, needed = settled(journal, 0), asked(journal, 1), owed(journal, 2)
+    disk.tidy(journal, Keep(audio_after_receipt=False), believed=False)
+    assert [kept(journal, said) for said in (done, question, needed)] == [False, False, True]
+    assert audit.verify(journal.trail).broken is None
+
+
+@pytest.mark.parametrize("nth", range(5))
+def test_a_kill_at_an_unlink_leaves_a_record_that_tells_the_truth(
+    journal: Journal, disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    sayings = [settled(journal, number) for number in range(4)]
+    unlinked: list[Path] = []
+
+    def killed(path: Path) -> None:
+        if len(unlinked) == nth:
+            raise KeyboardInterrupt
+        unlinked.append(path)
+        path.unlink()
+
+    with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+        patched.setattr("edge.keep.evidence.remove", killed)
+        journal.retention.remove_evidence(journal.retention.spare_evidence(10))
+    assert len(unlinked) == nth
+    assert audit.verify(journal.trail).broken is None
+    journal.close()
+    with Journal.open(tmp_path) as again:
+        disk.tidy(again)
+        assert not any(kept(again, said) for said in sayings)
+        assert audit.verify(again.trail).broken is None
+        assert again.retention.evidence_bytes() == 0
+
+
+def test_a_disk_too_full_to_say_what_is_removed_keeps_it(journal: Journal, disk: Disk) -> None:
+    said = settled(journal, 0)
+    disk.free = 0
+    with full(journal), suppress(DiskFull):
+        disk.tidy(journal)
+    assert audit.verify(journal.trail).broken is None
+    disk.tidy(journal)
     assert not kept(journal, said)
 
 

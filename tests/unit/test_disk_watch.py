@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from unittest.mock import AsyncMock, Mock
+
 import pytest
 
-from edge.agent.watchdog import DiskLevel, DiskWatch
+from edge.agent import watchdog
+from edge.agent.watchdog import DiskLevel, DiskWatch, Supervisor
+from edge.config import Settings
 
 
 @pytest.fixture
@@ -45,3 +52,17 @@ def test_only_a_change_is_news(watch: DiskWatch) -> None:
         True,
         False,
     ]
+
+
+def test_that_a_doubtful_clock_removes_nothing_is_said_once_and_again_only_when_it_is_doubted_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "DISK_EVERY_S", 0)
+    believed = [False, False, True, False, False]
+    desk, clock = Mock(tidy=AsyncMock(return_value=10**12)), Mock()
+    clock.believed.side_effect = [*believed, KeyboardInterrupt]
+    room = Supervisor(Settings(state_directory=tmp_path), desk, Mock(), Mock(), clock, Mock())
+    with suppress(KeyboardInterrupt):
+        asyncio.run(room.make_room())
+    assert [call.kwargs["believed"] for call in desk.tidy.await_args_list] == believed
+    assert caplog.text.count("no recording is removed for its age") == 2

@@ -15,11 +15,12 @@ from edge.config import Keep
 from edge.deliver.events import recorded
 from edge.hash_chain import Broken, Wrong
 from edge.keep import entry_log, retention
-from edge.keep.audit import ANCHOR, Anchor, verify
+from edge.keep.audit import verify
 from edge.keep.database import JOURNAL
 from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import ENTRIES, EntryLog, number
 from edge.keep.journal import Journal
+from edge.keep.removals import ANCHOR, Anchor
 from edge.keep.retention import Reserve
 from tests.sayings import ACCEPT, ASK, MUMBLED, entry, utterance
 
@@ -213,7 +214,7 @@ def test_room_is_made_until_the_entries_are_within_their_budget(journal: Journal
     before = journal.retention.entries_bytes()
     keep = Keep(entries_mb=1, alarm_free_mb=2, stop_free_mb=1)
     for _ in range(20):
-        journal.retention.tidy(keep, Reserve(tmp_path, 0), datetime.now(UTC))
+        journal.retention.tidy(keep, Reserve(tmp_path, 0), datetime.now(UTC), believed=True)
     assert before > 1.5 * retention.MB
     assert journal.retention.entries_bytes() <= retention.MB
     assert sequences(journal)[-20:] == list(range(owed_since, owed_since + 20))

@@ -66,8 +66,10 @@ def chained(*made: Callable[[int, str], Chained]) -> Rows:
     return rows
 
 
-def followed(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> tuple[Chain, Broken | None]:
-    links = Chain(keys)
+def followed(
+    rows: Rows, keys: dict[str, PublicKey] | None = KNOWN, unsigned_until: int = 0
+) -> tuple[Chain, Broken | None]:
+    links = Chain(keys, unsigned_until)
     for one in rows:
         if wrong := links.wrong_with(one):
             return links, Broken(links.last + 1, wrong)
@@ -192,7 +194,10 @@ def test_unsigned_events_from_before_and_a_change_of_key_are_told() -> None:
         return signed(sequence, previous, STRANGER)
 
     rows = chained(unsigned, unsigned, signed, signed, by_another)
-    links, wrong = followed(rows, {**KNOWN, STRANGER.public.keyid: STRANGER.public})
+    both = {**KNOWN, STRANGER.public.keyid: STRANGER.public}
+    assert followed(rows, both)[1] == Broken(1, Wrong.UNSIGNED)
+    assert followed(rows, both, unsigned_until=1)[1] == Broken(2, Wrong.UNSIGNED)
+    links, wrong = followed(rows, both, unsigned_until=2)
     assert wrong is None
     assert links.spans == [Span(None, 1, 2), Span(KEY.public.keyid, 3, 4), Span(STRANGER.public.keyid, 5, 5)]
     assert (links.last, links.link) == (5, rows[4].link)
@@ -200,9 +205,21 @@ def test_unsigned_events_from_before_and_a_change_of_key_are_told() -> None:
 
 def test_an_altered_event_from_before_is_found_like_any_other() -> None:
     rows = chained(unsigned, unsigned)
-    assert broken(rows) is None
+    assert followed(rows, unsigned_until=2)[1] is None
     rows[1] = with_members(rows[1], data={})
-    assert broken(rows) == Broken(2, Wrong.ALTERED)
+    assert followed(rows, unsigned_until=2)[1] == Broken(2, Wrong.ALTERED)
+
+
+def test_all_signatures_stripped_and_all_linked_anew_is_found_at_the_first_event() -> None:
+    assert broken(chained(unsigned, unsigned)) == Broken(1, Wrong.UNSIGNED)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"quantity": 99, "quantity": 12}', '{"data": {"quantity": 99, "quantity": 12}}', "[1]", "{", "[" * 100_000],
+)
+def test_what_two_readers_could_understand_differently_is_no_event(body: str) -> None:
+    assert parsed(body) == {}
 
 
 def test_of_a_withheld_event_the_seal_is_checked() -> None:

@@ -6,12 +6,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from edge import hash_chain
 from edge.errors import UnreadableInput
-from edge.hash_chain import GENESIS
+from edge.hash_chain import GENESIS, PublicKey
 from edge.keep.device_key import KEY, DeviceKey
 from inventory.cli import commands
 from inventory.forms import load_forms
@@ -74,6 +76,13 @@ def test_one_device_for_programs(store: Store, key: DeviceKey, pem: Path) -> Non
         "broken": None,
         "spans": [{"keyid": key.public.keyid, "first": 1, "last": 2}],
         "checked": True,
+        "withheld": [],
+        "refused": [],
+        "stray_entries": 0,
+        "out_of_turn": 0,
+        "known": True,
+        "acknowledged": [],
+        "found": None,
     }
 
 
@@ -105,3 +114,63 @@ def test_faults_are_named(store: Store, pem: Path, tmp_path: Path) -> None:
         fault = run(store, *arguments).exception
         assert isinstance(fault, UnreadableInput)
         assert told in str(fault)
+
+
+def test_no_device_and_no_event_are_no_proof(store: Store, pem: Path, tmp_path: Path) -> None:
+    with store._engine.begin() as transaction:
+        transaction.execute(text("DELETE FROM devices"))
+    told = run(store, "--key", pem)
+    assert told.exit_code == 1
+    assert told.stdout.splitlines()[:2] == [
+        "north/dock-3: events that hold: 0",
+        "  MISSING: no row of `devices` says how far its events have come",
+    ]
+    with store._engine.begin() as transaction:
+        for table in ("entries", "events"):
+            transaction.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own tables
+    told = run(store, "--key", pem)
+    assert told.exit_code == 1
+    assert "NO EVENT of any device is here" in told.stdout
+
+
+def test_a_key_that_signed_nothing_stands_out(store: Store, pem: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = DeviceKey.of(tmp_path / "other")
+    (tmp_path / "other.pem").write_bytes(other.public.pem)
+    told = run(store, "--keys", tmp_path)
+    assert told.exit_code == 1
+    assert told.stdout.splitlines()[-1] == f"{other.public.keyid}: NO EVENT is signed with this key"
+    assert run(store, "--keys", tmp_path, "--device", "north/dock-3").exit_code == 0
+
+
+def acknowledge(store: Store, *arguments: str | Path) -> Result:
+    given = ["audit", "acknowledge", "--database", store.where, "--device", "north/dock-3", *arguments]
+    return CliRunner().invoke(commands, [str(argument) for argument in given])
+
+
+def test_a_known_break_is_acknowledged_and_the_chain_goes_on_behind_it(
+    store: Store, pem: Path, key: DeviceKey, tmp_path: Path
+) -> None:
+    file, auditor, public = tmp_path / "known", tmp_path / "auditor.key", tmp_path / "auditor.public"
+    private = Ed25519PrivateKey.generate()
+    auditor.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(PublicKey(private.public_key().public_bytes_raw()).pem)
+    with store._engine.begin() as transaction:
+        transaction.execute(text("UPDATE events SET body = replace(body, 'op-17', 'op-18') WHERE sequence = 1"))
+    given = ("--reason", "a clerk tried it out", "--sign", auditor, "--key", pem)
+    assert isinstance(acknowledge(store, "2", file, *given).exception, UnreadableInput)
+    assert isinstance(acknowledge(store, "1", file, *given[:3], pem, *given[4:]).exception, UnreadableInput)
+    assert acknowledge(store, "1", file, *given).exit_code == 0
+    verified = ("--key", pem, "--device", "north/dock-3", "--acknowledged", file)
+    told = run(store, *verified, "--by", public)
+    assert told.exit_code == 0
+    assert told.stdout.startswith("north/dock-3: events that hold: 1\n")
+    assert "KNOWN at 1: the event, its link or the hash of its recording was altered (" in told.stdout
+    assert "a clerk tried it out" in told.stdout
+    assert run(store, *verified).exit_code == 1  # signed by nobody who is believed
+    assert run(store, *verified, "--by", pem).exit_code == 1
+    with store._engine.begin() as transaction:
+        transaction.execute(text("UPDATE events SET body = replace(body, 'op-18', 'op-19') WHERE sequence = 1"))
+    assert run(store, *verified, "--by", public).exit_code == 1
+    file.write_text("{}\n")
+    assert isinstance(run(store, *verified, "--by", public).exception, UnreadableInput)

@@ -14,7 +14,7 @@ from edge.keep.journal import Journal
 from edge.keep.queries import Counts
 from edge.keep.schema import migrations
 
-TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "answers", "tally", "conversation"}
+TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "answers", "tally", "conversation", "removals"}
 
 
 @pytest.fixture

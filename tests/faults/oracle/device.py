@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.faults.oracle.driver import Life
@@ -34,13 +35,20 @@ class Device:
     driver = "tests.faults.oracle.driver"
     """The program that a life is."""
 
-    def __init__(self, name: str, directory: Path, broker_port: int, state: Path | None = None) -> None:
-        """`state` is where the journal lies, unless below `directory`."""
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        broker_port: int,
+        state: Path | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """`state` is where the journal lies, unless below `directory`; `settings` are beside the usual ones."""
         directory.mkdir(parents=True)
         self.name = name
         self.state = state or directory / "state"
         self._settings = directory / "edge.toml"
-        self._settings.write_text(_settings(name, self.state, broker_port), encoding="utf-8")
+        self._settings.write_text(_settings(name, self.state, broker_port, settings or {}), encoding="utf-8")
         self._ledger_path = directory / "ledger"
         self._ledger = Ledger(self._ledger_path)
         self._log = directory / "agent.log"
@@ -138,7 +146,7 @@ class Device:
         return self.wait()
 
 
-def _settings(name: str, state: Path, broker_port: int) -> str:
+def _settings(name: str, state: Path, broker_port: int, besides: Mapping[str, object]) -> str:
     # JSON's strings, numbers and booleans are TOML's too.
     keys = {
         "device": name,
@@ -151,5 +159,6 @@ def _settings(name: str, state: Path, broker_port: int) -> str:
         "deliver.mqtt.port": broker_port,
         "deliver.mqtt.keepalive_s": 5,
         "deliver.mqtt.reconnect_maximum_s": 1,
+        **besides,
     }
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())

@@ -73,7 +73,7 @@ class Noted:
 
 @dataclass(frozen=True)
 class Tally:
-    """The count at the end. All of the last four must be 0."""
+    """The count at the end. All of the last five must be 0."""
 
     handed_in: int = 0
     kept: int = 0
@@ -86,11 +86,14 @@ class Tally:
     """Rows that say what no utterance handed in says."""
     out_of_order: int = 0
     """Rows that did not come right after the row with the sequence before theirs, or not in the order of speaking."""
+    unproven: int = 0
+    """Recordings that are gone and should not be, events that the audit cannot show to be whole, forgeries it does not
+    find; counted where evidence is what the fault is about."""
 
     @property
     def exact(self) -> bool:
         """Whether the inventory equals the ledger, and there was something to lose."""
-        return self.applied > 0 and not (self.lost or self.twice or self.altered or self.out_of_order)
+        return self.applied > 0 and not any((self.lost, self.twice, self.altered, self.out_of_order, self.unproven))
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
@@ -99,6 +102,7 @@ class Tally:
         return (
             f"handed in {self.handed_in:6}  kept {self.kept:6}  applied {self.applied:6}  lost {self.lost}  "
             f"twice {self.twice}  altered {self.altered}  out of order {self.out_of_order}"
+            f"{f'  unproven {self.unproven}' if self.unproven else ''}"
         )
 
 

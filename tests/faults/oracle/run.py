@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from edge.errors import DockvoiceError
 from tests.faults.oracle.ledger import Tally
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Scenario:
         found: Tally | str
         try:
             found = self.play(Run(directory, random.Random(seed), extent, tell))
-        except (AssertionError, OSError, subprocess.SubprocessError) as fault:
+        except (AssertionError, OSError, subprocess.SubprocessError, DockvoiceError) as fault:
             found = str(fault) or repr(fault)
         return Played(self, extent, found, time.monotonic() - began)
 

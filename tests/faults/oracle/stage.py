@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -55,10 +56,17 @@ class Stage:
             link.down()
         return link
 
-    def device(self, name: str = "device", *, link: TcpProxy | None = None, state: Path | None = None) -> Device:
+    def device(
+        self,
+        name: str = "device",
+        *,
+        link: TcpProxy | None = None,
+        state: Path | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> Device:
         """Another device of the site; it goes to the broker directly, unless by this `link`."""
         port = self.broker.port if link is None else link.port
-        device = Device(name, self._directory / name, port, state)
+        device = Device(name, self._directory / name, port, state, settings)
         self._held.callback(device.close)
         self._devices.append(device)
         return device

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.oracle.run import Scenario
-from tests.faults.oracle.scenarios import agent, broker, clock, disk, inventory, link, state
+from tests.faults.oracle.scenarios import agent, broker, clock, disk, evidence, inventory, link, state
 
 THEMES = {
     "agent": (
@@ -45,6 +45,12 @@ THEMES = {
         Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 4, 40),
         Scenario("clock-inventory", "steps of the inventory's clock", clock.inventory_stepped, 4, 40),
     ),
+    "evidence": (
+        Scenario("clock-wrong", "lives with a clock ten years off, or right", evidence.clock_wrong, 3, 12),
+        Scenario("removal-killed", "kills at the nth unlink of recordings", evidence.killed_removing, 2, 8),
+        Scenario("removal-disk-full", "times a full disk while removing", evidence.full_removing, 2, 10),
+        Scenario("forged", "forgeries in the inventory's database", evidence.forged, 4, 40),
+    ),
 }
 
 SCENARIOS = tuple(scenario for theme in THEMES.values() for scenario in theme)
@@ -57,5 +63,6 @@ BY_DAY = (
     "power-cut",
     "clock-device",
     "state-restored",
+    "removal-killed",
 )
 """One of each theme, of which every test run plays the small form: the one that demands most."""

@@ -1,0 +1,106 @@
+"""A bundle: events with all that proves them, in one ZIP file that a third party can check without this program.
+
+    README.txt                  how to check it
+    keys/ef319b84d3168ddb.pub   the public key with this id, 32 bytes
+    0000000017/event.json       the event with this sequence as published, byte for byte
+    0000000017/reading.json     the whole reading it was made from
+    0000000017/audio.flac       the recording, unless it was removed
+
+docs/verify_bundle.py checks one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+from edge import hash_chain
+from edge.errors import UnreadableInput
+from edge.keep.audit import AuditTrail, Trailed
+from edge.keep.storage import refusals
+
+README = """\
+Entries dictated to a Dockvoice device, with what proves them. Each folder is one event, named by its number.
+
+  event.json     the event as the device published it
+  reading.json   what its recogniser heard
+  audio.flac     the recording; missing where the device has removed it to make room
+  keys/ID.pub    the public key (Ed25519, 32 bytes) with the key id ID
+
+docs/verify_bundle.py of Dockvoice checks all of it. To check by other means:
+
+1. SHA-256 of reading.json is `readingsha256` of the event, SHA-256 of audio.flac its `data.utterance.audio_sha256`.
+2. Take the event without its members `chain` and `signature`, and write it as JSON with sorted keys and no spaces, in
+   UTF-8, numbers as they stand in event.json. E is the SHA-256 of that, in hex.
+3. SHA-256 of the three lines `previous` of the event, E and `data.utterance.audio_sha256`, each ended by a line feed,
+   is `chain` of the event.
+4. `signature` is the Ed25519 signature of the 64 characters of `chain` by the key named in `keyid`.
+5. A key id is the first 16 hex digits of the SHA-256 of the key. A bundle proves as much as you trust its key: compare
+   the id with the one that the owner of the device tells you.
+6. `previous` of an event is `chain` of the event before it, where the bundle holds that one too.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """What went into a bundle."""
+
+    events: int
+    unsigned: int  # Events left out: they are from before events were signed, and would prove nothing.
+    silent: int  # Events without their recording, which is not on the device any more.
+    erased: int = 0  # Events left out: what they said is gone.
+
+
+def export(
+    trail: AuditTrail, events: Iterable[Trailed], path: Path, tell: Callable[[int], None] = lambda _: None
+) -> Bundled:
+    """Write a new bundle of `events` to `path`, readable by its owner only: it holds what people said.
+
+    `tell` hears after each event how many were looked at. Raises UnreadableInput where no file can be made there,
+    StorageFailed.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            return _bundle(trail, events, file, tell)
+    except FileExistsError:
+        raise UnreadableInput(f"{path}: exists already; name another file") from None
+    except OSError as fault:
+        path.unlink(missing_ok=True)
+        raise UnreadableInput(f"{path}: cannot be written ({fault.strerror}); name another file") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: Callable[[int], None]) -> Bundled:
+    signed = unsigned = silent = erased = 0
+    with ZipFile(file, "w", ZIP_DEFLATED) as bundle:
+        bundle.writestr("README.txt", README)
+        for key in trail.keys().values():
+            bundle.writestr(f"keys/{key.keyid}.pub", key.raw)
+        for trailed in events:
+            if trailed.event_sha256 is not None:
+                erased += 1
+            elif hash_chain.SIGNATURE in trailed.event:
+                signed += 1
+                silent += not _add(bundle, trailed, trail.directory)
+            else:
+                unsigned += 1
+            tell(signed + unsigned + erased)
+    return Bundled(signed, unsigned, silent, erased)
+
+
+def _add(bundle: ZipFile, trailed: Trailed, directory: Path) -> bool:
+    """Add one event; whether its recording is there too."""
+    folder = f"{trailed.sequence:010}"
+    bundle.writestr(f"{folder}/event.json", trailed.body)
+    bundle.writestr(f"{folder}/reading.json", trailed.reading or "")
+    recording = directory / trailed.audio_path
+    with refusals(recording):
+        if there := recording.exists():
+            bundle.writestr(f"{folder}/audio.flac", recording.read_bytes(), ZIP_STORED)  # FLAC is compressed as it is
+    return there

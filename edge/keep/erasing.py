@@ -1,0 +1,188 @@
+"""Erasing: what somebody said, and his name, are gone from the journal and from all beside it; the chain still holds.
+
+Of an erased event stays what its place in the chain needs: id, number, seal, the hash of what it said and those of its
+recordings, and the device's signed word that a person let it be erased, who, and when. Recordings, words, values,
+operator and what models answered go: from the tables, from SQLite's log and free pages, from entries.log, and with the
+copy that was made before the tables were last changed. Where the inventory asks for the event again, a tombstone goes.
+
+What is still owed, or waits to be read or decided, is not erased: nothing that was said may be lost before it is where
+it belongs.
+
+    state directory/journal.erasing      is there while it is under way: the next opening brings it to its end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from edge import hash_chain
+from edge.hash_chain import Signer
+from edge.keep.audit import ERASED
+from edge.keep.codec import now, to_json, to_time
+from edge.keep.database import JournalDatabase
+from edge.keep.entry_log import EntryLog, rows_of
+from edge.keep.outbox import Withhold
+from edge.keep.readings import REPLIES
+from edge.keep.removals import erasure
+from edge.keep.retention import Retention
+from edge.keep.storage import refusals, sync_directory
+
+ERASING = "journal.erasing"
+
+NOBODY = "erased"
+"""Stands for the name of somebody whose name was erased."""
+
+_STAYS = ("specversion", "id", "source", "sequence", hash_chain.PREVIOUS, hash_chain.KEYID)
+"""What of an event stays besides its link and its signature."""
+
+_OF_OPERATOR = "SELECT utterance_id FROM entries WHERE operator = ?"
+_OF_ENTRY = "SELECT ?"
+_BEFORE = "SELECT utterance_id FROM utterances WHERE heard_at < ?"
+
+_CHOSEN = """
+    WITH named (utterance_id) AS ({named}), chosen (utterance_id) AS (
+        SELECT utterance_id FROM named
+        UNION SELECT value FROM entries, json_each(support) WHERE entries.utterance_id IN named
+    )
+    SELECT u.utterance_id, u.evidence, e.sequence FROM chosen JOIN utterances u USING (utterance_id)
+    LEFT JOIN entries e USING (utterance_id) ORDER BY u.rowid
+"""
+
+_ERASED_EVENTS = "SELECT sequence, tombstone FROM outbox WHERE json_extract(body, '$.erased') IS NOT NULL"
+_EVENTS = "SELECT sequence, body FROM outbox WHERE sequence IN (SELECT value FROM json_each(?)) ORDER BY sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What became of what was to be erased."""
+
+    utterances: int
+    entries: int
+    waiting: tuple[str, ...]  # Those that are still needed: the number of the entry, else the utterance's id.
+    left: tuple[str, ...]  # Broken journals that were set aside and may hold it still: a person must look at them.
+
+
+class Erasing:
+    """What may be erased of one journal."""
+
+    def __init__(self, db: JournalDatabase, entries: EntryLog, retention: Retention, signer: Signer) -> None:
+        self._db = db
+        self._entries = entries
+        self._retention = retention
+        self._signer = signer
+        self._directory = db.path.parent
+
+    def operator(self, name: str, who: str, withhold: Withhold) -> Erased:
+        """All entries of the operator with this name, and the name itself wherever it stands."""
+        return self._erase(_OF_OPERATOR, name, who, withhold, name)
+
+    def entry(self, utterance_id: str, who: str, withhold: Withhold) -> Erased:
+        """One utterance, with its entry where it has one, and what that rests on."""
+        return self._erase(_OF_ENTRY, utterance_id, who, withhold)
+
+    def before(self, moment: datetime, who: str, withhold: Withhold) -> Erased:
+        """All that was heard before this moment."""
+        return self._erase(_BEFORE, to_time(moment), who, withhold)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it was begun and not brought to its end."""
+        return self._mark.exists()
+
+    def finish(self) -> None:
+        """Let nothing of what the tables no longer hold be left anywhere else. Raises StorageFailed, Unfinished."""
+        lines = {}
+        for row in self._db.rows(_ERASED_EVENTS):
+            line = lines[row["sequence"]] = rows_of(self._db, row["sequence"])
+            line["outbox"]["tombstone"] = row[
+                "tombstone"
+            ]  # for a journal that is rebuilt: it goes in the event's place
+        self._entries.replace(lines)
+        self._db.compact()
+        with refusals(self._mark):
+            self._mark.unlink(missing_ok=True)
+            sync_directory(self._directory)
+
+    @property
+    def _mark(self) -> Path:
+        return self._directory / ERASING
+
+    def _erase(self, named: str, value: str, who: str, withhold: Withhold, name: str | None = None) -> Erased:
+        chosen = self._db.rows(_CHOSEN.format(named=named), value)
+        needed = [row for row in chosen if row["evidence"] == "needed"]
+        waiting = (
+            *(str(row["sequence"]) for row in needed if row["sequence"] is not None),
+            *(row["utterance_id"] for row in needed if row["sequence"] is None),
+        )
+        going = [row for row in chosen if row["evidence"] != "needed"]
+        utterances = [row["utterance_id"] for row in going]
+        numbers = [row["sequence"] for row in going if row["sequence"] is not None]
+        with refusals(self._mark):
+            self._mark.touch(mode=0o600)
+            sync_directory(self._directory)
+            self._remove_replies(utterances)
+        self._retention.remove(utterances)
+        with self._db.writing():
+            for row in self._db.rows(_EVENTS, to_json(numbers)):
+                self._erase_event(row["sequence"], row["body"], who, withhold)
+            self._erase_utterances(utterances)
+            if name is not None and not waiting:
+                self._db.execute("UPDATE conversation SET operator = NULL WHERE operator = ?", [name])
+                self._db.execute("UPDATE decisions SET who = ? WHERE who = ?", [NOBODY, name])
+        self.finish()
+        left = tuple(sorted(path.name for path in self._directory.glob("journal.broken-*")))
+        return Erased(len(utterances), len(numbers), waiting, left)
+
+    def _erase_event(self, sequence: int, body: str, who: str, withhold: Withhold) -> None:
+        event = hash_chain.parsed(body)
+        if ERASED in event:
+            return
+        at = now()
+        told = {
+            "event_sha256": hash_chain.event_sha256(event),
+            "at": at,
+            "by": who,
+            "keyid": self._signer.public.keyid,
+            "signature": self._signer.sign(erasure(sequence, event[hash_chain.CHAIN], at, who)),
+        }
+        sealed = (*_STAYS, *hash_chain.UNHASHED)
+        stays = {name: event[name] for name in event if name in sealed}
+        tombstone = {name: value for name, value in withhold(event).items() if name != hash_chain.READING}
+        self._db.execute(
+            "UPDATE outbox SET body = ?, tombstone = ? WHERE sequence = ?",
+            [to_json({**stays, "support": _support(event), ERASED: told}), to_json(tombstone), sequence],
+        )
+        self._db.execute("UPDATE entries SET fields = '{}', operator = NULL WHERE sequence = ?", [sequence])
+
+    def _erase_utterances(self, utterances: Iterable[str]) -> None:
+        those = to_json(list(utterances))
+        self._db.execute(
+            "UPDATE utterances SET fields = '{}', ask = NULL, reasons = '[]', reading = NULL, flag = NULL "
+            "WHERE utterance_id IN (SELECT value FROM json_each(?))",
+            [those],
+        )
+        self._db.execute(
+            "UPDATE answers SET reading = NULL, request_id = NULL "
+            "WHERE utterance_id IN (SELECT value FROM json_each(?))",
+            [those],
+        )
+        self._db.execute(
+            "UPDATE decisions SET who = ?, reason = NULL WHERE subject IN (SELECT value FROM json_each(?))",
+            [NOBODY, those],
+        )
+
+    def _remove_replies(self, utterances: Iterable[str]) -> None:
+        gone = set(utterances)
+        for path in (self._directory / REPLIES).glob("*.wav"):
+            if path.stem.partition("-")[2] in gone:
+                path.unlink()
+
+
+def _support(event: Mapping[str, Any]) -> list[dict[str, Any]]:
+    data = event.get("data")
+    support = data.get("support", []) if isinstance(data, dict) else []
+    return [{"id": one["id"], "audio_sha256": one["audio_sha256"]} for one in support]
