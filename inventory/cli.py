@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
-from rich.text import Text
 
 from edge.config import broker_address, load
-from edge.console import many, show
+from edge.console import SafeConsole, log_to, many, show
 from edge.deliver.events import timestamp
+from edge.plain_text import in_lines
 from inventory import audit
 from inventory.settings import InventorySettings
 
@@ -82,7 +81,7 @@ def inventory(
     """
     context.obj = Given(config, database)
     if context.invoked_subcommand is None:
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         _consume(_settings(config, broker=broker, database=database))
 
 
@@ -103,7 +102,7 @@ def rows(
         found = store.rows(limit)
     if json_lines:
         for row in found:
-            typer.echo(json.dumps(_plain(row), ensure_ascii=False))
+            _say(json.dumps(_plain(row), ensure_ascii=False))
     else:
         show(_table(found))
 
@@ -120,10 +119,10 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     with _looking(context, config, database) as store:
         counts = asdict(store.count())
     if as_json:
-        typer.echo(json.dumps(counts))
+        _say(json.dumps(counts))
         return
     for name, number in counts.items():
-        typer.echo(f"{name:<10}{number:>8}")
+        _say(f"{name:<10}{number:>8}")
 
 
 @audits.command("verify", short_help="Is what each device sent still as it was signed?")
@@ -152,14 +151,14 @@ def audit_verify(
     with _looking(context, config, database) as store:
         reports = [_audited(store, of, known) for of in audit.devices(store, device)]
     for report in reports:
-        typer.echo(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
+        _say(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
     if any(report.broken for report in reports):
         raise typer.Exit(1)
 
 
 def _audited(store: Store, of: Progress, keys: Mapping[str, PublicKey] | None) -> audit.Report:
     """The audit of one device, with a bar on a terminal."""
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
         return audit.verify(store, of, keys, lambda done: bar.update(task, completed=done))
@@ -178,7 +177,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     if json_lines:
         for progress in found:
             told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
-            typer.echo(json.dumps(told))
+            _say(json.dumps(told))
     else:
         show(_gaps(found))
 
@@ -208,6 +207,10 @@ def _consume(settings: InventorySettings) -> None:
     serve(settings)
 
 
+def _say(told: str) -> None:
+    typer.echo(in_lines(told))
+
+
 def _plain(row: Row) -> dict[str, object]:
     moments = {"recorded_at": timestamp(row.recorded_at), "received_at": timestamp(row.received_at)}
     return {**asdict(row), **moments}
@@ -224,8 +227,8 @@ def _table(found: list[Row]) -> Table:
             f"{row.site}/{row.device}",
             str(row.sequence),
             f"{row.recorded_at:%Y-%m-%d %H:%M:%S}",
-            Text(f"{row.form} {values}"),  # as it is: what was dictated is no markup
-            *([Text(row.operator or "")] if signed else []),
+            f"{row.form} {values}",
+            *([row.operator or ""] if signed else []),
             row.state,
         )
     return table

@@ -14,7 +14,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import Layered, Mqtt, Name, shipped, state_place
+from edge.config import Layered, Mqtt, Name, Place, Prefix, shipped, state_place
 
 
 class InventorySettings(Layered):
@@ -22,17 +22,17 @@ class InventorySettings(Layered):
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_INVENTORY_")
 
-    prefix: str = Field("dockvoice", pattern=r"^[^+#\s]+$", description="first level(s) of every topic")
+    prefix: Prefix = Field("dockvoice", description="first level(s) of every topic")
     client_id: Name = Field(
         "dockvoice-inventory", description="this consumer's name at the broker, which keeps its messages under it"
     )
     database: SecretStr | None = Field(
         None, min_length=1, description="SQLAlchemy URL; unset: the file inventory.db in the state directory"
     )
-    state_directory: Path | None = Field(
+    state_directory: Place | None = Field(
         None, description="where inventory.db is; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
     )
-    forms_directory: Path | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
+    forms_directory: Place | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
     mqtt: Mqtt = Mqtt()
 
     repairs: ClassVar[str] = "every key is explained in config/inventory.toml"

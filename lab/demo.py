@@ -26,7 +26,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from edge.agent.app import AgentTold, replay
@@ -35,7 +34,7 @@ from edge.agent.parts import Parts, assemble
 from edge.cli.output import EXIT_CODES, log_warnings
 from edge.cli.present.lines import teller
 from edge.config import MqttVersion, Settings, load
-from edge.console import show
+from edge.console import SafeConsole, show
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.model import Form
 from edge.hear.recording import RecordedSource
@@ -101,7 +100,7 @@ def demo(
     compares what the inventory's table holds with what was recorded. Exit code 1 if they differ.
     """
     log_warnings()
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     demand_inventory()
     clips = recordings()
     said = {one.name: words for one, words in clips.items()}

@@ -22,6 +22,7 @@ from typer.main import get_group
 
 from edge.cli.output import EXIT_CODES, line
 from edge.errors import DockvoiceError, Misconfigured, closed_to_us
+from edge.plain_text import in_one_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
@@ -144,9 +145,10 @@ def _version(
 
 
 def _end(fault: DockvoiceError) -> NoReturn:
-    from rich.console import Console
+    from edge.console import SafeConsole
 
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"dockvoice: {fault}", style="red", markup=False)
+    told = in_one_line(f"dockvoice: {fault}")
+    SafeConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)
     raise SystemExit(fault.exit_code) from None
 
 

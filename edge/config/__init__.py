@@ -23,6 +23,7 @@ from edge.config.models import (
     Understand,
 )
 from edge.config.sections import (
+    LEVEL,
     Agree,
     Deliver,
     Endpoint,
@@ -33,7 +34,9 @@ from edge.config.sections import (
     Mqtt,
     MqttVersion,
     Name,
+    Place,
     PolicyName,
+    Prefix,
     ReadBack,
     Section,
     SettleBy,

@@ -310,7 +310,7 @@ def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Pat
                 one: _anchored(table, content, directory) if isinstance(content, dict) else content
                 for one, content in value.items()
             }
-        elif isinstance(value, str) and _takes(field.annotation, Path):
+        elif value and isinstance(value, str) and _takes(field.annotation, Path):
             # Not Path.expanduser, which raises for a home that does not exist: opening the file will tell that better.
             anchored[name] = str(directory / os.path.expanduser(value))  # noqa: PTH111 - see above
     return anchored

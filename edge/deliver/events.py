@@ -16,9 +16,11 @@ from typing import Any, Literal
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from edge.config import shipped
+from edge.config import LEVEL, shipped
 from edge.hash_chain import PublicKey
+from edge.plain_text import in_one_line, spoken
 from edge.records import Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
+from edge.records.json_schema import SchemaValidator
 from edge.records.strict_json import DuplicateKey, NotFinite, NotJson, NotStrict, NotText, Overflow, strict
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
@@ -45,6 +47,8 @@ WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a wit
 
 CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
 """The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
+
+SHOWN = 100  # Characters of a wrong topic that are repeated: one can have 65,535.
 
 EARLY = "early"  # The outcome in an answer that settles nothing.
 
@@ -73,10 +77,13 @@ class Topics:
     def of(cls, prefix: str, topic: str) -> Topics:
         """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
         match topic.removeprefix(f"{prefix}/").split("/"):
-            case [site, device, "entries" | "receipts" | "status" | "control"] if topic.startswith(f"{prefix}/"):
+            case [site, device, "entries" | "receipts" | "status" | "control"] if (
+                topic.startswith(f"{prefix}/") and LEVEL.fullmatch(site) and LEVEL.fullmatch(device)
+            ):
                 return cls(prefix, site, device)
             case _:
-                raise MalformedMessage(f"{topic!r}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
+                shown = repr(topic[:SHOWN])
+                raise MalformedMessage(f"{shown}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
 
     @property
     def entries(self) -> str:
@@ -158,7 +165,7 @@ def _data(entry: Entry) -> dict[str, Any]:
         "fields": dict(entry.fields),
         "reading": {
             "interpreter": reading.interpreter,
-            "heard": {name: " ".join(field.words) for name, field in reading.fields.items()},
+            "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
             "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
         },
     }
@@ -276,7 +283,7 @@ def validator(name: str) -> Draft202012Validator:
     """The JSON Schema validator for the file of this name below `schemas/`."""
     schema = json.loads((shipped("schemas") / name).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    return SchemaValidator(schema)
 
 
 def parsed(payload: bytes) -> dict[str, Any]:
@@ -314,7 +321,7 @@ def check(message: dict[str, Any], name: str) -> None:
 def _told(fault: ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
     # Names of members come from the sender: escaped, so that the line stays one line.
-    pointer = "".join(f"/{step}" for step in steps).encode("unicode_escape").decode() or "message"
+    pointer = in_one_line("".join(f"/{step}" for step in steps)) or "message"
     if fault.validator == "required":
         return f"{pointer}: {fault.message}"
     rule = json.dumps(fault.validator_value, ensure_ascii=False)

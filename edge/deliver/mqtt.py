@@ -28,6 +28,7 @@ from edge.deliver.mqtt_client import (
     Waits,
     Will,
     check_host,
+    check_privacy,
     cut,
     explained,
     namesake,
@@ -121,8 +122,9 @@ class Session:
         will: Will | None = None,
         manual_ack: bool = False,
     ) -> None:
-        """Prepare; nothing is contacted yet. Raises Misconfigured for an impossible host or bad TLS files."""
+        """Prepare; nothing is contacted yet. Raises Misconfigured: impossible host, open link, bad TLS files."""
         check_host(settings)
+        check_privacy(settings)
         self._settings = settings
         self._tls = tls_context(settings)
         self._client_id = client_id

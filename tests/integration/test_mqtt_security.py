@@ -121,20 +121,20 @@ CASES: dict[str, Callable[[Pki], Case]] = {
     ),
     "TLS where plaintext is expected": lambda pki: Case({}, {"tls": pki.right}, {}, "it may expect TLS (tls = true)"),
     "wrong password": lambda _: Case(
-        {"username": "dock-1", "password": SECRET},
+        {"username": "dock-1", "password": SECRET, "insecure": True},
         {"users": {"dock-1": "other"}},
         {"users": RIGHT_PASSWORD},
         "not authorized; check username and password",
     ),
     "no password": lambda _: Case({}, {"users": RIGHT_PASSWORD}, {}, "not authorized; check username and password"),
     "may not publish": lambda _: Case(
-        {"username": "dock-1", "password": SECRET},
+        {"username": "dock-1", "password": SECRET, "insecure": True},
         {"users": RIGHT_PASSWORD, "access": "topic read #\n"},
         {"users": RIGHT_PASSWORD, "access": OWN_TOPICS},
         "the broker refuses events: not authorized (135)",
     ),
     "another device's topic": lambda _: Case(
-        {"username": "dock-2", "password": SECRET},
+        {"username": "dock-2", "password": SECRET, "insecure": True},
         {"users": {"dock-2": SECRET}, "access": OWN_TOPICS},
         {"users": {"dock-2": SECRET}, "access": f"{OWN_TOPICS}user dock-2\ntopic readwrite dockvoice/hall/dock-1/#\n"},
         "the broker refuses events: not authorized (135)",
@@ -270,7 +270,7 @@ def test_what_mqtt_3_1_1_swallows_is_kept_and_told(
     told.clear()
     with Mosquitto(tmp_path / "broker", free_port(), **denying) as broker, JournalThread(tmp_path / "state") as desk:
         commit(desk, ENTRIES)
-        login = {"username": "dock-1", "password": SECRET}
+        login = {"username": "dock-1", "password": SECRET, "insecure": True}
         delivering(delivery(desk, broker.port, SettleBy.RECEIPT, version="3.1.1", **login), meanwhile)
     assert len(told) == 1
     assert "no receipts come" in told[0]

@@ -119,5 +119,5 @@ def test_to_look_into_the_queue_imports_no_agent(tmp_path: Path) -> None:
     Journal.open(tmp_path).close()
     found = loaded("queue", "list", "--state", str(tmp_path))
     rooms = {name.split(".")[1] for name in found if name.startswith("edge.")}
-    assert rooms <= {"cli", "config", "console", "errors", "forms", "hash_chain", "keep", "records"}
+    assert rooms <= {"cli", "config", "console", "errors", "forms", "hash_chain", "plain_text", "keep", "records"}
     assert not found & (HEAVY - {"cryptography", "numpy", "pydantic", "soundfile", "sqlite_utils"})

@@ -70,7 +70,10 @@ def test_the_events_share_one_envelope_word_for_word(schemas: Path) -> None:
     for kind, path in SCHEMAS.items():
         schema = load(schemas / path)
         assert schema["properties"]["type"]["const"] == kind
-        assert schema["properties"]["dataschema"]["const"] == f"{schema['$id']}#{schema['$defs']['data']['$anchor']}"
+        assert (
+            schema["properties"]["dataschema"]["const"]
+            == f"{schema['$id']}#{schema['$defs']['data']['$dynamicAnchor']}"
+        )
         properties = {name: rule for name, rule in schema["properties"].items() if name not in own}
         shared = {name: schema["$defs"][name] for name in ("id", "form", "text", "utterance")}
         envelopes.append((properties, schema["required"], schema["propertyNames"], shared))
