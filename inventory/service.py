@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import signal
 from contextlib import closing
+from datetime import timedelta
 
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Session
 from inventory.consumer import Consumer, Inbox
 from inventory.forms import load_forms
+from inventory.keys import KeyDirectory
 from inventory.settings import InventorySettings
-from inventory.store import Store
+from inventory.store import Aside, Store
 
 log = logging.getLogger("inventory")
 
@@ -22,16 +24,28 @@ def serve(settings: InventorySettings) -> None:
     Raises Misconfigured, Unavailable or StorageFailed where it cannot begin, or go on.
     """
     forms = load_forms(settings.forms)
-    with closing(Store.open(settings.database_url)) as store:
+    largest = int(settings.message_kb * 1000)
+    aside = Aside(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
+    keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
+    with closing(Store.open(settings.database_url, aside=aside)) as store:
         inbox: Inbox = Inbox()
         session = Session(
             settings.mqtt,
             client_id=settings.client_id,
             receive=inbox.put,
-            subscriptions=(Topics.every(settings.prefix).entries,),
+            subscriptions=(every.status, every.entries) if settings.trust_first_use else (every.entries,),
             manual_ack=True,
         )
-        consumer = Consumer(session, store, forms, inbox, prefix=settings.prefix)
+        consumer = Consumer(
+            session,
+            store,
+            forms,
+            inbox,
+            prefix=settings.prefix,
+            keys=keys,
+            trust_first_use=settings.trust_first_use,
+            largest=largest,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())
         log.info("entries of %s go to %s", ", ".join(forms), store.where)

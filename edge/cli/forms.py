@@ -24,7 +24,7 @@ from edge.cli.present.parse import as_json as parse_json
 from edge.cli.present.parse import drawn, parsed
 from edge.cli.sayings import answers
 from edge.console import show
-from edge.errors import ManyFaults, Misconfigured
+from edge.errors import ManyFaults, Misconfigured, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
@@ -64,6 +64,8 @@ def forms_check(
     Its catalogues are taken from the settings' forms.catalogue: every value of theirs must be sayable and valid. All
     that is wrong is told at once, a line each: file, place in it, what was found, what is allowed.
     """
+    if not file.is_file():
+        raise UnreadableInput(f"{file}: no such file; a form is a file named NAME.schema.json")
     try:
         form = load_form(file)
         check_sayable(form, Catalogue.load(settings(config).catalogue_directory))

@@ -26,4 +26,5 @@ def log_warnings(*besides: logging.Logger) -> None:
 
 def line(text: str) -> None:
     """Print a line, or several."""
-    sys.stdout.write(in_lines(text) + "\n")
+    if sys.stdout is not None:  # None: the program was started without one
+        sys.stdout.write(in_lines(text) + "\n")

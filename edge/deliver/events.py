@@ -51,6 +51,7 @@ CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
 SHOWN = 100  # Characters of a wrong topic that are repeated: one can have 65,535.
 
 EARLY = "early"  # The outcome in an answer that settles nothing.
+UNTRUSTED = "untrusted"  # Likewise: the inventory does not take the event for the word of its device.
 
 
 class MalformedMessage(ValueError):
@@ -118,6 +119,14 @@ class Early:
     event_id: str
     sequence: int
     expected: int  # The first number of the device that the inventory lacks.
+
+
+@dataclass(frozen=True, slots=True)
+class Distrusted:
+    """The inventory's answer to an event that it does not take for the word of its device. No receipt: it is owed."""
+
+    event_id: str
+    reason: str  # As inventory/admission.py has them: `unknown_key:9f86d081884c7d65`.
 
 
 def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_believed: bool = True) -> dict[str, Any]:
@@ -215,6 +224,17 @@ def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[s
     }
 
 
+def untrusted(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
+    """The inventory's answer to an event that is not signed with a key that is enrolled for its device."""
+    return {
+        "event_id": event_id,
+        "outcome": UNTRUSTED,
+        "reasons": [reason],
+        "sequence": sequence,
+        "time": timestamp(time),
+    }
+
+
 def status(
     state: Literal["online", "offline"],
     *,
@@ -262,13 +282,30 @@ def check_event(payload: bytes) -> dict[str, Any]:
     return event
 
 
-def read_answer(payload: bytes) -> Receipt | Early:
+def read_answer(payload: bytes) -> Receipt | Early | Distrusted:
     """What the inventory says to one event. Raises MalformedMessage."""
     message = parsed(payload)
     check(message, "receipt.schema.json")
     if message["outcome"] == EARLY:
         return Early(message["event_id"], message["sequence"], message["expected"])
+    if message["outcome"] == UNTRUSTED:
+        return Distrusted(message["event_id"], message["reasons"][0])
     return Receipt(message["event_id"], ReceiptOutcome(message["outcome"]), tuple(message["reasons"]))
+
+
+def read_key(payload: bytes, topics: Topics) -> PublicKey:
+    """The public key in a device's word on its connection. Raises MalformedMessage for that of another device."""
+    message = parsed(payload)
+    check(message, "status.schema.json")
+    if (message["site"], message["device"]) != (topics.site, topics.device):
+        raise MalformedMessage("message: names another device than its topic")
+    try:
+        key = PublicKey.from_pem(message["public_key"].encode())
+    except ValueError as fault:
+        raise MalformedMessage(f"/public_key: holds {fault}") from None
+    if key.keyid != message["keyid"]:
+        raise MalformedMessage("/keyid: is not that of the key")
+    return key
 
 
 def read_order(payload: bytes) -> str:

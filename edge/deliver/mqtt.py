@@ -83,6 +83,7 @@ class Delivered:
     topic: str
     payload: bytes = field(repr=False)
     token: int  # What `Session.acknowledge` needs: the packet identifier, and the connection it is valid for.
+    retained: bool = False  # Whether the broker had kept it from before this subscription.
 
 
 SessionEvent = Connected | Disconnected | Acknowledged | Delivered
@@ -301,7 +302,7 @@ class Session:
             self._try.early.append(message)
             return
         token = self._try.number * (RECEIVE_MAXIMUM + 1) + message.mid
-        taken = self._tell(client, Delivered(message.topic, bytes(message.payload), token))
+        taken = self._tell(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
         if taken and not self._manual_ack:
             client.ack(message.mid, message.qos)
 

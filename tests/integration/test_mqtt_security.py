@@ -28,6 +28,7 @@ from edge.deliver.events import recorded
 from edge.deliver.mqtt import Session
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from inventory.keys import KeyDirectory
 from tests.certificates import HERE, Authority
 from tests.inventory import RunningInventory
 from tests.mosquitto import Certificates, Mosquitto
@@ -288,6 +289,7 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         "DOCKVOICE_INVENTORY_MQTT__CA_FILE": str(pki.right.authority),
         "DOCKVOICE_INVENTORY_MQTT__CERTIFICATE_FILE": str(inventory.certificate),
         "DOCKVOICE_INVENTORY_MQTT__KEY_FILE": str(inventory.key),
+        "DOCKVOICE_INVENTORY_TRUST_FIRST_USE": "false",  # by these rules it need not read who a device says it is
     }
     other = pki.ours.sign("dock-2")
     told = alarms.here
@@ -297,6 +299,7 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         RunningInventory(broker.port, tmp_path / "inventory", environment=environment) as running,
         JournalThread(tmp_path / "state") as desk,
     ):
+        KeyDirectory(running.keys).enrol("hall", "dock-1", desk.now(lambda journal: journal.public_key))
         commit(desk, ENTRIES)
         posing = {**tls(pki.right), "certificate_file": other.certificate, "key_file": other.key}
         delivering(

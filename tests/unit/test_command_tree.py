@@ -111,7 +111,7 @@ def test_to_list_commands_imports_none(arguments: tuple[str, ...]) -> None:
     found = loaded(*arguments)
     assert not found & HEAVY
     assert {name for name in found if name.partition(".")[0] in {"edge", "inventory"}} == {
-        *("edge", "edge.errors", "edge.cli", "edge.cli.main", "edge.cli.output")
+        *("edge", "edge.errors", "edge.plain_text", "edge.cli", "edge.cli.main", "edge.cli.output")
     }
 
 

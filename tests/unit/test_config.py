@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from edge.config import Settings, load, shipped
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, UnreadableInput
 from tests.rows import every
 
 Written = Callable[[str | bytes], Path]
@@ -32,7 +32,7 @@ def written(tmp_path: Path) -> Written:
 
 
 def refused(path: Path | None, **overrides: Any) -> str:
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises((Misconfigured, UnreadableInput)) as caught:
         load(Settings, path, **overrides)
     message = str(caught.value)
     assert "\n" not in message

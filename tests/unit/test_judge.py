@@ -217,10 +217,16 @@ def test_no_control_character_passes(judged: Ask, where: str, tail: str) -> None
     assert not isinstance(judged(message), Sound)
 
 
-def test_an_operator_of_500_kb_is_no_operator(judged: Ask) -> None:
+def test_an_operator_with_a_thousand_letters_is_no_operator(judged: Ask) -> None:
     message = recorded(1)
-    message["data"]["operator"] = "o" * 500_000
+    message["data"]["operator"] = "o" * 1001
     assert isinstance(judged(message), Unsound)
+
+
+def test_a_message_beyond_the_limit_is_put_aside_unread(judged: Ask) -> None:
+    found = judged(b" " * 256_000 + payload(recorded(1)))
+    assert isinstance(found, Unanswerable)
+    assert "allowed are 256,000 (message_kb)" in found.reason
 
 
 def test_a_file_that_is_no_schema_is_named(tmp_path: Path) -> None:
