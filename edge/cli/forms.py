@@ -87,6 +87,22 @@ def forms_tool(
     line(json.dumps(tool_definition(form_named(settings(config), name)), indent=2))
 
 
+@commands.command("schema", epilog=EXIT_CODES)
+def forms_schema(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
+    config: Config = None,
+) -> None:
+    """The form as plain JSON Schema 2020-12, without how it is spoken: what every validator takes, strict ones too."""
+    line(json.dumps(plain_schema(form_named(settings(config), name).schema), indent=2))
+
+
+def plain_schema(schema: Any) -> Any:
+    """The schema without the keywords of our own, which begin with x-; no field can be called so."""
+    if isinstance(schema, Mapping):
+        return {name: plain_schema(value) for name, value in schema.items() if not name.startswith("x-")}
+    return [plain_schema(one) for one in schema] if isinstance(schema, list) else schema
+
+
 @commands.command("read", short_help="What a sentence says about each field of a form.", epilog=EXIT_CODES)
 def forms_read(
     text: Annotated[

@@ -87,7 +87,9 @@ class JournalDatabase:
         if schema.has_tables(self._db):
             self._copy_before(changes[0])
         with self.writing():
+            schema.drop_views(self._db)
             schema.migrations.apply(self._db)
+            schema.make_views(self._db)
 
     def close(self) -> None:
         """Let go of the file. Closing twice is harmless."""
