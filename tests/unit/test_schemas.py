@@ -185,12 +185,13 @@ def not_strict(schema: Any, types: str | None = None, at: str = "#") -> Iterator
     if not isinstance(schema, dict):
         return
     yield from (f"{at}: unknown keyword {name}" for name in schema if name not in KNOWN_TO_AJV)
-    own = {"integer": "number"}.get(str(schema.get("type")), schema.get("type", types))
+    said: str | None = schema.get("type", types)
+    own = "number" if said == "integer" else said
     for kind, keywords in OF_TYPE.items():
         if own != kind and (stray := keywords & schema.keys()):
             yield f"{at}: missing type {kind} for {', '.join(sorted(stray))}"
-    for name, one, kind in parts_of(schema, own):
-        yield from not_strict(one, kind, f"{at}/{name}")
+    for name, one, known in parts_of(schema, own):
+        yield from not_strict(one, known, f"{at}/{name}")
 
 
 def parts_of(schema: dict[str, Any], own: str | None) -> Iterator[tuple[str, Any, str | None]]:

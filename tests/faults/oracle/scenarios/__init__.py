@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.oracle.run import Scenario
-from tests.faults.oracle.scenarios import agent, broker, clock, disk, inventory, link
+from tests.faults.oracle.scenarios import agent, broker, clock, disk, inventory, link, strangers
 
 THEMES = {
     "agent": (
@@ -35,6 +35,10 @@ THEMES = {
         Scenario("disk-fails", "calls that fail with EIO", disk.failing_calls, 8, 280),
         Scenario("power-cut", "power cuts that spare what was synced", disk.power_cut, 4, 120),
     ),
+    "strangers": (
+        Scenario("events-forged", "events that no device signed", strangers.forged, 25, 2000),
+        Scenario("orders-retained", "lives under an order that stays", strangers.retained_orders, 1, 20),
+    ),
     "clock": (
         Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 4, 40),
         Scenario("clock-inventory", "steps of the inventory's clock", clock.inventory_stepped, 4, 40),
@@ -49,6 +53,7 @@ BY_DAY = (
     "inventory-killed-postgres",
     "link-cut",
     "power-cut",
+    "events-forged",
     "clock-device",
 )
 """One of each theme, of which every test run plays the small form: the one that demands most."""
