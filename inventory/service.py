@@ -24,6 +24,8 @@ def serve(settings: InventorySettings) -> None:
     Raises Misconfigured, Unavailable or StorageFailed where it cannot begin, or go on.
     """
     forms = load_forms(settings.forms)
+    if settings.mqtt.exposed:
+        log.warning("mqtt.insecure: %s; set tls = true, with a broker that has a certificate", settings.mqtt.exposed)
     largest = int(settings.message_kb * 1000)
     aside = Aside(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
     keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
