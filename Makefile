@@ -43,7 +43,7 @@ NIGHT := $(SEED)
 endif
 # All of it runs, whatever fails on the way.
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; most of an hour
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; most of an hour
 	@failed=; \
 	TIER=nightly SOUND=without $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
 	TIER=nightly SOUND=alone $(PYTEST) --timeout 3600 $(ARGS) || failed="$$failed sound"; \
@@ -109,6 +109,12 @@ $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 	@echo "Installing Python packages into $(VENV) …"
 	@$(PIP) --editable '.[microphone,dev]' --editable ./inventory --editable './lab[demo,standin]'
 	@touch $@ $(CACHE)/demo.stamp
+
+# Validators that nobody here wrote, for the nights: Ajv, and AsyncAPI's parser.
+$(CACHE)/node.stamp: Makefile
+	@.ci/system-packages --need nodejs npm
+	@npm install --prefix $(CACHE)/node --no-audit --no-fund --silent ajv@8.20.0 @asyncapi/parser@3.6.3
+	@touch $@
 
 clean:  ## Remove what was built, fetched and cached
 	rm -rf $(VENV) $(CACHE) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -47,6 +47,8 @@ def fault(event: dict, key: bytes, reading: bytes, recording: bytes | None, beli
 def check(bundle: zipfile.ZipFile, believed: list[str]) -> bool:
     """Tell of each event of the bundle; whether all of them hold."""
     names, links, good = bundle.namelist(), {}, True
+    if len(set(names)) < len(names):
+        raise zipfile.BadZipFile
     for folder in sorted(name.removesuffix("event.json") for name in names if name.endswith("/event.json")):
         recording = bundle.read(folder + "audio.flac") if folder + "audio.flac" in names else None
         try:
@@ -69,4 +71,9 @@ if __name__ == "__main__":
     if not sys.argv[1:]:
         print("usage: python verify_bundle.py BUNDLE.zip KEYID [KEYID ...]", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    sys.exit(0 if check(zipfile.ZipFile(sys.argv[1]), sys.argv[2:]) else 1)
+    try:
+        sys.exit(0 if check(zipfile.ZipFile(sys.argv[1]), sys.argv[2:]) else 1)
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError, RecursionError) as broken:
+        # Whatever is missing or doubled in it, or is not what it should be, it proves nothing.
+        print(f"{sys.argv[1]!r}: is no whole bundle: {type(broken).__name__}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)

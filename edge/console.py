@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Column, Table
+from rich.text import Text
+
+from edge.plain_text import in_lines, in_one_line
 
 UNBOUNDED = 100_000  # Columns: more than anything that is printed here takes.
 
 FOLDED = 20
 """Columns, at the least, of what may be broken anywhere: keys, hashes, JSON. Its table column has overflow="fold"."""
+
+
+class SafeConsole(Console):
+    """A console that writes out what is no plain text: whatever a device, a file or a model said, it stays text.
+
+    Colours and cursor movements are rich's own segments, and none of what is printed.
+    """
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """A string as rich draws it; before it is measured, so that it gets the room that it takes."""
+        return super().render_str(in_lines(text), **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is drawn, piece by piece."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else Segment(in_lines(piece.text), piece.style)
+
+
+class SafeFormatter(logging.Formatter):
+    """A log line that stays one line of plain text; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library calls it so
+        """The line, without a traceback."""
+        return in_one_line(super().formatMessage(record))
+
+
+def log_to(stream: TextIO, level: int, form: str) -> None:
+    """Let the program's log appear on `stream`, from `level` on."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(SafeFormatter(form))
+    logging.basicConfig(handlers=[handler], level=level)
 
 
 def show(told: RenderableType) -> None:
@@ -20,7 +57,7 @@ def show(told: RenderableType) -> None:
     On a terminal, cells are broken between words; a table that does not fit even so runs over its edge. In a file or a
     pipe each row is one line.
     """
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = SafeConsole(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
         console.width = max(console.width, *(_fitted(console, table) for table in _tables(told)))
     else:

@@ -36,6 +36,9 @@ READING = "readingsha256"
 KEYID = "keyid"  # The member that says whose signature it carries.
 CHAIN = "chain"  # The member that carries the event's own link.
 SIGNATURE = "signature"  # The member that carries the device's signature of that link.
+WITHHELD_SIGNATURE = "withheldsignature"
+"""The member of an event in the place of a withheld one that carries the device's word that it withheld it."""
+
 UNHASHED = frozenset({CHAIN, SIGNATURE})  # What an event's hash cannot cover, because it is computed from it.
 
 KEYID_DIGITS = 16
@@ -344,6 +347,17 @@ def sealed(event: Mapping[str, Any], previous: str, audio_sha256: str, reading: 
     tied = {**event, PREVIOUS: previous, READING: sha256(reading), KEYID: signer.public.keyid}
     own = link(previous, tied, audio_sha256)
     return {**tied, CHAIN: own, SIGNATURE: signer.sign(own)}
+
+
+def withheld_text(event: Mapping[str, Any]) -> str:
+    """What a device signs of an event that goes in the place of a withheld one: all of it, and the seal it carries."""
+    said = {name: value for name, value in event.items() if name != WITHHELD_SIGNATURE}
+    return f"{event.get(CHAIN)} {hashlib.sha256(canonical(said)).hexdigest()}"
+
+
+def vouched(event: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
+    """The event in the place of a withheld one, with the device's word for it."""
+    return {**event, WITHHELD_SIGNATURE: signer.sign(withheld_text(event))}
 
 
 def sha256(text: str) -> str:

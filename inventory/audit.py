@@ -265,7 +265,7 @@ def read_keys(files: Iterable[Path], directory: Path | None) -> dict[str, Public
     named = [*files, *(sorted(directory.glob(KEY_FILES)) if directory else ())]
     if directory is not None and not named:
         raise UnreadableInput(f"{directory}: holds no {KEY_FILES}; `dockvoice audit key` on a device prints its key")
-    found = map(_read, named)
+    found = map(read_key, named)
     return {key.keyid: key for key in found} if named else None
 
 
@@ -306,7 +306,8 @@ class Auditor:
         return f"Auditor({self.public.keyid})"
 
 
-def _read(path: Path) -> PublicKey:
+def read_key(path: Path) -> PublicKey:
+    """The public key in a file. Raises UnreadableInput."""
     try:
         return PublicKey.from_pem(path.read_bytes())
     except OSError as fault:

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
-from rich.text import Text
 
 from edge.config import broker_address, load
-from edge.console import many, show
+from edge.console import SafeConsole, log_to, many, show
 from edge.deliver.events import timestamp
 from edge.errors import UnreadableInput
 from edge.hash_chain import Acknowledged, Acknowledgement, Broken, Wrong, acknowledgement_line
+from edge.plain_text import in_lines
 from inventory import audit
+from inventory.keys import KeyDirectory, device_named
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table for 
 commands = typer.Typer()
 audits = typer.Typer(help="Show that what the devices wrote was not changed afterwards.", no_args_is_help=True)
 commands.add_typer(audits, name="audit")
+keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
+commands.add_typer(keys_commands, name="keys")
+
+MOST = 9_999_999_999  # The highest number of an event: ten digits, as schemas/events has them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def inventory(
     """
     context.obj = Given(config, database)
     if context.invoked_subcommand is None:
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         _consume(_settings(config, broker=broker, database=database))
 
 
@@ -97,7 +101,9 @@ def rows(
     config: Config = None,
     database: Database = None,
     json_lines: Json = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the latest N.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Only the latest N.")
+    ] = None,
 ) -> None:
     """Show the entries in the order in which they came, amended and cancelled ones included.
 
@@ -108,7 +114,7 @@ def rows(
         found = store.rows(limit)
     if json_lines:
         for row in found:
-            typer.echo(json.dumps(_plain(row), ensure_ascii=False))
+            _say(json.dumps(_plain(row), ensure_ascii=False))
     else:
         show(_table(found))
 
@@ -124,10 +130,10 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     with _looking(context, config, database) as store:
         counts = asdict(store.count())
     if as_json:
-        typer.echo(json.dumps(counts))
+        _say(json.dumps(counts))
         return
     for name, number in counts.items():
-        typer.echo(f"{name:<10}{number:>8}")
+        _say(f"{name:<10}{number:>8}")
 
 
 Key = Annotated[
@@ -177,14 +183,14 @@ def audit_verify(
             for of in audit.devices(store, device)
         ]
     for report in reports:
-        typer.echo(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
+        _say(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
     signed = {span.keyid for report in reports for span in report.spans}
     idle = [] if device or known is None or any(report.broken for report in reports) else sorted({*known} - signed)
     for keyid in idle:
         nothing = {"whole": False, "keyid": keyid, "events": 0}
-        typer.echo(json.dumps(nothing) if as_json else f"{keyid}: NO EVENT is signed with this key")
+        _say(json.dumps(nothing) if as_json else f"{keyid}: NO EVENT is signed with this key")
     if not reports and not as_json:
-        typer.echo("NO EVENT of any device is here")
+        _say("NO EVENT of any device is here")
     if idle or not reports or not all(report.whole for report in reports):
         raise typer.Exit(1)
 
@@ -234,11 +240,114 @@ def _audited(
     store: Store, of: Progress, keys: Mapping[str, PublicKey] | None, unsigned_until: int, known: Acknowledged
 ) -> audit.Report:
     """The audit of one device, with a bar on a terminal."""
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
         tell = lambda done: bar.update(task, completed=done)  # noqa: E731
         return audit.verify(store, of, keys, tell, unsigned_until=unsigned_until, known=known)
+
+
+Directory = Annotated[
+    Path | None,
+    typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings."),
+]
+Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
+KeyFile = Annotated[
+    Path, typer.Argument(metavar="FILE", readable=False, help="What `dockvoice audit key` printed on the device.")
+]
+
+
+@keys_commands.command("enrol", short_help="Let a device enter.")
+def keys_enrol(
+    context: typer.Context, device: Which, file: KeyFile, config: Config = None, directory: Directory = None
+) -> None:
+    """Take the events of a device that are signed with this key. Works beside a running inventory, at once.
+
+    `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one that is told here.
+    """
+    key = audit.read_key(file)
+    enrolled = _keys(context, config, directory).enrol(*_device(device), key)
+    _say(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
+
+
+@keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
+def keys_rotate(
+    context: typer.Context,
+    device: Which,
+    file: KeyFile,
+    upto: Annotated[
+        int | None,
+        typer.Option(
+            "--upto",
+            metavar="N",
+            min=0,
+            max=MOST,
+            help="The last number that the old key signed; unset: as handled here.",
+        ),
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    directory: Directory = None,
+) -> None:
+    """Take a new key in the place of a device's others, which count for what they signed before and for nothing later.
+
+    Let the device send what it owes first (`dockvoice queue unsettled`), then move its device.key away and start it.
+    """
+    key = audit.read_key(file)
+    site, name = _device(device)
+    if upto is None:
+        with _looking(context, config, database) as store:
+            found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
+        upto = found[0] if found else 0
+    enrolled = _keys(context, config, directory).rotate(site, name, key, upto)
+    _say(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
+
+
+@keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
+def keys_revoke(
+    context: typer.Context,
+    device: Which,
+    keyid: Annotated[str | None, typer.Option("--keyid", metavar="ID", help="This key; unset: all it has.")] = None,
+    config: Config = None,
+    directory: Directory = None,
+) -> None:
+    """Let nothing more enter that is signed with the key: it was stolen, or the device is gone. Takes effect at once.
+
+    What was applied before stays, and its signatures can still be checked.
+    """
+    gone = _keys(context, config, directory).revoke(*_device(device), keyid)
+    _say(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
+
+
+@keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
+def keys_list(
+    context: typer.Context, config: Config = None, directory: Directory = None, json_lines: Json = False
+) -> None:
+    """Show the keys that are enrolled. With --json one object a line: site, device, keyid, state and public_key."""
+    found = _keys(context, config, directory).all()
+    if json_lines:
+        for one in found:
+            told = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
+            _say(json.dumps({**told, "public_key": one.key.pem.decode("ascii")}))
+        return
+    table = _narrow(many(len(found), "key"))
+    for heading in ("device", "key", "state"):
+        table.add_column(heading)
+    for one in found:
+        table.add_row(f"{one.site}/{one.device}", one.keyid, one.state)
+    show(table)
+
+
+def _device(given: str) -> tuple[str, str]:
+    try:
+        return device_named(given)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
+
+
+def _keys(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
+    given = context.find_object(Given) or Given()
+    return KeyDirectory(directory or _settings(config or given.config).keys)
 
 
 @commands.command(short_help="How far each device has come, and what is missing.")
@@ -254,7 +363,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     if json_lines:
         for progress in found:
             told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
-            typer.echo(json.dumps(told))
+            _say(json.dumps(told))
     else:
         show(_gaps(found))
 
@@ -284,6 +393,10 @@ def _consume(settings: InventorySettings) -> None:
     serve(settings)
 
 
+def _say(told: str) -> None:
+    typer.echo(in_lines(told))
+
+
 def _plain(row: Row) -> dict[str, object]:
     moments = {"recorded_at": timestamp(row.recorded_at), "received_at": timestamp(row.received_at)}
     return {**asdict(row), **moments}
@@ -300,8 +413,8 @@ def _table(found: list[Row]) -> Table:
             f"{row.site}/{row.device}",
             str(row.sequence),
             f"{row.recorded_at:%Y-%m-%d %H:%M:%S}",
-            Text(f"{row.form} {values}"),  # as it is: what was dictated is no markup
-            *([Text(row.operator or "")] if signed else []),
+            f"{row.form} {values}",
+            *([row.operator or ""] if signed else []),
             row.state,
         )
     return table

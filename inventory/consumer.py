@@ -15,13 +15,25 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
-from edge.deliver.events import Topics, early, encode, presence, receipt
+from edge.deliver.events import (
+    SHOWN,
+    MalformedMessage,
+    Topics,
+    early,
+    encode,
+    presence,
+    read_key,
+    receipt,
+    untrusted,
+)
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Unavailable
 from edge.records import ReceiptOutcome
 from edge.systemd_notify import Notifier
+from inventory.admission import Untrusted, distrusted
 from inventory.forms import Forms
-from inventory.judge import Judged, Sound, Unanswerable, Unsound, judge
+from inventory.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
+from inventory.keys import KeyDirectory
 from inventory.ports import Broker, Shelf
 from inventory.pulse import Pulse
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
@@ -45,6 +57,10 @@ PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks
 
 DENIED = 0x80
 """MQTT 5 reason codes from here on are failures."""
+
+
+STRANGERS = 1000
+"""Of so many strangers it is remembered that they were told; with more the log and the table begin anew."""
 
 
 class Wake:
@@ -88,6 +104,9 @@ class Consumer:
         *,
         prefix: str,
         client_id: str = "dockvoice-inventory",
+        keys: KeyDirectory,
+        trust_first_use: bool = False,
+        largest: int = LARGEST,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -99,6 +118,10 @@ class Consumer:
         self._client_id = client_id
         self._put_off: dict[str, _PutOff] = {}
         """By the topic on which it came."""
+        self._keys = keys
+        self._trust_first_use = trust_first_use
+        self._largest = largest
+        self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
         self._waiting: deque[Delivered] = deque()
@@ -113,6 +136,11 @@ class Consumer:
 
     def run(self) -> None:
         """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at all, Misconfigured."""
+        if not self._keys.all() and not self._trust_first_use:
+            log.warning(
+                "%s holds no key: nothing is applied until one is enrolled (`dockvoice inventory keys enrol`)",
+                self._keys.path,
+            )
         self._broker.start()
         try:
             while not self._stopping:
@@ -236,17 +264,54 @@ class Consumer:
             log.info("%s: not said that we are %s", topic, state)
 
     def _settle(self, message: Delivered) -> None:
+        if message.topic.endswith("/status"):
+            self._meet(message)
+            self._broker.acknowledge(message)
+            return
         judged = self._judged(message)
         match judged:
             case Unanswerable():
-                self._shelf.keep_rejected(message.payload, message.topic, judged.reason)
-                log.warning("kept aside from %s: %s", message.topic, judged.reason)
+                self._put_aside(message, judged.reason)
                 self._broker.acknowledge(message)
             case Sound() | Unsound():
-                self._answer(message, judged, self._shelf.apply(judged.event))
+                if stranger := self._stranger(judged.event):
+                    self._turn_away(message, judged, stranger)
+                else:
+                    self._answer(message, judged, self._shelf.apply(judged.event))
 
     def _judged(self, message: Delivered) -> Judged:
-        return judge(message.payload, message.topic, self._prefix, self._forms)
+        return judge(message.payload, message.topic, self._prefix, self._forms, self._largest)
+
+    def _stranger(self, event: Event | Unfit) -> Untrusted | None:
+        return distrusted(event, self._keys.of(event.site, event.device))
+
+    def _meet(self, message: Delivered) -> None:
+        """A device says who it is: where the site trusts at first use, and no key of it is known, it is enrolled."""
+        if not self._trust_first_use:  # a subscription that the broker remembers from when the settings said so
+            return
+        try:
+            topics = Topics.of(self._prefix, message.topic)
+            if not self._keys.of(topics.site, topics.device):
+                key = self._keys.enrol(topics.site, topics.device, read_key(message.payload, topics))
+                log.warning("%s/%s: key %s trusted at first use", key.site, key.device, key.keyid)
+        except MalformedMessage as fault:
+            log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)
+
+    def _turn_away(self, message: Delivered, judged: Sound | Unsound, stranger: Untrusted) -> None:
+        """Answer that the event is taken for nobody's word; told, and put aside, once for each device and reason."""
+        event = judged.event
+        seen = (event.site, event.device, stranger.reason)
+        if seen not in self._mistrusted:
+            if len(self._mistrusted) >= STRANGERS:
+                self._mistrusted.clear()
+            self._put_aside(message, f"untrusted:{stranger.reason}")
+            self._mistrusted.add(seen)
+        answer = encode(untrusted(event.event_id, stranger.reason, event.sequence, self._now()))
+        self._unsent.append(_Answer(message, judged.sender.receipts, answer, event.event_id))
+
+    def _put_aside(self, message: Delivered, reason: str) -> None:
+        self._shelf.keep_rejected(message.payload, message.topic, reason)
+        log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
     def _answer(self, message: Delivered, judged: Sound | Unsound, became: Applying) -> None:
         event = judged.event

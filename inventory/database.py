@@ -48,13 +48,15 @@ def parse(url: str) -> URL:
     """`url` as SQLAlchemy reads it. Raises Misconfigured, without repeating the URL: it may hold a password."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise Misconfigured(f"database: is not a database URL; it must be {ALLOWED}") from None
     kind = parsed.get_backend_name()
     if kind in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
         raise Misconfigured(f"database: found {kind}, allowed are SQLite and PostgreSQL: {ALLOWED}")
+    if parsed.query:
+        raise Misconfigured(f"database: an SQLite URL takes no parameters, found {', '.join(parsed.query)}; {ALLOWED}")
     if parsed.database in {None, "", ":memory:"}:
         raise Misconfigured("database: SQLite in memory forgets everything; name a file: sqlite:////path/inventory.db")
     return parsed
@@ -124,7 +126,11 @@ def _see_file(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
         raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What operators said is for nobody else; SQLite gives its other files the same mode. One that is there stays as
+        # it is: a site may let others read it.
+        if create and not path.exists():
+            path.touch(mode=0o600)
     except OSError as fault:
         raise StorageFailed(
             f"{path.parent}: cannot be made ({fault.strerror}); make it, or give another database"

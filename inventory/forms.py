@@ -14,6 +14,7 @@ from jsonschema.validators import extend
 
 from edge.errors import Misconfigured
 from edge.records import exact
+from edge.records.json_schema import SchemaValidator
 
 SUFFIX = ".schema.json"
 
@@ -27,7 +28,7 @@ def _multiple_of(_: Validator, step: float, value: object, __: object) -> Iterat
         yield ValidationError(f"{value} is not a multiple of {step}")
 
 
-_Exactly: type[Validator] = extend(Draft202012Validator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
+_Exactly: type[Validator] = extend(SchemaValidator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
 _DATES = FormatChecker(["date"])
 """JSON Schema 2020-12 takes a format for a remark, unless it is asked to check it."""
 

@@ -20,6 +20,10 @@ SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")
 """The `sequence` of schemas/events."""
 
 
+LARGEST = 256_000
+"""Bytes of a message, where no setting says otherwise: a hundred times an event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sound:
     """A whole event of the device that sent it, its values within its form: it may be applied."""
@@ -46,12 +50,14 @@ class Unanswerable:
 Judged = Sound | Unsound | Unanswerable
 
 
-def judge(payload: bytes, topic: str, prefix: str, forms: Forms) -> Judged:
-    """Read the message that came on `topic`."""
+def judge(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = LARGEST) -> Judged:
+    """Read the message that came on `topic`, if it has no more than `largest` bytes."""
     try:
         sender = Topics.of(prefix, topic)
     except MalformedMessage as fault:
         return Unanswerable(str(fault))
+    if len(payload) > largest:
+        return Unanswerable(f"message: found {len(payload):,} bytes, allowed are {largest:,} (message_kb)")
     try:
         message = check_event(payload)
         event = _event(message, payload, sender)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import signal
 from contextlib import closing
+from datetime import timedelta
 
 from edge.deliver.events import Topics, encode, presence
 from edge.deliver.mqtt import Session
 from edge.deliver.mqtt_client import Will
 from inventory.consumer import Consumer, Inbox
 from inventory.forms import load_forms
+from inventory.keys import KeyDirectory
 from inventory.settings import InventorySettings
-from inventory.store import Store
+from inventory.store import Aside, Store
 
 log = logging.getLogger("inventory")
 
@@ -23,18 +25,33 @@ def serve(settings: InventorySettings) -> None:
     Raises Misconfigured, Unavailable or StorageFailed where it cannot begin, or go on.
     """
     forms = load_forms(settings.forms)
-    with closing(Store.open(settings.database_url)) as store:
+    if settings.mqtt.exposed:
+        log.warning("mqtt.insecure: %s; set tls = true, with a broker that has a certificate", settings.mqtt.exposed)
+    largest = int(settings.message_kb * 1000)
+    aside = Aside(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
+    keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
+    with closing(Store.open(settings.database_url, aside=aside)) as store:
         inbox: Inbox = Inbox()
         here = Topics.consumer(settings.prefix, settings.client_id)
         session = Session(
             settings.mqtt,
             client_id=settings.client_id,
             receive=inbox.put,
-            subscriptions=(Topics.every(settings.prefix).entries,),
+            subscriptions=(every.status, every.entries) if settings.trust_first_use else (every.entries,),
             will=Will(here, encode(presence("offline", settings.client_id))),
             manual_ack=True,
         )
-        consumer = Consumer(session, store, forms, inbox, prefix=settings.prefix, client_id=settings.client_id)
+        consumer = Consumer(
+            session,
+            store,
+            forms,
+            inbox,
+            prefix=settings.prefix,
+            client_id=settings.client_id,
+            keys=keys,
+            trust_first_use=settings.trust_first_use,
+            largest=largest,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())
         log.info("entries of %s go to %s", ", ".join(forms), store.where)

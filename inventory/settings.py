@@ -14,7 +14,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import Layered, Mqtt, Name, shipped, state_place
+from edge.config import Layered, Mqtt, Name, Place, Prefix, shipped, state_place
 
 
 class InventorySettings(Layered):
@@ -22,17 +22,26 @@ class InventorySettings(Layered):
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_INVENTORY_")
 
-    prefix: str = Field("dockvoice", pattern=r"^[^+#\s]+$", description="first level(s) of every topic")
+    prefix: Prefix = Field("dockvoice", description="first level(s) of every topic")
     client_id: Name = Field(
         "dockvoice-inventory", description="this consumer's name at the broker, which keeps its messages under it"
     )
     database: SecretStr | None = Field(
         None, min_length=1, description="SQLAlchemy URL; unset: the file inventory.db in the state directory"
     )
-    state_directory: Path | None = Field(
+    state_directory: Place | None = Field(
         None, description="where inventory.db is; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
     )
-    forms_directory: Path | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
+    forms_directory: Place | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
+    keys_directory: Place | None = Field(
+        None, description="the public keys of the devices that may enter; unset: keys in the state directory"
+    )
+    trust_first_use: bool = Field(
+        False, description="enrol the key that a device without any first shows on its status topic"
+    )
+    message_kb: float = Field(256, ge=1, le=100_000, description="a larger message is put aside, kB")
+    rejected_mb: float = Field(50, ge=1, le=100_000, description="all that is put aside together, MB; the oldest goes")
+    rejected_days: int = Field(30, ge=1, le=3650, description="what is put aside is kept for so long, days")
     mqtt: Mqtt = Mqtt()
 
     repairs: ClassVar[str] = "every key is explained in config/inventory.toml"
@@ -48,6 +57,11 @@ class InventorySettings(Layered):
         if self.database is not None:
             return self.database.get_secret_value()
         return f"sqlite:///{self.state.absolute() / 'inventory.db'}"
+
+    @property
+    def keys(self) -> Path:
+        """Where the keys of the devices are."""
+        return self.keys_directory or self.state / "keys"
 
     @property
     def forms(self) -> Path:

@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, distinct, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
 
+from edge.deliver.events import SHOWN
 from inventory.applying import handle
 from inventory.database import connect, parse, prepare, reported, shown
 from inventory.records import Applying, Counts, Event, Progress, Row, Unfit
 from inventory.tables import devices, entries, events, refused, rejected
 from inventory.trail import Came, Strays, names, strays, trail
 
+ROW = 500
+"""Bytes that a row of `rejected` takes beside its payload, at most: a million empty messages are bounded too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """How much is put aside of what cannot be answered, and for how long."""
+
+    message: int = 256_000  # Bytes of one.
+    bytes: int = 50_000_000  # Of all together; the oldest go.
+    kept: timedelta = timedelta(days=30)
+
+
+ASIDE = Aside()
+
 
 class Store:
     """The tables. Safe to use from several threads and several processes at once."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime], aside: Aside = ASIDE) -> None:
         self._engine = engine
+        self._aside = aside
         self._now = now
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        aside: Aside = Aside(),
+    ) -> Self:
         """Connect to the database `url` names, making the tables where there are none and `create`.
 
         Raises Misconfigured (URL, foreign or newer tables), UnreadableInput (no file, and not to `create`), Unavailable
@@ -35,7 +60,7 @@ class Store:
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, now)
+        return cls(engine, now, aside)
 
     @property
     def where(self) -> str:
@@ -61,11 +86,16 @@ class Store:
             return handle(transaction, event, self._now)
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
-        """Keep a message that cannot be answered, so that it is not lost. Raises Unavailable."""
+        """Put aside a message that cannot be answered, for as long as there is room. Raises Unavailable."""
+        now = self._now()
+        put = {"payload": payload[: self._aside.message], "topic": topic[:SHOWN], "reason": reason, "received_at": now}
         with reported(self._engine.url), self._engine.begin() as transaction:
-            transaction.execute(
-                insert(rejected).values(payload=payload, topic=topic, reason=reason, received_at=self._now())
-            )
+            transaction.execute(insert(rejected).values(put))
+            transaction.execute(delete(rejected).where(rejected.c.received_at < now - self._aside.kept))
+            newer = func.sum(func.length(rejected.c.payload) + ROW).over(order_by=rejected.c.id.desc())
+            sized = select(rejected.c.id, newer.label("size")).subquery()
+            beyond = select(sized.c.id).where(sized.c.size > self._aside.bytes)
+            transaction.execute(delete(rejected).where(rejected.c.id.in_(beyond)))
 
     def rows(self, limit: int | None = None) -> list[Row]:
         """The latest `limit` entries in the order in which they came; all without a limit."""

@@ -26,7 +26,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from edge.agent.app import AgentTold, replay
@@ -35,10 +34,11 @@ from edge.agent.parts import Parts, assemble
 from edge.cli.output import EXIT_CODES, log_warnings
 from edge.cli.present.lines import teller
 from edge.config import MqttVersion, Settings, load
-from edge.console import show
+from edge.console import SafeConsole, show
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.model import Form
 from edge.hear.recording import RecordedSource
+from edge.keep.device_key import DeviceKey
 
 START_WITHIN_S = 20.0
 """A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""
@@ -101,7 +101,7 @@ def demo(
     compares what the inventory's table holds with what was recorded. Exit code 1 if they differ.
     """
     log_warnings()
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     demand_inventory()
     clips = recordings()
     said = {one.name: words for one, words in clips.items()}
@@ -111,6 +111,7 @@ def demo(
             parts = assemble(load(Settings, None, **settings(scratch, running, engine)))
             console.print(f"Broker: {running.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
             inventory = Inventory(scratch, running)
+            inventory.enrol(scratch / "state")
             with inventory.running():
                 ledger = asyncio.run(play(parts, list(clips), teller(parts.form, said, as_json=False)))
                 rows = inventory.rows()
@@ -186,7 +187,18 @@ class Inventory:
     def __init__(self, scratch: Path, broker: Broker) -> None:
         self._scratch = scratch
         self._broker = broker
+        self._keys = scratch / "keys"
         self._options = ["--database", f"sqlite:///{scratch / 'inventory.db'}"]
+
+    def enrol(self, state: Path) -> None:
+        """Let the demo's device enter, as somebody does who sets a device up."""
+        state.mkdir(mode=0o700, exist_ok=True)
+        file = self._scratch / "demo.pem"
+        file.write_bytes(DeviceKey.of(state).public.pem)
+        command = [*_dockvoice(), "inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys)]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+        if told.returncode:
+            raise Unavailable(f"the demo's key could not be enrolled: {told.stderr.strip()}")
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -197,7 +209,11 @@ class Inventory:
             notices.bind(address)
             notices.setblocking(False)
             command = [*_dockvoice(), "inventory", *self._options, "--broker", f"127.0.0.1:{self._broker.port}"]
-            said = {"NOTIFY_SOCKET": address, "DOCKVOICE_INVENTORY_MQTT__VERSION": self._broker.version.value}
+            said = {
+                "NOTIFY_SOCKET": address,
+                "DOCKVOICE_INVENTORY_KEYS_DIRECTORY": str(self._keys),
+                "DOCKVOICE_INVENTORY_MQTT__VERSION": self._broker.version.value,
+            }
             with _running(command, log, said) as process:
                 _wait_until(lambda: _ready(notices), process, "the inventory", log)
                 yield

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from edge.cli.options import AsJson, Config, ratios, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import Mode, PolicyName, Settings
-from edge.console import show
+from edge.console import SafeConsole, show
 from edge.errors import StorageFailed, UnreadableInput
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from lab import printed
@@ -234,7 +233,7 @@ def seats(mode: Mode | None, interpreters: str | None, second: str | None) -> di
 @contextmanager
 def counted(doing: str, total: int) -> Iterator[Callable[[], None]]:
     """Show that `total` things are being done, one after the other."""
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     if not console.is_terminal:
         yield _Lines(console, doing, total).advance
         return
@@ -245,7 +244,7 @@ def counted(doing: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 class _Lines:
-    def __init__(self, console: Console, doing: str, total: int) -> None:
+    def __init__(self, console: SafeConsole, doing: str, total: int) -> None:
         self._console = console
         self._doing = doing
         self._total = total

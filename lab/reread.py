@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +25,7 @@ from edge.cli.costs import Since, moment
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import InterpreterSettings, Settings
-from edge.console import many, show
+from edge.console import SafeConsole, many, show
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
@@ -101,7 +101,7 @@ def reread(
         plan = expense(given, interpreter, began, journal.readings)
         _agree(plan, ask_above, yes=yes)
         columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=SafeConsole(stderr=True), transient=True) as progress:
             task = progress.add_task("reading", total=plan.utterances)
 
             def tell(one: Compared) -> None:
@@ -200,7 +200,7 @@ def _agree(plan: Expense, ask_above: float, *, yes: bool) -> None:
     """Say what it may cost, and ask where that is more than a trifle."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
     told = f"{many(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
-    Console(stderr=True, highlight=False).print(told)
+    SafeConsole(stderr=True, highlight=False).print(told)
     if not yes and (plan.usd is None or plan.usd > ask_above):
         typer.confirm("Go on?", abort=True, err=True)
 

@@ -20,7 +20,6 @@ from io import TextIOWrapper
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered, manner
 from edge.agent.dictation import INTERRUPTED, is_for_a_person
@@ -35,6 +34,7 @@ from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
 from edge.cli.options import Config, FormName, State, Trace, settings
 from edge.cli.output import EXIT_CODES
+from edge.console import SafeConsole
 from edge.deliver.events import Topics, recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
@@ -208,7 +208,7 @@ class _Screen:
 
     def __init__(self, form: Form, language: str) -> None:
         self._phrasing = Phrasing(form, language)
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = SafeConsole(highlight=False, soft_wrap=True)
 
     def show(self, stepped: Stepped) -> None:
         for order in stepped.orders:

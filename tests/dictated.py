@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.hash_chain import GENESIS, sealed
+from edge.keep.device_key import DeviceKey
+from inventory.keys import KeyDirectory, device_named
 
 AT_DOCK_3 = ("north", "dock-3")
 """A site and a device."""
@@ -41,8 +48,28 @@ def cancelled(number: int, named: int, *, at: tuple[str, str] = AT_DOCK_3) -> di
     return _event("cancelled", number, at) | {"data": kept | {"cancels": identity(1, named, at[1])}}
 
 
+KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32))
+"""The key of every device that a test speaks for."""
+
+ANOTHER = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x42" * 32))
+"""A key that nobody has enrolled."""
+
+
+def signed(event: dict[str, Any], key: DeviceKey = KEY) -> bytes:
+    """`event` as its device sends it. Each continues the beginning: who may enter is asked of one event at a time."""
+    return payload(sealed(event, GENESIS, event["data"]["utterance"]["audio_sha256"], "", key))
+
+
+def enrolled(directory: Path, *devices: str) -> Path:
+    """`directory`, in which the key of the tests is enrolled for these devices, SITE/DEVICE."""
+    keys = KeyDirectory(directory)
+    for device in devices:
+        keys.enrol(*device_named(device), KEY.public)
+    return directory
+
+
 def payload(event: dict[str, Any]) -> bytes:
-    """`event` as it goes over the wire."""
+    """`event` as it goes over the wire, signed or not."""
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 

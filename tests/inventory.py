@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.command import DOCKVOICE, dockvoice
+from tests.dictated import enrolled
 from tests.waiting import Notices
 
 ENDED_IN_S = 30
@@ -22,10 +23,15 @@ TOLD_IN_S = 300
 """Some thousand rows are told within two seconds; see above."""
 
 
+SPOKEN_FOR = ("north/dock-3", "north/dock-4")
+"""Devices whose events tests write themselves."""
+
+
 class RunningInventory:
     """`dockvoice inventory` on a broker, with SQLite in a directory of its own unless a database is named.
 
-    Entering waits until it has subscribed, unless told otherwise. `environment` is what it is given besides.
+    Entering waits until it has subscribed, unless told otherwise. `environment` is what it is given besides. Enrolled
+    are the devices that tests speak for; an agent, which makes its key itself, is trusted at first use.
     """
 
     def __init__(
@@ -40,6 +46,7 @@ class RunningInventory:
         directory.mkdir(parents=True, exist_ok=True)
         self.broker_port = broker_port
         self.log = directory / "inventory.log"
+        self.keys = directory / "keys"
         self._database = database or f"sqlite:///{directory / 'inventory.db'}"
         self._wait = wait
         self._environment = environment or {}
@@ -62,7 +69,12 @@ class RunningInventory:
         """Start it; with `wait`, return when it has subscribed."""
         # Each run has a socket of its own: a word of the one before is never taken for this one's.
         self._notices = self._held.enter_context(Notices())
-        environment = {"DOCKVOICE_INVENTORY_DATABASE": self._database, "NOTIFY_SOCKET": self._notices.address}
+        environment = {
+            "DOCKVOICE_INVENTORY_DATABASE": self._database,
+            "DOCKVOICE_INVENTORY_KEYS_DIRECTORY": str(enrolled(self.keys, *SPOKEN_FOR)),
+            "DOCKVOICE_INVENTORY_TRUST_FIRST_USE": "true",
+            "NOTIFY_SOCKET": self._notices.address,
+        }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*DOCKVOICE, "inventory", "--broker", f"127.0.0.1:{self.broker_port}"],

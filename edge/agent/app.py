@@ -204,8 +204,16 @@ class Agent:
             microphone.close()
 
         hangs_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        loop = asyncio.get_running_loop()
+
+        def told(_number: int, _frame: object) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(stop)
+
         for signal_number in (signal.SIGTERM, signal.SIGINT, *hangs_up):
-            asyncio.get_running_loop().add_signal_handler(signal_number, stop)
+            # Not the loop's own handlers: they end with the loop, and a signal that comes again while the journal is
+            # closed would end the process in the middle of that.
+            signal.signal(signal_number, told)
         return await self.run([microphone], settle_within_s=settle_within_s)
 
     def unfinished(self, owed: int, waited_s: float) -> Unfinished:

@@ -34,6 +34,7 @@ from edge.deliver.relay import (
 )
 from edge.errors import Misconfigured
 from edge.keep.journal_thread import JournalThread
+from edge.plain_text import in_one_line
 from edge.records import OutboxRow, Receipt
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Delivery:
         self._notes = Settlement(desk, beat, turned_down)
         self._agreed = asyncio.Event()
         self._ends_at: float | None = None
+        self._mistrust: set[str] = set()
         self._order = order
         self._microphone: dict[str, Any] | None = None
         self._speaker: dict[str, Any] | None = None
@@ -211,6 +213,7 @@ class Delivery:
             case None:
                 return self._relay.written()
             case Connected(protocol, receive_maximum):
+                self._mistrust.clear()
                 self._announce("online")
                 self._tell(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
                 return self._relay.connected(receive_maximum)
@@ -233,12 +236,19 @@ class Delivery:
         if message.topic == self._topics.receipts:
             return self._answer(message.payload)
         if message.topic == self._topics.control:
-            return self._obey(message.payload)
+            return self._obey(message)
         return self._invited(message.payload, retained=message.retained)
 
-    def _obey(self, payload: bytes) -> list[Command]:
+    def _obey(self, message: Delivered) -> list[Command]:
+        if message.retained:
+            # The broker keeps it and gives it at every connection: whoever gave the order may mean it no more.
+            logger.warning(
+                "an order on the control topic is retained and not obeyed: publish orders without retain, and clear "
+                "the topic with an empty retained message"
+            )
+            return []
         try:
-            self._order(events.read_order(payload))
+            self._order(events.read_order(message.payload))
         except events.MalformedMessage as fault:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
@@ -262,7 +272,20 @@ class Delivery:
         self._obstacles.answered()
         if isinstance(answer, events.Early):
             return self._relay.early(answer, self._now)
+        if isinstance(answer, events.Distrusted):
+            self._mistrusted(answer.reason)
+            return []
         return self._relay.receipt(answer)
+
+    def _mistrusted(self, reason: str) -> None:
+        """Told once for each connection: the event stays owed, and is sent again until somebody has mended it."""
+        if reason not in self._mistrust:
+            self._mistrust.add(reason)
+            logger.error(
+                "the inventory does not take events for this device's own (%s), and they are kept: enrol its key "
+                "there. `dockvoice audit key` prints it, `dockvoice inventory keys enrol %s/%s FILE` takes it",
+                *(in_one_line(reason), self._topics.site, self._topics.device),
+            )
 
     async def _carry_out(self, commands: Iterable[Command]) -> None:
         for command in commands:

@@ -226,9 +226,17 @@ async def _broker(settings: Settings) -> Iterable[Finding]:
     trouble = session.trouble or f"{where}: no answer within {PATIENCE_S:g} s"
     await asyncio.to_thread(session.stop)
     if connected.is_set():
-        return [Finding("broker", Severity.WELL, f"{where} answers")]
+        return [reached(where, mqtt.exposed)]
     todo = "look at deliver.mqtt, the network and the broker; entries are kept until it answers"
     return [Finding("broker", Severity.FAILED, trouble, todo)]
+
+
+def reached(where: str, exposed: str | None) -> Finding:
+    """A broker that answers, and what others on the way to it can read."""
+    if exposed is None:
+        return Finding("broker", Severity.WELL, f"{where} answers")
+    todo = "set deliver.mqtt.tls = true, with a broker that has a certificate"
+    return Finding("broker", Severity.WARNING, f"{where} answers; {exposed} (insecure = true)", todo)
 
 
 def sqlite(version: str) -> Finding:

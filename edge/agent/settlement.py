@@ -124,8 +124,12 @@ class Settlement:
         )
 
     async def _withhold(self, event_id: str, reason: str) -> None:
-        withhold = partial(events.withheld, reason=reason)
-        if await self._desk(lambda journal: journal.outbox.dead_letter(event_id, reason, withhold)):
+        def withhold(journal: Journal) -> bool:
+            return journal.outbox.dead_letter(
+                event_id, reason, lambda event: journal.vouched(events.withheld(event, reason))
+            )
+
+        if await self._desk(withhold):
             logger.error(
                 "%s is set aside, so that it holds up nothing: %s. `dockvoice queue list --held` shows it",
                 *(event_id, reason),

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line
-from edge.console import many
+from edge.console import SafeConsole, many
 from edge.errors import Unfinished, UnreadableInput, plainly
 from edge.hash_chain import SIGNATURE, Acknowledgement, PublicKey, Wrong
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
@@ -199,7 +198,7 @@ def _signed(trail: AuditTrail, event_id: str) -> Trailed:
 def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing elsewhere; it is told how many events are done."""
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)

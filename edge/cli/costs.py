@@ -21,6 +21,8 @@ from edge.keep.readings import Spent
 
 commands = typer.Typer()
 
+SHOWN = 40  # Characters of a wrong moment that are repeated.
+
 Since = Annotated[
     str, typer.Option(metavar="WHEN", help="2026-11-20, 2026-11-20T06:00, or as 7d, 12h back from now; local time.")
 ]
@@ -43,13 +45,13 @@ def costs(since: Since = "7d", config: Config = None, state: State = None, as_js
 def moment(told: str) -> datetime:
     """The moment that `told` names, in local time. Raises UnreadableInput."""
     units = {"d": "days", "h": "hours"}
-    if told[:-1].isdecimal() and told[-1] in units:
-        return datetime.now().astimezone() - timedelta(**{units[told[-1]]: int(told[:-1])})
     try:
+        if told[:-1].isdecimal() and told.isascii() and told[-1] in units:
+            return datetime.now().astimezone() - timedelta(**{units[told[-1]]: int(told[:-1])})
         return datetime.fromisoformat(told).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UnreadableInput(
-            f"--since: found {told!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
+            f"--since: found {told[:SHOWN]!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
         ) from None
 
 

@@ -24,7 +24,7 @@ from edge.cli.present.parse import as_json as parse_json
 from edge.cli.present.parse import drawn, parsed
 from edge.cli.sayings import answers
 from edge.console import show
-from edge.errors import ManyFaults, Misconfigured
+from edge.errors import ManyFaults, Misconfigured, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
@@ -64,6 +64,8 @@ def forms_check(
     Its catalogues are taken from the settings' forms.catalogue: every value of theirs must be sayable and valid. All
     that is wrong is told at once, a line each: file, place in it, what was found, what is allowed.
     """
+    if not file.is_file():
+        raise UnreadableInput(f"{file}: no such file; a form is a file named NAME.schema.json")
     try:
         form = load_form(file)
         check_sayable(form, Catalogue.load(settings(config).catalogue_directory))
@@ -83,6 +85,22 @@ def forms_tool(
 ) -> None:
     """The form as the tool definition that a language model is given."""
     line(json.dumps(tool_definition(form_named(settings(config), name)), indent=2))
+
+
+@commands.command("schema", epilog=EXIT_CODES)
+def forms_schema(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
+    config: Config = None,
+) -> None:
+    """The form as plain JSON Schema 2020-12, without how it is spoken: what every validator takes, strict ones too."""
+    line(json.dumps(plain_schema(form_named(settings(config), name).schema), indent=2))
+
+
+def plain_schema(schema: Any) -> Any:
+    """The schema without the keywords of our own, which begin with x-; no field can be called so."""
+    if isinstance(schema, Mapping):
+        return {name: plain_schema(value) for name, value in schema.items() if not name.startswith("x-")}
+    return [plain_schema(one) for one in schema] if isinstance(schema, list) else schema
 
 
 @commands.command("read", short_help="What a sentence says about each field of a form.", epilog=EXIT_CODES)

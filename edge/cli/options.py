@@ -22,10 +22,18 @@ Config = Annotated[
     ),
 ]
 Broker = Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="MQTT broker, over the settings file's.")]
+
+
+def _directory(given: str) -> Path:
+    if not given:
+        raise typer.BadParameter("found nothing; allowed is the name of a directory")
+    return Path(given)
+
+
 State = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", readable=False, help="Directory of the journal and recordings, over the settings file's."
+        metavar="DIR", parser=_directory, help="Directory of the journal and recordings, over the settings file's."
     ),
 ]
 FormName = Annotated[

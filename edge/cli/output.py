@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from edge.plain_text import in_lines
+
 EXIT_CODES = (
     "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
     "is not there now; 74 the disk refused; 75 not finished or already running: try again; 78 a setting, form or "
@@ -15,11 +17,14 @@ EXIT_CODES = (
 
 def log_warnings(*besides: logging.Logger) -> None:
     """Let warnings and errors of the running parts appear on stderr, a line each; all that goes `besides` as well."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
+    from edge.console import log_to
+
+    log_to(sys.stderr, logging.WARNING, "%(levelname)s %(message)s")
     for one in besides:
         one.setLevel(logging.INFO)
 
 
 def line(text: str) -> None:
-    """Print a line."""
-    sys.stdout.write(text + "\n")
+    """Print a line, or several."""
+    if sys.stdout is not None:  # None: the program was started without one
+        sys.stdout.write(in_lines(text) + "\n")

@@ -24,6 +24,8 @@ from edge.keep.journal import Journal
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
 
+MOST = 9_999_999_999  # Entries of a device: their numbers have ten digits at most.
+
 Which = Annotated[str, typer.Argument(metavar="ID", help="An entry's number or event id, or an utterance's id.")]
 
 REASON = typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
@@ -33,7 +35,9 @@ REASON = typer.Option(metavar="TEXT", help="Why, in your words; it is kept with 
 def queue_list(
     config: Config = None,
     state: State = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many entries at most, the newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST, metavar="N", help="How many entries at most, the newest first.")
+    ] = 20,
     held: Annotated[bool, typer.Option("--held", help="Only what waits for a person.")] = False,
     as_json: AsJson = False,
 ) -> None:

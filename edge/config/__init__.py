@@ -24,6 +24,7 @@ from edge.config.models import (
     Understand,
 )
 from edge.config.sections import (
+    LEVEL,
     Agree,
     Deliver,
     Endpoint,
@@ -34,7 +35,9 @@ from edge.config.sections import (
     Mqtt,
     MqttVersion,
     Name,
+    Place,
     PolicyName,
+    Prefix,
     ReadBack,
     Section,
     SettleBy,

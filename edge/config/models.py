@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from edge.config.sections import Name, Section, TableName
+from edge.config.sections import Name, Place, Section, TableName
 
 SHORT_AUDIO_S = 60  # The longest sound that Google's and Azure's requests for short audio take.
 
@@ -186,7 +185,7 @@ class ClientSettings(Section):
         None, min_length=1, description="better given as the credential or variable, not in the file"
     )
     key_header: KeyHeader | None = Field(None, description="the header for the key; unset: what the service documents")
-    token_file: Path | None = Field(None, description="a file with a bearer token, read again for each request")
+    token_file: Place | None = Field(None, description="a file with a bearer token, read again for each request")
     token_command: str | None = Field(
         None, min_length=1, description="a command that prints a bearer token, run again every five minutes"
     )
@@ -198,7 +197,7 @@ class ClientSettings(Section):
     api_version: str | None = Field(
         None, pattern=r"^[0-9a-z-]+$", description="Azure's api-version, for deployment URLs; unset: /openai/v1/"
     )
-    ca_file: Path | None = Field(
+    ca_file: Place | None = Field(
         None, description="authority that signed the service's certificate; unset: the usual ones"
     )
 
@@ -359,7 +358,7 @@ class Understand(Section):
 
     engine: Engine | Literal["auto"] = Field("auto", description="auto: vosk where its weights are, else pocketsphinx")
     model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
-    models_directory: Path | None = Field(
+    models_directory: Place | None = Field(
         None, description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in ~/.cache/dockvoice"
     )
     clients: dict[TableName, ClientSettings] = Field(default_factory=dict, description="services, by a name of yours")

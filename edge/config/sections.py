@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -17,6 +18,29 @@ from pydantic import (
     StrictInt,
     model_validator,
 )
+
+from edge.plain_text import LONGEST, is_plain
+
+
+def _named_place(path: object) -> object:
+    # An empty path would be the working directory of a service, or the settings file's own.
+    if path == "":
+        raise ValueError("should name a file or a directory, found nothing")
+    return path
+
+
+Place = Annotated[Path, BeforeValidator(_named_place)]
+"""A file or a directory."""
+
+
+def _plain(name: str) -> str:
+    if not is_plain(name) or len(name) > LONGEST:
+        raise ValueError(f"letters, digits, marks and blanks are allowed, {LONGEST} at most, no control characters")
+    return name
+
+
+Person = Annotated[str, Field(min_length=1), AfterValidator(_plain)]
+"""Who speaks, as it goes on record: what the schemas of events take for plain text."""
 
 
 class Section(BaseModel):
@@ -47,7 +71,7 @@ class Agree(Section):
     )
     undo_s: float = Field(4, ge=1, le=60, description="an entry is held for so long after its readback, seconds")
     patience_s: float = Field(8, ge=2, le=120, description="an answer is waited for so long, twice, seconds")
-    operators: dict[str, str] = Field(
+    operators: dict[str, Person] = Field(
         default_factory=dict, description="who may sign on: the name as spoken, to the one on record; none: nobody must"
     )
 
@@ -85,8 +109,12 @@ class Keep(Section):
         return self
 
 
+LEVEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+"""The name of a site or a device."""
+
+
 def _topic_level(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
+    if not LEVEL.fullmatch(name):
         raise ValueError("letters, digits, - and _ are allowed, a letter or digit first, 63 at most")
     return name
 
@@ -110,8 +138,8 @@ class Forms(Section):
     """What may be said."""
 
     active: Name = Field("pallet-move", description="the form operators fill")
-    directory: Path | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
-    catalogue: Path | None = Field(None, description="where the catalogues' *.csv are; unset: the shipped ones")
+    directory: Place | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
+    catalogue: Place | None = Field(None, description="where the catalogues' *.csv are; unset: the shipped ones")
 
 
 def _numbered(device: object) -> object:
@@ -174,7 +202,7 @@ class Hear(Section):
         pattern=r"^((KEY|BTN)_[A-Z0-9_]+|[0-9]{1,3})$",
         description="the key that is held to talk, by its Linux name",
     )
-    talk_device: Path | None = Field(None, description="the input device of the key; unset: any that has it")
+    talk_device: Place | None = Field(None, description="the input device of the key; unset: any that has it")
     wake_phrase: str | None = Field(
         None, pattern=r"^[a-z']+( [a-z']+)+$", description="what an utterance begins with that is meant for the device"
     )
@@ -286,11 +314,15 @@ class Mqtt(Section):
         None, min_length=1, description="better given as the credential or variable, not in the file"
     )
     tls: bool = Field(False, description="encrypt, and verify the broker's certificate")
-    ca_file: Path | None = Field(
+    insecure: bool = Field(
+        False,
+        description="take a link that others can read on the way: no TLS beyond this machine, or a password",
+    )
+    ca_file: Place | None = Field(
         None, description="authority that signed the broker's certificate; unset: the system's"
     )
-    certificate_file: Path | None = Field(None, description="the client's certificate, for mutual TLS")
-    key_file: Path | None = Field(None, description="the client's private key, for mutual TLS")
+    certificate_file: Place | None = Field(None, description="the client's certificate, for mutual TLS")
+    key_file: Place | None = Field(None, description="the client's private key, for mutual TLS")
     keepalive_s: int = Field(15, ge=5, le=3600, description="a dead link is noticed within twice this, seconds")
     reconnect_maximum_s: float = Field(
         3, ge=1, le=600, description="longest wait between two tries to connect, seconds"
@@ -307,12 +339,34 @@ class Mqtt(Section):
             raise ValueError("password is given without username; give both")
         return self
 
+    @property
+    def exposed(self) -> str | None:
+        """What others on the way could read, or write in our name; None where nobody can."""
+        if self.tls:
+            return None
+        if self.password is not None:
+            return "the password goes in the clear"
+        return None if _is_loopback(self.host) else f"all that is said goes to {self.host} in the clear"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"  # RFC 6761: the name of this machine and of no other
+
 
 def _topic_prefix(prefix: str) -> str:
     # MQTT 5, 4.7: + and # are wildcards, and topics that begin with $ belong to the broker.
-    if not re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix):
-        raise ValueError("topic levels are allowed, joined by one /, without +, # or spaces, and no $ first")
+    if not (re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix) and is_plain(prefix)):
+        raise ValueError(
+            "topic levels are allowed, joined by one /, without +, #, spaces or control characters, and no $ first"
+        )
     return prefix
+
+
+Prefix = Annotated[str, AfterValidator(_topic_prefix)]
+"""The first level or levels of every topic."""
 
 
 class SettleBy(StrEnum):
@@ -325,9 +379,7 @@ class SettleBy(StrEnum):
 class Deliver(Section):
     """The way to the inventory."""
 
-    prefix: Annotated[str, AfterValidator(_topic_prefix)] = Field(
-        "dockvoice", description="first level(s) of every topic"
-    )
+    prefix: Prefix = Field("dockvoice", description="first level(s) of every topic")
     settle: SettleBy = Field(
         SettleBy.RECEIPT, description="what ends the debt: the inventory's receipt, or the broker's PUBACK"
     )

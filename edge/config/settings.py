@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
-from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Speak, Watch
+from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Speak, Watch
 from edge.config.sources import Key, Layered
 from edge.errors import Misconfigured
 
@@ -28,10 +28,8 @@ class Settings(Layered):
 
     site: Name = Field("site", description="the site's name, second level of every topic")
     device: Name = Field("device", description="this device's name, unique on the site: it owns a sequence of events")
-    operator: str | None = Field(
-        None, min_length=1, description="who speaks, as it goes on record; unset: nobody is named"
-    )
-    state_directory: Path | None = Field(
+    operator: Person | None = Field(None, description="who speaks, as it goes on record; unset: nobody is named")
+    state_directory: Place | None = Field(
         None, description="journal and recordings; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
     )
     hear: Hear = Hear()

@@ -28,7 +28,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from edge.errors import Misconfigured, plainly
+from edge.errors import Misconfigured, UnreadableInput, plainly
 
 Key = tuple[str, ...]  # The way to a key through the tables that hold it: `("deliver", "mqtt", "port")`.
 SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it, and the message stays one line.
@@ -216,7 +216,8 @@ S = TypeVar("S", bound=Layered)
 def load(model: type[S], path: Path | None, **overrides: Any) -> S:
     """Read `path` (None: no file) into `model`; `overrides` from the command line win over every other source.
 
-    Raises Misconfigured with one line naming every file, variable and key at fault.
+    Raises UnreadableInput for a file that is not there or cannot be opened, Misconfigured with one line naming every
+    file, variable and key at fault.
     """
     content = _anchored(model, _toml(path), path.absolute().parent) if path is not None else {}
     origins = _origins(model, path, overrides)
@@ -272,14 +273,18 @@ def _toml(path: Path) -> dict[str, Any]:
         # utf-8-sig: some editors on Windows begin a file with a byte order mark.
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise Misconfigured(f"{path}: no such file; name another with --config") from None
+        raise UnreadableInput(f"{path}: no such file; name another with --config") from None
     except OSError as fault:
-        raise Misconfigured(f"{path}: cannot be read ({fault.strerror}); it must be a readable file") from None
+        raise UnreadableInput(f"{path}: cannot be read ({fault.strerror}); it must be a readable file") from None
     except UnicodeDecodeError as fault:
         number = fault.object.count(b"\n", 0, fault.start) + 1
         raise Misconfigured(f"{path}: is not UTF-8 (at line {number}); save it as UTF-8") from None
     except tomllib.TOMLDecodeError as fault:
         raise Misconfigured(f"{path}: is not TOML: {fault}; mend that line") from None
+    except ValueError:  # Python takes no more than 4,300 digits
+        raise Misconfigured(f"{path}: holds a number that is too long; no key takes such a one") from None
+    except RecursionError:
+        raise Misconfigured(f"{path}: is nested too deeply; no key takes such a table") from None
 
 
 def _keys(model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: Key = ()) -> Iterator[tuple[Key, bool]]:
@@ -310,7 +315,7 @@ def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Pat
                 one: _anchored(table, content, directory) if isinstance(content, dict) else content
                 for one, content in value.items()
             }
-        elif isinstance(value, str) and _takes(field.annotation, Path):
+        elif value and isinstance(value, str) and _takes(field.annotation, Path):
             # Not Path.expanduser, which raises for a home that does not exist: opening the file will tell that better.
             anchored[name] = str(directory / os.path.expanduser(value))  # noqa: PTH111 - see above
     return anchored

@@ -16,9 +16,11 @@ from typing import Any, Literal
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from edge.config import shipped
+from edge.config import LEVEL, shipped
 from edge.hash_chain import PublicKey
+from edge.plain_text import in_one_line, spoken
 from edge.records import INSTANCE, Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
+from edge.records.json_schema import SchemaValidator
 from edge.records.strict_json import DuplicateKey, NotFinite, NotJson, NotStrict, NotText, Overflow, strict
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
@@ -46,7 +48,10 @@ WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a wit
 CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
 """The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
 
+SHOWN = 100  # Characters of a wrong topic that are repeated: one can have 65,535.
+
 EARLY = "early"  # The outcome in an answer that settles nothing.
+UNTRUSTED = "untrusted"  # Likewise: the inventory does not take the event for the word of its device.
 
 
 class MalformedMessage(ValueError):
@@ -73,10 +78,13 @@ class Topics:
     def of(cls, prefix: str, topic: str) -> Topics:
         """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
         match topic.removeprefix(f"{prefix}/").split("/"):
-            case [site, device, "entries" | "receipts" | "status" | "control"] if topic.startswith(f"{prefix}/"):
+            case [site, device, "entries" | "receipts" | "status" | "control"] if (
+                topic.startswith(f"{prefix}/") and LEVEL.fullmatch(site) and LEVEL.fullmatch(device)
+            ):
                 return cls(prefix, site, device)
             case _:
-                raise MalformedMessage(f"{topic!r}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
+                shown = repr(topic[:SHOWN])
+                raise MalformedMessage(f"{shown}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
 
     @property
     def entries(self) -> str:
@@ -119,6 +127,14 @@ class Early:
     event_id: str
     sequence: int
     expected: int  # The first number of the device that the inventory lacks.
+
+
+@dataclass(frozen=True, slots=True)
+class Distrusted:
+    """The inventory's answer to an event that it does not take for the word of its device. No receipt: it is owed."""
+
+    event_id: str
+    reason: str  # As inventory/admission.py has them: `unknown_key:9f86d081884c7d65`.
 
 
 def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_believed: bool = True) -> dict[str, Any]:
@@ -167,7 +183,7 @@ def _data(entry: Entry) -> dict[str, Any]:
         "fields": dict(entry.fields),
         "reading": {
             "interpreter": reading.interpreter,
-            "heard": {name: " ".join(field.words) for name, field in reading.fields.items()},
+            "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
             "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
         },
     }
@@ -216,6 +232,17 @@ def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[s
         "outcome": EARLY,
         "reasons": [],
         "expected": expected,
+        "sequence": sequence,
+        "time": timestamp(time),
+    }
+
+
+def untrusted(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
+    """The inventory's answer to an event that is not signed with a key that is enrolled for its device."""
+    return {
+        "event_id": event_id,
+        "outcome": UNTRUSTED,
+        "reasons": [reason],
         "sequence": sequence,
         "time": timestamp(time),
     }
@@ -274,12 +301,14 @@ def check_event(payload: bytes) -> dict[str, Any]:
     return event
 
 
-def read_answer(payload: bytes) -> Receipt | Early:
+def read_answer(payload: bytes) -> Receipt | Early | Distrusted:
     """What the inventory says to one event. Raises MalformedMessage."""
     message = parsed(payload)
     check(message, "receipt.schema.json")
     if message["outcome"] == EARLY:
         return Early(message["event_id"], message["sequence"], message["expected"])
+    if message["outcome"] == UNTRUSTED:
+        return Distrusted(message["event_id"], message["reasons"][0])
     outcome, reasons = ReceiptOutcome(message["outcome"]), tuple(message["reasons"])
     return Receipt(message["event_id"], outcome, reasons, message.get("handled", 0))
 
@@ -289,6 +318,21 @@ def read_presence(payload: bytes) -> bool:
     message = parsed(payload)
     check(message, "inventory.schema.json")
     return bool(message["state"] == "online")
+
+
+def read_key(payload: bytes, topics: Topics) -> PublicKey:
+    """The public key in a device's word on its connection. Raises MalformedMessage for that of another device."""
+    message = parsed(payload)
+    check(message, "status.schema.json")
+    if (message["site"], message["device"]) != (topics.site, topics.device):
+        raise MalformedMessage("message: names another device than its topic")
+    try:
+        key = PublicKey.from_pem(message["public_key"].encode())
+    except ValueError as fault:
+        raise MalformedMessage(f"/public_key: holds {fault}") from None
+    if key.keyid != message["keyid"]:
+        raise MalformedMessage("/keyid: is not that of the key")
+    return key
 
 
 def read_order(payload: bytes) -> str:
@@ -303,7 +347,7 @@ def validator(name: str) -> Draft202012Validator:
     """The JSON Schema validator for the file of this name below `schemas/`."""
     schema = json.loads((shipped("schemas") / name).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    return SchemaValidator(schema)
 
 
 def parsed(payload: bytes) -> dict[str, Any]:
@@ -341,7 +385,7 @@ def check(message: dict[str, Any], name: str) -> None:
 def _told(fault: ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
     # Names of members come from the sender: escaped, so that the line stays one line.
-    pointer = "".join(f"/{step}" for step in steps).encode("unicode_escape").decode() or "message"
+    pointer = in_one_line("".join(f"/{step}" for step in steps)) or "message"
     if fault.validator == "required":
         return f"{pointer}: {fault.message}"
     rule = json.dumps(fault.validator_value, ensure_ascii=False)

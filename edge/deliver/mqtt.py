@@ -28,6 +28,7 @@ from edge.deliver.mqtt_client import (
     Waits,
     Will,
     check_host,
+    check_privacy,
     cut,
     explained,
     namesake,
@@ -82,7 +83,7 @@ class Delivered:
     topic: str
     payload: bytes = field(repr=False)
     token: int  # What `Session.acknowledge` needs: the packet identifier, and the connection it is valid for.
-    retained: bool = False  # Whether the broker had kept it, and sends it because this client subscribed.
+    retained: bool = False  # Whether the broker had kept it from before this subscription.
 
 
 SessionEvent = Connected | Disconnected | Acknowledged | Delivered
@@ -123,11 +124,12 @@ class Session:
         will: Will | None = None,
         manual_ack: bool = False,
     ) -> None:
-        """Prepare; nothing is contacted yet. Raises Misconfigured for an impossible host or bad TLS files.
+        """Prepare; nothing is contacted yet. Raises Misconfigured: impossible host, open link, bad TLS files.
 
         `wishes` are topics that are subscribed to besides, and done without where the broker's rules forbid them.
         """
         check_host(settings)
+        check_privacy(settings)
         self._settings = settings
         self._tls = tls_context(settings)
         self._client_id = client_id

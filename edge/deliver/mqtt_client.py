@@ -291,6 +291,15 @@ def check_host(settings: Mqtt) -> None:
         raise Misconfigured(f"mqtt.host: {settings.host!r} can be no host name; give a name or an address") from None
 
 
+def check_privacy(settings: Mqtt) -> None:
+    """Raise Misconfigured where others could read along, or speak in our name, and the settings do not say so."""
+    if settings.exposed and not settings.insecure:
+        raise Misconfigured(
+            f"mqtt.tls: is false, and {settings.exposed}; set tls = true, or insecure = true where nobody else can "
+            "listen on the way"
+        )
+
+
 def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     """What TLS needs, verification of the broker included; None without TLS. Raises Misconfigured for bad files."""
     if not settings.tls:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from edge.errors import Misconfigured, plainly
+from edge.plain_text import is_plain
 from edge.records import FieldValue
 
 HEADERS = (["value"], ["value", "spoken"], ["value", "spoken", "check"])
@@ -121,6 +122,8 @@ def _row_faults(row: list[str], columns: int, where: str) -> Iterator[str]:
         yield f"{where}: has {len(row)} columns, the header {columns}"
     if not row[0]:
         yield f"{where}: column value: is empty"
+    if not is_plain(row[0]):
+        yield f"{where}: column value: {row[0]!r} holds control characters, which no entry may hold"
     for words in _alternatives(row):
         if not SPOKEN.fullmatch(words):
             yield f"{where}: column spoken: {words!r} must be words in small letters, alternatives separated by |"

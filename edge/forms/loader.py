@@ -34,7 +34,10 @@ from edge.forms.model import CHARACTERS, OWN_LANGUAGE, DayOrder, Form, FormField
 from edge.forms.pattern import SEPARATORS, Shape
 from edge.forms.spoken.language import CODE_WORDS, Language, language_named, phrase
 from edge.records import DECIMAL_DIGITS, exact
-from edge.records.strict_json import DuplicateKey, NotJson, NotStrict, strict
+from edge.records.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
+
+LIMITS = Limits(depth=50, integer=50, fraction=50)
+"""A form has eight levels; what has thousands would exhaust whoever walks through it."""
 
 SUFFIX = ".schema.json"  # How the name of a form's file ends; what stands before it is the form's name.
 
@@ -80,7 +83,7 @@ def load_form(path: Path) -> Form:
 
 def _json(path: Path) -> Any:
     try:
-        return strict(path.read_text(encoding="utf-8"))
+        return strict(path.read_text(encoding="utf-8"), LIMITS)
     except FileNotFoundError:
         raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
     except (OSError, UnicodeDecodeError) as fault:

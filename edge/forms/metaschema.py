@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from edge.forms.model import OWN_LANGUAGE, DayOrder, Gs1, Partial, Spoken
 from edge.forms.spoken.language import LANGUAGES
+from edge.records.json_schema import SchemaValidator
 
 TEXT = {"type": "string", "minLength": 1, "description": "text"}
 WORDS = {
@@ -299,7 +299,7 @@ def _rules_for(keywords: object) -> Mapping[str, Any]:
 
 
 def _broken(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:
-    errors = Draft202012Validator(rules).iter_errors(part)
+    errors = SchemaValidator(rules).iter_errors(part)
     for error in sorted(errors, key=lambda error: [str(step) for step in error.absolute_path]):
         yield from _told(error, where)
 

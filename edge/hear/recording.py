@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,11 @@ BLOCK_SAMPLES = 16_384
 PROMISED = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be \d+\)", re.MULTILINE)
 """What libsndfile notes in its log where the header of a WAV or AIFF promises other sound than the file holds: it
 reads what is there and raises nothing."""
+
+PLAIN = (b"RIFF", b"fLaC", b"FORM", b"OggS")
+"""How files begin that are read without libmpg123."""
+
+STANDARD_ERROR = 2
 
 UNKNOWN_LENGTH = 0x7FFF_0000
 """Promises from here on mean that the writer could not know the length: sox and ffmpeg do so into a pipe."""
@@ -61,6 +68,8 @@ class RecordedSource:
 def _digest(path: Path) -> str:
     if path.is_dir():
         raise UnreadableInput(f"{path}: is a directory; name a WAV or FLAC file")
+    if path.exists() and not path.is_file():  # a device may never end
+        raise UnreadableInput(f"{path}: is no file but a device, a pipe or a socket; name a WAV or FLAC file")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -72,9 +81,27 @@ def _digest(path: Path) -> str:
 
 def _opened(path: Path) -> Any:
     try:
-        return soundfile.SoundFile(path)
+        with _hushed(path):
+            return soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a name in .raw, which says nothing about rate or width
         raise UnreadableInput(f"{path}: is not sound that can be read; WAV and FLAC can be") from None
+
+
+@contextmanager
+def _hushed(path: Path) -> Iterator[None]:
+    """Keep from the terminal what libmpg123 writes of a broken MP3 by itself, beside what libsndfile then says."""
+    with path.open("rb") as file:
+        if file.read(len(PLAIN[0])) in PLAIN:
+            yield
+            return
+    error, nowhere = os.dup(STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, STANDARD_ERROR)
+        yield
+    finally:
+        os.dup2(error, STANDARD_ERROR)
+        os.close(error)
+        os.close(nowhere)
 
 
 def _refuse_implausible(path: Path, sound: Any) -> None:

@@ -125,7 +125,9 @@ class JournalDatabase:
         # Plugins of sqlite-utils that happen to be installed have no business in the journal.
         changed = Database(self._db, strict=True, execute_plugins=False)
         with self.writing():
+            schema.drop_views(self._db)
             schema.migrations().apply(changed)
+            schema.make_views(self._db)
 
     def close(self) -> None:
         """Let go of the file. Closing twice is harmless."""

@@ -52,6 +52,8 @@ _HISTORY = """
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
 """
 
+SHOWN = 60  # Characters of a wrong name that are repeated.
+
 _PAGE = 1000  # Rows read at a time: some megabytes.
 
 log = logging.getLogger(__name__)
@@ -157,6 +159,10 @@ class UtteranceHistory:
     event: Mapping[str, Any] | None = field(repr=False)  # As it was made, also where its tombstone was published.
     decisions: tuple[Decision, ...]
     answers: tuple[ModelAnswer, ...]  # Of models, in the order in which they came.
+
+
+LONGEST_NUMBER = 10
+"""Digits of an entry's number, as schemas/events has them."""
 
 
 class Queries:
@@ -280,13 +286,13 @@ class Queries:
             "SELECT utterance_id FROM entries WHERE event_id = ? UNION SELECT utterance_id FROM entries "
             "WHERE sequence = ?",
             which,
-            int(which) if which.isdecimal() else -1,
+            int(which) if which.isascii() and which.isdecimal() and len(which) <= LONGEST_NUMBER else -1,
         )
         utterance_id = named[0]["utterance_id"] if named else which
         for row in self._db.rows(f"{_HISTORY} WHERE u.utterance_id = ?", utterance_id):
             return self._history(row)
         raise UnreadableInput(
-            f"{which}: no such entry or utterance in {self._db.path}; `dockvoice queue list` names them"
+            f"{which[:SHOWN]}: no such entry or utterance in {self._db.path}; `dockvoice queue list` names them"
         )
 
     def histories(self) -> Iterator[UtteranceHistory]:

@@ -400,6 +400,41 @@ def signed_removals(db: Database) -> None:
     db.executescript(_REMOVALS)
 
 
+@change
+def views(db: Database) -> None:
+    """People who open the file find the tables joined: `make_views`, which runs after every change."""
+
+
+VIEWS = {
+    "v_entries": """
+        SELECT e.sequence AS number, e.recorded_at, e.form, e.fields, e.operator, o.fate, o.attempts, o.settled_at,
+            e.replaces, u.heard_at, u.audio_path, u.evidence AS recording, e.event_id, e.utterance_id
+        FROM entries AS e LEFT JOIN outbox AS o USING (event_id) LEFT JOIN utterances AS u USING (utterance_id)
+        ORDER BY e.sequence DESC
+    """,
+    "v_utterances": """
+        SELECT u.heard_at, u.form, u.outcome, u.reasons, json_extract(u.reading, '$.interpreter') AS interpreter,
+            u.fields, u.ask, u.review, u.flag, e.sequence AS number, u.audio_path, u.evidence AS recording,
+            u.utterance_id
+        FROM utterances AS u LEFT JOIN entries AS e USING (utterance_id)
+        ORDER BY u.heard_at DESC
+    """,
+}
+"""For people and their programs; nothing here reads them. docs/journal.md tells what is in them."""
+
+
+def drop_views(db: sqlite3.Connection) -> None:
+    """A table cannot be made anew under a view of it."""
+    for name in VIEWS:
+        db.execute(f"DROP VIEW IF EXISTS {name}")
+
+
+def make_views(db: sqlite3.Connection) -> None:
+    """The views over the tables as they are now."""
+    for name, query in VIEWS.items():
+        db.execute(f"CREATE VIEW {name} AS {query}")
+
+
 def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
     """Raise Misconfigured if a later version of this program has changed the tables of the journal at `path`."""
     if unknown := [name for name in _applied(db) if name not in _changes]:

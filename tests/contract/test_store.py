@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from inventory.records import Applied, Counts, Duplicate, Refused
-from inventory.store import Store
+from inventory.store import ROW, Aside, Store
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.postgresql import PostgreSQL
@@ -134,6 +136,37 @@ def test_what_cannot_be_answered_is_kept_byte_for_byte(store: Store) -> None:
     assert store.count().rejected == 1
     with store._engine.begin() as transaction:
         assert transaction.execute(text("SELECT payload FROM rejected")).scalar_one() == b"\x00\xff{"
+
+
+def test_what_is_put_aside_is_bounded_in_size_number_and_age(url: str) -> None:
+    now = [datetime(2026, 11, 20, tzinfo=UTC)]
+    aside = Aside(message=1000, bytes=10_000, kept=timedelta(days=30))
+    with closing(Store.open(url, now=lambda: now[0], aside=aside)) as store:
+        for number in range(100):
+            store.keep_rejected(b"%03d" % number + b"x" * 5000, "t" * 60_000, "is not JSON")
+        with store._engine.begin() as transaction:
+            kept = transaction.execute(text("SELECT payload, topic FROM rejected ORDER BY id")).all()
+        assert [bytes(payload)[:3] for payload, _ in kept] == [b"%03d" % number for number in range(94, 100)]
+        assert {len(payload) for payload, _ in kept} == {1000}
+        assert {len(topic) for _, topic in kept} == {100}
+        for _ in range(100):
+            store.keep_rejected(b"", "t", "is not JSON")
+        assert store.count().rejected <= 10_000 / ROW
+        now[0] += timedelta(days=31)
+        store.keep_rejected(b"new", "t", "is not JSON")
+        assert store.count().rejected == 1
+
+
+def test_what_operators_said_is_for_nobody_else(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with closing(Store.open(f"sqlite:///{tmp_path}/made/inventory.db")) as store:
+            store.keep_rejected(b"x", "t", "is not JSON")
+            modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "made").iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("inventory.db", "inventory.db-wal", "inventory.db-shm"), 0o600)
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700
 
 
 def test_rows_are_the_latest_in_the_order_in_which_they_came(store: Store, event: Read) -> None:

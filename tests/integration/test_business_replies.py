@@ -27,6 +27,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Frame, ReceiptOutcome
 from edge.speak.wording import Phrasing
+from inventory.keys import KeyDirectory
 from tests.fakes import ScriptedInterpreter
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -203,6 +204,7 @@ def test_an_event_that_came_twice_is_no_news(
         shift(tmp_path / "state", free_port(), record, settle_s=0)
         with JournalThread(tmp_path / "state") as desk:
             row = desk.now(lambda journal: journal.outbox.last())
+            KeyDirectory(inventory.keys).enrol("hall", "dock-1", desk.now(lambda journal: journal.public_key))
         assert row is not None
         sent = Session(Mqtt(port=broker.port), client_id="before", receive=lambda _: None)
         sent.start()

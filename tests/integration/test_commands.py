@@ -37,16 +37,16 @@ class Case:
 CASES = [
     # A file that is not there
     Case("replay {tmp}/none.wav", NO_INPUT, "none.wav: no such file"),
-    Case("replay {tmp}/good.wav --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
-    Case("run --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
+    Case("replay {tmp}/good.wav --config {tmp}/none.toml", NO_INPUT, "none.toml: no such file"),
+    Case("run --config {tmp}/none.toml", NO_INPUT, "none.toml: no such file"),
     Case("evaluate {tmp}/none.jsonl", NO_INPUT, "none.jsonl"),
-    Case("forms check {tmp}/none.schema.json", CONFIG, "none.schema.json: no such file"),
-    Case("forms check {tmp}", CONFIG, "cannot be read (Is a directory); it must be a readable UTF-8 file"),
+    Case("forms check {tmp}/none.schema.json", NO_INPUT, "none.schema.json: no such file"),
+    Case("forms check {tmp}", NO_INPUT, "no such file; a form is a file named NAME.schema.json"),
     Case("models get small-en-us --directory {tmp}/m --from {tmp}/none.zip", NO_INPUT, "none.zip"),
     Case("queue list --state {tmp}/none", NO_INPUT, "none"),
     Case("queue unsettled --state {tmp}/none", NO_INPUT, "none"),
-    Case("inventory --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
-    Case("inventory rows --config {tmp}/none.toml", CONFIG, "none.toml: no such file"),
+    Case("inventory --config {tmp}/none.toml", NO_INPUT, "none.toml: no such file"),
+    Case("inventory rows --config {tmp}/none.toml", NO_INPUT, "none.toml: no such file"),
     # Settings that are wrong
     Case("run --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),
     Case("replay {tmp}/good.wav --config {tmp}/broken.toml", CONFIG, "broken.toml: is not TOML"),

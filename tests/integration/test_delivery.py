@@ -13,7 +13,7 @@ import pytest
 
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, SettleBy
-from edge.deliver.events import Topics, encode, receipt, recorded
+from edge.deliver.events import Topics, encode, receipt, recorded, untrusted
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -255,3 +255,38 @@ def test_the_device_says_that_it_is_there_and_that_it_goes(
     delivering(delivery(desk, broker), lambda: until(lambda: bool(far_end.status), "no status"))
     until(lambda: len(far_end.status) >= 2, "it went without a word")
     assert [b'"online"' in far_end.status[0], b'"offline"' in far_end.status[1]] == [True, True]
+
+
+def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture
+) -> None:
+    orders: list[str] = []
+    mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+    settings = Settings(site="hall", device="dock-1", deliver=Deliver(control=True, mqtt=mqtt))
+    delivery = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, order=orders.append)
+    far_end._session.publish(TOPICS.control, b'{"order":"mute"}', tag="kept", retain=True)
+
+    def meanwhile() -> None:
+        until(lambda: "is retained and not obeyed" in caplog.text, "nobody told of it")
+        far_end._session.publish(TOPICS.control, b'{"order":"talk"}', tag="now")
+        until(lambda: bool(orders), "not obeyed")
+
+    delivering(delivery, meanwhile)
+    assert orders == ["talk"]
+
+
+def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = committed(desk)
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(1)
+        far_end.say(encode(untrusted(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
+        until(lambda: "inventory keys enrol hall/dock-1 FILE" in caplog.text, "nobody told of it")
+        assert desk.now(lambda journal: journal.outbox.unsettled()) == 1
+        far_end.wait_for_entries(2)
+        far_end.say(answer(row))
+
+    delivering(delivery(desk, broker), meanwhile)
+    assert desk.now(lambda journal: journal.outbox.unsettled()) == 0

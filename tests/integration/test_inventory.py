@@ -15,12 +15,12 @@ from typing import Any, Self
 import pytest
 
 from edge.config import Mqtt
-from edge.deliver.events import Early, Topics, read_answer
+from edge.deliver.events import Distrusted, Early, Topics, read_answer
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
 from inventory.store import Store
 from tests.databases import KINDS, database
-from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.dictated import amended, cancelled, identity, recorded, signed
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.postgresql import PostgreSQL
@@ -40,6 +40,7 @@ class Device:
         self.topics = Topics("dockvoice", site, device)
         self.outcomes: defaultdict[str, list[str]] = defaultdict(list)
         self.expected: int | None = None
+        self.distrusted: list[str] = []
         self._news: queue.SimpleQueue[SessionEvent] = queue.SimpleQueue()
         self._session = Session(
             Mqtt(host="127.0.0.1", port=broker.port, reconnect_maximum_s=1),
@@ -58,7 +59,7 @@ class Device:
 
     def send(self, *messages: dict[str, Any] | bytes) -> None:
         for message in messages:
-            body = message if isinstance(message, bytes) else payload(message)
+            body = message if isinstance(message, bytes) else signed(message)
             self.wait_for(partial(self._session.publish, self.topics.entries, body, tag="event"))
 
     def has_receipts_for(self, number: int) -> bool:
@@ -91,6 +92,8 @@ class Device:
             answer = read_answer(news.payload)
             if isinstance(answer, Early):
                 self.expected = answer.expected
+            elif isinstance(answer, Distrusted):
+                self.distrusted.append(answer.reason)
             else:
                 self.outcomes[answer.event_id].append(answer.outcome)
 

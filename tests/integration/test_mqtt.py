@@ -33,10 +33,11 @@ class Login(TypedDict):
 
     username: str
     password: str
+    insecure: bool
 
 
-RIGHT: Login = {"username": "dock", "password": "right"}
-WRONG: Login = {"username": "dock", "password": "wrong"}
+RIGHT: Login = {"username": "dock", "password": "right", "insecure": True}
+WRONG: Login = {"username": "dock", "password": "wrong", "insecure": True}
 BOTH = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
 Event = TypeVar("Event", Connected, Disconnected, Acknowledged, Delivered)

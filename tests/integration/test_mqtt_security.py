@@ -28,6 +28,7 @@ from edge.deliver.events import recorded
 from edge.deliver.mqtt import Session
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from inventory.keys import KeyDirectory
 from tests.certificates import HERE, Authority
 from tests.inventory import RunningInventory
 from tests.mosquitto import Certificates, Mosquitto
@@ -121,20 +122,20 @@ CASES: dict[str, Callable[[Pki], Case]] = {
     ),
     "TLS where plaintext is expected": lambda pki: Case({}, {"tls": pki.right}, {}, "it may expect TLS (tls = true)"),
     "wrong password": lambda _: Case(
-        {"username": "dock-1", "password": SECRET},
+        {"username": "dock-1", "password": SECRET, "insecure": True},
         {"users": {"dock-1": "other"}},
         {"users": RIGHT_PASSWORD},
         "not authorized; check username and password",
     ),
     "no password": lambda _: Case({}, {"users": RIGHT_PASSWORD}, {}, "not authorized; check username and password"),
     "may not publish": lambda _: Case(
-        {"username": "dock-1", "password": SECRET},
+        {"username": "dock-1", "password": SECRET, "insecure": True},
         {"users": RIGHT_PASSWORD, "access": "topic read #\n"},
         {"users": RIGHT_PASSWORD, "access": OWN_TOPICS},
         "the broker refuses events: not authorized (135)",
     ),
     "another device's topic": lambda _: Case(
-        {"username": "dock-2", "password": SECRET},
+        {"username": "dock-2", "password": SECRET, "insecure": True},
         {"users": {"dock-2": SECRET}, "access": OWN_TOPICS},
         {"users": {"dock-2": SECRET}, "access": f"{OWN_TOPICS}user dock-2\ntopic readwrite dockvoice/hall/dock-1/#\n"},
         "the broker refuses events: not authorized (135)",
@@ -270,7 +271,7 @@ def test_what_mqtt_3_1_1_swallows_is_kept_and_told(
     told.clear()
     with Mosquitto(tmp_path / "broker", free_port(), **denying) as broker, JournalThread(tmp_path / "state") as desk:
         commit(desk, ENTRIES)
-        login = {"username": "dock-1", "password": SECRET}
+        login = {"username": "dock-1", "password": SECRET, "insecure": True}
         delivering(delivery(desk, broker.port, SettleBy.RECEIPT, version="3.1.1", **login), meanwhile)
     assert len(told) == 1
     assert "no receipts come" in told[0]
@@ -288,6 +289,7 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         "DOCKVOICE_INVENTORY_MQTT__CA_FILE": str(pki.right.authority),
         "DOCKVOICE_INVENTORY_MQTT__CERTIFICATE_FILE": str(inventory.certificate),
         "DOCKVOICE_INVENTORY_MQTT__KEY_FILE": str(inventory.key),
+        "DOCKVOICE_INVENTORY_TRUST_FIRST_USE": "false",  # by these rules it need not read who a device says it is
     }
     other = pki.ours.sign("dock-2")
     told = alarms.here
@@ -297,6 +299,7 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         RunningInventory(broker.port, tmp_path / "inventory", environment=environment) as running,
         JournalThread(tmp_path / "state") as desk,
     ):
+        KeyDirectory(running.keys).enrol("hall", "dock-1", desk.now(lambda journal: journal.public_key))
         commit(desk, ENTRIES)
         posing = {**tls(pki.right), "certificate_file": other.certificate, "key_file": other.key}
         delivering(

@@ -17,6 +17,7 @@ from edge.agent.delivery import Reconciled, reconcile
 from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from tests.command import dockvoice
@@ -117,6 +118,8 @@ def test_a_device_that_lost_its_journal_is_refused_and_ends_with_what_to_do(
 ) -> None:
     with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
         delivered(desk, broker, 3)
+        (tmp_path / "emptied").mkdir()
+        shutil.copy(tmp_path / "state" / KEY, tmp_path / "emptied")
         with JournalThread(tmp_path / "emptied") as emptied, caplog.at_level(logging.WARNING):
             commit(emptied, 2)
             with pytest.raises(BaseExceptionGroup) as ended:
@@ -197,11 +200,11 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
 ) -> None:
     directory = tmp_path / "narrow"
     with (
-        Mosquitto(directory, free_port(), options=["message_size_limit 4000"]) as broker,
+        Mosquitto(directory, free_port(), options=["message_size_limit 1700"]) as broker,
         RunningInventory(broker.port, tmp_path / "inventory") as inventory,
     ):
         commit(desk, 1)
-        commit(desk, 1, operator="x" * 4000)
+        commit(desk, 1, operator="x" * 1000)
         commit(desk, 3)
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 3, 4, 5]

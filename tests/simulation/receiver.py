@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 from edge.config import shipped
 from edge.deliver.events import Topics
@@ -14,6 +15,7 @@ from edge.errors import Unavailable
 from inventory.consumer import Consumer, Inbox, Wake
 from inventory.forms import Forms, load_forms
 from inventory.judge import Judged, judge
+from inventory.keys import KeyDirectory
 from inventory.records import Applied, Applying, Event, Unfit
 from tests.simulation.broker import Broker, Client
 from tests.simulation.outbox import Note
@@ -39,6 +41,9 @@ def judged(payload: bytes, topic: str) -> Judged:
 class _Consumer(Consumer):
     def _judged(self, message: Delivered) -> Judged:
         return judged(message.payload, message.topic)
+
+    def _stranger(self, event: Event | Unfit) -> None:
+        """No devices but the simulated ones are there, and what signing takes would be most of a run's time."""
 
 
 class Shelf:
@@ -107,7 +112,14 @@ class Receiver:
             manual_ack=True,
         )
         self._consumer = _Consumer(
-            self._client, self.shelf, forms(), self._inbox, prefix=PREFIX, clock=self._loop.time, now=self._now
+            self._client,
+            self.shelf,
+            forms(),
+            self._inbox,
+            prefix=PREFIX,
+            keys=KeyDirectory(Path("none")),
+            clock=self._loop.time,
+            now=self._now,
         )
         self._alive = True
         self._turn_is_due = False

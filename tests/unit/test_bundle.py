@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -235,3 +237,30 @@ def test_what_fails_half_way_leaves_no_file(journal: Journal, tmp_path: Path) ->
 def test_it_is_for_its_owner_only_and_says_how_to_check_it(whole: Path) -> None:
     assert whole.stat().st_mode & 0o777 == 0o600
     assert parts(whole)["README.txt"].decode() == bundle.README
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\xff" * 100])
+def test_what_is_no_bundle_is_told_in_a_line(check: Check, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "proof.zip").write_bytes(content)
+    for path in (tmp_path / "proof.zip", tmp_path, tmp_path / "none.zip"):
+        told = check(path, "0" * 16)
+        assert (told.returncode, told.stderr.count("\n"), "is no whole bundle" in told.stderr) == (1, 1, True)
+
+
+def test_an_event_without_a_signature_and_a_member_that_stands_twice_prove_nothing(
+    check: Check, tmp_path: Path, keyid: str
+) -> None:
+    for name, members in {
+        "unsigned": [("1/event.json", json.dumps({"keyid": keyid, "sequence": "1"}))],
+        "no-object": [("1/event.json", "[]")],
+        "deep": [("1/event.json", "[" * 100_000)],
+        "twice": [("1/event.json", "{}"), ("1/event.json", "{}")],
+    }.items():
+        with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / name, "w") as bundle:
+            warnings.simplefilter("ignore")
+            for member, text in members:
+                bundle.writestr(member, text)
+        told = check(tmp_path / name, keyid)
+        assert told.returncode == 1
+        assert "is no whole bundle" in told.stderr
+        assert "Traceback" not in told.stderr

@@ -24,6 +24,7 @@ def written(directory: Path, text: str, name: str = "docks.csv") -> Path:
         ("value,spoken\nA\n", "docks.csv:2: has 1 columns, the header 2"),
         ("value\nA,alpha\n", "docks.csv:2: has 2 columns, the header 1"),
         ("value,spoken\n,blue door\n", "docks.csv:2: column value: is empty"),
+        ("value\nA\u202eB\n", "docks.csv:2: column value: 'A\\u202eB' holds control characters"),
         ("value,spoken\nA,Blue-Door\n", "docks.csv:2: column spoken: 'Blue-Door' must be words in small letters"),
         ("value,spoken\nA,blue door\nB,red|blue door\n", "docks.csv:3: column spoken: 'blue door' already means"),
         (

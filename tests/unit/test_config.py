@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from edge.config import Settings, load, shipped
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, UnreadableInput
 from tests.rows import every
 
 Written = Callable[[str | bytes], Path]
@@ -32,7 +32,7 @@ def written(tmp_path: Path) -> Written:
 
 
 def refused(path: Path | None, **overrides: Any) -> str:
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises((Misconfigured, UnreadableInput)) as caught:
         load(Settings, path, **overrides)
     message = str(caught.value)
     assert "\n" not in message
@@ -89,6 +89,10 @@ def test_a_key_that_looks_like_an_argument_of_the_settings_library_is_unknown_to
         ("site = 'dock b'", 'site: letters, digits, - and _ are allowed, a letter or digit first, 63 at most, found "'),
         ("site = 7", "site: should be a valid string, found 7"),
         ("operator = ''", 'operator: should have at least 1 character, found ""'),
+        ('operator = "ana\\n"', "operator: letters, digits, marks and blanks are allowed, 200 at most"),
+        ('operator = "ana\\u202e"', "operator: letters, digits, marks and blanks are allowed, 200 at most"),
+        ('agree.operators = { ana = "\\t7" }', "agree.operators"),
+        ("state_directory = ''", 'state_directory: should name a file or a directory, found nothing, found ""'),
         ("deliver = 3", "deliver: should be a table: a line [deliver] with its keys below"),
         ("[hear]\ndevice = true", "hear.device: should be a valid string or a valid integer, found true"),
         ("[hear.vad]\nwebrtc_mode = 4", "hear.vad.webrtc_mode: should be less than or equal to 3, found 4"),
@@ -98,6 +102,7 @@ def test_a_key_that_looks_like_an_argument_of_the_settings_library_is_unknown_to
         ("[agree]\nminimum_confidence = nan", "agree.minimum_confidence: should be less than or equal to 1, found NaN"),
         ("[deliver]\nprefix = 'a//b'", "deliver.prefix: topic levels are allowed, joined by one /"),
         ("[deliver]\nprefix = '$SYS'", "deliver.prefix: topic levels are allowed"),
+        ('[deliver]\nprefix = "a\\u0000b"', "deliver.prefix: topic levels are allowed"),
         ("[deliver]\nsettle = 'never'", "deliver.settle: should be 'receipt' or 'broker', found \"never\""),
         (
             "[deliver]\nsettle = 'broker'\nmqtt.version = '3.1.1'",

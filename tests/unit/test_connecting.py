@@ -20,6 +20,24 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates.make(tmp_path_factory.mktemp("certificates"))
 
 
+OPEN = "set tls = true, or insecure = true where nobody else can listen on the way"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"host": "127.0.0.2"},
+        {"host": "::1"},
+        {"host": "10.0.0.7", "insecure": True},
+        {"host": "b.north", "tls": True},
+        {"username": "dock", "password": "right", "insecure": True},
+    ],
+)
+def test_a_link_that_nobody_reads_or_that_may_be_read_is_taken(settings: dict[str, Any]) -> None:
+    Session(Mqtt(**settings), client_id="device", receive=print)
+
+
 def refusal(**settings: Any) -> str:
     with pytest.raises(Misconfigured) as refused:
         Session(Mqtt(**settings), client_id="device", receive=print)
@@ -31,6 +49,14 @@ def refusal(**settings: Any) -> str:
     ("settings", "told"),
     [
         ({"host": "a..b"}, "mqtt.host: 'a..b' can be no host name; give a name or an address"),
+        *(
+            ({"host": host}, f"mqtt.tls: is false, and all that is said goes to {host} in the clear; {OPEN}")
+            for host in ("broker.north", "10.0.0.7", "2001:db8::7", "localhost.north")
+        ),
+        (
+            {"username": "dock", "password": "right"},
+            f"mqtt.tls: is false, and the password goes in the clear; {OPEN}",
+        ),
         ({"tls": True, "ca_file": "gone"}, "mqtt.ca_file: gone: No such file or directory; it must hold PEM"),
     ],
 )
@@ -50,7 +76,7 @@ def test_a_file_that_holds_no_certificate_is_refused(tmp_path: Path, certificate
 
 
 def test_no_secret_shows() -> None:
-    session = Session(Mqtt(username="dock", password="hush"), client_id="device", receive=print)  # noqa: S106 - made up
+    session = Session(Mqtt(username="dock", password="hush", insecure=True), client_id="device", receive=print)  # noqa: S106 - made up
     assert "hush" not in f"{session!r} {vars(session)!r}"
 
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import io
+import json
+import logging
 import re
 
 import pytest
 from rich.console import Group
 from rich.table import Table
 
-from edge.console import many, show
+from edge.cli.output import line
+from edge.console import log_to, many, show
 
 EVENT = "01a1f9f2-8818-7787-bfb7-bd638f6dbc01"
 
@@ -70,3 +74,34 @@ def test_one_is_not_told_as_many(count: int, told: str) -> None:
 
 def test_a_plural_of_its_own() -> None:
     assert [many(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]
+
+
+HOSTILE = "a\x1b[31mb\u202ec\x9bd\u2066e"
+
+
+def test_what_a_stranger_said_moves_no_cursor_and_turns_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show(table(("1", HOSTILE, EVENT)))
+    told = capsys.readouterr().out
+    assert not set("\x1b\u202e\x9b\u2066") & set(told)
+    assert "a\\u001b[31mb\\u202ec\\u009bd\\u2066e" in told
+
+
+@pytest.mark.usefixtures("narrow")
+def test_on_a_terminal_nothing_but_the_tables_own_style_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    show(table(("1", HOSTILE, EVENT)))
+    assert set(re.findall(r"\x1b\[[\d;]*m", capsys.readouterr().out)) <= {"\x1b[1m", "\x1b[0m"}
+
+
+def test_a_line_of_json_means_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    line(json.dumps({"operator": HOSTILE}, ensure_ascii=False))
+    told = capsys.readouterr().out
+    assert told.isascii()
+    assert json.loads(told) == {"operator": HOSTILE}
+
+
+def test_a_line_of_the_log_stays_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "root", root := logging.RootLogger(logging.NOTSET))
+    out = io.StringIO()
+    log_to(out, logging.INFO, "%(levelname)s %(message)s")
+    root.warning("from %s", "dock-3\nERROR all is lost" + HOSTILE)
+    assert out.getvalue() == "WARNING from dock-3\\u000aERROR all is losta\\u001b[31mb\\u202ec\\u009bd\\u2066e\n"

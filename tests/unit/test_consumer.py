@@ -13,14 +13,17 @@ from typing import Any
 
 import pytest
 
+from edge.deliver.events import encode, status
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Misconfigured, Unavailable
+from edge.keep.device_key import DeviceKey
 from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.forms import load_forms
+from inventory.keys import KeyDirectory
 from inventory.ports import Broker, Shelf
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.site_faults import SiteFault
-from tests.dictated import identity, payload, recorded
+from tests.dictated import ANOTHER, KEY, enrolled, identity, payload, recorded, signed
 
 TOPIC = "dockvoice/north/dock-3/entries"
 CONNECTED = Connected("5", receive_maximum=20, session_present=True)
@@ -163,8 +166,13 @@ def broker(world: World) -> ScriptedBroker:
 
 
 @pytest.fixture
-def run(world: World, broker: ScriptedBroker, repository: Path) -> Callable[..., None]:
-    def run(*script: Step, answers: list[Applying | Exception | None] | None = None, connected: bool = True) -> None:
+def run(world: World, broker: ScriptedBroker, repository: Path, tmp_path: Path) -> Callable[..., None]:
+    def run(
+        *script: Step,
+        answers: list[Applying | Exception | None] | None = None,
+        connected: bool = True,
+        trusting: bool = False,
+    ) -> None:
         inbox = ScriptedInbox(world, [CONNECTED, *script] if connected else list(script))
         consumer = Consumer(
             broker,
@@ -172,6 +180,8 @@ def run(world: World, broker: ScriptedBroker, repository: Path) -> Callable[...,
             load_forms(repository / "schemas" / "forms"),
             inbox,
             prefix="dockvoice",
+            keys=KeyDirectory(enrolled(tmp_path / "keys", "north/dock-3")),
+            trust_first_use=trusting,
             clock=world.clock,
             now=lambda: datetime(2026, 11, 20, 7, 15, 3, tzinfo=UTC),
         )
@@ -185,7 +195,7 @@ Run = Callable[..., None]
 
 
 def delivered(number: int, **fields: Any) -> Delivered:
-    return Delivered(TOPIC, payload(recorded(number, **fields)), token=number)
+    return Delivered(TOPIC, signed(recorded(number, **fields)), token=number)
 
 
 def test_commit_then_receipt_then_acknowledgement(run: Run, world: World) -> None:
@@ -250,6 +260,48 @@ def test_while_the_database_is_away_nothing_is_answered_and_the_order_stays(run:
 def test_a_rejected_message_too_waits_for_the_database(run: Run, world: World) -> None:
     run(Delivered(TOPIC, b"hello", token=1), Pass(10), answers=[AWAY])
     assert world.kinds == ["start", "keep", "keep", "acknowledge", "stop"]
+
+
+STATUS = "dockvoice/north/dock-9/status"
+
+
+def stranger(number: int, key: DeviceKey = ANOTHER, device: str = "dock-3") -> Delivered:
+    body = signed(recorded(number, at=("north", device)), key)
+    return Delivered(f"dockvoice/north/{device}/entries", body, token=number)
+
+
+def test_a_strangers_event_is_not_applied_takes_no_number_and_is_answered(run: Run, world: World) -> None:
+    run(stranger(1), stranger(2), delivered(1), stranger(3))
+    assert [deed[0] for deed in world.deeds if deed[0] in {"apply", "keep"}] == ["keep", "apply"]
+    assert world.outcomes == ["untrusted", "untrusted", "applied", "untrusted"]
+    assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [1, 2, 1, 3]
+
+
+def test_two_members_take_no_number(run: Run, world: World) -> None:
+    run(Delivered(TOPIC, json.dumps({"id": identity(1, 1), "sequence": "57"}).encode(), token=1))
+    assert world.outcomes == ["untrusted"]
+    assert "apply" not in world.kinds
+
+
+def shows(key: DeviceKey, device: str = "dock-9", topic: str = STATUS) -> Delivered:
+    return Delivered(topic, encode(status("online", site="north", device=device, key=key.public)), token=9)
+
+
+@pytest.mark.parametrize(
+    ("before", "trusting", "outcomes"),
+    [
+        ([shows(ANOTHER)], True, ["applied"]),
+        ([shows(ANOTHER)], False, ["untrusted"]),
+        ([shows(KEY), shows(ANOTHER)], True, ["untrusted"]),  # the first use is the first
+        ([shows(ANOTHER, device="dock-8")], True, ["untrusted"]),  # nobody speaks for another
+        ([Delivered(STATUS, b"{}", token=9)], True, ["untrusted"]),
+    ],
+)
+def test_trust_at_first_use_is_the_sites_own_decision(
+    run: Run, world: World, before: list[Delivered], trusting: bool, outcomes: list[str]
+) -> None:
+    run(*before, stranger(1, device="dock-9"), trusting=trusting)
+    assert world.outcomes == outcomes
 
 
 def waits(caplog: pytest.LogCaptureFixture) -> list[object]:

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from edge.agent import doctor
-from edge.agent.doctor import Check, Finding, ModelSeen, Severity, examine, worst
+from edge.agent.doctor import Check, Finding, ModelSeen, Severity, checks, examine, reached, worst
+from edge.config import Deliver, Mqtt, Settings
 from edge.errors import Misconfigured, StorageFailed, Unavailable
 
 TODAY = date(2026, 11, 20)
@@ -136,3 +137,15 @@ def test_what_a_service_says_of_a_model(model: ModelSeen, levels: list[Severity]
     assert [one.level for one in findings] == levels
     assert told in findings[-1].found
     assert all((one.todo is None) == (one.level is Severity.WELL) for one in findings)
+
+
+def test_a_link_that_others_can_read_is_refused_and_where_the_settings_allow_it_warned_of() -> None:
+    open_link = Mqtt(host="10.0.0.7")
+    settings = Settings(deliver=Deliver(mqtt=open_link))
+    (found,) = asyncio.run(examine({"broker": checks(settings, TODAY)["broker"]}))
+    assert (found.level, found.found) == (
+        Severity.FAILED,
+        "mqtt.tls: is false, and all that is said goes to 10.0.0.7 in the clear",
+    )
+    assert reached("broker 10.0.0.7:1883", open_link.exposed).level is Severity.WARNING
+    assert reached("broker localhost:1883", Mqtt().exposed).level is Severity.WELL

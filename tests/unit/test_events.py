@@ -169,8 +169,8 @@ def test_no_member_of_an_event_may_be_missing(member: str) -> None:
 
 def test_a_senders_names_cannot_break_the_line() -> None:
     broken = event()
-    broken["data"]["fields"] = {"a\nb/c~d": None}
-    with pytest.raises(MalformedMessage, match=r"^/data/fields/a\\nb~1c~0d: found NoneType"):
+    broken["data"]["reading"]["heard"] = {"a\nb/c~d": None}
+    with pytest.raises(MalformedMessage, match=r"^/data/reading/heard/a\\u000ab~1c~0d: found NoneType"):
         check_event(encode(broken))
 
 

@@ -67,7 +67,7 @@ class TestARefusedEntry:
         for row in rows[:2]:
             refuse(journal, row)
         journal.outbox.settle(rows[2].event_id, Receipt(rows[2].event_id, ReceiptOutcome.APPLIED))
-        journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC))
+        journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC), believed=True)
         assert journal.retention.forget(10) == 0
         there = [(journal.directory / journal.queries.history(row.event_id).audio_path).exists() for row in rows]
         assert there == [True, True, False], "of the one that is applied it may go"
@@ -185,7 +185,7 @@ class TestEnteredOnceMore:
     def test_without_its_recording_it_rests_on_the_word_of_a_person(self, journal: Journal, rules: Rules) -> None:
         row = dictate(journal)
         journal.outbox.settle(row.event_id, None)
-        journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC))
+        journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC), believed=True)
         with journal._db.writing():
             journal._db.execute("UPDATE outbox SET state = 'refused'")
         accept(journal, "1", {}, rules, KIM, DEVICE)

@@ -183,6 +183,8 @@ def test_a_broken_event_is_refused_while_its_id_and_number_can_be_read(judged: A
         json.dumps({"id": 17, "sequence": "1"}).encode(),
         json.dumps({"id": "no uuid", "sequence": "1"}).encode(),
         json.dumps({"id": identity(1, 1), "sequence": "0"}).encode(),
+        json.dumps({"id": identity(1, 1) + "\n", "sequence": "1"}).encode(),
+        json.dumps({"id": identity(1, 1), "sequence": "1\n"}).encode(),
         json.dumps({"id": identity(1, 1), "sequence": 1}).encode(),
     ],
     ids=lambda message: message[:30].decode(errors="replace"),
@@ -191,9 +193,40 @@ def test_what_names_no_event_cannot_be_answered(judged: Ask, message: bytes) -> 
     assert isinstance(judged(message), Unanswerable)
 
 
-@pytest.mark.parametrize("topic", ["elsewhere/north/dock-3/entries", "dockvoice/entries", "dockvoice/a/b/c/entries"])
+@pytest.mark.parametrize(
+    "topic",
+    ["elsewhere/north/dock-3/entries", "dockvoice/entries", "dockvoice/a/b/c/entries"]
+    + [f"dockvoice/north/{name}/entries" for name in ("", " ", "..", "é", "a b", "a\u202eb", "dock-3\n", "a" * 5000)],
+    ids=lambda topic: repr(topic)[:40],
+)
 def test_what_comes_from_no_device_cannot_be_answered(judged: Ask, topic: str) -> None:
-    assert isinstance(judged(recorded(1), topic), Unanswerable)
+    found = judged(recorded(1), topic)
+    assert isinstance(found, Unanswerable)
+    assert len(found.reason) < 250
+
+
+@pytest.mark.parametrize("tail", ["\n", "\r\n", "\x1b[31m", "\u202e", "\u2066", "\x00", "\x9b", "\u2028"], ids=ascii)
+@pytest.mark.parametrize("where", ["id", "sequence", "source", "time", "operator", "pallet_id", "dock", "interpreter"])
+def test_no_control_character_passes(judged: Ask, where: str, tail: str) -> None:
+    """The end of a text is where it ends: before a line break that ends it is none."""
+    message = recorded(1)
+    data = message["data"]
+    for part in (message, data, data["fields"], data["reading"]):
+        if where in part:
+            part[where] += tail
+    assert not isinstance(judged(message), Sound)
+
+
+def test_an_operator_with_a_thousand_letters_is_no_operator(judged: Ask) -> None:
+    message = recorded(1)
+    message["data"]["operator"] = "o" * 1001
+    assert isinstance(judged(message), Unsound)
+
+
+def test_a_message_beyond_the_limit_is_put_aside_unread(judged: Ask) -> None:
+    found = judged(b" " * 256_000 + payload(recorded(1)))
+    assert isinstance(found, Unanswerable)
+    assert "allowed are 256,000 (message_kb)" in found.reason
 
 
 def test_a_file_that_is_no_schema_is_named(tmp_path: Path) -> None:

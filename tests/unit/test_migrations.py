@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import errno
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlite_utils import Database
+from sqlite_utils.cli import cli
 
 from edge.errors import Misconfigured, StorageFailed, UnreadableInput
 from edge.keep import database
 from edge.keep.journal import Journal
 from edge.keep.queries import Counts
 from edge.keep.schema import migrations
+from tests.sayings import ACCEPT, entry, render, utterance
 
 TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "answers", "tally", "conversation", "removals"}
 
@@ -148,3 +152,32 @@ def test_tables_refuse_what_does_not_belong(made: Path) -> None:
             db.execute("INSERT INTO outbox (event_id, sequence, body, state) VALUES ('e', 1, '{}', 'in flight')")
         with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: json_valid"):
             db.execute("INSERT INTO outbox (event_id, sequence, body) VALUES ('e', 1, 'no json')")
+
+
+def rows(path: Path, view: str) -> list[dict[str, object]]:
+    """What `sqlite-utils rows` shows of it, as it ships: a program that nobody here wrote."""
+    shown = CliRunner().invoke(cli, ["rows", str(path), view])
+    assert shown.exit_code == 0, shown.output
+    found: list[dict[str, object]] = json.loads(shown.output)
+    return found
+
+
+def test_whoever_opens_the_journal_finds_entries_with_what_became_of_them(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        made = [journal.commit(entry(said, journal.begin(said)), ACCEPT, render) for said in map(utterance, range(3))]
+        journal.outbox.settle(made[-1].event_id, None)
+        journal.begin(utterance(3))
+    found = rows(tmp_path / "journal.db", "v_entries")
+    assert [one["number"] for one in found] == [3, 2, 1]
+    assert [one["fate"] for one in found] == ["settled", "waiting", "waiting"]
+    assert json.loads(str(found[0]["fields"])) == dict(ACCEPT.fields)
+    assert all((tmp_path / str(one["audio_path"])).is_file() for one in found)
+    heard = rows(tmp_path / "journal.db", "v_utterances")
+    assert sorted(str(one["number"]) for one in heard) == ["1", "2", "3", "None"]
+
+
+def test_the_page_on_the_journal_asks_what_can_be_asked(made: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
+    queries = page.split("```sql\n")[1].split("```")[0].split(";")[:-1]
+    with closing(sqlite3.connect(made)) as db:
+        assert [db.execute(query).fetchall() for query in queries] == [[]] * 3

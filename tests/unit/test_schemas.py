@@ -11,9 +11,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from edge.cli.forms import plain_schema
 from edge.deliver.events import MEDIA_TYPE, RECORDED_DATA, SCHEMAS, Topics
 from edge.deliver.mqtt_client import SESSION_EXPIRY_S
+from edge.forms.loader import forms_in
 from edge.hash_chain import Chain, Chained, PublicKey, Span
+from edge.records.json_schema import SchemaValidator
 
 MESSAGES = {
     "entry-recorded": "events/entry-recorded.schema.json",
@@ -66,12 +69,15 @@ def test_no_example_and_no_event_schema_is_left_out(schemas: Path) -> None:
 
 
 def test_the_events_share_one_envelope_word_for_word(schemas: Path) -> None:
-    own = ("type", "dataschema", "data")
+    own = ("type", "dataschema", "data", "withheldsignature")
     envelopes = []
     for kind, path in SCHEMAS.items():
         schema = load(schemas / path)
         assert schema["properties"]["type"]["const"] == kind
-        assert schema["properties"]["dataschema"]["const"] == f"{schema['$id']}#{schema['$defs']['data']['$anchor']}"
+        assert (
+            schema["properties"]["dataschema"]["const"]
+            == f"{schema['$id']}#{schema['$defs']['data']['$dynamicAnchor']}"
+        )
         properties = {name: rule for name, rule in schema["properties"].items() if name not in own}
         shared = {name: schema["$defs"][name] for name in ("id", "form", "text", "utterance")}
         envelopes.append((properties, schema["required"], schema["propertyNames"], shared))
@@ -102,7 +108,8 @@ def resolved(document: Any, pointer: str) -> Any:
 def test_every_reference_of_the_wire_leads_somewhere(schemas: Path, wire: dict[str, Any]) -> None:
     found = set(references(wire))
     files = {reference for reference in found if not reference.startswith("#")}
-    assert {reference.removeprefix("./") for reference in files} == set(MESSAGES.values())
+    examples = {f"examples/{name}.json" for name in MESSAGES}
+    assert {reference.removeprefix("./") for reference in files} == set(MESSAGES.values()) | examples
     assert all((schemas / reference).is_file() for reference in files)
     for reference in found - files:
         assert resolved(wire, reference), reference
@@ -124,7 +131,7 @@ def test_the_wire_has_the_channels_of_the_code(wire: dict[str, Any]) -> None:
 
 
 def test_the_wire_has_the_qualities_of_the_code(wire: dict[str, Any]) -> None:
-    assert wire["asyncapi"] == "3.0.0"
+    assert wire["asyncapi"] == "3.1.0"
     qualities = {name: operation["bindings"]["mqtt"] for name, operation in wire["operations"].items()}
     assert {name for name, quality in qualities.items() if quality["retain"]} == {"publishStatus", "receivePresence"}
     assert all(quality["qos"] == 1 and quality["bindingVersion"] == "0.2.0" for quality in qualities.values())
@@ -135,6 +142,87 @@ def test_the_wire_has_the_qualities_of_the_code(wire: dict[str, Any]) -> None:
     assert broker["lastWill"]["topic"] == wire["channels"]["status"]["address"]
     for name in ("recorded", "amended", "cancelled", "withheld"):
         assert wire["components"]["messages"][name]["contentType"] == MEDIA_TYPE
+
+
+def test_every_message_of_the_wire_has_a_name_and_an_example_of_its_own_schema(
+    schemas: Path, wire: dict[str, Any]
+) -> None:
+    for message in wire["components"]["messages"].values():
+        assert message["name"].isalnum()
+        schema = load(schemas / message["payload"]["schema"]["$ref"])
+        assert message["examples"]
+        for example in message["examples"]:
+            SchemaValidator(schema).validate(load(schemas / example["payload"]["$ref"]))
+
+
+KNOWN_TO_AJV = {
+    *("$schema", "$id", "$ref", "$defs", "$comment", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "definitions"),
+    *("type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "properties", "required"),
+    *("additionalProperties", "patternProperties", "propertyNames", "dependentRequired", "dependentSchemas"),
+    *("items", "prefixItems", "contains", "minContains", "maxContains", "minItems", "maxItems", "uniqueItems"),
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern"),
+    *("minProperties", "maxProperties", "unevaluatedItems", "unevaluatedProperties"),
+    *("title", "description", "default", "deprecated", "readOnly", "writeOnly", "examples"),
+}
+"""The keywords of `new Ajv2020()`: in its strict mode, which is the default, any other one is an error, `$anchor` and
+every `format` too. tests/nightly/test_foreign_validators.py asks Ajv itself."""
+
+NAMED = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+OF_TYPE = {
+    "array": {"items", "prefixItems", "contains", "minItems", "maxItems", "uniqueItems"},
+    "object": {"properties", "required", "additionalProperties", "propertyNames", "minProperties", "maxProperties"},
+    "string": {"minLength", "maxLength", "pattern"},
+    "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
+}
+
+
+BENEATH = {
+    **dict.fromkeys(("items", "contains", "additionalProperties"), "none"),
+    **dict.fromkeys(("not", "if", "then", "else")),
+    "propertyNames": "string",
+}
+"""Keywords with a schema in them, and the type that it need not say: none, that of the schema itself, or this one."""
+
+
+def not_strict(schema: Any, types: str | None = None, at: str = "#") -> Iterator[str]:
+    """What Ajv's strict mode says of a schema: unknown keywords, and keywords that say nothing of their type."""
+    if not isinstance(schema, dict):
+        return
+    yield from (f"{at}: unknown keyword {name}" for name in schema if name not in KNOWN_TO_AJV)
+    said: str | None = schema.get("type", types)
+    own = "number" if said == "integer" else said
+    for kind, keywords in OF_TYPE.items():
+        if own != kind and (stray := keywords & schema.keys()):
+            yield f"{at}: missing type {kind} for {', '.join(sorted(stray))}"
+    for name, one, known in parts_of(schema, own):
+        yield from not_strict(one, known, f"{at}/{name}")
+
+
+def parts_of(schema: dict[str, Any], own: str | None) -> Iterator[tuple[str, Any, str | None]]:
+    """The schemas within a schema, each with the type that it need not say again."""
+    for name, value in schema.items():
+        if name in NAMED:
+            yield from ((f"{name}/{key}", one, None) for key, one in value.items())
+        elif name in {"allOf", "anyOf", "oneOf"}:
+            yield from ((f"{name}/{number}", one, own) for number, one in enumerate(value))
+        elif name in BENEATH:
+            yield name, value, BENEATH[name] or own
+
+
+def published(schemas: Path) -> dict[str, Any]:
+    """Every schema that is published; of the forms, what `dockvoice forms schema` prints."""
+    wire = {path: load(schemas / path) for path in MESSAGES.values()}
+    forms = {form.name: plain_schema(form.schema) for form in forms_in(schemas / "forms").values()}
+    return {**wire, **forms}
+
+
+def test_every_schema_is_one_that_a_strict_validator_takes(schemas: Path) -> None:
+    assert [fault for schema in published(schemas).values() for fault in not_strict(schema)] == []
+    assert list(not_strict({"$anchor": "a", "properties": {"b": {"minLength": 1}}})) == [
+        "#: unknown keyword $anchor",
+        "#: missing type object for properties",
+        "#/properties/b: missing type string for minLength",
+    ]
 
 
 def test_the_last_will_of_the_wire_is_a_status(schemas: Path, wire: dict[str, Any]) -> None:

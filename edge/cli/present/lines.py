@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from rich.console import Console
 from rich.text import Text
 
 from edge.agent.app import AgentTold
@@ -14,6 +13,7 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.cli.present.json_lines import event_fields, event_kind, event_line, print_line
 from edge.cli.present.wording import OUTCOMES, STYLES, Tone
+from edge.console import SafeConsole
 from edge.forms.model import Form
 from edge.records import Outcome, Verdict
 from edge.records.entry import Note
@@ -48,7 +48,7 @@ def with_dialogue(show: Show) -> Show:
 
 def discreet_teller() -> Show:
     """What a service writes to its log: what became of each utterance, and never a word of what was said."""
-    out = Console(highlight=False, soft_wrap=True)
+    out = SafeConsole(highlight=False, soft_wrap=True)
 
     def show(told: AgentTold) -> None:
         match told:
@@ -77,7 +77,7 @@ def _capture(told: CaptureStopped | CaptureResumed) -> str:
 
 
 def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
     def show(told: AgentTold) -> None:

@@ -17,13 +17,14 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console, ConsoleDimensions, Group
+from rich.console import ConsoleDimensions, Group
 from rich.live import Live
 
 from edge.cli.output import EXIT_CODES
 from edge.cli.terminal import can_be_drawn_on
 from edge.cli.watch.layout import Picture, draw
 from edge.cli.watch.state import View
+from edge.console import SafeConsole
 from edge.errors import UnreadableInput
 
 DRAWN_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
@@ -53,7 +54,7 @@ def watch(
         raise UnreadableInput("standard input: found a terminal, expected the lines of `dockvoice run --json`")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, _leave_to_the_agent)
-    console, view = Console(highlight=False), View()
+    console, view = SafeConsole(highlight=False), View()
     with _screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_nothing) as show:
         for lines in incoming(STANDARD_INPUT):
             for line in lines:
@@ -86,7 +87,7 @@ def incoming(descriptor: int) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _screen(console: Console) -> Iterator[Callable[[Picture], None]]:
+def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
     """What draws on the other screen of the terminal; the first one is shown again at the end."""
     shown: tuple[Picture, ConsoleDimensions] | None = None
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
@@ -104,6 +105,6 @@ def _screen(console: Console) -> Iterator[Callable[[Picture], None]]:
             console.file.write(PASTE_ENDS)
 
 
-def _drawn(picture: Picture, console: Console) -> Group:
+def _drawn(picture: Picture, console: SafeConsole) -> Group:
     size, is_utf = console.size, console.encoding.lower().startswith("utf")
     return Group(*draw(picture, size.width, size.height, ascii_only=not is_utf))

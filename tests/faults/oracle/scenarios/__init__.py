@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.oracle.run import Scenario
-from tests.faults.oracle.scenarios import agent, broker, clock, disk, evidence, inventory, link, state
+from tests.faults.oracle.scenarios import agent, broker, clock, disk, evidence, inventory, link, state, strangers
 
 THEMES = {
     "agent": (
@@ -41,6 +41,10 @@ THEMES = {
         Scenario("state-locked", "times a locked journal", state.locked, 1, 20),
         Scenario("site-triggers", "times a faulty trigger of the site's", state.triggers, 1, 20),
     ),
+    "strangers": (
+        Scenario("events-forged", "events that no device signed", strangers.forged, 25, 2000),
+        Scenario("orders-retained", "lives under an order that stays", strangers.retained_orders, 1, 20),
+    ),
     "clock": (
         Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 4, 40),
         Scenario("clock-inventory", "steps of the inventory's clock", clock.inventory_stepped, 4, 40),
@@ -61,6 +65,7 @@ BY_DAY = (
     "inventory-killed-postgres",
     "link-cut",
     "power-cut",
+    "events-forged",
     "clock-device",
     "state-restored",
     "removal-killed",

@@ -1,0 +1,47 @@
+"""Plain text: letters, digits, marks and blanks, and nothing that a terminal, a log or an eye takes for something else.
+
+Control characters move a terminal's cursor and colour what follows; a line break in a name makes two lines of a log;
+characters that turn the direction of writing show a name as another one. None is ever spoken.
+"""
+
+from __future__ import annotations
+
+import re
+
+UNSAFE = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+"""C0 and C1 controls, line and paragraph separators, the bidirectional marks of UAX #9, the byte order mark: as it
+stands in a class of a regular expression, in Python as in ECMA 262."""
+
+PATTERN = f"^[^{UNSAFE}]*$"
+"""The `pattern` of plain text in JSON Schema."""
+
+LONGEST = 200
+"""Characters of a person's name or number on record; the longest names of people have some fifty."""
+
+_UNSAFE = re.compile(f"[{UNSAFE}]")
+_UNSAFE_IN_A_TEXT = re.compile(f"[{UNSAFE}]".replace(r"\u0000-\u001f", r"\u0000-\u0008\u000b-\u001f"))
+
+
+def is_plain(text: str) -> bool:
+    """Whether all of it is plain text."""
+    return _UNSAFE.search(text) is None
+
+
+def in_one_line(text: str) -> str:
+    """The text with what is not plain written out, as JSON would: what one program says in one line."""
+    return _UNSAFE.sub(_written_out, text)
+
+
+def in_lines(text: str) -> str:
+    """The same for a text of several lines: its line breaks and tabs stay."""
+    return _UNSAFE_IN_A_TEXT.sub(_written_out, text)
+
+
+def spoken(text: str) -> str:
+    """The text of a recogniser or a model with blanks where it is not plain: what was said has no such characters."""
+    return _UNSAFE.sub(" ", text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    # As JSON writes it, so that a line of JSON means the same as before.
+    return f"\\u{ord(found[0]):04x}"

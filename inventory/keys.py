@@ -1,0 +1,152 @@
+"""The keys of the devices that may enter: a directory of public keys, each bound to its device by its file's name.
+
+`north.dock-3.9f86d081884c7d65.pem` is a key of device dock-3 of site north. One that was replaced ends in
+`.upto-417.pem`: it signed events up to that number. One that was revoked ends in `.revoked.pem`: nothing signed with it
+enters any more. All of them stay, so that old signatures can be checked: `audit verify --keys` takes the directory.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.errors import Misconfigured, StorageFailed, UnreadableInput, plainly
+from edge.hash_chain import KEYID_DIGITS, PublicKey
+
+log = logging.getLogger("inventory")
+
+_LEVEL = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
+NAME = re.compile(
+    rf"(?P<site>{_LEVEL})\.(?P<device>{_LEVEL})\.(?P<keyid>[0-9a-f]{{{KEYID_DIGITS}}})"
+    r"(?:\.(?:upto-(?P<last>[0-9]{1,10})|(?P<revoked>revoked)))?\.pem"
+)
+DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """One key of one device."""
+
+    site: str
+    device: str
+    keyid: str
+    last: int | None  # The last number that it may have signed; None where there is no such limit.
+    revoked: bool
+    key: PublicKey = field(repr=False)
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        end = ".revoked" if self.revoked else "" if self.last is None else f".upto-{self.last}"
+        return f"{self.site}.{self.device}.{self.keyid}{end}.pem"
+
+    @property
+    def state(self) -> str:
+        """For people and programs."""
+        return "revoked" if self.revoked else "good" if self.last is None else f"up to {self.last}"
+
+
+class KeyDirectory:
+    """The directory. It may change at any time: each question sees it as it is."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` need not be there yet."""
+        self.path = path
+        self._seen: tuple[int, tuple[Enrolled, ...]] | None = None
+
+    def all(self) -> tuple[Enrolled, ...]:
+        """Every key, by site, device and key id. A file that is no key lets nobody in, and is told in the log."""
+        try:
+            changed = self.path.stat().st_mtime_ns
+        except OSError:
+            return ()
+        if self._seen is None or self._seen[0] != changed:
+            self._seen = (changed, tuple(self._read()))
+        return self._seen[1]
+
+    def of(self, site: str, device: str) -> Mapping[str, Enrolled]:
+        """The keys of one device by their ids."""
+        return {one.keyid: one for one in self.all() if (one.site, one.device) == (site, device)}
+
+    def enrol(self, site: str, device: str, key: PublicKey) -> Enrolled:
+        """Let the device's events in that are signed with this key. Raises Misconfigured, StorageFailed."""
+        known = self.of(site, device).get(key.keyid)
+        if known is not None and known.state != "good":
+            raise Misconfigured(
+                f"{self.path / known.file}: this key of {site}/{device} is {known.state}; give the device a new one: "
+                "move its device.key away and start it"
+            )
+        enrolled = Enrolled(site, device, key.keyid, None, revoked=False, key=key)
+        if known is None:
+            self._write(enrolled)
+        return enrolled
+
+    def rotate(self, site: str, device: str, key: PublicKey, last: int) -> Enrolled:
+        """Take a new key in the place of the device's others, which keep what they signed up to number `last`."""
+        before = [one for one in self._demanded(site, device) if one.state == "good" and one.keyid != key.keyid]
+        enrolled = self.enrol(site, device, key)
+        for one in before:
+            self._rename(one, Enrolled(site, device, one.keyid, last, revoked=False, key=one.key))
+        return enrolled
+
+    def revoke(self, site: str, device: str, keyid: str | None) -> list[Enrolled]:
+        """Let nothing more in that is signed with this key of the device, or with any where none is named."""
+        found = [one for one in self._demanded(site, device) if keyid in {None, one.keyid}]
+        if not found:
+            known = ", ".join(self.of(site, device))
+            raise UnreadableInput(f"--keyid {keyid}: no key of {site}/{device}; its keys are {known}")
+        gone = [one for one in found if not one.revoked]
+        for one in gone:
+            self._rename(one, Enrolled(site, device, one.keyid, None, revoked=True, key=one.key))
+        return gone
+
+    def _demanded(self, site: str, device: str) -> list[Enrolled]:
+        if found := list(self.of(site, device).values()):
+            return found
+        known = ", ".join(sorted({f"{one.site}/{one.device}" for one in self.all()})) or "none"
+        raise UnreadableInput(f"{site}/{device}: {self.path} holds no key of it; it holds keys of {known}")
+
+    def _read(self) -> Iterator[Enrolled]:
+        for path in sorted(self.path.glob("*.pem")):
+            named = NAME.fullmatch(path.name)
+            try:
+                key = PublicKey.from_pem(path.read_bytes())
+            except (OSError, ValueError) as fault:
+                why = plainly(fault) if isinstance(fault, OSError) else "no Ed25519 public key in PEM"
+                log.warning("%s lets nobody in: %s", path, why)
+                continue
+            if named is None or named["keyid"] != key.keyid:
+                log.warning("%s lets nobody in: its name is not SITE.DEVICE.%s.pem; use `keys enrol`", path, key.keyid)
+                continue
+            last = None if named["last"] is None else int(named["last"])
+            yield Enrolled(named["site"], named["device"], key.keyid, last, named["revoked"] is not None, key)
+
+    def _write(self, enrolled: Enrolled) -> None:
+        path = self.path / enrolled.file
+        partial = path.with_suffix(".partial")  # no *.pem: never read with less than all of it
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(enrolled.key.pem)
+            partial.replace(path)
+        except OSError as fault:
+            raise StorageFailed(f"{path}: cannot be written ({plainly(fault)}); name another keys_directory") from None
+        self._seen = None
+
+    def _rename(self, before: Enrolled, after: Enrolled) -> None:
+        try:
+            (self.path / before.file).replace(self.path / after.file)
+        except OSError as fault:
+            raise StorageFailed(
+                f"{self.path / before.file}: cannot be renamed ({plainly(fault)}); do it as the directory's owner"
+            ) from None
+        self._seen = None
+
+
+def device_named(given: str) -> tuple[str, str]:
+    """Site and device of `SITE/DEVICE`. Raises ValueError."""
+    if (named := DEVICE.fullmatch(given)) is None:
+        raise ValueError(f"found {given!r}, allowed is SITE/DEVICE, for example north/dock-3")
+    return named["site"], named["device"]

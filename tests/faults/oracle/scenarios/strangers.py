@@ -1,0 +1,80 @@
+"""Strangers at the broker, who may publish whatever they like: events that no device signed, and orders that stay."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from edge.config import Mqtt
+from edge.deliver.events import Topics
+from edge.deliver.mqtt import Connected, Session, SessionEvent
+from tests.dictated import ANOTHER, identity, payload, recorded, signed
+from tests.faults.oracle.faults import Under
+from tests.faults.oracle.ledger import Tally
+from tests.faults.oracle.run import Run
+from tests.faults.oracle.stage import Stage
+from tests.waiting import until
+
+SITE, DEVICE = "site", "device"
+TOPICS = Topics("dockvoice", SITE, DEVICE)
+PACE_S = 0.05
+
+LISTENS = Under(environment={"DOCKVOICE_DELIVER__CONTROL": "true"})
+
+
+@contextmanager
+def stranger(stage: Stage) -> Iterator[Session]:
+    """Somebody else's connection to the broker."""
+    news: queue.SimpleQueue[SessionEvent] = queue.SimpleQueue()
+    mqtt = Mqtt(host="127.0.0.1", port=stage.broker.port, reconnect_maximum_s=1)
+    session = Session(mqtt, client_id="stranger", receive=news.put)
+    session.start()
+    try:
+        while not isinstance(news.get(timeout=60), Connected):
+            pass
+        yield session
+    finally:
+        session.stop()
+
+
+def forged(run: Run) -> Tally:
+    """In its name and in others', numbers that are next, long past, far beyond; signed by nobody, or by another."""
+    with Stage(run.directory) as stage, stranger(stage) as session:
+        device = stage.device(DEVICE)
+        device.speak(pace_s=PACE_S)
+        device.has_kept(1)
+        for _ in run.rounds():
+            number = run.chance.choice((len(device.noted.kept) + run.chance.randrange(4), 1, 9_999_999_999))
+            event = recorded(max(1, number), at=(SITE, run.chance.choice((DEVICE, "ghost"))))
+            name = str(event["source"]).rpartition("/")[2]
+            body = run.chance.choice(
+                (
+                    payload(event),
+                    signed(event, ANOTHER),
+                    json.dumps({"id": identity(1, number, DEVICE), "sequence": str(max(1, number))}).encode(),
+                )
+            )
+            topic = Topics("dockvoice", SITE, name).entries
+            until(partial(session.publish, topic, body, tag="forged"), "not connected")
+            run.pause(0, 0.05)
+        tally = stage.conclude()
+        invented = [row for row in stage.inventory.rows() if row["device"] != DEVICE]
+        assert not invented, f"{len(invented)} entries of a device that does not exist"
+    return tally
+
+
+def retained_orders(run: Run) -> Tally:
+    """Each life finds an order to be mute that somebody left with the broker; everything it is told is kept."""
+    with Stage(run.directory) as stage, stranger(stage) as session:
+        order = json.dumps({"order": "mute"}).encode()
+        until(lambda: session.publish(TOPICS.control, order, tag="order", retain=True), "not connected")
+        device = stage.device(DEVICE)
+        for _ in run.rounds():
+            device.speak(pace_s=PACE_S, under=LISTENS)
+            device.has_kept(10)
+            device.stop()
+            assert "is retained and not obeyed" in device.log, device.log
+        return stage.conclude()

@@ -1,0 +1,220 @@
+"""More than 200 wrong calls and files: each ends with the right exit code, in words, and none with a traceback.
+
+In the process of the tests, so that a row costs milliseconds. To add one, add it to a table below: a command to
+`CONFIGURED`, a broken file to `FILES`, a call of its own to `OTHERS`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge.cli.main import main
+from edge.keep.journal import Journal
+from inventory.store import Store
+from tests.dictated import KEY
+
+USAGE, NO_INPUT, DISK, CONFIG = 2, 66, 74, 78
+
+DEEP = '{"a":' * 5000 + "1" + "}" * 5000
+LONG = "9" * 5000
+
+FILES: dict[str, bytes] = {
+    "empty": b"",
+    "binary": bytes(range(256)) * 4,
+    "not-utf8": "site = 'Straße'\n".encode("latin-1"),
+    "nul": b"\0" * 100,
+    "deep": DEEP.encode(),
+    "long-integer": f'{{"properties": {{"n": {{"minimum": {LONG}}}}}}}'.encode(),
+    "long-fraction": f'{{"a": 0.{LONG}}}'.encode(),
+    "list": b"[1, 2]",
+    "number": b"17",
+    "twice": b'{"a": 1, "a": 2}',
+    "nan": b'{"a": NaN}',
+    "surrogate": b'{"a": "\\ud800"}',
+    "cut": b'{"properties": {',
+}
+"""Files that are no settings, no form, no key, no list of recordings, no sound, and no recording's name either."""
+
+SETTINGS: dict[str, tuple[str, int]] = {
+    "missing": ("no-such.toml", NO_INPUT),
+    "directory": (".", NO_INPUT),
+    "binary": ("binary", CONFIG),
+    "not-utf8": ("not-utf8", CONFIG),
+    "deep": ("deep", CONFIG),
+    "broken": ("broken.toml", CONFIG),
+    "unknown-key": ("unknown-key.toml", CONFIG),
+    "long-integer": ("long-integer.toml", CONFIG),
+    "nested": ("nested.toml", CONFIG),
+    "wrong-types": ("wrong-types.toml", CONFIG),
+    "control": ("control.toml", CONFIG),
+}
+
+WHOLE = {
+    "broken.toml": "site = \n",
+    "unknown-key.toml": 'colour = "red"\n',
+    "long-integer.toml": f"x = {LONG}\n",
+    "nested.toml": f"x = {'[' * 5000}{']' * 5000}\n",
+    "wrong-types.toml": "mqtt = 3\ndeliver = []\nsite = 1979-05-27\nprefix = 7\n",
+    "control.toml": 'prefix = "a\\u0000b"\nsite = "a\\nb"\n',
+}
+
+CONFIGURED = (
+    *("queue list", "queue show 1", "queue retry 1", "queue discard 1 --reason x", "queue accept 1", "queue stand 1"),
+    *("queue unsettled", "queue export TMP/out.jsonl", "audit verify", "audit key", "audit export --all TMP/out.zip"),
+    *("forms list", "forms tool pallet-move", "models list", "costs", "replay TMP/good.wav"),
+    *("inventory rows", "inventory count", "inventory gaps", "inventory audit verify", "inventory keys list"),
+)
+"""Commands that read settings; each is called with all that `SETTINGS` has."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command line that cannot be done: TMP is a directory with `FILES`, `WHOLE`, a journal and a database."""
+
+    line: str
+    code: int | set[int]
+    told: str = ""
+
+
+DATABASE = "inventory rows --database"
+
+OTHERS = (
+    # Numbers beyond all bounds
+    *(Call(f"queue {verb} {number} --state TMP/state", NO_INPUT, "no such entry")
+      for verb in ("show", "retry", "accept", "stand", "discard --reason x")
+      for number in ("9" * 24, LONG, "-1" if verb == "" else "0", "٣", "1e9", "x" * 5000)),
+    *(Call(f"{command} --limit {number}", USAGE, "--limit")
+      for command in ("queue list --state TMP/state", "inventory rows --database sqlite:///TMP/inventory.db")
+      for number in ("9" * 30, "0", "-1", "x", "1.5", LONG)),
+    *(Call(f"{command} --since {when}", NO_INPUT, "--since")
+      for command in ("costs --state TMP/state", "reread --interpreter none --state TMP/state")
+      for when in ("99999999999d", f"{'9' * 30}d", f"{LONG}h", "0000-00-00", "d", "٣d", "9999999-01-01", "yesterday")),
+    *(Call(f"forms examples pallet-move --count {number}", USAGE, "--count") for number in ("0", "9" * 30, "x")),
+    *(Call(f"inventory keys rotate north/dock-3 TMP/key.pem --directory TMP/keys --upto {number}", USAGE, "--upto")
+      for number in ("-1", "9" * 30, "x")),
+    # Forms that are none
+    *(Call(f"forms check TMP/{name}", CONFIG, name) for name in FILES),
+    *(Call(f"forms check TMP/{name}", NO_INPUT, name) for name in ("no-such.schema.json", "state")),
+    *(Call("forms list --config TMP/forms-of-" + name + ".toml", CONFIG, "a.schema.json") for name in FILES),
+    # Databases
+    *(Call(f"{DATABASE} {url}", CONFIG, "database") for url in (
+        "postgresql://u:pw@host:abc/x", "postgresql://u:pw@[::1/x", "mysql://h/x", "sqlite://", "sqlite:///:memory:",
+        "x", "://", "sqlite:///TMP/inventory.db?nonsense=1")),
+    Call(f"{DATABASE} sqlite:///TMP/no-such.db", NO_INPUT, "no such database"),
+    Call(f"{DATABASE} sqlite:////TMP/state", {69, NO_INPUT, CONFIG}, "state"),
+    *(Call(f"{DATABASE} sqlite:////TMP/{name}", CONFIG, name) for name in ("binary", "empty", "deep")),
+    # Keys of devices
+    *(Call(f"inventory keys enrol north/dock-3 TMP/{name} --directory TMP/keys", NO_INPUT, name)
+      for name in (*FILES, "no-such.pem", "state")),
+    *(Call(f"inventory keys enrol {device} TMP/key.pem --directory TMP/keys", USAGE, "SITE/DEVICE")
+      for device in ("north", "north/", "/", "a/b/c", "north/dock\n3", "north/é", "../../passwd", "a" * 500 + "/b")),
+    Call("inventory keys enrol north/dock-3 TMP/key.pem --directory TMP/empty", DISK, "cannot be written"),
+    Call("inventory keys revoke north/dock-3 --directory TMP/keys", NO_INPUT, "holds no key"),
+    *(Call(f"inventory audit verify --key TMP/{name} --database sqlite:////TMP/inventory.db", NO_INPUT, name)
+      for name in FILES),
+    Call("inventory audit verify --keys TMP/keys-none --database sqlite:////TMP/inventory.db", NO_INPUT, "keys-none"),
+    Call("inventory audit verify --device a/b --database sqlite:////TMP/inventory.db", NO_INPUT, "no event ever"),
+    # Sound that is none
+    *(Call(f"replay TMP/{name} --state TMP/other", NO_INPUT, name) for name in (*FILES, "no-such.wav", "state")),
+    *(Call(f"replay {device} --state TMP/other", NO_INPUT, device) for device in ("/dev/zero", "/dev/null")),
+    Call("replay TMP/broken.mp3 --state TMP/other", NO_INPUT, "broken.mp3"),
+    # Places
+    *(Call(f"{command} --state ", USAGE, "--state") for command in ("queue list", "audit key", "doctor")),
+    *(Call(f"queue list --state TMP/{name}", {NO_INPUT, DISK}, name) for name in ("none", "binary", "a\nb")),
+    Call("queue export TMP/state --state TMP/state", {NO_INPUT, DISK}, "state"),
+    Call("queue export TMP/none/out --state TMP/state", DISK, "out"),
+    Call("queue export TMP/binary --state TMP/state", NO_INPUT, "exists already"),
+    Call("audit export 1 TMP/none/out.zip --state TMP/state", {NO_INPUT, DISK}),
+    # Words that mean nothing
+    *(Call(f"forms tool {name}", CONFIG, "not among the forms") for name in ("x", "../x", "", "é")),
+    *(Call(f"forms read --language {tag} x", USAGE, "--language") for tag in ("x", "", "en\nde")),
+    *(Call(f"models {verb} x", CONFIG, "no such model") for verb in ("get", "path")),
+    *(Call(f"queue list --config TMP/good.toml --state TMP/state {word}", USAGE) for word in ("--nonsense", "more")),
+    *(Call(f"replay TMP/good.wav --broker {at} --state TMP/other", CONFIG, "--broker")
+      for at in ("localhost:99999", "localhost:port", ":1883", "a@b", "mqtt://localhost")),
+    Call("evaluate TMP/no-such.jsonl", NO_INPUT, "no-such.jsonl"),
+    *(Call(f"evaluate TMP/{name}", {NO_INPUT, CONFIG}, name) for name in FILES if name != "empty"),
+)  # fmt: skip
+
+
+def calls() -> Iterator[Call]:
+    for command in CONFIGURED:
+        for name, code in SETTINGS.values():
+            yield Call(f"{command} --config TMP/{name}", code, name)
+    yield from OTHERS
+
+
+CALLS = list(calls())
+
+
+@pytest.fixture(scope="module")
+def tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp = tmp_path_factory.mktemp("wrong")
+    for name, content in FILES.items():
+        (tmp / name).write_bytes(content)
+        (tmp / f"forms-{name}").mkdir()
+        (tmp / f"forms-{name}" / "a.schema.json").write_bytes(content)
+        (tmp / f"forms-of-{name}.toml").write_text(f'[forms]\ndirectory = "forms-{name}"\n')
+    for name, text in WHOLE.items():
+        (tmp / name).write_text(text)
+    (tmp / "good.toml").touch()
+    (tmp / "key.pem").write_bytes(KEY.public.pem)
+    (tmp / "broken.mp3").write_bytes(b"ID3\x04\0\0\0\0\0\0" + b"\xff\xfb\x90\x44" + b"\0" * 40 + bytes(range(200)))
+    soundfile.write(tmp / "good.wav", np.zeros(16_000), 16_000)
+    Journal.open(tmp / "state").close()
+    Store.open(f"sqlite:///{tmp / 'inventory.db'}").close()
+    return tmp
+
+
+def called(line: str, tmp: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """What a command line ends with, and what it says on standard error."""
+    words = [word.replace("TMP", str(tmp)) for word in line.split(" ")]
+    monkeypatch.setattr(sys, "argv", ["dockvoice", *words])
+    monkeypatch.setenv("DOCKVOICE_STATE_DIRECTORY", str(tmp / "state"))
+    monkeypatch.setenv("DOCKVOICE_INVENTORY_DATABASE", f"sqlite:///{tmp / 'inventory.db'}")
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0), capfd.readouterr().err
+    return 0, capfd.readouterr().err
+
+
+def test_there_are_enough() -> None:
+    assert len(CALLS) >= 200
+    assert len({call.line for call in CALLS}) == len(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.line[:70].encode("unicode_escape").decode())
+def test_a_wrong_call_ends_in_words(
+    call: Call, tmp: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, said = called(call.line, tmp, monkeypatch, capfd)
+    assert code in (call.code if isinstance(call.code, set) else {call.code}), said[-2000:]
+    assert "Traceback" not in said
+    assert call.told.strip(".").replace("\n", r"\u000a") in said
+    assert all(character.isprintable() for character in said.replace("\n", ""))
+    if code != USAGE:  # typer shows how the command is called besides
+        assert said.count("\n") == 1, said[-2000:]
+        assert said.startswith("dockvoice: ")
+
+
+@pytest.mark.parametrize(
+    "line", ["forms list", "queue list --state {tmp}/state", "inventory keys list --json", "--help"]
+)
+@pytest.mark.parametrize("out", ["/dev/full", "closed", "hung up"])
+def test_an_output_that_takes_nothing_is_no_traceback(line: str, out: str, tmp: Path) -> None:
+    command = [sys.executable, "-m", "edge", *line.format(tmp=tmp).split()]
+    where = {"/dev/full": ">/dev/full", "closed": ">&-", "hung up": "| true"}[out]
+    ended = subprocess.run(
+        ["bash", "-c", f'set -o pipefail; "$@" {where}', "-", *command], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in ended.stderr, ended.stderr
+    assert ended.returncode in {0, 1, DISK, 141}
