@@ -7,7 +7,7 @@ PIP     := $(BIN)/pip install --quiet --quiet --use-pep517
 MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
-PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace
+PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace procps
 
 export DOCKVOICE_TEST_MODELS := $(MODELS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
