@@ -87,7 +87,7 @@ def forms_tool(
     line(json.dumps(tool_definition(form_named(settings(config), name)), indent=2))
 
 
-@commands.command("schema", epilog=EXIT_CODES)
+@commands.command("schema", short_help="The form as plain JSON Schema, for every validator.", epilog=EXIT_CODES)
 def forms_schema(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
     config: Config = None,

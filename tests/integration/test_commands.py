@@ -194,7 +194,9 @@ def test_help_teaches(command: str) -> None:
     assert len(told.stdout.splitlines()) > 5
 
 
-@pytest.mark.parametrize("group", ["", "queue", "audio", "audit", "forms", "models", "inventory", "inventory audit"])
+@pytest.mark.parametrize(
+    "group", ["", "queue", "audio", "audit", "forms", "models", "inventory", "inventory audit", "inventory keys"]
+)
 def test_a_list_of_commands_tells_of_each_in_whole_words(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     listed = dockvoice(*group.split(), "--help").stdout.partition("Commands:")[2]
