@@ -32,7 +32,8 @@ TEXT = (str, bytes, object, Any)
 
 NAMES = """
     utterance_id event_id form field source operator operators who interpreter transcriber client model tool language
-    chain instance held reentered turned_down previous link keyid signature sha256 audio_sha256 audio_path path support replaces request_id
+    chain turned_down previous link keyid signature sha256 audio_sha256 audio_path path support replaces request_id
+    instance held reentered
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
     heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
 """
