@@ -45,11 +45,12 @@ class Client:
         *,
         client_id: str,
         subscriptions: Sequence[str],
+        wishes: Sequence[str] = (),
         manual_ack: bool = False,
         **_: Any,
     ) -> None:
         self.client_id = client_id
-        self.subscriptions = tuple(subscriptions)
+        self.subscriptions = (*subscriptions, *wishes)
         self.connection = 0
         """The number of the connection; 0 while there is none."""
         self.sent: dict[int, tuple[str, int]] = {}
@@ -296,4 +297,5 @@ class Broker:
 
 
 def _matches(topic: str, wanted: str) -> bool:
-    return all(level in {"+", here} for here, level in zip(topic.split("/"), wanted.split("/"), strict=False))
+    here, levels = topic.split("/"), wanted.split("/")
+    return len(here) == len(levels) and all(level in {"+", one} for one, level in zip(here, levels, strict=True))

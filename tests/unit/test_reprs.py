@@ -34,6 +34,7 @@ NAMES = """
     utterance_id event_id form field source operator operators who interpreter transcriber client model tool language
     chain turned_down previous link keyid signature sha256 audio_sha256 audio_path path support replaces request_id
     event_sha256 AuditReport.found Erased.waiting Erased.left dated_at
+    instance held reentered
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
     heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
 """
