@@ -22,7 +22,7 @@ from edge.records import Acoustics, Closing, NotUnderstood, Outcome, Reading, Re
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
 from edge.understand.stt.transcript_reader import TranscriptReader
-from lab.talk import Talk
+from lab.desk import Talk
 from tests.playbook.script import DOES, Line
 
 HERE = Path(__file__).parent
