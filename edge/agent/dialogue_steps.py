@@ -68,6 +68,7 @@ class DialogueSteps:
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
+        self._dialogue.aside = journal.review.how_many()
         kept = journal.dialogue.kept()
         last = journal.dialogue.last_entry()
         turned_down = {} if last is None else journal.dialogue.turned_down(last.event_id)
@@ -91,6 +92,7 @@ class DialogueSteps:
         if planned.changes:
             orders = [order for order in planned.orders if isinstance(order, Durable)]
             row = journal.turn(orders, planned.draft, planned.operator, self._render)
+            self._dialogue.aside = journal.review.how_many()
         heard: list[Order] = []
         for order in planned.orders:
             match order:

@@ -52,7 +52,7 @@ def test_each_step_is_shown_before_what_comes_of_it_where_that_is_asked() -> Non
 def test_silence_lets_the_deadline_come() -> None:
     told = typed("pallet 742, 12 units", "/wait", "/wait").stdout
     assert told.count("says nothing") == 2
-    assert "Put aside for review." in told
+    assert "pallet 7 4 2 put aside for review." in told
 
 
 def test_nothing_waits_where_nothing_is_open() -> None:

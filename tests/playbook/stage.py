@@ -86,6 +86,14 @@ class Stage:
     def on_says(self, text: str) -> None:
         self._hear(self._reading(text))
 
+    def on_types(self, text: str) -> None:
+        self._tell(lambda: self._device.say(text))
+
+    def on_silence(self) -> None:
+        due = self._device.due
+        if due is not None:
+            self.on_pass(str(due - self._now))
+
     def on_cut_off(self, text: str) -> None:
         self._hear(self._reading(text), Closing.BROKEN_OFF)
 

@@ -17,6 +17,7 @@ from typing import Any
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import answers, corrections, drafting, receipts, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
+from edge.agree.dialogue.merging import is_beside
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner
@@ -178,6 +179,15 @@ class Dialogue:
     def owed(self, count: int) -> None:
         self._session.recorded.owed = count
 
+    @property
+    def aside(self) -> int:
+        """How many utterances wait for a person."""
+        return self._session.recorded.aside
+
+    @aside.setter
+    def aside(self, count: int) -> None:
+        self._session.recorded.aside = count
+
     def taken(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
         self._session.recorded.taken(event_ids)
@@ -230,7 +240,8 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
 
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
-"""What says nothing of fields: a courtesy over an entry that was read back is said to be content with it."""
+"""What says nothing of fields: a courtesy over an entry that was read back is said to be content with it; a
+hesitation, or talk to somebody else, is not said of it at all."""
 
 
 def _event(session: DialogueSession, happening: Happening) -> Event:
@@ -240,8 +251,11 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return event
     if event is Event.UNCLEAR and session.state is State.HELD and corrections.counts_anew(session, happening):
         return Event.CORRECTION
-    if event in _LITTLE and session.state is State.HELD and courteous(happening.reading.words, session.rules.language):
-        return Event.YES
+    if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
+        if courteous(happening.reading.words, session.rules.language):
+            event = Event.YES
+        elif event is Event.UNCLEAR and is_beside(happening.reading, session.rules):
+            return Event.NOISE
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)

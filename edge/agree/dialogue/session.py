@@ -39,6 +39,7 @@ class Recorded:
 
     last: LastEntry | None = None  # What "cancel" and "correction" are about while there is no draft.
     owed: int = 0  # How many events are owed to the inventory.
+    aside: int = 0  # How many utterances wait for a person.
     refused: set[str] = field(default_factory=set, repr=False)
     """The events that the inventory turned down and that nothing has taken the place of."""
     turned_down: dict[str, str | None] = field(default_factory=dict)
@@ -125,6 +126,7 @@ class DialogueSession:
     doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.
     question: Question | None = None  # What was asked last and is not answered yet.
     lapsed: bool = False  # One deadline of the question has passed without an answer.
+    leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
     breath: BreathBefore = field(default_factory=BreathBefore)
@@ -153,6 +155,11 @@ class DialogueSession:
         """
         ours = entry is not None and (entry.draft.operator, entry.draft.form) == (self.who, self.rules.form.name)
         return entry if ours else None
+
+    def identifiers_of(self, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+        """Those of the values by which the thing is known."""
+        names = (field.name for field in self.rules.form.fields if field.identifier)
+        return {name: values[name] for name in names if name in values}
 
     @property
     def open_draft(self) -> Draft:
@@ -187,7 +194,7 @@ class DialogueSession:
 
     def ask(self, question: Question) -> list[Order]:
         """This question is open now."""
-        self.question, self.state, self.lapsed, self.tries = question, question.state, False, 0
+        self.question, self.state, self.lapsed, self.leaving, self.tries = question, question.state, False, False, 0
         self.challenges += question.about is About.PROOF
         return [self.repeatable(worded(question))]
 
@@ -200,6 +207,7 @@ class DialogueSession:
     def close(self) -> None:
         """Nothing is agreed about any more."""
         self.draft = self.verdict = self.question = None
+        self.leaving = False
         self.state = State.IDLE
 
     def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:

@@ -46,7 +46,7 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
     said = _plain(words, language)
     known = _known(language)
     if (asked := known.get(said)) is not None:
-        return None if asked.command is Command.SIGN_ON else asked
+        return asked
     for at in range(1, len(said)):
         asked = known.get(said[:at])
         if asked is not None and asked.command is Command.SIGN_ON:
