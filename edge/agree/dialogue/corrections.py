@@ -51,7 +51,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     if drafting.takes_back(session, heard) and not names_another_than_last(session, draft):
         return drafting.begin_draft(session, heard, draft, verdict)
     kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
-    return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict)]
+    return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
 
 
 def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -63,7 +63,11 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if begins_astray(said, session.rules):
         return drafting.ask_to_repeat(session, heard)
     draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
-    return drafting.begin_draft(session, heard, draft, drafting.judged_after(session, draft, heard))
+    verdict = drafting.judged_after(session, draft, heard)
+    if len(said.fields) > 1 and names_another(before, said, session.rules):
+        # "Correction, pallet 742, fifteen units" may well be of an entry before the last.
+        return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
+    return drafting.begin_draft(session, heard, draft, verdict)
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -109,13 +113,16 @@ def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
     return names_another(last.draft.reading, draft.reading, rules)
 
 
-def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
-    """Whether it takes the place of the last entry, or is one of its own: only the operator knows."""
+def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:
+    """Whether it takes the place of the last entry, or is one of its own: only the operator knows.
+
+    Of its own it is nothing but what was `said`.
+    """
     session.draft, session.verdict = draft, verdict
-    last, said = session.recorded.last, values_of(draft.reading)
-    alone = replace(draft, act=Act.RECORD, replaces=None, agreed=(), proved=())
-    before = _differing(session, {} if last is None else last.fields, said)
-    return session.ask(Question(About.INSTEAD, fields=said, other=alone, before=before))
+    last, values = session.recorded.last, values_of(draft.reading)
+    alone = replace(draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=())
+    before = _differing(session, {} if last is None else last.fields, values)
+    return session.ask(Question(About.INSTEAD, fields=values, other=alone, before=before))
 
 
 def _differing(
@@ -301,7 +308,8 @@ def leave_for_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 
 def _ask_if_instead(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> list[Order]:
     """What is said to be wrong with the last entry is what it is about: no silence turns one record into another."""
-    return ask_if_replaces_last(session, draft, drafting.judged_after(session, draft, heard))
+    said = drafting.reading_of(session, heard)
+    return ask_if_replaces_last(session, draft, drafting.judged_after(session, draft, heard), said)
 
 
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -217,7 +217,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
         return session.ask(Question(About.CANCEL, fields=recorded.last.fields))
     verdict = judged(draft, rules)
     if corrections.names_another_than_last(session, draft):
-        return corrections.ask_if_replaces_last(session, draft, verdict)
+        return corrections.ask_if_replaces_last(session, draft, verdict, draft.reading)
     orders = drafting.consider(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders
