@@ -27,6 +27,9 @@ takes its place, and where it is about another thing, it is asked whether it doe
 742?"), for no silence turns one record into another. "Never mind" or "forget it" drops what is open, and nothing that
 is recorded: who is asked whether to cancel, and says so, means no.
 
+Any entry of the shift is corrected, cancelled or told by its number: "correction, pallet 742, fifteen units", "delete
+pallet 742", "did I do 742?". A number that is not recorded is said to be none.
+
 Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes, and a hesitation,
 or three words and more without one that the form knows, are not for the device. A word or two that nobody knows may
 have been a "no": then it is asked.

@@ -13,7 +13,7 @@ from typing import Any
 from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, Started
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import MOST_ENTRIES, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.keep.journal import Journal
@@ -71,8 +71,9 @@ class DialogueSteps:
         self._dialogue.aside = journal.review.how_many()
         kept = journal.dialogue.kept()
         last = journal.dialogue.last_entry()
+        entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
         turned_down = {} if last is None else journal.dialogue.turned_down(last.event_id)
-        started = Started(kept.draft, kept.operator, last, journal.outbox.unsettled(), turned_down)
+        started = Started(kept.draft, kept.operator, last, journal.outbox.unsettled(), entries, turned_down)
         return self.record(journal, self.plan(started))
 
     def plan(self, happening: Happening) -> Planned:

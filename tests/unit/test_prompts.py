@@ -118,6 +118,9 @@ def moving(language: str) -> Walk:
     walk.say("grmpf hmpf")  # correct?
     walk.ask(Act.YES)
     walk.ask(Command.HOW_MANY_WAITING)
+    asked = walk.rules.language.table["commands"]["lookups"][0]
+    walk.say(f"{asked} {pallet} 743")
+    walk.say(f"{asked} {pallet} 999")
     _refused(walk)
     _told(walk)
     _cut(walk)

@@ -55,11 +55,18 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
 
 
 def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction while nothing is open: of the last entry. If the inventory refused that, it is recorded anew."""
-    last = session.recorded.last
+    """A correction while nothing is open: of the entry it names, else of the last. One refused is recorded anew."""
+    said = drafting.reading_of(session, heard)
+    named = session.entry_named(said)
+    last = named or session.recorded.last
     if last is None:
         return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CORRECT)]
-    before, said = last.draft.reading, drafting.reading_of(session, heard)
+    alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
+    if named is not None and named != session.recorded.last and alone:
+        # No more than which one: what is to become of it is asked.
+        session.recorded.last = named
+        return object_to_last(session, heard)
+    session.recorded.last, before = last, last.draft.reading
     if begins_astray(said, session.rules):
         return drafting.ask_to_repeat(session, heard)
     draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
@@ -82,9 +89,11 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Cancel the last entry, which is published: it takes a yes. One that was refused is given up at once."""
-    recorded, last = session.recorded, session.recorded.last
+    recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
+    last = session.entry_named(heard.reading) if named else recorded.last
     if last is None:
-        return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CANCEL)]
+        told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
+        return [heard.noted_as_heeded(), told]
     standing = recorded.standing(last.event_id)
     if standing is None:
         return [heard.noted_as_heeded(), *give_up_refused_last(session)]
@@ -182,7 +191,9 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.doubt(session, heard)
     if says_nothing(said) or (names_unclearly(said, session.rules) and not drafting.takes_back(session, heard)):
         return drafting.doubt(session, heard)
-    if not drafting.takes_back(session, heard) and names_another(draft.reading, said, session.rules):
+    another = names_another(draft.reading, said, session.rules)
+    recorded = len(said.fields) > 1 and session.entry_named(said) is not None
+    if another and (recorded or not drafting.takes_back(session, heard)):
         return ask_if_corrects(session, heard)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 

@@ -145,6 +145,7 @@ class Started:
     operator: str | None = None
     last: LastEntry | None = None
     owed: int = 0
+    entries: tuple[LastEntry, ...] = field(default=(), repr=False)  # The latest on record, the oldest first.
     turned_down: Mapping[str, str | None] = field(default_factory=dict)
     """Of the last entry and those it replaces one after the other, each that the inventory turned down, with the one
     that it was to replace."""

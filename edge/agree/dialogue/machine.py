@@ -17,7 +17,7 @@ from typing import Any
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import answers, corrections, drafting, receipts, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
-from edge.agree.dialogue.merging import is_beside
+from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner
@@ -256,6 +256,9 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
             event = Event.YES
         elif event is Event.UNCLEAR and is_beside(happening.reading, session.rules):
             return Event.NOISE
+    if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
+        here = session.draft is not None and not names_another(session.draft.reading, happening.reading, session.rules)
+        return event if here and session.about is not About.CANCEL else Event.UNCLEAR
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)

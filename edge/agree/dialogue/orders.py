@@ -54,6 +54,8 @@ class Prompt(StrEnum):
     LAST_ENTRY = "last_entry"
     LAST_REFUSED = "last_refused"
     NO_ENTRY = "no_entry"
+    RECORDED = "recorded"
+    NOT_RECORDED = "not_recorded"
     HELP = "help"
     HELP_HELD = "help_held"
     HELP_ASKING = "help_asking"

@@ -62,8 +62,12 @@ def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
 
 
 def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks for the last entry."""
-    last = session.recorded.last
+    """The operator asks for the last entry, or for one by its number."""
+    named, last = session.identifiers_of(values_of(heard.reading)), session.recorded.last
+    if named:
+        found = session.entry_named(heard.reading)
+        told = session.say(Prompt.RECORDED, found.fields) if found else session.say(Prompt.NOT_RECORDED, named)
+        return [*note(session, heard), told]
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
     return [*note(session, heard), session.say(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last.fields)]
@@ -199,6 +203,7 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     recorded.last = session.owned(started.last)
     session.state = session.resting
     recorded.turned_down |= started.turned_down
+    recorded.entries.extend(started.entries)
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
     if started.draft is not None:
