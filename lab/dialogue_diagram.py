@@ -23,8 +23,21 @@ power cut or a fault of the headset, what was held is asked again.
 After it was committed, "correction, fifteen units" amends the last entry and "cancel", confirmed, cancels it: each is
 an event of its own, which names the one it replaces: the last that the inventory has not refused. A bare "no" that
 comes after the undo window asks what is wrong with the last entry; a whole sentence behind a "no" or a "scratch that"
-takes its place, and where it is about another thing, it is asked whether it does. "Never mind" or "forget it" drops
-what is open, and nothing that is recorded: who is asked whether to cancel, and says so, means no.
+takes its place, and where it is about another thing, it is asked whether it does ("pallet 750 instead of pallet
+742?"), for no silence turns one record into another. "Never mind" or "forget it" drops what is open, and nothing that
+is recorded: who is asked whether to cancel, and says so, means no.
+
+Any entry of the shift is corrected, cancelled or told by its number: "correction, pallet 742, fifteen units", "delete
+pallet 742", "did I do 742?". A number that is not recorded is said to be none.
+
+Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes, and a hesitation,
+or three words and more without one that the form knows, are not for the device. A word or two that nobody knows may
+have been a "no": then it is asked.
+
+Whatever goes to a person is said, by its number if that was heard ("pallet 742 put aside for review"), and counted in
+"how many waiting" and when somebody signs off. Who signs on or off over an open question is asked once to finish it.
+A question says why it is put where something was said for it already: it was not understood, there is no such dock, the
+pallet is recorded already, or is unusual. Before it is given up, what can be said to it is told.
 
 A sentence may come in several breaths. What names another pallet, say, over an open entry is never written into it: it
 is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
@@ -43,6 +56,8 @@ field that was heard in noise, or that was recorded a little while ago, is asked
 
 See a conversation step by step: `dockvoice talk --trace` shows what happened, the state before and after, the step of
 the table below and what was ordered; `dockvoice run --trace` logs the same, with no word of what was said.
+`dockvoice talk --plays FILE` holds many conversations at once: each line, `{"lines": ["pallet 742, twelve units, dock
+B", "/wait"]}`, is one, and is answered by the events that came of it, how many were put aside, and what was said.
 
 All of this goes on in English, German, French, Spanish, Italian, Polish or Portuguese
 ([speaking.md](speaking.md)).

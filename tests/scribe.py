@@ -41,7 +41,7 @@ from edge.forms.loader import load_form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.records import Act, Closing, FieldValue, Outcome, Reading, Reason
-from lab.talk import Talk
+from lab.desk import Talk
 from tests.shipped import ROOT, catalogue
 
 DATA = ROOT / "tests" / "data"

@@ -15,7 +15,7 @@ from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, 
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import Question
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import MOST_ENTRIES, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.events import withheld
@@ -78,12 +78,14 @@ class DialogueSteps:
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
+        self._dialogue.aside = journal.review.how_many()
         kept = journal.dialogue.kept()
         last = journal.dialogue.last_entry()
+        entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
         owed = journal.outbox.unsettled()
-        started = Started(kept.draft, kept.operator, last, owed, frozenset(held), turned_down)
+        started = Started(kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down)
         return self.record(journal, self.plan(started))
 
     def plan(self, happening: Happening) -> Planned:
@@ -103,6 +105,7 @@ class DialogueSteps:
         if planned.changes:
             orders = [order for order in planned.orders if isinstance(order, Durable)]
             row = journal.turn(orders, planned.draft, planned.operator, self._render)
+            self._dialogue.aside = journal.review.how_many()
         heard: list[Order] = []
         for order in planned.orders:
             match order:

@@ -180,8 +180,10 @@ def _doubts(said: Mapping[str, FieldReading], rules: Rules, known: Circumstances
     for field in rules.form.fields:
         one = said.get(field.name)
         reason = _doubt(field, one, field.name in faults, rules, known)
-        if reason is None and one is not None:
-            reason = Reason.DOUBLE_COUNT if field.name == again else _implausible(field, one, rules)
+        if one is not None and field.name == again and reason in {None, Reason.FIELD_UNCONFIRMED}:
+            reason = Reason.DOUBLE_COUNT
+        elif one is not None and reason is None:
+            reason = _implausible(field, one, rules)
         if reason is not None:
             yield Because(reason, field.name)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge.keep.codec import draft_json, draft_of, fields_of, reading_of
-from edge.keep.database import JournalDatabase
+from edge.keep.database import JournalDatabase, Row
 from edge.records import Act, Draft, LastEntry
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
@@ -19,6 +19,11 @@ _LAST = f"""
     WHERE NOT (act = 'cancel' AND {_ABSENT}) ORDER BY e.sequence DESC LIMIT 1
 """  # noqa: S608 - the list is our own
 """The newest entry: a cancellation that was refused leaves the one before it."""
+
+_LATEST = f"""
+    SELECT e.*, {_ABSENT} AS absent, u.reading
+    FROM entries e JOIN outbox USING (event_id) JOIN utterances u USING (utterance_id) ORDER BY e.sequence DESC LIMIT ?
+"""  # noqa: S608 - the list is our own
 
 _TURNED_DOWN = f"""
     WITH RECURSIVE line (event_id, replaces) AS (
@@ -56,10 +61,12 @@ class DialogueRecord:
             act = Act(row["act"])
             if act is Act.CANCEL or row["reading"] is None:
                 return None
-            reading = reading_of(json.loads(row["reading"]))
-            draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], act, row["replaces"])
-            return LastEntry(row["event_id"], draft, fields_of(row["fields"]), bool(row["absent"]))
+            return _entry(row)
         return None
+
+    def entries(self, limit: int) -> list[LastEntry]:
+        """The latest entries, cancellations too, the oldest first."""
+        return [_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
 
     def turned_down(self, event_id: str) -> dict[str, str | None]:
         """Of an event and those it replaces one after the other, each that the inventory has not, by its own word.
@@ -81,3 +88,10 @@ class DialogueRecord:
         self._db.execute(
             "UPDATE conversation SET draft = NULL WHERE json_extract(draft, '$.utterance_id') = ?", [utterance_id]
         )
+
+
+def _entry(row: Row) -> LastEntry:
+    """From a row of `_LAST` or `_LATEST`."""
+    reading = reading_of(json.loads(row["reading"]))
+    draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], Act(row["act"]), row["replaces"])
+    return LastEntry(row["event_id"], draft, fields_of(row["fields"]), bool(row["absent"]))

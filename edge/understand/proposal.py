@@ -8,7 +8,7 @@ from dataclasses import replace
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import command, corrects, exception, preface, read, takes_back
+from edge.forms.spoken import about, command, corrects, exception, preface, read, takes_back
 from edge.forms.spoken.language import ENGLISH, Language
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
 from edge.understand.chatter import is_chatter
@@ -55,6 +55,8 @@ def proposed(
     """
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
+    if (entry := asked_of(words, form, catalogue, language)) is not None:
+        return replace(entry, interpreter=interpreter)
     whole = all(field.name in fields for field in form.fields if field.required)
     if not fields or takes_back(words, language) or (whole and preface):
         return asked(interpreter, form, catalogue, words, language)
@@ -64,6 +66,19 @@ def proposed(
     # A whole sentence stands for itself, however it begins.
     act = Act.AMEND if correction else Act.RECORD
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
+
+
+def asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
+    """The reading of what is asked about one entry, by its identifiers alone: "delete pallet 742"; None for others."""
+    identifiers = [field.name for field in form.fields if field.identifier]
+    if not identifiers or (said := about(words, language)) is None:
+        return None
+    order, named = said
+    fields = read(named, form, catalogue, language, asked=identifiers[0])
+    sure = all(name in identifiers and one.value is not None and not one.rivals for name, one in fields.items())
+    if not fields or not sure or preface(named, form, catalogue, language):
+        return None
+    return Reading("", form.name, tuple(words), fields, act=order.act, command=order.command)
 
 
 def asked(

@@ -23,9 +23,9 @@ from edge.agree.dialogue.table import State
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.records import FieldValue
+from lab.desk import Talk
 from lab.scribe import wording
 from lab.scribe.wording import Load
-from lab.talk import Talk
 
 PALLETS = 40
 """A trailer's, on two rows of twenty: what is usual."""

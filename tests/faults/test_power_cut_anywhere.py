@@ -19,7 +19,7 @@ from edge.agree.dialogue.table import State
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.records import Act
-from lab.talk import Talk
+from lab.desk import Talk
 from tests.playbook.script import DOES, lines
 from tests.playbook.stage import Stage
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_each_step_is_shown_before_what_comes_of_it_where_that_is_asked() -> Non
 def test_silence_lets_the_deadline_come() -> None:
     told = typed("pallet 742, 12 units", "/wait", "/wait").stdout
     assert told.count("says nothing") == 2
-    assert "Put aside for review." in told
+    assert "pallet 7 4 2 put aside for review." in told
 
 
 def test_nothing_waits_where_nothing_is_open() -> None:
@@ -109,6 +110,29 @@ def test_what_is_typed_is_kept_beside_what_became_of_it(tmp_path: Path) -> None:
     with Journal.inspect(tmp_path) as journal:
         heard = [one.utterance.typed for one in journal.readings.heard(datetime.min.replace(tzinfo=UTC), "pallet-move")]
     assert heard == ["pallet 742, 12 units, dock b", "yes"]
+
+
+def test_plays_are_held_afresh_and_answered_by_what_came_of_each(tmp_path: Path) -> None:
+    plays = [
+        {"lines": ["pallet 742, 12 units, dock b", "/wait", "correction, fifteen units", "/wait"]},
+        {"lines": ["Palette 742, zwölf Stück"], "language": "de"},
+        {"lines": ["pallet 742, 12 units", "/wait", "/wait"], "form": "pallet-move"},
+        {"lines": "pallet 742", "form": "pallet-move"},
+    ]
+    written = "".join(f"{json.dumps(play)}\n" for play in plays)
+    told = CliRunner().invoke(commands, ["--plays", "-"], input=written)
+    amended, asked, parked, wrong = map(json.loads, told.stdout.splitlines())
+    kinds = [(event["type"], event["fields"]["quantity"], event.get("amends")) for event in amended["events"]]
+    assert kinds == [("dockvoice.entry.recorded.v1", 12, None), ("dockvoice.entry.amended.v1", 15, 1)]
+    assert asked == {"events": [], "parked": 0, "said": ["Welches Tor?"]}
+    assert parked["parked"] == 1
+    assert wrong == {"error": "line 4: lines: found 'pallet 742', allowed is a list of strings"}
+    assert told.exit_code == 1
+    kept = tmp_path / "site.jsonl"
+    kept.write_text(written, encoding="utf-8")
+    assert CliRunner().invoke(commands, ["--plays", str(kept)]).stdout == told.stdout
+    none = CliRunner().invoke(commands, ["--plays", str(tmp_path / "none.jsonl")])
+    assert "none.jsonl: No such file" in str(none.exception)
 
 
 def test_without_a_directory_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,14 @@ may sign on: ana = op-17, ben = op-18   who may
 what is sure is recorded at once        instead of being read back and held
 
 operator: pallet seven four two         what is said; `dock~0.4` is a word the recogniser doubts
+operator types: pallet 742, twelve       what is heard perfectly, commas and all
 operator is cut off: pallet seven       the end was not heard
 operator in noise: pallet seven         the sound is poor; … from afar: too faint to be the operator's
 operator mumbles                        speech without a word
 no model reads: pallet seven            what only a model could be sure of, and none answers
 operator begins to speak
 4 s pass
+silence                                 until the device does something, if it will
 inventory applies 1                     … refuses 1: not_on_site, … has 1: already_recorded:dock-4
 inventory knows 1                       it came twice
 the connection is lost                  … is back
@@ -58,6 +60,7 @@ RULES = {
     "operators": r"may sign on: (.+)",
     "at_once": r"what is sure is recorded at once",
     "says": r"operator: (.+)",
+    "types": r"operator types: (.+)",
     "cut_off": r"operator is cut off: (.+)",
     "noisy": r"operator in noise: (.+)",
     "afar": r"operator from afar: (.+)",
@@ -65,6 +68,7 @@ RULES = {
     "unread": r"no model reads: (.+)",
     "begins": r"operator begins to speak",
     "pass": r"([\d.]+) s pass",
+    "silence": r"silence",
     "applies": r"inventory applies (\d+)",
     "knows": r"inventory knows (\d+)",
     "refuses": r"inventory refuses (\d+): (\S+)",
@@ -93,7 +97,10 @@ RULES = {
 """What each kind of line looks like."""
 
 DOES = frozenset(
-    "says cut_off noisy afar mumbles unread begins pass applies knows has refuses lost back fails healed cut".split()  # noqa: SIM905 - read as a line
+    (
+        *("says", "types", "silence", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "pass"),
+        *("applies", "knows", "has", "refuses", "lost", "back", "fails", "healed", "cut"),
+    )
 )
 """The kinds of which something comes: before each, all that the device said must have been told."""
 

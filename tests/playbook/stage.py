@@ -22,7 +22,7 @@ from edge.records import Acoustics, Closing, NotUnderstood, Outcome, Reading, Re
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
 from edge.understand.stt.transcript_reader import TranscriptReader
-from lab.talk import Talk
+from lab.desk import Talk
 from tests.playbook.script import DOES, Line
 
 HERE = Path(__file__).parent
@@ -85,6 +85,14 @@ class Stage:
 
     def on_says(self, text: str) -> None:
         self._hear(self._reading(text))
+
+    def on_types(self, text: str) -> None:
+        self._tell(lambda: self._device.say(text))
+
+    def on_silence(self) -> None:
+        due = self._device.due
+        if due is not None:
+            self.on_pass(str(due - self._now))
 
     def on_cut_off(self, text: str) -> None:
         self._hear(self._reading(text), Closing.BROKEN_OFF)

@@ -211,11 +211,15 @@ def test_what_is_said_is_this_act(said: str, act: Act, asked: Command | None, fo
     assert (reading.act, reading.command, reading.not_understood) == (act, asked, None)
 
 
-@pytest.mark.parametrize(
-    "said", ["cancel the dock", "yes please come here", "no pallet", "sign on", "help me out of here"]
-)
+@pytest.mark.parametrize("said", ["cancel the dock", "yes please come here", "no pallet", "help me out of here"])
 def test_a_command_among_other_words_is_none(said: str) -> None:
     assert command(words(said)) is None
+
+
+def test_who_signs_on_without_a_name_is_asked_for_it() -> None:
+    asked = command(words("sign on"))
+    assert asked is not None
+    assert (asked.command, asked.name) == (Command.SIGN_ON, None)
 
 
 def test_whoever_signs_on_is_named() -> None:

@@ -134,10 +134,10 @@ def test_nobody_says_yes_to_what_he_has_not_heard(tmp_path: Path, rules: Rules) 
         before = time.perf_counter()
         await bench.say("pallet seven four two five thousand and one units dock b")
         assert await bench.say("yes", began=before) is None
-        assert bench.said == [Prompt.CONFIRM_FIELD]
+        assert bench.said == [Prompt.CONFIRM_UNUSUAL]
         asked = time.perf_counter()
         await bench.say("yes", began=asked)
-        assert bench.said == [Prompt.CONFIRM_FIELD, Prompt.READBACK]
+        assert bench.said == [Prompt.CONFIRM_UNUSUAL, Prompt.READBACK]
         assert await bench.say("yes", began=asked) is None
         assert await bench.say("yes", began=time.perf_counter()) is not None
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge.agree.decide import Rules, decide
+from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
     Deadline,
@@ -30,7 +30,7 @@ from edge.forms.spoken import command
 from edge.forms.spoken.commands import NAMED, corrects, wording
 from edge.forms.spoken.language import language_named
 from edge.hear.microphone_health import FaultKind
-from edge.records import Act, Closing, Command, Commit, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
+from edge.records import Act, Closing, Command, Commit, FieldValue, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
 from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
 
@@ -73,11 +73,15 @@ class Walk:
         self._number = 0
         self.take(Started())
 
-    def say(self, text: str, *, sure: float = 0.94, deferrable: bool = False) -> None:
+    def say(
+        self, text: str, *, sure: float = 0.94, deferrable: bool = False, recent: Mapping[str, FieldValue] | None = None
+    ) -> None:
         self._number += 1
         reader = TranscriptReader(self.rules.form, CATALOGUE, self.language)
         reading = replace(reader.read(Transcript("walk", text, sure), sure, 3.0), deferrable=deferrable)
-        self.take(UtteranceHeard(f"u{self._number}", reading, decide(reading, Closing.PAUSE, self.rules)))
+        known = Circumstances(recent=() if recent is None else (recent,))
+        verdict = decide(reading, Closing.PAUSE, self.rules, known)
+        self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
 
     def ask(self, asked: Command | Act, name: str = "") -> None:
         meant = next(one for one in NAMED.values() if asked in {one.command, one.act} - {Act.COMMAND})
@@ -114,6 +118,9 @@ def moving(language: str) -> Walk:
     walk.say("grmpf hmpf")  # correct?
     walk.ask(Act.YES)
     walk.ask(Command.HOW_MANY_WAITING)
+    asked = walk.rules.language.table["commands"]["lookups"][0]
+    walk.say(f"{asked} {pallet} 743")
+    walk.say(f"{asked} {pallet} 999")
     _refused(walk)
     _told(walk)
     _cut(walk)
@@ -189,12 +196,32 @@ def checking(language: str) -> Walk:
     walk.ask(Act.YES)
     walk.ask(Act.YES)
     walk.say("pallet 5433, bay B")
+    walk.ask(Command.SIGN_OFF)  # not finished
     walk.ask(Command.SIGN_OFF)
     return walk
 
 
+def wondering(language: str) -> Walk:
+    """Questions that say why they are asked, and what is put aside."""
+    pallet, units, dock, *_ = WORDS[language]
+    walk = Walk(MOVE, language)
+    for said in (f"{pallet} 8, 12 {units}, {dock} B", f"{pallet} 742, 12 {units}, {dock} Z", f"{pallet} 99, {dock} B"):
+        walk.say(said)
+        walk.ask(Act.CANCEL)
+    walk.say(f"{pallet} 742, 12 {units}, {dock} B", recent={"pallet_id": "742"})
+    walk.ask(Act.CANCEL)
+    walk.say(f"{pallet} 742, 12 {units}, {dock} B", sure=0.3)
+    walk.ask(Act.CANCEL)
+    walk.say(f"12 {units}")
+    walk.take(Deadline())
+    walk.take(Deadline())
+    walk.dialogue.aside = 2
+    walk.ask(Command.HOW_MANY_WAITING)
+    return walk
+
+
 def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
-    for walk in (moving(language), checking(language)):
+    for walk in (moving(language), checking(language), wondering(language)):
         phrasing = Phrasing(walk.rules.form, language)
         yield from ((say.prompt, phrasing.text(say)) for say in walk.said)
 

@@ -25,7 +25,7 @@ from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, marked, proof
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.spoken import are_one_number, begins, proves
-from edge.records import Act, Draft, FieldValue, Note, Outcome
+from edge.records import Act, Draft, FieldValue, Note, Outcome, Reading, Reason
 
 # What is said to a question for a value.
 
@@ -89,18 +89,30 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
     said = as_heard(answer_to(name, heard.reading, rules), Circumstances(heard.known.acoustics), rules)
     if not said.fields or (name not in said.fields and begins_astray(said, rules)):
         return drafting.reject_answer(session, heard)
-    # Without the field that is asked for: its value is what is in doubt.
-    others = {other: read for other, read in draft.reading.fields.items() if other != name}
-    if name not in said.fields or names_another(replace(draft.reading, fields=others), said, rules):
+    another = _names_another(session, said)
+    if name not in said.fields or another:
         if heard.verdict.outcome is Outcome.ACCEPT:
             return corrections.leave_for_entry(session, heard)
         if heard.reading.act is Act.AMEND and drafting.takes_back(session, heard):
             return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    if another and len(said.fields) > 1:
+        return corrections.ask_if_corrects(session, heard)
     if name in said.fields and _is_doubtful(session, heard, said.fields[name].value):
         said = unconfirmed(said, [name])
     was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
     return drafting.revise(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
+
+
+def _names_another(session: DialogueSession, said: Reading) -> bool:
+    """Whether an answer names another thing, by an identifier that was not what is asked for.
+
+    That value is what is in doubt; but of what was recorded already it was heard surely which one it is.
+    """
+    asked, draft = session.asked, session.open_draft
+    sure = asked.why is Reason.DOUBLE_COUNT
+    others = {name: read for name, read in draft.reading.fields.items() if name != asked.field or sure}
+    return names_another(replace(draft.reading, fields=others), said, session.rules)
 
 
 def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:

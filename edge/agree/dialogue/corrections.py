@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
@@ -11,6 +13,7 @@ from edge.agree.dialogue.merging import (
     is_of_another,
     is_plain,
     names_another,
+    names_unclearly,
     says_nothing,
     with_fields,
     with_reading,
@@ -20,7 +23,20 @@ from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.spoken import begins, corrects, read, without_cue
-from edge.records import Act, Because, Confirmation, Draft, LastEntry, Note, Outcome, Park, Reading, Reason, Verdict
+from edge.records import (
+    Act,
+    Because,
+    Confirmation,
+    Draft,
+    FieldValue,
+    LastEntry,
+    Note,
+    Outcome,
+    Park,
+    Reading,
+    Reason,
+    Verdict,
+)
 
 # While nothing is open: about the last entry.
 
@@ -35,19 +51,30 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     if drafting.takes_back(session, heard) and not names_another_than_last(session, draft):
         return drafting.begin_draft(session, heard, draft, verdict)
     kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
-    return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict)]
+    return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
 
 
 def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction while nothing is open: of the last entry. If the inventory refused that, it is recorded anew."""
-    last = session.recorded.last
+    """A correction while nothing is open: of the entry it names, else of the last. One refused is recorded anew."""
+    said = drafting.reading_of(session, heard)
+    named = session.entry_named(said)
+    last = named or session.recorded.last
     if last is None:
         return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CORRECT)]
-    before, said = last.draft.reading, drafting.reading_of(session, heard)
+    alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
+    if named is not None and named != session.recorded.last and alone:
+        # No more than which one: what is to become of it is asked.
+        session.recorded.last = named
+        return object_to_last(session, heard)
+    session.recorded.last, before = last, last.draft.reading
     if begins_astray(said, session.rules):
         return drafting.ask_to_repeat(session, heard)
     draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
-    return drafting.begin_draft(session, heard, draft, drafting.judged_after(session, draft, heard))
+    verdict = drafting.judged_after(session, draft, heard)
+    if len(said.fields) > 1 and names_another(before, said, session.rules):
+        # "Correction, pallet 742, fifteen units" may well be of an entry before the last.
+        return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
+    return drafting.begin_draft(session, heard, draft, verdict)
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -62,9 +89,11 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Cancel the last entry, which is published: it takes a yes. One that was refused is given up at once."""
-    recorded, last = session.recorded, session.recorded.last
+    recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
+    last = session.entry_named(heard.reading) if named else recorded.last
     if last is None:
-        return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CANCEL)]
+        told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
+        return [heard.noted_as_heeded(), told]
     standing = recorded.standing(last.event_id)
     if standing is None:
         return [heard.noted_as_heeded(), *give_up_refused_last(session)]
@@ -93,15 +122,25 @@ def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
     return names_another(last.draft.reading, draft.reading, rules)
 
 
-def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
-    """Whether it takes the place of the last entry, or is one of its own: only the operator knows."""
+def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:
+    """Whether it takes the place of the last entry, or is one of its own: only the operator knows.
+
+    Of its own it is nothing but what was `said`.
+    """
     session.draft, session.verdict = draft, verdict
-    said = values_of(draft.reading)
-    identifiers = (field.name for field in session.rules.form.fields if field.identifier)
-    named = {name: said[name] for name in identifiers if name in said}
-    alone = replace(draft, act=Act.RECORD, replaces=None, agreed=(), proved=())
-    told = [] if session.recorded.last is None else [_last_told(session.recorded.last)]
-    return [*told, *session.ask(Question(About.INSTEAD, fields=named or said, other=alone))]
+    last, values = session.recorded.last, values_of(draft.reading)
+    alone = replace(draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=())
+    before = _differing(session, {} if last is None else last.fields, values)
+    return session.ask(Question(About.INSTEAD, fields=values, other=alone, before=before))
+
+
+def _differing(
+    session: DialogueSession, before: Mapping[str, FieldValue], said: Mapping[str, FieldValue]
+) -> dict[str, FieldValue]:
+    """The first field of the entry before that differs from what was said, an identifier before any other."""
+    known = {**session.identifiers_of(before), **before}
+    differing = ((name, value) for name, value in known.items() if name in said and said[name] != value)
+    return dict(islice(differing, 1))
 
 
 def _last_told(last: LastEntry) -> Say:
@@ -137,7 +176,7 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if drafting.takes_back(session, heard):
         return _drop_and_begin(session, heard)
     if session.doubted or corrects(heard.reading.words, session.rules.language):
-        return _ask_if_corrects(session, heard)
+        return ask_if_corrects(session, heard)
     # Held in any case: a step commits one entry.
     sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
     return [*drafting.commit(session), *drafting.begin_entry(session, sure)]
@@ -150,10 +189,12 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.doubt(session, heard)
     if not drafting.takes_back(session, heard) and not is_plain(said, session.rules):
         return drafting.doubt(session, heard)
-    if says_nothing(said):
+    if says_nothing(said) or (names_unclearly(said, session.rules) and not drafting.takes_back(session, heard)):
         return drafting.doubt(session, heard)
-    if not drafting.takes_back(session, heard) and names_another(draft.reading, said, session.rules):
-        return _ask_if_corrects(session, heard)
+    another = names_another(draft.reading, said, session.rules)
+    recorded = len(said.fields) > 1 and session.entry_named(said) is not None
+    if another and (recorded or not drafting.takes_back(session, heard)):
+        return ask_if_corrects(session, heard)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
 
@@ -191,7 +232,7 @@ def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
 
 
-def _ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Whether what names another thing corrects the open entry, or begins the next: only the operator knows."""
     # That nobody has said that the entry is right is not forgotten over another question.
     session.doubted = session.doubted or session.about is About.ENTRY_RIGHT
@@ -203,8 +244,16 @@ def _ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 def _review_and_ask(session: DialogueSession, other: Draft) -> list[Order]:
     """In review until it is answered what it was meant for: no end of this question may lose it."""
     values = values_of(other.reading)
-    asked = Question(About.INSTEAD, fields=values, other=other)
-    return [Park(other.utterance_id, drafting.UNANSWERED, values), *session.ask(asked)]
+    before = _differing(session, values_of(session.open_draft.reading), values)
+    asked = Question(About.INSTEAD, fields=values, other=other, before=before)
+    besides = drafting.in_review_besides(session) if _is_third(session, other) else []
+    return [Park(other.utterance_id, drafting.UNANSWERED, values), *besides, *session.ask(asked)]
+
+
+def _is_third(session: DialogueSession, other: Draft) -> bool:
+    """Whether it was asked of another thing already, which is neither the open entry nor this."""
+    asked = session.asked.other
+    return asked is not None and asked.utterance_id != other.utterance_id
 
 
 # While a question is open: something else than its answer.
@@ -217,9 +266,14 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return _answer_with_entry(session, heard)
     if not said.fields or begins_astray(said, session.rules):
         return drafting.reject_answer(session, heard)
-    other = session.about is About.ENTRY_RIGHT and names_another(draft.reading, said, session.rules)
-    if other and not drafting.takes_back(session, heard):
-        return _ask_if_corrects(session, heard)
+    if names_unclearly(said, session.rules) and not drafting.takes_back(session, heard):
+        return drafting.reject_answer(session, heard)
+    another = names_another(draft.reading, said, session.rules)
+    if another and session.about is About.WRONG and session.recorded.replaces_one(draft):
+        changed = with_fields(draft, said.fields, heard.utterance_id)
+        return [heard.noted_as_heeded(), *_ask_if_instead(session, changed, heard)]
+    if another and session.about is About.ENTRY_RIGHT and not drafting.takes_back(session, heard):
+        return ask_if_corrects(session, heard)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
 
@@ -231,9 +285,11 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
         return _answer_with_entry(session, heard)
     if other is None or other.utterance_id == draft.utterance_id or not said.fields or begins_astray(said, rules):
         return drafting.reject_answer(session, heard)
+    if names_unclearly(said, rules):
+        return drafting.reject_answer(session, heard)
     if names_another(other.reading, said, rules):
         third = names_another(draft.reading, said, rules)
-        return _ask_if_corrects(session, heard) if third else drafting.reject_answer(session, heard)
+        return ask_if_corrects(session, heard) if third else drafting.reject_answer(session, heard)
     if drafting.takes_back(session, heard):
         return drafting.reject_answer(session, heard)
     more = with_fields(other, said.fields, heard.utterance_id)
@@ -250,14 +306,21 @@ def _answer_with_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
 def leave_for_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Another whole sentence in the place of an answer: the open one goes to a person, this one goes on.
 
-    Not where it takes the open one back, or says what is wrong with the last: then it takes the place of that.
+    Not where it takes the open one back. What answers what is wrong with the last entry may take the place of that.
     """
     replaces = session.recorded.replaces_one(session.open_draft)
     if session.about is About.WRONG and replaces:
-        return _revise_whole(session, heard)
+        draft = with_reading(session.open_draft, drafting.reading_of(session, heard), heard.utterance_id)
+        return [heard.noted_as_heeded(), *_ask_if_instead(session, draft, heard)]
     if drafting.takes_back(session, heard) and (session.about is not About.INSTEAD or replaces):
         return _drop_and_begin(session, heard)
-    return [*drafting.set_aside(session), *drafting.begin_entry(session, heard)]
+    return [*drafting.park(session), *drafting.begin_entry(session, heard)]
+
+
+def _ask_if_instead(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> list[Order]:
+    """What is said to be wrong with the last entry is what it is about: no silence turns one record into another."""
+    said = drafting.reading_of(session, heard)
+    return ask_if_replaces_last(session, draft, drafting.judged_after(session, draft, heard), said)
 
 
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -275,6 +338,7 @@ def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHea
     if other.utterance_id != session.open_draft.utterance_id:
         # It is agreed from here on, and waits for no other person.
         kept = Note(other.utterance_id, other.reading, held(verdict))
+        session.question = None  # What it was about is decided: nothing besides stays in review.
         # A "no" to the one is no yes to the other, where nobody had said that it is right.
         before = drafting.park(session) if session.doubted else drafting.commit(session)
         return [kept, *before, *drafting.consider(session, other, verdict, None)]

@@ -7,12 +7,25 @@ from dataclasses import replace
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, completed
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
-from edge.agree.dialogue.questions import held, judged, next_question, worded
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.questions import held, judged, likely_values, next_question, worded
 from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Commit, Confirmation, Draft, Drop, Outcome, Park, Reading, Verdict, Word
+
+HELP = {
+    State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
+    State.IDLE: Prompt.HELP,
+    State.HELD: Prompt.HELP_HELD,
+    State.ASKING: Prompt.HELP_ASKING,
+    State.CHOOSING: Prompt.HELP_CHOOSING,
+    State.CONFIRMING: Prompt.HELP_CONFIRMING,
+    State.PROVING: Prompt.HELP_PROVING,
+    State.PAUSED: Prompt.HELP_PAUSED,
+}
+"""What can be said in each state: told who asks, and with a question that is put for the last time."""
 
 MOST_TRIES = 3  # So many answers to one question that answer nothing, and a person must look at it.
 UNANSWERED = "unanswered"  # Why an utterance is under review: the question about it got no answer.
@@ -106,26 +119,35 @@ def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
 
 
 def park(session: DialogueSession) -> list[Order]:
-    """To a person with the draft, and the operator is told."""
-    told = Prompt.KEPT_AS_IT_IS if session.open_draft.act is Act.CANCEL else Prompt.PARKED
-    return [*set_aside(session), session.say(told)]
-
-
-def set_aside(session: DialogueSession) -> list[Order]:
-    """To a person with the draft; but a cancellation that nobody confirmed is none."""
-    draft, values = session.open_draft, session.values
+    """To a person with the draft, and the operator is told; but a cancellation that nobody confirmed is none."""
+    draft, values, besides = session.open_draft, session.values, in_review_besides(session)
     session.close()
     if draft.act is Act.CANCEL:
-        return [Drop(draft)]
+        return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS)]
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
-    return [Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values)]
+    kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values)
+    return [kept, tell_parked(session, draft.reading), *besides]
+
+
+def in_review_besides(session: DialogueSession) -> list[Order]:
+    """What was put aside when it was asked whether it corrects the open entry: it stays there, and that is told."""
+    asked, draft = session.question, session.open_draft
+    if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
+        return []
+    return [tell_parked(session, asked.other.reading)]
+
+
+def tell_parked(session: DialogueSession, said: Reading) -> Say:
+    """What was put aside: by what it is known by, or may be, if that was heard."""
+    known = session.identifiers_of(likely_values(said))
+    return session.say(Prompt.PARKED_ENTRY, known) if known else session.say(Prompt.PARKED)
 
 
 def drop(session: DialogueSession) -> list[Order]:
     """The draft is no more, on record as taken back."""
-    order = Drop(session.open_draft)
+    order, besides = Drop(session.open_draft), in_review_besides(session)
     session.close()
-    return [order]
+    return [order, *besides]
 
 
 # While an entry is held.
@@ -189,7 +211,8 @@ def _put_again(session: DialogueSession) -> list[Order]:
     session.tries += 1
     if session.tries >= MOST_TRIES or session.question is None:
         return park(session)
-    return [Sound(Earcon.NOT_UNDERSTOOD), session.repeatable(worded(session.question))]
+    way_out = [Say(HELP[session.state])] if session.tries == MOST_TRIES - 1 else []
+    return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.repeatable(worded(session.question))]
 
 
 def lapse(session: DialogueSession, _: object) -> list[Order]:

@@ -17,6 +17,7 @@ from typing import Any
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import answers, corrections, drafting, receipts, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
+from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner
@@ -183,6 +184,15 @@ class Dialogue:
         """The events that the inventory turned down and that nothing has taken the place of."""
         return frozenset(self._session.recorded.refused)
 
+    @property
+    def aside(self) -> int:
+        """How many utterances wait for a person."""
+        return self._session.recorded.aside
+
+    @aside.setter
+    def aside(self, count: int) -> None:
+        self._session.recorded.aside = count
+
     def taken(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
         self._session.recorded.taken(event_ids)
@@ -235,7 +245,8 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
 
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
-"""What says nothing of fields: a courtesy over an entry that was read back is said to be content with it."""
+"""What says nothing of fields: a courtesy over an entry that was read back is said to be content with it; a
+hesitation, or talk to somebody else, is not said of it at all."""
 
 
 def _event(session: DialogueSession, happening: Happening) -> Event:
@@ -245,8 +256,14 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return event
     if event is Event.UNCLEAR and session.state is State.HELD and corrections.counts_anew(session, happening):
         return Event.CORRECTION
-    if event in _LITTLE and session.state is State.HELD and courteous(happening.reading.words, session.rules.language):
-        return Event.YES
+    if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
+        if courteous(happening.reading.words, session.rules.language):
+            event = Event.YES
+        elif event is Event.UNCLEAR and is_beside(happening.reading, session.rules):
+            return Event.NOISE
+    if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
+        here = session.draft is not None and not names_another(session.draft.reading, happening.reading, session.rules)
+        return event if here and session.about is not About.CANCEL else Event.UNCLEAR
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)

@@ -72,7 +72,11 @@ def with_answer(
             fields[name] = one
         else:
             fields[name] = _said_twice(fields[name], one) if name == asked else _said_beside(fields[name], one)
-    return replace(before, fields=fields, not_understood=None)
+    merged = replace(before, fields=fields, not_understood=None)
+    if all(one.value is not None or one.runner_up is not None for one in said.fields.values()):
+        return merged
+    # Words that make no value may be meant for what else was known: "forty cases, door twelve" over dock B.
+    return unconfirmed(merged, [name for name in before.fields if name not in said.fields])
 
 
 def _said_twice(before: FieldReading, said: FieldReading) -> FieldReading:
@@ -87,11 +91,14 @@ def _said_twice(before: FieldReading, said: FieldReading) -> FieldReading:
 
 
 def _said_beside(before: FieldReading, said: FieldReading) -> FieldReading:
-    """A field said again that nobody asked for: alike it changes nothing, else neither value is certain."""
-    if said.value is None or said.value == before.value:
-        return before
-    if before.value is None:
+    """A field said again that nobody asked for: alike it changes nothing, else neither value is certain.
+
+    Words that make no value are not alike: "door twelve" says that the dock is none of those that are known.
+    """
+    if before.value is None or said.value is None:
         return said
+    if said.value == before.value:
+        return before
     return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, said.value))))
 
 
@@ -133,6 +140,12 @@ def is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
     """Is a whole sentence about something else? Where the form has no identifier, any other value says so."""
     identifiers = [field.name for field in rules.form.fields if field.identifier]
     return _differ(before, said, identifiers or [field.name for field in rules.form.fields])
+
+
+def names_unclearly(said: Reading, rules: Rules) -> bool:
+    """Does it name something by an identifier that was not understood? What it is of nobody knows then."""
+    named = (said.fields.get(field.name) for field in rules.form.fields if field.identifier)
+    return any(one is not None and one.value is None for one in named)
 
 
 def _differ(before: Reading, said: Reading, names: Iterable[str]) -> bool:
@@ -225,6 +238,28 @@ def is_plain(said: Reading, rules: Rules) -> bool:
         for at in range(start, match.end)
     }
     return all(at in plain or fold(token.heard) in told for at, token in enumerate(heard))
+
+
+FOR_THE_FORM = frozenset(
+    {Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.CHOICE, Role.MOOD, Role.TAKEN_BACK}
+)
+"""What may be said of an entry: its words, and whatever may take them back."""
+
+FEWEST_IN_TALK = 3  # A word or two that nobody knows may be a "no" that was misheard.
+
+FEWEST_WITH_NAMES = 4  # From so many words on, one that may stand for a letter does not: "right mike see you at lunch".
+
+
+def is_beside(said: Reading, rules: Rules) -> bool:
+    """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?"""
+    heard = tokens(said.words, rules.language)
+    known = lexicon(rules.form, rules.catalogue, rules.language)
+    roles = {match.role for start in range(len(heard)) for match in known.matches(heard, start)}
+    told = [token.text for token in heard if rules.language.tells(token.text)]
+    if not heard:
+        return bool(said.words)
+    named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not rules.language.numerals.is_part(told[0])
+    return len(heard) >= FEWEST_IN_TALK and not roles & FOR_THE_FORM and (not told or named)
 
 
 def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:

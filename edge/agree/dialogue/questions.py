@@ -68,6 +68,9 @@ class Question:
     check: int = 0  # Which of the place's check digits are asked for, counted from 0.
     checks: int = 1  # How many it has.
     other: Draft | None = None  # What begins the next entry, if it does not correct this one.
+    before: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)
+    """Of INSTEAD: the field, by its value in the entry at hand, that differs from that of `fields`, if one does."""
+    why: Reason | None = None  # Why a field is asked about.
     prompt: Prompt | None = None  # Other words than usual.
 
     @property
@@ -109,32 +112,61 @@ def proof(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
     return Question(About.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
 
 
-def about_field(name: str, candidates: tuple[FieldValue, ...]) -> Question:
-    """By what may have been meant, where one or two values are in the running: "15 units, or 50 units?"."""
+def about_field(
+    name: str, candidates: tuple[FieldValue, ...], why: Reason | None = None, said: FieldValue | None = None
+) -> Question:
+    """By what may have been meant, where one or two values are in the running: "15 units, or 50 units?".
+
+    `said` is the value that was understood, if it is one that cannot be.
+    """
     if not candidates:
-        return Question(About.FIELD, name)
-    return Question(About.CHOICE if len(candidates) > 1 else About.FIELD_RIGHT, name, candidates)
+        return Question(About.FIELD, name, fields={} if said is None else {name: said}, why=why)
+    return Question(About.CHOICE if len(candidates) > 1 else About.FIELD_RIGHT, name, candidates, why=why)
 
 
 def worded(asked: Question) -> Say:
     """The question as it is to be spoken."""
     match asked.about:
         case About.FIELD:
-            return Say(asked.prompt or Prompt.ASK_FIELD, asked=asked.field)
+            return _asking(asked)
         case About.CHOICE:
             return Say(Prompt.CHOOSE, asked=asked.field, candidates=asked.candidates[:2])
         case About.FIELD_RIGHT:
-            return Say(Prompt.CONFIRM_FIELD, {str(asked.field): asked.candidates[0]})
+            prompt = _WHETHER.get(asked.why, Prompt.CONFIRM_FIELD)
+            return Say(prompt, {str(asked.field): asked.candidates[0]})
+        case About.INSTEAD if asked.before:
+            ((name, before),) = asked.before.items()
+            return Say(Prompt.CONFIRM_INSTEAD, asked=name, candidates=(asked.fields[name], before))
         case About.PROOF if asked.checks > 1:
             return Say(Prompt.PROVE_SET, asked.fields, {"set": str(asked.check + 1)})
         case _:
             return Say(asked.prompt or _PLAIN[asked.about], asked.fields)
 
 
+def _asking(asked: Question) -> Say:
+    """The question for a field, with why it is put where something was said for it."""
+    if asked.prompt is not None:
+        return Say(asked.prompt, asked=asked.field)
+    refused = _REFUSED.get(asked.why)
+    if refused is not None and asked.fields:
+        return Say(refused, asked.fields, asked=asked.field)
+    return Say(Prompt.ASK_UNCLEAR if asked.why in _UNCLEAR else Prompt.ASK_FIELD, asked=asked.field)
+
+
+_WHETHER: Mapping[Reason | None, Prompt] = {
+    Reason.DOUBLE_COUNT: Prompt.CONFIRM_AGAIN,
+    Reason.UNUSUAL: Prompt.CONFIRM_UNUSUAL,
+}
+_REFUSED: Mapping[Reason | None, Prompt] = {
+    Reason.NOT_IN_CATALOGUE: Prompt.ASK_UNKNOWN,
+    Reason.FIELD_INVALID: Prompt.ASK_IMPOSSIBLE,
+}
+_UNCLEAR = frozenset({Reason.FIELD_AMBIGUOUS, Reason.FIELD_UNSURE})
+
 _PLAIN = {
     About.ENTRY_RIGHT: Prompt.CONFIRM_ENTRY,
     About.CANCEL: Prompt.CONFIRM_CANCEL,
-    About.INSTEAD: Prompt.CONFIRM_INSTEAD,
+    About.INSTEAD: Prompt.CONFIRM_ENTRY,
     About.PROOF: Prompt.PROVE,
     About.WRONG: Prompt.WHAT_IS_WRONG,
 }
@@ -143,6 +175,12 @@ _PLAIN = {
 def values_of(reading: Reading) -> dict[str, FieldValue]:
     """The values of the fields that have one, in doubt or not."""
     return {name: said.value for name, said in reading.fields.items() if said.value is not None}
+
+
+def likely_values(reading: Reading) -> dict[str, FieldValue]:
+    """As `values_of`, and where a field has none, the one that its words may mean."""
+    may_be = {name: said.runner_up for name, said in reading.fields.items() if said.runner_up is not None}
+    return may_be | values_of(reading)
 
 
 def held(verdict: Verdict) -> Verdict:
@@ -164,8 +202,9 @@ def _agreed(draft: Draft, doubt: Because) -> bool:
 
 def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
     name = str(verdict.ask)
-    said, field = draft.reading.fields.get(name), rules.form[name]
-    return about_field(name, verdict.candidates or _candidates(said, verdict.reasons[0].reason, field, rules))
+    said, field, why = draft.reading.fields.get(name), rules.form[name], verdict.reasons[0].reason
+    candidates = verdict.candidates or _candidates(said, why, field, rules)
+    return about_field(name, candidates, why, None if said is None else said.value)
 
 
 def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rules: Rules) -> tuple[FieldValue, ...]:
@@ -218,7 +257,7 @@ def replies(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
         case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
             yield Say(Prompt.READBACK, verdict.fields)
         case Outcome.ASK if verdict.ask is not None:
-            yield worded(about_field(verdict.ask, verdict.candidates))
+            yield worded(about_field(verdict.ask, verdict.candidates, verdict.reasons[0].reason))
         case Outcome.REPEAT:
             yield Say(Prompt.REPEAT)
         case Outcome.DEFER:

@@ -15,10 +15,13 @@ def remember(session: DialogueSession, committed: Committed) -> list[Order]:
     """An entry is on disk."""
     recorded, entry = session.recorded, committed.entry
     recorded.owed += 1
+    recorded.entries.append(entry)
     cancels = entry.draft.act is Act.CANCEL
-    if cancels:
+    if not cancels:
+        recorded.last = session.owned(entry)
+    elif recorded.last is None or recorded.standing(recorded.last.event_id) == entry.draft.replaces:
         recorded.cancelled = entry.event_id, recorded.last
-    recorded.last = session.owned(None if cancels else entry)
+        recorded.last = None
     if entry.draft.replaces is not None:
         recorded.refused = {one for one in recorded.refused if recorded.standing(one) != entry.draft.replaces}
     if recorded.mending is not None and recorded.mending[0] == entry.draft.utterance_id:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from edge.agree.decide import Rules
 from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.questions import About, Question, worded
+from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
-from edge.records import Act, Draft, FieldValue, LastEntry, Verdict
+from edge.records import Act, Draft, FieldValue, LastEntry, Reading, Verdict
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
+
+MOST_ENTRIES = 200  # More than anybody dictates in a shift, and asks of.
 
 REACTION_S = 0.4
 """Nobody begins to answer sooner after the device was told to speak: its voice takes a tenth of a second to be heard,
@@ -38,7 +40,10 @@ class Recorded:
     """The entries on record that may still be spoken of, and what the inventory answered to them."""
 
     last: LastEntry | None = None  # What "cancel" and "correction" are about while there is no draft.
+    entries: deque[LastEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES), repr=False)
+    """What was committed, the oldest first, cancellations too: what is asked by its number is looked up here."""
     owed: int = 0  # How many events are owed to the inventory.
+    aside: int = 0  # How many utterances wait for a person.
     refused: set[str] = field(default_factory=set, repr=False)
     """The events that the inventory turned down and that nothing has taken the place of."""
     turned_down: dict[str, str | None] = field(default_factory=dict)
@@ -48,6 +53,12 @@ class Recorded:
     """The last cancellation, and what was the last entry before it."""
     mending: tuple[str, str] | None = field(default=None, repr=False)
     """The utterance whose entry is to take the place of a refused one, and the event of that."""
+
+    def stand(self) -> list[LastEntry]:
+        """The entries that nothing has taken the place of, the newest first."""
+        taken = [one for one in self.entries if not (one.refused or one.event_id in self.turned_down)]
+        replaced = {one.draft.replaces for one in taken}
+        return [one for one in reversed(taken) if one.draft.act is not Act.CANCEL and one.event_id not in replaced]
 
     def standing(self, event_id: str | None) -> str | None:
         """The event that the inventory has: from one that it turned down, back to what that was to replace."""
@@ -125,6 +136,7 @@ class DialogueSession:
     doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.
     question: Question | None = None  # What was asked last and is not answered yet.
     lapsed: bool = False  # One deadline of the question has passed without an answer.
+    leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
     breath: BreathBefore = field(default_factory=BreathBefore)
@@ -153,6 +165,17 @@ class DialogueSession:
         """
         ours = entry is not None and (entry.draft.operator, entry.draft.form) == (self.who, self.rules.form.name)
         return entry if ours else None
+
+    def entry_named(self, said: Reading) -> LastEntry | None:
+        """The entry of whoever speaks that has all identifiers which were said."""
+        named = self.identifiers_of(values_of(said))
+        owned = (one for one in self.recorded.stand() if named and self.owned(one) is not None)
+        return next((one for one in owned if all(one.fields.get(name) == named[name] for name in named)), None)
+
+    def identifiers_of(self, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+        """Those of the values by which the thing is known."""
+        names = (field.name for field in self.rules.form.fields if field.identifier)
+        return {name: values[name] for name in names if name in values}
 
     @property
     def open_draft(self) -> Draft:
@@ -187,7 +210,7 @@ class DialogueSession:
 
     def ask(self, question: Question) -> list[Order]:
         """This question is open now."""
-        self.question, self.state, self.lapsed, self.tries = question, question.state, False, 0
+        self.question, self.state, self.lapsed, self.leaving, self.tries = question, question.state, False, False, 0
         self.challenges += question.about is About.PROOF
         return [self.repeatable(worded(question))]
 
@@ -200,6 +223,7 @@ class DialogueSession:
     def close(self) -> None:
         """Nothing is agreed about any more."""
         self.draft = self.verdict = self.question = None
+        self.leaving = False
         self.state = State.IDLE
 
     def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:

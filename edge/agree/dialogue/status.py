@@ -7,25 +7,12 @@ from dataclasses import replace
 from edge.agree.dialogue import corrections, drafting
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
-from edge.agree.dialogue.questions import About, Question, judged, values_of, worded
+from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of, worded
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.forms.spoken import command
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
-
-HELP = {
-    State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
-    State.IDLE: Prompt.HELP,
-    State.HELD: Prompt.HELP_HELD,
-    State.ASKING: Prompt.HELP_ASKING,
-    State.CHOOSING: Prompt.HELP_CHOOSING,
-    State.CONFIRMING: Prompt.HELP_CONFIRMING,
-    State.PROVING: Prompt.HELP_PROVING,
-    State.PAUSED: Prompt.HELP_PAUSED,
-}
-"""What can be said in each state."""
-
 
 UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})  # States in which what is dictated is put aside.
 
@@ -50,7 +37,8 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Dictated while nothing is taken."""
     prompt = Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields)
-    return [parked, Sound(Earcon.NOT_UNDERSTOOD), session.say(prompt)]
+    told = drafting.tell_parked(session, heard.reading)
+    return [parked, Sound(Earcon.NOT_UNDERSTOOD), told, session.say(prompt)]
 
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -63,12 +51,23 @@ def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     """The operator asks how many events wait for the inventory."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
-    return [*note(session, heard), session.say(prompt, count=str(owed), refused=str(refused))]
+    told = session.say(prompt, count=str(owed), refused=str(refused))
+    return [*note(session, heard), told, *_tell_aside(session)]
+
+
+def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
+    """How many utterances wait for a person, with those that these orders put aside."""
+    count = session.recorded.aside + sum(isinstance(order, Park) for order in more)
+    return [session.say(Prompt.ASIDE, count=str(count))] if count else []
 
 
 def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks for the last entry."""
-    last = session.recorded.last
+    """The operator asks for the last entry, or for one by its number."""
+    named, last = session.identifiers_of(values_of(heard.reading)), session.recorded.last
+    if named:
+        found = session.entry_named(heard.reading)
+        told = session.say(Prompt.RECORDED, found.fields) if found else session.say(Prompt.NOT_RECORDED, named)
+        return [*note(session, heard), told]
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
     return [*note(session, heard), session.say(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last.fields)]
@@ -77,8 +76,8 @@ def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def tell_help(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What can be said here; then the question once more, for that is what help was needed with."""
     if session.question is None or session.state not in QUESTIONS:
-        return [*note(session, heard), session.say(HELP[session.state])]
-    return [*note(session, heard), Say(HELP[session.state]), session.repeatable(worded(session.question))]
+        return [*note(session, heard), session.say(drafting.HELP[session.state])]
+    return [*note(session, heard), Say(drafting.HELP[session.state]), session.repeatable(worded(session.question))]
 
 
 def tell_listening(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -125,7 +124,7 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     elif session.state is State.HELD:
         orders = drafting.commit(session)
     if session.draft is not None and session.draft.act is Act.CANCEL:
-        orders = drafting.set_aside(session)
+        orders = drafting.park(session)
     session.state = State.PAUSED
     return [heard.noted_as_heeded(Reason.COMMAND), *orders, session.say(Prompt.PAUSED)]
 
@@ -143,10 +142,10 @@ def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
     """The pause took too long for what was open: to a person with it, and the operator hears of it when he is back."""
     if session.draft is None:
         return []
-    orders = drafting.set_aside(session)
+    orders = drafting.park(session)
     session.state = State.PAUSED
-    session.news.untold.append(Say(Prompt.PARKED))
-    return orders
+    session.news.untold.extend(order for order in orders if isinstance(order, Say))
+    return [order for order in orders if not isinstance(order, Say)]
 
 
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -157,7 +156,10 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     spoken = next((one for one in known if fold(one) == name), "")
     noted = heard.noted_as_heeded(Reason.COMMAND)
     if not spoken:
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.UNKNOWN_OPERATOR, operator=name)]
+        told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
+    if known[spoken] != session.who and (unfinished := _ask_to_finish(session)):
+        return [noted, *unfinished]
     orders = _finish_open(session)
     session.operator, session.state = known[spoken], State.IDLE
     session.recorded.last = session.owned(session.recorded.last)
@@ -174,10 +176,24 @@ def _held(session: DialogueSession) -> list[Order]:
 
 def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Nobody speaks until somebody signs on."""
+    if unfinished := _ask_to_finish(session):
+        return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
     orders = _finish_open(session)
     session.operator, session.state = None, State.SIGNED_OFF
     session.recorded.last = session.owned(session.recorded.last)
-    return [heard.noted_as_heeded(Reason.COMMAND), *orders, session.say(Prompt.SIGNED_OFF)]
+    aside = _tell_aside(session, *orders)
+    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *aside, session.say(Prompt.SIGNED_OFF)]
+
+
+def _ask_to_finish(session: DialogueSession) -> list[Order]:
+    """Whoever leaves is asked once to finish what is open: the question that is open is put again."""
+    draft, asked = session.draft, session.question
+    if draft is None or asked is None or draft.act is Act.CANCEL or session.leaving:
+        return []
+    session.leaving = True
+    values = likely_values(draft.reading)
+    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values)] if values else []
+    return [*open_, session.repeatable(worded(asked))]
 
 
 def _finish_open(session: DialogueSession) -> list[Order]:
@@ -185,7 +201,7 @@ def _finish_open(session: DialogueSession) -> list[Order]:
     if session.draft is None:
         return []
     sure = session.state is State.HELD and not session.doubted
-    return drafting.commit(session) if sure else drafting.set_aside(session)
+    return drafting.commit(session) if sure else drafting.park(session)
 
 
 def restore(session: DialogueSession, started: Started) -> list[Order]:
@@ -196,6 +212,7 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     session.state = session.resting
     recorded.turned_down |= started.turned_down
     recorded.refused |= started.held
+    recorded.entries.extend(started.entries)
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
     told = _held(session) if session.state is not State.SIGNED_OFF else []
@@ -215,7 +232,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
         return session.ask(Question(About.CANCEL, fields=recorded.last.fields))
     verdict = judged(draft, rules)
     if corrections.names_another_than_last(session, draft):
-        return corrections.ask_if_replaces_last(session, draft, verdict)
+        return corrections.ask_if_replaces_last(session, draft, verdict, draft.reading)
     orders = drafting.consider(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders

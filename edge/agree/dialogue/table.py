@@ -97,8 +97,8 @@ class Step(StrEnum):
     NOT_PAUSED = "tell that it listens"
     RESUME = "go on"
     ADJUST = "adjust the voice"
-    SIGN_ON = "close what is open, sign on"
-    SIGN_OFF = "close what is open, sign off"
+    SIGN_ON = "ask to finish what is open, else close it, sign on"
+    SIGN_OFF = "ask to finish what is open, else close it, sign off"
     LISTEN = "fall silent, give time"
     LET_GO = "park what was open"
     REMEMBER = "remember it as the last entry"
@@ -149,7 +149,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
 
-MAY_STAY = frozenset({Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.FORGET, Step.SIGN_ON})
+MAY_STAY = frozenset({Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.FORGET, Step.SIGN_ON, Step.SIGN_OFF})
 """Steps that lead somewhere else at times, and at times nowhere."""
 
 _ALWAYS = {

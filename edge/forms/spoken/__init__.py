@@ -2,6 +2,7 @@
 
 from edge.forms.spoken.breaths import are_one_number, begins, ends
 from edge.forms.spoken.commands import (
+    about,
     command,
     command_phrases,
     corrects,
@@ -25,6 +26,7 @@ from edge.forms.spoken.vocabulary import vocabulary
 
 __all__ = [
     "LANGUAGES",
+    "about",
     "are_one_number",
     "begins",
     "check",

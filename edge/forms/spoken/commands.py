@@ -28,6 +28,7 @@ class Asked:
 
 
 YES, NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
+LAST = Asked(Act.COMMAND, Command.LAST_ENTRY)
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
     str(command): Asked(Act.COMMAND, command) for command in Command
 }
@@ -46,7 +47,7 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
     said = _plain(words, language)
     known = _known(language)
     if (asked := known.get(said)) is not None:
-        return None if asked.command is Command.SIGN_ON else asked
+        return asked
     for at in range(1, len(said)):
         asked = known.get(said[:at])
         if asked is not None and asked.command is Command.SIGN_ON:
@@ -92,6 +93,17 @@ def _exceptions(form: Form, language: Language) -> Iterator[tuple[str, FieldValu
 def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Is the utterance a courtesy and no more: "okay", "thank you"?"""
     return _plain(words, language) in language.commands["courtesies"]
+
+
+def about(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Asked, tuple[Word, ...]] | None:
+    """What is asked about an entry that is named behind it, and those words: "delete", "did I do"; None for no such."""
+    said = _unhesitating(words, language)
+    asking = dict.fromkeys(language.commands["lookups"], LAST)
+    asking |= {one: asked for one, asked in _known(language).items() if asked == CANCEL and one not in language.cues}
+    for size in range(len(said) - 1, 0, -1):
+        if (asked := asking.get(_plain(said[:size], language))) is not None:
+            return asked, said[size:]
+    return None
 
 
 def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:

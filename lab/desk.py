@@ -1,0 +1,116 @@
+"""A device at a desk: the agent's dialogue, decision, reader and journal; only ears and voice are missing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
+from edge.agent.dictation import INTERRUPTED, is_for_a_person
+from edge.agent.typed_input import typed, typed_utterance
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.dialogue import table
+from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue, StepTrace
+from edge.agree.dialogue.orders import StartTimer, StopTimer
+from edge.agree.dialogue.questions import Question, held
+from edge.agree.dialogue.session import Manner
+from edge.keep.journal import Journal
+from edge.records import Acoustics, Closing, Reading, Receipt, Utterance
+
+logger = logging.getLogger(__name__)
+
+
+class Talk:
+    """One conversation at the desk, over a journal of its own."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        journal: Journal,
+        render: Render,
+        clock: Callable[[], float],
+        manner: Manner | None = None,
+        trace: Callable[[StepTrace], None] = lambda _: None,
+    ) -> None:
+        """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue."""
+        self.rules = rules
+        self._journal = journal
+        self._clock = clock
+        self._conversation = DialogueSteps(Dialogue(rules, manner, trace), render)
+        self.due: float | None = None
+        """When the dialogue wants to hear of its deadline; None while it waits for nothing."""
+
+    @property
+    def state(self) -> table.State:
+        """Where the dialogue stands."""
+        return self._conversation.state
+
+    @property
+    def question(self) -> Question | None:
+        """What is asked now."""
+        return self._conversation.question
+
+    def start(self) -> Stepped:
+        """Take up what is open in the journal; what was typed in vain goes to a person."""
+        for utterance in list(self._journal.queries.unread()):
+            if utterance.typed is not None and utterance.form == self.rules.form.name:
+                self._take_up(utterance, utterance.typed)
+        return self._timed(self._conversation.start(self._journal))
+
+    def say(self, text: str) -> Stepped:
+        """The operator says it: on disk before it is read. Raises UnreadableInput where it is too long for that."""
+        utterance = typed_utterance(self.rules.form.name, text)
+        self._journal.begin(utterance)
+        return self._hear(utterance, typed(utterance.typed or "", self.rules))
+
+    def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
+        """The operator said what makes this reading; `acoustics` is how it sounded, where it did."""
+        utterance = typed_utterance(self.rules.form.name, closing=closing)
+        self._journal.begin(utterance)
+        return self._hear(utterance, reading, acoustics)
+
+    def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
+        since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
+        known = Circumstances(acoustics, self._journal.queries.standing(self.rules.form.name, since))
+        closing = utterance.segment.closing
+        verdict = decide(reading, closing, self.rules, known)
+        return self.tell(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known))
+
+    def _take_up(self, utterance: Utterance, text: str) -> None:
+        """Conclude what was typed before the program was killed."""
+        reading = typed(text, self.rules)
+        verdict = decide(reading, utterance.segment.closing, self.rules)
+        if is_for_a_person(utterance, reading, verdict, agreed=True):
+            logger.warning(
+                "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
+            )
+            self._journal.put_under_review(utterance.utterance_id, reading, held(verdict), INTERRUPTED)
+        else:
+            self._journal.conclude(utterance.utterance_id, reading, verdict)
+
+    def expire(self) -> Stepped:
+        """The deadline is reached."""
+        self.due = None
+        return self.tell(Deadline())
+
+    def answer(self, receipt: Receipt) -> Stepped:
+        """The inventory answers an event."""
+        self._journal.outbox.settle(receipt.event_id, receipt)
+        return self.tell(answered(self._journal, receipt))
+
+    def tell(self, happening: Happening) -> Stepped:
+        """Something happens."""
+        return self._timed(self._conversation.record(self._journal, self._conversation.plan(happening)))
+
+    def _timed(self, stepped: Stepped) -> Stepped:
+        for order in stepped.orders:
+            match order:
+                case StartTimer(seconds):
+                    self.due = self._clock() + seconds
+                case StopTimer():
+                    self.due = None
+                case _:
+                    pass
+        return stepped
