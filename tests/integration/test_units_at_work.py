@@ -139,8 +139,7 @@ def test_a_box_without_its_headset_is_ready_and_waits_for_it_without_a_restart(m
 
 
 def test_passwords_come_as_credentials_and_lie_open_nowhere(machine: Machine) -> None:
-    for user in SECRETS:
-        until(lambda user=user: f"u'{user}'" in machine.journal("broker"), lambda: machine.journal("broker"))
+    until(lambda: all(f"u'{user}'" in machine.journal("broker") for user in SECRETS), lambda: machine.journal("broker"))
     for unit, secret in zip(UNITS, SECRETS.values(), strict=True):
         process = machine.shows(unit, "MainPID")
         seen = machine.run("cat", f"/proc/{process}/environ", f"/proc/{process}/cmdline") + machine.journal(unit)
