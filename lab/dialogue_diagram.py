@@ -48,7 +48,8 @@ What is not surely meant changes nothing: a "no" that may have been a breath, a 
 its question. What came into doubt after it was read back is asked about, also after a "yes".
 
 What the inventory refuses is told when nothing is open and nobody is speaking, and "how many waiting" counts it until
-it is corrected or cancelled. An event that came twice is no news; one that somebody else has recorded is told like a
+it is corrected or cancelled. Until then it is told again at each sign-on and each start, and waits for a person too
+(`dockvoice queue list --held`). An event that came twice is no news; one that somebody else has recorded is told like a
 refusal, with the reason that the inventory gives.
 
 What is too faint, too fast or too long to be what was read of it, or whose end was not heard, is never acted on. A

@@ -84,9 +84,10 @@ def test_count(database: str) -> None:
     ]
 
 
-def test_the_help_of_count_tells_of_refusals_that_no_table_has() -> None:
+def test_the_help_of_count_tells_which_table_has_which_refusals() -> None:
     told = " ".join(run("count", "--help").stdout.split())
-    assert "but for those refused as sequence_reused or conflicting_event" in told
+    assert "refused: events that broke a rule when it was their turn" in told
+    assert "or used a number or an id that was had before" in told
 
 
 def test_gaps_as_json_lines(database: str) -> None:
