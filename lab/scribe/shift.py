@@ -174,10 +174,10 @@ class Trailer:
                     self._over_a_right_readback(load)
                     return
                 self._say(self._correction(differing[0], load), "correction")
-            elif self._stands(load) or load.pallet in self.aside:
-                return
             elif self._talk.state is State.PAUSED:
                 self._say("resume", "command")
+            elif self._stands(load) or load.pallet in self.aside:
+                return
             else:
                 self._say(wording.sentence(load, self._random), "again")
         if not (self._talk.state is State.HELD and not wording.differing(self._held or {}, load)):
@@ -292,7 +292,7 @@ class Trailer:
                 self._held = order.fields
             if order.prompt is Prompt.LAST_ENTRY:
                 self._told = order.fields
-            if order.prompt in {Prompt.PARKED, Prompt.DEFERRED}:
+            if order.prompt in {Prompt.PARKED, Prompt.PARKED_ENTRY, Prompt.DEFERRED}:
                 self.aside.add(str(order.fields.get("pallet_id", self._about)))
         if stepped.row is not None:
             self.said.append(f"    event {stepped.row.sequence}")

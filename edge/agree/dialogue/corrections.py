@@ -234,8 +234,8 @@ def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 
 def ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Whether what names another thing corrects the open entry, or begins the next: only the operator knows."""
-    # That nobody has said that the entry is right is not forgotten over another question.
-    session.doubted = session.doubted or session.about is About.ENTRY_RIGHT
+    # That nobody has said that the entry is right, or somebody that it is wrong, is not forgotten over another question.
+    session.doubted = session.doubted or session.about in {About.ENTRY_RIGHT, About.WRONG}
     said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
     other = Draft(heard.utterance_id, session.open_draft.form, said, session.who)
     return [heard.noted(held(heard.verdict)), *_review_and_ask(session, other)]
@@ -272,7 +272,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     if another and session.about is About.WRONG and session.recorded.replaces_one(draft):
         changed = with_fields(draft, said.fields, heard.utterance_id)
         return [heard.noted_as_heeded(), *_ask_if_instead(session, changed, heard)]
-    if another and session.about is About.ENTRY_RIGHT and not drafting.takes_back(session, heard):
+    if another and not drafting.takes_back(session, heard):
         return ask_if_corrects(session, heard)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
