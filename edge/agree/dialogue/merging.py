@@ -240,10 +240,8 @@ def is_plain(said: Reading, rules: Rules) -> bool:
     return all(at in plain or fold(token.heard) in told for at, token in enumerate(heard))
 
 
-FOR_THE_FORM = frozenset(
-    {Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.CHOICE, Role.MOOD, Role.TAKEN_BACK}
-)
-"""What may be said of an entry: its words, and whatever may take them back."""
+FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.CHOICE, Role.TAKEN_BACK})
+"""What may be said of an entry: its words, and whatever may take them back; so may denials."""
 
 FEWEST_IN_TALK = 3  # A word or two that nobody knows may be a "no" that was misheard.
 
@@ -254,12 +252,13 @@ def is_beside(said: Reading, rules: Rules) -> bool:
     """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?"""
     heard = tokens(said.words, rules.language)
     known = lexicon(rules.form, rules.catalogue, rules.language)
-    roles = {match.role for start in range(len(heard)) for match in known.matches(heard, start)}
+    matches = [match for start in range(len(heard)) for match in known.matches(heard, start)]
+    meant = any(match.role in FOR_THE_FORM or match.value == "denials" for match in matches)
     told = [token.text for token in heard if rules.language.tells(token.text)]
     if not heard:
         return bool(said.words)
     named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not rules.language.numerals.is_part(told[0])
-    return len(heard) >= FEWEST_IN_TALK and not roles & FOR_THE_FORM and (not told or named)
+    return len(heard) >= FEWEST_IN_TALK and not meant and (not told or named)
 
 
 def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:
