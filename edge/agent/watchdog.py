@@ -96,6 +96,10 @@ LATE_S = 10.0
 """A loop, a database or a relay that has not answered for so long is stuck: each takes milliseconds when well."""
 
 
+SYNCHRONISED_S = 600.0
+"""A time server answers within minutes of a start; who has none by then is told that age does not count."""
+
+
 class Supervisor:
     """The tasks beside dictation and delivery that look after both."""
 
@@ -114,6 +118,7 @@ class Supervisor:
         self._notifier = notifier
         self._clock = clock
         self._dictation = dictation
+        self._doubted_since: float | None = None  # From when on nobody has vouched for the clock.
         self._age_waits = False  # Whether it was said that nothing is removed for its age.
         keep = settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
@@ -163,15 +168,23 @@ class Supervisor:
         """Make room in time, and stop recording before the disk is full; go on by itself when there is room."""
         while True:
             believed = self._clock.believed()
-            if not (believed or self._age_waits):
-                logger.warning("no recording is removed for its age while nobody vouches for the clock of this device")
-            self._age_waits = not believed
+            self._tell_of_clock(believed=believed)
             free = await self._desk.tidy(believed=believed)
             if self._disk.look(free):
                 self._tell_of_room(free)
             if self._disk.level is not DiskLevel.OUT:
                 self._dictation.resume_capture()
             await asyncio.sleep(DISK_EVERY_S)
+
+    def _tell_of_clock(self, *, believed: bool) -> None:
+        if believed:
+            self._doubted_since, self._age_waits = None, False
+            return
+        now = time.monotonic()
+        self._doubted_since = now if self._doubted_since is None else self._doubted_since
+        if not self._age_waits and now - self._doubted_since >= SYNCHRONISED_S:
+            logger.warning("no recording is removed for its age while nobody vouches for the clock of this device")
+            self._age_waits = True
 
     def _tell_of_room(self, free: int) -> None:
         keep = self._settings.keep

@@ -75,7 +75,6 @@ CASES = [
     # A state directory that cannot be written
     Case("replay {tmp}/good.wav --state {tmp}/good.wav/state", DISK, "good.wav: "),
     Case("run --state {tmp}/good.wav/state", DISK, "good.wav: "),
-    Case("run --state {tmp}/state", UNAVAILABLE, "microphone"),
     Case("evaluate {tmp}/manifest.jsonl --details {tmp}/none/d.jsonl", DISK, "d.jsonl: cannot be written"),
     Case("evaluate {tmp}/manifest.jsonl --report {tmp}/none/d.html", DISK, "d.html: cannot be written"),
     Case("speak --earcon stored --out {tmp}/none/x.wav", DISK, "x.wav: cannot be written"),

@@ -58,6 +58,7 @@ def test_that_a_doubtful_clock_removes_nothing_is_said_once_and_again_only_when_
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchdog, "DISK_EVERY_S", 0)
+    monkeypatch.setattr(watchdog, "SYNCHRONISED_S", 0)
     believed = [False, False, True, False, False]
     desk, clock = Mock(tidy=AsyncMock(return_value=10**12)), Mock()
     clock.believed.side_effect = [*believed, KeyboardInterrupt]

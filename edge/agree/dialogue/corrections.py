@@ -234,7 +234,7 @@ def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 
 def ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Whether what names another thing corrects the open entry, or begins the next: only the operator knows."""
-    # That nobody has said that the entry is right, or somebody that it is wrong, is not forgotten over another question.
+    # That nobody has said that it is right, or somebody that it is wrong, is not forgotten over another question.
     session.doubted = session.doubted or session.about in {About.ENTRY_RIGHT, About.WRONG}
     said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
     other = Draft(heard.utterance_id, session.open_draft.form, said, session.who)

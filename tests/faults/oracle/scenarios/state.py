@@ -88,6 +88,7 @@ def removed(run: Run) -> Tally:
             until(partial(_owes_nothing, device), "it does not deliver")
             shutil.rmtree(device.state)
             assert device.wait(GONE_S) != 0, "it does not notice"
+            assert "was removed, moved or replaced" in device.log, device.log
             noted[device.name] = device.noted
         rows = stage.inventory.rows()
     return _counted(rows, noted)
