@@ -55,6 +55,10 @@ refusal, with the reason that the inventory gives.
 What is too faint, too fast or too long to be what was read of it, or whose end was not heard, is never acted on. A
 field that was heard in noise, or that was recorded a little while ago, is asked about however the entry goes on.
 
+`python -m lab.scribe` dictates whole trailers, typed, with colleagues, courtesies, slips of the tongue and power cuts,
+beside a ledger of what was meant, and prints how many pallets ended right, wrong, lost or put aside, and the questions
+that a person would not have asked.
+
 See a conversation step by step: `dockvoice talk --trace` shows what happened, the state before and after, the step of
 the table below and what was ordered; `dockvoice run --trace` logs the same, with no word of what was said.
 `dockvoice talk --plays FILE` holds many conversations at once: each line, `{"lines": ["pallet 742, twelve units, dock

@@ -74,3 +74,9 @@ def test_a_trailer_is_the_same_for_the_same_seed() -> None:
 def test_differences_are_told_by_field() -> None:
     assert differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
     assert "742" in sentence(LOADS[0], Random(3)) or "seven four two" in sentence(LOADS[0], Random(3))
+
+
+@pytest.mark.parametrize("seed", ["20261121/1", "20261121/2", "20261121/3"])
+def test_a_shift_ends_with_nothing_wrong_and_nothing_lost(seed: str) -> None:
+    ledger, said = unloaded(seed)
+    assert (ledger.wrong, ledger.lost) == ([], []), "\n".join(said)

@@ -7,10 +7,10 @@ from edge.understand.proposal import told_apart
 
 
 def said(text: str, seconds: float, pause_before: float = 0.0) -> list[Word]:
-    """The words, 0.3 s each; "to" and "for" last `seconds`, after a pause."""
+    """The words, 0.3 s each; "to", "for" and "four" last `seconds`, after a pause."""
     words, now = [], 0.0
     for one in text.split():
-        brief = one in {"to", "for"}
+        brief = one in {"to", "for", "four"}
         now += pause_before if brief else 0.0
         words.append(Word(one, now, now + (seconds if brief else 0.3), 0.8))
         now = words[-1].end
@@ -52,6 +52,28 @@ def test_a_drawn_out_to_set_off_from_the_digit_stays() -> None:
 )
 def test_a_drawn_out_to_behind_anything_but_a_digit_stays(text: str) -> None:
     assert told(text, 0.4) == text
+
+
+@pytest.mark.parametrize("seconds", [0.12, 0.18])
+def test_a_four_too_brief_for_a_digit_before_a_word_is_a_for(seconds: float) -> None:
+    assert told("pallet one six four dock b", seconds) == "pallet one six for dock b"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("pallet one six four dock b", 0.3),  # said as a digit is
+        ("pallet one six four nine dock b", 0.12),  # in the middle of the number
+        ("dock b pallet one six four", 0.12),  # with nothing behind it
+    ],
+)
+def test_a_four_that_may_be_a_digit_stays(text: str, seconds: float) -> None:
+    assert told(text, seconds) == text
+
+
+def test_a_brief_four_before_a_breath_stays() -> None:
+    words = [Word("four", 0.0, 0.15, 0.8), Word("dock", 0.3, 0.6, 0.8)]
+    assert [word.text for word in told_apart(words)] == ["four", "dock"]
 
 
 def test_nothing_else_about_a_word_changes() -> None:
