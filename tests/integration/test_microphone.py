@@ -36,7 +36,11 @@ class Announced(Microphone):
                 say(listening=True)
             yield frame
 
-microphone = Announced(sys.argv[1], float(sys.argv[2]))
+def tell(event):
+    if sys.argv[1] == "absent":
+        say(told=event.fault, why=event.what)
+
+microphone = Announced(sys.argv[1], float(sys.argv[2]), tell=tell)
 try:
     for event in listen(microphone, scorer(Vad()), Endpointing(Endpoint())):
         if isinstance(event, Closed):
@@ -71,9 +75,11 @@ def listener(worn: Headset, device: str = DEVICE) -> Iterator[subprocess.Popen[s
         child.communicate()
 
 
-def test_a_device_there_is_not_is_refused_with_those_there_are(virtual: Headset) -> None:
+def test_a_device_there_is_not_is_waited_for_and_told_with_those_there_are(virtual: Headset) -> None:
     with listener(virtual, "absent") as child:
-        assert f"{DEVICE}, " in answer(child)["unavailable"]
+        told = answer(child)
+        assert told["told"] == "unplugged"
+        assert f"{DEVICE}, " in told["why"]
 
 
 def test_what_is_said_is_heard_and_the_death_of_the_server_noticed(virtual: Headset, clip: Path) -> None:
