@@ -105,7 +105,14 @@ class Headset:
         hear, watch = self._settings.hear, self._settings.watch
         zeros_s, gated_s = watch.zeros_s, watch.gated_zeros_s
         made = Microphone(
-            hear.device, watch.stall_s, self._noticed, beat, zeros_s=zeros_s, gated_s=gated_s, source=hear.source
+            hear.device,
+            watch.stall_s,
+            self._noticed,
+            beat,
+            patient=True,
+            zeros_s=zeros_s,
+            gated_s=gated_s,
+            source=hear.source,
         )
         self._microphone = made
         return made

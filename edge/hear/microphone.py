@@ -87,6 +87,7 @@ class Microphone:
         tell: Callable[[MicrophoneEvent], None] = lambda _: None,
         beat: Callable[[], None] = lambda: None,
         *,
+        patient: bool = False,
         zeros_s: float = ZEROS_S,
         gated_s: float = GATED_S,
         source: str | None = None,
@@ -94,6 +95,7 @@ class Microphone:
     ) -> None:
         """`device` is PortAudio's name or number, None its default; `source` the sound server's name for it.
 
+        `patient`: one that is not there yet is waited for, as by a service; a command says that there is none.
         `stall_s`: when nothing could be heard for so long in spite of everything, it is given up. `tell` hears of each
         fault that begins or ends, `beat` is called at least every second as long as the thread gets on: both on the
         listening thread. `zeros_s`: so long nothing but zeros is no fault; `gated_s`: nor for so long from a headset
@@ -113,6 +115,7 @@ class Microphone:
         self._closing = Event()
         self._blinks = Event()
         self._blinked = Event()
+        self._patient = patient
         self._looking = Lock()
         """Held while PortAudio looks anew, and while it is settled whether it still may."""
         self._stream: Stream | None = None
@@ -128,8 +131,8 @@ class Microphone:
     def frames(self) -> Iterator[Frame]:
         """Yield sound as it comes; where some was lost, or the device was opened again, the numbering leaves a gap.
 
-        A device that is not there yet is told as unplugged, and waited for. Raises Unavailable when it was there and
-        could not be heard for `stall_s`, AlreadyRunning when another process listens to it.
+        The patient tell a device that is not there yet as unplugged, and wait for it. Raises Unavailable when there is
+        none, or it could not be heard for `stall_s`, AlreadyRunning when another process listens to it.
         """
         with self._claims:
             self._claims.callback(self._server.close)
@@ -195,6 +198,8 @@ class Microphone:
         try:
             self._open()
         except NotOpened as why:
+            if not self._patient:
+                raise Unavailable(f"{self._told}: {unopened(why)}") from None
             self._tell_all(self._health.absent(unopened(why)))
 
     def _open_again(self) -> None:

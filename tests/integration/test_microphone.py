@@ -40,7 +40,7 @@ def tell(event):
     if sys.argv[1] == "absent":
         say(told=event.fault, why=event.what)
 
-microphone = Announced(sys.argv[1], float(sys.argv[2]), tell=tell)
+microphone = Announced(sys.argv[1], float(sys.argv[2]), tell=tell, patient=True)
 try:
     for event in listen(microphone, scorer(Vad()), Endpointing(Endpoint())):
         if isinstance(event, Closed):

@@ -98,7 +98,7 @@ def machine(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         f"mosquitto_passwd {'' if number else '-c'} -b /run/broker/passwords {user} {password}"
         for number, (user, password) in enumerate(SECRETS.items())
     )
-    mqtt = '[{}]\nhost = "127.0.0.1"\nusername = "{}"\n'
+    mqtt = '[{}]\nhost = "127.0.0.1"\nusername = "{}"\ninsecure = true\n'
     watched = f"[Service]\nWatchdogSec={WATCHDOG_S}\n"
     files = {
         "etc/dockvoice/dock-b.toml": f'site = "north"\ndevice = "dock-b"\n[hear]\ndevice = "{DEVICE}"\n'

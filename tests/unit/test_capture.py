@@ -47,7 +47,7 @@ def told_of_absence(device: str | None) -> list[MicrophoneEvent]:
         told.append(event)
         worn.close()
 
-    worn = listening(device, 1, tell=tell)
+    worn = listening(device, 1, tell=tell, patient=True)
     assert list(worn.frames()) == []
     return told
 
@@ -55,6 +55,11 @@ def told_of_absence(device: str | None) -> list[MicrophoneEvent]:
 def test_a_device_there_is_not_is_told_together_with_those_there_are(portaudio: FakePortAudio) -> None:
     why = "cannot be opened (No input device matching 'absent'); there are: 1 headset; it is waited for"
     assert told_of_absence("absent") == [Noticed(FaultKind.UNPLUGGED, why)]
+
+
+def test_a_command_says_that_there_is_no_such_device(portaudio: FakePortAudio) -> None:
+    with pytest.raises(Unavailable, match=r"microphone absent: cannot be opened .*; there are: 1 headset"):
+        next(listening("absent", 1).frames())
 
 
 def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_changes(
@@ -71,7 +76,7 @@ def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_ch
 
     monkeypatch.setattr(microphone, "look_anew", look_anew)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
-    worn = listening("headset", 0.001, tell=told.append)  # it is given up as absent after no time at all
+    worn = listening("headset", 0.001, tell=told.append, patient=True)  # it is given up as absent after no time at all
     assert next(worn.frames()).pcm[0] == 5
     assert [(type(event), event.fault) for event in told] == [
         (Noticed, FaultKind.UNPLUGGED),
@@ -87,7 +92,7 @@ def test_a_device_that_only_a_fresh_start_can_open_is_a_reason_for_one(
     monkeypatch.setattr(microphone, "look_anew", lambda: False)  # the speaker is open
     portaudio.present = False
     with pytest.raises(Unavailable, match="microphone headset: a microphone has come that can be opened only after"):
-        next(listening("headset", 30).frames())
+        next(listening("headset", 30, patient=True).frames())
 
 
 def test_where_there_is_none_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
