@@ -9,6 +9,7 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import command_phrases
+from edge.forms.spoken.language import ENGLISH
 from edge.ports import Interpreter
 from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.incremental import Awaited, whole_entries
@@ -40,7 +41,9 @@ def recogniser(
     weights = located(model, settings.models)
     if weights is not None:
         expected = sentences(settings.cache / "grammars", form, catalogue, names if converses else None)
-        return VoskInterpreter(weights, form, catalogue, expected, converses=converses, awaited=awaited)
+        return VoskInterpreter(
+            weights, form, catalogue, expected, ENGLISH.asides(), converses=converses, awaited=awaited
+        )
     if wanted.engine == "auto":
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
     raise Misconfigured(

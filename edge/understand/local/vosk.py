@@ -48,12 +48,15 @@ class VoskInterpreter:
         form: Form,
         catalogue: Catalogue,
         sentences: Sequence[str],
+        beside: Sequence[str] = (),
         *,
         converses: bool = False,
         awaited: Awaited = whole_entries,
     ) -> None:
         """Load the weights, about half a second, to hear `sentences`; with `converses`, those of a conversation too.
 
+        `beside` are words that may be said around them: a recogniser that knows none writes a word of the form for
+        each ("cheers" as "six"). Those that the weights do not know are left out.
         Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
         """
         self.name = f"vosk/{weights.name}"
@@ -63,8 +66,11 @@ class VoskInterpreter:
         self._converses = converses
         self._awaited = awaited
         self._model = loaded(weights)
-        refuse_unhearable(self.name, form, sentences, lambda word: self._model.vosk_model_find_word(word) >= 0)
-        self._grammar = json.dumps([*sentences, UNKNOWN])
+        refuse_unhearable(self.name, form, sentences, self._knows)
+        self._grammar = json.dumps([*sentences, *filter(self._knows, beside), UNKNOWN])
+
+    def _knows(self, word: str) -> bool:
+        return int(self._model.vosk_model_find_word(word)) >= 0
 
     def attend(self) -> ListeningAhead:
         """Begin to listen. Takes about 20 ms, so do it before the operator speaks."""
