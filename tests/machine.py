@@ -21,6 +21,12 @@ from tests.waiting import until
 BOOT_S = 60
 """It takes a second; a busy machine needs longer."""
 
+_PROBE = """
+mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+mount -t cgroup2 cgroup2 /mnt/root
+"""
+
 # In a cgroup of its own, which `unshare --cgroup` makes the root of all that systemd sees.
 _APART = """
 mount --make-rprivate /
@@ -83,6 +89,17 @@ exec /opt/dockvoice/python/bin/python{sys.version_info.major}.{sys.version_info.
 PROGRAM = '#!/bin/sh\nexec /opt/dockvoice/bin/python -m edge "$@"\n'
 
 
+def refusal() -> str:
+    """Why this machine lets nobody boot another in it, in the words of its kernel; empty where it does."""
+    apart = ["unshare", "--pid", "--fork", "--mount", "--net", "--cgroup", "--uts", "--ipc", "sh", "-euc", _PROBE]
+    return subprocess.run([*as_root(), *apart], capture_output=True, text=True, check=False).stderr.strip()
+
+
+def as_root() -> list[str]:
+    """What to put before a command that needs root."""
+    return [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+
+
 class Machine:
     """As a context manager it is booted on entry, and gone on exit.
 
@@ -93,7 +110,7 @@ class Machine:
         self._directory = directory
         self._log = directory / "boot.log"
         self._cgroup = f"dockvoice-test-{os.getpid()}-{time.monotonic_ns()}"
-        self._as_root = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+        self._as_root = as_root()
         self._process: subprocess.Popen[bytes] | None = None
         self._first = 0
         programs = {"opt/dockvoice/bin/python": PYTHON, "opt/dockvoice/bin/dockvoice": PROGRAM}
