@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from edge.errors import Misconfigured
@@ -128,24 +128,26 @@ FOR = "four"
 """What the recogniser writes for a "for" too, which none of its sentences has: "pallet one six zero for dock B"."""
 
 
-def told_apart(words: Sequence[Word]) -> tuple[Word, ...]:
-    """The words, those that must have been a digit written as one, and those that were too brief for it as none."""
+def told_apart(words: Sequence[Word], labels: Collection[str] = ()) -> tuple[Word, ...]:
+    """The words, those that must have been a digit written as one, and those that were too brief for it as none.
+
+    `labels` are the words that the form's labels begin with.
+    """
     around = zip((None, *words), words, (*words[1:], None), strict=False)
-    return tuple(_told_apart(before, word, after) for before, word, after in around)
+    return tuple(_told_apart(before, word, after, labels) for before, word, after in around)
 
 
-def _told_apart(before: Word | None, word: Word, after: Word | None) -> Word:
+def _told_apart(before: Word | None, word: Word, after: Word | None, labels: Collection[str]) -> Word:
     if before is not None and _is_digit(before, word):
         return replace(word, text=PREPOSITIONS[word.text])
-    if after is not None and _is_preposition(word, after):
+    if after is not None and after.text in labels and _is_preposition(word, after):
         return replace(word, text="for")
     return word
 
 
 def _is_preposition(word: Word, after: Word) -> bool:
-    """Nobody hurries over the last digit of an id and goes on without a breath with anything but a digit."""
-    joined, drawn = after.start - word.end < JOINED, word.end - word.start >= DRAWN
-    return word.text == FOR and joined and not drawn and not ENGLISH.tells(after.text)
+    """Nobody hurries over the last digit of an id on the way to a label; over a count before its unit people do."""
+    return word.text == FOR and after.start - word.end < JOINED and word.end - word.start < DRAWN
 
 
 def _is_digit(before: Word, word: Word) -> bool:

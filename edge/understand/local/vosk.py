@@ -11,7 +11,7 @@ down; many an error does not, though vosk itself is as sure of it as of anything
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class VoskInterpreter:
         self.speculation = Speculation()
         self._form = form
         self._catalogue = catalogue
+        self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
         self._converses = converses
         self._awaited = awaited
         self._model = loaded(weights)
@@ -80,7 +81,7 @@ class VoskInterpreter:
         return _Recogniser((self._hearing(1.0), self._hearing(SLOWER)), self._propose)
 
     def _hearing(self, speed: float) -> _Hearing:
-        return _Hearing(vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar), speed)
+        return _Hearing(vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar), speed, self._labels)
 
     def _judge(self, reading: Reading) -> Expectation:
         known = (self._form, self._catalogue)
@@ -120,12 +121,13 @@ class _Hearing:
     the same sentence; asked, it would begin another one.
     """
 
-    def __init__(self, kaldi: Any, speed: float) -> None:
-        """`speed` is that of the voice: 0.5 is half as fast, and an octave lower."""
+    def __init__(self, kaldi: Any, speed: float, labels: Collection[str]) -> None:
+        """`speed` is that of the voice: 0.5 is half as fast, and an octave lower. `labels` are as for `told_apart`."""
         self._kaldi = kaldi
         self._kaldi.SetWords(True)
         self._kaldi.SetMaxAlternatives(MOST_ALTERNATIVES)
         self._speed = speed
+        self._labels = labels
         self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
 
     def take(self, pcm: bytes) -> None:
@@ -140,7 +142,8 @@ class _Hearing:
     def _words(self, alternative: Mapping[str, Any]) -> tuple[Word, ...]:
         said = alternative.get("result", ())
         return told_apart(
-            [Word(one["word"], one["start"] * self._speed, one["end"] * self._speed, 1.0) for one in said]
+            [Word(one["word"], one["start"] * self._speed, one["end"] * self._speed, 1.0) for one in said],
+            self._labels,
         )
 
     def _stretched(self, pcm: bytes, *, last: bool = False) -> bytes:
