@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.merging import with_answer
+from edge.agree.dialogue.merging import is_beside, with_answer
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.records import Act, Closing, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Verdict
+from edge.forms.spoken.language import language_named
+from edge.records import Act, Closing, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Verdict, Word
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +95,68 @@ def test_what_contradicts_a_field_beside_the_answer_puts_it_in_doubt(rules: Rule
     _, verdict = answered(WITHOUT_DOCK, answer, rules)
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK, "quantity")
     assert verdict.fields == {"pallet_id": "742", "dock": "D"}
+
+
+OBJECTIONS = {
+    "en": [
+        "that was wrong",
+        "I said something else",
+        "made a mistake there",
+        "hang on that was the other one",
+        "let me check that again",
+        "I was mistaken",
+        "they want it somewhere else",
+        "it was more than that",
+        "I am not sure",
+        "need to recount",
+        "some are broken",
+        "supervisor wants it changed",
+        "nah mate that ain't it",
+    ],
+    "de": [
+        "das war aber falsch",
+        "ich habe was anderes gesagt",
+        "da habe ich mich geirrt",
+        "muss ich nochmal zählen",
+        "bin mir da unsicher",
+        "einige sind kaputt",
+    ],
+    "fr": ["j'ai dit autre chose", "je me suis trompé", "je ne suis pas sûr", "il faut recompter tout ça"],
+    "es": ["yo dije otra cosa", "me he equivocado ahí", "no estoy muy seguro", "hay que contar otra vez"],
+    "it": ["ho detto un'altra cosa", "mi sono sbagliato qui", "non ne sono sicuro", "devo contare di nuovo"],
+    "pl": [
+        "ja powiedziałem coś innego",
+        "tu się chyba pomyliłem",
+        "nie jestem tego pewien",
+        "muszę policzyć jeszcze raz",
+    ],
+    "pt": ["eu disse outra coisa", "acho que me enganei", "não tenho a certeza", "tenho de contar outra vez"],
+}
+
+
+def heard(line: str) -> Reading:
+    return Reading(
+        "scripted", "pallet-move", tuple(Word(word, at, at + 0.5, 1.0) for at, word in enumerate(line.split())), {}
+    )
+
+
+@pytest.mark.parametrize(("tag", "line"), [(tag, line) for tag, lines in OBJECTIONS.items() for line in lines])
+def test_what_objects_to_the_entry_in_any_words_is_never_taken_for_talk_beside_it(
+    rules: Rules, tag: str, line: str
+) -> None:
+    assert not is_beside(heard(line), replace(rules, language=language_named(tag)))
+
+
+@pytest.mark.parametrize(
+    ("tag", "line"),
+    [
+        ("en", "did you see the game"),
+        ("fr", "ferme donc la fenêtre"),
+        ("es", "cierra por favor la puerta"),
+        ("it", "chiudi per favore la porta"),
+        ("pl", "zaraz idziemy na obiad"),
+        ("pt", "feche por favor o portão"),
+    ],
+)
+def test_talk_to_others_is_beside_the_entry(rules: Rules, tag: str, line: str) -> None:
+    assert is_beside(heard(line), replace(rules, language=language_named(tag)))

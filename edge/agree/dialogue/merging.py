@@ -9,7 +9,7 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.questions import marked
 from edge.forms.spoken import are_one_number, begins, ends, preface, read, without_cue
 from edge.forms.spoken.folding import fold
-from edge.forms.spoken.grammar.lexicon import Role
+from edge.forms.spoken.grammar.lexicon import Match, Role
 from edge.forms.spoken.grammar.tokens import tokens
 from edge.forms.spoken.reader import lexicon
 from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Reason, Word
@@ -241,7 +241,7 @@ def is_plain(said: Reading, rules: Rules) -> bool:
 
 
 FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.CHOICE, Role.TAKEN_BACK})
-"""What may be said of an entry: its words, and whatever may take them back; so may denials."""
+"""What may be said of an entry: its words, and whatever may take them back."""
 
 FEWEST_IN_TALK = 3  # A word or two that nobody knows may be a "no" that was misheard.
 
@@ -251,14 +251,23 @@ FEWEST_WITH_NAMES = 4  # From so many words on, one that may stand for a letter 
 def is_beside(said: Reading, rules: Rules) -> bool:
     """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?"""
     heard = tokens(said.words, rules.language)
-    known = lexicon(rules.form, rules.catalogue, rules.language)
-    matches = [match for start in range(len(heard)) for match in known.matches(heard, start)]
-    meant = any(match.role in FOR_THE_FORM or match.value == "denials" for match in matches)
-    told = [token.text for token in heard if rules.language.tells(token.text)]
     if not heard:
         return bool(said.words)
+    known = lexicon(rules.form, rules.catalogue, rules.language)
+    matches = [match for start in range(len(heard)) for match in known.matches(heard, start)]
+    asks = any(match.role is Role.QUESTION for match in known.matches(heard, 0))
+    objects = any((token.text,) in rules.language.words["objections"] for token in heard)
+    meant = objects or any(match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks) for match in matches)
+    told = [token.text for token in heard if rules.language.tells(token.text)]
     named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not rules.language.numerals.is_part(told[0])
     return len(heard) >= FEWEST_IN_TALK and not meant and (not told or named)
+
+
+def _is_mood_of_entry(match: Match, *, asks: bool) -> bool:
+    """Whether a mood may take an entry back: "they want it elsewhere" may, "did you see that" may not."""
+    if match.role is not Role.MOOD or match.value == "strangers":
+        return False
+    return match.value == "denials" or not asks
 
 
 def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:

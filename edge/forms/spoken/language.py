@@ -146,7 +146,7 @@ class Language:
         apart = (part for word in words for part in word.partition("'")[::2])
         return tuple(part for part in apart if part and part not in self.elided)
 
-    def asides(self) -> tuple[str, ...]:
+    def remarks(self) -> tuple[str, ...]:
         """The words of what is said around dictation, in order: remarks and moods, no number or letter among them."""
         listed = (said for table in (self.words, self.moods) for ways in table.values() for said in ways)
         return tuple(sorted({word for said in listed for word in said if not self.tells(word)}))

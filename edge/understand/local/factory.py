@@ -42,7 +42,7 @@ def recogniser(
     if weights is not None:
         expected = sentences(settings.cache / "grammars", form, catalogue, names if converses else None)
         return VoskInterpreter(
-            weights, form, catalogue, expected, ENGLISH.asides(), converses=converses, awaited=awaited
+            weights, form, catalogue, expected, ENGLISH.remarks(), converses=converses, awaited=awaited
         )
     if wanted.engine == "auto":
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
