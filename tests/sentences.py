@@ -353,8 +353,8 @@ class _Speaker:
             return True
         if len(group) == 3 and group[0] == "1" and before:
             return True
-        if len(group) == 3 and group.endswith("00") and not behind:
-            return True  # A count may follow: "nine hundred" "twenty-three" is 923 to everybody.
+        if len(group) == 3 and group.endswith("0") and not behind:
+            return True  # A count may follow: "nine hundred" "twenty-three" is 923 to everybody, "690" "1" is 691.
         if self._tongue.code == "fr" and group[-2:] in {"10", "60", "80"} and not behind:
             return True  # Likewise "soixante" "dix-huit", and "dix" "neuf".
         return self._tongue.code == "fr" and before[-1:] == "4" and group[0] == "2"  # "quatre" "vingt" is 80

@@ -38,7 +38,7 @@ class Counts:
     def at(self, at: int) -> list[Count]:
         """Those that begin at a token."""
         if (known := self._known.get(at)) is None:
-            known = self._known[at] = [*self._none(at), *self._some(at)]
+            known = self._known[at] = [*self._none(at), *self._some(at), *self._anew(at)]
         return known
 
     def _none(self, at: int) -> Iterator[Count]:
@@ -77,6 +77,18 @@ class Counts:
                 sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
                 again = marks if sure else marked(marks, "s")
                 yield from self._with_unit(end, (value,), min(cost, more) + weights.TWICE, again)
+
+    def _anew(self, at: int) -> Iterator[Count]:
+        """A number broken off behind its first words and begun anew: "four, four thousand nine hundred boxes"."""
+        for end, value, cost in self._spans.cardinals(at):
+            again = 2 * end - at
+            if cost < weights.ODD and self._pauses_at(end) and self._words[at:end] == self._words[end:again]:
+                for count in self.at(end):
+                    if count.end > again and count.values[-1] != value:
+                        yield count._replace(cost=count.cost + weights.RESTART)
+
+    def _pauses_at(self, at: int) -> bool:
+        return at < len(self._tokens) and self._tokens[at].pause > 0
 
     def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[Count]:
         """From one number to another: "10-12 units"."""

@@ -16,7 +16,7 @@ from edge.forms.spoken.grammar.lexicon import Lexicon, Role
 from edge.forms.spoken.grammar.path import Event, Happens
 from edge.forms.spoken.grammar.tokens import Token
 from edge.forms.spoken.kinds import date, decimal, yes_no
-from edge.forms.spoken.language import Language
+from edge.forms.spoken.language import Language, Phrase
 from edge.forms.spoken.numerals import Group
 from edge.records import FieldValue
 
@@ -90,10 +90,15 @@ class Spans:
         if at >= self.size:
             return []
         if (known := self._cardinals.get(at)) is None:
-            found = self.language.numerals.counts_of(self.language.numerals.run(self.words, at))
+            found = self.language.numerals.counts_of(self._run(at))
             known = [(at + end, value, cost + self._pauses(at, at + end)) for end, value, cost in found]
             self._cardinals[at] = known
         return known
+
+    def _run(self, at: int) -> Phrase:
+        """The words of a number, with the one before it, unless that one is the number broken off: "mil, mil e dez"."""
+        before, *run = self.language.numerals.run(self.words, at)
+        return ("" if run[:1] == [before] and self.tokens[at].pause else before, *run)
 
     def digit_groups(self, at: int) -> list[Group]:
         """The groups of digits of an identifier that begin at a token."""
@@ -133,15 +138,15 @@ class Spans:
         return not self.words[at].isdigit() and bool(alone) and min(cost for _, _, cost in alone) > 0
 
     def are_inside_number(self, at: int, end: int) -> bool:
-        """Is there one number of which the tokens from `at` to `end` are the middle?"""
-        starts = range(max(0, at - LONGEST_HEAD), at)
-        return any(
-            stop > end and cost < weights.DIGITWISE for start in starts for stop, _, cost in self.cardinals(start)
-        )
+        """Is there one number of which the tokens from `at` to `end` are the middle, whatever pauses are in it?"""
+        return self._goes_beyond(range(max(0, at - LONGEST_HEAD), at), end)
 
     def are_one_number(self, start: int, at: int) -> bool:
         """Is there one number that begins at or behind `start` and goes on at `at`, whatever pauses are in it?"""
-        counts = (one for first in range(start, at) for one in self.language.numerals.counts(self.words, first))
+        return self._goes_beyond(range(start, at), at)
+
+    def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
+        counts = (one for first in starts for one in self.language.numerals.counts(self.words, first))
         return any(one.end > at and one.cost < weights.DIGITWISE for one in counts)
 
     def only_joins(self, start: int, end: int) -> bool:
