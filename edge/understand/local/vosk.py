@@ -137,9 +137,9 @@ class _Hearing:
         if self._speed != 1:
             self._kaldi.AcceptWaveform(self._stretched(b"", last=True))
         found = json.loads(self._kaldi.FinalResult())["alternatives"]
-        return tuple(Alternative(one["confidence"], self._words(one)) for one in found)
+        return tuple(Alternative(one["confidence"], words) for one in found for words in self._ways(one))
 
-    def _words(self, alternative: Mapping[str, Any]) -> tuple[Word, ...]:
+    def _ways(self, alternative: Mapping[str, Any]) -> tuple[tuple[Word, ...], ...]:
         said = alternative.get("result", ())
         return told_apart(
             [Word(one["word"], one["start"] * self._speed, one["end"] * self._speed, 1.0) for one in said],
