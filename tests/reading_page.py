@@ -44,6 +44,7 @@ LIMITS = (
     "DIGITWISE",
     "ENUMERATION",
     "BRIEF_S",
+    "DRAWN_OUT",
 )
 """Constants that are no cost of anything."""
 

@@ -71,6 +71,8 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     catalogue = Catalogue.load(settings.catalogue_directory)
     past = Past()
     agrees = converses(settings, live=live)
+    # Asked in the ear's thread while the conversation may go on: what is read is never changed, only replaced, and an
+    # answer that is a moment old changes how long a pause is waited for, no value.
     reader = recogniser(settings, chosen, catalogue, converses=agrees, awaited=lambda: past().awaited(chosen))
     if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
         logger.warning(

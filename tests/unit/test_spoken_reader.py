@@ -16,6 +16,7 @@ from tests.rows import every
 
 TABLES = Path(__file__).parent / "tables"
 BRIEF_WORDS = {"to", "for"}
+DRAWN_S = 0.5
 
 
 def words(say: str) -> list[Word]:
@@ -25,8 +26,8 @@ def words(say: str) -> list[Word]:
         if text == "|":
             now += 0.3
             continue
-        length = 0.1 if text in BRIEF_WORDS else 0.3
-        heard.append(Word(text.rstrip("="), now, now + length, 0.95))
+        length = 0.1 if text in BRIEF_WORDS else DRAWN_S if text.endswith("~") else 0.3
+        heard.append(Word(text.rstrip("=~"), now, now + length, 0.95))
         now += length
     return heard
 

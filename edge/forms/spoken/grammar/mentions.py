@@ -280,7 +280,7 @@ class Mentions:
         """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
         value, spans = count.values[0], self._spans
         numbers = [*spans.cardinals(at - 1), *(spans.decimals(at - 1) if isinstance(value, float) else ())]
-        longer = [cost for end, other, cost in numbers if at < end <= count.end and other != value]
+        longer = [cost for end, _, cost in numbers if at < end <= count.end]
         if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
             return 0.0
         if min(longer) > 0:

@@ -35,13 +35,17 @@ class Speller:
         """Another group of a value."""
         field = self._spans.fields[str(path.field)]
         most = self._spans.lexicon.longest[field.name]
-        pause = self._spans.pause_inside(at) if spelling.groups else 0
+        pause = self._pause(at) if spelling.groups else 0
         for end, text, dearer, cut in self._groups(field, at, begins=not spelling.groups):
             if most is None or len(spelling.text) + len(text) <= most:
                 cost, longer = self._longer(spelling, at, text, dearer, pause)
                 self._agenda.add(end, path._replace(cost=path.cost + cost, spelling=longer._replace(cut=cut)))
         if spelling.groups:
             self._between_groups(path, spelling, at, pause)
+
+    def _pause(self, at: int) -> int:
+        """The pause before a further group, told by a silence or by the length of the word before."""
+        return max(self._spans.pause_inside(at), weights.SLIGHT if self._tokens[at - 1].final else 0)
 
     def _between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
         """What stands between two groups and says nothing: a separator, or an "oh" of surprise."""
