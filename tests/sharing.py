@@ -29,8 +29,8 @@ GROUPS = {
 Where a sound server only stands by and nobody judges what is heard, other tests may make it late.
 """
 
-ALONE = {"faults", "nightly"}
-"""Folders of what takes long, and goes wherever there is room. Elsewhere a file stays whole, with what it sets up."""
+ALONE = {"faults", "nightly", "playbook"}
+"""Folders of tests that set nothing up together and go wherever there is room. Elsewhere a file stays whole."""
 
 
 @cache
