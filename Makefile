@@ -11,6 +11,8 @@ PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pul
 
 export DOCKVOICE_TEST_MODELS := $(MODELS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start the program hundreds of times: a shell in which Python keeps no bytecode would have it compiled each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo quick test nightly oracle soak accuracy style check format system-demo system-test models clean

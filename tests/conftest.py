@@ -18,7 +18,7 @@ from edge.forms.model import Form
 from tests import shipped
 from tests.ports import held_port
 from tests.postgresql import postgresql
-from tests.sharing import SOUND, Sharing, group, turn
+from tests.sharing import Sharing, has_sound, turn
 from tests.standin import standin, standin_process
 from tests.tiers import EXAMPLES, FOLDERS, SEED, TIER, Tier
 
@@ -48,7 +48,9 @@ def pytest_report_header() -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the folders of other tiers, unless the command line leads into them."""
+    """Leave out the folders of other tiers, unless the command line leads into them; and sound, or all but sound."""
+    if collection_path.name.startswith("test_") and collection_path.suffix == ".py":
+        return None if has_sound(collection_path) in WITH_SOUND else True
     if collection_path.parent != HERE or not collection_path.is_dir() or collection_path.name in FOLDERS[TIER]:
         return None
     named = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
@@ -56,8 +58,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The order of the tests, those with sound apart where SOUND asks for it."""
-    items[:] = [item for item in items if (group(item.nodeid) == SOUND) in WITH_SOUND]
+    """The order of the tests."""
     items.sort(key=lambda item: turn(item.nodeid))
 
 

@@ -121,11 +121,6 @@ def spared() -> dict[str, str]:
     return {row["said"]: row["reason"] for row in _listed().get("asked", ())}
 
 
-def named(saying: Saying) -> str:
-    """What its test is called."""
-    return f"{saying.language}: {saying.said}".encode("ascii", "replace").decode()
-
-
 def _contested() -> dict[str, dict[str, Any]]:
     return {row["said"]: row for row in _listed()["saying"]}
 

@@ -20,24 +20,31 @@ SOUND = "sound"
 """What plays and hears in real time."""
 
 GROUPS = {
-    SOUND: ("tests.pulseaudio", "tests.playbook.theatre"),
+    SOUND: ("with Shelf(", "with headset(", "with Theatre("),
     "standin": ("RunningStandin",),
     "postgresql": ("PostgreSQL", "KINDS", "store: Store"),
 }
-"""What shares something dear, by the words in its file: no sound has other sound beside it, a server starts once."""
+"""What shares something dear, by the words in its file: no sound has other sound beside it, a server starts once.
 
-ALONE = {"faults", "nightly"}
-"""Folders of what takes long, and goes wherever there is room. Elsewhere a file stays whole, with what it sets up."""
+Where a sound server only stands by and nobody judges what is heard, other tests may make it late.
+"""
+
+ALONE = {"faults", "nightly", "playbook"}
+"""Folders of tests that set nothing up together and go wherever there is room. Elsewhere a file stays whole."""
 
 
 @cache
 def group(nodeid: str) -> str:
     """What of the tests this one belongs to."""
     file = nodeid.partition("::")[0]
-    if folder(nodeid) in ALONE:
-        return nodeid
     text = (ROOT / file).read_text(encoding="utf-8")
-    return next((name for name, words in GROUPS.items() if any(word in text for word in words)), file)
+    named = next((name for name, words in GROUPS.items() if any(word in text for word in words)), file)
+    return nodeid if folder(nodeid) in ALONE and named != SOUND else named
+
+
+def has_sound(file: Path) -> bool:
+    """Whether a file's tests play and hear in real time."""
+    return group(file.relative_to(ROOT).as_posix()) == SOUND
 
 
 def folder(nodeid: str) -> str:

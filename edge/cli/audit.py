@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from edge.cli.options import AsJson, Config, State, settings
+from edge.cli.options import AsJson, Config, State, login, settings
 from edge.cli.output import EXIT_CODES, line
 from edge.console import SafeConsole, many
 from edge.errors import Unfinished, UnreadableInput, plainly
@@ -92,7 +90,7 @@ def audit_acknowledge(
         if report.broken is None or report.broken.sequence != sequence or report.found is None:
             at = "nothing is wrong" if report.broken is None else f"it is first broken at {report.broken.sequence}"
             raise UnreadableInput(f"{sequence}: {at}; `dockvoice audit verify` tells what can be acknowledged")
-        word = Acknowledgement("", sequence, report.broken.wrong, report.found, _who(), reason, now())
+        word = Acknowledgement("", sequence, report.broken.wrong, report.found, login(), reason, now())
         journal.trail.acknowledge(word.signed(signer))
     line(f"{sequence}: acknowledged; {report.broken.wrong.told}")
 
@@ -119,7 +117,7 @@ def audit_erase(
 
     if sum(given is not None for given in (operator, entry, before)) != 1:
         raise typer.BadParameter("give one of --operator, --entry and --before")
-    who, tombstone = _who(), partial(withheld, reason="erased")
+    who, tombstone = login(), partial(withheld, reason="erased")
     with Journal.open(settings(config, state=state).state) as journal:
         erasing = journal.erasing
         if operator is not None:
@@ -211,11 +209,6 @@ def _public_key(path: Path) -> PublicKey:
         raise UnreadableInput(f"{path}: {plainly(fault)}; give what `dockvoice audit key` printed") from None
     except ValueError:
         raise UnreadableInput(f"{path}: is no Ed25519 public key; give what `dockvoice audit key` printed") from None
-
-
-def _who() -> str:
-    """The person at the keyboard, also behind sudo."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def _printable(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +52,11 @@ Models = Annotated[
 Wait = Annotated[
     float, typer.Option(min=0, metavar="SECONDS", help="How long to wait at the end for the inventory's receipts.")
 ]
+
+
+def login() -> str:
+    """Who gives the command: the person behind sudo, not the service's user."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def ratios(text: str | None, option: str) -> list[int]:

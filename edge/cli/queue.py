@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
-import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -15,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from edge.cli.options import AsJson, Broker, Config, State, Wait, settings
+from edge.cli.options import AsJson, Broker, Config, State, Wait, login, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
 from edge.console import many, show
@@ -107,7 +105,7 @@ def queue_retry(
     with Journal.open(given.state) as journal:
         if not anyway:
             demand_not_said_again(journal, which, form_named(given, journal.queries.history(which).form))
-        found = journal.review.retry(which, _who())
+        found = journal.review.retry(which, login())
     line(f"{which}: {'is read' if found.event_id is None else 'is sent'} at the agent's next start")
 
 
@@ -121,7 +119,7 @@ def queue_discard(which: Which, reason: Annotated[str, REASON], config: Config =
     from edge.deliver.events import withheld
 
     with Journal.open(settings(config, state=state).state) as journal:
-        journal.review.discard(which, _who(), reason, partial(withheld, reason=DISCARDED))
+        journal.review.discard(which, login(), reason, partial(withheld, reason=DISCARDED))
     line(f"{which}: given up")
 
 
@@ -167,7 +165,7 @@ def queue_accept(
         form = form_named(given, (former or journal).review.utterance(which).form)
         demands = rules(given, form, Catalogue.load(given.catalogue_directory))
         device = DeviceIdentity(given.site, given.device, given.operator, Clock().believed())
-        values, person = stated(field or (), form), Person(_who(), reason)
+        values, person = stated(field or (), form), Person(login(), reason)
         row = accept(journal, which, values, demands, person, device, origin=former, anyway=anyway)
         fields = journal.queries.history(row.event_id).fields
     told = ", ".join(f"{name} {value}" for name, value in fields.items())
@@ -183,7 +181,7 @@ def queue_stand(
     Stop the agent first: one process writes a journal.
     """
     with Journal.open(settings(config, state=state).state) as journal:
-        journal.review.stand(which, _who(), reason)
+        journal.review.stand(which, login(), reason)
     line(f"{which}: stands")
 
 
@@ -264,8 +262,3 @@ def existing(directory: Path) -> Path:
     """A state directory with a journal in it: a mistyped one is not made. Raises UnreadableInput."""
     Journal.inspect(directory).close()
     return directory
-
-
-def _who() -> str:
-    """Who decides: the person behind sudo, not the service's user."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()

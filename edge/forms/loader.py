@@ -30,7 +30,7 @@ from typing import Any
 
 from edge.errors import ManyFaults, Misconfigured, plainly
 from edge.forms import metaschema
-from edge.forms.model import CHARACTERS, OWN_LANGUAGE, DayOrder, Form, FormField, Gs1, Partial, Span, Spoken, Wording
+from edge.forms.model import CHARACTERS, OWN_LANGUAGE, DayOrder, Form, FormField, Gs1, Partial, Spoken, Usual, Wording
 from edge.forms.pattern import SEPARATORS, Shape
 from edge.forms.spoken.language import CODE_WORDS, Language, language_named, phrase
 from edge.records import DECIMAL_DIGITS, exact
@@ -125,7 +125,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         choices=tuple(keywords.get("enum", ())),
         least=single.get(least),
         most=single.get(most),
-        usual=Span(voice["usual"][least], voice["usual"][most]) if "usual" in voice else None,
+        usual=Usual(voice["usual"][least], voice["usual"][most]) if "usual" in voice else None,
         step=exact(keywords["multipleOf"]) if "multipleOf" in keywords else None,
         order=DayOrder(voice["order"]) if "order" in voice else None,
         month_alone=Partial(voice.get("partial", Partial.NONE)),

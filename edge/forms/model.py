@@ -116,7 +116,7 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Usual:
     """Numbers from the least to the most, both included."""
 
     least: float
@@ -151,7 +151,7 @@ class FormField:
     choices: tuple[str, ...]  # The only values the form allows, from `enum`; empty: not limited so.
     least: float | None  # The least length of a string (of each one in a list), the least value of a number.
     most: float | None  # The greatest length of a string, the greatest value of a number.
-    usual: Span | None
+    usual: Usual | None
     """The lengths of a string, the values of a number that nobody wonders about; others are allowed too."""
     step: Decimal | None = None  # What a decimal is a multiple of: 0.1 keeps one place.
     order: DayOrder | None = None  # How the digits of a date stand on a label.

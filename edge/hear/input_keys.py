@@ -65,7 +65,7 @@ def code_of(key: str) -> int | None:
     return NAMES.get(key)
 
 
-class InputDevice:
+class KeyDevice:
     """One open input device."""
 
     def __init__(self, path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.errors import Misconfigured
-from edge.hear.input_keys import InputDevice, code_of
+from edge.hear.input_keys import KeyDevice, code_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +49,11 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
         talk(False)  # with the key gone, nobody holds it down
 
 
-def _device_with(code: int, wanted: Path | None) -> InputDevice | None:
+def _device_with(code: int, wanted: Path | None) -> KeyDevice | None:
     """The input device that has the key: the one wanted, or the first that has it."""
     for path in [wanted] if wanted is not None else sorted(DEVICES.glob("event*")):
         try:
-            found = InputDevice(path)
+            found = KeyDevice(path)
         except OSError:  # it has just vanished, or is not for us
             continue
         if found.has(code):

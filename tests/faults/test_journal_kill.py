@@ -1,4 +1,4 @@
-"""SIGKILL at twenty random moments: what was acknowledged is there, in order, once. And a disk with no room left.
+"""SIGKILL at random moments: what was acknowledged is there, in order, once. And a disk with no room left.
 
 Run as a program, this file is the process that is killed: it reads what a former life left unread, then begins and
 commits without end, and says on stdout what it was told is safe.
@@ -22,8 +22,9 @@ from edge.keep.evidence import PARTIAL
 from edge.keep.journal import Journal
 from edge.records import OutboxRow
 from tests.sayings import ACCEPT, entry, render, sound, utterance
+from tests.tiers import sized
 
-KILLS = 20
+KILLS = sized(test=6, nightly=40)
 MOST_STEPS = 6
 """A life ends after at most so many acknowledged steps: none is a kill while the journal is being opened."""
 LONGEST_STEP_S = 0.01

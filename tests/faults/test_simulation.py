@@ -1,4 +1,4 @@
-"""Thousands of runs of agent, broker and inventory in bad weather: at the end of each the inventory is what was said.
+"""Hundreds of runs of agent, broker and inventory in bad weather, by night thousands: each ends with what was said.
 
 The agent's delivery, its relay and the inventory's consumer are the real ones; broker, network and time are models, and
 in most runs journal and database are too. A run that fails names its seed, and `python -m tests.simulation SEED` shows
@@ -25,9 +25,9 @@ from tests.tiers import SEED, sized
 
 FIRST = sized(test=0, nightly=SEED)
 """By day always the same runs; each night has its own."""
-RUNS = sized(test=1_000, nightly=10_000)
+RUNS = sized(test=500, nightly=10_000)
 AT_ONCE = 250
-REAL_RUNS = sized(test=30, nightly=150)
+REAL_RUNS = sized(test=12, nightly=150)
 ENOUGH = 100
 """A planted fault is found within so many runs; most within ten."""
 

@@ -16,6 +16,7 @@ from tests.desk import ENDED_IN_S, Terminal
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.pulseaudio import DEVICE, Shelf
+from tests.tiers import sized
 from tests.waiting import until
 
 FULL_BAR = "█"
@@ -140,7 +141,11 @@ NOHUP = ["env", "--ignore-signal=HUP"]
 """As nohup(1), which would besides write into this directory."""
 
 
-@pytest.mark.parametrize("options", [[], ["--plain"], ["--json"]], ids=["live", "plain", "json"])
+WAYS: list[list[str]] = sized(test=[[]], nightly=[[], ["--plain"], ["--json"]])
+"""By day the one that has a process of its own to end besides."""
+
+
+@pytest.mark.parametrize("options", WAYS, ids=lambda options: "".join(options) or "live")
 def test_a_terminal_that_hangs_up_ends_it_as_a_stop_does(
     options: list[str], shelf: Shelf, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:

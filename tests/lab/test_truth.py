@@ -18,6 +18,7 @@ from edge.ports import StoppableSource
 from edge.records import Frame, Word
 from lab.scoring import read_manifest
 from lab.truth import AFTER_S, Prompt, Take, TruthSet, noise, prompts, take
+from tests.command import dockvoice
 
 PROMPT = Prompt(7, "dock b", {"dock": "B"})
 TAKE = Take(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)
@@ -162,3 +163,17 @@ def test_noise_is_as_long_as_was_asked_for(clip: Path) -> None:
     assert len(noise(worn, 2, told.append)) == 2 * 32_000
     assert told == [1, 2]
     assert worn.closed
+
+
+def test_a_speaker_whose_name_is_no_file_name_is_refused(tmp_path: Path) -> None:
+    ended = dockvoice("record-truth", tmp_path / "set", "--speaker", "../anna")
+    assert ended.returncode == 2
+    assert "letters, digits and dashes" in " ".join(ended.stderr.replace("│", " ").split())
+    assert not (tmp_path / "set").exists()
+
+
+def test_without_a_microphone_nothing_is_written(tmp_path: Path) -> None:
+    ended = dockvoice("record-truth", tmp_path / "set", "--speaker", "anna")
+    assert ended.returncode == 69
+    assert "microphone" in ended.stderr
+    assert list((tmp_path / "set").iterdir()) == []

@@ -27,6 +27,7 @@ from edge.forms.spoken.commands import BACK, CANCEL, NAMED
 from edge.forms.spoken.language import language_named
 from edge.records import Act, Closing, Command, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
+from tests.tiers import sized
 
 
 def words(text: str, confidence: float = 1.0) -> list[Word]:
@@ -56,14 +57,14 @@ def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) ->
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
     for form in forms_in(repository / "schemas" / "forms").values():
-        for sentence in islice(sentences(form, catalogue, Random(7)), 400):
+        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=80, test=400, nightly=4000)):
             reading = proposal("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
             assert command(words(sentence.text)) is None, sentence.text
 
 
 def test_no_whole_sentence_is_a_correction_however_it_begins(form: Form, catalogue: Catalogue) -> None:
-    for sentence in islice(sentences(form, catalogue, Random(8)), 200):
+    for sentence in islice(sentences(form, catalogue, Random(8)), sized(quick=40, test=200, nightly=2000)):
         reading = proposal("test", words(f"sorry {sentence.text}"), form, catalogue)
         assert (reading.act is Act.RECORD) == all(field.name in reading.fields for field in form.fields)
 

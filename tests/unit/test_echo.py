@@ -76,7 +76,7 @@ def test_without_the_guard_the_device_hears_itself() -> None:
 
 
 def test_readbacks_heard_at_minus_20_db_cause_no_utterance() -> None:
-    told = [one for language in LANGUAGES for one in readbacks(sized(quick=4, test=40, nightly=40), language)]
+    told = [one for language in LANGUAGES for one in readbacks(sized(quick=2, test=8, nightly=40), language)]
     worn = alone(told)
     assert heard(worn) == []
     assert worn.stopped_at == []

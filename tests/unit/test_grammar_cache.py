@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ from edge.understand.local.grammar_cache import KEPT, sentences
 
 NAMES = ("maria", "ben")
 
+once = cache(phrases)
+"""Sampling takes most of a second, and gives the same each time."""
+
 
 @pytest.fixture
 def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -30,7 +34,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def counted(form: Form, catalogue: Catalogue) -> tuple[str, ...]:
         forms.append(form.name)
-        return phrases(form, catalogue)
+        return once(form, catalogue)
 
     monkeypatch.setattr(grammar_cache, "phrases", counted)
     return forms

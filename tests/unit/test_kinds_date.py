@@ -7,7 +7,7 @@ import pytest
 from edge.forms.model import DayOrder, Partial
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.kinds.date import Label, readings
-from edge.forms.spoken.kinds.phrases import Numerals, table
+from edge.forms.spoken.kinds.phrases import SaysNumbers, table
 from tests.numerals import ENGLISH, GERMAN, SPANISH
 
 TODAY = date(2026, 11, 20)
@@ -17,7 +17,7 @@ MDY = Label(DayOrder.MONTH_DAY_YEAR, Partial.END, TODAY)
 YMD = Label(DayOrder.YEAR_MONTH_DAY, Partial.END, TODAY)
 
 
-def whole(text: str, label: Label = DMY, numerals: Numerals = ENGLISH, language: str = "en") -> list[str]:
+def whole(text: str, label: Label = DMY, numerals: SaysNumbers = ENGLISH, language: str = "en") -> list[str]:
     """The days that all the words may say, of what lies within three nats of the best."""
     words = text.split()
     found = readings(words, 0, numerals, table(language), label)
@@ -148,7 +148,7 @@ def test_a_year_of_the_last_century_is_none() -> None:
         ("5 marzo 2027", GERMAN, "it", "2027-03-05"),
     ],
 )
-def test_a_date_is_read_in_each_language(text: str, numerals: Numerals, language: str, day: str) -> None:
+def test_a_date_is_read_in_each_language(text: str, numerals: SaysNumbers, language: str, day: str) -> None:
     assert whole(fold(text), DMY, numerals, language) == [day]
 
 

@@ -12,10 +12,12 @@ from functools import cache
 import pytest
 
 from edge.forms.spoken.folding import fold
-from tests.scribe import Grade, Saying, graded, named, sayings, spared
+from tests.rows import every
+from tests.scribe import Grade, Saying, graded, sayings, spared
 from tests.shipped import ROOT
 
 SAYINGS = list(sayings())
+LANGUAGES = sorted({saying.language for saying in SAYINGS})
 
 AT_ONCE = 0.95
 """Of what a scribe would record at once: what remains is asked about, and an operator bears that once an hour."""
@@ -26,8 +28,12 @@ VOCABULARY = 4
 _graded = cache(graded)
 
 
-@pytest.mark.parametrize("saying", SAYINGS, ids=named)
-def test_it_is_written_down_as_a_scribe_would_have(saying: Saying) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_said_is_written_down_as_a_scribe_would_have(language: str) -> None:
+    every([saying for saying in SAYINGS if saying.language == language], is_written_down)
+
+
+def is_written_down(saying: Saying) -> None:
     grade, made = _graded(saying)
     told = f'{saying.language} "{saying.said}": {made}, where a scribe has {" or ".join(saying.expected)}'
     assert grade is not Grade.WRONG, f"written down wrongly: {told}"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle, islice, product
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from edge.cli.main import main
 from edge.keep.journal import Journal
 from inventory.store import Store
 from tests.dictated import KEY
+from tests.rows import every
+from tests.tiers import sized
 
 USAGE, NO_INPUT, DISK, CONFIG = 2, 66, 74, 78
 
@@ -72,7 +75,7 @@ CONFIGURED = (
     *("forms list", "forms tool pallet-move", "models list", "costs", "replay TMP/good.wav"),
     *("inventory rows", "inventory count", "inventory gaps", "inventory audit verify", "inventory keys list"),
 )
-"""Commands that read settings; each is called with all that `SETTINGS` has."""
+"""Commands that read settings; at night each is called with all that `SETTINGS` has."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +148,14 @@ OTHERS = (
 )  # fmt: skip
 
 
+FILES_EACH = sized(test=2, nightly=len(SETTINGS))
+"""So many of the broken files each command is called with: by day others than the command before it."""
+
+
 def calls() -> Iterator[Call]:
+    broken = cycle(SETTINGS.values())
     for command in CONFIGURED:
-        for name, code in SETTINGS.values():
+        for name, code in islice(broken, FILES_EACH):
             yield Call(f"{command} --config TMP/{name}", code, name)
     yield from OTHERS
 
@@ -192,24 +200,29 @@ def test_there_are_enough() -> None:
     assert len({call.line for call in CALLS}) == len(CALLS)
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.line[:70].encode("unicode_escape").decode())
-def test_a_wrong_call_ends_in_words(
-    call: Call, tmp: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_each_wrong_call_ends_in_words(
+    tmp: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code, said = called(call.line, tmp, monkeypatch, capfd)
-    assert code in (call.code if isinstance(call.code, set) else {call.code}), said[-2000:]
-    assert "Traceback" not in said
-    assert call.told.strip(".").replace("\n", r"\u000a") in said
-    assert all(character.isprintable() for character in said.replace("\n", ""))
-    if code != USAGE:  # typer shows how the command is called besides
-        assert said.count("\n") == 1, said[-2000:]
-        assert said.startswith("dockvoice: ")
+    def ends_in_words(call: Call) -> None:
+        code, said = called(call.line, tmp, monkeypatch, capfd)
+        assert code in (call.code if isinstance(call.code, set) else {call.code}), said[-2000:]
+        assert "Traceback" not in said
+        assert call.told.strip(".").replace("\n", r"\u000a") in said
+        assert all(character.isprintable() for character in said.replace("\n", ""))
+        if code != USAGE:  # typer shows how the command is called besides
+            assert said.count("\n") == 1, said[-2000:]
+            assert said.startswith("dockvoice: ")
+
+    every({f"{at}: {call.line[:70]}": call for at, call in enumerate(CALLS)}, ends_in_words)
+
+
+LINES = ("forms list", "queue list --state {tmp}/state", "inventory keys list --json", "--help")
+OUTS = ("/dev/full", "closed", "hung up")
 
 
 @pytest.mark.parametrize(
-    "line", ["forms list", "queue list --state {tmp}/state", "inventory keys list --json", "--help"]
+    ("line", "out"), sized(test=list(zip(LINES, cycle(OUTS), strict=False)), nightly=list(product(LINES, OUTS)))
 )
-@pytest.mark.parametrize("out", ["/dev/full", "closed", "hung up"])
 def test_an_output_that_takes_nothing_is_no_traceback(line: str, out: str, tmp: Path) -> None:
     command = [sys.executable, "-m", "edge", *line.format(tmp=tmp).split()]
     where = {"/dev/full": ">/dev/full", "closed": ">&-", "hung up": "| true"}[out]

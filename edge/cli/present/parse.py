@@ -16,7 +16,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken.grammar.lexicon import Match, Role
 from edge.forms.spoken.grammar.meaning import meaning
-from edge.forms.spoken.grammar.path import Event, Happens, Path
+from edge.forms.spoken.grammar.path import Happens, Path, Telling
 from edge.forms.spoken.grammar.tokens import Token, tokens
 from edge.forms.spoken.grammar.weights import RIVALRY
 from edge.forms.spoken.language import Language
@@ -195,13 +195,13 @@ def _parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]
         yield from _small(at, len(heard), (), heard, matches)
 
 
-def _announced(events: Sequence[Event]) -> tuple[Role, ...]:
+def _announced(events: Sequence[Telling]) -> tuple[Role, ...]:
     """What may stand before the next event, by its marks; before a value that replaces another one, a cue."""
     marks = next((event.marks for event in events if event.happens is Happens.MENTION), "")
     return tuple(role for mark in marks for role in ANNOUNCED.get(mark, ()))
 
 
-def _of_event(event: Event, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
+def _of_event(event: Telling, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
     if event.happens is Happens.MENTION:
         yield from _mention(event, start, heard, matches)
         return
@@ -213,7 +213,7 @@ def _of_event(event: Event, start: int, heard: Sequence[Token], matches: Sequenc
     yield Part(_words(heard, start, event.end), told if event.field is None else f"{told}: {event.field}", tone)
 
 
-def _mention(event: Event, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
+def _mention(event: Telling, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
     """Label, value and unit of a field."""
     begins = start if event.basis is None else max(start, event.basis)
     at = start
@@ -243,7 +243,7 @@ def _mention(event: Event, start: int, heard: Sequence[Token], matches: Sequence
         yield Part(_words(heard, unit, event.end), f"unit of {event.field}", Tone.PLAIN)
 
 
-def _is_unit(match: Match, event: Event) -> bool:
+def _is_unit(match: Match, event: Telling) -> bool:
     return match.role is Role.UNIT and match.end == event.end
 
 

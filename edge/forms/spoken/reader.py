@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
@@ -16,6 +17,7 @@ from edge.forms.spoken.grammar.chart import Chart
 from edge.forms.spoken.grammar.lexicon import Lexicon
 from edge.forms.spoken.grammar.meaning import Meaning, meaning
 from edge.forms.spoken.grammar.path import Path
+from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.tokens import Token, tokens
 from edge.forms.spoken.language import Language, language_named
 from edge.records import FieldReading, FieldValue, Word
@@ -86,40 +88,34 @@ def understood(
     """What an utterance says, its mood and what is left over as well. As `read`."""
     standing = tuple(sorted(held.items())) if held else ()
     today = datetime.now().astimezone().date() if form.has_dates else None
-    return _understood(
-        tuple(words), form, catalogue, language or language_named("en"), asked, standing, correcting, today
-    )
+    asking = _Asking(form, catalogue, language or language_named("en"), asked, standing, correcting, today)
+    return _understood(tuple(words), asking)
+
+
+class _Asking(NamedTuple):
+    """Of what, and in which moment, the words are to be understood."""
+
+    form: Form
+    catalogue: Catalogue
+    language: Language
+    asked: str | None
+    held: tuple[tuple[str, FieldValue], ...]
+    correcting: bool
+    today: date | None
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _understood(
-    words: tuple[Word, ...],
-    form: Form,
-    catalogue: Catalogue,
-    language: Language,
-    asked: str | None,
-    held: tuple[tuple[str, FieldValue], ...],
-    correcting: bool,
-    today: date | None,
-) -> Meaning:
-    heard = _tokens(words, language)
-    paths, asks = _explained(heard, form, catalogue, language, asked, held, correcting, today)
-    return meaning(paths, heard, form, language, asks=asks)
+def _understood(words: tuple[Word, ...], asking: _Asking) -> Meaning:
+    heard = _tokens(words, asking.language)
+    paths, asks = _explained(heard, asking)
+    return meaning(paths, heard, asking.form, asking.language, asks=asks)
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _explained(
-    heard: tuple[Token, ...],
-    form: Form,
-    catalogue: Catalogue,
-    language: Language,
-    asked: str | None,
-    held: tuple[tuple[str, FieldValue], ...],
-    correcting: bool,
-    today: date | None,
-) -> tuple[Sequence[Path], bool]:
+def _explained(heard: tuple[Token, ...], asking: _Asking) -> tuple[Sequence[Path], bool]:
     """The explanations of tokens, which alternatives that differ in nothing but their times share."""
-    chart = Chart(heard, form, catalogue, language, lexicon(form, catalogue, language), today)
+    form, catalogue, language, asked, held, correcting, today = asking
+    chart = Chart(Spans(heard, form, catalogue, language, lexicon(form, catalogue, language), today))
     return chart.paths(asked, dict(held), correcting=correcting), chart.asks
 
 

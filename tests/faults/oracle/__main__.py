@@ -27,7 +27,7 @@ def main() -> int:
     with ThreadPoolExecutor(asked.jobs) as stages:
         playing = [stages.submit(_play, each, asked.seed, small=asked.small) for each in chosen]
         exact = [one.result() for one in as_completed(playing)]
-    print(f"{sum(exact)} of {len(exact)} scenarios: nothing lost, nothing twice")
+    print(f"{sum(exact)} of {len(exact)} scenarios: nothing lost, nothing twice; seed {asked.seed}")
     return 0 if all(exact) else 1
 
 

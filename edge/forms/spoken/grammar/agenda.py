@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Unpack
 
 from edge.forms.spoken.grammar import weights
-from edge.forms.spoken.grammar.path import Changes, Event, Happens, Path, State
+from edge.forms.spoken.grammar.path import Changes, Happens, Path, Place, Telling
 from edge.forms.spoken.grammar.spans import Spans
 
 
@@ -19,7 +19,7 @@ class _Later(NamedTuple):
 
     cost: float
     path: Path
-    event: Event | None
+    event: Telling | None
     changes: Changes
 
 
@@ -117,11 +117,11 @@ class Agenda:
         """Go on at the token `end`."""
         self._go(path, None, end, path.cost + cost, changes)
 
-    def happen(self, path: Path, event: Event, cost: float, **changes: Unpack[Changes]) -> None:
+    def happen(self, path: Path, event: Telling, cost: float, **changes: Unpack[Changes]) -> None:
         """Go on behind an event."""
         self._go(path, event, event.end, path.cost + cost, changes)
 
-    def _go(self, path: Path, event: Event | None, end: int, cost: float, changes: Changes) -> None:
+    def _go(self, path: Path, event: Telling | None, end: int, cost: float, changes: Changes) -> None:
         column = self._columns[end]
         if cost <= self.budget:
             self.add(end, _gone(path, event, cost, changes))
@@ -131,22 +131,22 @@ class Agenda:
 
     def opened(self, path: Path) -> Path:
         """The path, a label before that got no value set down as such."""
-        if path.state is not State.LABELLED:
+        if path.state is not Place.LABELLED:
             return path
-        event = Event(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
+        event = Telling(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
         # A word that nothing explains was its value.
         unread = bool(path.events) and path.events[-1][:2] == (Happens.STRANGER, path.field)
         path = path.telling(event)
         # What is but like a label in sound is one only before a value.
         dearer = weights.STRANGER if self._words[event.start] in self._misheard else 0.0
-        return path._replace(state=State.BETWEEN, cost=path.cost + dearer + (0.0 if unread else weights.FALSE_START))
+        return path._replace(state=Place.BETWEEN, cost=path.cost + dearer + (0.0 if unread else weights.FALSE_START))
 
 
 def _cost(entry: tuple[object, Path]) -> float:
     return entry[1].cost
 
 
-def _gone(path: Path, event: Event | None, cost: float, changes: Changes) -> Path:
+def _gone(path: Path, event: Telling | None, cost: float, changes: Changes) -> Path:
     _, state, field, pending, spelling, events, story, since, cue = path
     if event is not None:
         events, story = (*events, event), story.then(event)

@@ -7,24 +7,18 @@ event of its own, placed where it stands.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
-from edge.forms.spoken.grammar.counts import Counts
-from edge.forms.spoken.grammar.lexicon import Lexicon
+from edge.forms.spoken.grammar.counts import UnitCounts
 from edge.forms.spoken.grammar.mentions import Mentions
-from edge.forms.spoken.grammar.path import Event, Happens, Path, State, Story
-from edge.forms.spoken.grammar.phrases import Phrases
+from edge.forms.spoken.grammar.path import Happens, Path, Place, Story, Telling
+from edge.forms.spoken.grammar.phrases import SmallWords
 from edge.forms.spoken.grammar.remarks import Remarks
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.spelling import Speller
 from edge.forms.spoken.grammar.strays import Strays
-from edge.forms.spoken.grammar.tokens import Token
-from edge.forms.spoken.language import Language
 from edge.records import FieldValue
 
 PLACES = 6
@@ -34,18 +28,9 @@ PLACES = 6
 class Chart:
     """The explanations of one utterance."""
 
-    def __init__(
-        self,
-        tokens: Sequence[Token],
-        form: Form,
-        catalogue: Catalogue,
-        language: Language,
-        lexicon: Lexicon,
-        today: dt.date | None = None,
-    ) -> None:
-        """`today` is for days that are said without their year."""
-        self._spans = Spans(tokens, form, catalogue, language, lexicon, today)
-        self._counts = Counts(self._spans)
+    def __init__(self, spans: Spans) -> None:
+        self._spans = spans
+        self._counts = UnitCounts(self._spans)
         self._remarks = Remarks(self._spans)
         self.asks = self._spans.asks()
         """Whether a question mark stands in it, but behind a remark such as "got it?"."""
@@ -65,7 +50,7 @@ class Chart:
             correcting: Whether all that is said corrects it, with or without a cue.
         """
         growth = _Growth(self._spans, self._counts, self._remarks, asked, held or {})
-        growth.begin(Path(0.0, State.START, None, "c" if correcting else "", None, (), Story(), 0))
+        growth.begin(Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
         budget = weights.BUDGET
         while not (found := growth.within(budget)) and budget < weights.LARGEST_BUDGET:
             budget += weights.RAISE
@@ -78,7 +63,7 @@ class _Growth:
     """How explanations of one utterance grow, for what was asked."""
 
     def __init__(
-        self, spans: Spans, counts: Counts, remarks: Remarks, asked: str | None, held: Mapping[str, FieldValue]
+        self, spans: Spans, counts: UnitCounts, remarks: Remarks, asked: str | None, held: Mapping[str, FieldValue]
     ) -> None:
         self._spans = spans
         self._counts = counts
@@ -86,7 +71,7 @@ class _Growth:
         self._agenda = Agenda(spans)
         self._speller = Speller(spans, self._agenda)
         self._mentions = Mentions(spans, self._agenda, self._speller, asked, held)
-        self._phrases = Phrases(spans, counts, self._agenda, self._mentions, asked)
+        self._phrases = SmallWords(spans, counts, self._agenda, self._mentions, asked)
         self._strays = Strays(spans, remarks, self._agenda)
         self._ends: list[Path] = []
 
@@ -121,7 +106,7 @@ class _Growth:
         if self._tokens[at].inner:
             return
         self._phrases.go(path, at)
-        if path.state is State.LABELLED:
+        if path.state is Place.LABELLED:
             self._mentions.value(path, str(path.field), at, 0.0, "")
         else:
             self._mentions.bare(path, at)
@@ -133,7 +118,7 @@ class _Growth:
         """A whole explanation; None where it ends in the middle of a value."""
         if path.spelling is not None:
             return None
-        if path.state is State.LABELLED:
+        if path.state is Place.LABELLED:
             if self._spans.says_value(str(path.field), path.since):
                 return None  # "Sealed" at the end is a value, and no label whose value is not said yet.
             # Not a false start as well: its value may just not be said yet.
@@ -143,7 +128,7 @@ class _Growth:
             # Where a count was said with its unit, none went without.
             path = path._replace(cost=path.cost + weights.OTHER)
         if path.pending:
-            path = path.telling(Event(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens)))
+            path = path.telling(Telling(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens)))
         return path
 
 

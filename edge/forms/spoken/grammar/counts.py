@@ -13,7 +13,7 @@ from edge.forms.spoken.grammar.spans import Spans
 from edge.records import FieldValue
 
 
-class Count(NamedTuple):
+class UnitCount(NamedTuple):
     """A number with its unit."""
 
     end: int
@@ -25,7 +25,7 @@ class Count(NamedTuple):
     """That of the unit, where a field of the form holds it."""
 
 
-class Counts:
+class UnitCounts:
     """The numbers with units in one utterance."""
 
     def __init__(self, spans: Spans) -> None:
@@ -33,22 +33,22 @@ class Counts:
         self._tokens, self._words = spans.tokens, spans.words
         self._language = spans.language
         self._decimals = any(field.spoken is Spoken.DECIMAL for field in spans.form.fields)
-        self._known: dict[int, list[Count]] = {}
+        self._known: dict[int, list[UnitCount]] = {}
 
-    def at(self, at: int) -> list[Count]:
+    def at(self, at: int) -> list[UnitCount]:
         """Those that begin at a token."""
         if (known := self._known.get(at)) is None:
             known = self._known[at] = [*self._none(at), *self._some(at), *self._anew(at)]
         return known
 
-    def _none(self, at: int) -> Iterator[Count]:
+    def _none(self, at: int) -> Iterator[UnitCount]:
         """A negation for zero: "no pieces"."""
         if self._tokens[at].pause and (self._words[at],) in self._language.words["contrasts"]:
             for count in self._with_unit(at + 1, (0,), 0.0, ""):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
 
-    def _some(self, at: int) -> Iterator[Count]:
+    def _some(self, at: int) -> Iterator[UnitCount]:
         for end, value, cost, marks in self._numbers(at):
             yield from self._with_unit(end, (value,), cost, marks)
             if end < len(self._tokens):
@@ -69,7 +69,7 @@ class Counts:
             found.append((at + 1, meant.value, weights.HOMOPHONE, "b"))
         return found
 
-    def _twice(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[Count]:
+    def _twice(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
         """The number said again, behind a pause: "twelve, one two, units"."""
         for end, other, more in self._spans.cardinals(at) if self._tokens[at].pause else ():
             if other == value and max(cost, more) < weights.ODD:
@@ -78,7 +78,7 @@ class Counts:
                 again = marks if sure else marked(marks, "s")
                 yield from self._with_unit(end, (value,), min(cost, more) + weights.TWICE, again)
 
-    def _anew(self, at: int) -> Iterator[Count]:
+    def _anew(self, at: int) -> Iterator[UnitCount]:
         """A number broken off behind its first words and begun anew: "four, four thousand nine hundred boxes"."""
         for end, value, cost in self._spans.cardinals(at):
             again = 2 * end - at
@@ -90,13 +90,13 @@ class Counts:
     def _pauses_at(self, at: int) -> bool:
         return at < len(self._tokens) and self._tokens[at].pause > 0
 
-    def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[Count]:
+    def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
         """From one number to another: "10-12 units"."""
         for end, other, more in self._spans.cardinals(at) if self._tokens[at].dash else ():
             if isinstance(value, int) and value < other:
                 yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
 
-    def _second(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[Count]:
+    def _second(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
         """As words announce, the number again, or another one: "twelve, that's one two, units", "ten to twelve"."""
         announced = {Role.REPEAT, Role.CHOICE}
         for match in self._spans.matches[at]:
@@ -108,7 +108,7 @@ class Counts:
                 else:
                     yield from self._with_unit(end, (value, other), cost + more + weights.OTHER, marks)
 
-    def _with_unit(self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str) -> Iterator[Count]:
+    def _with_unit(self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str) -> Iterator[UnitCount]:
         """The units that may stand behind a number that ends at `at`, with adjectives between."""
         reached = [(at, cost, marks)]
         while reached:
@@ -118,7 +118,7 @@ class Counts:
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._spans.fields[match.field].types(values[-1]):
-                    yield Count(match.end, match.field, values, so_far, so_marked, match.code)
+                    yield UnitCount(match.end, match.field, values, so_far, so_marked, match.code)
                 elif match.role is Role.ADJECTIVE:
                     reached.append((match.end, so_far + weights.LINK, so_marked))
                 elif match.role is Role.HEDGE_BEHIND:

@@ -74,7 +74,7 @@ class Use(NamedTuple):
     """That of a unit, where a field of the form holds it."""
 
 
-class Entry(NamedTuple):
+class Sense(NamedTuple):
     """One thing that a phrase may be."""
 
     rest: Phrase
@@ -96,7 +96,7 @@ class Lexicon:
     """The phrases of one form, its catalogue and one language, by their first words."""
 
     def __init__(self, form: Form, catalogue: Catalogue, language: Language) -> None:
-        self._by_first: dict[str, list[Entry]] = {}
+        self._by_first: dict[str, list[Sense]] = {}
         self._is_number = language.numerals.is_part
         own = list(_of_form(form, catalogue, language))
         for said, use in own:
@@ -138,7 +138,7 @@ class Lexicon:
         # A compound number among the words of a phrase is taken apart in the utterance too.
         first, *rest = (part for word in said for part in language.numerals.morphemes(word))
         entries = self._by_first.setdefault(first, [])
-        if (entry := Entry(tuple(rest), use)) not in entries:
+        if (entry := Sense(tuple(rest), use)) not in entries:
             entries.append(entry)
 
     def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
@@ -165,7 +165,7 @@ class Lexicon:
         return [match for match in found if match.end >= longest or match.role in OF_FIELDS]
 
     @staticmethod
-    def _parted(token: Token, entry: Entry) -> bool:
+    def _parted(token: Token, entry: Sense) -> bool:
         """Does a pause part the small words of a phrase?"""
         return token.pause >= COMMA and entry.use.role not in OF_FIELDS
 

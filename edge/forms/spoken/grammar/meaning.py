@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.forms.model import SPELT, Form, FormField, Spoken
-from edge.forms.spoken.grammar.path import Event, Happens, Path
+from edge.forms.spoken.grammar.path import Happens, Path, Telling
 from edge.forms.spoken.grammar.tokens import Token
 from edge.forms.spoken.grammar.weights import ODD, RIVALRY
 from edge.forms.spoken.language import Language
@@ -106,11 +106,11 @@ class Said:
     """The one that stands, and others that may; empty where only a label was said."""
     doubtful: bool = False
     denied: list[FieldValue | None] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[Telling] = field(default_factory=list)
     """All that was said of it, what was corrected as well."""
-    standing: list[Event] = field(default_factory=list)
+    standing: list[Telling] = field(default_factory=list)
     """What the values rest on."""
-    beside: list[Event] = field(default_factory=list)
+    beside: list[Telling] = field(default_factory=list)
     """Words that belong to nothing, and may have belonged to this."""
     replaced: int = 0
     """The token at which the value that stands took the place of another one."""
@@ -119,7 +119,7 @@ class Said:
     begun_anew: bool = False
     """What is said next takes the place of what was said before."""
 
-    def mention(self, event: Event, slip: Event | None) -> None:
+    def mention(self, event: Telling, slip: Telling | None) -> None:
         """The field is said to have a value; `slip` is the bare number that this corrects."""
         self.events += [event] if slip is None else [slip, event]
         if "n" in event.marks:
@@ -152,18 +152,18 @@ class Said:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
 
-    def _goes_on(self, strange: Event) -> bool:
+    def _goes_on(self, strange: Telling) -> bool:
         """Does a strange word follow the digits of an id at once?"""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken in SPELT
 
-    def _add_to_list(self, event: Event) -> None:
+    def _add_to_list(self, event: Telling) -> None:
         lists = [one for one in self.values if isinstance(one, tuple)] or [()]
         self.values = [(*listed, str(event.value)) for listed in lists]
         self.doubtful |= _is_unsure(event) or "o" in event.marks
         self.standing.append(event)
 
-    def _replace(self, event: Event) -> None:
+    def _replace(self, event: Telling) -> None:
         sure = True
         if self.of.many is not None:
             self.values = self._put_right_in_list(event)
@@ -174,7 +174,7 @@ class Said:
         self.doubtful = _is_unsure(event) or not sure
         self.standing, self.replaced, self.begun_anew = [event], event.start, False
 
-    def _say_another(self, event: Event) -> None:
+    def _say_another(self, event: Telling) -> None:
         earlier = self.values[-1] if self.values else None
         restart = isinstance(earlier, str) and isinstance(event.value, str) and event.value.startswith(earlier)
         if restart and "a" in event.marks:
@@ -185,7 +185,7 @@ class Said:
             self.standing.append(event)
         self.doubtful |= _is_unsure(event)
 
-    def _say_again(self, event: Event) -> None:
+    def _say_again(self, event: Telling) -> None:
         if "b" not in event.marks and event.value == self.values[-1] and "a" in self.standing[-1].marks:
             # Said again with its label, the second one settles it: "dock b ... d, dock d".
             self.values = [event.value]
@@ -194,13 +194,13 @@ class Said:
         self.standing.append(event)
         self.doubtful |= _is_unsure(event)
 
-    def _put_right_in_list(self, event: Event) -> list[FieldValue | None]:
+    def _put_right_in_list(self, event: Telling) -> list[FieldValue | None]:
         """What a correction leaves of a list: a bare one may be of the last value, or of all."""
         anew = (str(event.value),)
         lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
         return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
 
-    def _put_right(self, event: Event) -> tuple[list[FieldValue | None], bool]:
+    def _put_right(self, event: Telling) -> tuple[list[FieldValue | None], bool]:
         """What a correction leaves, and whether it is sure: a bare one may be but the end of the value.
 
         A bare id of another length than the one it replaces is doubtful, and so is one that corrects what was no usual
@@ -222,7 +222,7 @@ class Said:
         return [value], True
 
 
-def _is_unsure(event: Event) -> bool:
+def _is_unsure(event: Telling) -> bool:
     return bool(UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
 
 
@@ -235,7 +235,7 @@ def _completed(old: int, value: int) -> list[FieldValue]:
 class _Telling:
     """One explanation, told field by field."""
 
-    def __init__(self, events: Sequence[Event], tokens: Sequence[Token], form: Form) -> None:
+    def __init__(self, events: Sequence[Telling], tokens: Sequence[Token], form: Form) -> None:
         self._events = events
         self._tokens = tokens
         self._form = form
@@ -247,7 +247,7 @@ class _Telling:
             self.fields[name] = Said(self._form[name])
         return self.fields[name]
 
-    def tell(self, at: int, event: Event) -> None:
+    def tell(self, at: int, event: Telling) -> None:
         """The next thing that the explanation says."""
         match event.happens:
             case Happens.MENTION:
@@ -264,7 +264,7 @@ class _Telling:
             case _:
                 pass
 
-    def _mention(self, at: int, event: Event) -> None:
+    def _mention(self, at: int, event: Telling) -> None:
         name = str(event.field)
         if "c" in event.marks and self._form[name].identifier and name in self.fields:
             # Whoever begins again with another thing says all of it again.
@@ -273,7 +273,7 @@ class _Telling:
         before = self._events[at - 1] if at else None
         self.of(name).mention(event, before if before is not None and before.happens is Happens.SLIP else None)
 
-    def _label(self, at: int, event: Event) -> None:
+    def _label(self, at: int, event: Telling) -> None:
         name = str(event.field)
         later = any(one.field == name and one.happens is Happens.MENTION for one in self._events[at + 1 :])
         if name in self.fields and self.fields[name].events:
@@ -281,7 +281,7 @@ class _Telling:
         elif not later:
             self.of(name).events.append(event)
 
-    def _beside(self, at: int, event: Event) -> list[str]:
+    def _beside(self, at: int, event: Telling) -> list[str]:
         """The fields that a word which belongs to nothing puts in doubt: the one beside it, by the pauses around.
 
         Between digits and a count with no pause on either side it may have been part of both.
@@ -300,7 +300,7 @@ class _Telling:
             return [str(one.field) for one in (before, after) if one is not None]
         return self._nearer(event, before, after)
 
-    def _nearer(self, event: Event, before: Event, after: Event) -> list[str]:
+    def _nearer(self, event: Telling, before: Telling, after: Telling) -> list[str]:
         run = [one for one in self._events if one.happens in LOOSE]
         start, end = event.start, event.end
         for one in reversed(run):
@@ -346,7 +346,7 @@ def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReadi
     return FieldReading(values[0], heard, sure, rivals=tuple(values[1:]))
 
 
-def _words(events: Sequence[Event]) -> set[int]:
+def _words(events: Sequence[Telling]) -> set[int]:
     """The tokens that events stand for, cues included."""
     return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from edge.forms.model import SPELT, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
-from edge.forms.spoken.grammar.counts import Count
-from edge.forms.spoken.grammar.path import Event, Happens, Path, State, marked
+from edge.forms.spoken.grammar.counts import UnitCount
+from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.spelling import Speller
 from edge.records import FieldValue
@@ -73,9 +73,9 @@ class Mentions:
             marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if "c" in pending else (0, 0)
-        event = Event(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
+        event = Telling(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         told = path.telling(event)
-        return told._replace(cost=path.cost + dearer, state=State.SAID, field=name, pending="", since=at)
+        return told._replace(cost=path.cost + dearer, state=Place.SAID, field=name, pending="", since=at)
 
     # What a mention costs.
 
@@ -94,7 +94,7 @@ class Mentions:
         return cost
 
     def _said_before(
-        self, before: Sequence[Event], value: FieldValue | None, marks: str, pending: str, at: int
+        self, before: Sequence[Telling], value: FieldValue | None, marks: str, pending: str, at: int
     ) -> float:
         if "a" in marks and before:
             return self._again(before[-1], value, hesitated=self._tokens[at].hesitated)
@@ -103,7 +103,7 @@ class Mentions:
         # What is announced as the same may be another.
         return weights.OTHER if "r" in pending and before and before[-1].value != value else 0.0
 
-    def _again(self, before: Event, value: FieldValue | None, *, hesitated: bool) -> float:
+    def _again(self, before: Telling, value: FieldValue | None, *, hesitated: bool) -> float:
         """What it costs to say a value again, with nothing that announces it."""
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
@@ -120,19 +120,19 @@ class Mentions:
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
-    def _of_other_length(self, name: str, before: Sequence[Event], value: FieldValue | None, marks: str) -> float:
+    def _of_other_length(self, name: str, before: Sequence[Telling], value: FieldValue | None, marks: str) -> float:
         """What it costs to correct an id by one of another length."""
         if not isinstance(value, str) or (before and "e" not in marks):
             return 0.0
         corrected = before[-1].value if before else self._held.get(name) if "b" in marks else None
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
-    def _unmentioned(self, path: Path, before: Sequence[Event], at: int) -> float:
+    def _unmentioned(self, path: Path, before: Sequence[Telling], at: int) -> float:
         """What it costs to correct what was not said before, while something else was."""
         if "c" not in path.pending or before or not any(event.field for event in path.events):
             return 0.0
         slip = any(event.happens is Happens.SLIP for event in path.events)
-        begins = path.since if path.state is State.LABELLED else at
+        begins = path.since if path.state is Place.LABELLED else at
         return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
 
     def _denied(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
@@ -200,12 +200,12 @@ class Mentions:
         if path.last is None or path.last.happens is not Happens.MENTION:
             return False
         listed = token.dash and len(self._words[at - 1]) > 1  # "742-743" may be two; "7-4-2" is spelt.
-        apart = path.state is State.SAID and (token.pause > 0 or listed)
+        apart = path.state is Place.SAID and (token.pause > 0 or listed)
         return (apart or field.many is not None) and (field.spoken is not Spoken.CARDINAL or name == self._asked)
 
     def _is_behind_spelt(self, path: Path) -> bool:
         """Does the path stand right behind digits or a code?"""
-        return path.state is State.SAID and self._fields[str(path.field)].spoken in SPELT
+        return path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT
 
     def _unitless(self, path: Path, at: int) -> None:
         """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve"."""
@@ -218,22 +218,22 @@ class Mentions:
 
     # Numbers with units.
 
-    def count(self, path: Path, count: Count, at: int) -> None:
+    def count(self, path: Path, count: UnitCount, at: int) -> None:
         """A number with its unit, which begins at a token."""
-        if path.state is State.LABELLED and path.field != count.field:
+        if path.state is Place.LABELLED and path.field != count.field:
             path = self._agenda.opened(path)
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
         unit = self._spans.form.unit_field(count.field)
         if unit is not None and count.code is not None:
             so_marked = marked(marks, *path.pending.replace("r", ""))
-            path = path.telling(Event(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
+            path = path.telling(Telling(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
         for value in count.values[:-1]:
-            path = path.telling(Event(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
+            path = path.telling(Telling(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
         if self._may_lack_its_beginning(path, at, count.cost):
             marks = marked(marks, "s")
         cost = count.cost + self._crowded(path, at, count.cost)
         path = path._replace(cost=path.cost + self._joined(path, at))
-        straight_on = path.state is State.SAID and not self._tokens[at].pause
+        straight_on = path.state is Place.SAID and not self._tokens[at].pause
         if self._is_torn_off(path, count, straight_on=straight_on):
             path = path._replace(cost=path.cost + weights.OTHER)
         if straight_on:
@@ -241,10 +241,10 @@ class Mentions:
             path = path._replace(cost=path.cost + self._torn(path, at, count))
         self.say(path, at, count.end, count.field, count.values[-1], cost, marks)
 
-    def _is_torn_off(self, path: Path, count: Count, *, straight_on: bool) -> bool:
+    def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:
         """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
         last = path.last
-        if path.pending or path.state is not State.SAID or last is None or path.field != count.field:
+        if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
             return False
         return straight_on or ("b" in last.marks and "n" not in last.marks)
 
@@ -276,7 +276,7 @@ class Mentions:
         zero = any(group.text.startswith("0") for group in self._spans.digit_groups(at))
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
-    def _torn(self, path: Path, at: int, count: Count) -> float:
+    def _torn(self, path: Path, at: int, count: UnitCount) -> float:
         """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
         value, spans = count.values[0], self._spans
         numbers = [*spans.cardinals(at - 1), *(spans.decimals(at - 1) if isinstance(value, float) else ())]
@@ -288,7 +288,7 @@ class Mentions:
         own = min((cost for _, other, cost in spans.cardinals(at) if other == value), default=0.0)
         return weights.OTHER if own > 0 or self._is_behind_digits(path, at, count) else weights.TORN
 
-    def _is_behind_digits(self, path: Path, at: int, count: Count) -> bool:
+    def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
         """Does a count that begins inside a usual one follow an id said digit by digit?"""
         first = at - 1 - SINGLY
         if first < path.since or self._spans.is_digit(at - 1):

@@ -25,7 +25,7 @@ class Happens(StrEnum):
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
 
 
-class Event(NamedTuple):
+class Telling(NamedTuple):
     """One thing that an explanation says."""
 
     happens: Happens
@@ -45,7 +45,7 @@ class Event(NamedTuple):
     """The tokens that announce it as a correction."""
 
 
-class State(IntEnum):
+class Place(IntEnum):
     """Where in a sentence a path stands."""
 
     START = auto()  # Nothing but openings so far.
@@ -80,14 +80,14 @@ class Spelling(NamedTuple):
 class Changes(TypedDict, total=False):
     """What changes of a path where it goes on."""
 
-    state: State
+    state: Place
     field: str | None
     pending: str
     since: int
     cue: tuple[int, int]
 
 
-_BETWEEN: Changes = {"state": State.BETWEEN}
+_BETWEEN: Changes = {"state": Place.BETWEEN}
 _NOTHING: Changes = {}
 
 
@@ -101,7 +101,7 @@ class Story:
         self.said = said
         self._next: dict[tuple[object, ...], Story] = {}
 
-    def then(self, event: Event) -> Story:
+    def then(self, event: Telling) -> Story:
         """The story, and then this."""
         told = event[:4]
         if (longer := self._next.get(told)) is None:
@@ -114,13 +114,13 @@ class Path(NamedTuple):
     """A partial explanation."""
 
     cost: float
-    state: State
+    state: Place
     field: str | None
     """The field that was named last."""
     pending: str
     """What the next mention will be marked with: `c`, `n`, `h`, `o`, `r`; `m` denies as "no" does, `x` a place."""
     spelling: Spelling | None
-    events: tuple[Event, ...]
+    events: tuple[Telling, ...]
     story: Story
     """What `events` come to, wherever they stand."""
     since: int
@@ -129,21 +129,21 @@ class Path(NamedTuple):
     """The tokens of the cue that was said last."""
 
     @property
-    def last(self) -> Event | None:
+    def last(self) -> Telling | None:
         """What happened last."""
         return self.events[-1] if self.events else None
 
     @property
     def between(self) -> Changes:
         """What changes where a value that was said is left behind."""
-        return _BETWEEN if self.state is State.SAID else _NOTHING
+        return _BETWEEN if self.state is Place.SAID else _NOTHING
 
     @property
     def interrupted(self) -> float:
         """What it costs to say something else between "not" or "about" and what it is about."""
         return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
-    def telling(self, event: Event) -> Path:
+    def telling(self, event: Telling) -> Path:
         """The path, and then this."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)

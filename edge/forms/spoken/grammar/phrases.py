@@ -8,20 +8,20 @@ from typing import ClassVar
 from edge.forms.model import SPELT, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
-from edge.forms.spoken.grammar.counts import Counts
+from edge.forms.spoken.grammar.counts import UnitCounts
 from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from edge.forms.spoken.grammar.mentions import Mentions
-from edge.forms.spoken.grammar.path import Event, Happens, Path, State, marked
+from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
 from edge.forms.spoken.grammar.spans import Spans
 
-Step = Callable[["Phrases", Path, Match, int], None]
+Step = Callable[["SmallWords", Path, Match, int], None]
 """What a path does at a token with a phrase that begins there."""
 
 
-class Phrases:
+class SmallWords:
     """The steps of one utterance over phrases that mean something."""
 
-    def __init__(self, spans: Spans, counts: Counts, agenda: Agenda, mentions: Mentions, asked: str | None) -> None:
+    def __init__(self, spans: Spans, counts: UnitCounts, agenda: Agenda, mentions: Mentions, asked: str | None) -> None:
         """`asked`: the field whose bare value would answer a question."""
         self._spans = spans
         self._counts = counts
@@ -39,51 +39,51 @@ class Phrases:
 
     def _swallowing(self, path: Path, match: Match, at: int) -> Path:
         """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three"."""
-        small = path.state is State.LABELLED and match.role not in OF_FIELDS
+        small = path.state is Place.LABELLED and match.role not in OF_FIELDS
         if not small or not any(self._spans.is_digit(inside) for inside in range(at, match.end)):
             return path
-        return path.telling(Event(Happens.HEDGE, path.field, start=at, end=match.end))
+        return path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
 
     # Fields.
 
     def _label(self, path: Path, match: Match, at: int) -> None:
-        again = path.state is State.LABELLED and path.field == match.field
+        again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._agenda.opened(path)
         cost = weights.RESTART if again else 0.0
-        self._agenda.go(opened, match.end, cost, state=State.LABELLED, field=match.field, since=at)
+        self._agenda.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at)
 
     def _unit(self, path: Path, match: Match, at: int) -> None:
-        event = Event(Happens.UNIT, match.field, start=at, end=match.end)
+        event = Telling(Happens.UNIT, match.field, start=at, end=match.end)
         cost = weights.LOOSE_UNIT
-        if path.state is State.SAID and self._fields[str(path.field)].spoken in SPELT:
+        if path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
-        self._agenda.happen(self._agenda.opened(path), event, cost, state=State.BETWEEN)
+        self._agenda.happen(self._agenda.opened(path), event, cost, state=Place.BETWEEN)
 
     def _value(self, path: Path, match: Match, at: int) -> None:
-        if self._fields[match.field].bare and path.state is not State.LABELLED and not path.pending:
+        if self._fields[match.field].bare and path.state is not Place.LABELLED and not path.pending:
             self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
 
     def _check(self, path: Path, match: Match, _at: int) -> None:
         """Check digits or the check word of the place that was said."""
         last = path.last
-        if path.state is not State.SAID or last is None:
+        if path.state is not Place.SAID or last is None:
             return
         catalogue = self._fields[str(path.field)].catalogue
         for check in self._spans.catalogue.checks_of(catalogue, str(last.value)) if catalogue is not None else ():
             for end in self._spans.proofs(check, match.end):
                 told = path._replace(events=(*path.events[:-1], last._replace(end=end)))
-                self._agenda.go(told, end, 0.0, state=State.BETWEEN)
+                self._agenda.go(told, end, 0.0, state=Place.BETWEEN)
 
     # Words around a value.
 
     def _opening(self, path: Path, match: Match, at: int) -> None:
-        begins = self._tokens[at].pause or path.state is State.START or at == 0
+        begins = self._tokens[at].pause or path.state is Place.START or at == 0
         self._agenda.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
         """A small word between two values, which may have been a part of what stands before it, a digit or a letter."""
         several = path.field is not None and self._fields[path.field].many is not None
-        labelled = path.state is State.LABELLED
+        labelled = path.state is Place.LABELLED
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
         if any(name is not None and self._spans.may_be_letter(name, at, match.end) for name in expected):
             return
@@ -91,18 +91,18 @@ class Phrases:
         between = path.between
         tests = (self._sounds_like_digit, self._is_another_letter, self._breaks_off, self._explains)
         if any(test(path, match, at) for test in tests):
-            path = path.telling(Event(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
         self._agenda.go(path, match.end, cost, **between)
 
     def _sounds_like_digit(self, path: Path, _match: Match, at: int) -> bool:
         """May a word have been meant as a number behind a value that is not spelt?"""
-        if path.state is not State.SAID or self._words[at] not in self._language.homophones:
+        if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
             return False
         return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
 
     def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
         """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A"?"""
-        ends = path.state is State.SAID and not self._spans.goes_straight_on(match.end)
+        ends = path.state is Place.SAID and not self._spans.goes_straight_on(match.end)
         spelt = ends and self._fields[str(path.field)].spoken is Spoken.LETTER
         return spelt and self._spans.may_be_letter(str(path.field), at, match.end)
 
@@ -123,7 +123,7 @@ class Phrases:
 
     def _explains(self, path: Path, _match: Match, at: int) -> bool:
         """Does something begin that should explain the letter before it, and does not: "b as in"?"""
-        if path.state is not State.SAID or self._fields[str(path.field)].spoken is not Spoken.LETTER:
+        if path.state is not Place.SAID or self._fields[str(path.field)].spoken is not Spoken.LETTER:
             return False
         joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
         if any(end > at for end, _, _ in self._spans.letters(path.since)):
@@ -132,14 +132,14 @@ class Phrases:
 
     def _within(self, path: Path, match: Match, at: int) -> None:
         """A small word between a label, or a question, and the value."""
-        labelled = path.state is State.LABELLED
+        labelled = path.state is Place.LABELLED
         expected = path.field if labelled else self._asked
-        answers = expected is not None and (labelled or path.state is State.START)
+        answers = expected is not None and (labelled or path.state is Place.START)
         if answers and not self._spans.may_be_letter(str(expected), at, match.end):
             self._agenda.go(path, match.end, weights.WITHIN)
 
     def _behind(self, path: Path, match: Match, _at: int) -> None:
-        if path.state is State.SAID:
+        if path.state is Place.SAID:
             self._agenda.go(path, match.end, weights.LINK)
 
     def _tail(self, path: Path, match: Match, at: int) -> None:
@@ -158,14 +158,14 @@ class Phrases:
         opened = self._agenda.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
-            opened = opened.telling(Event(Happens.NAY, start=at, end=end))
+            opened = opened.telling(Telling(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
     def _repeat(self, path: Path, match: Match, _at: int) -> None:
-        if self._asked is not None and path.state is State.START:
+        if self._asked is not None and path.state is Place.START:
             self._agenda.go(path, match.end, weights.REPEAT)
-        elif path.state is State.SAID:
+        elif path.state is Place.SAID:
             self._agenda.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
 
     def _contrast(self, path: Path, match: Match, at: int) -> None:
@@ -183,11 +183,11 @@ class Phrases:
 
     def _hedge_behind(self, path: Path, match: Match, at: int) -> None:
         if path.field is not None:
-            event = Event(Happens.HEDGE, path.field, start=at, end=match.end)
-            self._agenda.happen(self._agenda.opened(path), event, weights.HEDGE, state=State.BETWEEN)
+            event = Telling(Happens.HEDGE, path.field, start=at, end=match.end)
+            self._agenda.happen(self._agenda.opened(path), event, weights.HEDGE, state=Place.BETWEEN)
 
     def _choice(self, path: Path, match: Match, at: int) -> None:
-        if path.state is not State.SAID:
+        if path.state is not Place.SAID:
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
@@ -197,22 +197,22 @@ class Phrases:
 
     def _question(self, path: Path, match: Match, at: int) -> None:
         """What asks at the beginning of a sentence; behind a lesser pause it may be something else."""
-        pause, started = self._tokens[at].pause, path.state is not State.START
+        pause, started = self._tokens[at].pause, path.state is not Place.START
         if not pause and started and at > 0:
             return
         begins = at == 0 or (pause and not started) or pause >= weights.STOP
-        event = Event(Happens.MOOD, value=match.value, start=at, end=match.end)
+        event = Telling(Happens.MOOD, value=match.value, start=at, end=match.end)
         self._agenda.happen(path, event, weights.QUESTION if begins else weights.MOOD)
 
     def _mood(self, path: Path, match: Match, at: int) -> None:
-        event = Event(Happens.MOOD, value=match.value, start=at, end=match.end)
+        event = Telling(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
         self._agenda.happen(self._agenda.opened(path), event, cost)
 
     def _taken_back(self, path: Path, match: Match, at: int) -> None:
-        first = path.state is State.START and tuple(self._words[at : match.end]) not in self._language.cues
+        first = path.state is Place.START and tuple(self._words[at : match.end]) not in self._language.cues
         if match.end == self._spans.size or first:
-            event = Event(Happens.MOOD, value="taken back", start=at, end=match.end)
+            event = Telling(Happens.MOOD, value="taken back", start=at, end=match.end)
             self._agenda.happen(self._agenda.opened(path), event, weights.QUESTION)
 
     _STEPS: ClassVar[Mapping[Role, Step]] = {

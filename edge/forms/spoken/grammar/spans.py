@@ -13,7 +13,7 @@ from edge.forms.model import DayOrder, Form, FormField, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.letters import letters
 from edge.forms.spoken.grammar.lexicon import Lexicon, Role
-from edge.forms.spoken.grammar.path import Event, Happens
+from edge.forms.spoken.grammar.path import Happens, Telling
 from edge.forms.spoken.grammar.tokens import Token
 from edge.forms.spoken.kinds import date, decimal, yes_no
 from edge.forms.spoken.language import Language, Phrase
@@ -52,7 +52,7 @@ class Spans:
         self._groups: dict[int, list[Group]] = {}
         self._number_ends: dict[int, list[int]] = {}
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
-        self._slips: dict[int, list[tuple[int, Event]]] = {}
+        self._slips: dict[int, list[tuple[int, Telling]]] = {}
 
     # Words and pauses.
 
@@ -240,14 +240,14 @@ class Spans:
                 if other == letter:
                     yield further, letter, min(cost, more)
 
-    def slips(self, at: int) -> list[tuple[int, Event]]:
+    def slips(self, at: int) -> list[tuple[int, Telling]]:
         """Values that begin at a token and that a cue takes back at once, each with the end of the cue."""
         if (known := self._slips.get(at)) is None:
             paused: list[tuple[int, str | int, float]] = [
                 one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
             ]
             known = self._slips[at] = [
-                (match.end, Event(Happens.SLIP, None, value, "", cost, at, end))
+                (match.end, Telling(Happens.SLIP, None, value, "", cost, at, end))
                 for end, value, cost in (*paused, *self.cardinals(at))
                 if end < self.size
                 for match in self.matches[end]

@@ -8,7 +8,7 @@ from edge.forms.model import FormField, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.letters import AMBIGUOUS, letters
-from edge.forms.spoken.grammar.path import Path, Spelling, State, marked
+from edge.forms.spoken.grammar.path import Path, Place, Spelling, marked
 from edge.forms.spoken.grammar.short import expanded
 from edge.forms.spoken.grammar.spans import Spans
 
@@ -28,7 +28,7 @@ class Speller:
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
         """The first group of a value."""
-        begun = path._replace(state=State.SPELLING, field=field.name, cost=path.cost + cost)
+        begun = path._replace(state=Place.SPELLING, field=field.name, cost=path.cost + cost)
         self.go_on(begun, Spelling("", at, cost, marks), at)
 
     def go_on(self, path: Path, spelling: Spelling, at: int) -> None:
@@ -118,7 +118,7 @@ class Speller:
         cost = spelling.spared if spelling.groups < weights.ENUMERATION else 0.0
         shape = self._spans.lexicon.shapes.get(field.name)
         said = spelling.text if shape is None else shape.joined(spelling.text)
-        without = path._replace(spelling=None, state=State.SAID, cost=path.cost + cost)
+        without = path._replace(spelling=None, state=Place.SAID, cost=path.cost + cost)
         for value in (None,) if said is None else expanded(said, field, self._spans.catalogue):
             yield without, value, cost
 

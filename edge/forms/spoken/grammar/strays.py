@@ -6,7 +6,7 @@ from edge.forms.model import SPELT, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.lexicon import Role
-from edge.forms.spoken.grammar.path import Event, Happens, Path, State
+from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling
 from edge.forms.spoken.grammar.remarks import Remarks
 from edge.forms.spoken.grammar.spans import Spans
 
@@ -22,8 +22,8 @@ class Strays:
         self._remarks = remarks
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
-        self._numbers: dict[int, list[Event]] = {}
-        self._strangers: dict[tuple[int, str | None], Event] = {}
+        self._numbers: dict[int, list[Telling]] = {}
+        self._strangers: dict[tuple[int, str | None], Telling] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
@@ -38,22 +38,22 @@ class Strays:
     def _slip(self, path: Path, at: int) -> None:
         """A value that is taken back at once."""
         for stop, event in self._spans.slips(at):
-            crowded = isinstance(event.value, int) and path.state is State.SAID and not self._tokens[at].pause
+            crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
             slipped = self._agenda.opened(path).telling(event)
-            self._agenda.go(slipped, stop, cost, pending="c", state=State.BETWEEN, cue=(event.end, stop))
+            self._agenda.go(slipped, stop, cost, pending="c", state=Place.BETWEEN, cue=(event.end, stop))
 
     def _number(self, path: Path, at: int) -> None:
         """A number that belongs to nothing."""
         for event in self._numbers_at(at):
-            self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=State.BETWEEN)
+            self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
-    def _numbers_at(self, at: int) -> list[Event]:
+    def _numbers_at(self, at: int) -> list[Telling]:
         """The longest number that begins at a token, and the shortest."""
         if (known := self._numbers.get(at)) is None:
             ends = self._spans.number_ends(at)
             bounds = {max(ends), min(ends)} if ends else ()
-            known = self._numbers[at] = [Event(Happens.NUMBER, start=at, end=end) for end in bounds]
+            known = self._numbers[at] = [Telling(Happens.NUMBER, start=at, end=end) for end in bounds]
         return known
 
     def _preposition(self, path: Path, at: int) -> None:
@@ -69,36 +69,36 @@ class Strays:
     def _aside(self, path: Path, at: int, end: int) -> None:
         path = self._agenda.opened(path)
         # Right behind digits, the figures of a remark may have been meant for them.
-        spelt = path.state is State.SAID and self._fields[str(path.field)].spoken in SPELT
+        spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT
         named = sum(not self._spans.is_number(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < NAMED:
-            path = path.telling(Event(Happens.HEDGE, path.field, start=at, end=end))
+            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
-            path = path.telling(Event(Happens.ASIDE, start=at, end=end))
+            path = path.telling(Telling(Happens.ASIDE, start=at, end=end))
         self._agenda.go(path, end, weights.ASIDE + path.interrupted, **path.between)
 
     def _stranger(self, path: Path, at: int) -> None:
         """A word that nothing explains."""
         last = path.last
-        field = path.field if path.state is State.LABELLED else None
+        field = path.field if path.state is Place.LABELLED else None
         further = last is not None and last.happens is Happens.STRANGER and last.end == at
         cost = weights.FURTHER_STRANGER if further else weights.STRANGER
         known = self._is_known(path, at)
         self._agenda.happen(path, self._strange(at, field), weights.KNOWN_STRANGER if known else cost)
 
-    def _strange(self, at: int, field: str | None) -> Event:
+    def _strange(self, at: int, field: str | None) -> Telling:
         """The word at a token, which nothing explains."""
         if (known := self._strangers.get((at, field))) is None:
             end = at + 1
             while not self._spans.ends_word(end):
                 end += 1
             marks = "p" if self._tokens[at].pause else ""
-            known = self._strangers[at, field] = Event(Happens.STRANGER, field, marks=marks, start=at, end=end)
+            known = self._strangers[at, field] = Telling(Happens.STRANGER, field, marks=marks, start=at, end=end)
         return known
 
     def _is_known(self, path: Path, at: int) -> bool:
         """Has a word its own meaning here: in the form, as a number, or as a letter of a code?"""
-        code = path.state is State.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC
+        code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC
         if (known := self._known.get((at, code))) is None:
             names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
             known = names or (code and any(self._spans.letters(at))) or self._spans.is_number(at)

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from edge.forms.model import DayOrder, Partial
-from edge.forms.spoken.kinds.phrases import Numerals, behind, cheapest, digits, ends, phrase
+from edge.forms.spoken.kinds.phrases import SaysNumbers, behind, cheapest, digits, ends, phrase
 from edge.forms.spoken.language import Phrase
 
 Read = tuple[int, str, float]
@@ -57,7 +57,7 @@ class Label:
 
 
 def readings(
-    words: Sequence[str], at: int, numerals: Numerals, language: Mapping[str, Any], label: Label
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], label: Label
 ) -> list[Read]:
     """Every date that begins at a word: where it ends, the day, its cost in nats. `language`: the table of its file."""
     if at >= len(words):
@@ -80,7 +80,7 @@ Found = tuple[int, date, float]
 class _Reader:
     """Reads dates in the words of one utterance."""
 
-    def __init__(self, words: Sequence[str], numerals: Numerals, said: Mapping[str, Any], label: Label) -> None:
+    def __init__(self, words: Sequence[str], numerals: SaysNumbers, said: Mapping[str, Any], label: Label) -> None:
         self._words = words
         self._numerals = numerals
         self._said = said

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from edge.forms.spoken.kinds.phrases import RARE, Numerals, cheapest, digits, ends
+from edge.forms.spoken.kinds.phrases import RARE, SaysNumbers, cheapest, digits, ends
 from edge.records import DECIMAL_DIGITS
 
 Read = tuple[int, float, float]
@@ -41,7 +41,7 @@ SIGNS = frozenset("-\N{MINUS SIGN}\N{EN DASH}")
 
 
 def readings(
-    words: Sequence[str], at: int, numerals: Numerals, language: Mapping[str, Any], places: int = MOST_PLACES
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int = MOST_PLACES
 ) -> list[Read]:
     """Every decimal that begins at a word: where it ends, its value, its cost in nats.
 
@@ -61,7 +61,7 @@ def _keeps(value: Decimal) -> bool:
 
 
 def _signed(
-    words: Sequence[str], at: int, numerals: Numerals, language: Mapping[str, Any], places: int
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
 ) -> Iterator[Exactly]:
     yield from _unsigned(words, at, numerals, language, places)
     for start in ends(words, at, language["decimals"]["minus"]):
@@ -74,7 +74,7 @@ def _signed(
 
 
 def _unsigned(
-    words: Sequence[str], at: int, numerals: Numerals, language: Mapping[str, Any], places: int
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
 ) -> Iterator[Exactly]:
     if at >= len(words):
         return
@@ -89,7 +89,7 @@ def _unsigned(
             yield from ((after, whole + Decimal(value), cost) for after in ends(words, end, [one]))
 
 
-def _wholes(words: Sequence[str], at: int, numerals: Numerals, before: Sequence[str]) -> Iterator[Exactly]:
+def _wholes(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequence[str]) -> Iterator[Exactly]:
     """Counts directly before one of the phrases, read as if nothing followed."""
     for stop in range(at + 1, min(len(words), at + LONGEST_WHOLE + 1)):
         if any(ends(words, stop, before)):
@@ -97,7 +97,7 @@ def _wholes(words: Sequence[str], at: int, numerals: Numerals, before: Sequence[
             yield from ((stop, Decimal(count.value), count.cost) for count in counts if at + count.end == stop)
 
 
-def _with_point(words: Sequence[str], at: int, numerals: Numerals, said: Mapping[str, Any]) -> Iterator[Exactly]:
+def _with_point(words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapping[str, Any]) -> Iterator[Exactly]:
     points = said["points"]
     for stop in range(at, min(len(words), at + LONGEST_WHOLE + 1)):
         for start in ends(words, stop, points):

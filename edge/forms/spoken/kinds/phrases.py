@@ -18,7 +18,7 @@ RARE = 20.0
 Value = TypeVar("Value", bound=Hashable)
 
 
-class Count(Protocol):
+class CountSaid(Protocol):
     """Words as how many there are."""
 
     @property
@@ -37,7 +37,7 @@ class Count(Protocol):
         ...
 
 
-class Group(Protocol):
+class DigitsSaid(Protocol):
     """Words as the next digits of a name."""
 
     @property
@@ -61,14 +61,14 @@ class Group(Protocol):
         ...
 
 
-class Numerals(Protocol):
+class SaysNumbers(Protocol):
     """How a language says numbers."""
 
-    def counts(self, words: Sequence[str], at: int) -> Iterable[Count]:
+    def counts(self, words: Sequence[str], at: int) -> Iterable[CountSaid]:
         """Every count that begins at a word."""
         ...
 
-    def groups(self, words: Sequence[str], at: int) -> Iterable[Group]:
+    def groups(self, words: Sequence[str], at: int) -> Iterable[DigitsSaid]:
         """Every group of digits that begins at a word."""
         ...
 
@@ -112,7 +112,7 @@ def behind(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[in
     yield from ends(words, at, phrases)
 
 
-def digits(words: Sequence[str], at: int, numerals: Numerals, most: int) -> Iterator[tuple[int, str, float]]:
+def digits(words: Sequence[str], at: int, numerals: SaysNumbers, most: int) -> Iterator[tuple[int, str, float]]:
     """Digits said one after the other, group by group, up to so many: each with its end and its cost."""
     begun = [(at, "", 0.0)]
     while begun:

@@ -8,7 +8,7 @@ from tests.faults.oracle.scenarios import agent, broker, clock, disk, evidence, 
 THEMES = {
     "agent": (
         Scenario("agent-killed", "kills of the agent at random moments", agent.killed_at_random, 15, 500),
-        Scenario("agent-killed-at-sync", "kills of the agent at its nth sync", agent.killed_at_syncs, 8, 120),
+        Scenario("agent-killed-at-sync", "kills of the agent at its nth sync", agent.killed_at_syncs, 4, 120),
     ),
     "broker": (
         Scenario("broker-killed", "kills of a broker that saves", broker.killed_with_memory, 3, 60),
@@ -19,21 +19,21 @@ THEMES = {
     "inventory": (
         Scenario("inventory-killed", "kills of the inventory as it applies", inventory.killed_applying, 3, 200),
         Scenario("inventory-killed-sqlite", "kills within a transaction", inventory.killed_within_sqlite, 3, 200),
-        Scenario("inventory-killed-postgres", "kills within a transaction", inventory.killed_within_postgresql, 3, 200),
+        Scenario("inventory-killed-postgres", "kills within a transaction", inventory.killed_within_postgresql, 1, 200),
         Scenario("database-gone", "seconds without PostgreSQL", inventory.database_gone, 5, 60),
         Scenario("two-devices", "kills of one of four processes", inventory.two_devices, 8, 120),
     ),
     "link": (
         Scenario("link-silent", "silences of the link", link.silent, 1, 20),
         Scenario("link-flapping", "seconds of a flapping link", link.flapping, 12, 300),
-        Scenario("link-cut", "cuts after K bytes", link.cut_after_bytes, 10, 300),
+        Scenario("link-cut", "cuts after K bytes", link.cut_after_bytes, 6, 300),
         Scenario("link-back", "returns of the link without news", link.back_without_news, 1, 10),
     ),
     "disk": (
         Scenario("disk-full", "times a full disk", disk.full, 1, 10),
         Scenario("disk-read-only", "times a read-only disk", disk.read_only, 1, 10),
         Scenario("disk-fails", "calls that fail with EIO", disk.failing_calls, 8, 280),
-        Scenario("power-cut", "power cuts that spare what was synced", disk.power_cut, 4, 120),
+        Scenario("power-cut", "power cuts that spare what was synced", disk.power_cut, 2, 120),
     ),
     "state": (
         Scenario("state-restored", "older copies of the journal put back", state.restored, 1, 10),
@@ -46,7 +46,7 @@ THEMES = {
         Scenario("orders-retained", "lives under an order that stays", strangers.retained_orders, 1, 20),
     ),
     "clock": (
-        Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 4, 40),
+        Scenario("clock-device", "steps of the device's clock", clock.device_stepped, 2, 40),
         Scenario("clock-inventory", "steps of the inventory's clock", clock.inventory_stepped, 4, 40),
     ),
     "evidence": (
