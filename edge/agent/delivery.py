@@ -40,7 +40,7 @@ from edge.records import OutboxRow, Receipt
 logger = logging.getLogger(__name__)
 
 IDLE_S = 1.0  # How long it waits for news at most before it looks at the clock and shows that it is alive.
-ANSWERED_S = 5.0  # So long a journal that was overtaken has to hear what became of its last events: it takes far less.
+ANSWERED_S = 5.0  # So long after the last answer a journal that was overtaken waits for more: they take far less.
 STATUS = "status"  # The tag of status messages: no event id looks like it.
 
 
@@ -270,6 +270,7 @@ class Delivery:
             logger.warning("a message on the receipts topic is no receipt: %s", fault)
             return []
         self._obstacles.answered()
+        self._ends_at = None
         if isinstance(answer, events.Early):
             return self._relay.early(answer, self._now)
         if isinstance(answer, events.Distrusted):
