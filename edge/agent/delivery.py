@@ -282,10 +282,13 @@ class Delivery:
         """Told once for each connection: the event stays owed, and is sent again until somebody has mended it."""
         if reason not in self._mistrust:
             self._mistrust.add(reason)
+            remedy = f"enrol {self._topics.site}/{self._topics.device} FILE"
+            if reason.startswith("replaced_key:"):
+                remedy = f"rotate {self._topics.site}/{self._topics.device} FILE --upto LAST-IT-SIGNED"
             logger.error(
                 "the inventory does not take events for this device's own (%s), and they are kept: enrol its key "
-                "there. `dockvoice audit key` prints it, `dockvoice inventory keys enrol %s/%s FILE` takes it",
-                *(in_one_line(reason), self._topics.site, self._topics.device),
+                "there. `dockvoice audit key` prints it, `dockvoice inventory keys %s` takes it",
+                *(in_one_line(reason), remedy),
             )
 
     async def _carry_out(self, commands: Iterable[Command]) -> None:
