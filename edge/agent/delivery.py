@@ -228,7 +228,7 @@ class Delivery:
     def _taken(self, tag: str, reason_code: int) -> list[Command]:
         if tag == STATUS:
             return []
-        if reason_code < FAILURE and self._settings.deliver.settle is SettleBy.RECEIPT:
+        if reason_code < FAILURE and self._relay.waits_for_receipts:
             self._obstacles.taken(tag)
         return self._relay.acknowledged(tag, reason_code)
 
@@ -260,6 +260,13 @@ class Delivery:
         except events.MalformedMessage as fault:
             logger.warning("a message on an inventory's topic says nothing of it: %s", fault)
             return []
+        if not self._relay.waits_for_receipts:
+            # That one keeps events waiting which the broker has delivered: taken for settled, they could be lost.
+            self._relay.wait_for_receipts()
+            logger.error(
+                'deliver.settle = "broker", but an inventory that sends receipts has been at this broker: only they '
+                'settle from here on; set deliver.settle = "receipt", or clear its retained message where it is gone'
+            )
         return self._relay.invited(self._now) if is_there and not retained else []
 
     def _answer(self, payload: bytes) -> list[Command]:
