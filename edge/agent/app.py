@@ -152,7 +152,7 @@ class Agent:
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What is done for as long as it runs, besides dictation and delivery."""
-        yield self._upkeep.watch(lambda: self._live and not self._hearing)
+        yield self._upkeep.watch(lambda: self._live and not self._hearing, self._tell_locked)
         yield self._upkeep.see_that_it_is_there()
         yield self._upkeep.make_room()
         yield self._upkeep.check()
@@ -251,6 +251,10 @@ class Agent:
                 speaking.happened(Hardware("not_recording", healed=True))
             case _:
                 pass
+
+    def _tell_locked(self, begins: bool) -> None:
+        if self.speaking is not None:  # not by the dialogue, whose steps wait for the journal too
+            self.speaking.happened(Hardware("storage_locked", healed=not begins))
 
     async def _tell_refusals(self) -> None:
         while True:
