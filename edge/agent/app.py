@@ -214,7 +214,11 @@ class Agent:
             # Not the loop's own handlers: they end with the loop, and a signal that comes again while the journal is
             # closed would end the process in the middle of that.
             signal.signal(signal_number, told)
-        return await self.run([microphone], settle_within_s=settle_within_s)
+        try:
+            return await self.run([microphone], settle_within_s=settle_within_s)
+        finally:
+            # What ends it otherwise, a journal that is gone, must not wait for a headset that may never be connected.
+            microphone.close()
 
     def unfinished(self, owed: int, waited_s: float) -> Unfinished:
         """What to say when `owed` events were not settled within `waited_s` seconds, and why they were not."""
