@@ -360,6 +360,30 @@ def vouched(event: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     return {**event, WITHHELD_SIGNATURE: signer.sign(withheld_text(event))}
 
 
+def is_word_of(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:
+    """Whether the holder of `key` signed the event, all of it.
+
+    The seal of one that goes in the place of a withheld event is that of the content that was kept back: by itself it
+    would vouch for any number and any id. So it needs the word of one of `vouching` besides: withheld long after it was
+    sealed, it may have that of a later key.
+    """
+    chain, signature = event.get(CHAIN), event.get(SIGNATURE)
+    if not (isinstance(chain, str) and chain.isascii() and isinstance(signature, str)):
+        return False
+    if withheld:
+        own, text = event.get(WITHHELD_SIGNATURE), withheld_text(event)
+        vouches = isinstance(own, str) and any(one.signed(text, own) for one in vouching)
+        return vouches and key.signed(chain, signature)
+    return chain == _link_of_itself(event) and key.signed(chain, signature)
+
+
+def _link_of_itself(event: Mapping[str, Any]) -> str | None:
+    try:
+        return link(event[PREVIOUS], event, event["data"]["utterance"]["audio_sha256"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def sha256(text: str) -> str:
     """SHA-256 of the text in UTF-8, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -10,20 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from edge.deliver.events import WITHHELD, MalformedMessage, parsed
-from edge.hash_chain import (
-    CHAIN,
-    KEYID,
-    KEYID_DIGITS,
-    PREVIOUS,
-    SIGNATURE,
-    WITHHELD_SIGNATURE,
-    PublicKey,
-    link,
-    withheld_text,
-)
+from edge.hash_chain import KEYID, KEYID_DIGITS, is_word_of
 from inventory.keys import Enrolled
 from inventory.records import Event, Unfit
 
@@ -69,24 +58,6 @@ def distrusted(event: Event | Unfit, keys: Mapping[str, Enrolled]) -> Untrusted 
         return Untrusted(Distrust.REVOKED_KEY, keyid)
     if enrolled.last is not None and event.sequence > enrolled.last:
         return Untrusted(Distrust.REPLACED_KEY, keyid)
-    return None if _signed(said, enrolled.key, keys) else Untrusted(Distrust.FORGED, keyid)
-
-
-def _signed(said: Mapping[str, Any], key: PublicKey, keys: Mapping[str, Enrolled]) -> bool:
-    chain, signature = said.get(CHAIN), said.get(SIGNATURE)
-    if not (isinstance(chain, str) and chain.isascii() and isinstance(signature, str)):
-        return False
-    if said.get("type") == WITHHELD:
-        # Its seal is that of the content that was kept back: by itself it would vouch for any number and any id.
-        # Withheld long after it was sealed, it may have the word of a later key.
-        own, text = said.get(WITHHELD_SIGNATURE), withheld_text(said)
-        vouches = isinstance(own, str) and any(one.key.signed(text, own) for one in keys.values() if not one.revoked)
-        return vouches and key.signed(chain, signature)
-    return chain == _link(said) and key.signed(chain, signature)
-
-
-def _link(said: Mapping[str, Any]) -> str | None:
-    try:
-        return link(said[PREVIOUS], said, said["data"]["utterance"]["audio_sha256"])
-    except (KeyError, TypeError, ValueError):
-        return None
+    vouching = (one.key for one in keys.values() if not one.revoked)
+    is_theirs = is_word_of(said, enrolled.key, vouching, withheld=said.get("type") == WITHHELD)
+    return None if is_theirs else Untrusted(Distrust.FORGED, keyid)

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from edge.deliver.events import WITHHELD
+from edge.hash_chain import parsed
 from edge.records import FieldValue
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.site_faults import is_of_the_event
@@ -59,7 +61,20 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
     elif isinstance(became, Refused) and OUT_OF_TURN & {*became.reasons}:
         _keep_copy(transaction, event, became, now)
     _note(transaction, event, handled, instance, now)
-    return became if isinstance(became, Early) else replace(became, handled=handled)
+    if isinstance(became, Early):
+        return became
+    is_late = handled > event.sequence or (isinstance(became, Refused) and bool(OUT_OF_TURN & {*became.reasons}))
+    latest = _latest(transaction, event, handled) if is_late else None
+    return replace(became, handled=handled, latest=latest)
+
+
+def _latest(transaction: Connection, event: Event | Unfit, handled: int) -> dict[str, Any] | None:
+    """The device's event of this number: it proves to the device how far it has come, which we only could claim."""
+    for table in (events, refused):
+        its = select(table.c.body).where(*_of_device(table, event), table.c.sequence == handled)
+        if (body := transaction.execute(its).scalar()) is not None:
+            return parsed(body) or None
+    return None
 
 
 def _wait_for_turn(

@@ -299,7 +299,9 @@ def keys_rotate(
         with _looking(context, config, database) as store:
             found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
         upto = found[0] if found else 0
-    enrolled = _keys(context, config, directory).rotate(site, name, key, upto)
+    keys = _keys(context, config, directory)
+    enrolled = keys.rotate(site, name, key, upto)
+    upto = max((one.last for one in keys.of(site, name).values() if one.last is not None), default=upto)
     _say(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
 
 

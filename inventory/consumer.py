@@ -341,12 +341,12 @@ class Consumer:
 
 def _receipt(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
     match became:
-        case Applied(handled):
-            return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled)
-        case Duplicate(handled):
-            return receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now, handled)
-        case Refused(reasons, handled):
-            return receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled)
+        case Applied(handled, latest):
+            return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled, latest)
+        case Duplicate(handled, latest):
+            return receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now, handled, latest)
+        case Refused(reasons, handled, latest):
+            return receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled, latest)
         case Early(expected):
             return early(event.event_id, expected, event.sequence, now)
 

@@ -85,10 +85,15 @@ class KeyDirectory:
         return enrolled
 
     def rotate(self, site: str, device: str, key: PublicKey, last: int) -> Enrolled:
-        """Take a new key in the place of the device's others, which keep what they signed up to number `last`."""
-        before = [one for one in self._demanded(site, device) if one.state == "good" and one.keyid != key.keyid]
+        """Take a new key in the place of the device's others, which keep what they signed up to number `last`.
+
+        Said again with a higher number, that counts for the key that came before: the device had signed more with it.
+        """
+        others = [one for one in self._demanded(site, device) if one.keyid != key.keyid and not one.revoked]
         enrolled = self.enrol(site, device, key)
-        for one in before:
+        before = [one for one in others if one.last is None]
+        newest = max((one.last for one in others if one.last is not None), default=last)
+        for one in before or [one for one in others if one.last == newest < last]:
             self._rename(one, Enrolled(site, device, one.keyid, last, revoked=False, key=one.key))
         return enrolled
 

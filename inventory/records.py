@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from edge.records import FieldValue
 
@@ -54,6 +55,8 @@ class Applied:
 
     handled: int = field(default=0, compare=False)
     """The last number of the device that was handled then; here and below."""
+    latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """The event of that number, where the device must be shown that it was handled; here and below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Duplicate:
     """The same event was applied before; nothing changed."""
 
     handled: int = field(default=0, compare=False)
+    latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Refused:
 
     reasons: tuple[str, ...]
     handled: int = field(default=0, compare=False)
+    latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

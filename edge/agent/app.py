@@ -152,7 +152,7 @@ class Agent:
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What is done for as long as it runs, besides dictation and delivery."""
-        yield self._upkeep.watch(lambda: self._live and not self._hearing)
+        yield self._upkeep.watch(lambda: self._live and not self._hearing, self._tell_locked)
         yield self._upkeep.see_that_it_is_there()
         yield self._upkeep.make_room()
         yield self._upkeep.check()
@@ -214,7 +214,11 @@ class Agent:
             # Not the loop's own handlers: they end with the loop, and a signal that comes again while the journal is
             # closed would end the process in the middle of that.
             signal.signal(signal_number, told)
-        return await self.run([microphone], settle_within_s=settle_within_s)
+        try:
+            return await self.run([microphone], settle_within_s=settle_within_s)
+        finally:
+            # What ends it otherwise, a journal that is gone, must not wait for a headset that may never be connected.
+            microphone.close()
 
     def unfinished(self, owed: int, waited_s: float) -> Unfinished:
         """What to say when `owed` events were not settled within `waited_s` seconds, and why they were not."""
@@ -251,6 +255,10 @@ class Agent:
                 speaking.happened(Hardware("not_recording", healed=True))
             case _:
                 pass
+
+    def _tell_locked(self, begins: bool) -> None:
+        if self.speaking is not None:  # not by the dialogue, whose steps wait for the journal too
+            self.speaking.happened(Hardware("storage_locked", healed=not begins))
 
     async def _tell_refusals(self) -> None:
         while True:

@@ -40,7 +40,7 @@ from edge.records import OutboxRow, Receipt
 logger = logging.getLogger(__name__)
 
 IDLE_S = 1.0  # How long it waits for news at most before it looks at the clock and shows that it is alive.
-ANSWERED_S = 5.0  # So long a journal that was overtaken has to hear what became of its last events: it takes far less.
+ANSWERED_S = 5.0  # So long after the last answer a journal that was overtaken waits for more: they take far less.
 STATUS = "status"  # The tag of status messages: no event id looks like it.
 
 
@@ -228,7 +228,7 @@ class Delivery:
     def _taken(self, tag: str, reason_code: int) -> list[Command]:
         if tag == STATUS:
             return []
-        if reason_code < FAILURE and self._settings.deliver.settle is SettleBy.RECEIPT:
+        if reason_code < FAILURE and self._relay.waits_for_receipts:
             self._obstacles.taken(tag)
         return self._relay.acknowledged(tag, reason_code)
 
@@ -260,6 +260,13 @@ class Delivery:
         except events.MalformedMessage as fault:
             logger.warning("a message on an inventory's topic says nothing of it: %s", fault)
             return []
+        if not self._relay.waits_for_receipts:
+            # That one keeps events waiting which the broker has delivered: taken for settled, they could be lost.
+            self._relay.wait_for_receipts()
+            logger.error(
+                'deliver.settle = "broker", but an inventory that sends receipts has been at this broker: only they '
+                'settle from here on; set deliver.settle = "receipt", or clear its retained message where it is gone'
+            )
         return self._relay.invited(self._now) if is_there and not retained else []
 
     def _answer(self, payload: bytes) -> list[Command]:
@@ -270,6 +277,7 @@ class Delivery:
             logger.warning("a message on the receipts topic is no receipt: %s", fault)
             return []
         self._obstacles.answered()
+        self._ends_at = None
         if isinstance(answer, events.Early):
             return self._relay.early(answer, self._now)
         if isinstance(answer, events.Distrusted):
@@ -281,10 +289,13 @@ class Delivery:
         """Told once for each connection: the event stays owed, and is sent again until somebody has mended it."""
         if reason not in self._mistrust:
             self._mistrust.add(reason)
+            remedy = f"enrol {self._topics.site}/{self._topics.device} FILE"
+            if reason.startswith("replaced_key:"):
+                remedy = f"rotate {self._topics.site}/{self._topics.device} FILE --upto LAST-IT-SIGNED"
             logger.error(
                 "the inventory does not take events for this device's own (%s), and they are kept: enrol its key "
-                "there. `dockvoice audit key` prints it, `dockvoice inventory keys enrol %s/%s FILE` takes it",
-                *(in_one_line(reason), self._topics.site, self._topics.device),
+                "there. `dockvoice audit key` prints it, `dockvoice inventory keys %s` takes it",
+                *(in_one_line(reason), remedy),
             )
 
     async def _carry_out(self, commands: Iterable[Command]) -> None:

@@ -51,6 +51,7 @@ class Settlement:
         """Set while every event that was written is settled."""
         self.sent_again = 0
         """How many settled events the inventory turned out to lack."""
+        self._is_doubted = False  # Whether it was told that somebody claims that without proof.
         self.superseded: Misconfigured | None = None
         """What is wrong with a journal that is an older copy, or beside a copy: it must use up no more numbers."""
 
@@ -97,9 +98,20 @@ class Settlement:
         why = next((OVERTAKEN[reason] for reason in receipt.reasons if reason in OVERTAKEN), None)
         if receipt.handled > newest:
             why = f"the inventory has handled number {receipt.handled} of this device, and it ends at {newest}"
-        if why is not None:
+        if why is None:
+            return
+        latest = receipt.latest or {}
+        if await self._desk(lambda journal: journal.was_overtaken_by(latest)):
             self.superseded = await self._desk(lambda journal: journal.supersede(why))
             logger.error("%s", self.superseded)
+        elif not self._is_doubted:
+            self._is_doubted = True
+            logger.error(
+                "a receipt says that this is an older copy of the journal (%s), and shows no event of this device that "
+                "proves it, so the device goes on: let the broker's access rules allow nobody but the inventory to "
+                "write receipts; if it was the inventory, bring it up to the version of this device",
+                why,
+            )
 
     async def _reopen(self, first: int) -> None:
         self.nothing_owed.clear()
@@ -125,9 +137,7 @@ class Settlement:
 
     async def _withhold(self, event_id: str, reason: str) -> None:
         def withhold(journal: Journal) -> bool:
-            return journal.outbox.dead_letter(
-                event_id, reason, lambda event: journal.vouched(events.withheld(event, reason))
-            )
+            return journal.outbox.dead_letter(event_id, reason, partial(events.withheld, reason=reason))
 
         if await self._desk(withhold):
             logger.error(

@@ -123,16 +123,17 @@ class Supervisor:
         keep = settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
 
-    async def watch(self, is_deaf_rightly: Callable[[], bool]) -> None:
+    async def watch(self, is_deaf_rightly: Callable[[], bool], tell_locked: Callable[[bool], None]) -> None:
         """Ping systemd's watchdog only while every part is well: never a service that is active and deaf.
 
         `is_deaf_rightly`: before the first frame the microphone itself watches; after the last nobody need.
+        `tell_locked` hears that another program holds the journal locked, and that it does so no more.
         """
         due = 0.0
         while True:
             self._pulse.beat("loop")
             self._clock.believed()  # a step shows between two looks
-            await self._journal_answers()
+            await self._journal_answers(tell_locked)
             self._pulse.beat("journal")
             if is_deaf_rightly():
                 self._pulse.beat("ear")
@@ -145,18 +146,24 @@ class Supervisor:
                 due = now + (self._notifier.period_s or 0.0)
             await asyncio.sleep(WATCH_EVERY_S)
 
-    async def _journal_answers(self) -> None:
+    async def _journal_answers(self, tell_locked: Callable[[bool], None]) -> None:
         """Wait for the journal. That another program holds it locked is no fault that a restart would mend."""
+        is_told = False
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(WATCH_EVERY_S):
                     await self._desk(lambda journal: journal.outbox.unsettled())
-                    return
+                    break
             if self._desk.locked is not None:
+                if not is_told:
+                    is_told = True
+                    tell_locked(True)
                 for part in ("loop", "journal", "relay"):
                     self._pulse.beat(part)
                 self._notifier.status(f"waiting: {self._desk.locked}")
                 self._notifier.alive()
+        if is_told:
+            tell_locked(False)
 
     async def see_that_it_is_there(self) -> None:
         """End with StorageFailed where the state directory is removed, or replaced, under a running agent."""

@@ -209,11 +209,18 @@ def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
 
 
 def receipt(
-    event_id: str, outcome: ReceiptOutcome, reasons: Iterable[str], sequence: int, time: datetime, handled: int = 0
+    event_id: str,
+    outcome: ReceiptOutcome,
+    reasons: Iterable[str],
+    sequence: int,
+    time: datetime,
+    handled: int = 0,
+    latest: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The inventory's answer to one event. A refusal needs at least one reason.
 
-    `handled` is the last number of the device that the inventory has handled; 0 where it does not say.
+    `handled` is the last number of the device that the inventory has handled; 0 where it does not say. `latest` is the
+    event of that number, where it proves something to the device.
     """
     return {
         "event_id": event_id,
@@ -222,6 +229,7 @@ def receipt(
         "sequence": sequence,
         "time": timestamp(time),
         **({"handled": handled} if handled else {}),
+        **({} if latest is None else {"latest": latest}),
     }
 
 
@@ -310,7 +318,7 @@ def read_answer(payload: bytes) -> Receipt | Early | Distrusted:
     if message["outcome"] == UNTRUSTED:
         return Distrusted(message["event_id"], message["reasons"][0])
     outcome, reasons = ReceiptOutcome(message["outcome"]), tuple(message["reasons"])
-    return Receipt(message["event_id"], outcome, reasons, message.get("handled", 0))
+    return Receipt(message["event_id"], outcome, reasons, message.get("handled", 0), message.get("latest"))
 
 
 def read_presence(payload: bytes) -> bool:

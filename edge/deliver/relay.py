@@ -128,6 +128,7 @@ class Relay:
 
     def __init__(self, settings: config.Deliver) -> None:
         self._settings = settings
+        self._settle_by = settings.settle
         self._limit = 0
         """How many rows may be on the way: 0 without a connection."""
         self._debts: dict[str, _Debt] = {}
@@ -149,11 +150,20 @@ class Relay:
         """Whether the inventory has answered, on this connection, for all that the journal holds."""
         return self._limit > 0 and self._asked and self._drained and not self._waiting
 
+    @property
+    def waits_for_receipts(self) -> bool:
+        """Whether a receipt settles, and not the broker's word."""
+        return self._settle_by is config.SettleBy.RECEIPT
+
+    def wait_for_receipts(self) -> None:
+        """There is an inventory that sends them: from here on the broker's word settles nothing."""
+        self._settle_by = config.SettleBy.RECEIPT
+
     def connected(self, receive_maximum: int) -> list[Command]:
         """The broker can be reached, and takes `receive_maximum` unacknowledged messages: all unsettled rows go."""
         self._forget()
         self._limit = min(self._settings.window, receive_maximum)
-        self._asked = self._settings.settle is config.SettleBy.BROKER
+        self._asked = not self.waits_for_receipts
         self._catching_up.connected()
         return [WantRows(self._window)]
 
@@ -194,7 +204,7 @@ class Relay:
             return self._refused(event_id, reason_code)
         self._taken += 1
         self._alarmed.clear()
-        if self._settings.settle is config.SettleBy.BROKER:
+        if not self.waits_for_receipts:
             return self._settle(event_id, None)
         self._suspects.pop(event_id, None)
         if (debt := self._debts.get(event_id)) is not None:
@@ -230,7 +240,7 @@ class Relay:
 
     def invited(self, now: float) -> list[Command]:
         """An inventory says that it takes events from now on: what is owed goes at once, and waits out no receipt."""
-        if not self._limit or self._settings.settle is config.SettleBy.BROKER:
+        if not (self._limit and self.waits_for_receipts):
             return []
         if not self._debts:
             self._asked, self._question = False, None  # it may be another one, or restored

@@ -107,6 +107,11 @@ class AuditTrail:
         found = self._db.rows(f"{_TRAIL} WHERE a.event_id = ?", event_id)
         return _trailed(found[0]) if found else None
 
+    def link(self, sequence: int) -> str | None:
+        """The link of the event of this number; None where it is not here, or no more."""
+        found = self._db.rows("SELECT link FROM audit WHERE sequence = ?", sequence)
+        return str(found[0]["link"]) if found else None
+
     def last_sequence(self) -> int:
         """The number of the newest event, by whichever table still has it; 0 before the first."""
         newest = (

@@ -101,7 +101,7 @@ class JournalReader:
         path = self.directory / SUPERSEDED
         with refusals(path):
             if path.exists():
-                raise _superseded(self.directory, path.read_text(encoding="utf-8"))
+                raise _superseded(self.directory, path.read_text(encoding="utf-8"), self.outbox.unsettled())
 
     def close(self) -> None:
         """Let go of the files. Closing twice is harmless."""
@@ -130,6 +130,7 @@ class Journal(JournalReader):
         self._entry_log = entry_log
         self._key = key
         self._instance: str | None = None
+        self.outbox = Outbox(db, key)
         self.dialogue = DialogueRecord(db)
         self.retention = Retention(db, entry_log, key)
         self.erasing = Erasing(db, entry_log, self.retention, key)
@@ -174,10 +175,6 @@ class Journal(JournalReader):
         held = ExitStack()
         held.callback(db.close)
         return JournalReader(directory, db, held)
-
-    def vouched(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """The event in the place of a withheld one, with this device's word for it."""
-        return hash_chain.vouched(event, self._key)
 
     @property
     def public_key(self) -> PublicKey:
@@ -309,6 +306,19 @@ class Journal(JournalReader):
             self.dialogue.keep(draft, operator)
         return owed
 
+    def was_overtaken_by(self, event: Mapping[str, Any]) -> bool:
+        """Whether this event proves that another journal of this device has gone on: the device signed it, not here."""
+        known, newest = {**self.trail.keys(), self.public_key.keyid: self.public_key}, self.outbox.last()
+        key = known.get(str(event.get(hash_chain.KEYID)))
+        if key is None or newest is None or event.get("source") != json.loads(newest.body)["source"]:
+            return False
+        if not hash_chain.is_word_of(event, key, known.values(), withheld=hash_chain.WITHHELD_SIGNATURE in event):
+            return False
+        number = int(event["sequence"])  # as this device wrote it
+        own = self.trail.link(number)
+        # What was removed to make room, or lost from a broken journal, was one of ours all the same.
+        return number > newest.sequence if own is None else own != event[hash_chain.CHAIN]
+
     def supersede(self, why: str) -> Misconfigured:
         """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""
         path = self.directory / SUPERSEDED
@@ -316,7 +326,7 @@ class Journal(JournalReader):
             path.write_text(why, encoding="utf-8")
             sync_file(path)
             sync_directory(self.directory)
-        return _superseded(self.directory, why)
+        return _superseded(self.directory, why, self.outbox.unsettled())
 
     def _instance_now(self) -> str:
         """Which life of which journal this is. The newest event, which always stays, tells which one came before."""
@@ -400,11 +410,13 @@ class Journal(JournalReader):
         return owed
 
 
-def _superseded(directory: Path, why: str) -> Misconfigured:
+def _superseded(directory: Path, why: str, owed: int) -> Misconfigured:
+    # Of these nobody knows yet whether the inventory has them: entered anew, they would count twice.
+    first = f"let `dockvoice queue reconcile` ask about the {owed} that are still owed, then " if owed else ""
     return Misconfigured(
-        f"{directory}: is an older copy of this device's journal, or stands beside a copy ({why}); give this device a "
-        f"new name and a new state_directory, keep this one, and enter there what `dockvoice queue list --held --state "
-        f"{directory}` shows: `dockvoice queue accept --from {directory} ID`"
+        f"{directory}: is an older copy of this device's journal, or stands beside a copy ({why}); {first}give "
+        f"this device a new name and a new state_directory, keep this one, and enter there what `dockvoice queue list "
+        f"--held --state {directory}` shows: `dockvoice queue accept --from {directory} ID`"
     )
 
 

@@ -14,15 +14,17 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from edge import hash_chain
 from edge.errors import Misconfigured
+from edge.hash_chain import Signer
 from edge.keep.codec import now, receipt_json, to_json
-from edge.keep.database import JournalDatabase
+from edge.keep.database import JournalDatabase, Row
 from edge.records import OutboxRow, Receipt
 
 Withhold = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # Makes the tombstone of an event.
 
-ROW = "SELECT event_id, sequence, coalesce(tombstone, body) AS body FROM outbox"
-"""An event as it is published: of a dead letter, its tombstone."""
+ROW = "SELECT event_id, sequence, body, tombstone FROM outbox"
+"""An event, and what is published in its place."""
 
 
 class OutboxState(StrEnum):
@@ -42,8 +44,10 @@ HELD = frozenset({OutboxState.REFUSED, OutboxState.DEAD})
 class Outbox:
     """The events of one journal, and what became of them."""
 
-    def __init__(self, db: JournalDatabase) -> None:
+    def __init__(self, db: JournalDatabase, signer: Signer | None = None) -> None:
+        """`signer` gives the device's word for tombstones; who only looks has none."""
         self._db = db
+        self._signer = signer
 
     def due(self, limit: int) -> list[OutboxRow]:
         """The first `limit` events that nothing has settled, in the order they were committed.
@@ -51,12 +55,12 @@ class Outbox:
         Of a dead letter it is the tombstone: the inventory takes a device's events in order, and must not wait for it.
         """
         found = self._db.rows(f"{ROW} WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit)
-        return [OutboxRow(**row) for row in found]
+        return [self._published(row) for row in found]
 
     def last(self) -> OutboxRow | None:
         """The latest event as `due` gives it, settled or not; None before the first."""
         found = self._db.rows(f"{ROW} ORDER BY sequence DESC LIMIT 1")
-        return OutboxRow(**found[0]) if found else None
+        return self._published(found[0]) if found else None
 
     def unsettled(self) -> int:
         """How many events are still owed."""
@@ -132,3 +136,9 @@ class Outbox:
                     [reason, tombstone, event_id],
                 )
             return bool(found)
+
+    def _published(self, row: Row) -> OutboxRow:
+        body = row["body"] if row["tombstone"] is None else row["tombstone"]
+        if row["tombstone"] is not None and self._signer is not None:
+            body = to_json(hash_chain.vouched(json.loads(body), self._signer))
+        return OutboxRow(row["event_id"], row["sequence"], body)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from edge.records.reading import Act, FieldValue, Reading
 
@@ -186,6 +187,8 @@ class Receipt:
     outcome: ReceiptOutcome
     reasons: tuple[str, ...] = ()
     handled: int = 0  # The last number of this device that the inventory has handled; 0 where it does not say.
+    latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """The event of that number as the inventory has it, where it shows one."""
 
     @property
     def turned_down(self) -> bool:

@@ -21,7 +21,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
+from edge.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, link
 from edge.keep.database import JOURNAL, JournalDatabase
+from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import EntryLog, Rows, enter, rows_of
 from edge.keep.journal import Journal
 from lab.bench.draining import as_said, drained
@@ -64,28 +66,42 @@ def main() -> None:
 def fill(directory: Path, rows: int) -> None:
     """Make a journal that owes so many entries, without recordings."""
     Journal.open(directory).close()
+    key = DeviceKey.read(directory)
     with closing(sqlite3.connect(directory / JOURNAL)) as db, closing(EntryLog(directory)) as log:
         db.execute("PRAGMA synchronous=OFF")
         with db:
-            enter(JournalDatabase(db, directory / JOURNAL), made(rows))
-        log.extend(made(rows))
+            enter(JournalDatabase(db, directory / JOURNAL), made(rows, key))
+        log.extend(made(rows, key))
 
 
-def made(rows: int) -> Iterator[Rows]:
-    """Entries as a real one is kept, but for their identities."""
+def made(rows: int, key: DeviceKey) -> Iterator[Rows]:
+    """Entries as a real one is kept, but for their identities, and signed: the inventory takes no other."""
     with TemporaryDirectory() as scratch, Journal.open(Path(scratch)) as journal:
         said = utterance()
         meant = entry(said, journal.begin(said))
         journal.commit(meant, ACCEPT, as_said(meant))
         pattern = json.dumps(rows_of(journal._db, 1))  # noqa: SLF001 - the rows as they are, no copy of them
     event_id = json.loads(pattern)["entries"]["event_id"]
+    previous = GENESIS
     for number in range(1, rows + 1):
         # Ids grow with time, as UUIDv7 do.
         text = pattern.replace(said.utterance_id, _id(0xA, number)).replace(event_id, _id(0xB, number))
         entered: Rows = json.loads(text.replace(_NUMBERED.format(1), _NUMBERED.format(number)))
         for table in ("entries", "audit", "outbox"):
             entered[table]["sequence"] = number
+        previous = seal(entered, previous, key)
         yield entered
+
+
+def seal(entered: Rows, previous: str, key: DeviceKey) -> str:
+    """Let the device sign the entry's event as the next of its chain; the link that the one after it continues."""
+    event = json.loads(entered["outbox"]["body"])
+    tied = {**event, PREVIOUS: previous, KEYID: key.public.keyid}
+    own = link(previous, tied, event["data"]["utterance"]["audio_sha256"])
+    sealed = {**tied, CHAIN: own, SIGNATURE: key.sign(own)}
+    entered["outbox"]["body"] = json.dumps(sealed, ensure_ascii=False, separators=(",", ":"))
+    entered["audit"].update(link=own, previous=previous, public_key=key.public.raw.hex(), signature=sealed[SIGNATURE])
+    return own
 
 
 _NUMBERED = r"\"sequence\":\"{}\""

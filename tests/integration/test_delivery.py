@@ -13,7 +13,7 @@ import pytest
 
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, SettleBy
-from edge.deliver.events import Topics, encode, receipt, recorded, untrusted
+from edge.deliver.events import Topics, encode, presence, receipt, recorded, untrusted
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -60,6 +60,10 @@ class FarEnd:
 
     def say(self, payload: bytes) -> None:
         assert self._session.publish(TOPICS.receipts, payload, tag="receipt")
+
+    def show(self, said: dict[str, Any]) -> None:
+        topic = Topics.consumer("dockvoice", said["client_id"])
+        assert self._session.publish(topic, encode(said), tag="presence", retain=True)
 
     def close(self) -> None:
         self._session.stop()
@@ -215,6 +219,23 @@ def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, brok
         committed(desk, number)
     delivering(delivery(desk, broker, SettleBy.BROKER), lambda: None)
     assert desk.now(lambda journal: journal.outbox.unsettled()) == 0
+
+
+@pytest.mark.parametrize("state", ["online", "offline"])
+def test_where_an_inventory_is_known_that_sends_receipts_the_brokers_word_is_not_enough(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture, state: Any
+) -> None:
+    far_end.show(presence(state, "stock"))
+    rows = [committed(desk, number) for number in range(3)]
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(len(rows))
+        assert desk.now(lambda journal: journal.outbox.unsettled()) == len(rows)
+        for row in rows:
+            far_end.say(answer(row))
+
+    delivering(delivery(desk, broker, SettleBy.BROKER), meanwhile)
+    assert caplog.text.count("only they settle from here on") == 1
 
 
 def test_more_than_a_window_goes_out_in_order(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
@@ -42,10 +42,6 @@ class _Seen:
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = self.trail = outbox
         self.public_key = outbox.public_key
-
-    def vouched(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Nobody asks for signatures here."""
-        return event
 
 
 class _Desk(JournalThread):

@@ -150,9 +150,11 @@ def test_a_person_enrols_rotates_and_revokes(told: Callable[..., str], tmp_path:
     assert told("enrol", "north/dock-3", "TMP/ours.pem") == f"north/dock-3: enters with key {OURS}\n"
     rotated = told("rotate", "north/dock-3", "TMP/theirs.pem", "--upto", "17")
     assert rotated == f"north/dock-3: enters with key {THEIRS}; its keys before count up to number 17\n"
+    assert told("rotate", "north/dock-3", "TMP/theirs.pem", "--upto", "12") == rotated
+    assert told("rotate", "north/dock-3", "TMP/theirs.pem", "--upto", "20") == rotated.replace("17", "20")
     assert told("revoke", "north/dock-3", "--keyid", THEIRS) == f"north/dock-3: revoked {THEIRS}\n"
     listed = {one["keyid"]: one["state"] for one in map(json.loads, told("list", "--json").splitlines())}
-    assert listed == {OURS: "up to 17", THEIRS: "revoked"}
+    assert listed == {OURS: "up to 20", THEIRS: "revoked"}
     assert OURS in told("list")
 
 

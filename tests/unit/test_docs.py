@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.oracle.scenarios import THEMES
+
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 STEP = re.compile(r"`((?:\w+/)*\w+\.py)`((?: `[\w.]+`)*)")
 ROOT = Path(__file__).parent.parent.parent
@@ -31,6 +33,19 @@ def test_the_way_of_a_sound_names_files_and_functions_that_exist() -> None:
         code = path.read_text(encoding="utf-8")
         for name in re.findall(r"`[\w.]*?(\w+)`", names):
             assert re.search(rf"(def|class) {name}\b", code), f"{file}: {name}"
+
+
+def test_each_test_that_stands_against_an_attack_is_there() -> None:
+    text = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)`((?: `test_\w+`)*)", text)
+    assert len(named) >= 30
+    for file, tests in named:
+        code = (ROOT / file).read_text(encoding="utf-8")
+        missing = [test for test in re.findall(r"`(\w+)`", tests) if f"def {test}(" not in code]
+        assert missing == [], file
+    staged = {name for theme in THEMES.values() for name in (one.name for one in theme)}
+    told = {name for names in re.findall(r"oracle ((?:[\w-]+(?:, )?)+)", text) for name in names.split(", ")}
+    assert told - staged - {"the", "in"} == set(), told - staged
 
 
 def test_the_house_names_every_module_of_the_agent() -> None:

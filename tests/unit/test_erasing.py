@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from edge.cli.audit import commands
 from edge.deliver.events import check_event, encode, recorded, withheld
 from edge.errors import Unfinished, UnreadableInput
-from edge.hash_chain import Broken, Wrong
+from edge.hash_chain import Broken, Wrong, is_word_of
 from edge.keep import audit
 from edge.keep.audit import ERASED
 from edge.keep.database import JOURNAL
@@ -135,6 +135,7 @@ def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: 
     event = check_event(row.body.encode())
     assert (event["sequence"], event["data"]["reason"]) == ("2", "erased")
     assert not any(secret in encode(event) for secret in SECRETS)
+    assert is_word_of(event, journal.public_key, [journal.public_key], withheld=True)
     journal.close()
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
     with Journal.open(tmp_path) as rebuilt:  # from entries.log

@@ -26,8 +26,10 @@ from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.keep.retention import Reserve
 from edge.records import Act, FieldValue, OutboxRow, Receipt, ReceiptOutcome
+from inventory.admission import distrusted
 from inventory.forms import load_forms
-from inventory.judge import judge
+from inventory.judge import Unanswerable, judge
+from inventory.keys import Enrolled
 from tests.sayings import ACCEPT, FIELDS, entry, utterance
 from tests.shipped import ROOT
 
@@ -90,7 +92,9 @@ class TestARefusedEntry:
         with pytest.raises(UnreadableInput, match="`dockvoice queue accept` enters it once more under a new number"):
             journal.review.retry("1", "kim")
 
-    def test_given_up_it_waits_no_more_and_an_older_inventory_gets_its_tombstone(self, journal: Journal) -> None:
+    def test_given_up_it_waits_no_more_and_an_older_inventory_gets_its_tombstone(
+        self, journal: Journal, judged: Callable[[str], str]
+    ) -> None:
         row = dictate(journal)
         refuse(journal, row)
         journal.review.discard("1", "kim", "counted by hand", WITHHOLD)
@@ -99,6 +103,7 @@ class TestARefusedEntry:
         journal.outbox.reopen(1)
         (owed,) = journal.outbox.due(9)
         assert (owed.event_id, json.loads(owed.body)["data"]["reason"]) == (row.event_id, "discarded")
+        assert judged(owed.body) == "Sound"
 
     def test_a_journal_of_an_earlier_version_takes_back_what_it_had_let_go(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal:
@@ -278,9 +283,18 @@ class TestUnderANewName:
 
 
 @pytest.fixture
-def judged() -> Callable[[str], str]:
+def judged(journal: Journal) -> Callable[[str], str]:
+    """What the inventory makes of an event, and why it would not take it for the device's own word."""
     forms = load_forms(ROOT / "schemas" / "forms")
-    return lambda body: type(judge(body.encode(), "dockvoice/north/dock-b/entries", "dockvoice", forms)).__name__
+
+    def judging(body: str) -> str:
+        found = judge(body.encode(), "dockvoice/north/dock-b/entries", "dockvoice", forms)
+        assert not isinstance(found, Unanswerable)
+        key = Enrolled("north", "dock-b", journal.public_key.keyid, None, revoked=False, key=journal.public_key)
+        stranger = distrusted(found.event, {key.keyid: key})
+        return type(found).__name__ if stranger is None else stranger.reason
+
+    return judging
 
 
 def _fails(*_: object) -> Mapping[str, Any]:

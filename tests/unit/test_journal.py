@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +18,23 @@ from typing import Any
 import pytest
 import soundfile
 
+from edge.agent.app import Agent
+from edge.agent.parts import Parts
+from edge.config import Settings, Speak
 from edge.deliver.events import recorded
 from edge.errors import AlreadyRunning, Misconfigured, StorageFailed, UnreadableInput
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import Counts
-from edge.records import Receipt, ReceiptOutcome, Segment, Utterance
+from edge.ports import StoppableSource
+from edge.records import Frame, Receipt, ReceiptOutcome, Segment, Utterance
 from inventory.applying import is_superseded
+from tests import shipped
+from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, NOON, REPEAT, committed, entry, utterance
 from tests.small_disk import full
+from tests.waiting import PATIENCE_S
 
 RECORDING = "sha256:" + "a" * 64
 
@@ -344,3 +355,36 @@ def test_a_journal_that_is_not_where_it_was_takes_nothing_any_more(tmp_path: Pat
         for write in (journal.demand_in_place, lambda: committed(journal, utterance(1))):
             with pytest.raises(StorageFailed, match="was removed, moved or replaced while it was in use"):
                 write()
+
+
+class Unplugged(StoppableSource):
+    """A headset that nobody connects: it is waited for until it is closed."""
+
+    name, live = "microphone", True
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = meanwhile
+        self._closed = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        self._meanwhile()
+        assert self._closed.wait(PATIENCE_S), "nobody closed it"
+        yield from ()
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+def test_a_journal_that_is_removed_while_the_headset_is_waited_for_ends_the_agent_at_once(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    settings = Settings(state_directory=state, speak=Speak(enabled=False))
+    parts = Parts(settings, shipped.form(), shipped.catalogue(), ScriptedInterpreter())
+    headset = Unplugged(lambda: shutil.rmtree(state))
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    with JournalThread(state) as desk, pytest.RaisesGroup(StorageFailed, flatten_subgroups=True):
+        agent = Agent(parts, desk, lambda _: None, live=True)
+        try:
+            asyncio.run(agent.run_until_stopped(headset, settle_within_s=0))
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

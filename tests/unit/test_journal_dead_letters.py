@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge.errors import Unfinished, UnreadableInput
+from edge.hash_chain import withheld_text
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
@@ -44,7 +45,10 @@ class TestADeadLetter:
         assert journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         due = journal.outbox.due(10)
         assert [row.sequence for row in due] == [1, 2, 3]
-        assert json.loads(due[1].body) == {"id": rows[1].event_id, "sequence": 2, "withheld": TOO_LARGE}
+        sent = json.loads(due[1].body)
+        text = withheld_text(sent)
+        assert journal.public_key.signed(text, sent.pop("withheldsignature"))
+        assert sent == {"id": rows[1].event_id, "sequence": 2, "withheld": TOO_LARGE}
         assert journal.outbox.unsettled() == 3
 
     def test_its_receipt_settles_the_debt_and_it_stays_a_dead_letter(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from edge.config import Keep
+from edge.agent.clock import Clock
+from edge.agent.watchdog import Heartbeats, Supervisor
+from edge.config import Keep, Settings
 from edge.errors import StorageFailed
 from edge.keep import database, evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
+from edge.systemd_notify import Notifier
 from tests.sayings import ACCEPT, entry, render, utterance
 from tests.waiting import until
 
@@ -89,6 +94,28 @@ def test_a_start_that_has_something_to_write_waits_too(
         somebody.submit(_let_go, lock, caplog)
         with JournalThread(tmp_path) as desk:
             assert desk.now(lambda journal: journal.queries.counts()).heard == 1
+
+
+def test_it_is_told_once_and_that_it_goes_on(tmp_path: Path, lock: sqlite3.Connection) -> None:
+    told: list[bool] = []
+
+    async def watched(desk: JournalThread) -> None:
+        pulse = Heartbeats(dict.fromkeys(("loop", "journal", "relay", "ear"), 10.0))
+        upkeep = Supervisor(Settings(), desk, pulse, Notifier.from_environment(), Clock(), Mock())
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(upkeep.watch(lambda: True, told.append))
+            while len(told) < 2:
+                await asyncio.sleep(0.05)
+                if told == [True] and lock.in_transaction:
+                    lock.execute("ROLLBACK")
+            watching.cancel()
+
+    with JournalThread(tmp_path, Keep()) as desk, ThreadPoolExecutor(1) as somebody:
+        lock.execute("BEGIN IMMEDIATE")
+        heard = somebody.submit(desk.begin, utterance(0))  # only what is written meets the lock
+        asyncio.run(asyncio.wait_for(watched(desk), 60))
+        heard.result()
+    assert told == [True, False]
 
 
 def _let_go(lock: sqlite3.Connection, caplog: pytest.LogCaptureFixture) -> None:

@@ -60,7 +60,7 @@ def test_each_language_has_every_prompt_with_the_slots_of_the_english_one(langua
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
-    told = {fault.value for fault in FaultKind} | {"muted", "not_recording"}
+    told = {fault.value for fault in FaultKind} | {"muted", "not_recording", "storage_locked"}
     assert set(codes("faults", language)) == set(codes("mended", language)) == told
 
 

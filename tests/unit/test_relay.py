@@ -487,6 +487,15 @@ def test_where_there_are_no_receipts_nothing_is_asked() -> None:
     assert machine.offered([], now=0) == []
 
 
+def test_where_an_inventory_shows_that_sends_receipts_the_brokers_word_settles_nothing_more() -> None:
+    machine = relay(settle=SettleBy.BROKER)
+    machine.offered(rows(1, 2), now=0)
+    assert machine.acknowledged("event-1", 0) == [Settle("event-1", None)]
+    machine.wait_for_receipts()
+    assert machine.acknowledged("event-2", 0) == [Sent("event-2")]
+    assert machine.receipt(answer(2)) == [Settle("event-2", answer(2))]
+
+
 def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> None:
     machine = relay()
     machine.offered(rows(1, 2), now=0)

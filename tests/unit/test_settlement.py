@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge.agent.settlement import Outcome, Settlement
-from edge.deliver.events import recorded
+from edge.deliver.events import recorded, withheld
 from edge.deliver.relay import DeadLetter, Sent, Settle
+from edge.hash_chain import sealed, vouched
+from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import Receipt, ReceiptOutcome
+from tests.dictated import ANOTHER
 from tests.sayings import ACCEPT, entry, utterance
 
 render = partial(recorded, site="hall", device="dock-1")
@@ -42,10 +47,14 @@ def forgotten(desk: JournalThread) -> str:
     """An event that was settled, and whose entry made room; the newest stays."""
     event_id = desk.now(commit)
     desk.now(commit)
+    forget(desk, event_id)
+    return event_id
+
+
+def forget(desk: JournalThread, event_id: str) -> None:
     desk.now(lambda journal: journal.outbox.settle(event_id, None))
     desk.now(lambda journal: journal.retention.remove_evidence(journal.retention.spare_evidence(1)))
     assert desk.now(lambda journal: journal.retention.forget(1)) == 1
-    return event_id
 
 
 @pytest.mark.parametrize(
@@ -66,6 +75,66 @@ def test_what_comes_for_an_event_that_made_room_meanwhile_changes_nothing(
     note(desk, late(event_id))
     assert desk.now(lambda journal: journal.outbox.unsettled()) == 1
     assert TURNED_DOWN == []
+
+
+def said_by(directory: Path, more: int) -> list[Mapping[str, Any]]:
+    """The events that a copy of the journal makes, which are signed as those of the journal are."""
+    with Journal.open(directory) as copy:
+        return [copy.queries.history(commit(copy)).event or {} for _ in range(more)]
+
+
+CLAIMS: dict[str, Callable[..., Receipt]] = {
+    "handled": partial(Receipt, outcome=ReceiptOutcome.DUPLICATE, handled=9_999),
+    "sequence_reused": partial(Receipt, outcome=ReceiptOutcome.REFUSED, reasons=("sequence_reused",), handled=2),
+    "another_instance": partial(Receipt, outcome=ReceiptOutcome.REFUSED, reasons=("another_instance",)),
+}
+"""Receipts that say that another journal of the device has gone on."""
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("proof", ["nothing", "its own", "removed", "altered", "of another key", "of another device"])
+def test_a_receipt_that_shows_no_proof_ends_no_device(
+    desk: JournalThread, tmp_path: Path, caplog: pytest.LogCaptureFixture, claim: str, proof: str
+) -> None:
+    first = desk.now(commit)
+    gone = desk.now(lambda journal: journal.queries.history(first).event)
+    event_id = desk.now(commit)
+    forget(desk, first)
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    (true,) = said_by(tmp_path / "copy", 1)
+    elses = {**true, "source": "/sites/hall/devices/dock-2"}
+    shown = {
+        "nothing": None,
+        "its own": desk.now(lambda journal: journal.queries.history(event_id).event),
+        "removed": gone,
+        "altered": {**true, "sequence": "9999"},
+        "of another key": sealed(true, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", ANOTHER),
+        "of another device": sealed(
+            elses, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", DeviceKey.read(tmp_path)
+        ),
+    }
+    settlement = Settlement(desk, beat=lambda: None, turned_down=TURNED_DOWN.append)
+    asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
+    assert settlement.superseded is None
+    assert "shows no event of this device that proves it" in caplog.text
+    desk.now(lambda journal: journal.demand_not_superseded())
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("at", [0, 1], ids=["under a number of ours", "beyond our last"])
+@pytest.mark.parametrize("is_withheld", [False, True], ids=["whole", "withheld"])
+def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
+    desk: JournalThread, tmp_path: Path, claim: str, at: int, is_withheld: bool
+) -> None:
+    desk.now(commit)
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    event_id = desk.now(commit)
+    latest = said_by(tmp_path / "copy", 2)[at]
+    if is_withheld:
+        latest = vouched(withheld(latest, "too large"), DeviceKey.read(tmp_path))
+    settlement = Settlement(desk, beat=lambda: None, turned_down=TURNED_DOWN.append)
+    asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=latest))))
+    assert settlement.superseded is not None
 
 
 def test_a_puback_for_an_event_of_nobody_is_told(desk: JournalThread, caplog: pytest.LogCaptureFixture) -> None:

@@ -120,6 +120,12 @@ class Device:
         self._process = None
         return code
 
+    def reconcile(self) -> None:
+        """Ask the inventory about what is still owed, as a person does where no agent starts any more."""
+        command = [sys.executable, "-m", "edge", "queue", "reconcile", "--config", str(self._settings)]
+        with self._log.open("ab") as log:
+            subprocess.run(command, stdout=log, stderr=log, cwd=ROOT, timeout=DRAINED_S, check=False)
+
     def finish(self) -> None:
         """Begin a last life with one fresh utterance, which must pass, as must all that is owed."""
         if self._process is not None:

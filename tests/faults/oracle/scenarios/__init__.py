@@ -37,12 +37,14 @@ THEMES = {
     ),
     "state": (
         Scenario("state-restored", "older copies of the journal put back", state.restored, 1, 10),
+        Scenario("state-cloned", "journals copied, and both at work", state.cloned, 1, 10),
         Scenario("state-removed", "state directories removed under the agent", state.removed, 1, 20),
         Scenario("state-locked", "times a locked journal", state.locked, 1, 20),
         Scenario("site-triggers", "times a faulty trigger of the site's", state.triggers, 1, 20),
     ),
     "strangers": (
         Scenario("events-forged", "events that no device signed", strangers.forged, 25, 2000),
+        Scenario("receipts-forged", "receipts that no inventory sent", strangers.forged_receipts, 25, 2000),
         Scenario("orders-retained", "lives under an order that stays", strangers.retained_orders, 1, 20),
     ),
     "clock": (

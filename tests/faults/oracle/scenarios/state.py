@@ -36,8 +36,14 @@ LOCKED_S = 3.0
 REST_S = 3.0
 """Between two utterances: long enough for all to be delivered in between."""
 
+MENDED_S = 1.0
+"""The same where a fault ends: the inventory looks again after a few seconds, and what came meanwhile follows."""
+
 GONE_S = 20.0
 """An agent whose state directory is gone ends within a second; this is for a machine that is busy."""
+
+ELSEWHERE = b"handed 100000\n"
+"""The ledger of a copy: whoever speaks there goes on from another number."""
 
 BY_HAND = Person("oracle", "re-entered under the new name")
 
@@ -66,15 +72,54 @@ def _restored(run: Run) -> Tally:
         assert device.wait() != 0, "it took its numbers for its own"
         after = _since(device.noted, before)
         state = run.directory / "new" / "state"
-        heir = stage.device("new", state=state)
-        with Journal.open(device.state) as former, Journal.open(state) as journal:
-            named = DeviceIdentity("site", "new", None, clock_believed=True)
-            for held in former.review.held():
-                accept(journal, str(held.sequence), {}, _rules(), BY_HAND, named, origin=former)
-        heir.speak(0, settle_s=DRAINED_S)
-        assert heir.wait() == 0, heir.log
+        _inherit(device, stage.device("new", state=state), state)
         rows = stage.inventory.rows()
     return _counted(rows, {"old": before, "new": after})
+
+
+def cloned(run: Run) -> Tally:
+    """The state directory is copied, and both go on at once; the one that is late gets in under a new name."""
+    return sum((_cloned(replace(run, directory=run.directory / str(number))) for number in run.rounds()), Tally())
+
+
+def _cloned(run: Run) -> Tally:
+    with Stage(run.directory) as stage:
+        device = stage.device("old")
+        _life(device)
+        before = device.noted
+        shutil.copytree(device.state, run.directory / "copy")
+        clone = stage.device("copy of old", state=run.directory / "copy", settings={"device": "old"})
+        clone.remember(ELSEWHERE)  # so that it says other numbers
+        both = (device, clone)
+        for each in both:
+            each.speak(2 * FEW, pace_s=run.chance.uniform(0, 0.3), settle_s=DRAINED_S)
+        winner, late = sorted(both, key=lambda each: each.wait(2 * DRAINED_S) != 0)
+        assert "or stands beside a copy" in late.log, late.log
+        assert "or stands beside a copy" not in winner.log, winner.log
+        if _unsettled(late):
+            late.reconcile()
+        said = {device: _since(device.noted, before), clone: Noted(clone.noted.handed_in[1:], clone.noted.kept)}
+        state = run.directory / "new" / "state"
+        _inherit(late, stage.device("new", state=state), state)
+        rows = stage.inventory.rows()
+    first = Noted(before.handed_in + said[winner].handed_in, before.kept + said[winner].kept)
+    return _counted(rows, {"old": first, "new": said[late]})
+
+
+def _inherit(former: Device, heir: Device, state: Path) -> None:
+    """A person enters what a journal that was overtaken holds under a new name."""
+    assert _unsettled(former) == 0, f"nobody knows what became of some of it:\n{former.log}"
+    with Journal.open(former.state) as origin, Journal.open(state) as journal:
+        named = DeviceIdentity("site", "new", None, clock_believed=True)
+        for held in origin.review.held():
+            accept(journal, str(held.sequence), {}, _rules(), BY_HAND, named, origin=origin)
+    heir.speak(0, settle_s=DRAINED_S)
+    assert heir.wait() == 0, heir.log
+
+
+def _unsettled(device: Device) -> int:
+    with Journal.inspect(device.state) as journal:
+        return journal.outbox.unsettled()
 
 
 def removed(run: Run) -> Tally:
@@ -107,18 +152,19 @@ def locked(run: Run) -> Tally:
 
 
 def triggers(run: Run) -> Tally:
-    """A trigger of the site's own fails again and again for one of two devices."""
+    """A trigger of the site's own fails again and again for one of two devices; once it is mended, all gets there."""
     database = run.directory / "inventory" / "inventory.db"
     with Stage(run.directory) as stage:
-        devices = [stage.device("one"), stage.device("two")]
-        for device in devices:
-            device.speak(pace_s=PACE_S)
+        troubled, other = stage.device("one"), stage.device("two")
+        troubled.speak(pace_s=MENDED_S)
+        other.speak(pace_s=PACE_S)
         for _ in run.rounds():
             _execute(database, _FAULTY)
-            devices[0].has_kept(FEW)
+            troubled.has_kept(FEW)
+            other.has_kept(FEW)
             run.pause(1.0, 2.0)
             _execute(database, "DROP TRIGGER sites")
-            devices[1].has_kept(FEW)
+            until(partial(_owes_nothing, troubled), "it does not go on where the trigger is mended")
         return stage.conclude()
 
 

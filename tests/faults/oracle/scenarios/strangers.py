@@ -6,11 +6,15 @@ import json
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from edge.config import Mqtt
-from edge.deliver.events import Topics
+from edge.deliver.events import Topics, encode, receipt
 from edge.deliver.mqtt import Connected, Session, SessionEvent
+from edge.keep.journal import Journal
+from edge.records import OutboxRow, ReceiptOutcome
 from tests.dictated import ANOTHER, identity, payload, recorded, signed
 from tests.faults.oracle.faults import Under
 from tests.faults.oracle.ledger import Tally
@@ -23,6 +27,23 @@ TOPICS = Topics("dockvoice", SITE, DEVICE)
 PACE_S = 0.05
 
 LISTENS = Under(environment={"DOCKVOICE_DELIVER__CONTROL": "true"})
+
+
+OFTEN = 10
+"""After so many receipts the forger looks anew which events he could answer."""
+
+ANSWERS: tuple[tuple[ReceiptOutcome, tuple[str, ...], dict[str, Any]], ...] = (
+    (ReceiptOutcome.APPLIED, (), {}),
+    (ReceiptOutcome.DUPLICATE, (), {"handled": 9_999_999}),
+    (ReceiptOutcome.APPLIED, (), {"handled": 9_999_999, "latest": recorded(9_999_999, at=(SITE, DEVICE))}),
+    (ReceiptOutcome.REFUSED, ("sequence_reused",), {}),
+    (ReceiptOutcome.REFUSED, ("another_instance",), {"latest": json.loads(signed(recorded(7), ANOTHER))}),
+    (ReceiptOutcome.REFUSED, ("invalid:/quantity: breaks maximum 1",), {}),
+    (ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",), {}),
+    (ReceiptOutcome.APPLIED, (), {"outcome": "early", "expected": 1}),
+    (ReceiptOutcome.APPLIED, (), {"outcome": "untrusted", "reasons": ["revoked_key:9f86d081884c7d65"]}),
+)
+"""Outcome and reasons, and what is laid over the receipt."""
 
 
 @contextmanager
@@ -64,6 +85,31 @@ def forged(run: Run) -> Tally:
         invented = [row for row in stage.inventory.rows() if row["device"] != DEVICE]
         assert not invented, f"{len(invented)} entries of a device that does not exist"
     return tally
+
+
+def forged_receipts(run: Run) -> Tally:
+    """To the device's events, what an inventory could answer, and what would end the device if it were true."""
+    with Stage(run.directory) as stage:
+        device = stage.device(DEVICE)
+        device.speak(pace_s=PACE_S)
+        device.has_kept(1)
+        with stranger(stage) as session:
+            owed: list[OutboxRow] = []
+            for number in run.rounds():
+                if number % OFTEN == 0:
+                    device.has_kept(1)
+                    with Journal.inspect(device.state) as journal:
+                        newest = journal.outbox.last()
+                        owed = journal.outbox.due(OFTEN) or ([] if newest is None else [newest])
+                row = run.chance.choice(owed)
+                outcome, reasons, more = run.chance.choice(ANSWERS)
+                said = receipt(row.event_id, outcome, reasons, row.sequence, datetime.now(UTC))
+                until(
+                    partial(session.publish, TOPICS.receipts, encode({**said, **more}), tag="forged"), "not connected"
+                )
+                run.pause(0, 0.05)
+        assert not device.ended, device.log
+        return stage.conclude()
 
 
 def retained_orders(run: Run) -> Tally:
