@@ -15,7 +15,7 @@ from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, 
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import Question
-from edge.agree.dialogue.session import MOST_ENTRIES, Manner
+from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.events import withheld
@@ -23,6 +23,8 @@ from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import Act, Commit, Draft, Drop, Durable, Entry, LastEntry, Minted, Note, OutboxRow, Park, Receipt
 from edge.understand.llm.prompt import AtHand
+
+MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
 
@@ -78,7 +80,7 @@ class DialogueSteps:
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
-        self._dialogue.aside = journal.review.how_many()
+        self._dialogue.aside = self._in_review(journal)
         kept = journal.dialogue.kept()
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
@@ -87,6 +89,10 @@ class DialogueSteps:
         owed = journal.outbox.unsettled()
         started = Started(kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down)
         return self.record(journal, self.plan(started))
+
+    def _in_review(self, journal: Journal) -> InReview:
+        drafts = journal.review.drafts(self._dialogue.form, MOST_ASKED)
+        return InReview(journal.review.how_many(), tuple(drafts))
 
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
@@ -105,7 +111,7 @@ class DialogueSteps:
         if planned.changes:
             orders = [order for order in planned.orders if isinstance(order, Durable)]
             row = journal.turn(orders, planned.draft, planned.operator, self._render)
-            self._dialogue.aside = journal.review.how_many()
+            self._dialogue.aside = self._in_review(journal)
         heard: list[Order] = []
         for order in planned.orders:
             match order:

@@ -378,9 +378,9 @@ class Journal(JournalReader):
     def _park(self, park: Park) -> None:
         """Under review. Without an outcome: where a person retries it, it is read again."""
         changed = self._db.execute(
-            "UPDATE utterances SET outcome = NULL, reasons = NULL, ask = NULL, review = ?, fields = ? "
+            "UPDATE utterances SET outcome = NULL, reasons = NULL, ask = NULL, review = ?, fields = ?, draft = ? "
             "WHERE utterance_id = ?",
-            [park.why, codec.to_json(dict(park.fields)), park.utterance_id],
+            [park.why, codec.to_json(dict(park.fields)), codec.draft_json(park.draft), park.utterance_id],
         )
         if not changed.rowcount:
             raise LookupError(f"{park.utterance_id}: no such utterance was begun here")

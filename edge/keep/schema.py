@@ -1,7 +1,8 @@
 """The journal's tables, and how an older journal becomes a current one.
 
 utterances  what was heard, written before anything reads it; `outcome` is NULL until a verdict falls. `review` says why
-            a person must look at it first, `flag` why at its entry, which stands. `evidence`: its recording is needed,
+            a person must look at it first, `flag` why at its entry, which stands. `draft` is what was being
+            agreed when it was put aside. `evidence`: its recording is needed,
             is spare, or was removed. `dated_at`: from when its age counts; `unknown`, which sorts behind every date,
             while no clock that can be believed has seen it
 removals    the device's signed word that it removed a recording: there before the file goes, `unlinked` once it is gone
@@ -332,6 +333,14 @@ _HELD = """
     );
 """
 
+_PUT_ASIDE = """
+    ALTER TABLE utterances ADD COLUMN draft TEXT CHECK (draft IS NULL OR json_valid(draft));
+    CREATE TRIGGER draft_of_a_review AFTER UPDATE OF review ON utterances
+    WHEN NEW.review IS NULL AND NEW.draft IS NOT NULL BEGIN
+        UPDATE utterances SET draft = NULL WHERE utterance_id = NEW.utterance_id;
+    END;
+"""
+
 _SET = "journal"
 """Under this name sqlite-utils notes in a journal which changes it has."""
 
@@ -398,6 +407,12 @@ def held_until_decided(db: Database) -> None:
 def signed_removals(db: Database) -> None:
     """The device signs for each recording that it removes; age counts by a clock that can be believed."""
     db.executescript(_REMOVALS)
+
+
+@change
+def put_aside_with_its_draft(db: Database) -> None:
+    """What is put aside in a conversation keeps what was agreed about it, so that it can be asked about again."""
+    db.executescript(_PUT_ASIDE)
 
 
 @change

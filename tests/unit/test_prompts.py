@@ -22,7 +22,7 @@ from edge.agree.dialogue.events import (
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Prompt, Say
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import InReview, Manner
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
@@ -215,7 +215,7 @@ def wondering(language: str) -> Walk:
     walk.say(f"12 {units}")
     walk.take(Deadline())
     walk.take(Deadline())
-    walk.dialogue.aside = 2
+    walk.dialogue.aside = InReview(2)
     walk.ask(Command.HOW_MANY_WAITING)
     return walk
 

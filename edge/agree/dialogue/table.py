@@ -40,6 +40,8 @@ class Event(StrEnum):
     NO = "no"
     SAY_AGAIN = "say again"
     HOW_MANY_WAITING = "how many waiting"
+    WHAT_IS_OPEN = "what is open"
+    PUT_ASIDE = "put aside"
     LAST_ENTRY = "last entry"
     HELP = "help"
     PAUSE = "pause"
@@ -91,6 +93,9 @@ class Step(StrEnum):
     TURN_AWAY = "park it in review, tell why"
     SAY_AGAIN = "say the last thing again"
     TELL_WAITING = "tell how many wait"
+    TAKE_UP = "ask again about the oldest that was put aside; where there is none, tell how many wait"
+    TELL_OPEN = "say again what is asked, or was read back"
+    PUT_ASIDE = "park it in review"
     TELL_LAST = "tell the last entry"
     HELP = "tell what can be said"
     PAUSE = "close what is held, pause"
@@ -139,6 +144,8 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
+        Step.TAKE_UP: QUESTIONS | IDLE,
+        Step.PUT_ASIDE: IDLE,
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE,
         Step.SIGN_ON: IDLE,
@@ -157,6 +164,8 @@ _ALWAYS = {
     Event.DEFERRED: Step.DEFER,
     Event.SAY_AGAIN: Step.SAY_AGAIN,
     Event.HOW_MANY_WAITING: Step.TELL_WAITING,
+    Event.WHAT_IS_OPEN: Step.TELL_OPEN,
+    Event.PUT_ASIDE: Step.PUT_ASIDE,
     Event.LAST_ENTRY: Step.TELL_LAST,
     Event.HELP: Step.HELP,
     Event.PAUSE: Step.PAUSE,
@@ -201,6 +210,8 @@ _AWAY = {
     Event.YES: Step.NOTE,
     Event.NO: Step.NOTE,
     Event.DEFERRED: Step.TURN_AWAY,
+    Event.WHAT_IS_OPEN: Step.TELL_WAITING,
+    Event.PUT_ASIDE: Step.NOTE,
 }
 
 TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
@@ -222,6 +233,8 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.INDISTINCT: Step.NOT_UNDERSTOOD,
             Event.CANCEL: Step.TAKE_BACK,
             Event.NEVER_MIND: Step.TELL_LAST,
+            Event.WHAT_IS_OPEN: Step.TAKE_UP,
+            Event.PUT_ASIDE: Step.NOTE,
             Event.YES: Step.NOTE,
             Event.NO: Step.OBJECT,
             Event.STARTED: Step.RESTORE,
