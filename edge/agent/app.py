@@ -14,7 +14,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from edge.agent import decisions
 from edge.agent.clock import Clock
+from edge.agent.decisions import Asked
 from edge.agent.deferred import LateReadings
 from edge.agent.delivery import Delivery, LinkChanged
 from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
@@ -164,6 +166,16 @@ class Agent:
             yield self._tell_refusals()
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
+        yield decisions.serve(self._settings.state, self._decide)
+
+    async def _decide(self, asked: Asked) -> str:
+        """Carry out what a person decided beside it; the operator is told, and the event goes out."""
+        work = partial(decisions.carry_out, settings=self._settings, asked=asked)
+        talking = self._conversing
+        done = await (self._desk(work) if talking is None else talking.between_steps(work, lambda done: done.told))
+        if done.row is not None:
+            self._delivery.written()
+        return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, Started
+from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import Question
@@ -37,6 +37,7 @@ class Planned:
     draft: Draft | None  # What is being agreed after it.
     operator: str | None
     changes: bool  # Whether anything of it belongs on disk.
+    decided: bool  # Whether a person has changed what waits for one.
     refused: frozenset[str]  # The events that waited for somebody to take their place, before it.
 
 
@@ -100,7 +101,7 @@ class DialogueSteps:
         orders = tuple(self._dialogue.take(happening))
         draft, operator = self._dialogue.draft, self._dialogue.operator
         changes = before != (draft, operator) or any(isinstance(order, Durable) for order in orders)
-        return Planned(orders, draft, operator, changes, refused)
+        return Planned(orders, draft, operator, changes, isinstance(happening, PersonDecided), refused)
 
     def record(self, journal: Journal, planned: Planned) -> Stepped:
         """Put on disk what is planned, in one transaction.
@@ -108,7 +109,7 @@ class DialogueSteps:
         Raises StorageFailed: nothing was kept, and it may be tried again; whoever gives up begins again from the disk.
         """
         row = None
-        if planned.changes:
+        if planned.changes or planned.decided:
             orders = [order for order in planned.orders if isinstance(order, Durable)]
             row = journal.turn(orders, planned.draft, planned.operator, self._render)
             self._dialogue.aside = self._in_review(journal)

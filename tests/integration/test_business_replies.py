@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -216,3 +218,46 @@ def test_an_event_that_came_twice_is_no_news(
             sent.stop()
         shift(tmp_path / "state", broker.port, ask)
         assert len(inventory.rows()) == 1
+
+
+def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
+    broker: Mosquitto, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    settings = tmp_path / "edge.toml"
+    settings.write_text(f'state_directory = "{state}"\nsite = "hall"\ndevice = "dock-1"\n', encoding="utf-8")
+
+    def queue(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "edge", "queue", *arguments, "--config", str(settings)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def waiting() -> list[str]:
+        with Journal.inspect(state) as journal:
+            return [one.utterance_id for one in journal.review.under_review()]
+
+    async def play(operator: Shift) -> None:
+        for pallet in ("742", "743"):
+            await operator.type(f"pallet {pallet}, twelve units")
+            await operator.type("put it aside")
+            await operator.hears(f"pallet {' '.join(pallet)} put aside for review.")
+        first, second = waiting()
+        lacking = await asyncio.to_thread(queue, "accept", first)
+        assert (lacking.returncode, "field_missing:dock" in lacking.stderr) == (66, True)
+        # It is asked about just now: the office is sooner, and nobody asks any more.
+        await operator.type("what is open")
+        await operator.hears("Not finished: pallet 7 4 2.")
+        done = await asyncio.to_thread(queue, "accept", first, "--field", "dock=B", "--field", "quantity=13")
+        assert done.stdout == f"{first}: is entry 1 (pallet_id 742, quantity 13, dock B), sent by the agent that runs\n"
+        await operator.hears("Corrected by the office: pallet 7 4 2, 13 units, 1 3, dock B, bravo.")
+        again = await asyncio.to_thread(queue, "accept", first, "--field", "dock=B")
+        assert (again.returncode, "waits for no person" in again.stderr) == (66, True)
+        given_up = await asyncio.to_thread(queue, "discard", second, "--reason", "a test")
+        assert given_up.stdout == f"{second}: given up\n"
+        await operator.hears("The office dropped pallet 7 4 3.")
+        assert waiting() == []
+        await operator.type("dock b")  # the answer that came too late
+        await operator.type("cancel")
+
+    with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
+        shift(state, broker.port, play)
+        assert [row["fields"] for row in inventory.rows()] == [{"pallet_id": "742", "quantity": 13, "dock": "B"}]

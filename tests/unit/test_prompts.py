@@ -13,10 +13,12 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
     Deadline,
+    Fate,
     Happening,
     Hardware,
     InventoryAnswered,
     Link,
+    PersonDecided,
     Started,
     UtteranceHeard,
 )
@@ -216,6 +218,10 @@ def wondering(language: str) -> Walk:
     walk.take(Deadline())
     walk.take(Deadline())
     walk.dialogue.aside = InReview(2)
+    fields = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+    for fate in (Fate.RECORDED, Fate.CORRECTED, Fate.DROPPED):
+        walk.take(PersonDecided("u0", fate, fields))
+    walk.take(PersonDecided("u0", Fate.DROPPED))
     walk.ask(Command.HOW_MANY_WAITING)
     return walk
 

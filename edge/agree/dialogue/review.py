@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue import drafting, status
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import judged, likely_values, worded
@@ -66,3 +66,40 @@ def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def put_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator leaves the open entry to a person, or to later."""
     return [heard.noted_as_heeded(), *drafting.park(session)]
+
+
+_OFFICE = {Fate.RECORDED: Prompt.OFFICE_RECORDED, Fate.CORRECTED: Prompt.OFFICE_CORRECTED}
+
+
+def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Order]:
+    """The office decided about what was put aside: nobody is asked about it any more, and the operator is told."""
+    recorded = session.recorded
+    if decided.entry is not None:
+        recorded.entries.append(decided.entry)
+    recorded.resolve(decided.held)
+    session.news.untold.append(_told(session, decided))
+    return _ask_no_more(session, decided.utterance_id)
+
+
+def _told(session: DialogueSession, decided: PersonDecided) -> Say:
+    if decided.fate in _OFFICE:
+        return Say(_OFFICE[decided.fate], decided.fields)
+    known = session.identifiers_of(decided.fields)
+    return Say(Prompt.OFFICE_DROPPED, known) if known else Say(Prompt.OFFICE_DROPPED_ONE)
+
+
+def _ask_no_more(session: DialogueSession, utterance_id: str) -> list[Order]:
+    """Close what is open about it. Where it was asked whether it corrects another entry, that one is asked about."""
+    draft, asked, state = session.draft, session.question, session.state
+    if draft is not None and draft.utterance_id == utterance_id:
+        besides = drafting.in_review_besides(session)
+        session.close()
+        if state not in QUESTIONS and state is not State.HELD:
+            session.state = state
+        return besides
+    if draft is None or asked is None or asked.other is None or asked.other.utterance_id != utterance_id:
+        return []
+    if state is State.PAUSED:
+        session.question = session.is_entry_right
+        return []
+    return session.ask(session.is_entry_right)

@@ -54,6 +54,7 @@ class Event(StrEnum):
     COMMITTED = "committed"  # The entry is on disk and owed to the inventory.
     SETTLED = "settled"
     REFUSED = "refused"  # The inventory refused an event, or has the same from somebody else.
+    DECIDED = "decided"  # A person in the office decided about what waited for one.
     TROUBLE = "trouble"  # The inventory cannot be reached.
     DELIVERING = "delivering"  # It can again.
     FAULT = "fault"  # The headset or the microphone fails.
@@ -109,6 +110,7 @@ class Step(StrEnum):
     REMEMBER = "remember it as the last entry"
     COUNT = "count it"
     NEWS = "tell it at the next quiet moment"
+    DECIDED = "close what was asked about it, tell it at the next quiet moment"
     ALARM = "tell it at once"
     ALARM_HELD = "tell it at once, ask whether the held entry is right"
     RESTORE = "ask again for what was open"
@@ -146,6 +148,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.TAKE_UP: QUESTIONS | IDLE,
         Step.PUT_ASIDE: IDLE,
+        Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE,
         Step.SIGN_ON: IDLE,
@@ -156,7 +159,9 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
 
-MAY_STAY = frozenset({Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.FORGET, Step.SIGN_ON, Step.SIGN_OFF})
+MAY_STAY = frozenset(
+    {Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.FORGET, Step.SIGN_ON, Step.SIGN_OFF, Step.DECIDED}
+)
 """Steps that lead somewhere else at times, and at times nowhere."""
 
 _ALWAYS = {
@@ -178,6 +183,7 @@ _ALWAYS = {
     Event.COMMITTED: Step.REMEMBER,
     Event.SETTLED: Step.COUNT,
     Event.REFUSED: Step.NEWS,
+    Event.DECIDED: Step.DECIDED,
     Event.TROUBLE: Step.NEWS,
     Event.DELIVERING: Step.NEWS,
     Event.FAULT: Step.ALARM,
