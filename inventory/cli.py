@@ -60,6 +60,8 @@ audits = typer.Typer(help="Show that what the devices wrote was not changed afte
 commands.add_typer(audits, name="audit")
 keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
 commands.add_typer(keys_commands, name="keys")
+review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
+commands.add_typer(review_commands, name="review")
 
 MOST = 9_999_999_999  # The highest number of an event: ten digits, as schemas/events has them.
 
@@ -117,6 +119,42 @@ def rows(
             _say(json.dumps(_plain(row), ensure_ascii=False))
     else:
         show(_table(found))
+
+
+@review_commands.command("list", short_help="What waits for a person on the devices.")
+def review_list(
+    context: typer.Context,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+    every: Annotated[bool, typer.Option("--all", help="Also what was decided, and how.")] = False,
+) -> None:
+    """Show what the devices have put aside for a person, with what is known of it, the oldest first.
+
+    A device tells it again at each connection. `dockvoice queue accept` and `discard` on the device decide about it,
+    also while its agent runs; so does its operator, who asks "what is open?". With --json one object a line.
+    """
+    from inventory.reviews import as_json  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    with _looking(context, config, database) as store:
+        found = store.reviews(every=every)
+    if json_lines:
+        for one in found:
+            _say(json.dumps(as_json(one), ensure_ascii=False))
+        return
+    table = _narrow(many(len(found), "review"))
+    for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):
+        table.add_column(heading)
+    for one in found:
+        table.add_row(
+            f"{one.site}/{one.device}",
+            f"{one.told_at:%Y-%m-%d %H:%M:%S}",
+            one.state if one.decided_by is None else f"{one.state} by {one.decided_by}",
+            f"{one.form} " + " ".join(f"{name}={value}" for name, value in one.fields.items()),
+            " ".join(f"{name}:{why}" for name, why in one.doubtful.items()) or one.reason or "",
+            one.utterance_id,
+        )
+    show(table)
 
 
 @commands.command()

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from edge.agent import decisions
+from edge.agent import decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.decisions import Asked
 from edge.agent.deferred import LateReadings
@@ -61,6 +61,7 @@ class Agent:
             *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
             order=self._ordered,
             turned_down=self._turned_down.put_nowait,
+            review=review_delivery.renderer(parts.rules, parts.settings.site, parts.settings.device),
         )
         self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
         """How the device listens; of no effect on recordings."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from edge.agent.review_delivery import ReviewDelivery
 from edge.agent.settlement import Settlement
 from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
@@ -34,8 +35,9 @@ from edge.deliver.relay import (
 )
 from edge.errors import Misconfigured
 from edge.keep.journal_thread import JournalThread
+from edge.keep.review_log import ReviewChange
 from edge.plain_text import in_one_line
-from edge.records import OutboxRow, Receipt
+from edge.records import Minted, OutboxRow, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +77,13 @@ class Delivery:
         session: Callable[..., Session] = Session,
         order: Callable[[str], None] = lambda _: None,
         turned_down: Callable[[Receipt], None] = lambda _: None,
+        review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
         `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
-        hears, once, what the inventory does not take, and what will never reach it. Raises Misconfigured for the
+        hears, once, what the inventory does not take, and what will never reach it. `review` makes the event of each
+        change of what waits for a person; None: nothing is told of that. Raises Misconfigured for the
         journal of another device.
         """
         self._settings = settings
@@ -99,6 +103,17 @@ class Delivery:
         self._order = order
         self._microphone: dict[str, Any] | None = None
         self._speaker: dict[str, Any] | None = None
+        self._waiting: int | None = None
+        self._reviews = (
+            None
+            if review is None
+            else ReviewDelivery(
+                desk,
+                review,
+                settings.deliver.receipt_timeout_s,
+                by_receipt=settings.deliver.settle is SettleBy.RECEIPT,
+            )
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._obstacles = Obstacles(
             "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
@@ -143,6 +158,7 @@ class Delivery:
         try:
             while True:
                 await self._carry_out(await self._next())
+                await self._tell_reviews()
                 for obstacle in self._obstacles.look(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
                 if self._relay.agreed and self._notes.superseded is None:
@@ -153,6 +169,21 @@ class Delivery:
             if self._session.failure is None:
                 self._announce("offline")
             await asyncio.to_thread(self._session.stop)
+
+    async def _tell_reviews(self) -> None:
+        """Publish what is to be told of reviews, and how many there are."""
+        reviews, connected = self._reviews, self._session.connected
+        looked = None if reviews is None else await reviews.look(self._now, connected=connected)
+        if reviews is None or looked is None:
+            return
+        if looked.waiting != self._waiting:
+            self._waiting = looked.waiting
+            if connected:
+                self._announce("online")
+        for row in looked.rows:
+            body = row.body.encode()
+            if self._session.publish(self._topics.reviews, body, tag=row.event_id, content_type=events.MEDIA_TYPE):
+                reviews.published(row.event_id, self._now)
 
     def _demand_that_it_goes_on(self) -> None:
         """Raise Misconfigured for a journal that another one has overtaken, once all of it is answered."""
@@ -185,8 +216,9 @@ class Delivery:
 
     def _status(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         site, device = self._settings.site, self._settings.device
-        worn = {"microphone": self._microphone, "speaker": self._speaker}
-        said = events.status(state, site=site, device=device, key=self._key, time=now, **worn)
+        known: dict[str, Any] = {"microphone": self._microphone, "speaker": self._speaker}
+        known["under_review"] = None if state == "offline" else self._waiting
+        said = events.status(state, site=site, device=device, key=self._key, time=now, **known)
         return events.encode(said)
 
     def _announce(self, state: Literal["online", "offline"]) -> None:
@@ -214,6 +246,8 @@ class Delivery:
                 return self._relay.written()
             case Connected(protocol, receive_maximum):
                 self._mistrust.clear()
+                if self._reviews is not None:
+                    self._reviews.connected()
                 self._announce("online")
                 self._tell(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
                 return self._relay.connected(receive_maximum)
@@ -227,6 +261,9 @@ class Delivery:
 
     def _taken(self, tag: str, reason_code: int) -> list[Command]:
         if tag == STATUS:
+            return []
+        if self._reviews is not None and self._reviews.carries(tag):
+            self._reviews.acknowledged(tag, reason_code)
             return []
         if reason_code < FAILURE and self._settings.deliver.settle is SettleBy.RECEIPT:
             self._obstacles.taken(tag)
@@ -274,6 +311,9 @@ class Delivery:
             return self._relay.early(answer, self._now)
         if isinstance(answer, events.Distrusted):
             self._mistrusted(answer.reason)
+            return []
+        if self._reviews is not None and self._reviews.carries(answer.event_id):
+            self._reviews.confirmed(answer.event_id)
             return []
         return self._relay.receipt(answer)
 

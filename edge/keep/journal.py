@@ -43,6 +43,7 @@ from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
+from edge.keep.review_log import ReviewChange, ReviewLog
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals, sync_directory, sync_file
 from edge.records import (
     INSTANCE,
@@ -90,6 +91,7 @@ class JournalReader:
         self.outbox = Outbox(db)
         self.review = Review(db, self.queries)
         self.readings = ModelReadings(db)
+        self.review_log = ReviewLog(db)
         self.trail = AuditTrail(db)
 
     def demand_in_place(self) -> None:
@@ -308,6 +310,10 @@ class Journal(JournalReader):
                         owed = self._commit(entry, verdict, partial(render, entry))
             self.dialogue.keep(draft, operator)
         return owed
+
+    def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:
+        """Keep, numbered and signed, what changed of what waits for a person; how many changes that are."""
+        return self.review_log.write(render, self._instance_now(), self._key)
 
     def supersede(self, why: str) -> Misconfigured:
         """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""

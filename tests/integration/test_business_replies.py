@@ -241,6 +241,11 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
             await operator.type("put it aside")
             await operator.hears(f"pallet {' '.join(pallet)} put aside for review.")
         first, second = waiting()
+        await asyncio.to_thread(until, lambda: len(inventory.reviews()) == 2, "the inventory knows of no review")
+        known = {one["utterance_id"]: one for one in inventory.reviews()}
+        assert {one["state"] for one in known.values()} == {"open"}
+        assert known[first]["fields"] == {"pallet_id": "742", "quantity": 12}
+        assert (known[first]["reason"], known[first]["doubtful"]) == ("unanswered", {"dock": "field_missing"})
         lacking = await asyncio.to_thread(queue, "accept", first)
         assert (lacking.returncode, "field_missing:dock" in lacking.stderr) == (66, True)
         # It is asked about just now: the office is sooner, and nobody asks any more.
@@ -260,4 +265,7 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
 
     with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
         shift(state, broker.port, play)
-        assert [row["fields"] for row in inventory.rows()] == [{"pallet_id": "742", "quantity": 13, "dock": "B"}]
+        (row,) = inventory.rows()
+        assert row["fields"] == {"pallet_id": "742", "quantity": 13, "dock": "B"}
+        ends = [(one["state"], one["decided_by"], one["entry"]) for one in inventory.reviews()]
+        assert sorted(ends) == [("dropped", "office", None), ("recorded", "office", row["event_id"])]

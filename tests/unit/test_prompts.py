@@ -218,7 +218,7 @@ def wondering(language: str) -> Walk:
     walk.take(Deadline())
     walk.take(Deadline())
     walk.dialogue.aside = InReview(2)
-    fields = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+    fields: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
     for fate in (Fate.RECORDED, Fate.CORRECTED, Fate.DROPPED):
         walk.take(PersonDecided("u0", fate, fields))
     walk.take(PersonDecided("u0", Fate.DROPPED))
