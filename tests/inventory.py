@@ -106,14 +106,8 @@ class RunningInventory:
 
     def rows(self) -> list[dict[str, Any]]:
         """What stands in its table, told by its own command."""
-        return self._told("rows", "--limit", "100000")
-
-    def reviews(self) -> list[dict[str, Any]]:
-        """What devices have put aside, decided or not, told by its own command."""
-        return self._told("review", "list", "--all")
-
-    def _told(self, *asked: str) -> list[dict[str, Any]]:
-        told = dockvoice("inventory", *asked, "--database", self._database, "--json", timeout_s=TOLD_IN_S)
+        asked = ("inventory", "rows", "--database", self._database, "--json", "--limit", "100000")
+        told = dockvoice(*asked, timeout_s=TOLD_IN_S)
         assert told.returncode == 0, told.stderr
         return [json.loads(line) for line in told.stdout.splitlines()]
 

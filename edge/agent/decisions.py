@@ -24,6 +24,7 @@ from edge.agent.parts import form_named, rules
 from edge.agent.review import DISCARDED, DeviceIdentity, Person, accept, stated
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.config import Settings
+from edge.deliver.decision import ReviewDecision
 from edge.deliver.events import Topics, withheld
 from edge.errors import (
     AlreadyRunning,
@@ -98,6 +99,18 @@ def carry_out(journal: Journal, settings: Settings, asked: Asked, *, origin: Jou
     fate = Fate.CORRECTED if _differ(found.fields, fields) else Fate.RECORDED
     held = found.event_id if found.state in HELD else None
     return Done(PersonDecided(found.utterance_id, fate, fields, entry, held), row)
+
+
+def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision) -> Done:
+    """Do what the inventory's side decided, if what it decided about is still open as it was told there.
+
+    Raises UnreadableInput where it is not: it came late, or comes again.
+    """
+    if journal.review_log.open_event(order.utterance_id) != order.review:
+        raise UnreadableInput(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
+    values = tuple(f"{name}={value}" for name, value in order.values.items())
+    decision: Literal["accept", "discard"] = "discard" if order.decision == "discard" else "accept"
+    return carry_out(journal, settings, Asked(decision, order.utterance_id, order.who, order.reason, values))
 
 
 def _differ(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> bool:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from edge.agent.review_delivery import ReviewDelivery
 from edge.agent.settlement import Settlement
 from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
+from edge.deliver.decision import Forged, ReviewDecision, read_decision
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from edge.deliver.mqtt_client import Will
 from edge.deliver.reason_codes import FAILURE
@@ -33,7 +35,8 @@ from edge.deliver.relay import (
     WantLast,
     WantRows,
 )
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, plainly
+from edge.hash_chain import PublicKey
 from edge.keep.journal_thread import JournalThread
 from edge.keep.review_log import ReviewChange
 from edge.plain_text import in_one_line
@@ -78,12 +81,14 @@ class Delivery:
         order: Callable[[str], None] = lambda _: None,
         turned_down: Callable[[Receipt], None] = lambda _: None,
         review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
+        decided: Callable[[ReviewDecision], None] = lambda _: None,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
         `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
         hears, once, what the inventory does not take, and what will never reach it. `review` makes the event of each
-        change of what waits for a person; None: nothing is told of that. Raises Misconfigured for the
+        change of what waits for a person; None: nothing is told of that. `decided` is given what
+        the inventory's side decides about it, if the settings name a key. Raises Misconfigured for the
         journal of another device.
         """
         self._settings = settings
@@ -103,6 +108,8 @@ class Delivery:
         self._order = order
         self._microphone: dict[str, Any] | None = None
         self._speaker: dict[str, Any] | None = None
+        self._decided = decided
+        self._decisions_key = _pinned(settings.deliver.decisions_key)
         self._waiting: int | None = None
         self._reviews = (
             None
@@ -123,7 +130,11 @@ class Delivery:
             _way(settings),
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
             receive=self._received,
-            subscriptions=[self._topics.receipts, *([self._topics.control] if settings.deliver.control else [])],
+            subscriptions=[
+                self._topics.receipts,
+                *([self._topics.control] if settings.deliver.control else []),
+                *([] if self._decisions_key is None else [self._topics.decisions]),
+            ],
             wishes=[events.Topics.consumer(settings.deliver.prefix)],
             will=Will(self._topics.status, self._status("offline")),
         )
@@ -274,7 +285,23 @@ class Delivery:
             return self._answer(message.payload)
         if message.topic == self._topics.control:
             return self._obey(message)
+        if message.topic == self._topics.decisions:
+            return self._take_decision(message)
         return self._invited(message.payload, retained=message.retained)
+
+    def _take_decision(self, message: Delivered) -> list[Command]:
+        if self._decisions_key is None:  # a subscription that the broker remembers from when the settings named one
+            return []
+        if message.retained:
+            logger.warning("a decision that the broker kept is not taken: publish decisions without retain")
+            return []
+        try:
+            self._decided(read_decision(message.payload, self._topics.source, self._decisions_key))
+        except Forged as fault:
+            logger.warning("somebody decides who may not, or it was altered on the way, and nothing is done: %s", fault)
+        except events.MalformedMessage as fault:
+            logger.warning("a message on the topic of decisions is none for this device: %s", fault)
+        return []
 
     def _obey(self, message: Delivered) -> list[Command]:
         if message.retained:
@@ -352,6 +379,17 @@ class Delivery:
             case WantLast():
                 last = await self._desk(lambda journal: journal.outbox.last())
                 return self._relay.asked(last, self._now)
+
+
+def _pinned(path: Path | None) -> PublicKey | None:
+    """The key whose decisions are taken. Raises Misconfigured."""
+    if path is None:
+        return None
+    try:
+        return PublicKey.from_pem(path.read_bytes())
+    except (OSError, ValueError) as fault:
+        why = plainly(fault) if isinstance(fault, OSError) else f"holds {fault}"
+        raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None
 
 
 def _way(settings: Settings) -> Mqtt:

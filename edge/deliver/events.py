@@ -124,6 +124,11 @@ class Topics:
         """Where the device says what waits for a person, and what became of it."""
         return f"{self.prefix}/{self.site}/{self.device}/reviews"
 
+    @property
+    def decisions(self) -> str:
+        """Where the device takes signed decisions about them, if it is set to."""
+        return f"{self.prefix}/{self.site}/{self.device}/decisions"
+
     @staticmethod
     def consumer(prefix: str, client_id: str = "+") -> str:
         """Where an inventory, or the broker in its place, says whether it is there (retained); of every one by default.
