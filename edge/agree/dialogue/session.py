@@ -52,7 +52,7 @@ class Recorded:
     """What was committed, the oldest first, cancellations too: what is asked by its number is looked up here."""
     owed: int = 0  # How many events are owed to the inventory.
     aside: InReview = field(default_factory=InReview)
-    asked_again: set[str] = field(default_factory=set)
+    asked_again: set[str] = field(default_factory=set, repr=False)
     """Of those that wait for a person, the utterances that were asked about since all had had their turn."""
     refused: set[str] = field(default_factory=set, repr=False)
     """The events that the inventory turned down and that nothing has taken the place of."""
