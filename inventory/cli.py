@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,8 @@ from rich.table import Table
 
 from edge.config import broker_address, load
 from edge.console import SafeConsole, log_to, many, show
-from edge.deliver.events import timestamp
+from edge.deliver.decision import ReviewDecision, signed
+from edge.deliver.events import Topics, encode, timestamp
 from edge.errors import UnreadableInput
 from edge.hash_chain import Acknowledged, Acknowledgement, Broken, Wrong, acknowledgement_line
 from edge.plain_text import in_lines
@@ -60,6 +61,8 @@ audits = typer.Typer(help="Show that what the devices wrote was not changed afte
 commands.add_typer(audits, name="audit")
 keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
 commands.add_typer(keys_commands, name="keys")
+review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
+commands.add_typer(review_commands, name="review")
 
 MOST = 9_999_999_999  # The highest number of an event: ten digits, as schemas/events has them.
 
@@ -117,6 +120,126 @@ def rows(
             _say(json.dumps(_plain(row), ensure_ascii=False))
     else:
         show(_table(found))
+
+
+@review_commands.command("list", short_help="What waits for a person on the devices.")
+def review_list(
+    context: typer.Context,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+    every: Annotated[bool, typer.Option("--all", help="Also what was decided, and how.")] = False,
+) -> None:
+    """Show what the devices have put aside for a person, with what is known of it, the oldest first.
+
+    A device tells it again at each connection. `dockvoice queue accept` and `discard` on the device decide about it,
+    also while its agent runs; so does its operator, who asks "what is open?". With --json one object a line.
+    """
+    from inventory.reviews import as_json  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    with _looking(context, config, database) as store:
+        found = store.reviews(every=every)
+    if json_lines:
+        for one in found:
+            _say(json.dumps(as_json(one), ensure_ascii=False))
+        return
+    table = _narrow(many(len(found), "review"))
+    for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):
+        table.add_column(heading)
+    for one in found:
+        table.add_row(
+            f"{one.site}/{one.device}",
+            f"{one.told_at:%Y-%m-%d %H:%M:%S}",
+            one.state if one.decided_by is None else f"{one.state} by {one.decided_by}",
+            f"{one.form} " + " ".join(f"{name}={value}" for name, value in one.fields.items()),
+            " ".join(f"{name}:{why}" for name, why in one.doubtful.items()) or one.reason or "",
+            one.utterance_id,
+        )
+    show(table)
+
+
+Utterance = Annotated[str, typer.Argument(metavar="UTTERANCE", help="Its id, as `review list` shows it.")]
+Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
+BrokerAt = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker.")]
+
+
+@review_commands.command("accept", short_help="It is as it was understood.")
+def review_accept(
+    context: typer.Context,
+    utterance: Utterance,
+    sign: Sign,
+    reason: Why,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Let the device record it as it was understood. The device must name the public key in deliver.decisions_key.
+
+    The device takes a decision once, while it is still open there as it is shown here, and tells the operator; `review
+    list --all` shows what became of it. `openssl genpkey -algorithm ed25519` makes a key.
+    """
+    _decide(context, "accept", utterance, (), sign, reason, broker, config, database)
+
+
+@review_commands.command("correct", short_help="It is with these values.")
+def review_correct(
+    context: typer.Context,
+    utterance: Utterance,
+    field: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="What was said; repeatable.")],
+    sign: Sign,
+    reason: Why,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Let the device record it with these values over what was understood; else as `accept`."""
+    _decide(context, "correct", utterance, field, sign, reason, broker, config, database)
+
+
+@review_commands.command("discard", short_help="It is given up.")
+def review_discard(
+    context: typer.Context,
+    utterance: Utterance,
+    sign: Sign,
+    reason: Why,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Let the device give it up; else as `accept`."""
+    _decide(context, "discard", utterance, (), sign, reason, broker, config, database)
+
+
+def _decide(
+    context: typer.Context,
+    decision: str,
+    utterance: str,
+    fields: Sequence[str],
+    sign: Path,
+    reason: str,
+    broker: str | None,
+    config: Path | None,
+    database: str | None,
+) -> None:
+    from inventory.reviews import send  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    signer = audit.Auditor(sign)
+    values = dict(one.partition("=")[::2] for one in fields)
+    if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
+        raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")
+    with _looking(context, config, database) as store:
+        found = [one for one in store.reviews() if one.utterance_id == utterance]
+    if not found:
+        raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
+    (review,) = found
+    given = context.find_object(Given) or Given()
+    settings = _settings(config or given.config, broker=broker, database=database or given.database)
+    who = os.environ.get("SUDO_USER") or getpass.getuser()
+    topics = Topics(settings.prefix, review.site, review.device)
+    told = ReviewDecision(topics.source, review.event_id, utterance, decision, values, who, reason)
+    send(settings, topics.decisions, encode(signed(told, signer, datetime.now(UTC))))
+    _say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
 
 
 @commands.command()

@@ -10,7 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
@@ -34,9 +34,10 @@ from inventory.admission import Untrusted, distrusted
 from inventory.forms import Forms
 from inventory.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
 from inventory.keys import KeyDirectory
-from inventory.ports import Broker, Shelf
+from inventory.ports import Broker, ReviewShelf, Shelf
 from inventory.pulse import Pulse
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.reviews import read_review
 from inventory.site_faults import SiteFault
 
 log = logging.getLogger("inventory")
@@ -54,6 +55,8 @@ STOP_S = 5.0
 """How long the last receipts and acknowledgements may take on the way out."""
 
 PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks like it.
+
+LAST = 9_999_999_999  # Beyond every number of an entry.
 
 DENIED = 0x80
 """MQTT 5 reason codes from here on are failures."""
@@ -107,6 +110,7 @@ class Consumer:
         keys: KeyDirectory,
         trust_first_use: bool = False,
         largest: int = LARGEST,
+        reviews: ReviewShelf | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -121,6 +125,7 @@ class Consumer:
         self._keys = keys
         self._trust_first_use = trust_first_use
         self._largest = largest
+        self._reviews = reviews
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
@@ -268,6 +273,9 @@ class Consumer:
             self._meet(message)
             self._broker.acknowledge(message)
             return
+        if message.topic.endswith("/reviews") and self._reviews is not None:
+            self._take_review(message, self._reviews)
+            return
         judged = self._judged(message)
         match judged:
             case Unanswerable():
@@ -281,6 +289,25 @@ class Consumer:
 
     def _judged(self, message: Delivered) -> Judged:
         return judge(message.payload, message.topic, self._prefix, self._forms, self._largest)
+
+    def _take_review(self, message: Delivered, shelf: ReviewShelf) -> None:
+        """What a device says of what it has put aside, if it is the device's own word."""
+        try:
+            sender = Topics.of(self._prefix, message.topic)
+            if len(message.payload) > self._largest:
+                raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
+            review = read_review(message.payload, sender)
+        except MalformedMessage as fault:
+            self._put_aside(message, str(fault))
+            self._broker.acknowledge(message)
+            return
+        # Reviews have numbers of their own: a key that was replaced up to a number of entries vouches for none of them.
+        word = Unfit(review.event_id, sender.site, sender.device, LAST, message.payload, ())
+        judged = Unsound(sender, replace(word, sequence=review.sequence))
+        if stranger := self._stranger(word):
+            self._turn_away(message, judged, stranger)
+        else:
+            self._answer(message, judged, shelf.review(review))
 
     def _stranger(self, event: Event | Unfit) -> Untrusted | None:
         return distrusted(event, self._keys.of(event.site, event.device))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from edge.deliver.events import MalformedMessage, Topics, check_event
+from edge.deliver.events import REVIEW, MalformedMessage, Topics, check_event
 from edge.records import INSTANCE
 from inventory.forms import Forms, faults
 from inventory.records import Event, Unfit
@@ -117,9 +117,11 @@ def _malformed(payload: bytes, sender: Topics, fault: str) -> Unsound | Unanswer
     """Answer where an id and a sequence can be made out all the same, so that the device need not send for ever."""
     try:
         message = json.loads(payload)
-        event_id, sequence = message["id"], message["sequence"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        event_id, sequence, kind = message["id"], message["sequence"], message.get("type")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Unanswerable(fault)
+    if kind == REVIEW:  # the device's own word, under a number that is none of its entries'
+        return Unanswerable("a review, on the topic of entries")
     if not (isinstance(event_id, str) and EVENT_ID.fullmatch(event_id)):
         return Unanswerable(fault)
     if not (isinstance(sequence, str) and SEQUENCE.fullmatch(sequence)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge.deliver.mqtt import Delivered
-from inventory.records import Applying, Event, Unfit
+from inventory.records import Applied, Applying, Duplicate, Event, Unfit
+from inventory.reviews import Review
 
 
 class Broker(Protocol):
@@ -35,6 +36,14 @@ class Broker(Protocol):
 
     def stop(self, timeout_s: float) -> None:
         """Send what is waiting, and disconnect."""
+        ...
+
+
+class ReviewShelf(Protocol):
+    """Where a consumer keeps what devices say of reviews."""
+
+    def review(self, review: Review) -> Applied | Duplicate:
+        """Keep it; raises Unavailable."""
         ...
 
 

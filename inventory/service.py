@@ -38,6 +38,7 @@ def serve(settings: InventorySettings) -> None:
             client_id=settings.client_id,
             receive=inbox.put,
             subscriptions=(every.status, every.entries) if settings.trust_first_use else (every.entries,),
+            wishes=(every.reviews,),
             will=Will(here, encode(presence("offline", settings.client_id))),
             manual_ack=True,
         )
@@ -51,6 +52,7 @@ def serve(settings: InventorySettings) -> None:
             keys=keys,
             trust_first_use=settings.trust_first_use,
             largest=largest,
+            reviews=store,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())

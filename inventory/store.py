@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, i
 from edge.deliver.events import SHOWN
 from inventory.applying import handle
 from inventory.database import connect, parse, prepare, reported, shown
-from inventory.records import Applying, Counts, Event, Progress, Row, Unfit
+from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
+from inventory.reviews import Review, keep, told
 from inventory.tables import devices, entries, events, refused, rejected
 from inventory.trail import Came, Strays, names, strays, trail
 
@@ -84,6 +85,16 @@ class Store:
         """
         with reported(self._engine.url), self._engine.begin() as transaction:
             return handle(transaction, event, self._now)
+
+    def review(self, review: Review) -> Applied | Duplicate:
+        """Keep what a device says of an utterance that it has put aside. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return keep(transaction, review)
+
+    def reviews(self, *, every: bool = False) -> list[Review]:
+        """What waits for a person on the devices, the oldest first; with `every`, what was decided too."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return told(transaction, every=every)
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         """Put aside a message that cannot be answered, for as long as there is room. Raises Unavailable."""

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 FIRST = 1
 """The version that applied events as they came, in any order."""
 
-VERSION = 4
+VERSION = 5
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
 
 
@@ -122,6 +122,29 @@ entries = Table(
     Column("state", Text, nullable=False),
     Column("replaces", Text, ForeignKey("entries.event_id")),
     CheckConstraint("state IN ('current', 'amended', 'cancelled')", name="known_state"),
+)
+
+reviews = Table(
+    "dockvoice_reviews",  # a site may well have reviews of its own beside ours
+    metadata,
+    # The latest word of the device on each utterance that it has put aside.
+    Column("site", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("utterance_id", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("life", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("form", Text, nullable=False),
+    Column("operator", Text),
+    Column("reason", Text),
+    Column("decided_by", Text),
+    Column("entry", Text),
+    Column("fields", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("doubtful", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("audio_sha256", Text, nullable=False),
+    Column("told_at", Moment, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 rejected = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, insert, inspect, literal, select, text, update
 
-from inventory.tables import ARRIVALS, ARRIVED, FIRST, VERSION, devices, events, metadata, refused, versions
+from inventory.tables import ARRIVALS, ARRIVED, FIRST, VERSION, devices, events, metadata, refused, reviews, versions
 
 
 def upgrade(transaction: Connection, version: int) -> None:
@@ -58,5 +58,10 @@ def _know_instances(transaction: Connection) -> None:
         transaction.execute(text("ALTER TABLE devices ADD COLUMN instance TEXT"))
 
 
-STEPS = (_keep_order, _number_arrivals, _know_instances)
+def _keep_reviews(transaction: Connection) -> None:
+    """Bring tables of version 4 to version 5, which keeps what waits for a person on the devices."""
+    metadata.create_all(transaction, tables=[reviews])
+
+
+STEPS = (_keep_order, _number_arrivals, _know_instances, _keep_reviews)
 """From the first version to the second, from there to the third, and so on."""

@@ -36,6 +36,9 @@ have been a "no": then it is asked.
 
 Whatever goes to a person is said, by its number if that was heard ("pallet 742 put aside for review"), and counted in
 "how many waiting" and when somebody signs off. Who signs on or off over an open question is asked once to finish it.
+"What is open?" asks about the oldest of it again, whoever put it aside: what answers it records the entry, under the
+next number. Silence, "put it aside" and "never mind" leave it where it was; "cancel" takes it back.
+What somebody in the office decides meanwhile (`dockvoice queue accept`, `discard`) is told, and asked no more.
 A question says why it is put where something was said for it already: it was not understood, there is no such dock, the
 pallet is recorded already, or is unusual. Before it is given up, what can be said to it is told.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edge.deliver.events import REVIEW, REVIEW_DATA
 from edge.hash_chain import GENESIS, sealed
 from edge.keep.device_key import DeviceKey
 from inventory.keys import KeyDirectory, device_named
@@ -53,6 +54,26 @@ KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32))
 
 ANOTHER = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x42" * 32))
 """A key that nobody has enrolled."""
+
+
+def reviewed(number: int, state: str = "open", *, of: int = 1, life: int = 1) -> dict[str, Any]:
+    """Review `number` of the device, in this life of its journal: what became of utterance `of`."""
+    open_ = {"reason": "unanswered", "doubtful": [{"field": "dock", "reason": "field_missing"}], "heard": {}}
+    event = _event("recorded", number, AT_DOCK_3)
+    return event | {
+        "id": identity(7, number * 10 + life),
+        "type": REVIEW,
+        "dataschema": REVIEW_DATA,
+        "instance": f"{life}-0123456789abcdef",
+        "data": {
+            "state": state,
+            "form": "pallet-move",
+            "operator": None,
+            "utterance": _utterance(of, AT_DOCK_3[1]),
+            "fields": {"pallet_id": "0742"},
+            **(open_ if state == "open" else {"by": "operator"}),
+        },
+    }
 
 
 def signed(event: dict[str, Any], key: DeviceKey = KEY) -> bytes:

@@ -8,13 +8,16 @@ Dictation and delivery meet only in the journal, so either can stand still while
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from edge.agent import decisions, review_delivery
 from edge.agent.clock import Clock
+from edge.agent.decisions import Asked, Done
 from edge.agent.deferred import LateReadings
 from edge.agent.delivery import Delivery, LinkChanged
 from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
@@ -26,15 +29,20 @@ from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link
 from edge.agree.dialogue.machine import Dialogue
-from edge.errors import Unfinished
+from edge.deliver.decision import ReviewDecision
+from edge.errors import Unfinished, UnreadableInput
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
+from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.keep.storage import DiskFull
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
 from edge.systemd_notify import Notifier
 from edge.understand.panel import local_day
 from edge.understand.prices import Budget
+
+log = logging.getLogger(__name__)
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
 
@@ -55,10 +63,13 @@ class Agent:
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
         self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
+        self._signed: asyncio.Queue[ReviewDecision] = asyncio.Queue()
         self._delivery = Delivery(
             *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
             order=self._ordered,
             turned_down=self._turned_down.put_nowait,
+            decided=self._signed.put_nowait,
+            review=review_delivery.renderer(parts.rules, parts.settings.site, parts.settings.device),
         )
         self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
         """How the device listens; of no effect on recordings."""
@@ -164,6 +175,31 @@ class Agent:
             yield self._tell_refusals()
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
+        yield decisions.serve(self._settings.state, self._decide)
+        yield self._take_signed_decisions()
+
+    async def _decide(self, asked: Asked) -> str:
+        """Carry out what a person decided beside it; the operator is told, and the event goes out."""
+        done = await self._carry_out(partial(decisions.carry_out, settings=self._settings, asked=asked))
+        return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
+
+    async def _take_signed_decisions(self) -> None:
+        """Carry out what the inventory's side decides; what comes late, or breaks a rule, is told in the log."""
+        while True:
+            order = await self._signed.get()
+            try:
+                done = await self._carry_out(partial(decisions.carry_out_signed, settings=self._settings, order=order))
+            except (UnreadableInput, Unfinished, DiskFull) as fault:
+                log.warning("%s decided, and it was not done: %s", order.who, fault)
+            else:
+                log.info("%s decided: %s %s", order.who, order.utterance_id, done)
+
+    async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
+        talking = self._conversing
+        done = await (self._desk(work) if talking is None else talking.between_steps(work, lambda done: done.told))
+        if done.row is not None:
+            self._delivery.written()
+        return done
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:

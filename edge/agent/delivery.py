@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
+from edge.agent.review_delivery import ReviewDelivery
 from edge.agent.settlement import Settlement
 from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
+from edge.deliver.decision import Forged, ReviewDecision, read_decision
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from edge.deliver.mqtt_client import Will
 from edge.deliver.reason_codes import FAILURE
@@ -32,10 +35,12 @@ from edge.deliver.relay import (
     WantLast,
     WantRows,
 )
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, plainly
+from edge.hash_chain import PublicKey
 from edge.keep.journal_thread import JournalThread
+from edge.keep.review_log import ReviewChange
 from edge.plain_text import in_one_line
-from edge.records import OutboxRow, Receipt
+from edge.records import Minted, OutboxRow, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +80,15 @@ class Delivery:
         session: Callable[..., Session] = Session,
         order: Callable[[str], None] = lambda _: None,
         turned_down: Callable[[Receipt], None] = lambda _: None,
+        review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
+        decided: Callable[[ReviewDecision], None] = lambda _: None,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
         `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
-        hears, once, what the inventory does not take, and what will never reach it. Raises Misconfigured for the
+        hears, once, what the inventory does not take, and what will never reach it. `review` makes the event of each
+        change of what waits for a person; None: nothing is told of that. `decided` is given what
+        the inventory's side decides about it, if the settings name a key. Raises Misconfigured for the
         journal of another device.
         """
         self._settings = settings
@@ -99,6 +108,19 @@ class Delivery:
         self._order = order
         self._microphone: dict[str, Any] | None = None
         self._speaker: dict[str, Any] | None = None
+        self._decided = decided
+        self._decisions_key = _pinned(settings.deliver.decisions_key)
+        self._waiting: int | None = None
+        self._reviews = (
+            None
+            if review is None
+            else ReviewDelivery(
+                desk,
+                review,
+                settings.deliver.receipt_timeout_s,
+                by_receipt=settings.deliver.settle is SettleBy.RECEIPT,
+            )
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._obstacles = Obstacles(
             "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
@@ -108,7 +130,11 @@ class Delivery:
             _way(settings),
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
             receive=self._received,
-            subscriptions=[self._topics.receipts, *([self._topics.control] if settings.deliver.control else [])],
+            subscriptions=[
+                self._topics.receipts,
+                *([self._topics.control] if settings.deliver.control else []),
+                *([] if self._decisions_key is None else [self._topics.decisions]),
+            ],
             wishes=[events.Topics.consumer(settings.deliver.prefix)],
             will=Will(self._topics.status, self._status("offline")),
         )
@@ -143,6 +169,7 @@ class Delivery:
         try:
             while True:
                 await self._carry_out(await self._next())
+                await self._tell_reviews()
                 for obstacle in self._obstacles.look(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
                 if self._relay.agreed and self._notes.superseded is None:
@@ -153,6 +180,21 @@ class Delivery:
             if self._session.failure is None:
                 self._announce("offline")
             await asyncio.to_thread(self._session.stop)
+
+    async def _tell_reviews(self) -> None:
+        """Publish what is to be told of reviews, and how many there are."""
+        reviews, connected = self._reviews, self._session.connected
+        looked = None if reviews is None else await reviews.look(self._now, connected=connected)
+        if reviews is None or looked is None:
+            return
+        if looked.waiting != self._waiting:
+            self._waiting = looked.waiting
+            if connected:
+                self._announce("online")
+        for row in looked.rows:
+            body = row.body.encode()
+            if self._session.publish(self._topics.reviews, body, tag=row.event_id, content_type=events.MEDIA_TYPE):
+                reviews.published(row.event_id, self._now)
 
     def _demand_that_it_goes_on(self) -> None:
         """Raise Misconfigured for a journal that another one has overtaken, once all of it is answered."""
@@ -185,8 +227,9 @@ class Delivery:
 
     def _status(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         site, device = self._settings.site, self._settings.device
-        worn = {"microphone": self._microphone, "speaker": self._speaker}
-        said = events.status(state, site=site, device=device, key=self._key, time=now, **worn)
+        known: dict[str, Any] = {"microphone": self._microphone, "speaker": self._speaker}
+        known["under_review"] = None if state == "offline" else self._waiting
+        said = events.status(state, site=site, device=device, key=self._key, time=now, **known)
         return events.encode(said)
 
     def _announce(self, state: Literal["online", "offline"]) -> None:
@@ -214,6 +257,8 @@ class Delivery:
                 return self._relay.written()
             case Connected(protocol, receive_maximum):
                 self._mistrust.clear()
+                if self._reviews is not None:
+                    self._reviews.connected()
                 self._announce("online")
                 self._tell(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
                 return self._relay.connected(receive_maximum)
@@ -228,6 +273,9 @@ class Delivery:
     def _taken(self, tag: str, reason_code: int) -> list[Command]:
         if tag == STATUS:
             return []
+        if self._reviews is not None and self._reviews.carries(tag):
+            self._reviews.acknowledged(tag, reason_code)
+            return []
         if reason_code < FAILURE and self._relay.waits_for_receipts:
             self._obstacles.taken(tag)
         return self._relay.acknowledged(tag, reason_code)
@@ -237,7 +285,23 @@ class Delivery:
             return self._answer(message.payload)
         if message.topic == self._topics.control:
             return self._obey(message)
+        if message.topic == self._topics.decisions:
+            return self._take_decision(message)
         return self._invited(message.payload, retained=message.retained)
+
+    def _take_decision(self, message: Delivered) -> list[Command]:
+        if self._decisions_key is None:  # a subscription that the broker remembers from when the settings named one
+            return []
+        if message.retained:
+            logger.warning("a decision that the broker kept is not taken: publish decisions without retain")
+            return []
+        try:
+            self._decided(read_decision(message.payload, self._topics.source, self._decisions_key))
+        except Forged as fault:
+            logger.warning("somebody decides who may not, or it was altered on the way, and nothing is done: %s", fault)
+        except events.MalformedMessage as fault:
+            logger.warning("a message on the topic of decisions is none for this device: %s", fault)
+        return []
 
     def _obey(self, message: Delivered) -> list[Command]:
         if message.retained:
@@ -283,6 +347,9 @@ class Delivery:
         if isinstance(answer, events.Distrusted):
             self._mistrusted(answer.reason)
             return []
+        if self._reviews is not None and self._reviews.carries(answer.event_id):
+            self._reviews.confirmed(answer.event_id)
+            return []
         return self._relay.receipt(answer)
 
     def _mistrusted(self, reason: str) -> None:
@@ -323,6 +390,17 @@ class Delivery:
             case WantLast():
                 last = await self._desk(lambda journal: journal.outbox.last())
                 return self._relay.asked(last, self._now)
+
+
+def _pinned(path: Path | None) -> PublicKey | None:
+    """The key whose decisions are taken. Raises Misconfigured."""
+    if path is None:
+        return None
+    try:
+        return PublicKey.from_pem(path.read_bytes())
+    except (OSError, ValueError) as fault:
+        why = plainly(fault) if isinstance(fault, OSError) else f"holds {fault}"
+        raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None
 
 
 def _way(settings: Settings) -> Mqtt:

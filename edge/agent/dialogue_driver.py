@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, at_hand
 from edge.agree.dialogue.events import Deadline, Happening, SpeechBegan
@@ -19,10 +20,13 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
+from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.records import Draft, Note, OutboxRow, Park
 from edge.understand.llm.prompt import AtHand
+
+T = TypeVar("T")
 
 STEPS = logging.getLogger("dockvoice.dialogue")
 """Takes each step of the dialogue at level INFO: `dockvoice run --trace` lets them through."""
@@ -114,16 +118,29 @@ class DialogueDriver:
     async def happen(self, happening: Happening) -> OutboxRow | None:
         """Let it happen; the event that came of it, if one did. Raises StorageFailed."""
         async with self._turn:
-            self._dialogue.owed = await self._desk(lambda journal: journal.outbox.unsettled())
-            if refused := self._dialogue.turned_down:
-                self._dialogue.taken(await self._desk(lambda journal: journal.dialogue.taken(refused)))
-            planned = self._conversation.plan(happening)
-            record = partial(self._conversation.record, planned=planned)
-            stepped = await self._desk.when_there_is_room(
-                lambda: self._desk(record), "the conversation waits", self._refused
-            )
-            self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
-            return stepped.row
+            return await self._happen(happening)
+
+    async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], Happening]) -> T:
+        """Do `work` on the journal while no step is under way, then let happen what is `told` of it.
+
+        Raises what `work` raises.
+        """
+        async with self._turn:
+            done = await self._desk(work)
+            await self._happen(told(done))
+            return done
+
+    async def _happen(self, happening: Happening) -> OutboxRow | None:
+        self._dialogue.owed = await self._desk(lambda journal: journal.outbox.unsettled())
+        if refused := self._dialogue.turned_down:
+            self._dialogue.taken(await self._desk(lambda journal: journal.dialogue.taken(refused)))
+        planned = self._conversation.plan(happening)
+        record = partial(self._conversation.record, planned=planned)
+        stepped = await self._desk.when_there_is_room(
+            lambda: self._desk(record), "the conversation waits", self._refused
+        )
+        self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
+        return stepped.row
 
     def post(self, happening: Happening) -> None:
         """Let it happen when what happened before is done with."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, Started
+from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import Question
-from edge.agree.dialogue.session import MOST_ENTRIES, Manner
+from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.events import withheld
@@ -23,6 +23,8 @@ from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import Act, Commit, Draft, Drop, Durable, Entry, LastEntry, Minted, Note, OutboxRow, Park, Receipt
 from edge.understand.llm.prompt import AtHand
+
+MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
 
@@ -35,6 +37,7 @@ class Planned:
     draft: Draft | None  # What is being agreed after it.
     operator: str | None
     changes: bool  # Whether anything of it belongs on disk.
+    decided: bool  # Whether a person has changed what waits for one.
     refused: frozenset[str]  # The events that waited for somebody to take their place, before it.
 
 
@@ -78,7 +81,7 @@ class DialogueSteps:
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
-        self._dialogue.aside = journal.review.how_many()
+        self._dialogue.aside = self._in_review(journal)
         kept = journal.dialogue.kept()
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
@@ -88,13 +91,17 @@ class DialogueSteps:
         started = Started(kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down)
         return self.record(journal, self.plan(started))
 
+    def _in_review(self, journal: Journal) -> InReview:
+        drafts = journal.review.drafts(self._dialogue.form, MOST_ASKED)
+        return InReview(journal.review.how_many(), tuple(drafts))
+
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
         before, refused = (self._dialogue.draft, self._dialogue.operator), self._dialogue.refused
         orders = tuple(self._dialogue.take(happening))
         draft, operator = self._dialogue.draft, self._dialogue.operator
         changes = before != (draft, operator) or any(isinstance(order, Durable) for order in orders)
-        return Planned(orders, draft, operator, changes, refused)
+        return Planned(orders, draft, operator, changes, isinstance(happening, PersonDecided), refused)
 
     def record(self, journal: Journal, planned: Planned) -> Stepped:
         """Put on disk what is planned, in one transaction.
@@ -102,10 +109,10 @@ class DialogueSteps:
         Raises StorageFailed: nothing was kept, and it may be tried again; whoever gives up begins again from the disk.
         """
         row = None
-        if planned.changes:
+        if planned.changes or planned.decided:
             orders = [order for order in planned.orders if isinstance(order, Durable)]
             row = journal.turn(orders, planned.draft, planned.operator, self._render)
-            self._dialogue.aside = journal.review.how_many()
+            self._dialogue.aside = self._in_review(journal)
         heard: list[Order] = []
         for order in planned.orders:
             match order:

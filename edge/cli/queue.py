@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +16,12 @@ from edge.cli.options import AsJson, Broker, Config, State, Wait, login, setting
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
 from edge.console import many, show
-from edge.errors import StorageFailed, Unfinished, UnreadableInput
+from edge.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
 from edge.keep.journal import Journal
+
+if TYPE_CHECKING:
+    from edge.agent.decisions import Asked
+    from edge.config import Settings
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
 
@@ -113,14 +116,11 @@ def queue_retry(
 def queue_discard(which: Which, reason: Annotated[str, REASON], config: Config = None, state: State = None) -> None:
     """Give up an entry that is held, or an utterance under review. Its rows stay, with who gave it up and why.
 
-    Stop the agent first: one process writes a journal.
+    Beside a running agent it does so, and the operator is told.
     """
-    from edge.agent.review import DISCARDED
-    from edge.deliver.events import withheld
+    from edge.agent.decisions import Asked
 
-    with Journal.open(settings(config, state=state).state) as journal:
-        journal.review.discard(which, login(), reason, partial(withheld, reason=DISCARDED))
-    line(f"{which}: given up")
+    line(f"{which}: {_decided(settings(config, state=state), Asked('discard', which, login(), reason))}")
 
 
 @commands.command("accept", short_help="Make an entry of what waits for a person.", epilog=EXIT_CODES)
@@ -146,30 +146,30 @@ def queue_accept(
     under the old number it stays refused.
 
     What a model read of it counts where no --field says otherwise; `show` tells it, and where the recording is. Form
-    and catalogue hold for you as for the operator. Its event goes out at the agent's next start, with the number after
-    the last one. Stop the agent first: one process writes a journal.
+    and catalogue hold for you as for the operator. Beside a running agent it does so: the event goes out at once, with
+    the number after the last one, and the operator is told. Without one it goes out at the agent's next start.
     """
-    from edge.agent.clock import Clock
-    from edge.agent.parts import form_named, rules
-    from edge.agent.review import DeviceIdentity, Person, accept, stated
-    from edge.deliver.events import Topics
-    from edge.forms.catalogue import Catalogue
+    from edge.agent.decisions import Asked
 
     log_warnings()
-    given = settings(config, state=state)
+    asked = Asked("accept", which, login(), reason, tuple(field or ()), anyway)
+    line(f"{which}: {_decided(settings(config, state=state), asked, origin)}")
+
+
+def _decided(given: Settings, asked: Asked, origin: Path | None = None) -> str:
+    """Carry it out here, or let the agent do it that holds the journal; what came of it."""
+    from edge.agent.decisions import ask_agent, carry_out
+
     with ExitStack() as opened:
-        journal = opened.enter_context(Journal.open(given.state))
+        try:
+            journal = opened.enter_context(Journal.open(given.state))
+        except AlreadyRunning as running:
+            if origin is not None:
+                raise
+            return ask_agent(given.state, asked, running)
         former = None if origin is None else opened.enter_context(Journal.open(existing(origin)))
-        journal.demand_not_superseded()
-        journal.outbox.demand_owner(Topics(given.deliver.prefix, given.site, given.device).source)
-        form = form_named(given, (former or journal).review.utterance(which).form)
-        demands = rules(given, form, Catalogue.load(given.catalogue_directory))
-        device = DeviceIdentity(given.site, given.device, given.operator, Clock().believed())
-        values, person = stated(field or (), form), Person(login(), reason)
-        row = accept(journal, which, values, demands, person, device, origin=former, anyway=anyway)
-        fields = journal.queries.history(row.event_id).fields
-    told = ", ".join(f"{name} {value}" for name, value in fields.items())
-    line(f"{which}: is entry {row.sequence} ({told}), sent at the agent's next start")
+        done = carry_out(journal, given, asked, origin=former)
+    return str(done) if done.row is None else f"{done}, sent at the agent's next start"
 
 
 @commands.command("stand", short_help="Let an entry stand that an answer contradicts.", epilog=EXIT_CODES)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
@@ -19,7 +19,18 @@ from jsonschema.exceptions import ValidationError, best_match
 from edge.config import LEVEL, shipped
 from edge.hash_chain import PublicKey
 from edge.plain_text import in_one_line, spoken
-from edge.records import INSTANCE, Act, Entry, Minted, Receipt, ReceiptOutcome, Recording
+from edge.records import (
+    INSTANCE,
+    Act,
+    Because,
+    Entry,
+    FieldValue,
+    Minted,
+    Reading,
+    Receipt,
+    ReceiptOutcome,
+    Recording,
+)
 from edge.records.json_schema import SchemaValidator
 from edge.records.strict_json import DuplicateKey, NotFinite, NotJson, NotStrict, NotText, Overflow, strict
 
@@ -29,6 +40,7 @@ RECORDED = "dockvoice.entry.recorded.v1"
 AMENDED = "dockvoice.entry.amended.v1"
 CANCELLED = "dockvoice.entry.cancelled.v1"
 WITHHELD = "dockvoice.entry.withheld.v1"
+REVIEW = "dockvoice.review.v1"  # On its own topic, with numbers and a chain of its own.
 
 SCHEMAS = {
     RECORDED: "events/entry-recorded.schema.json",
@@ -43,6 +55,7 @@ RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 
 AMENDED_DATA = "urn:dockvoice:event:entry-amended:1#data"
 CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of one that amends or cancels another.
+REVIEW_DATA = "urn:dockvoice:event:review:1#data"
 WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
 
 CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
@@ -63,7 +76,7 @@ class MalformedMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status|control`."""
+    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status|control|reviews`."""
 
     prefix: str
     site: str
@@ -78,7 +91,7 @@ class Topics:
     def of(cls, prefix: str, topic: str) -> Topics:
         """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
         match topic.removeprefix(f"{prefix}/").split("/"):
-            case [site, device, "entries" | "receipts" | "status" | "control"] if (
+            case [site, device, "entries" | "receipts" | "status" | "control" | "reviews"] if (
                 topic.startswith(f"{prefix}/") and LEVEL.fullmatch(site) and LEVEL.fullmatch(device)
             ):
                 return cls(prefix, site, device)
@@ -105,6 +118,16 @@ class Topics:
     def control(self) -> str:
         """Where the device takes orders, if it is set to."""
         return f"{self.prefix}/{self.site}/{self.device}/control"
+
+    @property
+    def reviews(self) -> str:
+        """Where the device says what waits for a person, and what became of it."""
+        return f"{self.prefix}/{self.site}/{self.device}/reviews"
+
+    @property
+    def decisions(self) -> str:
+        """Where the device takes signed decisions about them, if it is set to."""
+        return f"{self.prefix}/{self.site}/{self.device}/decisions"
 
     @staticmethod
     def consumer(prefix: str, client_id: str = "+") -> str:
@@ -208,6 +231,65 @@ def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return {**event, "type": WITHHELD, "dataschema": WITHHELD_DATA, "data": said}
 
 
+class Reviewed(Protocol):
+    """What is told of an utterance that waits for a person, or did."""
+
+    @property
+    def state(self) -> str: ...  # noqa: D102 - of schemas/review.schema.json, as those below
+    @property
+    def form(self) -> str: ...  # noqa: D102
+    @property
+    def recording(self) -> Recording: ...  # noqa: D102
+    @property
+    def why(self) -> str | None: ...  # noqa: D102
+    @property
+    def fields(self) -> Mapping[str, FieldValue]: ...  # noqa: D102
+    @property
+    def reading(self) -> Reading | None: ...  # noqa: D102
+    @property
+    def operator(self) -> str | None: ...  # noqa: D102
+    @property
+    def event_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def by_office(self) -> bool: ...  # noqa: D102
+
+
+def review(change: Reviewed, minted: Minted, doubts: Iterable[Because], *, site: str, device: str) -> dict[str, Any]:
+    """The event that says what waits for a person, with what is known and what is doubtful, or what became of it."""
+    heard = {} if change.reading is None else change.reading.fields
+    waits: dict[str, Any] = {}
+    if change.why is not None:
+        waits = {
+            "reason": change.why,
+            "doubtful": [{"field": one.field, "reason": one.reason.value} for one in doubts if one.field is not None],
+            "heard": {name: spoken(" ".join(said.words)) for name, said in heard.items()},
+        }
+    else:
+        waits = {"by": "office" if change.by_office else "operator"}
+    return {
+        **({} if minted.instance is None else {INSTANCE: minted.instance}),
+        "specversion": "1.0",
+        "id": minted.event_id,
+        "source": f"/sites/{site}/devices/{device}",
+        "type": REVIEW,
+        "subject": change.form,
+        "time": timestamp(datetime.now(UTC)),
+        "datacontenttype": "application/json",
+        "dataschema": REVIEW_DATA,
+        "sequence": str(minted.sequence),
+        "sequencetype": "Integer",
+        "data": {
+            "state": str(change.state),
+            "form": change.form,
+            "operator": change.operator,
+            "utterance": _utterance(change.recording),
+            "fields": dict(change.fields),
+            **waits,
+            **({} if change.event_id is None else {"event_id": change.event_id}),
+        },
+    }
+
+
 def receipt(
     event_id: str,
     outcome: ReceiptOutcome,
@@ -265,15 +347,18 @@ def status(
     time: datetime | None = None,
     microphone: Mapping[str, Any] | None = None,
     speaker: Mapping[str, Any] | None = None,
+    under_review: int | None = None,
 ) -> dict[str, Any]:
     """The retained word on a device's connection, and the key it signs with.
 
     A last will carries no time, since nobody knows it beforehand. `microphone` is how the device listens: mode, muted,
-    faults; `speaker`, whether it is heard. A device that only replays has neither, and a mute one no speaker.
+    faults; `speaker`, whether it is heard; `under_review`, how many utterances wait for a person. A device that only
+    replays has neither microphone nor speaker, and a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     worn = {"microphone": microphone, "speaker": speaker}
-    known = {part: dict(state) for part, state in worn.items() if state is not None}
+    known: dict[str, Any] = {part: dict(state) for part, state in worn.items() if state is not None}
+    known |= {} if under_review is None else {"under_review": under_review}
     return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
 
 
@@ -306,6 +391,13 @@ def check_event(payload: bytes) -> dict[str, Any]:
     if not isinstance(kind, str) or kind not in SCHEMAS:
         raise MalformedMessage(f"/type: no known type of event; known are {', '.join(SCHEMAS)}")
     check(event, SCHEMAS[kind])
+    return event
+
+
+def check_review(payload: bytes) -> dict[str, Any]:
+    """The event of a review in `payload`. Raises MalformedMessage."""
+    event = parsed(payload)
+    check(event, "review.schema.json")
     return event
 
 

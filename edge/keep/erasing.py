@@ -166,6 +166,11 @@ class Erasing:
             [those],
         )
         self._db.execute(
+            "UPDATE reviews SET fields = NULL, body = '{}', settled_at = coalesce(settled_at, ?) "
+            "WHERE utterance_id IN (SELECT value FROM json_each(?))",
+            [now(), those],
+        )
+        self._db.execute(
             "UPDATE answers SET reading = NULL, request_id = NULL "
             "WHERE utterance_id IN (SELECT value FROM json_each(?))",
             [those],

@@ -43,6 +43,7 @@ from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
+from edge.keep.review_log import ReviewChange, ReviewLog
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals, sync_directory, sync_file
 from edge.records import (
     INSTANCE,
@@ -90,6 +91,7 @@ class JournalReader:
         self.outbox = Outbox(db)
         self.review = Review(db, self.queries)
         self.readings = ModelReadings(db)
+        self.review_log = ReviewLog(db)
         self.trail = AuditTrail(db)
 
     def demand_in_place(self) -> None:
@@ -319,6 +321,10 @@ class Journal(JournalReader):
         # What was removed to make room, or lost from a broken journal, was one of ours all the same.
         return number > newest.sequence if own is None else own != event[hash_chain.CHAIN]
 
+    def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:
+        """Keep, numbered and signed, what changed of what waits for a person; how many changes that are."""
+        return self.review_log.write(render, self._instance_now(), self._key)
+
     def supersede(self, why: str) -> Misconfigured:
         """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""
         path = self.directory / SUPERSEDED
@@ -388,9 +394,9 @@ class Journal(JournalReader):
     def _park(self, park: Park) -> None:
         """Under review. Without an outcome: where a person retries it, it is read again."""
         changed = self._db.execute(
-            "UPDATE utterances SET outcome = NULL, reasons = NULL, ask = NULL, review = ?, fields = ? "
+            "UPDATE utterances SET outcome = NULL, reasons = NULL, ask = NULL, review = ?, fields = ?, draft = ? "
             "WHERE utterance_id = ?",
-            [park.why, codec.to_json(dict(park.fields)), park.utterance_id],
+            [park.why, codec.to_json(dict(park.fields)), codec.draft_json(park.draft), park.utterance_id],
         )
         if not changed.rowcount:
             raise LookupError(f"{park.utterance_id}: no such utterance was begun here")

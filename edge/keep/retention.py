@@ -286,7 +286,7 @@ class Retention:
         gone = to_json([row["utterance_id"] for row in (*rested_on, *self._db.rows(_LED_TO_NOTHING, heard_at))])
         for table in ("outbox", "audit", "entries"):
             self._db.execute(f"DELETE FROM {table} WHERE sequence <= ?", [upto])  # noqa: S608 - our own tables
-        for table in ("answers", "removals", "utterances"):
+        for table in ("answers", "removals", "reviews", "utterances"):
             self._db.execute(
                 f"DELETE FROM {table} WHERE utterance_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - likewise
                 [gone],

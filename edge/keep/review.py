@@ -8,11 +8,12 @@ refusal can never have both.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge.errors import Unfinished, UnreadableInput
-from edge.keep.codec import now, to_json
+from edge.keep.codec import draft_of, now, reading_of, to_json
 from edge.keep.database import JournalDatabase
 from edge.keep.outbox import HELD, OutboxState, Withhold
 from edge.keep.queries import (
@@ -25,7 +26,7 @@ from edge.keep.queries import (
     kept_entry,
     kept_utterance,
 )
-from edge.records import Outcome
+from edge.records import Act, Draft, Outcome
 
 PUT_RIGHT = "put right by the operator"  # Why a refused entry waits for nobody any more.
 
@@ -52,6 +53,20 @@ class Review:
     def how_many(self) -> int:
         """How many utterances a person must look at."""
         return int(self._db.rows("SELECT count(*) AS n FROM utterances WHERE review IS NOT NULL")[0]["n"])
+
+    def drafts(self, form: str, limit: int) -> list[Draft]:
+        """Of what is under review, as far as it was read, what can be asked about in the words of this form.
+
+        The oldest first. Of what no dialogue put there, the reading is all that is known.
+        """
+        found = self._db.rows(
+            "SELECT utterance_id, draft, reading FROM utterances WHERE review IS NOT NULL AND form = ? "
+            "AND coalesce(draft, reading) IS NOT NULL ORDER BY heard_at LIMIT ?",
+            form,
+            limit,
+        )
+        drafts = (draft_of(row["draft"]) or _read_alone(row["utterance_id"], form, row["reading"]) for row in found)
+        return [one for one in drafts if one is not None and one.reading.fields]
 
     def held(self) -> list[KeptEntry]:
         """The entries that the inventory turned down, or that cannot be delivered as they are, oldest first."""
@@ -179,3 +194,9 @@ class Review:
 def _demand_at_rest(which: str, found: UtteranceHistory) -> None:
     if found.state is OutboxState.DEAD and found.settled_at is None:
         raise Unfinished(f"{which}: its tombstone is on its way to the inventory; try again when that has come")
+
+
+def _read_alone(utterance_id: str, form: str, stored: str) -> Draft | None:
+    """The draft that an utterance by itself is; None where it was said of an entry, and is none itself."""
+    reading = reading_of(json.loads(stored))
+    return Draft(utterance_id, form, reading) if reading.act is Act.RECORD else None

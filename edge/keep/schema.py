@@ -1,7 +1,8 @@
 """The journal's tables, and how an older journal becomes a current one.
 
 utterances  what was heard, written before anything reads it; `outcome` is NULL until a verdict falls. `review` says why
-            a person must look at it first, `flag` why at its entry, which stands. `evidence`: its recording is needed,
+            a person must look at it first, `flag` why at its entry, which stands. `draft` is what was being
+            agreed when it was put aside. `evidence`: its recording is needed,
             is spare, or was removed. `dated_at`: from when its age counts; `unknown`, which sorts behind every date,
             while no clock that can be believed has seen it
 removals    the device's signed word that it removed a recording: there before the file goes, `unlinked` once it is gone
@@ -14,6 +15,7 @@ outbox      each entry's event as published, and what became of it; owed until `
 conversation  its one row is the draft that is being agreed with the operator, and who is signed on
 decisions   what a person decided about dead letters, flags and utterances under review, and why
 answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
+reviews     each change of what waits for a person, as it was told to the inventory; owed until `settled_at`
 tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
 
 All tables are STRICT: a number cannot slip in where an identifier belongs. JSON is kept as text, so that "007" stays
@@ -332,6 +334,31 @@ _HELD = """
     );
 """
 
+_PUT_ASIDE = """
+    ALTER TABLE utterances ADD COLUMN draft TEXT CHECK (draft IS NULL OR json_valid(draft));
+    CREATE TRIGGER draft_of_a_review AFTER UPDATE OF review ON utterances
+    WHEN NEW.review IS NULL AND NEW.draft IS NOT NULL BEGIN
+        UPDATE utterances SET draft = NULL WHERE utterance_id = NEW.utterance_id;
+    END;
+"""
+
+_REVIEWS = """
+    CREATE TABLE reviews (
+        sequence INTEGER PRIMARY KEY NOT NULL CHECK (sequence > 0),
+        event_id TEXT UNIQUE NOT NULL,
+        utterance_id TEXT NOT NULL REFERENCES utterances (utterance_id),
+        state TEXT NOT NULL CHECK (state IN ('open', 'recorded', 'answered', 'dropped', 'retried')),
+        fields TEXT CHECK (fields IS NULL OR json_valid(fields)),  -- those that were told as known
+        latest INTEGER NOT NULL DEFAULT 1 CHECK (latest IN (0, 1)),
+        link TEXT NOT NULL,
+        body TEXT NOT NULL CHECK (json_valid(body)),
+        settled_at TEXT
+    ) STRICT;
+    CREATE INDEX reviews_of ON reviews (utterance_id);
+    CREATE INDEX reviews_open ON reviews (utterance_id) WHERE latest AND state = 'open';
+    CREATE INDEX reviews_owed ON reviews (sequence) WHERE settled_at IS NULL;
+"""
+
 _SET = "journal"
 """Under this name sqlite-utils notes in a journal which changes it has."""
 
@@ -411,6 +438,18 @@ def held_until_decided(db: Database) -> None:
 def signed_removals(db: Database) -> None:
     """The device signs for each recording that it removes; age counts by a clock that can be believed."""
     _run(db, _REMOVALS)
+
+
+@change
+def put_aside_with_its_draft(db: Database) -> None:
+    """What is put aside in a conversation keeps what was agreed about it, so that it can be asked about again."""
+    db.executescript(_PUT_ASIDE)
+
+
+@change
+def told_reviews(db: Database) -> None:
+    """What waits for a person, and what became of it, is told beyond the device."""
+    db.executescript(_REVIEWS)
 
 
 @change

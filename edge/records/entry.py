@@ -215,6 +215,7 @@ class Park:
     utterance_id: str
     why: str
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # What stands of it so far.
+    draft: Draft | None = None  # What was being agreed, to be taken up again by voice.
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,8 @@ class Command(StrEnum):
 
     SAY_AGAIN = "say_again"
     HOW_MANY_WAITING = "how_many_waiting"
+    WHAT_IS_OPEN = "what_is_open"
+    PUT_ASIDE = "put_aside"
     LAST_ENTRY = "last_entry"
     HELP = "help"
     PAUSE = "pause"

@@ -19,10 +19,11 @@ from edge.keep.device_key import DeviceKey
 from inventory import audit
 from inventory.forms import Forms, load_forms
 from inventory.judge import Sound, Unsound, judge
+from inventory.reviews import read_review
 from inventory.store import Store
 from inventory.tables import devices, entries, events, metadata, refused
 from tests.audit_page import audit_page
-from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 
 KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 STRANGER = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
@@ -296,6 +297,7 @@ def test_what_breaks_no_chain_is_counted(store: Store, what: str) -> None:
 def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(store: Store, repository: Path) -> None:
     """One column of one row after the other, and back."""
     store.keep_rejected(b"rubbish", "a topic", "a reason")
+    store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     attack(store, without_constraints)
     overlooked: dict[str, set[str]] = {}
     chosen = {"events": at(2), "entries": made_of(2), "refused": refused.c.sequence == 3}

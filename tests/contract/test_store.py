@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from edge.deliver.events import Topics
 from inventory.records import Applied, Counts, Duplicate, Refused
+from inventory.reviews import read_review
 from inventory.store import ROW, Aside, Store
 from tests.databases import Read
-from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 from tests.postgresql import PostgreSQL
 
 
@@ -27,6 +29,23 @@ def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Re
     assert row.fields == {"pallet_id": "0742", "quantity": 12, "dock": "B"}
     assert row.recorded_at == datetime(2026, 11, 20, 7, 15, 2, 417_000, UTC)
     assert (row.operator, row.state, row.replaces) == ("op-17", "current", None)
+
+
+def test_of_a_review_the_latest_word_counts_whenever_it_comes(store: Store) -> None:
+    sender = Topics("dockvoice", "north", "dock-3")
+
+    def take(number: int, state: str = "open", **of: int) -> Applied | Duplicate:
+        return store.review(read_review(signed(reviewed(number, state, **of)), sender))
+
+    assert [take(1), take(2, of=2), take(3, "recorded")] == [Applied(), Applied(), Applied()]
+    (waits,) = store.reviews()
+    assert (waits.utterance_id, waits.doubtful) == (identity(2, 2), {"dock": "field_missing"})
+    assert [take(1), take(3, "recorded")] == [Duplicate(), Duplicate()]  # sent again, and late
+    assert [one.state for one in store.reviews(every=True)] == ["open", "recorded"]
+    assert take(1, life=2) == Applied()  # of a journal that was rebuilt, and counts anew
+    assert take(9, "dropped") == Duplicate()  # of the one before
+    assert len(store.reviews()) == 2
+    assert (store.count().events, store.progress()) == (0, [])  # no entry is made or numbered by it
 
 
 def test_values_of_every_kind_come_back_digit_for_digit(store: Store, event: Read) -> None:

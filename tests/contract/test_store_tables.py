@@ -32,7 +32,7 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 9"))
-    with pytest.raises(Misconfigured, match="of version 9, this program's of 4"):
+    with pytest.raises(Misconfigured, match="of version 9, this program's of 5"):
         Store.open(url)
 
 
@@ -125,7 +125,9 @@ def test_tables_of_the_second_version_are_put_in_order_and_go_on_from_there(url:
 def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
         transaction.execute(text("DROP TABLE dockvoice_inventory"))
-    with pytest.raises(Misconfigured, match="entries, events, refused, rejected there are not Dockvoice's"):
+    with pytest.raises(
+        Misconfigured, match="dockvoice_reviews, entries, events, refused, rejected there are not Dockvoice's"
+    ):
         Store.open(url)
 
 

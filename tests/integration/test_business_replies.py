@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,16 @@ from edge.config import Mqtt, Settings
 from edge.deliver.events import MEDIA_TYPE, Topics
 from edge.deliver.mqtt import Session
 from edge.forms.catalogue import Catalogue
+from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Frame, ReceiptOutcome
 from edge.speak.wording import Phrasing
 from inventory.keys import KeyDirectory
+from inventory.reviews import Review
+from inventory.store import Store
+from tests.command import dockvoice
 from tests.fakes import ScriptedInterpreter
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -81,7 +87,12 @@ class Shift:
 
 
 def shift(
-    directory: Path, port: int, play: Callable[[Shift], Awaitable[None]], language: str = "en", settle_s: float = 20
+    directory: Path,
+    port: int,
+    play: Callable[[Shift], Awaitable[None]],
+    language: str = "en",
+    settle_s: float = 20,
+    decisions_key: Path | None = None,
 ) -> None:
     """A shift with this play; it ends when all that is owed is settled."""
     settings = Settings.model_validate(
@@ -89,7 +100,11 @@ def shift(
             "state_directory": directory,
             "site": "hall",
             "device": "dock-1",
-            "deliver": {"mqtt": {"host": "127.0.0.1", "port": port}, "receipt_timeout_s": 1},
+            "deliver": {
+                "mqtt": {"host": "127.0.0.1", "port": port},
+                "receipt_timeout_s": 1,
+                "decisions_key": decisions_key,
+            },
             "speak": {"enabled": False, "language": language},
             "agree": {"conversation": True},
         }
@@ -216,3 +231,68 @@ def test_an_event_that_came_twice_is_no_news(
             sent.stop()
         shift(tmp_path / "state", broker.port, ask)
         assert len(inventory.rows()) == 1
+
+
+def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
+    broker: Mosquitto, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    settings, pinned = tmp_path / "edge.toml", tmp_path / "office.pem"
+    pinned.write_bytes(DeviceKey.of(tmp_path).public.pem)
+    settings.write_text(f'state_directory = "{state}"\nsite = "hall"\ndevice = "dock-1"\n', encoding="utf-8")
+
+    def queue(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "edge", "queue", *arguments, "--config", str(settings)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def reviews() -> list[Review]:
+        with closing(Store.open(url, create=False)) as store:
+            return store.reviews(every=True)
+
+    def waiting() -> list[str]:
+        with Journal.inspect(state) as journal:
+            return [one.utterance_id for one in journal.review.under_review()]
+
+    async def play(operator: Shift) -> None:
+        for pallet in ("742", "743"):
+            await operator.type(f"pallet {pallet}, twelve units")
+            await operator.type("put it aside")
+            await operator.hears(f"pallet {' '.join(pallet)} put aside for review.")
+        first, second = waiting()
+        await asyncio.to_thread(until, lambda: len(reviews()) == 2, "the inventory knows of no review")
+        known = {one.utterance_id: one for one in reviews()}
+        assert {one.state for one in known.values()} == {"open"}
+        assert (known[first].fields, known[first].reason) == ({"pallet_id": "742", "quantity": 12}, "unanswered")
+        assert known[first].doubtful == {"dock": "field_missing"}
+        # It is asked about just now: the office is sooner, and nobody asks any more.
+        await operator.type("what is open")
+        await operator.hears("Not finished: pallet 7 4 2.")
+        done = await asyncio.to_thread(queue, "accept", first, "--field", "dock=B", "--field", "quantity=13")
+        assert done.stdout == f"{first}: is entry 1 (pallet_id 742, quantity 13, dock B), sent by the agent that runs\n"
+        await operator.hears("Corrected by the office: pallet 7 4 2, 13 units, 1 3, dock B, bravo.")
+        given_up = await asyncio.to_thread(queue, "discard", second, "--reason", "a test")
+        assert given_up.stdout == f"{second}: given up\n"
+        await operator.hears("The office dropped pallet 7 4 3.")
+        assert waiting() == []
+        await operator.type("pallet 744, twelve units")
+        await operator.type("put it aside")
+        await asyncio.to_thread(until, lambda: len(reviews()) == 3, "the inventory knows of no third review")
+        third = next(one.utterance_id for one in reviews() if one.state == "open")
+        arguments = ("--field", "dock=C", "--reason", "seen", "--sign", str(tmp_path / KEY), "--database", url)
+        ordered = await asyncio.to_thread(
+            lambda: dockvoice(
+                "inventory", "review", "correct", third, *arguments, "--broker", f"127.0.0.1:{broker.port}"
+            )
+        )
+        assert f"{third}: sent to hall/dock-1" in ordered.stdout, ordered.stderr
+        await operator.hears("The office recorded pallet 7 4 4, 12 units, dock C, charlie.")
+        await operator.type("dock b")  # the answer that came too late
+        await operator.type("cancel")
+
+    with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
+        shift(state, broker.port, play, decisions_key=pinned)
+        row, third = inventory.rows()
+        assert row["fields"] == {"pallet_id": "742", "quantity": 13, "dock": "B"}
+        ends = [(one.state, one.decided_by, one.entry) for one in reviews()]
+        recorded = [("recorded", "office", one["event_id"]) for one in (row, third)]
+        assert sorted(ends) == [("dropped", "office", None), *sorted(recorded)]

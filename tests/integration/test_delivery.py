@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,17 +14,21 @@ import pytest
 
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, SettleBy
+from edge.deliver.decision import ReviewDecision, signed
 from edge.deliver.events import Topics, encode, presence, receipt, recorded, untrusted
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
+from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
+from tests.dictated import ANOTHER, identity
 from tests.mosquitto import Mosquitto
 from tests.sayings import ACCEPT, entry, utterance
 from tests.waiting import until
 
 PATIENCE_S = 60.0
 RESEND_S = 1.0
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
 TOPICS = Topics("dockvoice", "hall", "dock-1")
 render = partial(recorded, site="hall", device="dock-1")
 
@@ -294,6 +299,35 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
 
     delivering(delivery, meanwhile)
     assert orders == ["talk"]
+
+
+def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_and_for_now(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    office = DeviceKey.of(tmp_path)
+    pinned = tmp_path / "office.pem"
+    pinned.write_bytes(office.public.pem)
+    taken: list[ReviewDecision] = []
+    mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+    settings = Settings(site="hall", device="dock-1", deliver=Deliver(decisions_key=pinned, mqtt=mqtt))
+    taking = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, decided=taken.append)
+    good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "correct", {"quantity": "13"}, "ann", "why")
+    of_another = replace(good, source="/sites/hall/devices/dock-2")
+    made = [signed(good, ANOTHER, NOW), signed(good, office, NOW) | {"values": {}}, signed(of_another, office, NOW)]
+    far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="kept", retain=True)
+
+    def meanwhile() -> None:
+        until(lambda: "the broker kept is not taken" in caplog.text, "nobody told of it")
+        for number, one in enumerate(made):
+            far_end._session.publish(TOPICS.decisions, encode(one), tag=f"forged {number}")
+        until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
+        assert caplog.text.count("somebody decides who may not") == 2
+        assert taken == []
+        far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="now")
+        until(lambda: bool(taken), "not taken")
+
+    delivering(taking, meanwhile)
+    assert taken == [good]
 
 
 def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(

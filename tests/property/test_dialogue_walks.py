@@ -14,10 +14,12 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
     Deadline,
+    Fate,
     Happening,
     Hardware,
     InventoryAnswered,
     Link,
+    PersonDecided,
     SpeechBegan,
     Started,
     UtteranceHeard,
@@ -69,6 +71,8 @@ others = st.sampled_from(
     [
         SpeechBegan(),
         Deadline(),
+        PersonDecided("u1", Fate.RECORDED, {"pallet_id": "742"}),
+        PersonDecided("u2", Fate.DROPPED),
         Link(up=False),
         Link(up=True),
         Hardware("headset_lost"),

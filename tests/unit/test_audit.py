@@ -334,6 +334,8 @@ def one_row_each(journal: Journal) -> None:
     which = next(journal.queries.histories())
     journal.readings.answered(which.utterance_id, "a model", "late", READ, None)
     journal.review.note(which, "stand", "a clerk", None)
+    told = {"sequence": 1, "event_id": "e", "state": "open", "fields": "{}", "link": "l", "body": "{}"}
+    journal._db.insert("reviews", told | {"utterance_id": which.utterance_id})
     journal.outbox.settle(str(which.event_id), None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(2))
 
@@ -346,6 +348,7 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         **dict.fromkeys(("entries", "audit", "outbox"), "sequence = 2"),
         "answers": "id = 1",
         "decisions": "id = 1",
+        "reviews": "sequence = 1",
         "conversation": "one = 1",
         "tally": "what = 'owed'",
     }

@@ -20,10 +20,11 @@ from edge.keep.device_key import DeviceKey
 from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
-from inventory.ports import Broker, Shelf
+from inventory.ports import Broker, ReviewShelf, Shelf
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.reviews import Review
 from inventory.site_faults import SiteFault
-from tests.dictated import ANOTHER, KEY, enrolled, identity, payload, recorded, signed
+from tests.dictated import ANOTHER, KEY, enrolled, identity, payload, recorded, reviewed, signed
 
 TOPIC = "dockvoice/north/dock-3/entries"
 CONNECTED = Connected("5", receive_maximum=20, session_present=True)
@@ -130,6 +131,17 @@ class ScriptedBroker(Broker):
         self._world.deeds.append(("stop",))
 
 
+class ScriptedReviews(ReviewShelf):
+    """Keeps every review."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def review(self, review: Review) -> Applied | Duplicate:
+        self._world.deeds.append(("review", review.event_id))
+        return Applied()
+
+
 class ScriptedShelf(Shelf):
     """Answers as the script says; when it has ended, what is sound is applied and what is not is refused."""
 
@@ -182,6 +194,7 @@ def run(world: World, broker: ScriptedBroker, repository: Path, tmp_path: Path) 
             prefix="dockvoice",
             keys=KeyDirectory(enrolled(tmp_path / "keys", "north/dock-3")),
             trust_first_use=trusting,
+            reviews=ScriptedReviews(world),
             clock=world.clock,
             now=lambda: datetime(2026, 11, 20, 7, 15, 3, tzinfo=UTC),
         )
@@ -275,6 +288,37 @@ def test_a_strangers_event_is_not_applied_takes_no_number_and_is_answered(run: R
     assert [deed[0] for deed in world.deeds if deed[0] in {"apply", "keep"}] == ["keep", "apply"]
     assert world.outcomes == ["untrusted", "untrusted", "applied", "untrusted"]
     assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [1, 2, 1, 3]
+
+
+def altered(event: dict[str, Any]) -> bytes:
+    said = json.loads(signed(event))
+    return payload(said | {"data": said["data"] | {"state": "dropped"}})
+
+
+REVIEWS = "dockvoice/north/dock-3/reviews"
+OPEN = reviewed(1)
+
+
+@pytest.mark.parametrize(
+    ("topic", "said", "kept", "outcome"),
+    [
+        (REVIEWS, signed(OPEN), ["review"], ["applied"]),
+        (REVIEWS, payload(OPEN), ["keep"], ["untrusted"]),  # unsigned
+        (REVIEWS, altered(OPEN), ["keep"], ["untrusted"]),
+        (REVIEWS, signed(OPEN, ANOTHER), ["keep"], ["untrusted"]),
+        (REVIEWS.replace("dock-3", "dock-4"), signed(OPEN), ["keep"], []),  # another device's
+        (REVIEWS, signed(OPEN | {"time": "2026-02-30T00:00:00Z"}), ["keep"], []),
+        (REVIEWS, signed(recorded(1)), ["keep"], []),  # an entry is no review
+        (TOPIC, signed(OPEN), ["keep"], []),  # nor a review an entry: it takes no number of theirs
+    ],
+)
+def test_a_review_is_kept_as_the_word_of_its_device_alone(
+    run: Run, world: World, topic: str, said: bytes, kept: list[str], outcome: list[str]
+) -> None:
+    run(Delivered(topic, said, token=1))
+    assert [deed[0] for deed in world.deeds if deed[0] in {"review", "apply", "keep"}] == kept
+    assert world.outcomes == outcome
+    assert ("acknowledge", 1) in world.deeds
 
 
 def test_two_members_take_no_number(run: Run, world: World) -> None:

@@ -13,16 +13,18 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
     Deadline,
+    Fate,
     Happening,
     Hardware,
     InventoryAnswered,
     Link,
+    PersonDecided,
     Started,
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Prompt, Say
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import InReview, Manner
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
@@ -215,7 +217,11 @@ def wondering(language: str) -> Walk:
     walk.say(f"12 {units}")
     walk.take(Deadline())
     walk.take(Deadline())
-    walk.dialogue.aside = 2
+    walk.dialogue.aside = InReview(2)
+    fields: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+    for fate in (Fate.RECORDED, Fate.CORRECTED, Fate.DROPPED):
+        walk.take(PersonDecided("u0", fate, fields))
+    walk.take(PersonDecided("u0", Fate.DROPPED))
     walk.ask(Command.HOW_MANY_WAITING)
     return walk
 

@@ -10,11 +10,18 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from edge.agent.decisions import carry_out_signed
+from edge.agent.parts import form_named, rules
 from edge.agent.review import DeviceIdentity, Person, accept, stated
+from edge.agent.review_delivery import renderer
 from edge.agree.decide import Rules
+from edge.agree.dialogue.events import Fate
 from edge.cli.queue import commands
-from edge.deliver.events import check_event
+from edge.config import Settings
+from edge.deliver.decision import ReviewDecision
+from edge.deliver.events import check_event, check_review
 from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.keep.journal import Journal
@@ -239,3 +246,37 @@ def test_what_a_model_answered_is_shown_in_a_line(state: Path) -> None:
     shown = CliRunner().invoke(commands, ["show", waiting(state), "--state", str(state)]).stdout
     told = " ".join(shown.split())
     assert "answer openai/gpt-audio, deferred: no words (pallet_id 007, quantity 12, dock B)" in told
+
+
+def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_made_of(state: Path) -> None:
+    settings = Settings(state_directory=state)
+    form = form_named(settings, "pallet-move")
+    told = renderer(rules(settings, form, Catalogue.load(settings.catalogue_directory)), "north", "dock-b")
+    with Journal.open(state) as journal:
+        assert journal.write_reviews(told) == 1
+        (row,) = journal.review_log.due(9)
+        opened = check_review(row.body.encode())
+        which = opened["data"]["utterance"]["id"]
+        assert (opened["data"]["state"], opened["data"]["fields"]["pallet_id"]) == ("open", "007")
+        order = ReviewDecision("", row.event_id, which, "correct", {"pallet_id": "0042"}, "ann", "the label")
+        with pytest.raises(UnreadableInput, match="has changed since"):
+            carry_out_signed(journal, settings, replace(order, review=str(opened["data"]["utterance"]["id"])))
+        with pytest.raises(UnreadableInput, match="not_in_catalogue:dock"):
+            carry_out_signed(journal, settings, replace(order, values={"dock": "Q"}))
+        done = carry_out_signed(journal, settings, order)
+        assert (done.told.fate, str(done)) == (Fate.CORRECTED, "is entry 2 (pallet_id 0042, quantity 12, dock B)")
+        for late in (order, replace(order, decision="discard")):
+            with pytest.raises(UnreadableInput, match="was decided before"):
+                carry_out_signed(journal, settings, late)
+        assert [journal.write_reviews(told), journal.write_reviews(told)] == [1, 0]
+        ended = check_review(journal.review_log.due(9)[1].body.encode())
+        assert (ended["data"]["state"], ended["data"]["by"], ended["previous"]) == (
+            "recorded",
+            "office",
+            opened["chain"],
+        )
+        assert done.row is not None
+        assert ended["data"]["event_id"] == done.row.event_id
+        (decision,) = journal.queries.history(which).decisions
+        assert (decision.decision, decision.who, decision.reason) == ("accept", "ann", "the label")
+        assert [trailed.sequence for trailed in journal.trail.events()] == [1, 2]

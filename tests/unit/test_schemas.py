@@ -23,6 +23,8 @@ MESSAGES = {
     "entry-amended": "events/entry-amended.schema.json",
     "entry-cancelled": "events/entry-cancelled.schema.json",
     "entry-withheld": "events/entry-withheld.schema.json",
+    "review": "review.schema.json",
+    "decision": "decision.schema.json",
     "receipt": "receipt.schema.json",
     "receipt-early": "receipt.schema.json",
     "status": "status.schema.json",
@@ -120,6 +122,8 @@ def test_the_wire_has_the_channels_of_the_code(wire: dict[str, Any]) -> None:
     addresses = {name: channel["address"] for name, channel in wire["channels"].items()}
     assert addresses == {
         "entries": topics.entries,
+        "reviews": topics.reviews,
+        "decisions": topics.decisions,
         "receipts": topics.receipts,
         "status": topics.status,
         "control": topics.control,

@@ -247,7 +247,7 @@ def _review_and_ask(session: DialogueSession, other: Draft) -> list[Order]:
     before = _differing(session, values_of(session.open_draft.reading), values)
     asked = Question(About.INSTEAD, fields=values, other=other, before=before)
     besides = drafting.in_review_besides(session) if _is_third(session, other) else []
-    return [Park(other.utterance_id, drafting.UNANSWERED, values), *besides, *session.ask(asked)]
+    return [Park(other.utterance_id, drafting.UNANSWERED, values, other), *besides, *session.ask(asked)]
 
 
 def _is_third(session: DialogueSession, other: Draft) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.dialogue.table import Event
@@ -122,6 +123,26 @@ class InventoryAnswered:
     replaces: str | None = None  # The event that it was to amend or cancel.
 
 
+class Fate(StrEnum):
+    """What a person made of what waited for one."""
+
+    RECORDED = "recorded"
+    CORRECTED = "corrected"  # Recorded with other values than were understood.
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDecided:
+    """Somebody in the office decided about what waited for a person. It is on disk."""
+
+    utterance_id: str
+    fate: Fate
+    fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
+    """Those of the entry; of what was dropped, those that were understood."""
+    entry: LastEntry | None = None  # What is on record by it.
+    held: str | None = None  # The event that waited, where the inventory had turned one down.
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """Whether the inventory can be reached has changed."""
@@ -152,13 +173,16 @@ class Started:
     with the one that it was to replace."""
 
 
-Happening = UtteranceHeard | SpeechBegan | Deadline | Committed | InventoryAnswered | Link | Hardware | Started
+Happening = (
+    UtteranceHeard | SpeechBegan | Deadline | Committed | InventoryAnswered | PersonDecided | Link | Hardware | Started
+)
 
 
 _ALONE: Mapping[type, Event] = {
     SpeechBegan: Event.SPEAKING,
     Deadline: Event.DEADLINE,
     Committed: Event.COMMITTED,
+    PersonDecided: Event.DECIDED,
     Started: Event.STARTED,
 }
 

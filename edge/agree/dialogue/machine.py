@@ -1,7 +1,7 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `corrections`, `answers` or `status`, which changes the one `DialogueSession` and gives the
+of `drafting`, `corrections`, `answers`, `review` or `status`, which changes the one `DialogueSession` and gives the
 orders. Whoever drives the dialogue puts the durable orders on disk first, all in one transaction, together with the
 draft as it is then; then he carries out the others. A driver whose disk refuses throws the dialogue away and begins
 again from what is on disk.
@@ -15,12 +15,12 @@ from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, corrections, drafting, receipts, status
+from edge.agree.dialogue import answers, corrections, drafting, receipts, review, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.forms.spoken import courteous
 from edge.records import Commit, Draft, LastEntry, Note, Park
@@ -52,6 +52,9 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TURN_AWAY: status.turn_away,
     Step.SAY_AGAIN: status.say_again,
     Step.TELL_WAITING: status.tell_waiting,
+    Step.TAKE_UP: review.take_up_oldest,
+    Step.TELL_OPEN: review.tell_open,
+    Step.PUT_ASIDE: review.put_aside,
     Step.TELL_LAST: status.tell_last,
     Step.HELP: status.tell_help,
     Step.PAUSE: status.pause,
@@ -72,6 +75,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.REMEMBER: receipts.remember,
     Step.COUNT: receipts.count,
     Step.NEWS: receipts.keep_news,
+    Step.DECIDED: review.take_decision,
     Step.ALARM: status.alarm,
     Step.ALARM_HELD: status.alarm_and_ask,
     Step.RESTORE: status.restore,
@@ -85,6 +89,7 @@ _QUIET = frozenset(
         Event.COMMITTED,
         Event.SETTLED,
         Event.REFUSED,
+        Event.DECIDED,
         Event.TROUBLE,
         Event.DELIVERING,
         Event.FAULT,
@@ -146,6 +151,11 @@ class Dialogue:
         return self.state in AGREEING
 
     @property
+    def form(self) -> str:
+        """The name of the form that it fills."""
+        return self._session.rules.form.name
+
+    @property
     def draft(self) -> Draft | None:
         """What is being agreed."""
         return self._session.draft
@@ -185,13 +195,13 @@ class Dialogue:
         return frozenset(self._session.recorded.refused)
 
     @property
-    def aside(self) -> int:
-        """How many utterances wait for a person."""
+    def aside(self) -> InReview:
+        """What waits for a person, as the journal has it."""
         return self._session.recorded.aside
 
     @aside.setter
-    def aside(self, count: int) -> None:
-        self._session.recorded.aside = count
+    def aside(self, found: InReview) -> None:
+        self._session.recorded.aside = found
 
     def taken(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""

@@ -35,6 +35,14 @@ class Manner:
     operator: str | None = None  # Who is on record while nobody has signed on.
 
 
+@dataclass(frozen=True, slots=True)
+class InReview:
+    """What waits for a person."""
+
+    count: int = 0  # How many utterances.
+    drafts: tuple[Draft, ...] = field(default=(), repr=False)  # Of those that can be asked about, the oldest first.
+
+
 @dataclass(slots=True)
 class Recorded:
     """The entries on record that may still be spoken of, and what the inventory answered to them."""
@@ -43,7 +51,9 @@ class Recorded:
     entries: deque[LastEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES), repr=False)
     """What was committed, the oldest first, cancellations too: what is asked by its number is looked up here."""
     owed: int = 0  # How many events are owed to the inventory.
-    aside: int = 0  # How many utterances wait for a person.
+    aside: InReview = field(default_factory=InReview)
+    asked_again: set[str] = field(default_factory=set, repr=False)
+    """Of those that wait for a person, the utterances that were asked about since all had had their turn."""
     refused: set[str] = field(default_factory=set, repr=False)
     """The events that the inventory turned down and that nothing has taken the place of."""
     turned_down: dict[str, str | None] = field(default_factory=dict)
@@ -176,6 +186,10 @@ class DialogueSession:
         """Those of the values by which the thing is known."""
         names = (field.name for field in self.rules.form.fields if field.identifier)
         return {name: values[name] for name in names if name in values}
+
+    def in_review(self, draft: Draft) -> bool:
+        """Whether the draft was put aside before, and waits for a person while it is asked about."""
+        return any(one.utterance_id == draft.utterance_id for one in self.recorded.aside.drafts)
 
     @property
     def open_draft(self) -> Draft:

@@ -36,7 +36,9 @@ def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Dictated while nothing is taken."""
     prompt = Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST
-    parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields)
+    said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
+    draft = Draft(heard.utterance_id, session.rules.form.name, said)
+    parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.tell_parked(session, heard.reading)
     return [parked, Sound(Earcon.NOT_UNDERSTOOD), told, session.say(prompt)]
 
@@ -57,7 +59,9 @@ def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
     """How many utterances wait for a person, with those that these orders put aside."""
-    count = session.recorded.aside + sum(isinstance(order, Park) for order in more)
+    there = {one.utterance_id for one in session.recorded.aside.drafts}
+    new = {order.utterance_id for order in more if isinstance(order, Park)} - there
+    count = session.recorded.aside.count + len(new)
     return [session.say(Prompt.ASIDE, count=str(count))] if count else []
 
 

@@ -40,6 +40,8 @@ class Event(StrEnum):
     NO = "no"
     SAY_AGAIN = "say again"
     HOW_MANY_WAITING = "how many waiting"
+    WHAT_IS_OPEN = "what is open"
+    PUT_ASIDE = "put aside"
     LAST_ENTRY = "last entry"
     HELP = "help"
     PAUSE = "pause"
@@ -52,6 +54,7 @@ class Event(StrEnum):
     COMMITTED = "committed"  # The entry is on disk and owed to the inventory.
     SETTLED = "settled"
     REFUSED = "refused"  # The inventory refused an event, or has the same from somebody else.
+    DECIDED = "decided"  # A person in the office decided about what waited for one.
     TROUBLE = "trouble"  # The inventory cannot be reached.
     DELIVERING = "delivering"  # It can again.
     FAULT = "fault"  # The headset or the microphone fails.
@@ -91,6 +94,9 @@ class Step(StrEnum):
     TURN_AWAY = "park it in review, tell why"
     SAY_AGAIN = "say the last thing again"
     TELL_WAITING = "tell how many wait"
+    TAKE_UP = "ask again about the oldest that was put aside; where there is none, tell how many wait"
+    TELL_OPEN = "say again what is asked, or was read back"
+    PUT_ASIDE = "park it in review"
     TELL_LAST = "tell the last entry"
     HELP = "tell what can be said"
     PAUSE = "close what is held, pause"
@@ -104,6 +110,7 @@ class Step(StrEnum):
     REMEMBER = "remember it as the last entry"
     COUNT = "count it"
     NEWS = "tell it at the next quiet moment"
+    DECIDED = "close what was asked about it, tell it at the next quiet moment"
     ALARM = "tell it at once"
     ALARM_HELD = "tell it at once, ask whether the held entry is right"
     RESTORE = "ask again for what was open"
@@ -139,6 +146,9 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
+        Step.TAKE_UP: QUESTIONS | IDLE,
+        Step.PUT_ASIDE: IDLE,
+        Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE,
         Step.SIGN_ON: IDLE,
@@ -149,7 +159,9 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
 
-MAY_STAY = frozenset({Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.FORGET, Step.SIGN_ON, Step.SIGN_OFF})
+MAY_STAY = frozenset(
+    {Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.FORGET, Step.SIGN_ON, Step.SIGN_OFF, Step.DECIDED}
+)
 """Steps that lead somewhere else at times, and at times nowhere."""
 
 _ALWAYS = {
@@ -157,6 +169,8 @@ _ALWAYS = {
     Event.DEFERRED: Step.DEFER,
     Event.SAY_AGAIN: Step.SAY_AGAIN,
     Event.HOW_MANY_WAITING: Step.TELL_WAITING,
+    Event.WHAT_IS_OPEN: Step.TELL_OPEN,
+    Event.PUT_ASIDE: Step.PUT_ASIDE,
     Event.LAST_ENTRY: Step.TELL_LAST,
     Event.HELP: Step.HELP,
     Event.PAUSE: Step.PAUSE,
@@ -169,6 +183,7 @@ _ALWAYS = {
     Event.COMMITTED: Step.REMEMBER,
     Event.SETTLED: Step.COUNT,
     Event.REFUSED: Step.NEWS,
+    Event.DECIDED: Step.DECIDED,
     Event.TROUBLE: Step.NEWS,
     Event.DELIVERING: Step.NEWS,
     Event.FAULT: Step.ALARM,
@@ -201,6 +216,8 @@ _AWAY = {
     Event.YES: Step.NOTE,
     Event.NO: Step.NOTE,
     Event.DEFERRED: Step.TURN_AWAY,
+    Event.WHAT_IS_OPEN: Step.TELL_WAITING,
+    Event.PUT_ASIDE: Step.NOTE,
 }
 
 TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
@@ -222,6 +239,8 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.INDISTINCT: Step.NOT_UNDERSTOOD,
             Event.CANCEL: Step.TAKE_BACK,
             Event.NEVER_MIND: Step.TELL_LAST,
+            Event.WHAT_IS_OPEN: Step.TAKE_UP,
+            Event.PUT_ASIDE: Step.NOTE,
             Event.YES: Step.NOTE,
             Event.NO: Step.OBJECT,
             Event.STARTED: Step.RESTORE,

@@ -25,6 +25,8 @@ ASKS: dict[str, Act | Command] = {
     "c": Act.CANCEL,
     "a": Command.SAY_AGAIN,
     "w": Command.HOW_MANY_WAITING,
+    "o": Command.WHAT_IS_OPEN,
+    "r": Command.PUT_ASIDE,
     "l": Command.LAST_ENTRY,
     "h": Command.HELP,
     "?": Command.HELP,

@@ -29,8 +29,8 @@ ENTRIES = 50  # So many entries, likewise.
 PUSH_TO_TALK, WAKE_PHRASE, KEYBOARD = "push-to-talk", "wake-phrase", "keyboard"
 """Two of `edge.config.ListeningMode`, and the source of what was typed; neither module is loaded for that."""
 
-ANSWER_KEYS = (("y", "yes"), ("n", "no"), ("c", "cancel"), ("a", "say again"))
-QUESTION_KEYS = (("p", "pause"), ("w", "how many waiting"), ("l", "last entry"), ("h", "help"))
+ANSWER_KEYS = (("y", "yes"), ("n", "no"), ("c", "cancel"), ("r", "put aside"), ("a", "say again"))
+QUESTION_KEYS = (("p", "pause"), ("w", "how many waiting"), ("o", "what is open"), ("l", "last entry"), ("h", "help"))
 VOICE_KEYS = (("+ -", "loudness"), ("> <", "speed"))
 
 _MEANINGS = {State.IDLE: Tone.GOOD, State.PAUSED: Tone.QUIET, State.SIGNED_OFF: Tone.QUIET}

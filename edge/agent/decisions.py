@@ -1,0 +1,193 @@
+"""Decisions: what a person decides about what waits for one, carried out on the journal, or by the agent that holds it.
+
+A command that finds the journal held asks the agent through a socket in the state directory, which nobody but its owner
+can enter. The agent carries it out between two steps of its dialogue, and tells the operator: nothing that is being
+agreed just then is recorded a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from edge.agent.clock import Clock
+from edge.agent.parts import form_named, rules
+from edge.agent.review import DISCARDED, DeviceIdentity, Person, accept, stated
+from edge.agree.dialogue.events import Fate, PersonDecided
+from edge.config import Settings
+from edge.deliver.decision import ReviewDecision
+from edge.deliver.events import Topics, withheld
+from edge.errors import (
+    AlreadyRunning,
+    DockvoiceError,
+    Misconfigured,
+    StorageFailed,
+    Unfinished,
+    UnreadableInput,
+    plainly,
+)
+from edge.forms.catalogue import Catalogue
+from edge.keep.journal import Journal
+from edge.keep.outbox import HELD
+from edge.records import FieldValue, OutboxRow
+
+SOCKET = "agent.sock"
+"""In the state directory, while an agent runs. What an agent that was killed left there is made anew."""
+
+ANSWERED_S = 30.0  # A full disk, or a reading under way, may hold the journal for a while; no decision takes so long.
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person wants done about an utterance or an entry that waits for one."""
+
+    decision: Literal["accept", "discard"]
+    which: str  # As in `Queries.history`.
+    who: str
+    reason: str | None = None
+    values: tuple[str, ...] = ()  # As `NAME=VALUE`, over what was read.
+    anyway: bool = False  # Also where the same thing was recorded since.
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of it."""
+
+    told: PersonDecided
+    row: OutboxRow | None  # The event that is owed by it.
+
+    def __str__(self) -> str:
+        """For whoever decided."""
+        if self.row is None:
+            return "given up"
+        values = ", ".join(f"{name} {value}" for name, value in self.told.fields.items())
+        return f"is entry {self.row.sequence} ({values})"
+
+
+def carry_out(journal: Journal, settings: Settings, asked: Asked, *, origin: Journal | None = None) -> Done:
+    """Do what a person decided; raises what `review.accept` and `Review.discard` do, and then nothing is changed.
+
+    `origin` is the journal that it waits in, if not this one.
+    """
+    waits_in = origin or journal
+    if asked.decision == "discard":
+        found = journal.review.discard(asked.which, asked.who, asked.reason or "", partial(withheld, reason=DISCARDED))
+        held = found.event_id if found.state in HELD else None
+        return Done(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields, held=held), None)
+    journal.demand_not_superseded()
+    journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
+    found = waits_in.review.utterance(asked.which)
+    form = form_named(settings, found.form)
+    demands = rules(settings, form, Catalogue.load(settings.catalogue_directory))
+    device = DeviceIdentity(settings.site, settings.device, settings.operator, Clock().believed())
+    values, person = stated(asked.values, form), Person(asked.who, asked.reason)
+    row = accept(journal, asked.which, values, demands, person, device, origin=origin, anyway=asked.anyway)
+    latest = journal.dialogue.entries(1)
+    entry = latest[0] if latest and latest[0].event_id == row.event_id else None
+    fields = journal.queries.history(row.event_id).fields
+    fate = Fate.CORRECTED if _differ(found.fields, fields) else Fate.RECORDED
+    held = found.event_id if found.state in HELD else None
+    return Done(PersonDecided(found.utterance_id, fate, fields, entry, held), row)
+
+
+def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision) -> Done:
+    """Do what the inventory's side decided, if what it decided about is still open as it was told there.
+
+    Raises UnreadableInput where it is not: it came late, or comes again.
+    """
+    if journal.review_log.open_event(order.utterance_id) != order.review:
+        raise UnreadableInput(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
+    values = tuple(f"{name}={value}" for name, value in order.values.items())
+    decision: Literal["accept", "discard"] = "discard" if order.decision == "discard" else "accept"
+    return carry_out(journal, settings, Asked(decision, order.utterance_id, order.who, order.reason, values))
+
+
+def _differ(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> bool:
+    return any(name in after and after[name] != value for name, value in before.items())
+
+
+# Through the agent that holds the journal.
+
+
+async def serve(directory: Path, decide: Callable[[Asked], Awaitable[str]]) -> None:
+    """Take decisions until cancelled. On a disk that knows no sockets it is said that the agent must be stopped."""
+    with _within(directory) as path:
+        try:
+            server = await asyncio.start_unix_server(partial(_answer, decide), path)
+        except OSError as fault:
+            why = plainly(fault)
+            logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
+            return
+        async with server:  # the directory is open to its owner alone
+            await server.serve_forever()
+
+
+async def _answer(
+    decide: Callable[[Asked], Awaitable[str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    try:
+        given = json.loads(await reader.readline())
+        asked = Asked(**{**given, "values": tuple(given["values"])})
+        try:
+            answer = {"done": await decide(asked)}
+        except DockvoiceError as fault:
+            answer = {"fault": type(fault).__name__, "told": str(fault)}
+        writer.write(json.dumps(answer).encode() + b"\n")
+        await writer.drain()
+    except (ValueError, KeyError, TypeError, ConnectionError) as fault:
+        logger.warning("%s: what came is no decision, or whoever sent it is gone: %s", SOCKET, type(fault).__name__)
+    finally:
+        writer.close()
+
+
+FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, StorageFailed, Unfinished)}
+"""What an agent may answer, as the command raises it."""
+
+
+def ask_agent(directory: Path, asked: Asked, running: AlreadyRunning) -> str:
+    """Let the agent that holds the journal carry it out; what came of it.
+
+    Raises what the agent answers, `running` where it takes no decisions, Unfinished where it gives no answer.
+    """
+    with _within(directory) as path, socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWERED_S)
+        try:
+            connection.connect(path)
+        except OSError:
+            raise running from None
+        try:
+            connection.sendall(json.dumps(asdict(asked)).encode() + b"\n")
+            with connection.makefile("rb") as answers:
+                line = answers.readline()
+        except OSError:
+            line = b""
+    if not line:
+        raise Unfinished(
+            f"{asked.which}: the agent gave no answer within {ANSWERED_S:g} s; `dockvoice queue show {asked.which}` "
+            "tells whether it was done"
+        )
+    answer = json.loads(line)
+    if "fault" in answer:
+        raise FAULTS.get(answer["fault"], DockvoiceError)(answer["told"])
+    return str(answer["done"])
+
+
+@contextmanager
+def _within(directory: Path) -> Iterator[str]:
+    """The socket's path, short enough for the kernel, which takes 107 bytes, however deep the directory lies."""
+    descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{SOCKET}"
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,126 @@
+"""Review delivery: what waits for a person, and what became of it, goes to the inventory until it confirms that.
+
+Beside the outbox: entries go in their order whatever becomes of these, and an inventory that knows nothing of them is
+owed no entry for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from edge.agree.decide import Rules, decide
+from edge.deliver.events import review
+from edge.deliver.reason_codes import FAILURE
+from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.keep.review_log import ReviewChange
+from edge.keep.storage import DiskFull
+from edge.records import Closing, Minted, OutboxRow
+
+LOOK_S = 1.0  # How often it is looked what has changed: nobody in the office is sooner.
+WINDOW = 16  # So many are on the way at one time.
+
+logger = logging.getLogger(__name__)
+
+
+def renderer(rules: Rules, site: str, device: str) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
+    """What makes the event of a change. What is doubtful is said in the words of this form, and of no other."""
+
+    def render(change: ReviewChange, minted: Minted) -> dict[str, Any]:
+        reading = change.reading
+        doubts = (
+            ()
+            if reading is None or change.why is None or change.form != rules.form.name
+            else decide(reading, Closing.PAUSE, rules).reasons
+        )
+        return review(change, minted, doubts, site=site, device=device)
+
+    return render
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one look came to."""
+
+    waiting: int  # How many utterances wait for a person.
+    rows: tuple[OutboxRow, ...]  # What is to be published now.
+
+
+class ReviewDelivery:
+    """The changes of one journal on their way. Belongs to the loop."""
+
+    def __init__(
+        self,
+        desk: JournalThread,
+        render: Callable[[ReviewChange, Minted], dict[str, Any]],
+        patience_s: float,
+        *,
+        by_receipt: bool,
+    ) -> None:
+        """`patience_s`: so long a receipt is waited for before it is sent again."""
+        self._desk = desk
+        self._render = render
+        self._patience_s = patience_s
+        self._by_receipt = by_receipt
+        self._sent: dict[str, float] = {}
+        """When each that is on the way was published."""
+        self._confirmed: set[str] = set()
+        self._refused = False
+        self._begins = True
+        self._next = -math.inf
+
+    def connected(self) -> None:
+        """A connection came up: nothing is on the way any more, and what is open is told anew."""
+        self._sent.clear()
+        self._begins, self._next = True, -math.inf
+
+    def carries(self, event_id: str) -> bool:
+        """Whether this is one of its events."""
+        return event_id in self._sent
+
+    def confirmed(self, event_id: str) -> None:
+        """The inventory has it."""
+        self._confirmed.add(event_id)
+
+    def acknowledged(self, event_id: str, reason_code: int) -> None:
+        """The broker's word: it settles where no receipts come."""
+        if reason_code >= FAILURE and not self._refused:
+            self._refused = True
+            logger.warning("the broker refuses what is told of reviews (%d): let this device publish it", reason_code)
+        elif reason_code < FAILURE and not self._by_receipt:
+            self.confirmed(event_id)
+
+    def published(self, event_id: str, now: float) -> None:
+        """It is on the way."""
+        self._sent[event_id] = now
+
+    async def look(self, now: float, *, connected: bool) -> Looked | None:
+        """Note what was confirmed and what has changed; what is to be done now, None where it is too soon to look."""
+        if now < self._next:
+            return None
+        self._next = now + LOOK_S
+        confirmed, begins = frozenset(self._confirmed), self._begins and connected
+
+        def work(journal: Journal) -> tuple[int, list[OutboxRow]]:
+            if confirmed:
+                journal.review_log.settle(confirmed)
+            if begins:
+                journal.review_log.owe_what_is_open()
+            journal.write_reviews(self._render)
+            return journal.review.how_many(), journal.review_log.due(WINDOW)
+
+        try:
+            waiting, due = await self._desk(work)
+        except DiskFull as fault:
+            logger.warning("what waits for a person cannot be told, and is as soon as there is room: %s", fault)
+            return None
+        self._confirmed -= confirmed
+        self._begins = self._begins and not connected
+        self._sent = {one: at for one, at in self._sent.items() if one not in confirmed}
+        late = now - self._patience_s
+        rows = tuple(row for row in due if self._sent.get(row.event_id, -math.inf) <= late) if connected else ()
+        return Looked(waiting, rows)

@@ -1,0 +1,105 @@
+"""Review: the steps that put the open entry aside, and take up by voice what was put aside before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.agree.decide import Circumstances
+from edge.agree.dialogue import drafting, status
+from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
+from edge.agree.dialogue.merging import as_heard
+from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.questions import judged, likely_values, worded
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import QUESTIONS, State
+from edge.records import Act, Confirmation, Draft
+
+
+def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks what is open: the oldest that was put aside is asked about, each in its turn.
+
+    It stays in review until its entry is committed or taken back: no end of the question may lose it.
+    """
+    drafts = [one for one in session.recorded.aside.drafts if _can_be_asked(session, one)]
+    if not drafts:
+        return status.tell_waiting(session, heard)
+    asked = session.recorded.asked_again
+    if all(one.utterance_id in asked for one in drafts):
+        asked.clear()
+    draft = next(one for one in drafts if one.utterance_id not in asked)
+    asked.add(draft.utterance_id)
+    return [*status.note(session, heard), *_ask_about(session, draft)]
+
+
+def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
+    """Whether its entry could be made now; a correction, while what it corrects is the last entry of whoever speaks."""
+    last = session.recorded.last
+    return draft.act is Act.RECORD or (draft.act is Act.AMEND and last is not None and last.event_id == draft.replaces)
+
+
+def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
+    """Its question, behind what is known of it. What was recorded since may be the same thing, however long ago."""
+    rules, known = session.rules, Circumstances()
+    if draft.act is Act.RECORD:
+        stand = (one for one in session.recorded.stand() if one.draft.form == draft.form)
+        known = Circumstances(recent=tuple(one.fields for one in stand))
+    reading = replace(as_heard(draft.reading, known, rules), act=draft.reading.act)
+    draft = replace(draft, reading=reading, operator=draft.operator or session.who)
+    verdict = replace(judged(draft, rules, known), confirm=Confirmation.READBACK)
+    orders = drafting.consider(session, draft, verdict, None)
+    if session.state is State.HELD:  # nothing that lay aside is recorded by silence
+        orders = session.ask(session.is_entry_right)
+    values = likely_values(draft.reading)
+    told = session.identifiers_of(values) or values
+    # A question that reads the entry back has said already what it is about.
+    spoken = session.asked.fields or session.asked.field in told
+    return [*([] if spoken or not told else [Say(Prompt.UNFINISHED, told)]), *orders]
+
+
+def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks what is open in the middle of an entry: that is."""
+    if session.question is not None and session.state in QUESTIONS:
+        return [*status.note(session, heard), session.repeatable(worded(session.question))]
+    return [*status.note(session, heard), *session.hold()]
+
+
+def put_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator leaves the open entry to a person, or to later."""
+    return [heard.noted_as_heeded(), *drafting.park(session)]
+
+
+_OFFICE = {Fate.RECORDED: Prompt.OFFICE_RECORDED, Fate.CORRECTED: Prompt.OFFICE_CORRECTED}
+
+
+def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Order]:
+    """The office decided about what was put aside: nobody is asked about it any more, and the operator is told."""
+    recorded = session.recorded
+    if decided.entry is not None:
+        recorded.entries.append(decided.entry)
+    recorded.resolve(decided.held)
+    session.news.untold.append(_told(session, decided))
+    return _ask_no_more(session, decided.utterance_id)
+
+
+def _told(session: DialogueSession, decided: PersonDecided) -> Say:
+    if decided.fate in _OFFICE:
+        return Say(_OFFICE[decided.fate], decided.fields)
+    known = session.identifiers_of(decided.fields)
+    return Say(Prompt.OFFICE_DROPPED, known) if known else Say(Prompt.OFFICE_DROPPED_ONE)
+
+
+def _ask_no_more(session: DialogueSession, utterance_id: str) -> list[Order]:
+    """Close what is open about it. Where it was asked whether it corrects another entry, that one is asked about."""
+    draft, asked, state = session.draft, session.question, session.state
+    if draft is not None and draft.utterance_id == utterance_id:
+        besides = drafting.in_review_besides(session)
+        session.close()
+        if state not in QUESTIONS and state is not State.HELD:
+            session.state = state
+        return besides
+    if draft is None or asked is None or asked.other is None or asked.other.utterance_id != utterance_id:
+        return []
+    if state is State.PAUSED:
+        session.question = session.is_entry_right
+        return []
+    return session.ask(session.is_entry_right)

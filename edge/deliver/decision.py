@@ -1,0 +1,68 @@
+"""Decision: the inventory's signed word on what a device has put aside. Made there, checked on the device. Pure.
+
+It names the very review that it is about: what was decided since, or has changed, is another one. So a decision that
+comes again, or late, is about nothing that is still open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from edge.deliver.events import MalformedMessage, check, parsed, timestamp
+from edge.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical
+
+SIGNED_AS = "dockvoice.decision.v1"
+"""What the signed text begins with: no signature of anything else can be taken for one of a decision."""
+
+
+class Forged(MalformedMessage):
+    """Nobody signed it whose decisions this device takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDecision:
+    """What is to become of one utterance that was put aside."""
+
+    source: str  # The device, as events name it.
+    review: str  # The event that says that it waits.
+    utterance_id: str
+    decision: str  # accept, correct or discard.
+    values: Mapping[str, str] = field(repr=False)  # Over what was understood, as the form's fields take them.
+    who: str
+    reason: str
+
+
+def signed(decision: ReviewDecision, signer: Signer, time: datetime) -> dict[str, Any]:
+    """The message, signed."""
+    said = {
+        "source": decision.source,
+        "review": decision.review,
+        "utterance_id": decision.utterance_id,
+        "decision": decision.decision,
+        "values": dict(decision.values),
+        "who": decision.who,
+        "reason": decision.reason,
+        "time": timestamp(time),
+        KEYID: signer.public.keyid,
+    }
+    return {**said, SIGNATURE: signer.sign(_text(said))}
+
+
+def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision:
+    """The decision for the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
+    message = parsed(payload)
+    check(message, "decision.schema.json")
+    unsigned = {name: value for name, value in message.items() if name != SIGNATURE}
+    if message[KEYID] != key.keyid or not key.signed(_text(unsigned), message[SIGNATURE]):
+        raise Forged("/signature: was not made for it with the key of deliver.decisions_key")
+    if message["source"] != source:
+        raise MalformedMessage("/source: names another device")
+    return ReviewDecision(**{name: message[name] for name in ReviewDecision.__dataclass_fields__})
+
+
+def _text(said: Mapping[str, Any]) -> str:
+    return f"{SIGNED_AS} {hashlib.sha256(canonical(said)).hexdigest()}"

@@ -1,0 +1,160 @@
+"""The review log: each change of what waits for a person, numbered, chained, signed, and owed until it is confirmed.
+
+It is worked out from the utterances as they stand, whoever changed them: a conversation, a command, a crash. So nothing
+is missed, and what came and went between two looks is not told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import uuid_utils
+
+from edge import hash_chain
+from edge.hash_chain import Signer
+from edge.keep.codec import draft_of, fields_of, now, reading_of, to_json
+from edge.keep.database import JournalDatabase, Row
+from edge.records import SAMPLE_RATE, Draft, FieldValue, Minted, OutboxRow, Outcome, Reading, Recording
+
+AT_ONCE = 50  # So many changes are looked at in one transaction: milliseconds.
+
+
+class ReviewState(StrEnum):
+    """What has become of an utterance that was put aside."""
+
+    OPEN = "open"  # It waits for a person.
+    RECORDED = "recorded"  # It is an entry.
+    ANSWERED = "answered"  # It turned out to be said for another entry.
+    DROPPED = "dropped"  # It was taken back, or given up.
+    RETRIED = "retried"  # A person lets it be read once more.
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewChange:
+    """An utterance that was put aside, or decided about."""
+
+    state: ReviewState
+    form: str
+    recording: Recording
+    why: str | None  # Why it waits; None where it does no longer.
+    fields: Mapping[str, FieldValue] = field(repr=False)  # What stands of it.
+    reading: Reading | None = field(repr=False)  # All that was said for it, as far as it was read.
+    operator: str | None
+    event_id: str | None  # Of the entry that it became.
+    by_office: bool  # A person decided at the command line, and not the operator by voice.
+
+
+_CHANGED = """
+    SELECT u.*, e.event_id, e.operator AS entered_by, e.fields AS entered,
+        EXISTS (SELECT 1 FROM decisions d WHERE d.subject = u.utterance_id) AS by_office
+    FROM utterances u LEFT JOIN entries e USING (utterance_id)
+    WHERE u.utterance_id IN (
+        SELECT utterance_id FROM utterances AS w WHERE w.review IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM reviews r WHERE r.utterance_id = w.utterance_id AND r.latest
+            AND r.state = 'open' AND r.fields IS w.fields
+        )
+        UNION
+        SELECT r.utterance_id FROM reviews r JOIN utterances w USING (utterance_id)
+        WHERE r.latest AND r.state = 'open' AND w.review IS NULL
+    ) ORDER BY u.heard_at LIMIT ?
+"""
+
+
+class ReviewLog:
+    """The changes of one journal, the oldest first."""
+
+    def __init__(self, db: JournalDatabase) -> None:
+        self._db = db
+
+    def open_event(self, utterance_id: str) -> str | None:
+        """The event that told last that this utterance waits; None where it does not."""
+        found = self._db.rows(
+            "SELECT r.event_id FROM reviews r JOIN utterances u USING (utterance_id) "
+            "WHERE r.utterance_id = ? AND r.latest AND r.state = 'open' AND u.review IS NOT NULL",
+            utterance_id,
+        )
+        return found[0]["event_id"] if found else None
+
+    def due(self, limit: int) -> list[OutboxRow]:
+        """The first changes that nobody has confirmed."""
+        found = self._db.rows(
+            "SELECT event_id, sequence, body FROM reviews WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit
+        )
+        return [OutboxRow(**row) for row in found]
+
+    def settle(self, event_ids: Iterable[str]) -> None:
+        """These are confirmed."""
+        with self._db.writing():
+            self._db.execute(
+                "UPDATE reviews SET settled_at = ? WHERE settled_at IS NULL "
+                "AND event_id IN (SELECT value FROM json_each(?))",
+                [now(), to_json(list(event_ids))],
+            )
+
+    def owe_what_is_open(self) -> None:
+        """Tell once more what waits: whoever it was told to may have been restored from a copy since."""
+        with self._db.writing():
+            self._db.execute("UPDATE reviews SET settled_at = NULL WHERE latest AND state = 'open'")
+
+    def write(self, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer) -> int:
+        """Number, chain and keep what changed since it was told last; how many changes were found."""
+        if not (found := self._db.rows(_CHANGED, AT_ONCE)):
+            return 0
+        with self._db.writing():
+            for row in found:
+                self._write(row, render, instance, signer)
+        return len(found)
+
+    def _write(
+        self, row: Row, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer
+    ) -> None:
+        last = self._db.rows("SELECT sequence, link FROM reviews ORDER BY sequence DESC LIMIT 1")
+        sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
+        change = _change(row)
+        minted = Minted(str(uuid_utils.uuid7()), sequence + 1, link, instance)
+        event = hash_chain.sealed(
+            render(change, minted), link, change.recording.audio_sha256, row["reading"] or "null", signer
+        )
+        self._db.execute("UPDATE reviews SET latest = 0 WHERE utterance_id = ? AND latest", [row["utterance_id"]])
+        self._db.insert(
+            "reviews",
+            {
+                "sequence": minted.sequence,
+                "event_id": minted.event_id,
+                "utterance_id": row["utterance_id"],
+                "state": change.state.value,
+                "fields": row["fields"],
+                "link": event[hash_chain.CHAIN],
+                "body": to_json(event),
+            },
+        )
+
+
+def _change(row: Row) -> ReviewChange:
+    draft: Draft | None = draft_of(row["draft"])
+    read = None if row["reading"] is None else reading_of(json.loads(row["reading"]))
+    return ReviewChange(
+        state=_state(row),
+        form=row["form"],
+        recording=Recording(row["utterance_id"], row["audio_sha256"], row["samples"] / SAMPLE_RATE),
+        why=row["review"],
+        fields=fields_of(row["entered"] or row["fields"] or "{}"),
+        reading=read if draft is None else draft.reading,
+        operator=row["entered_by"] if draft is None else draft.operator,
+        event_id=row["event_id"],
+        by_office=bool(row["by_office"]) and row["review"] is None,
+    )
+
+
+def _state(row: Row) -> ReviewState:
+    if row["review"] is not None:
+        return ReviewState.OPEN
+    if row["event_id"] is not None:
+        return ReviewState.RECORDED
+    if row["outcome"] is None:
+        return ReviewState.RETRIED
+    return ReviewState.ANSWERED if row["outcome"] == Outcome.HEED else ReviewState.DROPPED
