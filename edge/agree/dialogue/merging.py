@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edge.agree.decide import Circumstances, Rules, decide
@@ -10,7 +10,8 @@ from edge.agree.dialogue.questions import marked
 from edge.forms.spoken import are_one_number, begins, ends, preface, read, without_cue
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.grammar.lexicon import Match, Role
-from edge.forms.spoken.grammar.tokens import tokens
+from edge.forms.spoken.grammar.tokens import Token, tokens
+from edge.forms.spoken.language import Phrase
 from edge.forms.spoken.reader import lexicon
 from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Reason, Word
 
@@ -240,7 +241,7 @@ def is_plain(said: Reading, rules: Rules) -> bool:
     return all(at in plain or fold(token.heard) in told for at, token in enumerate(heard))
 
 
-FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.CHOICE, Role.TAKEN_BACK})
+FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.TAKEN_BACK})
 """What may be said of an entry: its words, and whatever may take them back."""
 
 FEWEST_IN_TALK = 3  # A word or two that nobody knows may be a "no" that was misheard.
@@ -249,18 +250,31 @@ FEWEST_WITH_NAMES = 4  # From so many words on, one that may stand for a letter 
 
 
 def is_beside(said: Reading, rules: Rules) -> bool:
-    """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?"""
-    heard = tokens(said.words, rules.language)
+    """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?
+
+    There are more ways to object than any list has. So talk is only what is put as a question, or to a "you", and
+    holds no word in which people speak of an entry, of what they did, or of themselves.
+    """
+    language = rules.language
+    heard = tokens(said.words, language)
     if not heard:
         return bool(said.words)
-    known = lexicon(rules.form, rules.catalogue, rules.language)
+    known = lexicon(rules.form, rules.catalogue, language)
     matches = [match for start in range(len(heard)) for match in known.matches(heard, start)]
     asks = any(match.role is Role.QUESTION for match in known.matches(heard, 0))
-    objects = any((token.text,) in rules.language.words["objections"] for token in heard)
+    objects = any(_are_in(heard, at, language.words["objections"]) for at in range(len(heard)))
+    addresses = asks or any(_are_in(heard, at, language.words["addresses"]) for at in range(len(heard)))
     meant = objects or any(match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks) for match in matches)
-    told = [token.text for token in heard if rules.language.tells(token.text)]
-    named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not rules.language.numerals.is_part(told[0])
-    return len(heard) >= FEWEST_IN_TALK and not meant and (not told or named)
+    told = [token.text for token in heard if language.tells(token.text)]
+    named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
+    return len(heard) >= FEWEST_IN_TALK and addresses and not meant and (not told or named)
+
+
+def _are_in(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:
+    """Do the words begin one of the phrases there? A part before or behind an apostrophe is a word too: "it's"."""
+    said = tuple(token.text for token in heard[at:])
+    parts = {(part,) for part in said[0].split("'")}
+    return any(said[: len(one)] == one or one in parts for one in phrases)
 
 
 def _is_mood_of_entry(match: Match, *, asks: bool) -> bool:
