@@ -44,6 +44,11 @@ A sentence may come in several breaths. What names another pallet, say, over an 
 is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.
 
+Two things said in one breath, "pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C", are named, and asked
+for one at a time. What is said over a question and may be an entry of its own, unclear as it is, is put aside aloud,
+and the question put again. Of two values that are offered "the second" takes the other; "nothing" to what is wrong lets
+the entry stand, and who names a field, "the dock", is asked for that.
+
 What is not surely meant changes nothing: a "no" that may have been a breath, a dock that is named in other words
 ("where is dock C", "not dock C"), a value that was not among those offered, a "yes" or a second "cancel" said before
 its question. What came into doubt after it was read back is asked about, also after a "yes".
