@@ -30,9 +30,10 @@ is recorded: who is asked whether to cancel, and says so, means no.
 Any entry of the shift is corrected, cancelled or told by its number: "correction, pallet 742, fifteen units", "delete
 pallet 742", "did I do 742?". A number that is not recorded is said to be none.
 
-Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes, and a hesitation,
-or three words and more without one that the form knows, are not for the device. A word or two that nobody knows may
-have been a "no": then it is asked.
+Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes. A hesitation is
+not for the device, nor are three words and more that are put as a question or to a "you" ("did you see the game") and
+hold none of the form, of an entry or of oneself. Whatever else nobody understood may have been a "no", for there are
+more ways to object than any list has: then silence commits no more, and it is asked.
 
 Whatever goes to a person is said, by its number if that was heard ("pallet 742 put aside for review"), and counted in
 "how many waiting" and when somebody signs off. Who signs on or off over an open question is asked once to finish it.
@@ -45,6 +46,11 @@ pallet is recorded already, or is unusual. Before it is given up, what can be sa
 A sentence may come in several breaths. What names another pallet, say, over an open entry is never written into it: it
 is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.
+
+Two things said in one breath, "pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C", are named, and asked
+for one at a time. What is said over a question and may be an entry of its own, unclear as it is, is put aside aloud,
+and the question put again. Of two values that are offered "the second" takes the other; "nothing" to what is wrong lets
+the entry stand, and who names a field, "the dock", is asked for that.
 
 What is not surely meant changes nothing: a "no" that may have been a breath, a dock that is named in other words
 ("where is dock C", "not dock C"), a value that was not among those offered, a "yes" or a second "cancel" said before

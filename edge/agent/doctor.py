@@ -20,6 +20,7 @@ from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
 from edge.errors import DockvoiceError, Unavailable, closed_to_us
 from edge.forms.catalogue import Catalogue
+from edge.forms.spoken import heard_alike, spoken_words
 from edge.hear.capture import microphones
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
@@ -101,6 +102,7 @@ def checks(settings: Settings, today: date) -> dict[str, Check]:
     return {
         "microphone": partial(_microphone, settings),
         "form": partial(_form, settings),
+        "words": partial(_words, settings),
         "recogniser": partial(_recogniser, settings),
         **{f"model {one.name}": partial(_model, settings, one, today) for one in asked(settings)},
         "sqlite": _sqlite,
@@ -140,6 +142,35 @@ async def _form(settings: Settings) -> Iterable[Finding]:
     form = form_named(settings, settings.forms.active)
     Catalogue.load(settings.catalogue_directory)
     return [Finding("form", Severity.WELL, f"{form.name}: {', '.join(field.name for field in form.fields)}")]
+
+
+async def _words(settings: Settings) -> Iterable[Finding]:
+    """What operators and forms are called: can the device's own recogniser hear it, and tell it from the others?"""
+    form = form_named(settings, settings.forms.active)
+    names = list(settings.agree.operators)
+    meant = dict(spoken_words(form, Catalogue.load(settings.catalogue_directory)))
+    place = weights.located(weights.named(settings.understand.model), settings.models)
+    known = None if place is None else vocabulary_of(place)
+    wanted = [*(name for name in names if not name.isdecimal()), *meant]
+    unheard = [one for one in wanted if known is not None and not known.issuperset(one.lower().split())]
+    if unheard:
+        found = f"the recogniser does not know {', '.join(map(repr, unheard))}, and cannot hear it"
+        todo = "sign on by number ('14', or 'one four'); in forms and catalogues use words of everyday English"
+        return [Finding("words", Severity.FAILED, found, todo)]
+    pairs = [*heard_alike(names), *(pair for pair in heard_alike(meant) if meant[pair[0]] != meant[pair[1]])]
+    if pairs:
+        told = ", ".join(f"{one!r} and {other!r}" for one, other in pairs)
+        todo = "choose words or names that differ in more than a vowel, or numbers that are said digit by digit"
+        return [Finding("words", Severity.WARNING, f"heard alike: {told}", todo)]
+    return [Finding("words", Severity.WELL, f"{len(wanted)} are told apart")]
+
+
+def vocabulary_of(place: Path) -> frozenset[str] | None:
+    """The words of vosk's weights; None where they are listed nowhere."""
+    listed = place / "graph" / "words.txt"
+    if not listed.is_file():
+        return None
+    return frozenset(line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
 
 
 async def _recogniser(settings: Settings) -> Iterable[Finding]:

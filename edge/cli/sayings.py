@@ -13,7 +13,16 @@ from typing import Any
 
 from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.merging import answer_to, begins_astray, is_of_another, is_plain, names_another, with_answer
+from edge.agree.dialogue.merging import (
+    answer_to,
+    begins_astray,
+    is_beside,
+    is_of_another,
+    is_plain,
+    names_another,
+    with_answer,
+)
+from edge.agree.dialogue.questions import values_of
 from edge.cli.present.wording import MOODS, QUESTIONS, REASONS, because
 from edge.forms.model import Form
 from edge.forms.spoken import LANGUAGES, corrects, courteous, read
@@ -79,7 +88,7 @@ def answer(saying: Saying) -> JsonLine:
     if asked is not None and (given := answer_to(asked, reading, rules)).fields:
         return _about_question(given, asked, saying)
     if reading.act in ORDERS:
-        return _ordered(reading.command or reading.act, rules)
+        return _ordered_of(reading, held, saying)
     if held is not None and asked is None:
         return _about_held(reading, held, saying)
     if asked is not None and not reading.fields:
@@ -91,9 +100,25 @@ def answer(saying: Saying) -> JsonLine:
     return _told(verdict, rules, why=_why(verdict, reading, saying))
 
 
+def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying: Saying) -> JsonLine:
+    """A command, with the entry that it names: "delete pallet 742". None takes back what was read back of another."""
+    rules = saying.rules
+    if reading.act is Act.CANCEL and held is not None and reading.fields:
+        before = replace(reading, fields=_read_back(held))
+        if names_another(before, reading, rules):
+            return _told(Verdict(Outcome.REPEAT, (), {}), rules, why=["it names another than what was read back"])
+    return {**_ordered(reading.command or reading.act, rules), "fields": values_of(reading)}
+
+
 def _about_question(given: Reading, asked: str, saying: Saying) -> JsonLine:
     """The answer alone, or where it is told what is known of the entry, all of it."""
     rules, held = saying.rules, saying.held
+    others = _read_back({name: value for name, value in (held or {}).items() if name != asked})
+    if len(given.fields) > 1 and names_another(replace(given, fields=others), given, rules):
+        verdict = decide(given, Closing.PAUSE, rules)
+        if verdict.outcome is not Outcome.ACCEPT:
+            return _asked_whether("instead", given, saying)
+        return _told(verdict, rules, why=_why(verdict, given, saying))
     if held is None:
         verdict = decide(given, Closing.PAUSE, _of_those(rules, frozenset({*given.fields, asked})))
         return _told(verdict, rules, why=_why(verdict, given, saying))
@@ -110,8 +135,8 @@ def _about_question(given: Reading, asked: str, saying: Saying) -> JsonLine:
 def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying) -> JsonLine:
     """What is said over an entry that was read back: a courtesy, the next one, a correction, or talk."""
     rules = saying.rules
-    if not reading.fields and courteous(reading.words, rules.language):
-        return _ordered(Act.YES, rules)
+    if not reading.fields and (passed := _passed_over(reading, rules)) is not None:
+        return passed
     if not reading.fields and reading.words:
         # The value alone is enough over an entry: "not B, D".
         fields = read(reading.words, rules.form, rules.catalogue, rules.language, held=held)
@@ -119,7 +144,10 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying
     verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, rules)
     before = replace(reading, fields=_read_back(held), not_understood=None)
     whole = all(field.name in reading.fields for field in rules.form.fields if field.required)
-    if not reading.fields or (whole and is_of_another(before, reading, rules)):
+    if not reading.fields:
+        doubted = "it may object to what was read back: silence records that no more"
+        return _told(verdict, rules, why=[*_why(verdict, reading, saying), doubted])
+    if whole and is_of_another(before, reading, rules):
         return _told(verdict, rules, why=_why(verdict, reading, saying))
     takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
     if not whole and (begins_astray(reading, rules) or not (takes_back or is_plain(reading, rules))):
@@ -127,6 +155,15 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying
     if not whole and not takes_back and names_another(before, reading, rules):
         return _asked_whether("instead", reading, saying)
     return _amended(reading, saying)
+
+
+def _passed_over(reading: Reading, rules: Rules) -> JsonLine | None:
+    """A courtesy, or talk to somebody else; None for what may object to the entry."""
+    if courteous(reading.words, rules.language):
+        return _ordered(Act.YES, rules)
+    if is_beside(reading, rules):
+        return _told(Verdict(Outcome.IGNORE, (), {}), rules, why=["said to somebody else: what was read back stands"])
+    return None
 
 
 def _amended(reading: Reading, saying: Saying) -> JsonLine:

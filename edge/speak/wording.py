@@ -170,6 +170,8 @@ class Readback:
                 return self._spelt(value)
             case Spoken.DATE:
                 return _day(value, self._language.code)
+            case Spoken.LETTER if value in E_SET:
+                return _code_word(value, self._language)  # which says the letter too, and in half the time of both
             case Spoken.UNIT:
                 return self._form[str(field.unit_of)].unit(0, value, self._language.code)
             case _:
@@ -220,8 +222,6 @@ def _again(field: FormField, value: FieldValue, language: Language) -> str | Non
         said = table(language.code)["decimals"]
         minus, point = [said["minus"][0]] * (value < 0), [said["points"][0]] if places else []
         return " ".join([*minus, *whole, *point, *places])
-    if field.spoken is Spoken.LETTER and value in E_SET:
-        return _code_word(value, language)
     return None
 
 
@@ -262,6 +262,12 @@ CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
 
 SEPARATE = frozenset({"entry", "field"})  # Slots that are read back clause by clause.
 ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
+
+LONG_NUMBER = 8
+"""From so many characters on only the end of a number is told where two are offered: nobody keeps eighteen digits in
+mind, twice."""
+
+FEWEST_TOLD = 4  # Of such an end: by three figures nobody finds a label.
 
 LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
@@ -321,13 +327,23 @@ class Phrasing:
             case "question" if say.asked is not None:
                 return self.readback.question(say.asked)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
-                return self.readback.text(say.asked, say.candidates[at])
+                value, other = say.candidates[at], say.candidates[1 - at]
+                return self.readback.text(say.asked, self._telling(say.asked, value, other))
             case "fault" if name in say.slots:
                 return _called(say.slots[name], self._mended if say.prompt is Prompt.HEALED else self._faults)
             case "reason" if name in say.slots:
                 return _called(say.slots[name], self._reasons)
             case _:
                 return say.slots.get(name)
+
+    def _telling(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
+        """What tells a long number from the other that is offered: its end, from where they differ."""
+        if not (isinstance(value, str) and isinstance(other, str)) or self._form[name].spoken not in SPELT:
+            return value
+        if len(value) != len(other) or len(value) < LONG_NUMBER:
+            return value
+        differing = next((at for at in range(len(value)) if value[at] != other[at]), 0)
+        return value[min(differing, len(value) - FEWEST_TOLD) :]
 
 
 def _called(code: str, names: Mapping[str, str]) -> str:

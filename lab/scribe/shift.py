@@ -84,6 +84,14 @@ class Ledger:
         self.words += other.words
 
 
+def loads(pallets: int, random: Random) -> list[Load]:
+    """The pallets of a trailer."""
+    first = random.randrange(100, 9000)
+    numbers = random.sample(range(first, first + 5 * pallets), pallets)
+    counts = (*range(2, 61), 72, 96, 120, 144)
+    return [Load(str(number), random.choice(counts), random.choice("ABCDEFGH")) for number in numbers]
+
+
 class Trailer:
     """One trailer unloaded: the device's conversation with a journal of its own, and the operator's part in it."""
 
@@ -109,25 +117,17 @@ class Trailer:
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """All of it. What stands in the journal afterwards is held against what was meant."""
         self._heard(self._talk.start())
-        loads = self._loads(pallets)
+        meant = loads(pallets, self._random)
         whole: set[str] = set()
-        for load in loads:
+        for load in meant:
             self.ledger.meant += 1
             if self._dictate(load):
                 whole.add(load.pallet)
             self._between(load)
         self._wait_out()
-        self.close_books(loads, whole)
+        self.close_books(meant, whole)
         self._journal.close()
         return self.ledger
-
-    def _loads(self, pallets: int) -> list[Load]:
-        first = self._random.randrange(100, 9000)
-        numbers = self._random.sample(range(first, first + 5 * pallets), pallets)
-        return [
-            Load(str(number), self._random.choice((*range(2, 61), 72, 96, 120, 144)), self._random.choice("ABCDEFGH"))
-            for number in numbers
-        ]
 
     def _dictate(self, load: Load) -> bool:
         """One pallet, until it is held right, on record, put aside or given up. Whether it was ever said whole."""

@@ -148,18 +148,18 @@ def strict(repository: Path, tmp_path: Path) -> Path:
 def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
     broker: Mosquitto, postgresql: PostgreSQL, strict: Path, tmp_path: Path
 ) -> None:
-    refused = "Abgelehnt: Palette 7 4 2, 12 Stück, Tor B, Berta: gegen die Regeln des Bestands."
+    refused = "Abgelehnt: Palette 7 4 2, 12 Stück, Tor Berta: gegen die Regeln des Bestands."
 
     async def play(operator: Shift) -> None:
         await operator.type(WHOLE)
-        await operator.hears("Palette 7 4 2, 12 Stück, Tor B, Berta.")
+        await operator.hears("Palette 7 4 2, 12 Stück, Tor Berta.")
         await operator.type("yes")
         await operator.hears(refused)
         assert operator.sounds[-1] is Earcon.REFUSED
         await operator.type("how many waiting")
         await operator.hears("0 offen, 1 abgelehnt.")
         await operator.type("no nine units")
-        await operator.hears("Palette 7 4 2, 9 Stück, Tor B, Berta.")
+        await operator.hears("Palette 7 4 2, 9 Stück, Tor Berta.")
         await operator.type("yes")
         await asyncio.to_thread(until, lambda: len(inventory.rows()) == 1, "the corrected entry is no row")
         await operator.type("how many waiting")
@@ -178,11 +178,11 @@ def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
 def test_what_somebody_else_has_recorded_is_told_and_stays_among_what_waits(broker: Mosquitto, tmp_path: Path) -> None:
     async def play(operator: Shift) -> None:
         await operator.type(WHOLE)
-        await operator.hears("pallet 7 4 2, 12 units, dock B, bravo.")
+        await operator.hears("pallet 7 4 2, 12 units, dock bravo.")
         assert operator.parts.past().pending == ("pallet_id", "quantity", "dock")  # as models are told from here on
         await operator.type("yes")
         await asyncio.to_thread(warehouse.refuse, "already_recorded:dock-4", ReceiptOutcome.DUPLICATE)
-        await operator.hears("Already there: pallet 7 4 2, 12 units, dock B, bravo: recorded by dock-4.")
+        await operator.hears("Already there: pallet 7 4 2, 12 units, dock bravo: recorded by dock-4.")
         await operator.type("how many waiting")
         await operator.hears("0 waiting, 1 refused.")
 
@@ -200,7 +200,7 @@ def test_an_event_that_came_twice_is_no_news(
 
     async def record(operator: Shift) -> None:
         await operator.type(WHOLE)
-        await operator.hears("pallet 7 4 2, 12 units, dock B, bravo.")
+        await operator.hears("pallet 7 4 2, 12 units, dock bravo.")
         await operator.type("yes")
         await operator.type("how many waiting")
         await operator.hears("1 waiting.")

@@ -35,7 +35,7 @@ def test_an_entry_is_read_back_corrected_recorded_and_cancelled() -> None:
 def test_it_is_typed_in_the_language_in_which_the_device_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKVOICE_SPEAK__LANGUAGE", "de")
     told = typed("Palette 742, zwölf Stück, Tor B", "nein, fünfzehn Stück", "ja", "wie viele warten").stdout
-    assert "device    Palette 7 4 2, 15 Stück, 1 5, Tor B, Berta." in told
+    assert "device    Palette 7 4 2, 15 Stück, 1 5, Tor Berta." in told
     assert '"quantity": 15' in told
     assert "device    1 offen." in told
 

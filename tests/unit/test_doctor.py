@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from edge.agent import doctor
 from edge.agent.doctor import Check, Finding, ModelSeen, Severity, checks, examine, reached, worst
 from edge.config import Deliver, Mqtt, Settings
 from edge.errors import Misconfigured, StorageFailed, Unavailable
+from edge.understand.local import weights
 
 TODAY = date(2026, 11, 20)
 WELL = Finding("disk", Severity.WELL, "room")
@@ -149,3 +151,29 @@ def test_a_link_that_others_can_read_is_refused_and_where_the_settings_allow_it_
     )
     assert reached("broker 10.0.0.7:1883", open_link.exposed).level is Severity.WARNING
     assert reached("broker localhost:1883", Mqtt().exposed).level is Severity.WELL
+
+
+@pytest.fixture
+def vocabulary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A recogniser that knows some words."""
+    (tmp_path / "graph").mkdir()
+    words = "pallet number quantity units cases boxes pieces cartons dock ana anna ben"
+    listed = "".join(f"{word}\t{number}\n" for number, word in enumerate(words.split()))
+    (tmp_path / "graph" / "words.txt").write_text(listed)
+    monkeypatch.setattr(weights, "located", lambda *_: tmp_path)
+
+
+@pytest.mark.usefixtures("vocabulary")
+@pytest.mark.parametrize(
+    ("names", "level", "told"),
+    [
+        (["ben", "14"], Severity.WELL, "told apart"),
+        (["wojciech"], Severity.FAILED, "does not know 'wojciech'"),
+        (["ana", "anna"], Severity.WARNING, "'ana' and 'anna'"),
+    ],
+)
+def test_names_that_cannot_be_heard_or_told_apart_are_found(names: list[str], level: Severity, told: str) -> None:
+    settings = Settings(agree={"operators": {name: f"op-{name}" for name in names}})
+    (found,) = asyncio.run(examine({"words": checks(settings, TODAY)["words"]}))
+    assert found.level is level
+    assert told in found.found

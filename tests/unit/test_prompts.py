@@ -109,6 +109,8 @@ def moving(language: str) -> Walk:
         walk.ask(asked)
     walk.say(f"{correction} 15 {units}")
     walk.say("grmpf hmpf")
+    walk.say(f"{pallet} 750, 9 {units}, {dock} B, {pallet} 751, 7 {units}, {dock} C")
+    walk.ask(Act.CANCEL)
     walk.say(whole)
     walk.ask(Command.HELP)
     walk.say(f"{pallet} 743")  # instead?

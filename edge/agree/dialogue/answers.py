@@ -13,32 +13,38 @@ from edge.agree.dialogue.merging import (
     begins_astray,
     begins_in_doubt,
     cut_off,
+    marked,
     names_another,
+    names_unclearly,
     says_nothing,
+    two_in_one_breath,
     unconfirmed,
     with_answer,
     with_fields,
+    with_reading,
     with_support,
     with_yes,
 )
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
-from edge.agree.dialogue.questions import About, Question, judged, marked, proof
+from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
 from edge.agree.dialogue.session import DialogueSession
-from edge.forms.spoken import are_one_number, begins, proves
-from edge.records import Act, Draft, FieldValue, Note, Outcome, Reading, Reason
+from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
+from edge.records import Act, Draft, FieldReading, FieldValue, Note, Outcome, Reading, Reason
 
 # What is said to a question for a value.
 
 
 def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Does what would be talk at any other time answer the question: "the far one, B"?"""
-    if session.question is None or session.question.field is None or not heard.reading.words:
+    if session.question is None or not heard.reading.words or heard.is_indistinct(session.rules):
         return False
-    if heard.is_indistinct(session.rules):
+    if session.about is About.WRONG and finds_nothing_wrong(heard.reading.words, session.rules.language):
+        return True
+    if session.question.field is None:
         return False
     if session.question.about is About.PROOF:
         return True
-    return bool(answer_to(session.question.field, heard.reading, session.rules).fields)
+    return bool(_answered(session, heard).fields)
 
 
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -52,6 +58,8 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return corrections.answer_about_other(session, heard)
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
             return take_yes(session, heard)
+        case About.WRONG if finds_nothing_wrong(heard.reading.words, session.rules.language):
+            return corrections.withdraw_objection(session, heard)
         case About.WRONG | About.ENTRY_RIGHT:
             return corrections.answer_about_entry(session, heard)
         case _:
@@ -85,10 +93,28 @@ def _doubt_cut_number(session: DialogueSession) -> None:
 
 
 def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    draft, name, rules = session.open_draft, str(session.asked.field), session.rules
-    said = as_heard(answer_to(name, heard.reading, rules), Circumstances(heard.known.acoustics), rules)
-    if not said.fields or (name not in said.fields and begins_astray(said, rules)):
+    name, rules, value = str(session.asked.field), session.rules, _chosen(session, heard)
+    if session.about is About.CHOICE and value is not None:
+        return drafting.revise(session, heard, with_yes(session.open_draft, name, value, heard.utterance_id))
+    said = as_heard(_answered(session, heard), Circumstances(heard.known.acoustics), rules)
+    counted = begins(said.words, rules.language) and not values_of(said)
+    if not said.fields or (name not in said.fields and begins_astray(said, rules) and not counted):
         return drafting.reject_answer(session, heard)
+    if session.asked.prompt is Prompt.ONE_BY_ONE:
+        return _one_of_two(session, heard, said)
+    if names_unclearly(said, rules) and not rules.form[name].identifier and _says_more(session, said):
+        return corrections.set_aside(session, heard, said)
+    return _merge_answer(session, heard, said)
+
+
+def _says_more(session: DialogueSession, said: Reading) -> bool:
+    """Does it say more than what is asked for, and of what: enough for an entry of its own?"""
+    named = {field.name for field in session.rules.form.fields if field.identifier}
+    return bool(said.fields.keys() - named - {session.asked.field})
+
+
+def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    draft, name, rules = session.open_draft, str(session.asked.field), session.rules
     another = _names_another(session, said)
     if name not in said.fields or another:
         if heard.verdict.outcome is Outcome.ACCEPT:
@@ -102,6 +128,35 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
     was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
     return drafting.revise(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
+
+
+def _answered(session: DialogueSession, heard: UtteranceHeard) -> Reading:
+    """What was said, as an answer: also by its place among the values that were offered, "the first one"."""
+    asked, words = session.asked, heard.reading.words
+    value = _chosen(session, heard)
+    if value is None:
+        return answer_to(str(asked.field), heard.reading, session.rules)
+    meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
+    return replace(heard.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
+
+
+def _chosen(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
+    offered = session.asked.candidates
+    place = chosen(heard.reading.words, session.rules.language) if len(offered) > 1 else None
+    return None if place is None else offered[place]
+
+
+def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """One of the two that were said in one breath: by its number, or said anew with all that is known of it."""
+    draft, rules = session.open_draft, session.rules
+    named = session.identifiers_of(values_of(said))
+    for part in two_in_one_breath(draft.reading, rules) or ():
+        if named and not names_another(part, said, rules):
+            alone = said.fields.keys() == named.keys()
+            return drafting.revise(session, heard, with_reading(draft, part if alone else said, heard.utterance_id))
+    if heard.verdict.outcome is Outcome.ACCEPT:
+        return corrections.leave_for_entry(session, heard)
+    return drafting.reject_answer(session, heard)
 
 
 def _names_another(session: DialogueSession, said: Reading) -> bool:

@@ -13,6 +13,7 @@ from edge.agree.dialogue.merging import (
     is_of_another,
     is_plain,
     names_another,
+    names_field,
     names_unclearly,
     says_nothing,
     with_fields,
@@ -265,9 +266,9 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     if heard.verdict.outcome is Outcome.ACCEPT:
         return _answer_with_entry(session, heard)
     if not said.fields or begins_astray(said, session.rules):
-        return drafting.reject_answer(session, heard)
+        return _ask_for_named(session, heard, said)
     if names_unclearly(said, session.rules) and not drafting.takes_back(session, heard):
-        return drafting.reject_answer(session, heard)
+        return set_aside(session, heard, said)
     another = names_another(draft.reading, said, session.rules)
     if another and session.about is About.WRONG and session.recorded.replaces_one(draft):
         changed = with_fields(draft, said.fields, heard.utterance_id)
@@ -275,6 +276,32 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     if another and not drafting.takes_back(session, heard):
         return ask_if_corrects(session, heard)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+
+
+def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """No value is said; but who names a field, "the dock is wrong", is asked for that."""
+    name = None if said.fields else names_field(said, session.rules)
+    if name is None:
+        return drafting.reject_answer(session, heard)
+    return [heard.noted_as_heeded(), *session.ask(Question(About.FIELD, name, prompt=Prompt.ASK_FIELD))]
+
+
+def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Nothing is wrong: what was recorded stays as it is, and what is not yet is read back once more."""
+    draft, last = session.open_draft, session.recorded.last
+    if last is not None and session.recorded.replaces_one(draft) and values_of(draft.reading) == last.fields:
+        session.recorded.mending = None
+        return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.KEPT_AS_IT_IS)]
+    return drafting.revise(session, heard, draft)
+
+
+def set_aside(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """What answers nothing and names something unclearly; with more of it, it may be an entry, and goes to a person."""
+    again = drafting.reject_answer(session, heard)
+    if len(said.fields) == 1:
+        return again
+    parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
+    return [parked, *drafting.tell_parked(session, said), *again[1:]]
 
 
 def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -286,7 +313,7 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
     if other is None or other.utterance_id == draft.utterance_id or not said.fields or begins_astray(said, rules):
         return drafting.reject_answer(session, heard)
     if names_unclearly(said, rules):
-        return drafting.reject_answer(session, heard)
+        return set_aside(session, heard, said)
     if names_another(other.reading, said, rules):
         third = names_another(draft.reading, said, rules)
         return ask_if_corrects(session, heard) if third else drafting.reject_answer(session, heard)

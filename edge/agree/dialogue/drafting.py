@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import as_heard, completed
+from edge.agree.dialogue.merging import as_heard, completed, two_in_one_breath
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
-from edge.agree.dialogue.questions import held, judged, likely_values, next_question, worded
+from edge.agree.dialogue.questions import held, judged, likely_values, next_question, values_of, worded
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.spoken import cue
@@ -126,7 +126,7 @@ def park(session: DialogueSession) -> list[Order]:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS)]
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
-    return [kept, tell_parked(session, draft.reading), *besides]
+    return [kept, *tell_parked(session, draft.reading), *besides]
 
 
 def in_review_besides(session: DialogueSession) -> list[Order]:
@@ -134,13 +134,17 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
     asked, draft = session.question, session.open_draft
     if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
         return []
-    return [tell_parked(session, asked.other.reading)]
+    return tell_parked(session, asked.other.reading)
 
 
-def tell_parked(session: DialogueSession, said: Reading) -> Say:
-    """What was put aside: by what it is known by, or may be, if that was heard."""
-    known = session.identifiers_of(likely_values(said))
-    return session.say(Prompt.PARKED_ENTRY, known) if known else session.say(Prompt.PARKED)
+def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
+    """What was put aside: by what it is known by, or may be, if that was heard. Two in one breath are told both."""
+    if not (known := session.identifiers_of(likely_values(said))):
+        return [session.say(Prompt.PARKED)]
+    rivals = any(said.fields[name].rivals for name in known)
+    two = two_in_one_breath(said, session.rules) if rivals else None
+    each = [known] if two is None else [session.identifiers_of(values_of(part)) for part in two]
+    return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
 
 
 def drop(session: DialogueSession) -> list[Order]:

@@ -259,18 +259,18 @@ _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
 hesitation, or talk to somebody else, is not said of it at all."""
 
 
+_NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
+"""What "nothing" and "it's right" are where nobody asks what is wrong."""
+
+
 def _event(session: DialogueSession, happening: Happening) -> Event:
     """The column of the table: talk that answers a question is none; a yes said too early is noise."""
     event = event_of(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
         return event
-    if event is Event.UNCLEAR and session.state is State.HELD and corrections.counts_anew(session, happening):
-        return Event.CORRECTION
-    if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
-        if courteous(happening.reading.words, session.rules.language):
-            event = Event.YES
-        elif event is Event.UNCLEAR and is_beside(happening.reading, session.rules):
-            return Event.NOISE
+    event = _over_readback(session, happening, event)
+    if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
+        return Event.UNCLEAR
     if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
         here = session.draft is not None and not names_another(session.draft.reading, happening.reading, session.rules)
         return event if here and session.about is not About.CANCEL else Event.UNCLEAR
@@ -278,6 +278,18 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)
     return Event.NOISE if agrees and _is_early(session, happening) else event
+
+
+def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
+    """The column for what is said over an entry that was read back, where that tells more than the words alone."""
+    if event is Event.UNCLEAR and session.state is State.HELD and corrections.counts_anew(session, heard):
+        return Event.CORRECTION
+    if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
+        if courteous(heard.reading.words, session.rules.language):
+            return Event.YES
+        if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
+            return Event.NOISE
+    return event
 
 
 def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:

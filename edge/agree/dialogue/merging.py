@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.questions import marked
 from edge.forms.spoken import are_one_number, begins, ends, preface, read, without_cue
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.grammar.lexicon import Match, Role
-from edge.forms.spoken.grammar.tokens import tokens
+from edge.forms.spoken.grammar.tokens import Token, tokens
+from edge.forms.spoken.language import Phrase
 from edge.forms.spoken.reader import lexicon
 from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Reason, Word
 
@@ -121,6 +121,11 @@ def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> D
     return replace(with_fields(draft, {name: sure}, utterance_id), agreed=agreed)
 
 
+def marked(name: str, value: FieldValue) -> str:
+    """How a draft notes what was agreed or proved."""
+    return f"{name}={value}"
+
+
 def with_support(draft: Draft, utterance_id: str) -> Draft:
     """The draft, resting on one utterance more."""
     if utterance_id in {draft.utterance_id, *draft.support}:
@@ -148,11 +153,58 @@ def names_unclearly(said: Reading, rules: Rules) -> bool:
     return any(one is not None and one.value is None for one in named)
 
 
+def names_field(said: Reading, rules: Rules) -> str | None:
+    """The one field whose label is said, and no value: "the dock is wrong"; None where it is asked for, or several."""
+    heard = tokens(said.words, rules.language)
+    known = lexicon(rules.form, rules.catalogue, rules.language)
+    matches = [match for start in range(len(heard)) for match in known.matches(heard, start)]
+    # "Don't go to dock C" and "the truck is at the dock" are about something else.
+    moods = {match.value for match in matches if match.role is Role.MOOD} - {"denials"}
+    asks = any(match.role is Role.QUESTION for match in known.matches(heard, 0))
+    if moods or asks or any(rules.language.tells(token.text) for token in heard):
+        return None
+    named = {match.field for match in matches if match.role is Role.LABEL}
+    return named.pop() if len(named) == 1 else None
+
+
 def _differ(before: Reading, said: Reading, names: Iterable[str]) -> bool:
     pairs = ((before.fields.get(name), said.fields.get(name)) for name in names)
     return any(
         old is not None and new is not None and new.value is not None and old.value != new.value for old, new in pairs
     )
+
+
+# Two entries said in one breath.
+
+
+def two_in_one_breath(said: Reading, rules: Rules) -> tuple[Reading, Reading] | None:
+    """The two readings that make up this one, where it names two things, each with more of it; None where it does not.
+
+    "Pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C": of the places where it may be parted the one
+    counts that leaves the most values.
+    """
+    identifiers = [field.name for field in rules.form.fields if field.identifier]
+    best: tuple[int, tuple[Reading, Reading] | None] = (0, None)
+    for at in range(1, len(said.words)):
+        first, second = (_part(said, words, rules) for words in (said.words[:at], said.words[at:]))
+        named = all(_surely_named(one, identifiers) for one in (first, second))
+        values = sum(one.value is not None for part in (first, second) for one in part.fields.values())
+        if named and values > best[0] and names_another(first, second, rules):
+            best = values, (first, second)
+    return best[1]
+
+
+def _part(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
+    fields = read(words, rules.form, rules.catalogue, rules.language)
+    # What made a field doubtful as it was heard holds for either part.
+    doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]
+    return unconfirmed(replace(said, words=tuple(words), fields=fields, not_understood=None), doubted)
+
+
+def _surely_named(part: Reading, identifiers: Sequence[str]) -> bool:
+    """Does it name one thing for sure, and say more of it?"""
+    named = [part.fields[name] for name in identifiers if name in part.fields]
+    return 0 < len(named) < len(part.fields) and all(one.value is not None and not one.rivals for one in named)
 
 
 # A sentence said in several breaths: a number that a pause cut in two counts in neither half by itself.
@@ -240,7 +292,7 @@ def is_plain(said: Reading, rules: Rules) -> bool:
     return all(at in plain or fold(token.heard) in told for at, token in enumerate(heard))
 
 
-FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.CHOICE, Role.TAKEN_BACK})
+FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.TAKEN_BACK})
 """What may be said of an entry: its words, and whatever may take them back."""
 
 FEWEST_IN_TALK = 3  # A word or two that nobody knows may be a "no" that was misheard.
@@ -249,18 +301,31 @@ FEWEST_WITH_NAMES = 4  # From so many words on, one that may stand for a letter 
 
 
 def is_beside(said: Reading, rules: Rules) -> bool:
-    """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?"""
-    heard = tokens(said.words, rules.language)
+    """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?
+
+    There are more ways to object than any list has. So talk is only what is put as a question, or to a "you", and
+    holds no word in which people speak of an entry, of what they did, or of themselves.
+    """
+    language = rules.language
+    heard = tokens(said.words, language)
     if not heard:
         return bool(said.words)
-    known = lexicon(rules.form, rules.catalogue, rules.language)
+    known = lexicon(rules.form, rules.catalogue, language)
     matches = [match for start in range(len(heard)) for match in known.matches(heard, start)]
     asks = any(match.role is Role.QUESTION for match in known.matches(heard, 0))
-    objects = any((token.text,) in rules.language.words["objections"] for token in heard)
+    objects = any(_are_in(heard, at, language.words["objections"]) for at in range(len(heard)))
+    addresses = asks or any(_are_in(heard, at, language.words["addresses"]) for at in range(len(heard)))
     meant = objects or any(match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks) for match in matches)
-    told = [token.text for token in heard if rules.language.tells(token.text)]
-    named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not rules.language.numerals.is_part(told[0])
-    return len(heard) >= FEWEST_IN_TALK and not meant and (not told or named)
+    told = [token.text for token in heard if language.tells(token.text)]
+    named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
+    return len(heard) >= FEWEST_IN_TALK and addresses and not meant and (not told or named)
+
+
+def _are_in(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:
+    """Do the words begin one of the phrases there? A part before or behind an apostrophe is a word too: "it's"."""
+    said = tuple(token.text for token in heard[at:])
+    parts = {(part,) for part in said[0].split("'")}
+    return any(said[: len(one)] == one or one in parts for one in phrases)
 
 
 def _is_mood_of_entry(match: Match, *, asks: bool) -> bool:

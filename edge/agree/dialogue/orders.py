@@ -27,6 +27,7 @@ class Prompt(StrEnum):
     READBACK_AMENDED = "readback_amended"
     ASK_FIELD = "ask_field"
     CHOOSE = "choose"
+    ONE_BY_ONE = "one_by_one"
     CONFIRM_FIELD = "confirm_field"
     CONFIRM_AGAIN = "confirm_again"
     CONFIRM_UNUSUAL = "confirm_unusual"

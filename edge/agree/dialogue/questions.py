@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
+from edge.agree.dialogue.merging import marked, two_in_one_breath
 from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.agree.dialogue.table import State
 from edge.forms.model import FormField
@@ -146,7 +147,7 @@ def worded(asked: Question) -> Say:
 def _asking(asked: Question) -> Say:
     """The question for a field, with why it is put where something was said for it."""
     if asked.prompt is not None:
-        return Say(asked.prompt, asked=asked.field)
+        return Say(asked.prompt, asked=asked.field, candidates=asked.candidates)
     refused = _REFUSED.get(asked.why)
     if refused is not None and asked.fields:
         return Say(refused, asked.fields, asked=asked.field)
@@ -188,11 +189,6 @@ def held(verdict: Verdict) -> Verdict:
     return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
 
 
-def marked(name: str, value: FieldValue) -> str:
-    """How a draft notes what was agreed or proved."""
-    return f"{name}={value}"
-
-
 def _agreed(draft: Draft, doubt: Because) -> bool:
     if doubt.field is None or doubt.reason in UNSETTLED_BY_YES:
         return False
@@ -203,6 +199,12 @@ def _agreed(draft: Draft, doubt: Because) -> bool:
 def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
     name = str(verdict.ask)
     said, field, why = draft.reading.fields.get(name), rules.form[name], verdict.reasons[0].reason
+    if field.identifier and said is not None and said.rivals:
+        two = two_in_one_breath(draft.reading, rules)
+        if two is not None:
+            named = tuple(part.fields[name].value for part in two if name in part.fields)
+            offered = tuple(value for value in named if value is not None)
+            return Question(About.FIELD, name, offered, why=why, prompt=Prompt.ONE_BY_ONE)
     candidates = verdict.candidates or _candidates(said, why, field, rules)
     return about_field(name, candidates, why, None if said is None else said.value)
 

@@ -10,7 +10,7 @@ from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say,
 from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of, worded
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.forms.spoken import command
+from edge.forms.spoken import command, is_name
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
@@ -40,7 +40,7 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.tell_parked(session, heard.reading)
-    return [parked, Sound(Earcon.NOT_UNDERSTOOD), told, session.say(prompt)]
+    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, session.say(prompt)]
 
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -157,7 +157,8 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     asked = command(heard.reading.words, session.rules.language)
     name = (asked.name if asked is not None else None) or ""
     known = session.manner.operators or {name: name}
-    spoken = next((one for one in known if fold(one) == name), "")
+    language = session.rules.language
+    spoken = next((one for one in known if fold(one) == name or (name and is_name(name, one, language))), "")
     noted = heard.noted_as_heeded(Reason.COMMAND)
     if not spoken:
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)

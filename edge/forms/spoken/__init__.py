@@ -3,22 +3,26 @@
 from edge.forms.spoken.breaths import are_one_number, begins, ends
 from edge.forms.spoken.commands import (
     about,
+    chosen,
     command,
     command_phrases,
     corrects,
     courteous,
     cue,
     exception,
+    finds_nothing_wrong,
+    is_name,
     proves,
     refuses,
     says_check,
     takes_back,
     without_cue,
 )
+from edge.forms.spoken.confusable import heard_alike
 from edge.forms.spoken.jsgf import jsgf
 from edge.forms.spoken.language import LANGUAGES
 from edge.forms.spoken.reader import preface, read
-from edge.forms.spoken.sayable import check
+from edge.forms.spoken.sayable import check, spoken_words
 from edge.forms.spoken.sentences import phrases, sentences
 from edge.forms.spoken.transcript import read_transcript, transcript_preface
 from edge.forms.spoken.turn import expected
@@ -30,6 +34,7 @@ __all__ = [
     "are_one_number",
     "begins",
     "check",
+    "chosen",
     "command",
     "command_phrases",
     "corrects",
@@ -38,6 +43,9 @@ __all__ = [
     "ends",
     "exception",
     "expected",
+    "finds_nothing_wrong",
+    "heard_alike",
+    "is_name",
     "jsgf",
     "phrases",
     "preface",
@@ -47,6 +55,7 @@ __all__ = [
     "refuses",
     "says_check",
     "sentences",
+    "spoken_words",
     "takes_back",
     "transcript_preface",
     "vocabulary",

@@ -95,6 +95,23 @@ def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     return _plain(words, language) in language.commands["courtesies"]
 
 
+def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
+    """Which of two values the utterance names by its place, 0 or 1: "the first one"; None for neither.
+
+    A way that is no more than a number, "two", may as well be a value.
+    """
+    said = _plain(words, language)
+    little = {one for role in ("links", "within", "tails") for one in language.words[role]}
+    if all((word,) in little or language.numerals.is_part(word) for word in said):
+        return None
+    return next((at for at, name in enumerate(("first", "second")) if said in language.commands[name]), None)
+
+
+def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance answer that nothing is wrong: "nothing", "it's fine", "okay"?"""
+    return courteous(words, language) or _plain(words, language) in map(language.unelided, language.commands["nothing"])
+
+
 def about(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Asked, tuple[Word, ...]] | None:
     """What is asked about an entry that is named behind it, and those words: "delete", "did I do"; None for no such."""
     said = _unhesitating(words, language)
@@ -176,7 +193,21 @@ def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> 
     for name, asked in NAMED.items():
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
-    return (*plain, *(f"{phrase} {name}" for phrase in signing for name in names))
+    spoken = [_aloud(name, language) for name in names]
+    return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
+
+
+def is_name(said: str, known: str, language: Language = ENGLISH) -> bool:
+    """Is what somebody signs on with this name, or this number: "one four", "fourteen" or "14"?"""
+    one, other = phrase(said), phrase(known)
+    return one == other or bool(_spelt(one, language) & _spelt(other, language))
+
+
+def _aloud(name: str, language: Language) -> str:
+    """A name as it is said: a number, which every recogniser knows, digit by digit."""
+    numbers = language.table["numbers"]
+    digits = {"0": numbers["zeros"][0]} | dict(one.split()[:2] for one in numbers["words"])
+    return " ".join(digits[digit] for digit in name) if name.isdecimal() and name.isascii() else name
 
 
 def wording(asked: Asked, language: Language = ENGLISH) -> str:

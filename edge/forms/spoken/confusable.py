@@ -9,12 +9,29 @@ more.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 
+from edge.forms.spoken.folding import fold
 from edge.records import FieldValue
 
 TEENS_OF_TENS = {str(10 * digit): str(10 + digit) for digit in range(3, 10)}
 """Thirty may be thirteen without its "n", and so on to ninety and nineteen. Twenty and twelve do not sound alike."""
+
+SPELLINGS = {
+    "ph": "f",
+    "ck": "k",
+    "c": "k",
+    "q": "k",
+    "x": "ks",
+    "z": "s",
+    "v": "f",
+    "b": "p",
+    "d": "t",
+    "g": "k",
+}
+"""Letters that are heard alike in noise: what tells a "b" from a "p" is a voice of some milliseconds."""
 
 TENS = frozenset("23456789")
 """The digits that a ten begins with: twenty to ninety."""
@@ -68,6 +85,30 @@ def swallowed(value: FieldValue, rival: FieldValue) -> bool:
 def sound_alike(value: FieldValue, rival: FieldValue) -> bool:
     """Whether both are letters of the E-set."""
     return {value, rival} <= E_SET
+
+
+def heard_alike(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The pairs of names, labels or values that an ear, or a recogniser, takes for each other."""
+    listed = sorted(dict.fromkeys(names))
+    return tuple(
+        (one, other)
+        for at, one in enumerate(listed)
+        for other in listed[at + 1 :]
+        if _sound(one) == _sound(other) or sound_alike(one, other) or _is_teen_of_ten(one, other)
+    )
+
+
+def _sound(name: str) -> str:
+    """The consonants that are heard of a name, and whether it begins with a vowel: "Ana" and "Anna" are the same."""
+    said = fold(name)
+    for written, spoken in SPELLINGS.items():
+        said = said.replace(written, spoken)
+    bare = re.sub(r"(?<=.)[aeiouyhw' -]+", "", re.sub("^[aeiouy]", "a", said))
+    return re.sub(r"(.)\1+", r"\1", bare) if len(bare) > 1 else said
+
+
+def _is_teen_of_ten(one: str, other: str) -> bool:
+    return TEENS_OF_TENS.get(one) == other or TEENS_OF_TENS.get(other) == one
 
 
 def _is_letter(value: FieldValue) -> bool:

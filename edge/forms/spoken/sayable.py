@@ -20,6 +20,16 @@ def check(form: Form, catalogue: Catalogue) -> None:
         raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
 
 
+def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """What is said of a form in its own words, each with what it stands for: labels, units, catalogued values."""
+    for field in form.fields:
+        yield from ((label, f"the field {field.name!r}") for label in field.labels)
+        yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)
+        if field.spoken is not Spoken.LETTER:  # which its code word tells from the others
+            values = listed(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
+            yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
+
+
 def _faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
     if field.spoken is Spoken.UNIT:  # its codes are said by the unit words of what it counts
         return

@@ -1,0 +1,79 @@
+"""How long a readback takes: `python -m lab.scribe.readbacks [--entries N] [--seed S] [--pace P]`.
+
+Pallets as the scribe dictates them, and entries of each shipped form as its rules allow them, are worded in each
+language and spoken by espeak-ng, clause by clause as an agent speaks them. The seconds up to the last word count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping, Sequence
+from random import Random
+from statistics import median, quantiles
+
+import typer
+
+from edge.agree.dialogue.orders import Prompt, Say
+from edge.config import shipped
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
+from edge.forms.spoken.saying import value
+from edge.records import SAMPLE_RATE, FieldValue
+from edge.speak.espeak import EspeakVoice
+from edge.speak.synthesis import BREATHS_MS, Phrases
+from edge.speak.wording import LANGUAGES, Phrasing
+from lab.scribe.shift import loads
+
+WORDS_PER_MINUTE = 165
+"""An agent's usual pace."""
+
+NORMAL_S = 3.5
+"""What is asked of the median: at 40 pallets a trailer, half a second more is a minute."""
+
+
+Entries = Sequence[Mapping[str, FieldValue]]
+
+
+async def seconds(form: Form, language: str, entries: Entries, pace: float) -> list[float]:
+    """How long each readback takes."""
+    phrasing, phrases = Phrasing(form, language), Phrases(_voice, language)
+    breath = BREATHS_MS["."] / 1000  # which nobody waits for after the last word
+    told = [phrasing.clauses(Say(Prompt.READBACK, entry)) for entry in entries]
+    return [sum([len(await phrases.sound(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told]
+
+
+def _allowed(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
+    return [{one.name: value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)]
+
+
+def _voice(pace: float) -> EspeakVoice:
+    return EspeakVoice(round(WORDS_PER_MINUTE * pace))
+
+
+async def main() -> None:
+    """Print the table of the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, default=100, help="of each form in each language")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pace", type=float, default=1.0, help="times the usual one")
+    options = parser.parse_args()
+    catalogue = Catalogue.load(shipped("config") / "catalogue")
+    forms, random = forms_in(shipped("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
+    read: list[tuple[str, Form, Entries]] = [
+        ("a trailer's pallets", forms["pallet-move"], [one.fields() for one in loads(options.entries, random)])
+    ]
+    read += [
+        (f"any `{name}`", form, _allowed(form, catalogue, options.entries, random)) for name, form in forms.items()
+    ]
+    typer.echo("| seconds to the last word | language | median | 95 % |\n|---|---|---|---|")
+    for name, form, entries in read:
+        for language in LANGUAGES:
+            taken = await seconds(form, language, entries, options.pace)
+            late = "" if median(taken) <= NORMAL_S else " (over)"
+            typer.echo(f"| {name} | {language} | {median(taken):.2f}{late} | {quantiles(taken, n=20)[-1]:.2f} |")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
