@@ -21,7 +21,7 @@ from edge.forms.model import Form, FormField
 from edge.forms.spoken.language import CODE_WORDS, ENGLISH
 from edge.forms.spoken.numerals import Count
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, FieldValue
+from edge.records import SAMPLE_RATE, FieldValue, Word
 from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.vosk import loaded
 from edge.understand.local.weights import located, named
@@ -48,12 +48,15 @@ class Floor:
 
     def record(self, source: Source) -> Mapping[str, FieldValue] | None:
         """The entry that is made of all the sound of a source; None where a required field has no value."""
-        return parsed(self._words(source), self._form, self._catalogue)
+        return parsed([word.text for word in self.words(source)], self._form, self._catalogue)
 
-    def _words(self, source: Source) -> Words:
+    def words(self, source: Source) -> tuple[Word, ...]:
+        """All that was heard in a source."""
         kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar)
-        texts = [json.loads(kaldi.Result())["text"] for frame in source.frames() if kaldi.AcceptWaveform(frame.pcm)]
-        return " ".join([*texts, json.loads(kaldi.FinalResult())["text"]]).split()
+        kaldi.SetWords(True)
+        found = [json.loads(kaldi.Result()) for frame in source.frames() if kaldi.AcceptWaveform(frame.pcm)]
+        said = [one for part in (*found, json.loads(kaldi.FinalResult())) for one in part.get("result", ())]
+        return tuple(Word(one["word"], one["start"], one["end"], one["conf"]) for one in said)
 
 
 def weights(settings: Settings) -> Path | None:

@@ -106,6 +106,15 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradicted:
+    """A second reader heard fields of an utterance otherwise."""
+
+    utterance_id: str
+    otherwise: Mapping[str, tuple[FieldValue, FieldValue]] = field(repr=False)
+    """By field, the value that was read, and the one that the second reader's words make."""
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """What the dialogue ordered to be committed is on disk, as this event."""
 
@@ -152,12 +161,15 @@ class Started:
     with the one that it was to replace."""
 
 
-Happening = UtteranceHeard | SpeechBegan | Deadline | Committed | InventoryAnswered | Link | Hardware | Started
+Happening = (
+    UtteranceHeard | SpeechBegan | Deadline | Contradicted | Committed | InventoryAnswered | Link | Hardware | Started
+)
 
 
 _ALONE: Mapping[type, Event] = {
     SpeechBegan: Event.SPEAKING,
     Deadline: Event.DEADLINE,
+    Contradicted: Event.CONTRADICTED,
     Committed: Event.COMMITTED,
     Started: Event.STARTED,
 }
