@@ -156,13 +156,13 @@ def _tells(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]
     letters = any(_is_letter(one.text) for one in put)
     if any(_is_letter(one.text) for one in lost) != letters:
         return False  # A letter for a figure, "a" for "eight"; or a place that it heard as no place.
-    digits = any(one.text.isdigit() for one in (*lost, *put))
-    if digits and not any(one.text.isdigit() for one in put):
-        if put:
-            return not behind.isdigit()  # "Pallet for four nine": nobody says a small word within a number.
-        # "Palatou 43" is "pallet two four three"; and of two alike it often writes one.
-        return before.isdigit() and not {one.text for one in lost} & {before, behind}
-    return True
+    if not any(one.text.isdigit() for one in (*lost, *put)):
+        return True
+    if not (lost and put):
+        # Of two figures alike it often writes one, and of one two; "Palatou 43" is "pallet two four three".
+        return before.isdigit() and not {one.text for one in (*lost, *put)} & {before, behind}
+    # "Pallet for four nine": nobody says a small word within a number.
+    return not (behind.isdigit() and any(not one.text.isdigit() for one in put))
 
 
 def _is_letter(text: str) -> bool:
