@@ -90,7 +90,8 @@ class SecondHearing:
             self._failed(str(fault))
         else:
             self.failures = 0
-            otherwise = contradicted(reading.words, words, self._rules.form, self._rules.catalogue)
+            known = self._rules.form, self._rules.catalogue
+            otherwise = await asyncio.to_thread(contradicted, reading.words, words, *known)
             if otherwise and self._of == utterance.utterance_id:
                 self._post(Contradicted(utterance.utterance_id, otherwise))
         finally:
