@@ -208,7 +208,8 @@ def _figures(texts: Sequence[str]) -> list[str]:
 
 def _symbols(words: Sequence[Word]) -> list[_Symbol]:
     """Numbers digit by digit, code words as their letters, everything else as it is."""
-    texts = [HOMOPHONES.get(word.text.lower(), word.text.lower()) for word in words]
+    bare = [word.text.lower().rstrip("?") for word in words]  # a transcript keeps the mark of a question
+    texts = [HOMOPHONES.get(text, text) for text in bare]
     found: list[_Symbol] = []
     at = 0
     while at < len(texts):

@@ -63,6 +63,7 @@ def spoken(text: str) -> tuple[Word, ...]:
         ("pallet four four two, twelve units, dock g", "Ballad 442, 12 units, duckling.", {}),
         ("pallet four nine nine, twelve units, dock e", "Palette for 99, 12 units, dock E.", {}),
         ("pallet two four three, twelve units, dock e", "Palatou 43, 12 units, dock E.", {}),
+        ("um pallet six seventy nine uh, six pieces, dock b", "Um, pallet six seventy nine? Ah, 6 pieces, dock B.", {}),
         ("pallet five nine two, twenty units, dock e", "Pallet five, nine, two, two. Twenty units, dock E.", {}),
         ("pallet two eight four nine, three units, dock d", "Palatou 8 for 9, 3 units, dark D.", {}),
         ("pallet three eight eight, twelve units, dock e", "Pallet 38, 12 units, dock E.", {}),
