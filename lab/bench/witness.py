@@ -42,8 +42,8 @@ class Entry:
     """Whether the other values that it offers are the true ones."""
 
 
-async def entries(settings: Settings, clips: Sequence[Clip]) -> list[Entry]:
-    """Every entry recorded of the clips, the product's and the floor's."""
+async def entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[Entry], float]:
+    """Every entry recorded of the clips, the product's and the floor's; and the witness's memory at its most, MB."""
     parts, witness = assemble(settings, clips[0].form), WitnessProcess()
     floor = Floor(settings, parts.form, parts.catalogue)
     found: list[Entry] = []
@@ -63,8 +63,15 @@ async def entries(settings: Settings, clips: Sequence[Clip]) -> list[Entry]:
                 heard_otherwise = contradicted(said, await witness.words(pcm), parts.form, parts.catalogue)
                 found.append(entry(whose, clip, fields, heard_otherwise))
             tick()
+    memory = _peak_mb(witness.pid)
     await witness.end()
-    return found
+    return found, memory
+
+
+def _peak_mb(pid: int | None) -> float:
+    """As Linux counts it from the program's own start; what getrusage tells has its parent's in it."""
+    lines = [] if pid is None else Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
 
 
 def entry(
@@ -115,11 +122,11 @@ def main() -> None:
         for manifest in asked.manifests
         for clip in [one for one in read_manifest(manifest) if one.fields is not None][:: asked.every]
     ]
-    found = asyncio.run(entries(load(Settings, None), clips))
+    found, memory_mb = asyncio.run(entries(load(Settings, None), clips))
     print(markdown(table(found)))
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = (spent.ru_utime + spent.ru_stime) / max(1, len(found))
-    print(f"The witness: {spent.ru_maxrss / 1024:.0f} MB, {cpu_s:.2f} s of a processor an entry, its start included.")
+    print(f"The witness: {memory_mb:.0f} MB, {cpu_s:.2f} s of a processor an entry, its start included.")
 
 
 if __name__ == "__main__":

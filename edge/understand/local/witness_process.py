@@ -49,6 +49,11 @@ class WitnessProcess:
                 raise Unavailable(f"the witness ended before it answered (status {process.returncode})") from None
             raise
 
+    @property
+    def pid(self) -> int | None:
+        """The process, if there is one."""
+        return None if self._process is None else self._process.pid
+
     async def _started(self) -> Process:
         try:
             self._process = await asyncio.create_subprocess_exec(
