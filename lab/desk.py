@@ -39,6 +39,8 @@ class Talk:
         self._journal = journal
         self._clock = clock
         self._conversation = DialogueSteps(Dialogue(rules, manner, trace), render)
+        self.latest = ""
+        """The utterance that was taken last."""
         self.due: float | None = None
         """When the dialogue wants to hear of its deadline; None while it waits for nothing."""
 
@@ -75,6 +77,7 @@ class Talk:
         since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
         known = Circumstances(acoustics, self._journal.queries.standing(self.rules.form.name, since))
         closing = utterance.segment.closing
+        self.latest = utterance.utterance_id
         verdict = decide(reading, closing, self.rules, known)
         return self.tell(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known))
 

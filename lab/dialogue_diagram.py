@@ -20,6 +20,11 @@ time. A question that gets no answer is put once more; then the utterance goes t
 --held`). Nothing waits for ever, and nothing is committed that was not read back while somebody could object: after a
 power cut or a fault of the headset, what was held is asked again.
 
+While an entry is held, a second reader of another kind hears the same sound (`understand.witness`,
+[models.md](models.md#a-witness-in-the-undo-window)); where it hears a value otherwise, the entry becomes a question
+before it is committed: "pallet 4744, or 474?". Nobody waits for it: what comes after the undo window, or when the
+operator has begun to speak, changes nothing.
+
 After it was committed, "correction, fifteen units" amends the last entry and "cancel", confirmed, cancels it: each is
 an event of its own, which names the one it replaces: the last that the inventory has not refused. A bare "no" that
 comes after the undo window asks what is wrong with the last entry; a whole sentence behind a "no" or a "scratch that"

@@ -24,10 +24,12 @@ from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
+from lab.floor import Floor
 from lab.noises import BABBLE, KINDS, SILENCE, InNoise, Made, whole
-from lab.report.lines import Conversation
-from lab.scoring import Clip, Result, mark
+from lab.report.lines import Conversation, Floored
+from lab.scoring import Clip, Mark, Result, mark, same
 from lab.simulated_operator import Habits, SimulatedOperator
+from lab.wordings import wording
 
 MADE_S = 60.0
 """Made noise comes in pieces of a minute, each with a seed of its own."""
@@ -50,6 +52,9 @@ class Scored:
 
     result: Result
     conversation: Conversation | None
+    floor: Floored | None
+    """What the plain way made of it, where that was wanted and the clip dictates an entry."""
+    wording: str | None
 
 
 def recorded(clips: Sequence[Clip]) -> tuple[Sounding, ...]:
@@ -76,7 +81,9 @@ def in_noise(clips: Sequence[Clip], snrs_db: Sequence[int]) -> tuple[Sounding, .
     """The clean dictated clips of a manifest again, in made noise of one kind after the other, at each ratio."""
     return tuple(
         Sounding(
-            clip.model_copy(update={"audio": Path(f"{clip.audio} in {kind}, {snr} dB"), "condition": f"{snr}dB"}),
+            clip.model_copy(
+                update={"audio": Path(f"{clip.audio} in {kind}, {snr} dB"), "condition": f"{snr}dB", "noise": kind}
+            ),
             partial(_in_noise, clip.audio, kind, snr),
         )
         for snr in snrs_db
@@ -100,11 +107,17 @@ def with_fixed_pause(settings: Settings, pause_ms: int) -> Settings:
 
 
 async def evaluate(
-    settings: Settings, sounds: Sequence[Sounding], tick: Callable[[], None], habits: Habits | None = None
+    settings: Settings,
+    sounds: Sequence[Sounding],
+    tick: Callable[[], None],
+    habits: Habits | None = None,
+    *,
+    floor: bool = False,
 ) -> tuple[Scored, ...]:
     """Hear everything, in the order given; with `habits`, an operator answers after each clip that dictates an entry.
 
-    `tick` is called after each clip, and after each conversation. Raises UnreadableInput for a clip that is no sound,
+    With `floor` such a clip goes the plain way as well. `tick` is called after each clip, and after each conversation.
+    Raises UnreadableInput for a clip that is no sound,
     and for one that stands in the manifest twice.
     """
     scored: list[Scored] = []
@@ -112,14 +125,26 @@ async def evaluate(
         for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
             parts = assemble(settings, form)
             operator = None if habits is None else SimulatedOperator(parts, desk, habits)
+            plain = Floor(settings, parts.form, parts.catalogue) if floor else None
             some = list(of_form)
             async with reading(parts):
                 for sound, result in zip(some, await _heard(parts, some, desk, tick), strict=True):
                     conversation = None if operator is None else await operator.converse(result, sound.source)
-                    scored.append(Scored(result, conversation))
+                    floored = None if plain is None else _floored(plain, sound)
+                    said = wording(sound.clip.text, parts.form, parts.catalogue)
+                    scored.append(Scored(result, conversation, floored, said))
                     if conversation is not None:
                         tick()
     return tuple(scored)
+
+
+def _floored(plain: Floor, sound: Sounding) -> Floored | None:
+    truth = sound.clip.fields
+    if truth is None:
+        return None
+    if (record := plain.record(sound.source())) is None:
+        return Floored(mark=Mark.MISSED, fields=None)
+    return Floored(mark=Mark.RIGHT if same(record, truth) else Mark.WRONG, fields=dict(record))
 
 
 async def _heard(parts: Parts, sounds: list[Sounding], desk: JournalThread, tick: Callable[[], None]) -> list[Result]:

@@ -24,7 +24,8 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from lab import printed
 from lab.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
 from lab.evaluate import evaluate as evaluated
-from lab.report import figures, goals, made_with, page
+from lab.floor import weights
+from lab.report import breakdown, figures, goals, made_with, page
 from lab.report.comparing import Table, compare, markdown
 from lab.report.goals import Fixed
 from lab.report.lines import Line, read_lines, write_lines
@@ -87,6 +88,10 @@ def evaluate(
         int | None,
         typer.Option(min=220, max=5000, metavar="MS", help="Hear dictation again, each turn ended by a pause so long."),
     ] = None,
+    floor: Annotated[
+        bool | None,
+        typer.Option(help="Dictation the plain way, beside ours; unset: where vosk's weights are here."),
+    ] = None,
     policy: Annotated[
         PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
     ] = None,
@@ -98,8 +103,9 @@ def evaluate(
 
     Each line of the manifest: {"audio": "clip.flac", "form": "pallet-move", "fields": {"pallet_id": "742", …} or null,
     "condition": "clean", "speaker": "…", "speech_end": 2.31}. Paths are relative to the manifest; "fields": null means
-    that nothing may be recorded; "speech_end" is in seconds, null without speech. "answers": {"dock": "dock.flac", …},
-    where given, is what the simulated operator answers with.
+    that nothing may be recorded; "speech_end" is in seconds, null without speech. "text", what was said, and "noise"
+    are for the breakdowns. "answers": {"dock": "dock.flac", …}, where given, is what the simulated operator answers
+    with.
 
     right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
     asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
@@ -118,8 +124,9 @@ def evaluate(
         raise UnreadableInput(f"{manifest}: no clip is of the {speakers} half of the speakers")
     noisy = in_noise(clips, ratios(noisier, "--in-noise"))
     sounds = [*recorded(clips), *noisy, *(made_noise(noise_hours, clips) if noise_hours else ())]
-    scored = _heard(asked, sounds, Habits(attentive, read_back) if operator else None)
-    lines = tuple(as_line(one.result, one.conversation) for one in scored)
+    plain = weights(asked) is not None if floor is None else floor
+    scored = _heard(asked, sounds, Habits(attentive, read_back) if operator else None, floor=plain)
+    lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
     fixed = None if beside_fixed is None else _fixed(asked, sounds, beside_fixed)
     if details is not None:
         write_lines(details, lines)
@@ -149,11 +156,11 @@ def _fixed(asked: Settings, sounds: Sequence[Sounding], pause_ms: int) -> Fixed:
 
 
 def _heard(
-    asked: Settings, sounds: Sequence[Sounding], habits: Habits | None, doing: str = "hearing"
+    asked: Settings, sounds: Sequence[Sounding], habits: Habits | None, doing: str = "hearing", *, floor: bool = False
 ) -> tuple[Scored, ...]:
     dictated = sum(sound.clip.fields is not None for sound in sounds)
     with counted(doing, len(sounds) + (0 if habits is None else dictated)) as advance:
-        return asyncio.run(evaluated(asked, sounds, advance, habits))
+        return asyncio.run(evaluated(asked, sounds, advance, habits, floor=floor))
 
 
 def _tell(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None, *, as_json: bool) -> None:
@@ -172,6 +179,8 @@ def _tell(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None, 
 def _beyond(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Table]:
     """What a run tells beside outcomes, where there is something to tell."""
     every = {
+        "floor": breakdown.floor(lines),
+        "spread": breakdown.spread(lines),
         "operator": figures.conversations(lines),
         "noise": figures.without_speech(lines),
         "end_of_turn": goals.beside(lines, fixed),

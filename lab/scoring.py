@@ -57,6 +57,8 @@ class Clip(BaseModel):
     speech_end: float | None = None
     text: str = ""
     """What was said, where the set's maker tells."""
+    noise: str | None = None
+    """What sounds beside the speaker, where the set's maker tells."""
     heard: dict[str, FieldValue] = {}
     """Of a clip that leaves a field out: the fields that it says, where the set's maker tells."""
     answers: dict[str, Path] = {}

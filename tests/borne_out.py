@@ -26,8 +26,17 @@ NATO = (
 BETWEEN = 3
 """So many words may stand between two that belong together: two that came in, and "and"."""
 
-SOUNDS_LIKE = {"to": "two", "too": "two", "for": "four", "won": "one", "ate": "eight", "oh": "zero", "o": "zero"}
-"""What may be written for a number word."""
+SOUNDS_LIKE = {
+    "thousands": "thousand",
+    "to": "two",
+    "too": "two",
+    "for": "four",
+    "won": "one",
+    "ate": "eight",
+    "oh": "zero",
+    "o": "zero",
+}
+"""What may be written or said for a number word."""
 
 LETTER_NAMES = {"be": "b", "bee": "b", "see": "c", "sea": "c", "dee": "d", "gee": "g", "alfa": "a"}
 
@@ -105,8 +114,13 @@ def _cardinals(count: int) -> tuple[tuple[str, ...], ...]:
         ways.append((*_cardinal(count // 100), "hundred", *_cardinal(count % 100)))
     if 100 <= count < 1000 and count % 100 >= 10:
         ways.append((*_cardinal(count // 100), *_cardinal(count % 100)))
+    for size, *names in ((1000, "thousand", "k"), (100, "hundred")):
+        head, rest = divmod(count, size)
+        if head:  # "12 hundred", "thousand 12", "forty k".
+            tail = (str(rest),) if rest else ()
+            ways += [(*said, name, *tail) for name in names for said in ((str(head),), _cardinal(head))]
     # "A hundred", "hundred".
-    ways += [way[1:] for way in ways if way[0] == "one" and len(way) > 1 and way[1] in {"hundred", "thousand"}]
+    ways += [way[1:] for way in ways if way[0] in {"one", "1"} and len(way) > 1 and way[1] in {"hundred", "thousand"}]
     return tuple(ways)
 
 

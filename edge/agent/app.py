@@ -24,7 +24,8 @@ from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered, manner
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
-from edge.agent.parts import Parts, converses, dictation, reading, renderer, take
+from edge.agent.parts import Parts, converses, dictation, reading, renderer, take, witness_of
+from edge.agent.second_hearing import SecondHearing
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link
@@ -78,6 +79,12 @@ class Agent:
         self.speaking = VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink) if speaks else None
         """The device's voice, for whoever answers the operator."""
         self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
+        witness = None if self._conversing is None else witness_of(parts.settings)
+        self._second = (
+            None
+            if witness is None or self._conversing is None
+            else SecondHearing(witness, parts.rules, self._conversing.post)
+        )
         self._dictation = dictation(
             *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing)
         )
@@ -101,7 +108,7 @@ class Agent:
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
             owed=self._agreed,
-            tell=self._tell,
+            tell=self._stood,
             attentive=lambda: self._dictation.attentive,
             cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
         )
@@ -209,7 +216,8 @@ class Agent:
             await self._conversing.start()
             self._parts.past.follow(self._conversing.at_hand)
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(one.run()) for one in (self._conversing, self._audience) if one is not None]
+            working = (self._conversing, self._audience, self._second)
+            beside = [group.create_task(one.run()) for one in working if one is not None]
             await take(self._dictation, sources)
             for task in beside:
                 task.cancel()
@@ -269,11 +277,19 @@ class Agent:
             if told.row is not None:
                 self._delivery.written()
             self._parts.past.decided(told.reading, told.verdict)
+            if self._second is not None and self._conversing is not None:
+                self._second.decided(told.utterance, told.reading, *self._conversing.open_draft)
             if self._afterwards is not None:
                 self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
             self._answer(told, self.speaking)
         self._tell(told)
+
+    def _stood(self, stands: Stands) -> None:
+        """The conversation took a step."""
+        if self._second is not None:
+            self._second.stands(stands.state, stands.draft)
+        self._tell(stands)
 
     def _agreed(self, row: OutboxRow) -> None:
         """An entry was agreed with the operator, maybe long after what began it was said."""

@@ -105,6 +105,11 @@ class DialogueDriver:
         """Whether an answer is awaited, or an objection to what was read back. May be asked from any thread."""
         return self._dialogue.open
 
+    @property
+    def open_draft(self) -> tuple[State, Draft | None]:
+        """Where it stands, and what is being agreed."""
+        return self._dialogue.state, self._dialogue.draft
+
     def at_hand(self) -> AtHand:
         """What the operator is in the middle of."""
         return at_hand(self._dialogue)

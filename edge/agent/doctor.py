@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.agent.clock import Clock
-from edge.agent.parts import form_named
+from edge.agent.parts import converses, form_named, witness_of
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
@@ -104,6 +104,7 @@ def checks(settings: Settings, today: date) -> dict[str, Check]:
         "form": partial(_form, settings),
         "words": partial(_words, settings),
         "recogniser": partial(_recogniser, settings),
+        "witness": partial(_witness, settings),
         **{f"model {one.name}": partial(_model, settings, one, today) for one in asked(settings)},
         "sqlite": _sqlite,
         "journal": partial(_journal, settings),
@@ -185,6 +186,15 @@ async def _recogniser(settings: Settings) -> Iterable[Finding]:
     if not pocketsphinx.is_here():
         found += ", and pocketsphinx is not installed"
     return [Finding("recogniser", level, found, f"run `dockvoice models get {wanted.model}`")]
+
+
+async def _witness(settings: Settings) -> Iterable[Finding]:
+    if not converses(settings, live=True) or settings.understand.witness is False:
+        return [Finding("witness", Severity.WELL, "off")]
+    if witness_of(settings) is not None:
+        return [Finding("witness", Severity.WELL, "moonshine hears again what is held")]
+    found = "none: it takes moonshine, English and two cores"
+    return [Finding("witness", Severity.WELL, found, "pip install 'dockvoice[second-reader]'")]
 
 
 async def _model(settings: Settings, one: NamedModel, today: date) -> Iterable[Finding]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,8 +35,10 @@ from edge.keep.readings import Replies
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Segment
 from edge.understand.llm.prompt import Past
+from edge.understand.local import moonshine
 from edge.understand.local.factory import recogniser, vosk_weights
 from edge.understand.local.wake_phrase import WakeWord
+from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.panel import Panel, PanelAnswer
 from edge.understand.prices import Budget
 from edge.understand.remote.client import Clients
@@ -95,6 +98,19 @@ def converses(settings: Settings, *, live: bool) -> bool:
     """Whether entries are agreed with the operator, if he turns out to hear the device."""
     wanted = settings.agree.conversation
     return live and settings.speak.enabled is not False if wanted == "auto" else wanted
+
+
+def witness_of(settings: Settings) -> WitnessProcess | None:
+    """Who hears a held entry again. Raises Misconfigured where that is wanted and cannot be."""
+    wanted, language = settings.understand.witness, spoken(settings)
+    if wanted is True and not moonshine.is_here():
+        raise Misconfigured(
+            "understand.witness = true: moonshine is not installed; pip install 'dockvoice[second-reader]'"
+        )
+    if wanted is True and not language.startswith(moonshine.LANGUAGE):
+        raise Misconfigured(f"understand.witness = true: the witness hears English only, and {language!r} is spoken")
+    can = moonshine.is_here() and language.startswith(moonshine.LANGUAGE) and (os.cpu_count() or 1) > 1
+    return WitnessProcess() if wanted is True or (wanted == "auto" and can) else None
 
 
 def rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:

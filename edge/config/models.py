@@ -345,6 +345,10 @@ class Understand(Section):
     first: str | None = Field(None, description="which of understand.interpreters is asked first")
     fallback: tuple[str, ...] = Field((), description="those asked in its place when it does not answer, in order")
     second: str | None = Field(None, description="which one gives the panel an independent opinion")
+    witness: bool | Literal["auto"] = Field(
+        "auto",
+        description="hear an entry a second time, by another recogniser, while it is held; auto: where moonshine is",
+    )
     deadline_ms: int = Field(1200, ge=100, le=30_000, description="longest wait for all readings together, ms")
     hedge_ms: int | None = Field(
         None, ge=50, le=30_000, description="with no answer after so long another request is sent, ms"

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from lab.report import goals
+from lab.report import breakdown, goals
+from lab.report.breakdown import BY
 from lab.report.comparing import NONE, Table, decision_ms, percent
 from lab.report.lines import Line
 from lab.report.measures import (
@@ -44,9 +45,12 @@ def outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Line]], not
     return Table(title, columns, tuple(rows), note)
 
 
-def speakers(lines: Sequence[Line]) -> Table:
-    """By speaker: what became of the clips."""
-    return outcomes("By speaker", "speaker", dict(sorted(grouped(lines, lambda one: one.speaker).items())))
+def by_each(lines: Sequence[Line]) -> tuple[Table, ...]:
+    """By noise, by wording and by speaker: what became of the clips."""
+    return tuple(
+        outcomes(f"By {name}", name, dict(sorted(grouped(lines, BY[name]).items())))
+        for name in ("noise", "wording", "speaker")
+    )
 
 
 def halves(lines: Sequence[Line]) -> Table:
@@ -165,7 +169,9 @@ def tables(lines: Sequence[Line], fixed: goals.Fixed | None = None) -> tuple[Tab
             {**by_condition(lines), "overall": list(lines)},
             "In brackets: 95 % intervals (Wilson).",
         ),
+        breakdown.floor(lines),
         goals.shortfall(lines),
+        breakdown.spread(lines),
         conversations(lines),
         without_speech(lines),
         goals.beside(lines, fixed),
@@ -175,6 +181,6 @@ def tables(lines: Sequence[Line], fixed: goals.Fixed | None = None) -> tuple[Tab
         confused("Digits confused", digits),
         confused("Letters confused", letters),
         calibration(lines),
-        speakers(lines),
+        *by_each(lines),
     )
     return tuple(table for table in every if table.rows)

@@ -101,6 +101,14 @@ class Conversation(_Written):
     turns: tuple[Turn, ...] = ()
 
 
+class Floored(_Written):
+    """What the plain way made of a dictated clip (`lab/floor.py`)."""
+
+    mark: Mark
+    """`right`, `wrong`, or `missed`: nothing was recorded."""
+    fields: dict[str, FieldValue] | None
+
+
 class Line(_Written):
     """A clip and what came of it."""
 
@@ -109,6 +117,9 @@ class Line(_Written):
     condition: str
     speaker: str | None
     text: str = ""
+    wording: str | None = None
+    """What was said, but for its values and units: "dock …, pallet …, … units" (`lab/wordings.py`)."""
+    noise: str | None = None
     mark: Mark
     truth: dict[str, FieldValue] | None
     said: dict[str, FieldValue] = {}
@@ -122,6 +133,8 @@ class Line(_Written):
     ahead: Ahead | None = None
     """None where another than an on-device recogniser read."""
     conversation: Conversation | None = None
+    floor: Floored | None = None
+    """None where the plain way was not gone."""
 
     @property
     def cut_in_two(self) -> bool:
@@ -153,7 +166,9 @@ class Line(_Written):
         return self.truth is not None and same(values, self.truth)
 
 
-def line(result: Result, conversation: Conversation | None = None) -> Line:
+def line(
+    result: Result, conversation: Conversation | None = None, floor: Floored | None = None, wording: str | None = None
+) -> Line:
     """What is written of a clip."""
     clip = result.clip
     return Line(
@@ -162,6 +177,8 @@ def line(result: Result, conversation: Conversation | None = None) -> Line:
         condition=clip.condition,
         speaker=clip.speaker,
         text=clip.text,
+        wording=wording,
+        noise=clip.noise,
         mark=result.mark,
         truth=clip.fields,
         said=clip.heard,
@@ -173,6 +190,7 @@ def line(result: Result, conversation: Conversation | None = None) -> Line:
         wall_s=round(result.wall_s, 3),
         ahead=None if result.ahead is None else Ahead.model_validate(_rounded(result.ahead)),
         conversation=conversation,
+        floor=floor,
     )
 
 

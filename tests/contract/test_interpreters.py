@@ -34,6 +34,7 @@ from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import located, named
+from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AnswerFault, Garbled
 from tests.shipped import catalogue, form
@@ -512,3 +513,16 @@ def test_half_an_answer_makes_no_other_record(
         assert garbled.fault in {AnswerFault.HALF_STREAM, AnswerFault.NOT_JSON, AnswerFault.EMPTY}  # noqa: PT017 - either is right
     else:
         assert said == truth(CLEAR)
+
+
+def test_the_witness_hears_a_clip_in_a_process_of_its_own() -> None:
+    async def whole() -> tuple[str, str]:
+        witness = WitnessProcess()
+        try:
+            return await witness.words(b""), await witness.words(sound(CLEAR))
+        finally:
+            await witness.end()
+
+    silence, words = asyncio.run(whole())
+    assert silence == ""
+    assert "dock alpha" in words.lower()

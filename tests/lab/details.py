@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.records import FieldValue, Outcome
-from lab.report.lines import Conversation, HeardUtterance, Line, ReadField
+from lab.report.lines import Conversation, Floored, HeardUtterance, Line, ReadField
 from lab.scoring import Mark
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -38,6 +38,9 @@ def line(
     decision_ms: float | None = 300.0,
     audio_s: float = 4.0,
     conversation: Conversation | None = None,
+    floor: Floored | None = None,
+    wording: str | None = None,
+    noise: str | None = None,
 ) -> Line:
     """A clip; without a truth and a speaker it is sound without speech."""
     return Line(
@@ -54,4 +57,7 @@ def line(
         audio_s=audio_s,
         wall_s=0.1,
         conversation=conversation,
+        floor=floor,
+        wording=wording,
+        noise=noise,
     )

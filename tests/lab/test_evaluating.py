@@ -36,6 +36,11 @@ def test_a_run_leaves_figures_details_and_a_page_and_is_compared_with_another(fe
     assert told["conditions"]["clean"]["n"] == told["conditions"]["20dB"]["n"] == CLIPS
     assert told["operator"]["together"]["n"] == str(2 * CLIPS)
     lines = read_lines(details)
+    by_vosk = lines[0].heard[0].interpreter.startswith("vosk/")  # the floor is the same recogniser's
+    assert [line.floor is not None for line in lines] == [by_vosk] * len(lines)
+    assert ("floor" in told) == by_vosk
+    assert {line.noise is None for line in lines if line.condition == "20dB"} == {False}
+    assert all(line.wording and "…" in line.wording for line in lines)
     assert len({line.audio for line in lines}) == 2 * CLIPS
     assert all(line.conversation is not None for line in lines)
     read_at_pauses = [line.ahead is not None and line.ahead.made > 0 for line in lines]

@@ -13,6 +13,7 @@ operator in noise: pallet seven         the sound is poor; … from afar: too fa
 operator mumbles                        speech without a word
 no model reads: pallet seven            what only a model could be sure of, and none answers
 operator begins to speak
+the witness: pallet 474 for dock F      what a second reader heard in the last sentence that began an entry
 4 s pass
 silence                                 until the device does something, if it will
 inventory applies 1                     … refuses 1: not_on_site, … has 1: already_recorded:dock-4
@@ -67,6 +68,7 @@ RULES = {
     "mumbles": r"operator mumbles",
     "unread": r"no model reads: (.+)",
     "begins": r"operator begins to speak",
+    "witness": r"the witness: (.+)",
     "pass": r"([\d.]+) s pass",
     "silence": r"silence",
     "applies": r"inventory applies (\d+)",
@@ -98,7 +100,7 @@ RULES = {
 
 DOES = frozenset(
     (
-        *("says", "types", "silence", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "pass"),
+        *("says", "types", "silence", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "pass", "witness"),
         *("applies", "knows", "has", "refuses", "lost", "back", "fails", "healed", "cut"),
     )
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Hardware, Link, SpeechBegan
+from edge.agree.dialogue.events import Contradicted, Hardware, Link, SpeechBegan
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
@@ -18,10 +18,22 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
-from edge.records import Acoustics, Closing, NotUnderstood, Outcome, Reading, Receipt, ReceiptOutcome, Transcript, Word
+from edge.records import (
+    Acoustics,
+    Act,
+    Closing,
+    NotUnderstood,
+    Outcome,
+    Reading,
+    Receipt,
+    ReceiptOutcome,
+    Transcript,
+    Word,
+)
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
 from edge.understand.stt.transcript_reader import TranscriptReader
+from edge.understand.witness import contradicted
 from lab.desk import Talk
 from tests.playbook.script import DOES, Line
 
@@ -47,6 +59,7 @@ class Stage:
         self._said: list[str] = []
         self._orders: list[Any] = []
         self._events: list[dict[str, Any]] = []
+        self._sentence: tuple[str, tuple[Word, ...]] = "", ()
         self._talk: Talk | None = None
         self._journal: Journal | None = None
 
@@ -111,6 +124,13 @@ class Stage:
 
     def on_begins(self) -> None:
         self._tell(lambda: self._device.tell(SpeechBegan()))
+
+    def on_witness(self, text: str) -> None:
+        which, words = self._sentence
+        rules = self._device.rules
+        otherwise = contradicted(words, text, rules.form, rules.catalogue)
+        assert otherwise, "the witness heard nothing otherwise: the play would show nothing"
+        self._tell(lambda: self._device.tell(Contradicted(which, otherwise)))
 
     def on_pass(self, seconds: str) -> None:
         until = self._now + float(seconds)
@@ -237,6 +257,8 @@ class Stage:
 
     def _hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> None:
         self._tell(lambda: self._device.hear(reading, closing, acoustics))
+        if reading.act is Act.RECORD and len(reading.fields) > 1:
+            self._sentence = self._device.latest, reading.words
 
     def _answer(self, number: str, outcome: ReceiptOutcome, *reasons: str) -> None:
         event_id = self._events[int(number) - 1]["id"]

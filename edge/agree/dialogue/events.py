@@ -107,6 +107,15 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradicted:
+    """A second reader heard fields of an utterance otherwise."""
+
+    utterance_id: str
+    otherwise: Mapping[str, tuple[FieldValue, FieldValue]] = field(repr=False)
+    """By field, the value that was read, and the one that the second reader's words make."""
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """What the dialogue ordered to be committed is on disk, as this event."""
 
@@ -174,13 +183,23 @@ class Started:
 
 
 Happening = (
-    UtteranceHeard | SpeechBegan | Deadline | Committed | InventoryAnswered | PersonDecided | Link | Hardware | Started
+    UtteranceHeard
+    | SpeechBegan
+    | Deadline
+    | Contradicted
+    | Committed
+    | InventoryAnswered
+    | PersonDecided
+    | Link
+    | Hardware
+    | Started
 )
 
 
 _ALONE: Mapping[type, Event] = {
     SpeechBegan: Event.SPEAKING,
     Deadline: Event.DEADLINE,
+    Contradicted: Event.CONTRADICTED,
     Committed: Event.COMMITTED,
     PersonDecided: Event.DECIDED,
     Started: Event.STARTED,

@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `corrections`, `answers`, `review` or `status`, which changes the one `DialogueSession` and gives the
-orders. Whoever drives the dialogue puts the durable orders on disk first, all in one transaction, together with the
-draft as it is then; then he carries out the others. A driver whose disk refuses throws the dialogue away and begins
-again from what is on disk.
+of `drafting`, `contradictions`, `corrections`, `answers`, `review`, `receipts` or `status`, which changes the one
+`DialogueSession` and gives the orders. Whoever drives the dialogue puts the durable orders on disk first, all in one
+transaction, together with the draft as it is then; then he carries out the others. A driver whose disk refuses throws
+the dialogue away and begins again from what is on disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, corrections, drafting, receipts, review, status
+from edge.agree.dialogue import answers, contradictions, corrections, drafting, receipts, review, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
@@ -69,6 +69,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
 OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NOTHING: status.do_nothing,
     Step.DUE: drafting.end_undo_window,
+    Step.WHICH: contradictions.ask_which,
     Step.LAPSE: drafting.lapse,
     Step.LET_GO: status.end_pause_of_draft,
     Step.LISTEN: status.fall_silent,
@@ -86,6 +87,7 @@ _QUIET = frozenset(
     {
         Event.NOISE,
         Event.SPEAKING,
+        Event.CONTRADICTED,
         Event.COMMITTED,
         Event.SETTLED,
         Event.REFUSED,

@@ -51,6 +51,7 @@ class Event(StrEnum):
     SIGN_OFF = "sign off"
     SPEAKING = "speaking"  # The operator began to speak, over the device's voice or not.
     DEADLINE = "deadline"  # The timer ran out.
+    CONTRADICTED = "contradicted"  # A second reader heard a value of the last utterance otherwise.
     COMMITTED = "committed"  # The entry is on disk and owed to the inventory.
     SETTLED = "settled"
     REFUSED = "refused"  # The inventory refused an event, or has the same from somebody else.
@@ -76,6 +77,7 @@ class Step(StrEnum):
     AGREE = "take the yes"
     DISAGREE = "take the no"
     NEITHER = "ask for the field instead"
+    WHICH = "ask which value was said"
     WHAT_IS_WRONG = "ask what is wrong"
     COMMIT = "commit"
     DUE = "commit; after something that was not understood, ask whether it is right"
@@ -134,6 +136,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.AGREE: AGREEING | IDLE,
         Step.DISAGREE: AGREEING | IDLE,
         Step.NEITHER: frozenset({State.ASKING}),
+        Step.WHICH: QUESTIONS,
         Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
         Step.COMMIT: IDLE,
         Step.DUE: frozenset({State.CONFIRMING, State.IDLE}),
@@ -160,7 +163,17 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
 
 MAY_STAY = frozenset(
-    {Step.ASK_AGAIN, Step.NOT_HEARD, Step.DOUBT, Step.LAPSE, Step.FORGET, Step.SIGN_ON, Step.SIGN_OFF, Step.DECIDED}
+    {
+        Step.ASK_AGAIN,
+        Step.NOT_HEARD,
+        Step.DOUBT,
+        Step.LAPSE,
+        Step.FORGET,
+        Step.SIGN_ON,
+        Step.SIGN_OFF,
+        Step.DECIDED,
+        Step.WHICH,
+    }
 )
 """Steps that lead somewhere else at times, and at times nowhere."""
 
@@ -180,6 +193,7 @@ _ALWAYS = {
     Event.SIGN_OFF: Step.SIGN_OFF,
     Event.SPEAKING: Step.LISTEN,
     Event.DEADLINE: Step.NOTHING,
+    Event.CONTRADICTED: Step.NOTHING,
     Event.COMMITTED: Step.REMEMBER,
     Event.SETTLED: Step.COUNT,
     Event.REFUSED: Step.NEWS,
@@ -258,6 +272,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.NO: Step.WHAT_IS_WRONG,
             Event.DEFERRED: Step.PUT_OFF,
             Event.DEADLINE: Step.DUE,
+            Event.CONTRADICTED: Step.WHICH,
             Event.FAULT: Step.ALARM_HELD,
         },
         State.ASKING: {**_ALWAYS, **_ANSWERED, Event.CANCEL: Step.GIVE_UP},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -44,7 +45,7 @@ class MoonshineInterpreter(Interpreter):
     def __init__(self, form: Form, catalogue: Catalogue) -> None:
         """Load the weights: half a second, some 150 MB. Raises Misconfigured where the package is not here."""
         self._reader = TranscriptReader(form, catalogue, LANGUAGE)
-        self._model = _loaded()
+        self._model = loaded()
         self._turn = Lock()
 
     def attend(self) -> Attention:
@@ -60,13 +61,17 @@ class MoonshineInterpreter(Interpreter):
         return self._reader.read(transcript, CONFIDENCE, seconds)
 
     def _text(self, pcm: bytes) -> str:
-        samples = between_silences(floats(pcm))
         with self._turn:
             try:
-                heard = self._model.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE)
+                return text_of(self._model, pcm)
             except Exception as fault:  # noqa: BLE001 - its library's errors share no parent of their own
                 raise Unavailable(f"{self.name}: could not read ({fault}); the utterance is kept") from None
-        return " ".join(line.text.strip() for line in heard.lines)
+
+
+def text_of(model: Any, pcm: bytes) -> str:
+    """What the model writes for the sound. Raises whatever its library does."""
+    heard = model.transcribe_without_streaming(between_silences(floats(pcm)).tolist(), SAMPLE_RATE)
+    return " ".join(line.text.strip() for line in heard.lines)
 
 
 def between_silences(samples: Samples) -> Samples:
@@ -74,7 +79,13 @@ def between_silences(samples: Samples) -> Samples:
     return np.pad(samples, (round(SILENCE_BEFORE_S * SAMPLE_RATE), round(SILENCE_AFTER_S * SAMPLE_RATE)))
 
 
-def _loaded() -> Any:
+def is_here() -> bool:
+    """Whether the package is installed."""
+    return find_spec("moonshine_voice") is not None
+
+
+def loaded() -> Any:
+    """The model. Raises Misconfigured where the package or its weights are not here."""
     try:
         from moonshine_voice.moonshine_api import ModelArch  # noqa: PLC0415 - an extra: 56 MB that not every site wants
         from moonshine_voice.transcriber import Transcriber  # noqa: PLC0415 - likewise

@@ -81,7 +81,8 @@ class Remarks:
             if further <= found:
                 break
             found = found | further
-        return found
+        # A letter alone is no code, but may be the value that follows: "dock, boy, order D".
+        return {end for end in found if end > at + 1 or self._spans.is_number(at)}
 
     def _further(self, at: int) -> Iterator[int]:
         yield from (group.end for group in self._spans.digit_groups(at))

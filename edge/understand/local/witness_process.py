@@ -1,0 +1,96 @@
+"""The witness as a process of its own: sound in, words out. It may crash or hang, and nobody waits for it.
+
+`python -m edge.understand.local.witness_process` reads utterances on its standard input, each its length in four bytes
+and 16-bit sound, and writes a line of JSON with what it heard for each. It has a lower priority than the agent, and the
+agent ends it when its words are not wanted any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from contextlib import suppress
+
+from edge.errors import Unavailable
+from edge.understand.local.moonshine import loaded, text_of
+from edge.understand.stt.hallucinations import hallucination
+
+COMMAND = (sys.executable, "-m", __name__)
+
+NICE = 10
+"""Below the agent's own priority: hearing the next sentence comes before hearing the last one again."""
+
+LENGTH = 4  # Bytes that tell how many of sound follow.
+
+
+class WitnessProcess:
+    """Starts the process when it is first asked, and again after it was ended."""
+
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        """`command` runs it."""
+        self._command = command
+        self._process: Process | None = None
+
+    async def words(self, pcm: bytes) -> str:
+        """What it hears in the sound; empty where it hears nothing. Whoever is cancelled has ended the process.
+
+        Raises Unavailable where the process could not be started, or ended before it answered.
+        """
+        process = self._process or await self._started()
+        try:
+            return str(json.loads(await _answer(process, pcm))["words"])
+        except BaseException as fault:
+            await self.end()  # an answer to this may still be under way, and would be taken for one to the next
+            if isinstance(fault, OSError | ValueError | LookupError | EOFError):
+                raise Unavailable(f"the witness ended before it answered (status {process.returncode})") from None
+            raise
+
+    @property
+    def pid(self) -> int | None:
+        """The process, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    async def _started(self) -> Process:
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+            )
+        except OSError as fault:
+            raise Unavailable(f"the witness could not be started ({fault.strerror})") from None
+        return self._process
+
+    async def end(self) -> None:
+        """End the process, if there is one."""
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def _answer(process: Process, pcm: bytes) -> bytes:
+    if process.stdin is None or process.stdout is None:
+        raise EOFError
+    process.stdin.write(len(pcm).to_bytes(LENGTH) + pcm)
+    await process.stdin.drain()
+    if not (line := await process.stdout.readline()):
+        raise EOFError
+    return line
+
+
+def main() -> None:
+    """Hear one utterance after the other, until there are no more."""
+    os.nice(NICE)
+    model = loaded()
+    while length := sys.stdin.buffer.read(LENGTH):
+        text = text_of(model, sys.stdin.buffer.read(int.from_bytes(length)))
+        sys.stdout.write(json.dumps({"words": "" if hallucination(text) else text}) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

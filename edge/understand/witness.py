@@ -1,0 +1,224 @@
+"""The witness: what a second reader of another kind heard in the place of the words that a value rests on. Pure.
+
+It is no second vote. A recogniser that knows the form's words alone writes one of them for whatever was said: "pallet
+four seven four for dock F" becomes 4744. One that knows every word hears "for" there, though it may hear nothing else
+well. So its words are laid beside the first reader's; where both heard the same before and behind, and something else
+between, its words are put in that place, and the sentence is read again. A value that comes out otherwise is in doubt.
+What it heard as something that makes no value says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
+from edge.forms.spoken import read, vocabulary
+from edge.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
+from edge.forms.spoken.transcript import BRIEF, transcribed
+from edge.records import FieldReading, FieldValue, Word
+from edge.understand.stt.transcript_reader import relabelled
+
+LONGEST = 3
+"""Words of a difference that is believed: where more differ, the witness lost its way rather than the first reader."""
+
+MOSTLY = 0.5
+"""The part of the first reader's words that the witness must have heard alike to be believed on the others."""
+
+HOMOPHONES: Mapping[str, str] = {
+    "too": "two",
+    "see": "c", "sea": "c", "be": "b", "bee": "b", "dee": "d", "gee": "g", "age": "h", "won": "one", "ate": "eight",
+}  # fmt: skip
+"""What a reader of free text writes for letters and digits."""
+
+
+SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}, "y": "e", "ey": "e", "ie": "e"}
+"""What is written to a label where a letter was said behind it; an "s" makes it more than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbol:
+    """A digit, or a word that is no number; and the words that it is part of, from one to before another."""
+
+    text: str
+    begin: int
+    end: int
+
+
+def contradicted(
+    words: Sequence[Word], heard: str, form: Form, catalogue: Catalogue
+) -> Mapping[str, tuple[FieldValue, FieldValue]]:
+    """The fields which the witness heard otherwise: the value of the first reader's `words`, and the other one."""
+    first = read(words, form, catalogue)
+    found: dict[str, tuple[FieldValue, FieldValue]] = {}
+    text = relabelled(_parted(heard, form), form, vocabulary(form, catalogue))
+    witness = transcribed(text, form, catalogue, ENGLISH)
+    for changed in _changed(words, witness):
+        other = read(changed, form, catalogue)
+        for name, said in first.items():
+            if name in other and (pair := _pair(said, other[name])) is not None:
+                found.setdefault(name, pair)
+    return found
+
+
+def _parted(heard: str, form: Form) -> str:
+    """The text, a label that a letter was written to apart from it: "docky" is "dock e"."""
+    labels = "|".join(re.escape(label) for field in form.fields for label in field.labels)
+    letters = "|".join(SUFFIXES)
+    return re.sub(
+        rf"\b({labels})({letters})(?=\b|\d)", lambda found: f"{found[1]} {SUFFIXES[found[2]]} ", heard.casefold()
+    )
+
+
+def _pair(first: FieldReading, other: FieldReading) -> tuple[FieldValue, FieldValue] | None:
+    meant = other.runner_up if other.value is None else other.value
+    if first.value is None or meant is None or other.rivals or first.value == meant:
+        return None
+    return first.value, meant
+
+
+def _changed(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list[Word]]:
+    """The first reader's words with one difference after the other as the witness heard it."""
+    ours, theirs = _symbols(words), _symbols(witness)
+    for begin, end, put in _differences(ours, theirs):
+        if max(end - begin, len(put)) <= LONGEST and _tells(ours, begin, end, put):
+            yield _patched(words, ours, (begin, end), put)
+
+
+def _differences(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator[tuple[int, int, Sequence[_Symbol]]]:
+    """What the two heard otherwise between what they heard alike: a span of ours, and what stands there in theirs."""
+    pairs = _aligned([one.text for one in ours], [one.text for one in theirs])
+    alike = [i is not None and j is not None and ours[i].text == theirs[j].text for i, j in pairs]
+    if sum(alike) < MOSTLY * len(ours):
+        return  # It heard somebody else, or nothing well.
+    same = [
+        sure or (i is not None and j is not None and _is_word(ours[i].text) and _is_word(theirs[j].text))
+        for sure, (i, j) in zip(alike, pairs, strict=True)
+    ]
+    for at in range(1, len(pairs) - 1):  # one digit alike within a number that differs is part of the difference
+        i = pairs[at][0]
+        if alike[at] and i is not None and ours[i].text.isdigit() and not (same[at - 1] or same[at + 1]):
+            same[at] = False
+    at = 0
+    while at < len(pairs):
+        if same[at]:
+            at += 1
+            continue
+        end = next((n for n in range(at, len(pairs)) if same[n]), len(pairs))
+        mine = [i for i, _ in pairs[at:end] if i is not None]
+        put = [theirs[j] for _, j in pairs[at:end] if j is not None]
+        firmly = end == len(pairs) or alike[end]
+        if at and alike[at - 1] and (firmly or (mine and put)):
+            begin = mine[0] if mine else next((i for i, _ in pairs[end:] if i is not None), len(ours))
+            yield begin, begin + len(mine), put
+        at = end
+
+
+def _is_word(text: str) -> bool:
+    return len(text) > 1 and not text.isdigit()
+
+
+def _aligned(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | None, int | None]]:
+    """The cheapest way to make theirs of ours; a word for a word costs less than anything for a figure or a letter."""
+    costs = [[float(column) for column in range(len(theirs) + 1)]]
+    for row, mine in enumerate(ours, 1):
+        line = [float(row)]
+        for column, other in enumerate(theirs, 1):
+            line.append(min(costs[-1][column - 1] + _cost(mine, other), costs[-1][column] + 1, line[-1] + 1))
+        costs.append(line)
+    pairs: list[tuple[int | None, int | None]] = []
+    row, column = len(ours), len(theirs)
+    while row or column:
+        here = costs[row][column]
+        if row and column and here == costs[row - 1][column - 1] + _cost(ours[row - 1], theirs[column - 1]):
+            row, column = row - 1, column - 1
+            pairs.append((row, column))
+        elif row and here == costs[row - 1][column] + 1:
+            row -= 1
+            pairs.append((row, None))
+        else:
+            column -= 1
+            pairs.append((None, column))
+    return pairs[::-1]
+
+
+def _cost(mine: str, other: str) -> float:
+    if mine == other:
+        return 0.0
+    return 0.5 if _is_word(mine) and _is_word(other) else 1.0
+
+
+def _tells(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
+    """Whether the difference says that something else was said, and is not how readers of free text write the same."""
+    lost, before, behind = ours[begin:end], ours[begin - 1].text, ours[end].text if end < len(ours) else ""
+    letters = any(_is_letter(one.text) for one in put)
+    if any(_is_letter(one.text) for one in lost) != letters:
+        return False  # A letter for a figure, "a" for "eight"; or a place that it heard as no place.
+    if not any(one.text.isdigit() for one in (*lost, *put)):
+        return True
+    if not (lost and put):
+        # Of two figures alike it often writes one, and of one two; "Palatou 43" is "pallet two four three".
+        return before.isdigit() and not {one.text for one in (*lost, *put)} & {before, behind}
+    # "Pallet for four nine": nobody says a small word within a number.
+    return not (behind.isdigit() and any(not one.text.isdigit() for one in put))
+
+
+def _is_letter(text: str) -> bool:
+    return len(text) == 1 and text.isalpha()
+
+
+def _patched(
+    words: Sequence[Word], ours: Sequence[_Symbol], span: tuple[int, int], put: Sequence[_Symbol]
+) -> list[Word]:
+    """The words, the symbols of `span` replaced by others; a number of which a part is replaced is put in figures."""
+    first, last = span
+    begin = (
+        ours[first].begin
+        if first < len(ours) and (first < last or ours[first - 1].end > ours[first].begin)
+        else ours[first - 1].end
+    )
+    end = ours[last - 1].end if first < last else begin
+    if first == last and first < len(ours) and ours[first - 1].begin == ours[first].begin:
+        end = ours[first].end
+    before = [one.text for one in ours[:first] if one.end > begin]
+    behind = [one.text for one in ours[last:] if one.begin < end]
+    texts = _figures([*before, *(one.text for one in put), *behind])
+    start = words[begin].start if begin < len(words) else words[-1].end
+    stop = words[end - 1].end if end > begin else start
+    length = (stop - start) / max(1, len(texts))
+    new = [
+        Word(text, start + n * length, start + n * length + (BRIEF if text in ENGLISH.homophones else length), 1.0)
+        for n, text in enumerate(texts)
+    ]
+    return [*words[:begin], *new, *words[end:]]
+
+
+def _figures(texts: Sequence[str]) -> list[str]:
+    """Digits that follow each other as one number."""
+    joined: list[str] = []
+    for text in texts:
+        if text.isdigit() and joined and joined[-1].isdigit():
+            joined[-1] += text
+        else:
+            joined.append(text)
+    return joined
+
+
+def _symbols(words: Sequence[Word]) -> list[_Symbol]:
+    """Numbers digit by digit, code words as their letters, everything else as it is."""
+    bare = [word.text.lower().rstrip("?") for word in words]  # a transcript keeps the mark of a question
+    texts = [HOMOPHONES.get(text, text) for text in bare]
+    found: list[_Symbol] = []
+    at = 0
+    while at < len(texts):
+        numbers = [(one.end, one.text) for one in ENGLISH.numerals.groups(texts, at)]
+        numbers += [(one.end, str(one.value)) for one in ENGLISH.numerals.counts(texts, at) if not one.cost]
+        if not texts[at].isalnum():
+            at += 1  # A dash.
+            continue
+        end, text = max(numbers, default=(at + 1, CODE_WORDS.get((texts[at],), texts[at])))
+        found += [_Symbol(one, at, end) for one in (text if numbers else [text])]
+        at = end
+    return found

@@ -1,0 +1,133 @@
+"""What the witness in the undo window is worth, and costs: `python -m lab.bench.witness MANIFEST...`.
+
+Each dictated clip goes the production way; what is recorded without a question is heard again by the witness. Counted
+is which of the wrong entries become a question, and which of the right ones are asked about in vain. Few of the
+product's own entries are wrong, so the same is counted of the floor's (`lab/floor.py`), the plain way, which errs more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.agent.parts import assemble
+from edge.config import Settings, load
+from edge.hear.recording import RecordedSource
+from edge.records import FieldValue, Outcome
+from edge.understand.local.witness_process import WitnessProcess
+from edge.understand.witness import contradicted
+from lab.evaluate import evaluate, recorded
+from lab.evaluate_command import counted
+from lab.floor import Floor, parsed
+from lab.report.comparing import Table, markdown, percent
+from lab.report.statistics import wilson
+from lab.scoring import Clip, read_manifest, same
+
+WHOSE = ("product", "floor")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was recorded of a clip, and what the witness says of it."""
+
+    whose: str
+    condition: str
+    right: bool
+    doubted: bool
+    offered: bool
+    """Whether the other values that it offers are the true ones."""
+
+
+async def entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[Entry], float]:
+    """Every entry recorded of the clips, the product's and the floor's; and the witness's memory at its most, MB."""
+    parts, witness = assemble(settings, clips[0].form), WitnessProcess()
+    floor = Floor(settings, parts.form, parts.catalogue)
+    found: list[Entry] = []
+    with counted("hearing", 2 * len(clips)) as tick:
+        for one in await evaluate(settings, recorded(clips), tick):
+            clip = one.result.clip
+            sound = b"".join(frame.pcm for frame in RecordedSource(clip.audio).frames())
+            words = floor.words(RecordedSource(clip.audio))
+            plain = parsed([word.text for word in words], parts.form, parts.catalogue)
+            taken = [("floor", words, plain, sound)] if plain is not None else []
+            taken += [
+                ("product", heard.reading.words, heard.verdict.fields, heard.utterance.segment.pcm)
+                for heard in one.result.heard
+                if heard.verdict.outcome is Outcome.ACCEPT
+            ]
+            for whose, said, fields, pcm in taken:
+                heard_otherwise = contradicted(said, await witness.words(pcm), parts.form, parts.catalogue)
+                found.append(entry(whose, clip, fields, heard_otherwise))
+            tick()
+    memory = _peak_mb(witness.pid)
+    await witness.end()
+    return found, memory
+
+
+def _peak_mb(pid: int | None) -> float:
+    """As Linux counts it from the program's own start; what getrusage tells has its parent's in it."""
+    lines = [] if pid is None else Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
+
+
+def entry(
+    whose: str,
+    clip: Clip,
+    fields: Mapping[str, FieldValue],
+    otherwise: Mapping[str, tuple[FieldValue, FieldValue]],
+) -> Entry:
+    """What came of one record."""
+    truth = clip.fields or {}
+    asked = {name: other for name, (value, other) in otherwise.items() if fields.get(name) == value}
+    offered = same({**fields, **asked}, truth)
+    return Entry(whose, clip.condition, same(fields, truth), bool(asked), bool(asked) and offered)
+
+
+def table(found: Sequence[Entry]) -> Table:
+    """By whose entries they are, and by condition."""
+    groups = {(one.whose, one.condition): [] for one in found}  # type: dict[tuple[str, str], list[Entry]]
+    for one in found:
+        groups[one.whose, one.condition].append(one)
+    for whose in WHOSE:
+        groups[whose, "together"] = [one for one in found if one.whose == whose]
+    rows = tuple((f"{whose}: {name}", *_row(some)) for (whose, name), some in sorted(groups.items()) if some)
+    columns = ("entries", "wrong", "of these asked %", "the true value offered", "right", "asked in vain %")
+    return Table("A witness in the undo window", columns, rows, "In brackets: 95 % intervals (Wilson).")
+
+
+def _row(some: Sequence[Entry]) -> Iterator[str]:
+    for right in (False, True):
+        of = [one for one in some if one.right is right]
+        asked = [one for one in of if one.doubted]
+        yield str(len(of))
+        yield percent(wilson(len(asked), len(of)))
+        if not right:
+            yield str(sum(one.offered for one in asked))
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench.witness", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("manifests", type=Path, nargs="+", metavar="MANIFEST")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip of each set")
+    asked = parser.parse_args()
+    clips = [
+        clip
+        for manifest in asked.manifests
+        for clip in [one for one in read_manifest(manifest) if one.fields is not None][:: asked.every]
+    ]
+    found, memory_mb = asyncio.run(entries(load(Settings, None), clips))
+    print(markdown(table(found)))
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = (spent.ru_utime + spent.ru_stime) / max(1, len(found))
+    print(f"The witness: {memory_mb:.0f} MB, {cpu_s:.2f} s of a processor an entry, its start included.")
+
+
+if __name__ == "__main__":
+    main()

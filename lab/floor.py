@@ -1,0 +1,137 @@
+"""The floor: what the same recogniser gives with a grammar of the form, a plain parser, and no doubt at all.
+
+One hearing with the form's sentences as its grammar, its first answer alone, every complete reading taken for an entry.
+Whoever builds the obvious gets this; what the product is worth is what it is better by, in right and in wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import vosk
+
+from edge.config import Engine, Settings
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form, FormField
+from edge.forms.spoken.language import CODE_WORDS, ENGLISH
+from edge.forms.spoken.numerals import Count
+from edge.ports import Source
+from edge.records import SAMPLE_RATE, FieldValue, Word
+from edge.understand.local.grammar_cache import sentences
+from edge.understand.local.vosk import loaded
+from edge.understand.local.weights import located, named
+from edge.understand.proposal import UNKNOWN
+
+Words = Sequence[str]
+
+
+class Floor:
+    """Hears clips of one form the plain way."""
+
+    def __init__(self, settings: Settings, form: Form, catalogue: Catalogue) -> None:
+        """Load the weights. Raises Misconfigured where vosk's are not here."""
+        if (found := weights(settings)) is None:
+            raise Misconfigured(
+                f"--floor: vosk hears it, but {settings.understand.model!r} (understand.model) is none of its, or not "
+                f"in {settings.models}; run `dockvoice models get`, or give --no-floor"
+            )
+        self._form = form
+        self._catalogue = catalogue
+        self._model = loaded(found)
+        expected = sentences(settings.cache / "grammars", form, catalogue, None)
+        self._grammar = json.dumps([*expected, UNKNOWN])
+
+    def record(self, source: Source) -> Mapping[str, FieldValue] | None:
+        """The entry that is made of all the sound of a source; None where a required field has no value."""
+        return parsed([word.text for word in self.words(source)], self._form, self._catalogue)
+
+    def words(self, source: Source) -> tuple[Word, ...]:
+        """All that was heard in a source."""
+        kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar)
+        kaldi.SetWords(True)
+        found = [json.loads(kaldi.Result()) for frame in source.frames() if kaldi.AcceptWaveform(frame.pcm)]
+        said = [one for part in (*found, json.loads(kaldi.FinalResult())) for one in part.get("result", ())]
+        return tuple(Word(one["word"], one["start"], one["end"], one["conf"]) for one in said)
+
+
+def weights(settings: Settings) -> Path | None:
+    """Where the weights are that the floor is heard with: those of the product's own recogniser, where that is vosk."""
+    model = named(settings.understand.model)
+    return located(model, settings.models) if model.engine is Engine.VOSK else None
+
+
+def parsed(words: Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
+    """What stands behind each label, and before each unit; what is said last counts. None where it is not whole."""
+    found: dict[str, FieldValue] = {}
+    starts = list(_labels(words, form))
+    ends = [begin for begin, _, _ in starts[1:]] + [len(words)]
+    first = starts[0][0] if starts else len(words)
+    pieces: list[tuple[Words, FormField | None]] = [(words[:first], None)]
+    pieces += [(words[begin:end], field) for (_, begin, field), end in zip(starts, ends, strict=False)]
+    for piece, field in pieces:
+        rest = piece
+        for begin, count, counted in _counted(piece, form):
+            found[counted.name] = count
+            rest = rest[:begin]
+        if field is not None and (value := _value(rest, field, catalogue)) is not None:
+            found[field.name] = value
+    whole = all(field.name in found for field in form.fields if field.required)
+    return found if whole and not form.faults(found) else None
+
+
+def _labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
+    """Where each label begins and ends, the longest that begins at a word."""
+    named = sorted(
+        ((label.split(), field) for field in form.fields for label in field.labels), key=lambda one: -len(one[0])
+    )
+    for at in range(len(words)):
+        for label, field in named:
+            if list(words[at : at + len(label)]) == label:
+                yield at, at + len(label), field
+                break
+
+
+def _counted(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
+    """Where a number begins that ends at a unit, the longest such number that all say so, and whose unit it is."""
+    for unit, word in enumerate(words):
+        for field in form.fields:
+            if word in field.units or word in field.units.values():
+                found = (
+                    (begin, one.value, field)
+                    for begin in range(unit)
+                    for one in ENGLISH.numerals.counts(words[:unit], begin)
+                    if one.end == unit and not one.cost
+                )
+                yield from islice(found, 1)
+
+
+def _value(words: Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
+    if field.catalogue is not None:
+        return _named(words, catalogue.values(field.catalogue), catalogue.spoken(field.catalogue))
+    if field.kind == "integer":
+        counts = [max(found, key=lambda one: one.end) for found in _each(words, ENGLISH.numerals.counts) if found]
+        return counts[0].value if counts else None
+    digits, at = "", 0
+    while at < len(words):
+        group = max(ENGLISH.numerals.groups(words, at), key=lambda one: (-one.cost, one.end), default=None)
+        digits += "" if group is None else group.text
+        at = at + 1 if group is None else group.end
+    return digits or None
+
+
+def _each(words: Words, found: Callable[[Words, int], list[Count]]) -> Iterator[list[Count]]:
+    return (found(words, at) for at in range(len(words)))
+
+
+def _named(words: Words, values: Sequence[str], spoken: Mapping[str, str]) -> str | None:
+    """The last of the values that is named: as it is written, as it may be spoken besides, or by its code word."""
+    ways = {**{value.lower(): value for value in values}, **{way.lower(): value for way, value in spoken.items()}}
+    codes = {" ".join(code): ways[letter] for code, letter in CODE_WORDS.items() if letter in ways}
+    text = f" {' '.join(words)} "
+    said = [(text.rfind(f" {way} "), value) for way, value in {**ways, **codes}.items() if f" {way} " in text]
+    return max(said)[1] if said else None

@@ -1,0 +1,104 @@
+"""Breakdowns: a mean hides the speaker, the wording or the noise it fails; and the floor beside the product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+from statistics import quantiles
+
+from lab.report.comparing import Table, percent
+from lab.report.lines import Line
+from lab.report.measures import by_condition, grouped, marks
+from lab.report.statistics import Interval, mcnemar, wilson
+from lab.scoring import Mark
+
+LEAST = 3
+"""Clips that a group needs to be the worst one, or to move the quartile: one clip is right or it is not."""
+
+RESAMPLED = 1000
+"""Times the groups are drawn anew, for the interval of the quartile (Efron's bootstrap): its ends move by some 1 %."""
+
+BY: Mapping[str, Callable[[Line], str | None]] = {
+    "speaker": lambda one: one.speaker,
+    "wording": lambda one: one.wording,
+    "noise": lambda one: one.noise,
+}
+
+TOGETHER = "together"
+
+
+def spread(lines: Sequence[Line]) -> Table:
+    """Dictated clips by speaker, wording and noise: the lower quartile of the groups, and the worst of them."""
+    dictated = [one for one in lines if one.truth is not None]
+    conditions = by_condition(dictated)
+    every = {**conditions, TOGETHER: dictated} if len(conditions) > 1 else conditions
+    rows = tuple(
+        (f"{name}: {condition}", *_spread(groups))
+        for name, key in BY.items()
+        for condition, some in every.items()
+        if len(groups := _large_enough(grouped(some, key))) > 1
+    )
+    columns = ("by: condition", "groups", "lower quartile right %", "worst", "right %", "most wrong", "wrong %")
+    note = (
+        f"Groups of at least {LEAST} dictated clips. In brackets: 95 % intervals, Wilson's; the quartile's by drawing "
+        "the groups anew. Of the worst of many, chance explains a part."
+    )
+    return Table("Spread", columns, rows, note)
+
+
+def _large_enough(groups: Mapping[str, list[Line]]) -> dict[str, list[Line]]:
+    return {name: some for name, some in groups.items() if len(some) >= LEAST}
+
+
+def _spread(groups: Mapping[str, Sequence[Line]]) -> tuple[str, ...]:
+    right, wrong = _counts(groups, Mark.RIGHT), _counts(groups, Mark.WRONG)
+    worst = min(right, key=lambda name: right[name][0] / right[name][1])
+    most = max(wrong, key=lambda name: wrong[name][0] / wrong[name][1])
+    return (
+        str(len(groups)),
+        percent(lower_quartile([hits / of for hits, of in right.values()])),
+        worst,
+        percent(wilson(*right[worst])),
+        most if wrong[most][0] else "none",
+        percent(wilson(*wrong[most])),
+    )
+
+
+def _counts(groups: Mapping[str, Sequence[Line]], mark: Mark) -> dict[str, tuple[int, int]]:
+    return {name: (marks(some)[mark], len(some)) for name, some in groups.items()}
+
+
+def lower_quartile(shares: Sequence[float]) -> Interval:
+    """The share that a quarter of the groups do not exceed, and where it lies for groups like these."""
+    chance = Random(0)  # noqa: S311 - the same run prints the same interval
+    found = sorted(_quartile(chance.choices(shares, k=len(shares))) for _ in range(RESAMPLED))
+    return Interval(_quartile(shares), found[RESAMPLED // 40], found[-1 - RESAMPLED // 40])
+
+
+def _quartile(shares: Sequence[float]) -> float:
+    return quantiles(shares, n=4, method="inclusive")[0]
+
+
+def floor(lines: Sequence[Line]) -> Table:
+    """Dictated clips as the product took them, and as the plain way took the same sound in the same run."""
+    both = [one for one in lines if one.floor is not None]
+    conditions = by_condition(both)
+    every = {**conditions, TOGETHER: both} if len(conditions) > 1 else conditions
+    rows = tuple((name, *_beside(some)) for name, some in every.items())
+    columns = ("condition", "n", "right %", "floor: right %", "wrong %", "floor: wrong %", "p")
+    note = (
+        "The floor: one hearing by the same weights with the form's sentences as grammar, a plain parser, every "
+        "complete reading recorded. In brackets: 95 % intervals (Wilson). p: McNemar's exact test of right against not "
+        "right."
+    )
+    return Table("Beside the floor", columns, rows, note)
+
+
+def _beside(lines: Sequence[Line]) -> Iterator[str]:
+    ways = ([one.mark for one in lines], [one.floor.mark for one in lines if one.floor is not None])
+    yield str(len(lines))
+    for mark in (Mark.RIGHT, Mark.WRONG):
+        for way in ways:
+            yield percent(wilson(way.count(mark), len(way)))
+    right = [tuple(mark is Mark.RIGHT for mark in both) for both in zip(*ways, strict=True)]
+    yield f"{mcnemar(right.count((True, False)), right.count((False, True))):.3g}"

@@ -1,0 +1,35 @@
+"""Wordings: what was said but for its values, so that clips said alike can be counted together."""
+
+from __future__ import annotations
+
+import re
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
+from edge.forms.spoken.language import CODE_WORDS, ENGLISH
+
+VALUE = "…"
+_WORD = re.compile(r"[\w']+")
+_SEVERAL = re.compile(rf"{VALUE}(?:[\s-]*(?:and )?{VALUE})+")
+
+
+def wording(text: str, form: Form, catalogue: Catalogue) -> str | None:
+    """The text with "…" for each value, and for all units the first of the form's; None where nobody tells the text."""
+    if not text:
+        return None
+    names = {code[0]: letter for code, letter in CODE_WORDS.items() if len(code) == 1}
+    values = {
+        word
+        for field in form.fields
+        if field.catalogue is not None
+        for said in (*catalogue.values(field.catalogue), *catalogue.spoken(field.catalogue))
+        for word in said.lower().split()
+    }
+    values |= {word for word, letter in names.items() if letter in values}
+    units = {word: next(iter(field.units)) for field in form.fields for pair in field.units.items() for word in pair}
+
+    def shown(found: re.Match[str]) -> str:
+        word = found[0].lower()
+        return VALUE if word in values or ENGLISH.numerals.is_part(word) else units.get(word, word)
+
+    return _SEVERAL.sub(VALUE, _WORD.sub(shown, text))

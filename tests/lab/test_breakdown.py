@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from edge.config import Settings
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
+from lab.floor import Floor, parsed
+from lab.report import breakdown, figures
+from lab.report.lines import Floored, Line
+from lab.scoring import Mark, read_manifest
+from lab.wordings import wording
+from tests.lab.details import TRUTH, heard, line
+
+
+def said(words: str) -> list[str]:
+    return re.findall(r"[a-z']+", words.lower().replace("-", " "))
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        ("pallet seven four two twelve units dock b", ("742", 12, "B")),
+        ("four hundred units of pallet double oh nine for dock charlie", ("009", 400, "C")),
+        ("pallet fifty three fifty five quantity nine dock b as in bravo", ("5355", 9, "B")),
+        ("pallet one one correction pallet one two three units no four units dock a sorry dock e", ("12", 4, "E")),
+        ("pallet seven four two four dock b three units", ("7424", 3, "B")),  # a "for" heard as "four" is a digit here
+        ("pallet seven four two twelve units", None),
+        ("pallet dock b twelve units", None),
+        ("cheers", None),
+        ("", None),
+    ],
+)
+def test_the_plain_parser_takes_whatever_is_whole(
+    form: Form, catalogue: Catalogue, words: str, values: tuple[str, int, str] | None
+) -> None:
+    expected = None if values is None else dict(zip(TRUTH, values, strict=True))
+    assert parsed(words.split(), form, catalogue) == expected
+
+
+def test_the_plain_parser_reads_every_sentence_of_our_own_set_as_it_is_written(
+    form: Form, catalogue: Catalogue, repository: Path
+) -> None:
+    clips = read_manifest(repository / "tests/data/speech/set/manifest.jsonl")
+    dictated = [clip for clip in clips if clip.fields is not None and clip.form == form.name and clip.text]
+    assert dictated
+    assert [clip.text for clip in dictated if parsed(said(clip.text), form, catalogue) != clip.fields] == []
+
+
+def test_without_vosk_there_is_no_floor(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
+    nowhere = Settings.model_validate({"understand": {"models_directory": str(tmp_path)}})
+    with pytest.raises(Misconfigured, match="--no-floor"):
+        Floor(nowhere, form, catalogue)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("pallet seven forty-two, twelve cases, dock B", "pallet …, … units, dock …"),
+        ("dock bravo, pallet double oh one, one hundred and fifty units", "dock …, pallet …, … units"),
+        ("", None),
+    ],
+)
+def test_clips_worded_alike_are_of_one_wording(form: Form, catalogue: Catalogue, text: str, shown: str | None) -> None:
+    assert wording(text, form, catalogue) == shown
+
+
+def of(speaker: str, right: int, wrong: int, *, condition: str = "clean", noise: str | None = None) -> list[Line]:
+    marks = [Mark.RIGHT] * right + [Mark.WRONG] * wrong
+    return [line(mark, heard(), speaker=speaker, condition=condition, noise=noise) for mark in marks]
+
+
+def test_the_worst_and_the_lower_quartile_of_the_groups_are_told_with_intervals() -> None:
+    lines = [*of("a", 9, 1), *of("b", 10, 0), *of("c", 5, 5), *of("d", 8, 2), *of("e", 0, 1)]
+    (row,) = breakdown.spread(lines).rows
+    told = dict(zip(breakdown.spread(lines).columns, row, strict=True))
+    assert (told["by: condition"], told["groups"]) == ("speaker: clean", "4")  # one clip of e tells nothing
+    assert (told["worst"], told["right %"]) == ("c", "50.0 (23.7-76.3)")
+    assert (told["most wrong"], told["wrong %"]) == ("c", "50.0 (23.7-76.3)")
+    assert told["lower quartile right %"].startswith("72.5 (")
+
+
+def test_each_condition_is_spread_by_itself_and_all_together() -> None:
+    lines = [
+        *of("a", 3, 0, noise="wind"), *of("b", 3, 0, noise="clang"), *of("a", 2, 1, condition="5dB"), *of("b", 3, 0),
+    ]  # fmt: skip
+    names = [row[0] for row in breakdown.spread(lines).rows]
+    assert names == ["speaker: clean", "speaker: together", "noise: clean", "noise: together"]
+    assert {"By speaker", "By noise"} <= {table.title for table in figures.tables(lines)}
+
+
+def test_the_floor_stands_beside_us_over_the_same_clips() -> None:
+    ways = [(Mark.RIGHT, Mark.RIGHT), (Mark.RIGHT, Mark.WRONG), (Mark.ASKED, Mark.WRONG), (Mark.ASKED, Mark.MISSED)]
+    lines = [line(mark, heard(), floor=Floored(mark=floor, fields=None)) for mark, floor in ways]
+    (row,) = breakdown.floor([*lines, line(Mark.SILENT, truth=None)]).rows
+    assert [cell.partition(" ")[0] for cell in row] == ["clean", "4", "50.0", "25.0", "0.0", "50.0", "1"]
+    assert not breakdown.floor([line(Mark.RIGHT, heard())]).rows

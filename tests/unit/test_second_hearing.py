@@ -1,0 +1,219 @@
+"""The second hearing, with witnesses that do what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from edge.agent import second_hearing
+from edge.agent.second_hearing import MOST_FAILURES, SecondHearing
+from edge.agree.decide import Rules
+from edge.agree.dialogue.events import Contradicted
+from edge.agree.dialogue.table import State
+from edge.errors import Unavailable
+from edge.records import Closing, Draft, Segment, Utterance, Word
+from edge.understand.local.witness_process import WitnessProcess
+from edge.understand.proposal import proposal
+
+SOUND = b"\x01\x00" * 1600
+HEARD = "pallet 474 for dock F, 12 units"
+
+
+class Scripted:
+    """Answers as it is told to, and remembers that it was ended."""
+
+    def __init__(self, *answers: str | Exception | None) -> None:
+        self._answers = list(answers)
+        self.asked = 0
+        self.cancelled = 0
+        self.ended = False
+
+    async def words(self, pcm: bytes) -> str:
+        self.asked += 1
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is None:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        return str(answer)
+
+    async def end(self) -> None:
+        self.ended = True
+
+
+class Desk:
+    """A second hearing at work, and what it posted."""
+
+    def __init__(self, witness: Scripted, rules: Rules) -> None:
+        self.posted: list[Contradicted] = []
+        self.hearing = SecondHearing(witness, rules, self.posted.append)
+        self.rules = rules
+
+    def hold(self, which: str, *, state: State = State.HELD, draft_of: str | None = None) -> None:
+        said = "pallet four seven four four dock f twelve units"
+        words = [Word(text, at * 0.4, at * 0.4 + 0.38, 1.0) for at, text in enumerate(said.split())]
+        reading = proposal("vosk", words, self.rules.form, self.rules.catalogue)
+        segment = Segment(0, 0, 1600, 1600, Closing.PAUSE, SOUND)
+        utterance = Utterance(which, "pallet-move", "microphone", datetime.now(UTC), segment)
+        draft = Draft(draft_of or which, "pallet-move", reading, None)
+        self.hearing.stands(state, draft)
+        self.hearing.decided(utterance, reading, state, draft)
+
+
+def play(witness: Scripted, rules: Rules, acted: Callable[[Desk], Awaitable[None]]) -> Desk:
+    desk = Desk(witness, rules)
+
+    async def whole() -> None:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(desk.hearing.run())
+            await acted(desk)
+            running.cancel()
+
+    asyncio.run(whole())
+    assert witness.ended
+    return desk
+
+
+async def a_while() -> None:
+    await asyncio.sleep(0.05)
+
+
+def test_what_is_held_is_heard_again_and_what_differs_is_told(rules: Rules) -> None:
+    async def acted(desk: Desk) -> None:
+        desk.hold("one")
+        await a_while()
+
+    desk = play(Scripted(HEARD), rules, acted)
+    assert desk.posted == [Contradicted("one", {"pallet_id": ("4744", "474")})]
+
+
+@pytest.mark.parametrize(("state", "draft_of"), [(State.ASKING, None), (State.IDLE, None), (State.HELD, "another")])
+def test_what_is_not_held_is_not_heard_again(rules: Rules, state: State, draft_of: str | None) -> None:
+    witness = Scripted()
+
+    async def acted(desk: Desk) -> None:
+        desk.hold("one", state=state, draft_of=draft_of)
+        await a_while()
+
+    assert not play(witness, rules, acted).posted
+    assert witness.asked == 0
+
+
+def test_a_witness_that_is_late_is_ended_and_the_next_entry_is_heard(rules: Rules) -> None:
+    witness = Scripted(None, HEARD)
+
+    async def acted(desk: Desk) -> None:
+        desk.hold("one")
+        await a_while()
+        desk.hearing.stands(State.IDLE, None)  # committed
+        desk.hearing.stands(State.IDLE, None)
+        await a_while()
+        desk.hold("two")
+        await a_while()
+
+    desk = play(witness, rules, acted)
+    assert witness.cancelled == 1
+    assert [one.utterance_id for one in desk.posted] == ["two"]
+    assert desk.hearing.failures == 0, "being late is no fault of it"
+
+
+def test_an_entry_that_is_over_before_its_turn_is_not_heard(rules: Rules) -> None:
+    witness = Scripted(HEARD)
+
+    async def acted(desk: Desk) -> None:
+        desk.hold("one")
+        desk.hearing.stands(State.CHOOSING, None)
+        await a_while()
+
+    assert not play(witness, rules, acted).posted
+    assert witness.asked == 0
+
+
+def test_a_witness_that_crashes_again_and_again_is_left_alone(rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
+    witness = Scripted(*[Unavailable("the witness ended")] * MOST_FAILURES, HEARD)
+
+    async def acted(desk: Desk) -> None:
+        for number in range(MOST_FAILURES + 2):
+            desk.hold(str(number))
+            await a_while()
+
+    with caplog.at_level(logging.WARNING):
+        assert not play(witness, rules, acted).posted
+    assert witness.asked == MOST_FAILURES
+    assert [record.getMessage().endswith("until the next start") for record in caplog.records] == [False, False, True]
+
+
+def test_a_witness_that_hangs_is_given_up(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_hearing, "LONGEST_S", 0.01)
+    witness = Scripted(None, HEARD)
+
+    async def acted(desk: Desk) -> None:
+        desk.hold("one")
+        await asyncio.sleep(0.1)
+        desk.hold("two")
+        await a_while()
+
+    desk = play(witness, rules, acted)
+    assert [one.utterance_id for one in desk.posted] == ["two"]
+
+
+ECHO = (
+    "import sys, json\n"
+    "while n := sys.stdin.buffer.read(4):\n"
+    "    pcm = sys.stdin.buffer.read(int.from_bytes(n))\n"
+    "    print(json.dumps({'words': f'{len(pcm)} bytes'}), flush=True)\n"
+)
+
+
+def asked(program: str, *sounds: bytes) -> list[str]:
+    async def whole() -> list[str]:
+        witness = WitnessProcess((sys.executable, "-c", program))
+        try:
+            return [await witness.words(pcm) for pcm in sounds]
+        finally:
+            await witness.end()
+            await witness.end()
+
+    return asyncio.run(whole())
+
+
+def test_the_process_hears_one_sound_after_the_other() -> None:
+    assert asked(ECHO, b"ab", b"", SOUND) == ["2 bytes", "0 bytes", "3200 bytes"]
+
+
+@pytest.mark.parametrize("program", ["raise SystemExit(3)", "print('no JSON', flush=True)", "print('{}', flush=True)"])
+def test_a_process_that_answers_nothing_is_unavailable(program: str) -> None:
+    with pytest.raises(Unavailable, match="the witness"):
+        asked(program, SOUND)
+
+
+def test_a_program_that_is_not_there_is_unavailable() -> None:
+    async def whole() -> None:
+        await WitnessProcess(("/nowhere/witness",)).words(SOUND)
+
+    with pytest.raises(Unavailable, match="could not be started"):
+        asyncio.run(whole())
+
+
+def test_whoever_stops_waiting_has_ended_the_process_and_the_next_answer_is_its_own() -> None:
+    late = ECHO.replace("    print(", "    import time; time.sleep(60 if len(pcm) == 2 else 0)\n    print(")
+
+    async def whole() -> str:
+        witness = WitnessProcess((sys.executable, "-c", late))
+        try:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(witness.words(b"ab"), 0.5)
+            return await witness.words(b"abcd")
+        finally:
+            await witness.end()
+
+    assert asyncio.run(whole()) == "4 bytes"
