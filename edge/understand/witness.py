@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
@@ -42,7 +42,7 @@ SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}},
 class _Symbol:
     """A digit, or a word that is no number; and the words that it is part of, from one to before another."""
 
-    text: str
+    text: str = field(repr=False)
     begin: int
     end: int
 

@@ -96,9 +96,11 @@ class Spans:
         return known
 
     def _run(self, at: int) -> Phrase:
-        """The words of a number, with the one before it, unless that one is the number broken off: "mil, mil e dez"."""
+        """The words of a number, and the one before it, unless that ends the number broken off: "mil, mil e dez"."""
         before, *run = self.language.numerals.run(self.words, at)
-        return ("" if run[:1] == [before] and self.tokens[at].pause else before, *run)
+        again = range(1, min(at, LONGEST_HEAD) + 1) if self.tokens[at].pause else ()
+        anew = any(self.words[at - size : at] == self.words[at : at + size] for size in again)
+        return ("" if anew else before, *run)
 
     def digit_groups(self, at: int) -> list[Group]:
         """The groups of digits of an identifier that begin at a token."""
