@@ -122,7 +122,7 @@ def _differ(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -
 
 async def serve(directory: Path, decide: Callable[[Asked], Awaitable[str]]) -> None:
     """Take decisions until cancelled. On a disk that knows no sockets it is said that the agent must be stopped."""
-    with _within(directory) as path:
+    with _bound(directory) as path:
         try:
             server = await asyncio.start_unix_server(partial(_answer, decide), path)
         except OSError as fault:
@@ -181,6 +181,16 @@ def ask_agent(directory: Path, asked: Asked, running: AlreadyRunning) -> str:
     if "fault" in answer:
         raise FAULTS.get(answer["fault"], DockvoiceError)(answer["told"])
     return str(answer["done"])
+
+
+@contextmanager
+def _bound(directory: Path) -> Iterator[str]:
+    """The socket's path for the agent, which takes the socket away when it ends."""
+    with _within(directory) as path:
+        try:
+            yield path
+        finally:
+            Path(path).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -269,7 +269,7 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
         await operator.hears("Not finished: pallet 7 4 2.")
         done = await asyncio.to_thread(queue, "accept", first, "--field", "dock=B", "--field", "quantity=13")
         assert done.stdout == f"{first}: is entry 1 (pallet_id 742, quantity 13, dock B), sent by the agent that runs\n"
-        await operator.hears("Corrected by the office: pallet 7 4 2, 13 units, 1 3, dock B, bravo.")
+        await operator.hears("Corrected by the office: pallet 7 4 2, 13 units, 1 3, dock bravo.")
         given_up = await asyncio.to_thread(queue, "discard", second, "--reason", "a test")
         assert given_up.stdout == f"{second}: given up\n"
         await operator.hears("The office dropped pallet 7 4 3.")
@@ -285,9 +285,10 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
             )
         )
         assert f"{third}: sent to hall/dock-1" in ordered.stdout, ordered.stderr
-        await operator.hears("The office recorded pallet 7 4 4, 12 units, dock C, charlie.")
+        await operator.hears("The office recorded pallet 7 4 4, 12 units, dock charlie.")
         await operator.type("dock b")  # the answer that came too late
         await operator.type("cancel")
+        await asyncio.to_thread(until, lambda: not any(one.state == "open" for one in reviews()), "one is still open")
 
     with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
         shift(state, broker.port, play, decisions_key=pinned)

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge.agent.decisions import SOCKET
 from edge.agent.review import DeviceIdentity, Person, accept
 from edge.agree.decide import Rules
 from edge.keep.journal import Journal
@@ -59,7 +60,7 @@ def _restored(run: Run) -> Tally:
         link = stage.link()
         device = stage.device("old", link=link)
         _life(device)
-        shutil.copytree(device.state, copy)
+        _copy(device, copy)
         _life(device)
         before = device.noted
         shutil.rmtree(device.state)
@@ -87,7 +88,7 @@ def _cloned(run: Run) -> Tally:
         device = stage.device("old")
         _life(device)
         before = device.noted
-        shutil.copytree(device.state, run.directory / "copy")
+        _copy(device, run.directory / "copy")
         clone = stage.device("copy of old", state=run.directory / "copy", settings={"device": "old"})
         clone.remember(ELSEWHERE)  # so that it says other numbers
         both = (device, clone)
@@ -104,6 +105,11 @@ def _cloned(run: Run) -> Tally:
         rows = stage.inventory.rows()
     first = Noted(before.handed_in + said[winner].handed_in, before.kept + said[winner].kept)
     return _counted(rows, {"old": first, "new": said[late]})
+
+
+def _copy(device: Device, to: Path) -> None:
+    """What a copy of the disk holds: an agent that was killed may have left its socket, which is nothing to copy."""
+    shutil.copytree(device.state, to, ignore=shutil.ignore_patterns(SOCKET))
 
 
 def _inherit(former: Device, heir: Device, state: Path) -> None:
