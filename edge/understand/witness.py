@@ -161,8 +161,8 @@ def _tells(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]
     if not (lost and put):
         # Of two figures alike it often writes one, and of one two; "Palatou 43" is "pallet two four three".
         return before.isdigit() and not {one.text for one in (*lost, *put)} & {before, behind}
-    # "Pallet for four nine": nobody says a small word within a number.
-    return not (behind.isdigit() and any(not one.text.isdigit() for one in put))
+    # "Pallet for four nine": what sounds like a figure and stands before one is that figure.
+    return not (behind.isdigit() and any(one.text in ENGLISH.homophones for one in put))
 
 
 def _is_letter(text: str) -> bool:

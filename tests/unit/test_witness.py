@@ -54,6 +54,17 @@ def spoken(text: str) -> tuple[Word, ...]:
             "Ballot number 472, quantity 13, docky.",
             {"dock": ("G", "E")},
         ),
+        # A word that the first reader knows nothing of, right behind a label.
+        (
+            "pallet three seven four two, twelve cases, dock b",
+            "Palette group seven, four, two, twelve cases, dot me.",
+            {"pallet_id": ("3742", "742")},
+        ),
+        (
+            "pallet thirty seven four two, twelve cases, dock b",
+            "Palette, third, seven, four, two, twelve cases, knock me.",
+            {"pallet_id": ("3742", "742")},
+        ),
         # What it hears alike, however it is written.
         ("pallet seven five three one, fourteen boxes, dock a", "Pallet 753114 box is dock A.", {}),
         ("one hundred and fifty units, pallet double oh nine, dock alpha", "150 units, pallet 009, dock A.", {}),
