@@ -33,7 +33,7 @@ demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inven
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
-test: $(CACHE)/test.stamp system-test models check  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten minutes
+test: $(CACHE)/test.stamp system-test models check  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some ten minutes
 	TIER=test SOUND=without $(PYTEST) -n $(WAITING) $(ARGS)
 	TIER=test SOUND=alone $(PYTEST) $(ARGS)
 
