@@ -8,7 +8,6 @@ Dictation and delivery meet only in the journal, so either can stand still while
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -31,19 +30,16 @@ from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link
 from edge.agree.dialogue.machine import Dialogue
 from edge.deliver.decision import ReviewDecision
-from edge.errors import Unfinished, UnreadableInput
+from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.storage import DiskFull
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
 from edge.systemd_notify import Notifier
 from edge.understand.panel import local_day
 from edge.understand.prices import Budget
-
-log = logging.getLogger(__name__)
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
 
@@ -183,23 +179,15 @@ class Agent:
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
         yield decisions.serve(self._settings.state, self._decide)
-        yield self._take_signed_decisions()
+        yield decisions.take_signed(self._signed, self._decide_signed)
 
     async def _decide(self, asked: Asked) -> str:
         """Carry out what a person decided beside it; the operator is told, and the event goes out."""
         done = await self._carry_out(partial(decisions.carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
-    async def _take_signed_decisions(self) -> None:
-        """Carry out what the inventory's side decides; what comes late, or breaks a rule, is told in the log."""
-        while True:
-            order = await self._signed.get()
-            try:
-                done = await self._carry_out(partial(decisions.carry_out_signed, settings=self._settings, order=order))
-            except (UnreadableInput, Unfinished, DiskFull) as fault:
-                log.warning("%s decided, and it was not done: %s", order.who, fault)
-            else:
-                log.info("%s decided: %s %s", order.who, order.utterance_id, done)
+    async def _decide_signed(self, order: ReviewDecision) -> Done:
+        return await self._carry_out(partial(decisions.carry_out_signed, settings=self._settings, order=order))
 
     async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
         talking = self._conversing

@@ -38,6 +38,7 @@ from edge.errors import (
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.outbox import HELD
+from edge.keep.storage import DiskFull
 from edge.records import FieldValue, OutboxRow
 
 SOCKET = "agent.sock"
@@ -111,6 +112,23 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
     values = tuple(f"{name}={value}" for name, value in order.values.items())
     decision: Literal["accept", "discard"] = "discard" if order.decision == "discard" else "accept"
     return carry_out(journal, settings, Asked(decision, order.utterance_id, order.who, order.reason, values))
+
+
+async def take_signed(
+    orders: asyncio.Queue[ReviewDecision], carry_out: Callable[[ReviewDecision], Awaitable[Done]]
+) -> None:
+    """Carry out what the inventory's side decides, until cancelled.
+
+    What comes late, breaks a rule or finds no form or catalogue here is told in the log: no decision ends an agent.
+    """
+    while True:
+        order = await orders.get()
+        try:
+            done = await carry_out(order)
+        except (UnreadableInput, Unfinished, DiskFull, Misconfigured) as fault:
+            logger.warning("%s decided, and it was not done: %s", order.who, fault)
+        else:
+            logger.info("%s decided: %s %s", order.who, order.utterance_id, done)
 
 
 def _differ(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> bool:

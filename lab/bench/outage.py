@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Semaphore
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
@@ -192,12 +193,17 @@ def publish(port: int, outage: Outage, made: Callable[[], None]) -> None:
     """Be a device that leaves all to its client, until paho calls all of it published."""
     client = Client(CallbackAPIVersion.VERSION2, client_id="device", clean_session=False)
     client.reconnect_delay_set(1, 1)
+    # Not `wait_for_publish`: it raises for what was handed over before there was a connection, and is sent later.
+    taken = Semaphore(0)
+    client.on_publish = lambda *_: taken.release()
     client.connect_async("127.0.0.1", port)
     client.loop_start()
-    sent = [client.publish(TOPIC, f"{number} {PAYLOAD}", qos=1) for number in outage.moments()]
+    for number in outage.moments():
+        client.publish(TOPIC, f"{number} {PAYLOAD}", qos=1)
     made()
-    for one in sent:
-        one.wait_for_publish(PATIENCE_S)
+    for _ in range(outage.events):
+        if not taken.acquire(timeout=PATIENCE_S):
+            break  # what is missing is counted at the far end
     client.disconnect()
     client.loop_stop()
 

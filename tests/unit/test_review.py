@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge.agent.decisions import carry_out_signed
+from edge.agent.decisions import Done, carry_out_signed, take_signed
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agent.review_delivery import renderer
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Fate
+from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.cli.queue import commands
 from edge.config import Settings
 from edge.deliver.decision import ReviewDecision
 from edge.deliver.events import check_event, check_review
-from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from edge.errors import AlreadyRunning, DockvoiceError, Misconfigured, StorageFailed, Unfinished, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.readings import DEFERRED, UNREADABLE
+from edge.keep.storage import DiskFull
 from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
 from tests.fakes import reading
 from tests.sayings import ACCEPT, FIELDS, READ, entry, render, utterance
@@ -280,3 +283,28 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
         (decision,) = journal.queries.history(which).decisions
         assert (decision.decision, decision.who, decision.reason) == ("accept", "ann", "the label")
         assert [trailed.sequence for trailed in journal.trail.events()] == [1, 2]
+
+
+@pytest.mark.parametrize("fault", [UnreadableInput, Unfinished, Misconfigured, DiskFull])
+def test_no_signed_decision_ends_the_agent(fault: type[DockvoiceError], caplog: pytest.LogCaptureFixture) -> None:
+    done = Done(PersonDecided("2", Fate.DROPPED, {}), None)
+    orders = [ReviewDecision("", "", one, "discard", {}, "ann", "a test") for one in ("1", "2")]
+
+    async def carry_out(order: ReviewDecision) -> Done:
+        if order is orders[0]:
+            raise fault("the form is gone")
+        return done
+
+    async def play() -> None:
+        queue: asyncio.Queue[ReviewDecision] = asyncio.Queue()
+        for order in orders:
+            queue.put_nowait(order)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(take_signed(queue, carry_out), 0.05)
+
+    with caplog.at_level("INFO"):
+        asyncio.run(play())
+    assert [record.getMessage() for record in caplog.records] == [
+        "ann decided, and it was not done: the form is gone",
+        "ann decided: 2 given up",
+    ]
