@@ -101,8 +101,10 @@ class Lexicon:
         own = list(_of_form(form, catalogue, language))
         for said, use in own:
             self._add(said, use, language)
-        # What says nothing elsewhere may be a word of this form: "sealed", "large".
+        units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
+        # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
         taken = {said for said, _ in own} | _yes_and_no(form, language)
+        taken |= {(*adjective, *unit) for adjective in language.words["adjectives"] for unit in units}
         for said, use in _of_language(language):
             if use.role not in REMARKS or said not in taken:
                 self._add(said, use, language)
@@ -124,7 +126,6 @@ class Lexicon:
         self.slotted: dict[str, dict[str, list[Phrase]]] = {}
         """Asides that begin with a slot ("{number} minutes ago"), by the slot and the word behind it, if any."""
         labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
-        units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         for aside in language.words["asides"]:
             if any(aside[: len(label)] == label for label in labels) or _counts(aside, units):
                 continue  # What is a remark elsewhere is a field of this form.

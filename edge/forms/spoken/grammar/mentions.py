@@ -108,15 +108,16 @@ class Mentions:
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
             return 0.0  # "Not B, D", and one more value of a list.
+        # Who hesitates is in the middle of something, and goes on with it rather than begins anew.
+        anew = weights.HESITATED if hesitated else 0.0
         if earlier == value:
-            return weights.AGAIN
+            return weights.AGAIN + anew
         if not isinstance(earlier, str) or not isinstance(value, str):
             return weights.OTHER
         if value.startswith(earlier) and set(earlier) != {"0"}:
             # What was broken off need not have been a value.
             written = before.basis is not None and self._words[before.basis].isdigit()
-            # Who hesitates is in the middle of something, and goes on with it rather than begins anew.
-            again = 2 * weights.RESTART if written or hesitated else weights.RESTART
+            again = weights.RESTART + max(anew, weights.RESTART if written else 0.0)
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 

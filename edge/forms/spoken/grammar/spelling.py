@@ -55,7 +55,9 @@ class Speller:
                 at + 1, path._replace(cost=path.cost + weights.LINK, spelling=spelling._replace(joined=True))
             )
         if pause and word == "oh" and at + 1 < len(self._tokens):
-            self._agenda.go(path, at + 1, weights.RESTART)
+            # Behind a hesitation it is as likely the digit.
+            surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
+            self._agenda.go(path, at + 1, weights.RESTART + surprise)
 
     def _longer(self, spelling: Spelling, at: int, text: str, dearer: float, pause: int) -> tuple[float, Spelling]:
         """What another group costs, and the value with it."""

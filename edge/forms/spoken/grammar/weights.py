@@ -64,6 +64,8 @@ AGAIN = 0.5
 """The same value once more."""
 RESTART = 1.0
 """The value begun anew, all of it: "seven ... seven four two"."""
+HESITATED = 1.0
+"""What the two above cost more behind a hesitation: who hesitates is in the middle of something."""
 TWICE = 1.0
 """A count said twice before its unit: "twelve, twelve units"."""
 OTHER = 4.0
