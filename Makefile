@@ -114,7 +114,7 @@ $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 
 # Validators that nobody here wrote, for the nights: Ajv, and AsyncAPI's parser.
 $(CACHE)/node.stamp: Makefile
-	@.ci/system-packages --need nodejs npm
+	@npm --version >/dev/null 2>&1 || .ci/system-packages --need nodejs npm
 	@npm install --prefix $(CACHE)/node --no-audit --no-fund --silent ajv@8.20.0 @asyncapi/parser@3.6.3
 	@touch $@
 
