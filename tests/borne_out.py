@@ -38,7 +38,13 @@ SOUNDS_LIKE = {
 }
 """What may be written or said for a number word."""
 
-LETTER_NAMES = {"be": "b", "bee": "b", "see": "c", "sea": "c", "dee": "d", "gee": "g", "alfa": "a"}
+OLDER = (
+    *("able", "baker", "charlie", "dog", "easy", "fox", "george", "how", "item", "king", "love"),  # US, of 1941
+    *("boy", "david", "frank", "harry"),  # that of American police
+)
+LETTER_NAMES = {"be": "b", "bee": "b", "see": "c", "sea": "c", "dee": "d", "gee": "g", "alfa": "a"} | {
+    word: word[0] for word in OLDER
+}
 
 COLLECTIVES = {"couple": 2, "pair": 2, "single": 1, "a": 1, "no": 0}
 

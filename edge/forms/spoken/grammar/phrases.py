@@ -101,9 +101,9 @@ class SmallWords:
         return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
 
     def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
-        """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A"?"""
-        ends = path.state is Place.SAID and not self._spans.goes_straight_on(match.end)
-        spelt = ends and self._fields[str(path.field)].spoken is Spoken.LETTER
+        """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A", "dock F with A"?"""
+        ends = path.state in {Place.SAID, Place.BETWEEN} and not self._spans.goes_straight_on(match.end)
+        spelt = ends and path.field is not None and self._fields[path.field].spoken is Spoken.LETTER
         return spelt and self._spans.may_be_letter(str(path.field), at, match.end)
 
     def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
