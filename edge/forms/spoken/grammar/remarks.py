@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edge.forms.spoken.grammar.lexicon import SLOT
 from edge.forms.spoken.grammar.spans import Spans
+from edge.forms.spoken.grammar.tokens import ends_word
 from edge.forms.spoken.language import Phrase
 
 LONGEST_DATE = 7
@@ -19,7 +20,8 @@ class Remarks:
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans
-        self._words = spans.words
+        self._numbers = spans.numbers
+        self._tokens, self._words = spans.tokens, spans.words
         self._known: dict[int, set[int]] = {}
         self._has_months = not spans.language.months.isdisjoint(spans.words)
 
@@ -44,7 +46,7 @@ class Remarks:
                 reached = {end for here in reached for end in self._slot(word, here)}
             else:
                 reached = {here + 1 for here in reached if here < len(self._words) and self._words[here] == word}
-        return {end for end in reached if self._spans.ends_word(end)}
+        return {end for end in reached if ends_word(self._tokens, end)}
 
     def _slot(self, slot: str, at: int) -> set[int]:
         """Where what a slot stands for may end, begun at `at`."""
@@ -56,7 +58,7 @@ class Remarks:
             case "{date}":
                 return self._dates(at) if self._has_months else set()
             case "{number}":
-                return set(self._spans.number_ends(at))
+                return set(self._numbers.ends(at))
             case "{time}":
                 return self._times(at)
             case _:
@@ -65,12 +67,12 @@ class Remarks:
     def _times(self, at: int) -> set[int]:
         """A time of day: written "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
-        ends = set(self._spans.number_ends(at))
-        return clock | {group.end for end in ends for group in self._spans.digit_groups(end)}
+        ends = set(self._numbers.ends(at))
+        return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
 
     def _codes(self, at: int) -> set[int]:
         """A code that belongs to no field: groups of digits, and letters, without a pause."""
-        found = set(self._spans.number_ends(at))
+        found = set(self._numbers.ends(at))
         for _ in range(MOST_GROUPS):
             further = {
                 more
@@ -82,10 +84,10 @@ class Remarks:
                 break
             found = found | further
         # A letter alone is no code, but may be the value that follows: "dock, boy, order D".
-        return {end for end in found if end > at + 1 or self._spans.is_number(at)}
+        return {end for end in found if end > at + 1 or self._numbers.begins(at)}
 
     def _further(self, at: int) -> Iterator[int]:
-        yield from (group.end for group in self._spans.digit_groups(at))
+        yield from (group.end for group in self._numbers.digit_groups(at))
         yield from (end for end, _, _ in self._spans.letters(at))
 
     def _dates(self, at: int) -> set[int]:
@@ -94,7 +96,7 @@ class Remarks:
         named = False
         for here in range(at, min(at + LONGEST_DATE, len(self._words))):
             word = self._words[here]
-            counts = bool(self._spans.digit_groups(here))  # French "sept" is seven first.
+            counts = bool(self._numbers.digit_groups(here))  # French "sept" is seven first.
             named = named or (word in self._spans.language.months and not counts)
             if counts or word in self._spans.language.months or word in self._spans.language.ordinals:
                 found |= {here + 1} if named else set()

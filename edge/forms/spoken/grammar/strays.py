@@ -9,6 +9,7 @@ from edge.forms.spoken.grammar.lexicon import Role
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling
 from edge.forms.spoken.grammar.remarks import Remarks
 from edge.forms.spoken.grammar.spans import Spans
+from edge.forms.spoken.grammar.tokens import ends_word
 
 NAMED = 2
 """Words of a remark ("from order 9981") that make sure that its figures are its own."""
@@ -19,10 +20,11 @@ class Strays:
 
     def __init__(self, spans: Spans, remarks: Remarks, agenda: Agenda) -> None:
         self._spans = spans
+        self._numbers = spans.numbers
         self._remarks = remarks
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
-        self._numbers: dict[int, list[Telling]] = {}
+        self._loose: dict[int, list[Telling]] = {}
         self._strangers: dict[tuple[int, str | None], Telling] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
@@ -45,15 +47,15 @@ class Strays:
 
     def _number(self, path: Path, at: int) -> None:
         """A number that belongs to nothing."""
-        for event in self._numbers_at(at):
+        for event in self._loose_at(at):
             self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
-    def _numbers_at(self, at: int) -> list[Telling]:
+    def _loose_at(self, at: int) -> list[Telling]:
         """The longest number that begins at a token, and the shortest."""
-        if (known := self._numbers.get(at)) is None:
-            ends = self._spans.number_ends(at)
+        if (known := self._loose.get(at)) is None:
+            ends = self._numbers.ends(at)
             bounds = {max(ends), min(ends)} if ends else ()
-            known = self._numbers[at] = [Telling(Happens.NUMBER, start=at, end=end) for end in bounds]
+            known = self._loose[at] = [Telling(Happens.NUMBER, start=at, end=end) for end in bounds]
         return known
 
     def _preposition(self, path: Path, at: int) -> None:
@@ -70,7 +72,7 @@ class Strays:
         path = self._agenda.opened(path)
         # Right behind digits, the figures of a remark may have been meant for them.
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT
-        named = sum(not self._spans.is_number(inside) for inside in range(at, end))
+        named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < NAMED:
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
@@ -90,7 +92,7 @@ class Strays:
         """The word at a token, which nothing explains."""
         if (known := self._strangers.get((at, field))) is None:
             end = at + 1
-            while not self._spans.ends_word(end):
+            while not ends_word(self._tokens, end):
                 end += 1
             marks = "p" if self._tokens[at].pause else ""
             known = self._strangers[at, field] = Telling(Happens.STRANGER, field, marks=marks, start=at, end=end)
@@ -101,6 +103,6 @@ class Strays:
         code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC
         if (known := self._known.get((at, code))) is None:
             names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
-            known = names or (code and any(self._spans.letters(at))) or self._spans.is_number(at)
+            known = names or (code and any(self._spans.letters(at))) or self._numbers.begins(at)
             self._known[at, code] = known
         return known
