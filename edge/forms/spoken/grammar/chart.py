@@ -15,10 +15,9 @@ from edge.forms.spoken.grammar.counts import UnitCounts
 from edge.forms.spoken.grammar.mentions import CountMentions, Mentions
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Story, Telling
 from edge.forms.spoken.grammar.phrases import SmallWords
-from edge.forms.spoken.grammar.remarks import Remarks
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.spelling import Speller
-from edge.forms.spoken.grammar.strays import Strays
+from edge.forms.spoken.grammar.strays import Remarks, Strays
 from edge.forms.spoken.grammar.tokens import ends_word
 from edge.records import FieldValue
 
