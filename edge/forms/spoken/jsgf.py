@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import OWN_LANGUAGE, Form, FormField, Spoken
+from edge.forms.spoken.folding import phrase
 from edge.forms.spoken.grammar.lexicon import listed
-from edge.forms.spoken.kinds.phrases import phrase, table
+from edge.forms.spoken.kinds.phrases import table
 from edge.forms.spoken.language import ENGLISH, LETTERS, NATO
 from edge.forms.spoken.sentences import BEFORE_COUNT, BEFORE_PLACE, CLOSINGS, CUES, OPENINGS
 from edge.forms.spoken.vocabulary import DIGITS, ONES, TEENS, TENS, check

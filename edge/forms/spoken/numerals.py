@@ -33,11 +33,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, TypeVar
 
-from edge.forms.spoken.folding import fold
+from edge.forms.spoken.folding import Phrase, fold, phrase
 
 Words = Sequence[str]
 Found = TypeVar("Found")
-Phrase = tuple[str, ...]
 
 LARGEST = 99_999
 """The largest count that is read: five digits, what a form's quantity may hold."""
@@ -312,19 +311,19 @@ class _Counts:
         self._short = frozenset(map(fold, table.get("short", ())))
         self._pairs: float | None = table.get("pairs")
         halves, spoilt = table.get("halves", {}), table.get("spoilt", {})
-        self.half_within = tuple(map(_phrase, halves.get("within", ())))
-        self._half_behind = tuple(map(_phrase, halves.get("behind", ())))
+        self.half_within = tuple(map(phrase, halves.get("within", ())))
+        self._half_behind = tuple(map(phrase, halves.get("behind", ())))
         self._spoilt_before = self._multiplying | frozenset(map(fold, spoilt.get("before", ())))
-        behind = tuple(map(_phrase, spoilt.get("behind", ())))
+        behind = tuple(map(phrase, spoilt.get("behind", ())))
         self._spoilt_behind = _by_first(behind)
-        self._vague = tuple(map(_phrase, table.get("vague", ())))
+        self._vague = tuple(map(phrase, table.get("vague", ())))
         self._phrases = _by_first_valued(table.get("phrases", ()))
         self.beginnings = frozenset({*self._phrases, *digits.values, *digits.times, *cardinals.beginnings})
         """Words that a number begins with."""
         spoken = (*self._vague, *self.half_within, *self._half_behind, *behind)
         phrases = (word for rows in self._phrases.values() for rest, _ in rows for word in rest)
         self.further = frozenset(
-            {*self._short, *self._spoilt_before, *phrases, *(word for phrase in spoken for word in phrase)}
+            {*self._short, *self._spoilt_before, *phrases, *(word for one in spoken for word in one)}
         )
         """Words that matter to them, besides those of cardinals and digits."""
 
@@ -431,7 +430,7 @@ class _Counts:
     def _is_spoilt(self, words: Words, end: int) -> bool:
         if end == len(words):
             return False
-        return any(_follows(words, end, phrase) for phrase in self._spoilt_behind.get(words[end], ()))
+        return any(_follows(words, end, one) for one in self._spoilt_behind.get(words[end], ()))
 
 
 class _Groups:
@@ -489,7 +488,7 @@ class _Compounds:
         self._beginnings = counts.beginnings
         self._half_within = counts.half_within
         parts = cardinals.words | cardinals.joiners | digits.times.keys() | digits.zeros
-        halved = {phrase[0] for phrase in self._half_within if len(phrase) == 1}
+        halved = {one[0] for one in self._half_within if len(one) == 1}
         self._compounded = {part: part for part in parts | halved} | _folded(table.get("bound", {}))
         self._known: dict[str, Phrase] = {}
 
@@ -610,20 +609,16 @@ def _folded(table: Mapping[str, Any]) -> dict[str, Any]:
     return {fold(word): value for word, value in table.items()}
 
 
-def _phrase(text: str) -> Phrase:
-    return tuple(fold(text).replace("-", " ").split())
-
-
 def _valued(rows: Iterable[str]) -> Iterator[tuple[int, Phrase]]:
     for row in rows:
         value, *names = row.split()
-        yield from ((int(value), _phrase(name)) for name in names)
+        yield from ((int(value), phrase(name)) for name in names)
 
 
 def _by_first(phrases: Iterable[Phrase]) -> dict[str, list[Phrase]]:
     found: dict[str, list[Phrase]] = {}
-    for phrase in phrases:
-        found.setdefault(phrase[0], []).append(phrase)
+    for one in phrases:
+        found.setdefault(one[0], []).append(one)
     return found
 
 
@@ -635,7 +630,7 @@ def _by_first_valued(rows: Iterable[str]) -> dict[str, list[tuple[Phrase, int]]]
 
 
 def _atoms(table: Mapping[str, Any]) -> dict[str, tuple[_Atom, ...]]:
-    articles, final = ({_phrase(word) for word in table.get(key, ())} for key in ("articles", "final"))
+    articles, final = ({phrase(word) for word in table.get(key, ())} for key in ("articles", "final"))
     found: dict[str, tuple[_Atom, ...]] = {}
     for value, name in _valued(table["words"]):
         sums = tuple(
@@ -659,11 +654,11 @@ def _values(listed: str) -> set[int]:
 
 
 def _names(listed: str) -> set[Phrase]:
-    return {_phrase(one) for one in listed.split() if not one[0].isdigit()}
+    return {phrase(one) for one in listed.split() if not one[0].isdigit()}
 
 
-def _follows(words: Words, at: int, phrase: Phrase) -> bool:
-    return at >= 0 and tuple(words[at : at + len(phrase)]) == phrase
+def _follows(words: Words, at: int, said: Phrase) -> bool:
+    return at >= 0 and tuple(words[at : at + len(said)]) == said
 
 
 def _behind(words: Words, end: int, by: str) -> Iterator[int]:

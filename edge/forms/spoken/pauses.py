@@ -8,9 +8,10 @@ from itertools import takewhile
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.commands import corrects, is_whole
+from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar.lexicon import Role
 from edge.forms.spoken.grammar.tokens import Token, tokens
-from edge.forms.spoken.language import ENGLISH, Language, Phrase
+from edge.forms.spoken.language import ENGLISH, Language
 from edge.forms.spoken.reader import lexicon
 from edge.records import Expectation, FieldReading, Word
 

@@ -9,8 +9,9 @@ from edge.errors import ManyFaults
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import CHARACTERS, OWN_LANGUAGE, Form, FormField, Spoken
 from edge.forms.pattern import SEPARATORS
+from edge.forms.spoken.folding import phrase
 from edge.forms.spoken.grammar.lexicon import listed
-from edge.forms.spoken.kinds.phrases import phrase, table, words_of
+from edge.forms.spoken.kinds.phrases import table, words_of
 from edge.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 
 _ONES = "one two three four five six seven eight nine"

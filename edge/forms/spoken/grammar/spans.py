@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import DayOrder, Form, FormField, Spoken
+from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.letters import letters
 from edge.forms.spoken.grammar.lexicon import Lexicon, Role
 from edge.forms.spoken.grammar.path import Happens, Telling
 from edge.forms.spoken.grammar.tokens import Token, ends_word
 from edge.forms.spoken.kinds import date, decimal, yes_no
-from edge.forms.spoken.language import Language, Phrase
+from edge.forms.spoken.language import Language
 from edge.forms.spoken.numerals import Group
 from edge.records import FieldValue
 

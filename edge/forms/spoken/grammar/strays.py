@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge.forms.model import SPELT, Spoken
+from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.lexicon import SLOT, Role
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.tokens import ends_word
-from edge.forms.spoken.language import Phrase
 
 NAMED = 2
 """Words of a remark ("from order 9981") that make sure that its figures are its own."""

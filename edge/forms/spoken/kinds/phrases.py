@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.language import Phrase, language_named
+from edge.forms.spoken.folding import phrase
+from edge.forms.spoken.language import language_named
 from edge.forms.spoken.numerals import Count, Group
 
-REMEMBERED = 4096  # Phrases whose words are kept: those of all languages.
 READ = "read"  # The template by which a day is read back.
 RARE = 20.0
 """From this cost on nobody says it so, and it is no reading: two oddities in one value."""
@@ -48,12 +46,6 @@ def words_of(section: Any) -> Iterator[str]:
             # What fractions and the like are made of is their keys; the keys of other tables are names.
             if key != READ:
                 yield from [key] if isinstance(one, str) else words_of(one)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def phrase(text: str) -> Phrase:
-    """Words as they are compared, a hyphen parting two."""
-    return tuple(fold(text).replace("-", " ").split())
 
 
 def ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
