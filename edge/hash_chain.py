@@ -270,7 +270,7 @@ class Acknowledgement:
         return key is not None and key.signed(_statement(self), self.signature)
 
 
-class Acknowledged:
+class KnownFaults:
     """What is known to be wrong with one device's chain."""
 
     def __init__(self, known: Iterable[Acknowledgement], keys: Mapping[str, PublicKey], device: str = "") -> None:

@@ -21,11 +21,11 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import (
     CHAIN,
     PREVIOUS,
-    Acknowledged,
     Acknowledgement,
     Broken,
     Chain,
     Chained,
+    KnownFaults,
     PublicKey,
     Span,
     Wrong,
@@ -117,14 +117,14 @@ def verify(
     tell: Callable[[int], None] = lambda _: None,
     *,
     unsigned_until: int = 0,
-    known: Acknowledged | None = None,
+    known: KnownFaults | None = None,
 ) -> Report:
     """Follow the events of a device from the first one until something is wrong that is not known, or to the last one.
 
     `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `unsigned_until` is the
     last event from before events were signed. `tell` hears after each event how many hold. Raises Unavailable.
     """
-    return _Audit(store, of, keys, unsigned_until, known or Acknowledged((), {})).made(tell)
+    return _Audit(store, of, keys, unsigned_until, known or KnownFaults((), {})).made(tell)
 
 
 class _Audit:
@@ -136,7 +136,7 @@ class _Audit:
         of: Progress,
         keys: Mapping[str, PublicKey] | None,
         unsigned_until: int,
-        known: Acknowledged,
+        known: KnownFaults,
     ) -> None:
         self._store = store
         self._of = of

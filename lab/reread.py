@@ -24,7 +24,7 @@ from edge.agree.decide import Rules, decide
 from edge.cli.costs import Since, moment
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
-from edge.config import InterpreterSettings, Settings
+from edge.config import InterpreterSettings, Prices, Settings
 from edge.console import SafeConsole, many, show
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
@@ -34,12 +34,19 @@ from edge.ports import Interpreter
 from edge.records import FieldValue, Outcome, Usage, Verdict
 from edge.understand.factory import Surroundings, interpreter
 from edge.understand.local.factory import recogniser
-from edge.understand.prices import cost_usd, estimate_usd
+from edge.understand.prices import cost_usd
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred
 from edge.understand.weighing import same
 
 ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
+
+AUDIO_TOKENS_PER_S = 32  # Gemini's documented rate; OpenAI's models take a third of it.
+
+PROMPT_TOKENS = 2500
+"""Instructions, tools and catalogue hints go along with every utterance; some 1,850 tokens here."""
+
+ANSWER_TOKENS = 150  # One tool call with its words.
 
 commands = typer.Typer()
 
@@ -122,6 +129,19 @@ def expense(settings: Settings, name: str, since: datetime, readings: ModelReadi
     if name == ON_DEVICE:
         return Expense(utterances, seconds, 0.0)
     return Expense(utterances, seconds, estimate_usd(utterances, seconds, _prices(settings, name)))
+
+
+def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:
+    """What reading so many utterances, `seconds` long together, will cost at most; None where no price is set."""
+    expected = Usage(
+        client="",
+        model="",
+        text_tokens_in=PROMPT_TOKENS * utterances,
+        audio_tokens_in=round(AUDIO_TOKENS_PER_S * seconds),
+        tokens_out=ANSWER_TOKENS * utterances,
+        audio_seconds=seconds,
+    )
+    return cost_usd(expected, prices)
 
 
 async def read_again(

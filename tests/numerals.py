@@ -3,25 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from edge.forms.spoken.folding import fold
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    end: int
-    value: int
-    cost: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    end: int
-    text: str
-    cost: float = 0.0
-    behind: float = 0.0
-
+from edge.forms.spoken.numerals import Count, Group
 
 LONGEST = 7  # Words of a count.
 CUT = 4.0  # Another group behind "twenty", which may be its ones.
@@ -37,19 +21,19 @@ class SmallNumerals:
     def counts(self, words: Sequence[str], at: int) -> Iterator[Count]:
         for end in range(at + 1, min(len(words), at + LONGEST) + 1):
             if (value := self._cardinal(words[at:end])) is not None:
-                yield Count(end, value)
+                yield Count(end, value, 0.0)
 
     def groups(self, words: Sequence[str], at: int) -> Iterator[Group]:
         if at >= len(words):
             return
         if words[at].isdigit():
-            yield Group(at + 1, words[at])
+            yield Group(at + 1, words[at], 0.0)
         elif (value := 0 if words[at] == "oh" else self._values.get(words[at])) is not None:
             is_ten = value >= 20 and value % 10 == 0
             goes_on = is_ten and at + 1 < len(words) and 0 < self._values.get(words[at + 1], 0) < 10
-            yield Group(at + 1, str(value), behind=CUT if goes_on else 0.0)
+            yield Group(at + 1, str(value), 0.0, CUT if goes_on else 0.0)
             if goes_on:
-                yield Group(at + 2, str(value + self._values[words[at + 1]]))
+                yield Group(at + 2, str(value + self._values[words[at + 1]]), 0.0)
 
     def _cardinal(self, words: Sequence[str]) -> int | None:
         if len(words) == 1 and words[0].isdigit():

@@ -10,20 +10,19 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from edge.agent import decisions, review_delivery
 from edge.agent.clock import Clock
-from edge.agent.decisions import Asked, Done
+from edge.agent.decisions import Decisions
 from edge.agent.deferred import LateReadings
 from edge.agent.delivery import Delivery, LinkChanged
 from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered, manner
-from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
+from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
-from edge.agent.parts import Parts, converses, dictation, reading, renderer, take, witness_of
+from edge.agent.parts import Parts, budget, converses, dictation, reading, renderer, take, witness_of
 from edge.agent.second_hearing import SecondHearing
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
@@ -33,13 +32,10 @@ from edge.deliver.decision import ReviewDecision
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
-from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
 from edge.systemd_notify import Notifier
-from edge.understand.panel import local_day
-from edge.understand.prices import Budget
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
 
@@ -50,7 +46,7 @@ class Agent:
     def __init__(self, parts: Parts, desk: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
         """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
         self._desk = desk
-        desk.now(lambda journal: journal.demand_not_superseded())
+        desk.now(lambda journal: journal.successor.demand_none())
         self._tell = tell
         self._settings = parts.settings
         self._live = live
@@ -75,6 +71,7 @@ class Agent:
         self.speaking = VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink) if speaks else None
         """The device's voice, for whoever answers the operator."""
         self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
+        self._decisions = Decisions(parts.settings, desk, self._conversing, self._delivery.written)
         witness = None if self._conversing is None else witness_of(parts.settings)
         self._second = (
             None
@@ -161,12 +158,13 @@ class Agent:
             delivering.cancel()
             for watch in watching:
                 watch.cancel()
-        await self._desk(lambda journal: journal.demand_not_superseded())
+        await self._desk(lambda journal: journal.successor.demand_none())
         return await self._desk(lambda journal: journal.outbox.unsettled())
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What is done for as long as it runs, besides dictation and delivery."""
-        yield self._upkeep.watch(lambda: self._live and not self._hearing, self._tell_locked)
+        locked = (lambda _: None) if self.speaking is None else self.speaking.locked
+        yield self._upkeep.watch(lambda: self._live and not self._hearing, locked)
         yield self._upkeep.see_that_it_is_there()
         yield self._upkeep.make_room()
         yield self._upkeep.check()
@@ -178,23 +176,8 @@ class Agent:
             yield self._tell_refusals()
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
-        yield decisions.serve(self._settings.state, self._decide)
-        yield decisions.take_signed(self._signed, self._decide_signed)
-
-    async def _decide(self, asked: Asked) -> str:
-        """Carry out what a person decided beside it; the operator is told, and the event goes out."""
-        done = await self._carry_out(partial(decisions.carry_out, settings=self._settings, asked=asked))
-        return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
-
-    async def _decide_signed(self, order: ReviewDecision) -> Done:
-        return await self._carry_out(partial(decisions.carry_out_signed, settings=self._settings, order=order))
-
-    async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
-        talking = self._conversing
-        done = await (self._desk(work) if talking is None else talking.between_steps(work, lambda done: done.told))
-        if done.row is not None:
-            self._delivery.written()
-        return done
+        yield decisions.serve(self._settings.state, self._decisions.decide)
+        yield decisions.take_signed(self._signed, self._decisions.decide_signed)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
@@ -212,18 +195,15 @@ class Agent:
 
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
         """The same with a panel at work; nobody asks a model any more when its connections are closed."""
-        async with reading(self._parts, afterwards.note, await self._budget()), asyncio.TaskGroup() as group:
+        async with (
+            reading(self._parts, afterwards.note, await budget(self._settings, self._desk)),
+            asyncio.TaskGroup() as group,
+        ):
             beside = [group.create_task(work) for work in (self._parts.clients.warm(), afterwards.read_deferred())]
             await self._dictate(sources)
             for task in beside:
                 task.cancel()
         await afterwards.finish()
-
-    async def _budget(self) -> Budget:
-        today = local_day()
-        midnight = datetime.combine(today, datetime.min.time()).astimezone()
-        spent = await self._desk(lambda journal: journal.readings.spent_usd(midnight))
-        return Budget(self._settings.understand.daily_budget_usd, today, spent)
 
     async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
         """Listen until SIGTERM, SIGINT or SIGHUP, then `run` to its orderly end. What is still owed then is no failure.
@@ -270,7 +250,7 @@ class Agent:
             if self._afterwards is not None:
                 self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
-            self._answer(told, self.speaking)
+            self.speaking.dictated(told, agreed=self._dictation.converses)
         self._tell(told)
 
     def _stood(self, stands: Stands) -> None:
@@ -284,21 +264,6 @@ class Agent:
         self._delivery.written()
         if self._afterwards is not None:
             self._afterwards.committed(row)
-
-    def _answer(self, told: DictationEvent, speaking: VoiceOutput) -> None:
-        match told:
-            case Decided(verdict=verdict) if not self._dictation.converses:
-                speaking.decided(verdict)
-            case CaptureStopped():
-                speaking.happened(Hardware("not_recording"))
-            case CaptureResumed():
-                speaking.happened(Hardware("not_recording", healed=True))
-            case _:
-                pass
-
-    def _tell_locked(self, begins: bool) -> None:
-        if self.speaking is not None:  # not by the dialogue, whose steps wait for the journal too
-            self.speaking.happened(Hardware("storage_locked", healed=not begins))
 
     async def _tell_refusals(self) -> None:
         while True:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.agent.clock import Clock
+from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DISCARDED, DeviceIdentity, Person, accept, stated
 from edge.agree.dialogue.events import Fate, PersonDecided
@@ -37,6 +38,7 @@ from edge.errors import (
 )
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD
 from edge.keep.storage import DiskFull
 from edge.records import FieldValue, OutboxRow
@@ -50,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Resolution:
     """What a person wants done about an utterance or an entry that waits for one."""
 
     decision: Literal["accept", "discard"]
@@ -76,7 +78,7 @@ class Done:
         return f"is entry {self.row.sequence} ({values})"
 
 
-def carry_out(journal: Journal, settings: Settings, asked: Asked, *, origin: Journal | None = None) -> Done:
+def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None) -> Done:
     """Do what a person decided; raises what `review.accept` and `Review.discard` do, and then nothing is changed.
 
     `origin` is the journal that it waits in, if not this one.
@@ -86,7 +88,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Asked, *, origin: Jou
         found = journal.review.discard(asked.which, asked.who, asked.reason or "", partial(withheld, reason=DISCARDED))
         held = found.event_id if found.state in HELD else None
         return Done(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields, held=held), None)
-    journal.demand_not_superseded()
+    journal.successor.demand_none()
     journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
     found = waits_in.review.utterance(asked.which)
     form = form_named(settings, found.form)
@@ -111,7 +113,36 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
         raise UnreadableInput(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
     values = tuple(f"{name}={value}" for name, value in order.values.items())
     decision: Literal["accept", "discard"] = "discard" if order.decision == "discard" else "accept"
-    return carry_out(journal, settings, Asked(decision, order.utterance_id, order.who, order.reason, values))
+    return carry_out(journal, settings, Resolution(decision, order.utterance_id, order.who, order.reason, values))
+
+
+class Decisions:
+    """Decisions carried out by the agent that holds the journal, which sends the event that one makes."""
+
+    def __init__(
+        self, settings: Settings, desk: JournalThread, talking: DialogueDriver | None, written: Callable[[], None]
+    ) -> None:
+        """`talking` tells the operator, where entries are agreed; `written` hears that an event is owed."""
+        self._settings = settings
+        self._desk = desk
+        self._talking = talking
+        self._written = written
+
+    async def decide(self, asked: Resolution) -> str:
+        """Carry out what a person decided at the command line; what came of it."""
+        done = await self._carry_out(partial(carry_out, settings=self._settings, asked=asked))
+        return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
+
+    async def decide_signed(self, order: ReviewDecision) -> Done:
+        """Carry out what the inventory's side decided."""
+        return await self._carry_out(partial(carry_out_signed, settings=self._settings, order=order))
+
+    async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
+        talking = self._talking
+        done = await (self._desk(work) if talking is None else talking.between_steps(work, lambda done: done.told))
+        if done.row is not None:
+            self._written()
+        return done
 
 
 async def take_signed(
@@ -138,7 +169,7 @@ def _differ(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -
 # Through the agent that holds the journal.
 
 
-async def serve(directory: Path, decide: Callable[[Asked], Awaitable[str]]) -> None:
+async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]]) -> None:
     """Take decisions until cancelled. On a disk that knows no sockets it is said that the agent must be stopped."""
     with _bound(directory) as path:
         try:
@@ -152,11 +183,11 @@ async def serve(directory: Path, decide: Callable[[Asked], Awaitable[str]]) -> N
 
 
 async def _answer(
-    decide: Callable[[Asked], Awaitable[str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    decide: Callable[[Resolution], Awaitable[str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     try:
         given = json.loads(await reader.readline())
-        asked = Asked(**{**given, "values": tuple(given["values"])})
+        asked = Resolution(**{**given, "values": tuple(given["values"])})
         try:
             answer = {"done": await decide(asked)}
         except DockvoiceError as fault:
@@ -173,7 +204,7 @@ FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, St
 """What an agent may answer, as the command raises it."""
 
 
-def ask_agent(directory: Path, asked: Asked, running: AlreadyRunning) -> str:
+def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
     """Let the agent that holds the journal carry it out; what came of it.
 
     Raises what the agent answers, `running` where it takes no decisions, Unfinished where it gives no answer.

@@ -68,6 +68,23 @@ class Reconciled:
     trouble: str | None  # Why there is no connection to the broker; None while there is one.
 
 
+class _Status:
+    """What the status topic says of this device."""
+
+    def __init__(self, settings: Settings, key: PublicKey) -> None:
+        self._of: dict[str, Any] = {"site": settings.site, "device": settings.device, "key": key}
+        self.microphone: dict[str, Any] | None = None
+        self.speaker: dict[str, Any] | None = None
+        self.waiting: int | None = None
+        """How many reviews are open; None before the first look."""
+
+    def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
+        """As it is published."""
+        waiting = None if state == "offline" else self.waiting
+        known: dict[str, Any] = {"microphone": self.microphone, "speaker": self.speaker, "under_review": waiting}
+        return events.encode(events.status(state, time=now, **self._of, **known))
+
+
 class Delivery:
     """Delivers what the journal owes, for as long as `run` runs."""
 
@@ -96,7 +113,7 @@ class Delivery:
         self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
         self._desk = desk
         desk.now(lambda journal: journal.outbox.demand_owner(self._topics.source))
-        self._key = desk.now(lambda journal: journal.public_key)
+        self._status = _Status(settings, desk.now(lambda journal: journal.public_key))
         self._tell = tell
         self._beat = beat
         self._relay = Relay(settings.deliver)
@@ -106,11 +123,8 @@ class Delivery:
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
         self._order = order
-        self._microphone: dict[str, Any] | None = None
-        self._speaker: dict[str, Any] | None = None
         self._decided = decided
         self._decisions_key = _pinned(settings.deliver.decisions_key)
-        self._waiting: int | None = None
         self._reviews = (
             None
             if review is None
@@ -136,7 +150,7 @@ class Delivery:
                 *([] if self._decisions_key is None else [self._topics.decisions]),
             ],
             wishes=[events.Topics.consumer(settings.deliver.prefix)],
-            will=Will(self._topics.status, self._status("offline")),
+            will=Will(self._topics.status, self._status.encoded("offline")),
         )
 
     @property
@@ -151,13 +165,13 @@ class Delivery:
 
     def tell_of_microphone(self, state: dict[str, Any]) -> None:
         """Put on the status topic how the device listens, now and at each connection."""
-        self._microphone = state
+        self._status.microphone = state
         if self._session.connected:
             self._announce("online")
 
     def tell_of_speaker(self, *, heard: bool) -> None:
         """Put on the status topic whether the operator hears the device."""
-        self._speaker = {"heard": heard}
+        self._status.speaker = {"heard": heard}
         if self._session.connected:
             self._announce("online")
 
@@ -187,8 +201,8 @@ class Delivery:
         looked = None if reviews is None else await reviews.look(self._now, connected=connected)
         if reviews is None or looked is None:
             return
-        if looked.waiting != self._waiting:
-            self._waiting = looked.waiting
+        if looked.waiting != self._status.waiting:
+            self._status.waiting = looked.waiting
             if connected:
                 self._announce("online")
         for row in looked.rows:
@@ -225,15 +239,10 @@ class Delivery:
         """The loop's clock, which is monotonic."""
         return asyncio.get_running_loop().time()
 
-    def _status(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
-        site, device = self._settings.site, self._settings.device
-        known: dict[str, Any] = {"microphone": self._microphone, "speaker": self._speaker}
-        known["under_review"] = None if state == "offline" else self._waiting
-        said = events.status(state, site=site, device=device, key=self._key, time=now, **known)
-        return events.encode(said)
-
     def _announce(self, state: Literal["online", "offline"]) -> None:
-        self._session.publish(self._topics.status, self._status(state, datetime.now(UTC)), tag=STATUS, retain=True)
+        self._session.publish(
+            self._topics.status, self._status.encoded(state, datetime.now(UTC)), tag=STATUS, retain=True
+        )
 
     def _received(self, event: SessionEvent) -> None:
         """What the session tells, on paho's thread."""

@@ -224,7 +224,7 @@ async def _journal(settings: Settings) -> Iterable[Finding]:
         return [Finding("journal", Severity.WELL, f"none yet in {settings.state}; the first start makes it")]
     await asyncio.to_thread(Journal.check, settings.state)
     with Journal.inspect(settings.state) as journal:
-        journal.demand_not_superseded()
+        journal.successor.demand_none()
         journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
         held = [one.state for one in journal.review.held()]
         return [

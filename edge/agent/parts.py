@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from edge.agent.clock import Clock
@@ -39,7 +40,7 @@ from edge.understand.local import moonshine
 from edge.understand.local.factory import recogniser, vosk_weights
 from edge.understand.local.wake_phrase import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
-from edge.understand.panel import Panel, PanelAnswer
+from edge.understand.panel import Panel, PanelAnswer, local_day
 from edge.understand.prices import Budget
 from edge.understand.remote.client import Clients
 
@@ -197,6 +198,14 @@ def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Call
         return None
     word, phrase = WakeWord(vosk_weights(settings), hear.wake_phrase), WakePhrase(hear.wake_window_s)
     return lambda segment: phrase.meant(segment, word.spotted(segment.pcm), awaited=awaits())
+
+
+async def budget(settings: Settings, desk: JournalThread) -> Budget:
+    """What models may cost today, and what they have cost."""
+    today = local_day()
+    midnight = datetime.combine(today, datetime.min.time()).astimezone()
+    spent = await desk(lambda journal: journal.readings.spent_usd(midnight))
+    return Budget(settings.understand.daily_budget_usd, today, spent)
 
 
 @asynccontextmanager

@@ -101,8 +101,8 @@ class Settlement:
         if why is None:
             return
         latest = receipt.latest or {}
-        if await self._desk(lambda journal: journal.was_overtaken_by(latest)):
-            self.superseded = await self._desk(lambda journal: journal.supersede(why))
+        if await self._desk(lambda journal: journal.successor.is_proved_by(latest, journal.public_key)):
+            self.superseded = await self._desk(lambda journal: journal.successor.note(why))
             logger.error("%s", self.superseded)
         elif not self._is_doubted:
             self._is_doubted = True

@@ -15,6 +15,7 @@ from typing import Any
 
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
+from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agree.dialogue.events import Hardware, InventoryAnswered
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.agree.dialogue.questions import replies
@@ -180,6 +181,22 @@ class VoiceOutput:
         always = self._settings.read_back is ReadBack.ALWAYS
         for order in replies(verdict, always=always):
             self._speaker.order(order)
+
+    def dictated(self, told: DictationEvent, *, agreed: bool) -> None:
+        """Something about dictation; `agreed`: the dialogue answers what was said."""
+        match told:
+            case Decided(verdict=verdict) if not agreed:
+                self.decided(verdict)
+            case CaptureStopped():
+                self.happened(Hardware("not_recording"))
+            case CaptureResumed():
+                self.happened(Hardware("not_recording", healed=True))
+            case _:
+                pass
+
+    def locked(self, begins: bool) -> None:
+        """Somebody holds the journal, or no longer. Not told by the dialogue, whose steps wait for it too."""
+        self.happened(Hardware("storage_locked", healed=not begins))
 
     def happened(self, what: Hardware | InventoryAnswered) -> None:
         """Tell an operator with whom nothing is agreed: a fault over everything else, a refusal in a quiet moment."""

@@ -20,7 +20,7 @@ from edge.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInp
 from edge.keep.journal import Journal
 
 if TYPE_CHECKING:
-    from edge.agent.decisions import Asked
+    from edge.agent.decisions import Resolution
     from edge.config import Settings
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
@@ -118,9 +118,9 @@ def queue_discard(which: Which, reason: Annotated[str, REASON], config: Config =
 
     Beside a running agent it does so, and the operator is told.
     """
-    from edge.agent.decisions import Asked
+    from edge.agent.decisions import Resolution
 
-    line(f"{which}: {_decided(settings(config, state=state), Asked('discard', which, login(), reason))}")
+    line(f"{which}: {_decided(settings(config, state=state), Resolution('discard', which, login(), reason))}")
 
 
 @commands.command("accept", short_help="Make an entry of what waits for a person.", epilog=EXIT_CODES)
@@ -149,14 +149,14 @@ def queue_accept(
     and catalogue hold for you as for the operator. Beside a running agent it does so: the event goes out at once, with
     the number after the last one, and the operator is told. Without one it goes out at the agent's next start.
     """
-    from edge.agent.decisions import Asked
+    from edge.agent.decisions import Resolution
 
     log_warnings()
-    asked = Asked("accept", which, login(), reason, tuple(field or ()), anyway)
+    asked = Resolution("accept", which, login(), reason, tuple(field or ()), anyway)
     line(f"{which}: {_decided(settings(config, state=state), asked, origin)}")
 
 
-def _decided(given: Settings, asked: Asked, origin: Path | None = None) -> str:
+def _decided(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
     """Carry it out here, or let the agent do it that holds the journal; what came of it."""
     from edge.agent.decisions import ask_agent, carry_out
 

@@ -32,7 +32,8 @@ from edge.errors import ManyFaults, Misconfigured, plainly
 from edge.forms import metaschema
 from edge.forms.model import CHARACTERS, OWN_LANGUAGE, DayOrder, Form, FormField, Gs1, Partial, Spoken, Usual, Wording
 from edge.forms.pattern import SEPARATORS, Shape
-from edge.forms.spoken.language import CODE_WORDS, Language, language_named, phrase
+from edge.forms.spoken.folding import phrase
+from edge.forms.spoken.language import CODE_WORDS, Language, language_named
 from edge.records import DECIMAL_DIGITS, exact
 from edge.records.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from edge import hash_chain
 from edge.errors import StorageFailed
-from edge.hash_chain import Acknowledged, Acknowledgement, Broken, Chain, Chained, PublicKey, Span, Wrong
+from edge.hash_chain import Acknowledgement, Broken, Chain, Chained, KnownFaults, PublicKey, Span, Wrong
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.entry_log import ENTRIES, Rows, logged, number
@@ -225,7 +225,7 @@ class _Audit:
         self._keys = keys
         self._unsigned_until = unsigned_until
         self._anchor = anchor
-        self._known = Acknowledged(trail.acknowledged(), keys)
+        self._known = KnownFaults(trail.acknowledged(), keys)
         self._links = Chain(keys, unsigned_until)
         self._links.last, self._links.link = anchor.sequence, anchor.link
         self._log = _SecondCopy(trail, anchor.sequence)

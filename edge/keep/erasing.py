@@ -13,6 +13,7 @@ it belongs.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from edge import hash_chain
+from edge.errors import Unfinished
 from edge.hash_chain import Signer
 from edge.keep.audit import ERASED
 from edge.keep.codec import now, to_json, to_time
@@ -29,7 +31,9 @@ from edge.keep.outbox import Withhold
 from edge.keep.readings import REPLIES
 from edge.keep.removals import erasure
 from edge.keep.retention import Retention
-from edge.keep.storage import refusals, sync_directory
+from edge.keep.storage import DiskFull, refusals, sync_directory
+
+log = logging.getLogger(__name__)
 
 ERASING = "journal.erasing"
 
@@ -88,10 +92,14 @@ class Erasing:
         """All that was heard before this moment."""
         return self._erase(_BEFORE, to_time(moment), who, withhold)
 
-    @property
-    def under_way(self) -> bool:
-        """Whether it was begun and not brought to its end."""
-        return self._mark.exists()
+    def go_on(self) -> None:
+        """Bring to its end what was begun, if the disk lets it."""
+        if not self._mark.exists():
+            return
+        try:
+            self.finish()
+        except (DiskFull, Unfinished) as fault:  # what is said today must not wait for it
+            log.warning("what was erased is not gone from every file yet: %s", fault)
 
     def finish(self) -> None:
         """Let nothing of what the tables no longer hold be left anywhere else. Raises StorageFailed, Unfinished."""

@@ -13,10 +13,8 @@ time; which one may change.
 
 from __future__ import annotations
 
-import json
 import logging
-import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -24,17 +22,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import uuid_utils
-
-from edge import hash_chain
-from edge.errors import Misconfigured, StorageFailed, Unfinished
+from edge.errors import StorageFailed
 from edge.hash_chain import PublicKey
-from edge.keep import codec, evidence
+from edge.keep import evidence
 from edge.keep.audit import AuditTrail
 from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_at_work, open_for_reading
 from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.dialogue import DialogueRecord
-from edge.keep.entry_log import EntryLog, rows_of
+from edge.keep.entries import Entries
+from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
 from edge.keep.outbox import Outbox
@@ -44,9 +40,9 @@ from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
 from edge.keep.review_log import ReviewChange, ReviewLog
-from edge.keep.storage import DiskFull, Lock, make_directory, refusals, sync_directory, sync_file
+from edge.keep.storage import DiskFull, Lock, make_directory, refusals
+from edge.keep.successor import Successor
 from edge.records import (
-    INSTANCE,
     SAMPLE_RATE,
     Because,
     Commit,
@@ -66,9 +62,6 @@ from edge.records import (
 )
 
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # Of a draft that the operator took back.
-
-SUPERSEDED = "journal.superseded"
-"""Is there, and says why, when the inventory showed that another journal of this device has overtaken this one."""
 
 log = logging.getLogger(__name__)
 
@@ -93,17 +86,11 @@ class JournalReader:
         self.readings = ModelReadings(db)
         self.review_log = ReviewLog(db)
         self.trail = AuditTrail(db)
+        self.successor = Successor(directory, db)
 
     def demand_in_place(self) -> None:
         """Raise StorageFailed where the journal's file is not the one any more that was opened."""
         self._db.demand_in_place()
-
-    def demand_not_superseded(self) -> None:
-        """Raise Misconfigured where another journal of this device has overtaken this one: its numbers are used up."""
-        path = self.directory / SUPERSEDED
-        with refusals(path):
-            if path.exists():
-                raise _superseded(self.directory, path.read_text(encoding="utf-8"), self.outbox.unsettled())
 
     def close(self) -> None:
         """Let go of the files. Closing twice is harmless."""
@@ -129,9 +116,8 @@ class Journal(JournalReader):
     ) -> None:
         """Made by `open`."""
         super().__init__(directory, db, held)
-        self._entry_log = entry_log
         self._key = key
-        self._instance: str | None = None
+        self._entries = Entries(db, entry_log, key, self.queries)
         self.outbox = Outbox(db, key)
         self.dialogue = DialogueRecord(db)
         self.retention = Retention(db, entry_log, key)
@@ -154,8 +140,8 @@ class Journal(JournalReader):
             journal = cls(directory, db, entry_log, DeviceKey.of(directory), opened)
             journal._notice_new_key()
             journal._adopt()
-            journal._put_up_what_nobody_will_read()
-            journal._bring_erasing_to_its_end()
+            journal.successor.put_up_what_nobody_will_read()
+            journal.erasing.go_on()
             journal._held = opened.pop_all()
         return journal
 
@@ -210,13 +196,13 @@ class Journal(JournalReader):
         if verdict.outcome is Outcome.ACCEPT:
             raise ValueError(f"{utterance_id}: what is accepted is committed, not concluded")
         with self._db.writing():
-            self._conclude(utterance_id, reading, verdict)
+            self._entries.conclude(utterance_id, reading, verdict)
 
     def put_under_review(self, utterance_id: str, reading: Reading, verdict: Verdict, why: str) -> None:
         """Keep what was read of an utterance, and let a person decide about it. Raises as `conclude` does."""
         with self._db.writing():
-            self._conclude(utterance_id, reading, verdict)
-            self._park(Park(utterance_id, why, verdict.fields))
+            self._entries.conclude(utterance_id, reading, verdict)
+            self._entries.park(Park(utterance_id, why, verdict.fields))
 
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
         """Keep an entry and owe its event, in one transaction. From here it cannot be lost or doubled.
@@ -228,7 +214,7 @@ class Journal(JournalReader):
         if verdict.outcome is not Outcome.ACCEPT:
             raise ValueError(f"{entry.utterance_id}: what is committed must be accepted, not {verdict.outcome}")
         with self._db.writing():
-            return self._commit(entry, verdict, render)
+            return self._entries.commit(entry, verdict, render)
 
     def again(self, found: UtteranceHistory) -> Utterance:
         """The utterance of an entry as another one with the same sound, always the same: it may have one entry more.
@@ -261,7 +247,7 @@ class Journal(JournalReader):
         row = evidence.columns(self.directory, said, recording)
         with self._db.writing():
             self._db.insert("utterances", row, "ON CONFLICT (utterance_id) DO NOTHING")
-            owed = self._commit(entry, verdict, render)
+            owed = self._entries.commit(entry, verdict, render)
             noted(owed)
             return owed
 
@@ -278,7 +264,7 @@ class Journal(JournalReader):
             self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
             # Whatever was still to be agreed about it, it is decided now.
             self.dialogue.forget(found.utterance_id)
-            return self._commit(entry, verdict, render)
+            return self._entries.commit(entry, verdict, render)
 
     def turn(
         self,
@@ -297,69 +283,25 @@ class Journal(JournalReader):
             for order in sorted(orders, key=_in_turn):
                 match order:
                     case Note(utterance_id, reading, verdict):
-                        self._conclude(utterance_id, reading, verdict)
+                        self._entries.conclude(utterance_id, reading, verdict)
                     case Drop(dropped):
-                        self._conclude(dropped.utterance_id, dropped.reading, TAKEN_BACK)
+                        self._entries.conclude(dropped.utterance_id, dropped.reading, TAKEN_BACK)
                     case Park():
-                        self._park(order)
+                        self._entries.park(order)
                     case Commit(agreed, verdict):
                         entry = self.queries.entry_of(agreed, verdict)
-                        owed = self._commit(entry, verdict, partial(render, entry))
+                        owed = self._entries.commit(entry, verdict, partial(render, entry))
             self.dialogue.keep(draft, operator)
         return owed
 
-    def was_overtaken_by(self, event: Mapping[str, Any]) -> bool:
-        """Whether this event proves that another journal of this device has gone on: the device signed it, not here."""
-        known, newest = {**self.trail.keys(), self.public_key.keyid: self.public_key}, self.outbox.last()
-        key = known.get(str(event.get(hash_chain.KEYID)))
-        if key is None or newest is None or event.get("source") != json.loads(newest.body)["source"]:
-            return False
-        if not hash_chain.is_word_of(event, key, known.values(), withheld=hash_chain.WITHHELD_SIGNATURE in event):
-            return False
-        number = int(event["sequence"])  # as this device wrote it
-        own = self.trail.link(number)
-        # What was removed to make room, or lost from a broken journal, was one of ours all the same.
-        return number > newest.sequence if own is None else own != event[hash_chain.CHAIN]
-
     def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:
         """Keep, numbered and signed, what changed of what waits for a person; how many changes that are."""
-        return self.review_log.write(render, self._instance_now(), self._key)
-
-    def supersede(self, why: str) -> Misconfigured:
-        """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""
-        path = self.directory / SUPERSEDED
-        with refusals(path):
-            path.write_text(why, encoding="utf-8")
-            sync_file(path)
-            sync_directory(self.directory)
-        return _superseded(self.directory, why, self.outbox.unsettled())
-
-    def _instance_now(self) -> str:
-        """Which life of which journal this is. The newest event, which always stays, tells which one came before."""
-        if self._instance is None:
-            newest = self.outbox.last()
-            before = "0" if newest is None else str(json.loads(newest.body).get(INSTANCE, "0"))
-            self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
-        return self._instance
-
-    def _put_up_what_nobody_will_read(self) -> None:
-        """No agent starts on a journal that was overtaken: what it had not read yet waits for a person."""
-        if (self.directory / SUPERSEDED).exists():
-            with self._db.writing():
-                self._db.execute("UPDATE utterances SET review = 'superseded' WHERE outcome IS NULL AND review IS NULL")
+        return self.review_log.write(render, self._entries.instance(), self._key)
 
     def _notice_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
         if last and last[0]["public_key"] not in {None, self.public_key.raw.hex()}:
             log.warning("%s: is not the key that signed until now; the chain goes on with it", self.directory / KEY)
-
-    def _bring_erasing_to_its_end(self) -> None:
-        if not self.erasing.under_way:
-            return
-        try:
-            self.erasing.finish()
-        except (DiskFull, Unfinished) as fault:  # what is said today must not wait for it
-            log.warning("what was erased is not gone from every file yet: %s", fault)
 
     def _adopt(self) -> None:
         """Give a row to each recording that a crash left without one."""
@@ -386,102 +328,7 @@ class Journal(JournalReader):
         evidence.put_in_place(recording.path, path)
         return replace(recording, path=path)
 
-    def _conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
-        if _owed(self._db, utterance_id) is not None:
-            raise ValueError(f"{utterance_id}: is committed already, which cannot be taken back")
-        _decide(self._db, utterance_id, reading, verdict)
-
-    def _park(self, park: Park) -> None:
-        """Under review. Without an outcome: where a person retries it, it is read again."""
-        changed = self._db.execute(
-            "UPDATE utterances SET outcome = NULL, reasons = NULL, ask = NULL, review = ?, fields = ?, draft = ? "
-            "WHERE utterance_id = ?",
-            [park.why, codec.to_json(dict(park.fields)), codec.draft_json(park.draft), park.utterance_id],
-        )
-        if not changed.rowcount:
-            raise LookupError(f"{park.utterance_id}: no such utterance was begun here")
-
-    def _commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
-        if (owed := _owed(self._db, entry.utterance_id)) is not None:
-            return owed
-        _decide(self._db, entry.utterance_id, entry.reading, verdict)
-        if self.queries.recording(entry.utterance_id).audio_sha256 != entry.audio_sha256:
-            raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
-        minted = _minted(self._db, self._instance_now())
-        reading = codec.reading_json(entry.reading)
-        event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
-        owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
-        _enter(self._db, entry, event, owed, self.public_key)
-        self._entry_log.append(rows_of(self._db, owed.sequence))
-        return owed
-
-
-def _superseded(directory: Path, why: str, owed: int) -> Misconfigured:
-    # Of these nobody knows yet whether the inventory has them: entered anew, they would count twice.
-    first = f"let `dockvoice queue reconcile` ask about the {owed} that are still owed, then " if owed else ""
-    return Misconfigured(
-        f"{directory}: is an older copy of this device's journal, or stands beside a copy ({why}); {first}give "
-        f"this device a new name and a new state_directory, keep this one, and enter there what `dockvoice queue list "
-        f"--held --state {directory}` shows: `dockvoice queue accept --from {directory} ID`"
-    )
-
 
 def _in_turn(order: Durable) -> int:
     """Verdicts come before what is parked, and both before what is committed."""
     return 2 if isinstance(order, Commit) else isinstance(order, Park)
-
-
-def _decide(db: JournalDatabase, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
-    changed = db.execute(
-        # A verdict ends a review: what was put there while a question was open has been answered.
-        "UPDATE utterances SET outcome = ?, reasons = ?, fields = ?, ask = ?, reading = ?, review = NULL "
-        "WHERE utterance_id = ?",
-        [
-            verdict.outcome.value,
-            codec.reasons_json(verdict),
-            codec.to_json(dict(verdict.fields)),
-            verdict.ask,
-            None if reading is None else codec.reading_json(reading),
-            utterance_id,
-        ],
-    )
-    if not changed.rowcount:
-        raise LookupError(f"{utterance_id}: no such utterance was begun here")
-
-
-def _owed(db: JournalDatabase, utterance_id: str) -> OutboxRow | None:
-    """The event of an utterance that is committed already."""
-    found = db.rows(
-        "SELECT o.event_id, o.sequence, o.body FROM entries e JOIN outbox o USING (event_id) WHERE e.utterance_id = ?",
-        utterance_id,
-    )
-    return OutboxRow(**found[0]) if found else None
-
-
-def _minted(db: JournalDatabase, instance: str) -> Minted:
-    last = db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
-    sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
-    return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=instance)
-
-
-def _enter(db: JournalDatabase, entry: Entry, event: dict[str, Any], owed: OutboxRow, key: PublicKey) -> None:
-    identity = {"event_id": owed.event_id, "sequence": owed.sequence}
-    meant = {
-        "utterance_id": entry.utterance_id,
-        "form": entry.form,
-        "fields": codec.to_json(dict(entry.fields)),
-        "operator": entry.operator,
-        "recorded_at": codec.to_time(entry.recorded_at),
-        "act": entry.act.value,
-        "replaces": entry.replaces,
-        "support": codec.to_json([recording.utterance_id for recording in entry.support]),
-    }
-    sealed = {
-        "link": event[hash_chain.CHAIN],
-        "previous": event[hash_chain.PREVIOUS],
-        "public_key": key.raw.hex(),
-        "signature": event[hash_chain.SIGNATURE],
-    }
-    db.insert("entries", {**identity, **meant})
-    db.insert("audit", {**identity, **sealed})
-    db.insert("outbox", {**identity, "body": owed.body})

@@ -15,13 +15,6 @@ MILLION = 1_000_000  # Tokens are priced by the million.
 
 MINUTE_S = 60
 
-AUDIO_TOKENS_PER_S = 32  # For estimates: Gemini's documented rate; OpenAI's models take a third of it.
-
-PROMPT_TOKENS = 2500
-"""For estimates: instructions, tools and catalogue hints go along with every utterance; some 1,850 tokens here."""
-
-ANSWER_TOKENS = 150  # For estimates: one tool call with its words.
-
 
 def cost_usd(usage: Usage, prices: Prices) -> float | None:
     """What a request cost; None where no price is set for anything that it took."""
@@ -40,19 +33,6 @@ def with_cost(usage: Usage, prices: Prices | None) -> Usage:
     if usage.cost_usd is not None or prices is None:
         return usage
     return replace(usage, cost_usd=cost_usd(usage, prices))
-
-
-def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:
-    """What reading so many utterances, `seconds` long together, will cost at most; None where no price is set."""
-    expected = Usage(
-        client="",
-        model="",
-        text_tokens_in=PROMPT_TOKENS * utterances,
-        audio_tokens_in=round(AUDIO_TOKENS_PER_S * seconds),
-        tokens_out=ANSWER_TOKENS * utterances,
-        audio_seconds=seconds,
-    )
-    return cost_usd(expected, prices)
 
 
 class Budget:

@@ -19,7 +19,7 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import vocabulary
-from edge.forms.spoken.numbers import WORDS as NUMBERS
+from edge.forms.spoken.vocabulary import NUMBER_WORDS as NUMBERS
 from edge.understand.local.moonshine import Samples, between_silences
 
 RATE = 16_000

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from edge import hash_chain
 from edge.deliver.events import WITHHELD, Topics, withheld
-from edge.hash_chain import Acknowledged, Acknowledgement, Broken, PublicKey, Span, Wrong
+from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Span, Wrong
 from edge.keep.device_key import DeviceKey
 from inventory import audit
 from inventory.forms import Forms, load_forms
@@ -358,7 +358,7 @@ def acknowledged(store: Store, sequence: int, wrong: Wrong) -> audit.Report:
     found = str(audit.verify(store, of, KNOWN).found)
     word = Acknowledgement("north/dock-3", sequence, wrong, found, "a clerk", "restored on Monday", "2026-11-21")
     trusted = {STRANGER.public.keyid: STRANGER.public}
-    return audit.verify(store, of, KNOWN, known=Acknowledged([word.signed(STRANGER)], trusted, "north/dock-3"))
+    return audit.verify(store, of, KNOWN, known=KnownFaults([word.signed(STRANGER)], trusted, "north/dock-3"))
 
 
 def test_the_chain_goes_on_behind_a_known_break_and_the_next_one_is_found(store: Store, forms: Forms) -> None:

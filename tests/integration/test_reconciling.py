@@ -145,7 +145,7 @@ def test_an_older_copy_of_a_journal_shows_before_it_uses_up_a_number(broker: Mos
             assert ended.group_contains(Misconfigured, match=told)
             assert older.now(lambda journal: journal.trail.last_sequence()) == 3
             with pytest.raises(Misconfigured, match=told):
-                older.now(lambda journal: journal.demand_not_superseded())
+                older.now(lambda journal: journal.successor.demand_none())
         assert sequences(inventory) == [1, 2, 3, 4, 5]
 
 

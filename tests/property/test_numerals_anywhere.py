@@ -10,8 +10,8 @@ FIGURES = ["0", "7", "42", "007", "742", "1.5", "2k", "7:42", "100000", "9" * 40
 
 
 def vocabulary(known: Numerals) -> list[str]:
-    small = known._joiners | known._ones | {word for phrase in known._half_within for word in phrase}
-    return sorted(known._beginnings | known._own | small) + FIGURES
+    small = known._joiners | {word for phrase in known._counts.half_within for word in phrase}
+    return sorted(known._counts.beginnings | known._own | small) + FIGURES
 
 
 UTTERANCES = st.sampled_from(LANGUAGES).flatmap(

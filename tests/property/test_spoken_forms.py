@@ -15,7 +15,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.forms.spoken import LANGUAGES, read, read_transcript
-from edge.forms.spoken.numbers import LARGEST
+from edge.forms.spoken.numerals import LARGEST
 from edge.forms.spoken.saying import cardinal as said_count
 from edge.forms.spoken.saying import spelt
 from edge.forms.spoken.sentences import Sentence, sentences

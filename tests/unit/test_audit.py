@@ -455,7 +455,7 @@ def test_a_long_journal_is_read_in_pages(tmp_path: Path, monkeypatch: pytest.Mon
 def test_events_from_before_they_were_signed_are_told(journal: Journal) -> None:
     unsign(journal)
     written_anew()(journal)
-    journal._entry_log = entry_log.EntryLog(journal.directory)
+    journal._entries._entry_log = entry_log.EntryLog(journal.directory)
     commit(journal, 1)
     assert audit.verify(journal.trail).broken == Broken(1, Wrong.UNSIGNED)
     report = audit.verify(journal.trail, unsigned_until=EVENTS)

@@ -6,7 +6,8 @@ import pytest
 
 from edge.config import InterpreterKind, InterpreterSettings
 from edge.records import Usage
-from edge.understand.prices import Budget, cost_usd, estimate_usd
+from edge.understand.prices import Budget, cost_usd
+from lab.reread import estimate_usd
 
 TODAY = date(2026, 11, 20)
 MINI = InterpreterSettings(kind=InterpreterKind.CHAT_AUDIO, text_in_usd=0.60, audio_in_usd=10, out_usd=2.40)

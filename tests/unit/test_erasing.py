@@ -146,7 +146,11 @@ def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: 
 def test_a_kill_in_the_middle_is_brought_to_its_end(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    where: dict[str, object] = {"replace": journal._entry_log, "compact": journal._db, "remove": journal.retention}
+    where: dict[str, object] = {
+        "replace": journal._entries._entry_log,
+        "compact": journal._db,
+        "remove": journal.retention,
+    }
     which = journal.queries.history("2").utterance_id
 
     def killed(*_: object) -> None:

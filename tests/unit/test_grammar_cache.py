@@ -17,7 +17,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.forms.spoken import phrases
-from edge.forms.spoken.conversational import conversational
+from edge.forms.spoken.sentences import conversational
 from edge.understand.local import grammar_cache
 from edge.understand.local.grammar_cache import KEPT, sentences
 

@@ -263,7 +263,7 @@ class TestUnderANewName:
     ) -> None:
         said = utterance(7)
         journal.begin(said)
-        journal.supersede("it ends at 4")
+        journal.successor.note("it ends at 4")
         journal.close()
         with Journal.open(journal.directory) as former, Journal.open(tmp_path / "new") as new:
             (waiting,) = former.review.under_review()

@@ -330,10 +330,10 @@ def test_each_life_that_writes_is_another_instance_of_the_journal_and_an_older_c
 
 def test_a_journal_that_was_overtaken_says_so_whenever_it_is_opened(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        journal.demand_not_superseded()
-        told = journal.supersede("it ends at 4")
+        journal.successor.demand_none()
+        told = journal.successor.note("it ends at 4")
     with Journal.open(tmp_path) as journal, pytest.raises(Misconfigured, match=r"\(it ends at 4\); give this") as again:
-        journal.demand_not_superseded()
+        journal.successor.demand_none()
     assert str(again.value) == str(told)
 
 

@@ -128,7 +128,7 @@ def test_what_portaudio_must_not_open_or_has_not_made_is_never_started(
     card = Card()
     if refused == "by ALSA":
         monkeypatch.setattr(Card, "query_hostapis", lambda _card, _number: {"name": "ALSA"})
-        monkeypatch.setattr(portaudio, "refusal", lambda name, *, playback: f"no {name}" if playback else None)
+        monkeypatch.setattr(portaudio, "_refusal", lambda name, *, playback: f"no {name}" if playback else None)
     else:
         monkeypatch.setattr(Opened, "samplerate", property(lambda _: 0.0, lambda _opened, _rate: None), raising=False)
     monkeypatch.setattr(Opened, "start", lambda _: pytest.fail("it was started"))

@@ -10,7 +10,8 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.spoken import numbers, read_transcript
+from edge.forms.spoken import read_transcript
+from edge.forms.spoken.vocabulary import NUMBER_WORDS
 from edge.records import Act
 from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, DialogueTurn, Leaks, ModelPrompt, instructions
 from edge.understand.llm.tool import tools
@@ -22,7 +23,7 @@ FULL = Context(
     last=True,
     turns=(DialogueTurn(Act.RECORD, ("pallet_id", "quantity"), asked="dock"),) * 40,
 )
-COUNTS = numbers.WORDS - {"and", "o"}
+COUNTS = NUMBER_WORDS - {"and", "o"}
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
     asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
     assert settlement.superseded is None
     assert "shows no event of this device that proves it" in caplog.text
-    desk.now(lambda journal: journal.demand_not_superseded())
+    desk.now(lambda journal: journal.successor.demand_none())
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

@@ -18,7 +18,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
 from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
-from edge.forms.spoken.numbers import ONES
+from edge.forms.spoken.vocabulary import ONES
 
 
 @pytest.fixture(scope="module", params=["pallet-move", "stock-count"])

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.forms.spoken import are_one_number, begins, ends, preface, read, without_cue
-from edge.forms.spoken.folding import fold
+from edge.forms.spoken.folding import Phrase, fold
 from edge.forms.spoken.grammar.lexicon import Match, Role
 from edge.forms.spoken.grammar.tokens import Token, tokens
-from edge.forms.spoken.language import Phrase
 from edge.forms.spoken.reader import lexicon
 from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Reason, Word
 

@@ -1,6 +1,5 @@
 """What is said: words or a transcript to the fields of a form, and a form to the words a recogniser should expect."""
 
-from edge.forms.spoken.breaths import are_one_number, begins, ends
 from edge.forms.spoken.commands import (
     about,
     chosen,
@@ -21,43 +20,8 @@ from edge.forms.spoken.commands import (
 from edge.forms.spoken.confusable import heard_alike
 from edge.forms.spoken.jsgf import jsgf
 from edge.forms.spoken.language import LANGUAGES
+from edge.forms.spoken.pauses import are_one_number, begins, ends, expected
 from edge.forms.spoken.reader import preface, read
-from edge.forms.spoken.sayable import check, spoken_words
 from edge.forms.spoken.sentences import phrases, sentences
 from edge.forms.spoken.transcript import read_transcript, transcript_preface
-from edge.forms.spoken.turn import expected
-from edge.forms.spoken.vocabulary import vocabulary
-
-__all__ = [
-    "LANGUAGES",
-    "about",
-    "are_one_number",
-    "begins",
-    "check",
-    "chosen",
-    "command",
-    "command_phrases",
-    "corrects",
-    "courteous",
-    "cue",
-    "ends",
-    "exception",
-    "expected",
-    "finds_nothing_wrong",
-    "heard_alike",
-    "is_name",
-    "jsgf",
-    "phrases",
-    "preface",
-    "proves",
-    "read",
-    "read_transcript",
-    "refuses",
-    "says_check",
-    "sentences",
-    "spoken_words",
-    "takes_back",
-    "transcript_preface",
-    "vocabulary",
-    "without_cue",
-]
+from edge.forms.spoken.vocabulary import check, spoken_words, vocabulary

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from edge.forms.model import Form
+from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar.lexicon import ways
 from edge.forms.spoken.grammar.tokens import tokens
-from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, Phrase, language_named, phrase
+from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
 from edge.records import Act, Command, FieldReading, FieldValue, Word
 
 

@@ -10,7 +10,9 @@ STROKED = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
 WORDS = frozenset("àèé")
 """Letters that are words of their own with their accent, and other words or letters without: "è" is, "e" is and."""
 REMEMBERED = 4096
-"""Words whose folding is kept: more than the vocabulary of any form."""
+"""Words whose folding is kept, more than the vocabulary of any form; and phrases, those of all languages."""
+
+Phrase = tuple[str, ...]
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -18,6 +20,12 @@ def fold(text: str) -> str:
     """Small letters without accents, one apostrophe: models write "Stück", "STÜCK" and "Stuck" for one word."""
     small = unicodedata.normalize("NFC", text).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return " ".join(word if word in WORDS else _bare(word) for word in small.translate(STROKED).split(" "))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def phrase(text: str) -> Phrase:
+    """Words as they are compared, a hyphen parting two."""
+    return tuple(fold(text).replace("-", " ").split())
 
 
 def _bare(word: str) -> str:

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Sequence
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import OWN_LANGUAGE, Form, FormField, Spoken
-from edge.forms.spoken import numbers
+from edge.forms.spoken.folding import phrase
 from edge.forms.spoken.grammar.lexicon import listed
-from edge.forms.spoken.kinds.phrases import phrase, table
+from edge.forms.spoken.kinds.phrases import table
 from edge.forms.spoken.language import ENGLISH, LETTERS, NATO
-from edge.forms.spoken.sayable import check
 from edge.forms.spoken.sentences import BEFORE_COUNT, BEFORE_PLACE, CLOSINGS, CUES, OPENINGS
+from edge.forms.spoken.vocabulary import DIGITS, ONES, TEENS, TENS, check
 
 NUMBERS = {
-    "digit": " | ".join(word for word in numbers.DIGITS if word not in {"o", "niner"}),
-    "one": " | ".join(numbers.ONES),
-    "teen": " | ".join(numbers.TEENS),
-    "ten": " | ".join(numbers.TENS),
+    "digit": " | ".join(word for word in DIGITS if word not in {"o", "niner"}),
+    "one": " | ".join(ONES),
+    "teen": " | ".join(TEENS),
+    "ten": " | ".join(TENS),
     "pair": "<teen> | <ten> [<one>]",
     "group": "/0.8/ <digit> | /0.1/ (double | triple) <digit> | /0.1/ <pair>",
     "below": "<one> | <pair>",

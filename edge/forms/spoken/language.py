@@ -11,11 +11,10 @@ from importlib.resources import files
 from string import ascii_lowercase
 from typing import Any
 
-from edge.forms.spoken.folding import fold
+from edge.forms.spoken.folding import Phrase, fold, phrase
 from edge.forms.spoken.numerals import Numerals
 
 Words = Sequence[str]
-Phrase = tuple[str, ...]
 
 LETTERS = frozenset(ascii_lowercase)
 
@@ -32,11 +31,6 @@ CODE_WORDS: dict[Phrase, str] = {tuple(word.split()): letter for letter, word in
     ("xray",): "x",
 }
 """Its words with the spellings that transcripts carry besides."""
-
-
-def phrase(text: str) -> Phrase:
-    """Words as they are compared."""
-    return tuple(fold(text).replace("-", " ").split())
 
 
 @dataclass(frozen=True, slots=True)

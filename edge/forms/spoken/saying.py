@@ -12,14 +12,15 @@ from string import ascii_uppercase, digits
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import OWN_LANGUAGE, FormField, Partial, Spoken
 from edge.forms.pattern import SEPARATORS, CharacterRun, Shape
-from edge.forms.spoken import numbers
 from edge.forms.spoken.grammar.lexicon import listed
 from edge.forms.spoken.kinds.phrases import table
 from edge.forms.spoken.language import ENGLISH, NATO
+from edge.forms.spoken.numerals import LARGEST
+from edge.forms.spoken.vocabulary import ONES, TEENS, TENS
 from edge.records import FieldValue, exact, plain
 
-BELOW_HUNDRED = {value: word for word, value in {**numbers.ONES, **numbers.TEENS, **numbers.TENS}.items()} | {
-    tens + ones: f"{ten} {one}" for ten, tens in numbers.TENS.items() for one, ones in numbers.ONES.items()
+BELOW_HUNDRED = {value: word for word, value in {**ONES, **TEENS, **TENS}.items()} | {
+    tens + ones: f"{ten} {one}" for ten, tens in TENS.items() for one, ones in ONES.items()
 }
 """1 to 99 in words."""
 ONE_HUNDREDS = range(100, 200)
@@ -72,7 +73,7 @@ OTHER_KINDS = frozenset({Spoken.DECIMAL, Spoken.DATE, Spoken.YES_NO})
 SOME_DAY = date(2026, 1, 1)
 SOME_DAYS = 5 * 365
 """From when on dates are made, and in how many days: what stands on labels of food."""
-TEENS = 10
+TEN = 10
 
 CAPITALS = ascii_uppercase
 ALPHABETS = {Spoken.DIGITS: digits, Spoken.LETTER: CAPITALS}
@@ -129,7 +130,7 @@ def _said(value: str, field: FormField, catalogue: Catalogue, random: Random) ->
 
 
 def _count(field: FormField, random: Random) -> int:
-    least, most = int(field.least or 0), numbers.LARGEST if field.most is None else int(field.most)
+    least, most = int(field.least or 0), LARGEST if field.most is None else int(field.most)
     hundreds = random.randint(1, 99) * 100
     if random.random() < ROUND_HUNDREDS and least <= hundreds <= most:
         return hundreds
@@ -147,7 +148,7 @@ def _other_kind(field: FormField, random: Random) -> FieldValue:
         alone = field.month_alone is Partial.END and random.random() < MONTH_ALONE
         return (_month_end(day) if alone else day).isoformat()
     step = field.step or Decimal(1)
-    least, most = exact(field.least or 0), exact(numbers.LARGEST if field.most is None else field.most)
+    least, most = exact(field.least or 0), exact(LARGEST if field.most is None else field.most)
     steps = int(min(most - least, Decimal(COMMON_COUNT)) / step)
     return float(least + random.randint(0, steps) * step)
 
@@ -178,7 +179,7 @@ def _day(value: str, field: FormField, random: Random) -> str:
     words = {
         "ordinal": dates["ordinals"][day.day - 1][0].replace("-", " "),
         "month": dates["months"][day.month - 1][0].lower(),
-        "year": f"{BELOW_HUNDRED[century]} {BELOW_HUNDRED[rest] if rest >= TEENS else f'oh {BELOW_HUNDRED[rest]}'}",
+        "year": f"{BELOW_HUNDRED[century]} {BELOW_HUNDRED[rest] if rest >= TEN else f'oh {BELOW_HUNDRED[rest]}'}",
     }
     alone = day == _month_end(day) and field.month_alone is Partial.END
     forms = MONTH_FORMS if alone else DAY_FORMS

@@ -2,18 +2,22 @@
 
 They are what the on-device recogniser is told to expect: an n-gram model is counted from them, so how often a word
 stands after another matters as much as that it occurs. Shares below are of sentences or of mentions.
+
+Where the device answers, a recogniser is given what is said to it as well: commands, one field alone, corrections, bare
+values, check digits; fewer than the sentences, so that it still expects these most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken import saying
-from edge.forms.spoken.sayable import check
+from edge.forms.spoken.commands import command_phrases
+from edge.forms.spoken.vocabulary import check
 from edge.records import FieldValue
 
 COUNT = 6000
@@ -41,6 +45,11 @@ CLOSINGS = {"": 90, "please": 10}
 STILL_TO_DO, HELD = "i have to ", "i have "
 """Of a move that is still to be made nobody says that it was."""
 CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
+
+COMMANDS = 4
+"""So often each command: together some 200 of more than 6,000 sentences."""
+PER_FIELD = 150
+"""So many answers and corrections for each field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +131,27 @@ def _mention(value: FieldValue, field: FormField, catalogue: Catalogue, random: 
 
 def _chosen(weights: Mapping[str, int], random: Random) -> str:
     return random.choices(list(weights), weights=list(weights.values()))[0]
+
+
+def conversational(form: Form, catalogue: Catalogue, names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Short utterances to a device that answers, the same for the same form, catalogue and `names` of operators."""
+    random = Random(SEED)  # noqa: S311 - sampling, not secrecy
+    answers = [one for field in form.fields for _ in range(PER_FIELD) for one in _answers(field, catalogue, random)]
+    said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
+    return (*(command_phrases(names) * COMMANDS), *said_twice, *answers, *_checks(form, catalogue, random))
+
+
+def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
+    """A bare value, the field alone, and one of these as a correction."""
+    words = saying.said(saying.value(field, catalogue, random), field, catalogue, random)
+    named = f"{words} {random.choice(list(field.units))}" if field.units else f"{random.choice(field.labels)} {words}"
+    yield words
+    yield named
+    yield f"{random.choices(list(CUES), weights=list(CUES.values()))[0]} {named}"
+
+
+def _checks(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
+    for field in form.fields:
+        for value in catalogue.values(field.catalogue) if field.catalogue else ():
+            for proof in catalogue.checks_of(str(field.catalogue), value):
+                yield saying.spelt(proof, random) if proof.isdigit() else proof

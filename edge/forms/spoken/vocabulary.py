@@ -1,13 +1,40 @@
-"""Every word that the sentences of a form can hold."""
+"""The words of a form: all that its sentences can hold, and whether there are some for every value."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+from edge.errors import ManyFaults
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import OWN_LANGUAGE, Form, FormField, Spoken
-from edge.forms.spoken import letters, numbers
+from edge.forms.model import CHARACTERS, OWN_LANGUAGE, Form, FormField, Spoken
+from edge.forms.pattern import SEPARATORS
+from edge.forms.spoken.folding import phrase
 from edge.forms.spoken.grammar.lexicon import listed
-from edge.forms.spoken.kinds.phrases import phrase, table, words_of
-from edge.forms.spoken.language import ENGLISH
+from edge.forms.spoken.kinds.phrases import table, words_of
+from edge.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
+
+_ONES = "one two three four five six seven eight nine"
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+
+ONES = {word: value for value, word in enumerate(_ONES.split(), start=1)}
+TEENS = {word: value for value, word in enumerate(_TEENS.split(), start=10)}
+TENS = {word: value * 10 for value, word in enumerate(_TENS.split(), start=2)}
+ZEROS = ("zero", "oh", "o")
+"""What a zero is called in a string of digits. As a count only "zero" is one."""
+
+DIGITS = dict.fromkeys(ZEROS, "0") | {word: str(value) for word, value in ONES.items()} | {"niner": "9"}
+
+NUMBER_WORDS = frozenset(
+    {*DIGITS, *TEENS, *TENS, "double", "triple", "quadruple", "hundred", "thousand", "dozen", "half", "and"}
+)
+"""Every word that can be part of a number; "a" as in "a hundred" is a letter in the first place."""
+
+AS_IN = ("as", "in")
+"""What joins a letter to the word that explains it."""
+LETTER_WORDS = frozenset({*LETTERS, *(word for phrase in CODE_WORDS for word in phrase), *AS_IN})
+"""Every word that can be part of a spoken letter."""
 
 _AROUND = """
 um uh er erm hmm and okay ok well hey so now please moving move take going goes have has got i've that that's is
@@ -35,5 +62,42 @@ def _words(field: FormField, catalogue: Catalogue) -> set[str]:
         said += [*named.true, *named.false]
         said += [" ".join(phrase(one)) for one in words_of(table(OWN_LANGUAGE)[SECTIONS[field.spoken]])]
     words = {word for one in said for word in one.split()}
-    words |= letters.WORDS if field.spoken in SPELT else set()
-    return words | (numbers.WORDS if field.spoken in COUNTED else set())
+    words |= LETTER_WORDS if field.spoken in SPELT else set()
+    return words | (NUMBER_WORDS if field.spoken in COUNTED else set())
+
+
+def check(form: Form, catalogue: Catalogue) -> None:
+    """Raise Misconfigured naming every value that breaks the form's rules or has no words, and every lost catalogue."""
+    faults = [fault for field in form.fields for fault in _faults(field, catalogue)]
+    if faults:
+        raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
+
+
+def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """What is said of a form in its own words, each with what it stands for: labels, units, catalogued values."""
+    for field in form.fields:
+        yield from ((label, f"the field {field.name!r}") for label in field.labels)
+        yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)
+        if field.spoken is not Spoken.LETTER:  # which its code word tells from the others
+            values = listed(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
+            yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
+
+
+def _faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
+    if field.spoken is Spoken.UNIT:  # its codes are said by the unit words of what it counts
+        return
+    known = catalogue.values(field.catalogue) if field.catalogue else field.choices
+    where = f"catalogue {field.catalogue!r}" if field.catalogue else "'enum'"
+    said = {value for words, value in listed(field, catalogue, ENGLISH).items() if re.fullmatch("[a-z ]+", words)}
+    for value in known:
+        if not field.item.allows(value):
+            yield f"{where}: {value!r} breaks the rules of field {field.name!r}; mend one of the two"
+        elif value not in said and not _spelt(value, field):
+            yield f"{where}: {value!r} cannot be said as {field.spoken}; give it words in a catalogue's column 'spoken'"
+
+
+def _spelt(value: str, field: FormField) -> bool:
+    one = field.spoken is not Spoken.LETTER or len(value) == 1
+    said = "".join(character for character in value if character not in SEPARATORS)
+    joined = said == value or (field.shape is not None and field.shape.joined(said) == value)
+    return one and joined and set(said) <= CHARACTERS.get(field.spoken, frozenset())

@@ -21,7 +21,7 @@ from edge import forms
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import phrases
-from edge.forms.spoken.conversational import conversational
+from edge.forms.spoken.sentences import conversational
 
 KEPT = 32  # Files at most, half a megabyte each: those of all devices of a machine, and of forms that are being tried.
 

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.counts import UnitCounts
-from edge.forms.spoken.grammar.mentions import Mentions
+from edge.forms.spoken.grammar.mentions import CountMentions, Mentions
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Story, Telling
 from edge.forms.spoken.grammar.phrases import SmallWords
-from edge.forms.spoken.grammar.remarks import Remarks
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.spelling import Speller
-from edge.forms.spoken.grammar.strays import Strays
+from edge.forms.spoken.grammar.strays import Remarks, Strays
+from edge.forms.spoken.grammar.tokens import ends_word
 from edge.records import FieldValue
 
 PLACES = 6
@@ -71,6 +71,7 @@ class _Growth:
         self._agenda = Agenda(spans)
         self._speller = Speller(spans, self._agenda)
         self._mentions = Mentions(spans, self._agenda, self._speller, asked, held)
+        self._counted = CountMentions(spans, self._agenda, self._mentions)
         self._phrases = SmallWords(spans, counts, self._agenda, self._mentions, asked)
         self._strays = Strays(spans, remarks, self._agenda)
         self._ends: list[Path] = []
@@ -92,7 +93,7 @@ class _Growth:
 
     def _growing(self, at: int) -> list[Path]:
         """The paths at a token that grow now, values that end here closed as well."""
-        if self._spans.ends_word(at):
+        if ends_word(self._tokens, at):
             for path in self._agenda.spelling(at):
                 for closed in self._mentions.spelt(path, at):
                     self._agenda.add(at, closed)
@@ -111,7 +112,7 @@ class _Growth:
         else:
             self._mentions.bare(path, at)
         for count in self._counts.at(at):
-            self._mentions.count(path, count, at)
+            self._counted.say(path, count, at)
         self._strays.go(path, at)
 
     def _ended(self, path: Path) -> Path | None:

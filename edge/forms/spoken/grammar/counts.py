@@ -30,6 +30,7 @@ class UnitCounts:
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans
+        self._numbers = spans.numbers
         self._tokens, self._words = spans.tokens, spans.words
         self._language = spans.language
         self._decimals = any(field.spoken is Spoken.DECIMAL for field in spans.form.fields)
@@ -49,20 +50,20 @@ class UnitCounts:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
 
     def _some(self, at: int) -> Iterator[UnitCount]:
-        for end, value, cost, marks in self._numbers(at):
+        for end, value, cost, marks in self._numbers_at(at):
             yield from self._with_unit(end, (value,), cost, marks)
             if end < len(self._tokens):
                 yield from self._twice(end, value, cost, marks)
                 yield from self._range(end, value, cost, marks)
                 yield from self._second(end, value, cost, marks)
 
-    def _numbers(self, at: int) -> list[tuple[int, FieldValue, float, str]]:
+    def _numbers_at(self, at: int) -> list[tuple[int, FieldValue, float, str]]:
         """Numbers that begin at a token: where each ends, its value, its cost, its marks."""
         found: list[tuple[int, FieldValue, float, str]] = [
-            (end, value, cost, "") for end, value, cost in self._spans.cardinals(at)
+            (end, value, cost, "") for end, value, cost in self._numbers.cardinals(at)
         ]
         if self._decimals:
-            found += ((end, value, cost, "") for end, value, cost in self._spans.decimals(at))
+            found += ((end, value, cost, "") for end, value, cost in self._numbers.decimals(at))
         sounds = self._language.homophones.get(self._words[at])
         if sounds is not None and not found:
             (meant,) = self._language.numerals.counts([sounds], 0)[:1]
@@ -71,7 +72,7 @@ class UnitCounts:
 
     def _twice(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
         """The number said again, behind a pause: "twelve, one two, units"."""
-        for end, other, more in self._spans.cardinals(at) if self._tokens[at].pause else ():
+        for end, other, more in self._numbers.cardinals(at) if self._tokens[at].pause else ():
             if other == value and max(cost, more) < weights.ODD:
                 # In figures and in words it is said twice for certain; else it may have been two counts.
                 sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
@@ -80,7 +81,7 @@ class UnitCounts:
 
     def _anew(self, at: int) -> Iterator[UnitCount]:
         """A number broken off behind its first words and begun anew: "four, four thousand nine hundred boxes"."""
-        for end, value, cost in self._spans.cardinals(at):
+        for end, value, cost in self._numbers.cardinals(at):
             again = 2 * end - at
             if cost < weights.ODD and self._pauses_at(end) and self._words[at:end] == self._words[end:again]:
                 for count in self.at(end):
@@ -92,7 +93,7 @@ class UnitCounts:
 
     def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
         """From one number to another: "10-12 units"."""
-        for end, other, more in self._spans.cardinals(at) if self._tokens[at].dash else ():
+        for end, other, more in self._numbers.cardinals(at) if self._tokens[at].dash else ():
             if isinstance(value, int) and value < other:
                 yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
 
@@ -100,7 +101,7 @@ class UnitCounts:
         """As words announce, the number again, or another one: "twelve, that's one two, units", "ten to twelve"."""
         announced = {Role.REPEAT, Role.CHOICE}
         for match in self._spans.matches[at]:
-            for end, other, more in self._spans.cardinals(match.end) if match.role in announced else ():
+            for end, other, more in self._numbers.cardinals(match.end) if match.role in announced else ():
                 if match.role is Role.CHOICE:
                     yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
                 elif other == value:
@@ -130,4 +131,4 @@ class UnitCounts:
         return at < len(self._tokens) and not self._tokens[at].inner
 
     def _is_strange(self, at: int) -> bool:
-        return not self._spans.matches[at] and not self._spans.is_number(at)
+        return not self._spans.matches[at] and not self._numbers.begins(at)

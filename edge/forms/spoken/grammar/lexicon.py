@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
+from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar.tokens import Token
 from edge.forms.spoken.grammar.weights import COMMA
-from edge.forms.spoken.language import Language, Phrase, phrase
+from edge.forms.spoken.language import Language
 
 
 class Role(IntEnum):

@@ -11,6 +11,7 @@ from edge.forms.spoken.grammar.counts import UnitCount
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.spelling import Speller
+from edge.forms.spoken.grammar.tokens import ends_word
 from edge.records import FieldValue
 
 SINGLY = 3
@@ -28,6 +29,7 @@ class Mentions:
     ) -> None:
         """`asked`: the field whose bare value would answer a question. `held`: what a correction may be about."""
         self._spans = spans
+        self._numbers = spans.numbers
         self._agenda = agenda
         self._speller = speller
         self._asked = asked
@@ -171,7 +173,7 @@ class Mentions:
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled_yes_no(field, at):
                 self.say(path, at, end, field.name, value, cost + weights.ASKED, "")
-        if self._tokens[at].pause and not path.pending and self._is_behind_spelt(path):
+        if self._tokens[at].pause and not path.pending and self.is_behind_spelt(path):
             self._unitless(path, at)
 
     def _may_be(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
@@ -204,7 +206,7 @@ class Mentions:
         apart = path.state is Place.SAID and (token.pause > 0 or listed)
         return (apart or field.many is not None) and (field.spoken is not Spoken.CARDINAL or name == self._asked)
 
-    def _is_behind_spelt(self, path: Path) -> bool:
+    def is_behind_spelt(self, path: Path) -> bool:
         """Does the path stand right behind digits or a code?"""
         return path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT
 
@@ -213,18 +215,27 @@ class Mentions:
         said = path.story.said
         counted = [name for name, field in self._fields.items() if field.units and name not in {*said, self._asked}]
         for name in counted:
-            for end, value, cost in self._spans.cardinals(at):
-                if value >= SMALLEST_COUNT and self._spans.ends_word(end):
+            for end, value, cost in self._numbers.cardinals(at):
+                if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
                     self.say(path, at, end, name, value, cost + weights.UNITLESS, "u")
 
-    # Numbers with units.
 
-    def count(self, path: Path, count: UnitCount, at: int) -> None:
+class CountMentions:
+    """The steps of one utterance that say a number with its unit."""
+
+    def __init__(self, spans: Spans, agenda: Agenda, mentions: Mentions) -> None:
+        self._numbers = spans.numbers
+        self._agenda = agenda
+        self._mentions = mentions
+        self._form = spans.form
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+
+    def say(self, path: Path, count: UnitCount, at: int) -> None:
         """A number with its unit, which begins at a token."""
         if path.state is Place.LABELLED and path.field != count.field:
             path = self._agenda.opened(path)
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
-        unit = self._spans.form.unit_field(count.field)
+        unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:
             so_marked = marked(marks, *path.pending.replace("r", ""))
             path = path.telling(Telling(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
@@ -240,7 +251,7 @@ class Mentions:
         if straight_on:
             cost += weights.LINK
             path = path._replace(cost=path.cost + self._torn(path, at, count))
-        self.say(path, at, count.end, count.field, count.values[-1], cost, marks)
+        self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, marks)
 
     def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:
         """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
@@ -252,7 +263,7 @@ class Mentions:
     def _crowded(self, path: Path, at: int, cost: float) -> float:
         """What it costs to say a count digit by digit with no long pause behind an id."""
         pause = self._tokens[at].pause
-        if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._is_behind_spelt(path):
+        if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
             return 0.0
         return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
 
@@ -260,7 +271,7 @@ class Mentions:
         """What it costs that the words between two values may join them to one: "seven hundred and | twelve"."""
         last = path.last
         between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
-        if last is None or not between or not self._spans.are_inside_number(last.end, at):
+        if last is None or not between or not self._numbers.are_inside_one(last.end, at):
             return 0.0
         return weights.JOINER if self._fields[str(path.field)].spoken in SPELT else weights.OTHER
 
@@ -268,33 +279,33 @@ class Mentions:
         """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
         last = path.last
         if last is not None and last.happens in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER}:
-            if self._spans.is_headless(at):
+            if self._numbers.is_headless(at):
                 return True
-            if last.happens is Happens.NUMBER and self._spans.are_one_number(last.start, at):
+            if last.happens is Happens.NUMBER and self._numbers.are_one(last.start, at):
                 return True
-        if last is not None and last.happens is Happens.ASIDE and self._spans.only_joins(last.end, at):
+        if last is not None and last.happens is Happens.ASIDE and self._numbers.only_joins(last.end, at):
             return True
-        zero = any(group.text.startswith("0") for group in self._spans.digit_groups(at))
+        zero = any(group.text.startswith("0") for group in self._numbers.digit_groups(at))
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
     def _torn(self, path: Path, at: int, count: UnitCount) -> float:
         """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
-        value, spans = count.values[0], self._spans
-        numbers = [*spans.cardinals(at - 1), *(spans.decimals(at - 1) if isinstance(value, float) else ())]
-        longer = [cost for end, _, cost in numbers if at < end <= count.end]
+        value, numbers = count.values[0], self._numbers
+        around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
+        longer = [cost for end, _, cost in around if at < end <= count.end]
         if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
             return 0.0
         if min(longer) > 0:
             return weights.TORN_LOOSE
-        own = min((cost for _, other, cost in spans.cardinals(at) if other == value), default=0.0)
+        own = min((cost for _, other, cost in numbers.cardinals(at) if other == value), default=0.0)
         return weights.OTHER if own > 0 or self._is_behind_digits(path, at, count) else weights.TORN
 
     def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
         """Does a count that begins inside a usual one follow an id said digit by digit?"""
         first = at - 1 - SINGLY
-        if first < path.since or self._spans.is_digit(at - 1):
+        if first < path.since or self._numbers.is_digit(at - 1):
             return False
         usual = self._fields[count.field].is_usual
-        if not any(end == count.end and usual(value) for end, value, _ in self._spans.cardinals(at - 1)):
+        if not any(end == count.end and usual(value) for end, value, _ in self._numbers.cardinals(at - 1)):
             return False
-        return all(len(self._words[one]) == 1 or self._spans.is_digit(one) for one in range(first, at - 1))
+        return all(len(self._words[one]) == 1 or self._numbers.is_digit(one) for one in range(first, at - 1))

@@ -18,16 +18,73 @@ Step = Callable[["SmallWords", Path, Match, int], None]
 """What a path does at a token with a phrase that begins there."""
 
 
+class _Links:
+    """The small words behind values, which may have been parts of them: a digit, a letter, an "and"."""
+
+    def __init__(self, spans: Spans) -> None:
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._language = spans.language
+
+    def may_be_of_value(self, path: Path, match: Match, at: int) -> bool:
+        """May the words that begin at a token have been a part of the value before them?"""
+        return (
+            self._sounds_like_digit(path, at)
+            or self._is_another_letter(path, match, at)
+            or self._breaks_off(path, match, at)
+            or self._explains(path, at)
+        )
+
+    def _sounds_like_digit(self, path: Path, at: int) -> bool:
+        """May a word have been meant as a number behind a value that is not spelt?"""
+        if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
+            return False
+        return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
+
+    def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
+        """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A", "dock F with A"?"""
+        ends = path.state in {Place.SAID, Place.BETWEEN} and not self._spans.goes_straight_on(match.end)
+        spelt = ends and path.field is not None and self._fields[path.field].spoken is Spoken.LETTER
+        return spelt and self._spans.may_be_letter(str(path.field), at, match.end)
+
+    def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
+        """Does a number break off: "five hundred and" at the end, or "vinte e, vinte e oito", begun anew?"""
+        last = path.last
+        if (
+            last is None
+            or last.end != at
+            or last.field is None
+            or not self._language.numerals.is_joiner(self._words[at])
+        ):
+            return False
+        if match.end == self._spans.size:
+            return self._fields[last.field].spoken is Spoken.CARDINAL
+        again = self._words[match.end] == self._words[at - 1] and self._numbers.begins(at - 1)
+        return again and self._tokens[match.end].pause > 0
+
+    def _explains(self, path: Path, at: int) -> bool:
+        """Does something begin that should explain the letter before it, and does not: "b as in"?"""
+        if path.state is not Place.SAID or self._fields[str(path.field)].spoken is not Spoken.LETTER:
+            return False
+        joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
+        if any(end > at for end, _, _ in self._spans.letters(path.since)):
+            return False
+        return any(tuple(self._words[at : at + len(join)]) == join for join in joins)
+
+
 class SmallWords:
     """The steps of one utterance over phrases that mean something."""
 
     def __init__(self, spans: Spans, counts: UnitCounts, agenda: Agenda, mentions: Mentions, asked: str | None) -> None:
         """`asked`: the field whose bare value would answer a question."""
         self._spans = spans
+        self._numbers = spans.numbers
         self._counts = counts
         self._agenda = agenda
         self._mentions = mentions
         self._asked = asked
+        self._links = _Links(spans)
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
 
@@ -40,7 +97,7 @@ class SmallWords:
     def _swallowing(self, path: Path, match: Match, at: int) -> Path:
         """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three"."""
         small = path.state is Place.LABELLED and match.role not in OF_FIELDS
-        if not small or not any(self._spans.is_digit(inside) for inside in range(at, match.end)):
+        if not small or not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
         return path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
 
@@ -70,7 +127,7 @@ class SmallWords:
             return
         catalogue = self._fields[str(path.field)].catalogue
         for check in self._spans.catalogue.checks_of(catalogue, str(last.value)) if catalogue is not None else ():
-            for end in self._spans.proofs(check, match.end):
+            for end in self._numbers.proofs(check, match.end):
                 told = path._replace(events=(*path.events[:-1], last._replace(end=end)))
                 self._agenda.go(told, end, 0.0, state=Place.BETWEEN)
 
@@ -89,46 +146,9 @@ class SmallWords:
             return
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
-        tests = (self._sounds_like_digit, self._is_another_letter, self._breaks_off, self._explains)
-        if any(test(path, match, at) for test in tests):
+        if self._links.may_be_of_value(path, match, at):
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
         self._agenda.go(path, match.end, cost, **between)
-
-    def _sounds_like_digit(self, path: Path, _match: Match, at: int) -> bool:
-        """May a word have been meant as a number behind a value that is not spelt?"""
-        if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
-            return False
-        return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
-
-    def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
-        """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A", "dock F with A"?"""
-        ends = path.state in {Place.SAID, Place.BETWEEN} and not self._spans.goes_straight_on(match.end)
-        spelt = ends and path.field is not None and self._fields[path.field].spoken is Spoken.LETTER
-        return spelt and self._spans.may_be_letter(str(path.field), at, match.end)
-
-    def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
-        """Does a number break off: "five hundred and" at the end, or "vinte e, vinte e oito", begun anew?"""
-        last = path.last
-        if (
-            last is None
-            or last.end != at
-            or last.field is None
-            or not self._language.numerals.is_joiner(self._words[at])
-        ):
-            return False
-        if match.end == self._spans.size:
-            return self._fields[last.field].spoken is Spoken.CARDINAL
-        again = self._words[match.end] == self._words[at - 1] and self._spans.is_number(at - 1)
-        return again and self._tokens[match.end].pause > 0
-
-    def _explains(self, path: Path, _match: Match, at: int) -> bool:
-        """Does something begin that should explain the letter before it, and does not: "b as in"?"""
-        if path.state is not Place.SAID or self._fields[str(path.field)].spoken is not Spoken.LETTER:
-            return False
-        joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
-        if any(end > at for end, _, _ in self._spans.letters(path.since)):
-            return False
-        return any(tuple(self._words[at : at + len(join)]) == join for join in joins)
 
     def _within(self, path: Path, match: Match, at: int) -> None:
         """A small word between a label, or a question, and the value."""

@@ -10,18 +10,121 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import DayOrder, Form, FormField, Spoken
+from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.letters import letters
 from edge.forms.spoken.grammar.lexicon import Lexicon, Role
 from edge.forms.spoken.grammar.path import Happens, Telling
-from edge.forms.spoken.grammar.tokens import Token
+from edge.forms.spoken.grammar.tokens import Token, ends_word
 from edge.forms.spoken.kinds import date, decimal, yes_no
-from edge.forms.spoken.language import Language, Phrase
+from edge.forms.spoken.language import Language
 from edge.forms.spoken.numerals import Group
 from edge.records import FieldValue
 
 LONGEST_HEAD = 3
 """Words of a number before its "and": "one thousand and"."""
+
+
+class Numbers:
+    """The numbers in the words of one utterance."""
+
+    def __init__(self, tokens: Sequence[Token], language: Language) -> None:
+        self._tokens = tokens
+        self._words = [token.text for token in tokens]
+        self._numerals = language.numerals
+        self._table = language.table
+        self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
+        self._groups: dict[int, list[Group]] = {}
+        self._ends: dict[int, list[int]] = {}
+
+    def cardinals(self, at: int) -> list[tuple[int, int, float]]:
+        """The whole numbers that begin at a token: where each ends, its value, its cost."""
+        if at >= len(self._tokens):
+            return []
+        if (known := self._cardinals.get(at)) is None:
+            found = self._numerals.counts_of(self._run(at))
+            known = [(at + end, value, cost + self._pauses(at, at + end)) for end, value, cost in found]
+            self._cardinals[at] = known
+        return known
+
+    def _run(self, at: int) -> Phrase:
+        """The words of a number, and the one before it, unless that ends the number broken off: "mil, mil e dez"."""
+        before, *run = self._numerals.run(self._words, at)
+        again = range(1, min(at, LONGEST_HEAD) + 1) if self._tokens[at].pause else ()
+        anew = any(self._words[at - size : at] == self._words[at : at + size] for size in again)
+        return ("" if anew else before, *run)
+
+    def digit_groups(self, at: int) -> list[Group]:
+        """The groups of digits of an identifier that begin at a token."""
+        if at >= len(self._tokens):
+            return []
+        if (known := self._groups.get(at)) is None:
+            found = self._numerals.groups_of(self._numerals.run(self._words, at))
+            known = self._groups[at] = [
+                Group(at + one.end, one.text, one.cost + self._pauses(at, at + one.end), one.behind)
+                for one in found
+                if ends_word(self._tokens, at + one.end)
+            ]
+        return known
+
+    def _pauses(self, at: int, end: int) -> float:
+        """What the pauses inside one number cost: fewer pause there than between the digits of an id."""
+        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
+
+    def ends(self, at: int) -> list[int]:
+        """Where numbers of any kind that begin at a token may end."""
+        if (known := self._ends.get(at)) is None:
+            known = [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
+            self._ends[at] = known
+        return known
+
+    def begins(self, at: int) -> bool:
+        """Does a number of any kind begin at a token?"""
+        return bool(self.ends(at))
+
+    def is_digit(self, at: int) -> bool:
+        """May a token be one digit?"""
+        return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups(at))
+
+    def is_headless(self, at: int) -> bool:
+        """Does a number begin with its hundreds: "hundred and five"? The word before it may not have been heard."""
+        alone = self._numerals.counts_of(("", self._words[at]))
+        return not self._words[at].isdigit() and bool(alone) and min(cost for _, _, cost in alone) > 0
+
+    def are_inside_one(self, at: int, end: int) -> bool:
+        """Is there one number of which the tokens from `at` to `end` are the middle, whatever pauses are in it?"""
+        return self._goes_beyond(range(max(0, at - LONGEST_HEAD), at), end)
+
+    def are_one(self, start: int, at: int) -> bool:
+        """Is there one number that begins at or behind `start` and goes on at `at`, whatever pauses are in it?"""
+        return self._goes_beyond(range(start, at), at)
+
+    def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
+        counts = (one for first in starts for one in self._numerals.counts(self._words, first))
+        return any(one.end > at and one.cost < weights.DIGITWISE for one in counts)
+
+    def only_joins(self, start: int, end: int) -> bool:
+        """Stands nothing between two tokens but what joins parts of numbers, and no pause?"""
+        joined = all(self._numerals.is_joiner(word) for word in self._words[start:end])
+        return joined and not any(token.pause for token in self._tokens[start : end + 1])
+
+    def decimals(self, at: int) -> list[tuple[int, float, float]]:
+        """The numbers with places that begin at a token."""
+        return decimal.readings(self._words, at, self._numerals, self._table)
+
+    def proofs(self, check: str, at: int) -> Iterator[int]:
+        """Where a check word or check digits end that begin at a token."""
+        words = tuple(check.split())
+        if tuple(self._words[at : at + len(words)]) == words:
+            yield at + len(words)
+        reached = {at: ""}
+        while reached:
+            start, text = reached.popitem()
+            for group in self.digit_groups(start):
+                if (joined := text + group.text) == check:
+                    yield group.end
+                elif check.startswith(joined):
+                    reached[group.end] = joined
 
 
 class Spans:
@@ -47,27 +150,16 @@ class Spans:
         self.lexicon = lexicon
         self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
         """By token, the phrases that begin with it."""
+        self.numbers = Numbers(tokens, language)
         self._today = today
-        self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
-        self._groups: dict[int, list[Group]] = {}
-        self._number_ends: dict[int, list[int]] = {}
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         self._slips: dict[int, list[tuple[int, Telling]]] = {}
 
     # Words and pauses.
 
-    def ends_word(self, end: int) -> bool:
-        """Does a word end before the token `end`, and not just a part of a compound?"""
-        return end == self.size or not self.tokens[end].inner
-
     def goes_straight_on(self, at: int) -> bool:
         """Does another word follow, with no pause before it?"""
         return at < self.size and not self.tokens[at].pause
-
-    def pause_inside(self, at: int) -> int:
-        """The pause before a token, inside a value: who hesitates is in the middle of something."""
-        token = self.tokens[at]
-        return min(token.pause, weights.SHORT) if token.hesitated else token.pause
 
     def asks(self) -> bool:
         """Does a question mark stand in the utterance, but behind a remark such as "got it?"."""
@@ -83,102 +175,11 @@ class Spans:
             if (said := tuple(self.words[start : match.end]))
         )
 
-    # Numbers.
-
-    def cardinals(self, at: int) -> list[tuple[int, int, float]]:
-        """The whole numbers that begin at a token: where each ends, its value, its cost."""
-        if at >= self.size:
-            return []
-        if (known := self._cardinals.get(at)) is None:
-            found = self.language.numerals.counts_of(self._run(at))
-            known = [(at + end, value, cost + self._pauses(at, at + end)) for end, value, cost in found]
-            self._cardinals[at] = known
-        return known
-
-    def _run(self, at: int) -> Phrase:
-        """The words of a number, and the one before it, unless that ends the number broken off: "mil, mil e dez"."""
-        before, *run = self.language.numerals.run(self.words, at)
-        again = range(1, min(at, LONGEST_HEAD) + 1) if self.tokens[at].pause else ()
-        anew = any(self.words[at - size : at] == self.words[at : at + size] for size in again)
-        return ("" if anew else before, *run)
-
-    def digit_groups(self, at: int) -> list[Group]:
-        """The groups of digits of an identifier that begin at a token."""
-        if at >= self.size:
-            return []
-        if (known := self._groups.get(at)) is None:
-            found = self.language.numerals.groups_of(self.language.numerals.run(self.words, at))
-            known = self._groups[at] = [
-                Group(at + one.end, one.text, one.cost + self._pauses(at, at + one.end), one.behind)
-                for one in found
-                if self.ends_word(at + one.end)
-            ]
-        return known
-
-    def _pauses(self, at: int, end: int) -> float:
-        """What the pauses inside one number cost: fewer pause there than between the digits of an id."""
-        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self.pause_inside(one)] for one in range(at + 1, end))
-
-    def number_ends(self, at: int) -> list[int]:
-        """Where numbers of any kind that begin at a token may end."""
-        if (known := self._number_ends.get(at)) is None:
-            known = [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
-            self._number_ends[at] = known
-        return known
-
-    def is_number(self, at: int) -> bool:
-        """Does a number of any kind begin at a token?"""
-        return bool(self.number_ends(at))
-
-    def is_digit(self, at: int) -> bool:
-        """May a token be one digit?"""
-        return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups(at))
-
-    def is_headless(self, at: int) -> bool:
-        """Does a number begin with its hundreds: "hundred and five"? The word before it may not have been heard."""
-        alone = self.language.numerals.counts_of(("", self.words[at]))
-        return not self.words[at].isdigit() and bool(alone) and min(cost for _, _, cost in alone) > 0
-
-    def are_inside_number(self, at: int, end: int) -> bool:
-        """Is there one number of which the tokens from `at` to `end` are the middle, whatever pauses are in it?"""
-        return self._goes_beyond(range(max(0, at - LONGEST_HEAD), at), end)
-
-    def are_one_number(self, start: int, at: int) -> bool:
-        """Is there one number that begins at or behind `start` and goes on at `at`, whatever pauses are in it?"""
-        return self._goes_beyond(range(start, at), at)
-
-    def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
-        counts = (one for first in starts for one in self.language.numerals.counts(self.words, first))
-        return any(one.end > at and one.cost < weights.DIGITWISE for one in counts)
-
-    def only_joins(self, start: int, end: int) -> bool:
-        """Stands nothing between two tokens but what joins parts of numbers, and no pause?"""
-        joined = all(self.language.numerals.is_joiner(word) for word in self.words[start:end])
-        return joined and not any(token.pause for token in self.tokens[start : end + 1])
+    # Letters and the values of fields.
 
     def may_be_digit(self, at: int) -> bool:
         """May a word that sounds like a digit be one: drawn out, and not the preposition before a label?"""
         return not self.tokens[at].inner and not self.tokens[at].brief
-
-    def decimals(self, at: int) -> list[tuple[int, float, float]]:
-        """The numbers with places that begin at a token."""
-        return decimal.readings(self.words, at, self.language.numerals, self.language.table)
-
-    def proofs(self, check: str, at: int) -> Iterator[int]:
-        """Where a check word or check digits end that begin at a token."""
-        words = tuple(check.split())
-        if tuple(self.words[at : at + len(words)]) == words:
-            yield at + len(words)
-        reached = {at: ""}
-        while reached:
-            start, text = reached.popitem()
-            for group in self.digit_groups(start):
-                if (joined := text + group.text) == check:
-                    yield group.end
-                elif check.startswith(joined):
-                    reached[group.end] = joined
-
-    # Letters and the values of fields.
 
     def letters(self, at: int) -> Iterable[tuple[int, str, float]]:
         """The letters that begin at a token, but for those written out as words ("bee")."""
@@ -199,7 +200,7 @@ class Spans:
         for match in self.matches[at]:
             if match.role is Role.VALUE and match.field == field.name:
                 yield match.end, match.value, 0.0
-        yield from ((end, value, cost) for end, value, cost in self._of_kind(field, at) if self.ends_word(end))
+        yield from ((end, value, cost) for end, value, cost in self._of_kind(field, at) if ends_word(self.tokens, end))
 
     def _of_kind(self, field: FormField, at: int) -> Iterable[tuple[int, FieldValue, float]]:
         match field.spoken:
@@ -207,9 +208,9 @@ class Spans:
                 return self._letter(at)
             case Spoken.CARDINAL:
                 # Digit by digit a count is said with its unit, if at all.
-                return (count for count in self.cardinals(at) if count[2] < weights.DIGITWISE)
+                return (count for count in self.numbers.cardinals(at) if count[2] < weights.DIGITWISE)
             case Spoken.DECIMAL:
-                return self.decimals(at)
+                return self.numbers.decimals(at)
             case Spoken.DATE:
                 label = date.Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, self._today)
                 return date.readings(self.words, at, self.language.numerals, self.language.table, label)
@@ -220,7 +221,7 @@ class Spans:
 
     def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
         """What says yes or no about a field by itself: "sealed"."""
-        return (one for one in self._yes_no(field, at, labelled=False) if self.ends_word(one[0]))
+        return (one for one in self._yes_no(field, at, labelled=False) if ends_word(self.tokens, one[0]))
 
     def says_value(self, name: str, at: int) -> bool:
         """Do all words from a token on say a value of a field without its label?"""
@@ -250,7 +251,7 @@ class Spans:
             ]
             known = self._slips[at] = [
                 (match.end, Telling(Happens.SLIP, None, value, "", cost, at, end))
-                for end, value, cost in (*paused, *self.cardinals(at))
+                for end, value, cost in (*paused, *self.numbers.cardinals(at))
                 if end < self.size
                 for match in self.matches[end]
                 if match.role is Role.CUE

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edge.forms.catalogue import Catalogue
 from edge.forms.model import FormField, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.letters import AMBIGUOUS, letters
 from edge.forms.spoken.grammar.path import Path, Place, Spelling, marked
-from edge.forms.spoken.grammar.short import expanded
 from edge.forms.spoken.grammar.spans import Spans
 
 PAIR = 2
@@ -21,6 +21,7 @@ class Speller:
 
     def __init__(self, spans: Spans, agenda: Agenda) -> None:
         self._spans = spans
+        self._numbers = spans.numbers
         self._agenda = agenda
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
@@ -45,7 +46,7 @@ class Speller:
 
     def _pause(self, at: int) -> int:
         """The pause before a further group, told by a silence or by the length of the word before."""
-        return max(self._spans.pause_inside(at), weights.SLIGHT if self._tokens[at - 1].final else 0)
+        return max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
 
     def _between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
         """What stands between two groups and says nothing: a separator, or an "oh" of surprise."""
@@ -87,7 +88,7 @@ class Speller:
 
     def _groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[tuple[int, str, float, float]]:
         """What may be the next group: where it ends, its text, its cost, and what it costs if another one follows."""
-        yield from ((group.end, group.text, group.cost, group.behind) for group in self._spans.digit_groups(at))
+        yield from ((group.end, group.text, group.cost, group.behind) for group in self._numbers.digit_groups(at))
         word = self._words[at]
         if field.spoken is Spoken.ALPHANUMERIC and not self._tokens[at].inner:
             if word == AMBIGUOUS:
@@ -101,7 +102,7 @@ class Speller:
 
     def _headless(self, at: int) -> float:
         """What it costs to begin with a hundred, or thousand, of nothing."""
-        return weights.HEADLESS if self._spans.is_headless(at) else 0.0
+        return weights.HEADLESS if self._numbers.is_headless(at) else 0.0
 
     def _uneven(self, at: int, pause: int) -> float:
         """What it costs that a value goes on in another way than it began: in words after figures, or after a dash."""
@@ -121,7 +122,7 @@ class Speller:
         shape = self._spans.lexicon.shapes.get(field.name)
         said = spelling.text if shape is None else shape.joined(spelling.text)
         without = path._replace(spelling=None, state=Place.SAID, cost=path.cost + cost)
-        for value in (None,) if said is None else expanded(said, field, self._spans.catalogue):
+        for value in (None,) if said is None else _expanded(said, field, self._spans.catalogue):
             yield without, value, cost
 
 
@@ -133,3 +134,16 @@ def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, fl
     if singles and spelling.paused + 1 == spelling.groups:
         return weights.ENUMERATED, spelling.spared + weights.PAUSED[pause] - weights.ENUMERATED
     return weights.PAUSED[pause] + owed, 0.0
+
+
+def _expanded(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
+    """What a value that was said stands for: itself, or each value of the catalogue that ends in what was said.
+
+    Only as many characters as the form says are taken for an end; where no value ends so, they make no value.
+    """
+    if field.catalogue is None or len(value) != field.last_digits:
+        return (value,)
+    known = catalogue.values(field.catalogue)
+    if value in known:
+        return (value,)
+    return tuple(one for one in known if one.endswith(value)) or (None,)

@@ -2,16 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from edge.forms.model import SPELT, Spoken
+from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
-from edge.forms.spoken.grammar.lexicon import Role
+from edge.forms.spoken.grammar.lexicon import SLOT, Role
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling
-from edge.forms.spoken.grammar.remarks import Remarks
 from edge.forms.spoken.grammar.spans import Spans
+from edge.forms.spoken.grammar.tokens import ends_word
 
 NAMED = 2
 """Words of a remark ("from order 9981") that make sure that its figures are its own."""
+LONGEST_DATE = 7
+"""Words: "the third of may twenty twenty seven"."""
+MOST_GROUPS = 6
+"""Groups of a code that belongs to no field: more than any label has."""
+
+
+class Remarks:
+    """The remarks in one utterance."""
+
+    def __init__(self, spans: Spans) -> None:
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._tokens, self._words = spans.tokens, spans.words
+        self._known: dict[int, set[int]] = {}
+        self._has_months = not spans.language.months.isdisjoint(spans.words)
+
+    def ends(self, at: int) -> set[int]:
+        """Where remarks that begin at a token may end."""
+        if (known := self._known.get(at)) is None:
+            begun = self._spans.lexicon.asides.get(self._words[at], ())
+            known = {end for aside in begun for end in self._rest(aside, at + 1)}
+            for slot, remarks in self._spans.lexicon.slotted.items():
+                for end in self._slot(slot, at):
+                    rests = remarks.get(self._words[end], ()) if end < len(self._words) else ()
+                    known |= {stop for rest in rests for stop in self._rest(rest, end + 1)}
+                    known |= {end} if "" in remarks else set()
+            self._known[at] = known
+        return known
+
+    def _rest(self, aside: Phrase, at: int) -> set[int]:
+        """Where a remark may end that goes on with the words of `aside` at `at`."""
+        reached = {at}
+        for word in aside:
+            if word.startswith(SLOT):
+                reached = {end for here in reached for end in self._slot(word, here)}
+            else:
+                reached = {here + 1 for here in reached if here < len(self._words) and self._words[here] == word}
+        return {end for end in reached if ends_word(self._tokens, end)}
+
+    def _slot(self, slot: str, at: int) -> set[int]:
+        """Where what a slot stands for may end, begun at `at`."""
+        if at >= len(self._words):
+            return set()
+        match slot:
+            case "{word}":
+                return {at + 1}
+            case "{date}":
+                return self._dates(at) if self._has_months else set()
+            case "{number}":
+                return set(self._numbers.ends(at))
+            case "{time}":
+                return self._times(at)
+            case _:
+                return self._codes(at)
+
+    def _times(self, at: int) -> set[int]:
+        """A time of day: written "7:30", or two numbers, since one alone is none."""
+        clock = {at + 1} if ":" in self._words[at] else set()
+        ends = set(self._numbers.ends(at))
+        return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
+
+    def _codes(self, at: int) -> set[int]:
+        """A code that belongs to no field: groups of digits, and letters, without a pause."""
+        found = set(self._numbers.ends(at))
+        for _ in range(MOST_GROUPS):
+            further = {
+                more
+                for end in found or {at}
+                if end == at or self._spans.goes_straight_on(end)
+                for more in self._further(end)
+            }
+            if further <= found:
+                break
+            found = found | further
+        # A letter alone is no code, but may be the value that follows: "dock, boy, order D".
+        return {end for end in found if end > at + 1 or self._numbers.begins(at)}
+
+    def _further(self, at: int) -> Iterator[int]:
+        yield from (group.end for group in self._numbers.digit_groups(at))
+        yield from (end for end, _, _ in self._spans.letters(at))
+
+    def _dates(self, at: int) -> set[int]:
+        """A day of a month: numbers and small words, a month's name among them."""
+        found: set[int] = set()
+        named = False
+        for here in range(at, min(at + LONGEST_DATE, len(self._words))):
+            word = self._words[here]
+            counts = bool(self._numbers.digit_groups(here))  # French "sept" is seven first.
+            named = named or (word in self._spans.language.months and not counts)
+            if counts or word in self._spans.language.months or word in self._spans.language.ordinals:
+                found |= {here + 1} if named else set()
+            elif not self._spans.lexicon.joins(word):
+                break
+        return found
 
 
 class Strays:
@@ -19,10 +116,11 @@ class Strays:
 
     def __init__(self, spans: Spans, remarks: Remarks, agenda: Agenda) -> None:
         self._spans = spans
+        self._numbers = spans.numbers
         self._remarks = remarks
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
-        self._numbers: dict[int, list[Telling]] = {}
+        self._loose: dict[int, list[Telling]] = {}
         self._strangers: dict[tuple[int, str | None], Telling] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
@@ -45,15 +143,15 @@ class Strays:
 
     def _number(self, path: Path, at: int) -> None:
         """A number that belongs to nothing."""
-        for event in self._numbers_at(at):
+        for event in self._loose_at(at):
             self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
-    def _numbers_at(self, at: int) -> list[Telling]:
+    def _loose_at(self, at: int) -> list[Telling]:
         """The longest number that begins at a token, and the shortest."""
-        if (known := self._numbers.get(at)) is None:
-            ends = self._spans.number_ends(at)
+        if (known := self._loose.get(at)) is None:
+            ends = self._numbers.ends(at)
             bounds = {max(ends), min(ends)} if ends else ()
-            known = self._numbers[at] = [Telling(Happens.NUMBER, start=at, end=end) for end in bounds]
+            known = self._loose[at] = [Telling(Happens.NUMBER, start=at, end=end) for end in bounds]
         return known
 
     def _preposition(self, path: Path, at: int) -> None:
@@ -70,7 +168,7 @@ class Strays:
         path = self._agenda.opened(path)
         # Right behind digits, the figures of a remark may have been meant for them.
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT
-        named = sum(not self._spans.is_number(inside) for inside in range(at, end))
+        named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < NAMED:
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
@@ -90,7 +188,7 @@ class Strays:
         """The word at a token, which nothing explains."""
         if (known := self._strangers.get((at, field))) is None:
             end = at + 1
-            while not self._spans.ends_word(end):
+            while not ends_word(self._tokens, end):
                 end += 1
             marks = "p" if self._tokens[at].pause else ""
             known = self._strangers[at, field] = Telling(Happens.STRANGER, field, marks=marks, start=at, end=end)
@@ -101,6 +199,6 @@ class Strays:
         code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC
         if (known := self._known.get((at, code))) is None:
             names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
-            known = names or (code and any(self._spans.letters(at))) or self._spans.is_number(at)
+            known = names or (code and any(self._spans.letters(at))) or self._numbers.begins(at)
             self._known[at, code] = known
         return known

@@ -52,6 +52,16 @@ class Token:
     final: bool = False
     """A word of a number, drawn out as the last one of a phrase is."""
 
+    @property
+    def pause_inside(self) -> int:
+        """The pause before it, inside a value: who hesitates is in the middle of something."""
+        return min(self.pause, SHORT) if self.hesitated else self.pause
+
+
+def ends_word(tokens: Sequence[Token], end: int) -> bool:
+    """Does a word end before the token `end`, and not just a part of a compound?"""
+    return end == len(tokens) or not tokens[end].inner
+
 
 def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
     """The words without hesitations, compounds taken apart."""

@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any
 
 from edge.forms.model import DayOrder, Partial
-from edge.forms.spoken.kinds.phrases import SaysNumbers, behind, cheapest, digits, ends, phrase
-from edge.forms.spoken.language import Phrase
+from edge.forms.spoken.folding import Phrase, phrase
+from edge.forms.spoken.kinds.phrases import SaysNumbers, behind, cheapest, digits, ends
 
 Read = tuple[int, str, float]
 Piece = tuple[int, int, float]  # Where a day, a month or a year ends, its number, its cost.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.language import Phrase, language_named
+from edge.forms.spoken.folding import phrase
+from edge.forms.spoken.language import language_named
+from edge.forms.spoken.numerals import Count, Group
 
-REMEMBERED = 4096  # Phrases whose words are kept: those of all languages.
 READ = "read"  # The template by which a day is read back.
 RARE = 20.0
 """From this cost on nobody says it so, and it is no reading: two oddities in one value."""
@@ -18,57 +17,14 @@ RARE = 20.0
 Value = TypeVar("Value", bound=Hashable)
 
 
-class CountSaid(Protocol):
-    """Words as how many there are."""
-
-    @property
-    def end(self) -> int:
-        """Behind the last word."""
-        ...
-
-    @property
-    def value(self) -> int:
-        """How many."""
-        ...
-
-    @property
-    def cost(self) -> float:
-        """In nats: 0 for what everybody says."""
-        ...
-
-
-class DigitsSaid(Protocol):
-    """Words as the next digits of a name."""
-
-    @property
-    def end(self) -> int:
-        """Behind the last word."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """The digits."""
-        ...
-
-    @property
-    def cost(self) -> float:
-        """In nats."""
-        ...
-
-    @property
-    def behind(self) -> float:
-        """What it costs besides where another group follows at once: "forty" before "two"."""
-        ...
-
-
 class SaysNumbers(Protocol):
     """How a language says numbers."""
 
-    def counts(self, words: Sequence[str], at: int) -> Iterable[CountSaid]:
+    def counts(self, words: Sequence[str], at: int) -> Iterable[Count]:
         """Every count that begins at a word."""
         ...
 
-    def groups(self, words: Sequence[str], at: int) -> Iterable[DigitsSaid]:
+    def groups(self, words: Sequence[str], at: int) -> Iterable[Group]:
         """Every group of digits that begins at a word."""
         ...
 
@@ -90,12 +46,6 @@ def words_of(section: Any) -> Iterator[str]:
             # What fractions and the like are made of is their keys; the keys of other tables are names.
             if key != READ:
                 yield from [key] if isinstance(one, str) else words_of(one)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def phrase(text: str) -> Phrase:
-    """Words as they are compared, a hyphen parting two."""
-    return tuple(fold(text).replace("-", " ").split())
 
 
 def ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge.forms.spoken.kinds.phrases import behind, cheapest, ends, phrase
+from edge.forms.spoken.folding import phrase
+from edge.forms.spoken.kinds.phrases import behind, cheapest, ends
 
 Read = tuple[int, bool, float]
 

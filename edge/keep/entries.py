@@ -1,0 +1,123 @@
+"""Entries: what became of utterances, kept inside of the transaction of whoever decides: verdicts, reviews, entries."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import uuid_utils
+
+from edge import hash_chain
+from edge.keep import codec
+from edge.keep.database import JournalDatabase
+from edge.keep.device_key import DeviceKey
+from edge.keep.entry_log import EntryLog, rows_of
+from edge.keep.outbox import Outbox
+from edge.keep.queries import Queries
+from edge.records import INSTANCE, Entry, Minted, OutboxRow, Park, Reading, Verdict
+
+
+class Entries:
+    """The verdicts and entries of one journal. Whoever calls holds the transaction."""
+
+    def __init__(self, db: JournalDatabase, entry_log: EntryLog, key: DeviceKey, queries: Queries) -> None:
+        self._db = db
+        self._entry_log = entry_log
+        self._key = key
+        self._queries = queries
+        self._outbox = Outbox(db)
+        self._instance: str | None = None
+
+    def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
+        """Keep a verdict that makes no entry; raises as `Journal.conclude` does."""
+        if self._owed(utterance_id) is not None:
+            raise ValueError(f"{utterance_id}: is committed already, which cannot be taken back")
+        self._decide(utterance_id, reading, verdict)
+
+    def park(self, park: Park) -> None:
+        """Under review. Without an outcome: where a person retries it, it is read again."""
+        changed = self._db.execute(
+            "UPDATE utterances SET outcome = NULL, reasons = NULL, ask = NULL, review = ?, fields = ?, draft = ? "
+            "WHERE utterance_id = ?",
+            [park.why, codec.to_json(dict(park.fields)), codec.draft_json(park.draft), park.utterance_id],
+        )
+        if not changed.rowcount:
+            raise LookupError(f"{park.utterance_id}: no such utterance was begun here")
+
+    def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
+        """Number, seal and keep an entry, and owe its event; raises as `Journal.commit` does."""
+        if (owed := self._owed(entry.utterance_id)) is not None:
+            return owed
+        self._decide(entry.utterance_id, entry.reading, verdict)
+        if self._queries.recording(entry.utterance_id).audio_sha256 != entry.audio_sha256:
+            raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
+        minted = self._minted()
+        reading = codec.reading_json(entry.reading)
+        event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
+        owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
+        self._enter(entry, event, owed)
+        self._entry_log.append(rows_of(self._db, owed.sequence))
+        return owed
+
+    def instance(self) -> str:
+        """Which life of which journal this is. The newest event, which always stays, tells which one came before."""
+        if self._instance is None:
+            newest = self._outbox.last()
+            before = "0" if newest is None else str(json.loads(newest.body).get(INSTANCE, "0"))
+            self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
+        return self._instance
+
+    def _decide(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
+        changed = self._db.execute(
+            # A verdict ends a review: what was put there while a question was open has been answered.
+            "UPDATE utterances SET outcome = ?, reasons = ?, fields = ?, ask = ?, reading = ?, review = NULL "
+            "WHERE utterance_id = ?",
+            [
+                verdict.outcome.value,
+                codec.reasons_json(verdict),
+                codec.to_json(dict(verdict.fields)),
+                verdict.ask,
+                None if reading is None else codec.reading_json(reading),
+                utterance_id,
+            ],
+        )
+        if not changed.rowcount:
+            raise LookupError(f"{utterance_id}: no such utterance was begun here")
+
+    def _owed(self, utterance_id: str) -> OutboxRow | None:
+        """The event of an utterance that is committed already."""
+        found = self._db.rows(
+            "SELECT o.event_id, o.sequence, o.body FROM entries e JOIN outbox o USING (event_id) "
+            "WHERE e.utterance_id = ?",
+            utterance_id,
+        )
+        return OutboxRow(**found[0]) if found else None
+
+    def _minted(self) -> Minted:
+        last = self._db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
+        sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
+        return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.instance())
+
+    def _enter(self, entry: Entry, event: dict[str, Any], owed: OutboxRow) -> None:
+        identity = {"event_id": owed.event_id, "sequence": owed.sequence}
+        meant = {
+            "utterance_id": entry.utterance_id,
+            "form": entry.form,
+            "fields": codec.to_json(dict(entry.fields)),
+            "operator": entry.operator,
+            "recorded_at": codec.to_time(entry.recorded_at),
+            "act": entry.act.value,
+            "replaces": entry.replaces,
+            "support": codec.to_json([recording.utterance_id for recording in entry.support]),
+        }
+        sealed = {
+            "link": event[hash_chain.CHAIN],
+            "previous": event[hash_chain.PREVIOUS],
+            "public_key": self._key.public.raw.hex(),
+            "signature": event[hash_chain.SIGNATURE],
+        }
+        self._db.insert("entries", {**identity, **meant})
+        self._db.insert("audit", {**identity, **sealed})
+        self._db.insert("outbox", {**identity, "body": owed.body})
