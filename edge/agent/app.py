@@ -254,7 +254,8 @@ class Agent:
 
     def unfinished(self, owed: int, waited_s: float) -> Unfinished:
         """What to say when `owed` events were not settled within `waited_s` seconds, and why they were not."""
-        trouble = self._delivery.trouble or f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
+        unanswered = f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
+        trouble = self._delivery.trouble or self._delivery.refusal or unanswered
         return Unfinished(
             f"{owed} recorded but not yet confirmed by the inventory: {trouble}. "
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"

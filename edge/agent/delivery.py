@@ -111,6 +111,7 @@ class Delivery:
         self._decided = decided
         self._decisions_key = _pinned(settings.deliver.decisions_key)
         self._waiting: int | None = None
+        self._refusal: str | None = None  # What the broker says of events, until it takes one.
         self._reviews = (
             None
             if review is None
@@ -143,6 +144,11 @@ class Delivery:
     def trouble(self) -> str | None:
         """Why there is no connection to the broker; None while there is one."""
         return self._session.trouble
+
+    @property
+    def refusal(self) -> str | None:
+        """What the broker said when it refused events; None where it has taken one since."""
+        return self._refusal
 
     def written(self) -> None:
         """The journal has a new event to deliver."""
@@ -374,8 +380,10 @@ class Delivery:
                     self._publish(row)
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.note(command)
+                    self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
                 case Alarm(reason_code, meaning):
-                    logger.error("the broker refuses events: %s (%d). %s", meaning.name, reason_code, meaning.remedy)
+                    self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
+                    logger.error("%s", self._refusal)
 
     def _publish(self, row: OutboxRow) -> None:
         body = row.body.encode()

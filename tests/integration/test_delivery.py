@@ -129,6 +129,22 @@ def answer(row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED, rea
     return encode(receipt(row.event_id, outcome, reasons, row.sequence, datetime.now(UTC)))
 
 
+def test_what_the_broker_says_when_it_refuses_events_is_known_for_the_last_line(
+    desk: JournalThread, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    committed(desk)
+    with Mosquitto(tmp_path / "broker", free_port(), options=["max_packet_size 900"]) as strict:
+        one = delivery(desk, strict)
+
+        async def refused() -> None:
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(one.run())
+                await asyncio.to_thread(until, lambda: "packet too large (149)" in str(one.refusal), "nobody told why")
+                running.cancel()
+
+        asyncio.run(refused())
+
+
 def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
