@@ -29,7 +29,6 @@ from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link
 from edge.agree.dialogue.machine import Dialogue
-from edge.deliver.decision import ReviewDecision
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
@@ -60,12 +59,12 @@ class Agent:
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
         self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
-        self._signed: asyncio.Queue[ReviewDecision] = asyncio.Queue()
+        self._signed, self._begun = asyncio.Event(), asyncio.Event()
         self._delivery = Delivery(
             *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
             order=self._ordered,
             turned_down=self._turned_down.put_nowait,
-            decided=self._signed.put_nowait,
+            decided=self._signed.set,
             review=review_delivery.renderer(parts.rules, parts.settings.site, parts.settings.device),
         )
         self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
@@ -179,19 +178,23 @@ class Agent:
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
         yield decisions.serve(self._settings.state, self._decide)
-        yield decisions.take_signed(self._signed, self._decide_signed)
+        yield self._take_signed()
 
     async def _decide(self, asked: Asked) -> str:
         """Carry out what a person decided beside it; the operator is told, and the event goes out."""
         done = await self._carry_out(partial(decisions.carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
-    async def _decide_signed(self, order: ReviewDecision) -> Done:
-        return await self._carry_out(partial(decisions.carry_out_signed, settings=self._settings, order=order))
+    async def _take_signed(self) -> None:
+        await self._begun.wait()  # the operator can be told
+        await decisions.take_signed(
+            self._desk, self._signed, self._delivery.read_decision, self._carry_out, self._settings
+        )
 
     async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
         talking = self._conversing
-        done = await (self._desk(work) if talking is None else talking.between_steps(work, lambda done: done.told))
+        owing = partial(decisions.and_owe_word, work=work)
+        done = await (self._desk(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
         if done.row is not None:
             self._delivery.written()
         return done
@@ -203,6 +206,7 @@ class Agent:
         if self._conversing is not None:  # heard or not: what was open is asked, and goes to a person unanswered
             await self._conversing.start()
             self._parts.past.follow(self._conversing.at_hand)
+        self._begun.set()
         async with asyncio.TaskGroup() as group:
             working = (self._conversing, self._audience, self._second)
             beside = [group.create_task(one.run()) for one in working if one is not None]

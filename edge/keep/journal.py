@@ -37,6 +37,7 @@ from edge.keep.dialogue import DialogueRecord
 from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
+from edge.keep.orders import Orders
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
 from edge.keep.readings import ModelReadings
@@ -92,6 +93,7 @@ class JournalReader:
         self.review = Review(db, self.queries)
         self.readings = ModelReadings(db)
         self.review_log = ReviewLog(db)
+        self.orders = Orders(db)
         self.trail = AuditTrail(db)
 
     def demand_in_place(self) -> None:

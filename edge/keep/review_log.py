@@ -79,6 +79,11 @@ class ReviewLog:
         )
         return found[0]["event_id"] if found else None
 
+    def told_last(self, utterance_id: str) -> str | None:
+        """The event that told last of this utterance, whatever has become of it since; None where none did."""
+        found = self._db.rows("SELECT event_id FROM reviews WHERE utterance_id = ? AND latest", utterance_id)
+        return found[0]["event_id"] if found else None
+
     def due(self, limit: int) -> list[OutboxRow]:
         """The first changes that nobody has confirmed."""
         found = self._db.rows(

@@ -18,6 +18,7 @@ from edge.hash_chain import Broken, Span, Wrong
 from edge.keep import audit, entry_log
 from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.journal import Journal
+from edge.keep.orders import NotDone
 from edge.keep.removals import erasure, removal
 from edge.records import Recording
 from tests.audit_page import audit_page
@@ -334,6 +335,8 @@ def one_row_each(journal: Journal) -> None:
     which = next(journal.queries.histories())
     journal.readings.answered(which.utterance_id, "a model", "late", READ, None)
     journal.review.note(which, "stand", "a clerk", None)
+    journal.orders.take("a signature", "{}")
+    journal.orders.count(NotDone.LATE)
     told = {"sequence": 1, "event_id": "e", "state": "open", "fields": "{}", "link": "l", "body": "{}"}
     journal._db.insert("reviews", told | {"utterance_id": which.utterance_id})
     journal.outbox.settle(str(which.event_id), None)
@@ -349,6 +352,8 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         "answers": "id = 1",
         "decisions": "id = 1",
         "reviews": "sequence = 1",
+        "orders": "rowid = 1",
+        "orders_not_done": "reason = 'late'",
         "conversation": "one = 1",
         "tally": "what = 'owed'",
     }
