@@ -16,6 +16,7 @@ conversation  its one row is the draft that is being agreed with the operator, a
 decisions   what a person decided about dead letters, flags and utterances under review, and why
 answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
 reviews     each change of what waits for a person, as it was told to the inventory; owed until `settled_at`
+reviews_removed   of those that were erased or removed the number and the link, signed
 orders      the signed decisions of the inventory's side, by their signatures; `body` stays until it is carried out
 orders_not_done   how many of them were not done, by the reason
 tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
@@ -372,6 +373,12 @@ _ORDERS = """
         reason TEXT PRIMARY KEY NOT NULL,
         times INTEGER NOT NULL,
         last_at TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE reviews_removed (
+        sequence INTEGER PRIMARY KEY NOT NULL,
+        link TEXT NOT NULL,
+        keyid TEXT NOT NULL,
+        signature TEXT NOT NULL
     ) STRICT;
     ALTER TABLE decisions ADD COLUMN untold TEXT;  -- what the operator is still to be told of it
     CREATE INDEX decisions_untold ON decisions (id) WHERE untold IS NOT NULL;
