@@ -28,7 +28,6 @@ from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link
 from edge.agree.dialogue.machine import Dialogue
-from edge.deliver.decision import ReviewDecision
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
@@ -56,12 +55,12 @@ class Agent:
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
         self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
-        self._signed: asyncio.Queue[ReviewDecision] = asyncio.Queue()
+        self._signed, self._begun = asyncio.Event(), asyncio.Event()
         self._delivery = Delivery(
             *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
             order=self._ordered,
             turned_down=self._turned_down.put_nowait,
-            decided=self._signed.put_nowait,
+            decided=self._signed.set,
             review=review_delivery.renderer(parts.rules, parts.settings.site, parts.settings.device),
         )
         self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
@@ -177,7 +176,12 @@ class Agent:
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
         yield decisions.serve(self._settings.state, self._decisions.decide)
-        yield decisions.take_signed(self._signed, self._decisions.decide_signed)
+        yield self._take_signed()
+
+    async def _take_signed(self) -> None:
+        await self._begun.wait()  # the operator can be told
+        read, carry_out = self._delivery.read_decision, self._decisions.decide_signed
+        await decisions.take_signed(self._desk, self._signed, read, carry_out)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
@@ -186,6 +190,7 @@ class Agent:
         if self._conversing is not None:  # heard or not: what was open is asked, and goes to a person unanswered
             await self._conversing.start()
             self._parts.past.follow(self._conversing.at_hand)
+        self._begun.set()
         async with asyncio.TaskGroup() as group:
             working = (self._conversing, self._audience, self._second)
             beside = [group.create_task(one.run()) for one in working if one is not None]
@@ -234,7 +239,8 @@ class Agent:
 
     def unfinished(self, owed: int, waited_s: float) -> Unfinished:
         """What to say when `owed` events were not settled within `waited_s` seconds, and why they were not."""
-        trouble = self._delivery.trouble or f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
+        unanswered = f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
+        trouble = self._delivery.trouble or self._delivery.refusal or unanswered
         return Unfinished(
             f"{owed} recorded but not yet confirmed by the inventory: {trouble}. "
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"

@@ -22,11 +22,11 @@ from typing import Literal
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.parts import form_named, rules
-from edge.agent.review import DISCARDED, DeviceIdentity, Person, accept, stated
+from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, stated
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.config import Settings
 from edge.deliver.decision import ReviewDecision
-from edge.deliver.events import Topics, withheld
+from edge.deliver.events import MalformedMessage, Topics, withheld
 from edge.errors import (
     AlreadyRunning,
     DockvoiceError,
@@ -39,8 +39,8 @@ from edge.errors import (
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.keep.orders import NotDone
 from edge.keep.outbox import HELD
-from edge.keep.storage import DiskFull
 from edge.records import FieldValue, OutboxRow
 
 SOCKET = "agent.sock"
@@ -104,13 +104,27 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     return Done(PersonDecided(found.utterance_id, fate, fields, entry, held), row)
 
 
+def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
+    """Do it, and note in the same transaction that the operator is still to be told."""
+    with journal.orders.at_once():
+        done = work(journal)
+        journal.review.owe_word(done.told.utterance_id, done.told.fate)
+    return done
+
+
+class Late(UnreadableInput):
+    """What was decided about was decided before, or has changed since."""
+
+
 def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision) -> Done:
     """Do what the inventory's side decided, if what it decided about is still open as it was told there.
 
-    Raises UnreadableInput where it is not: it came late, or comes again.
+    Raises Late where it is not.
     """
+    if (done := _entered_in_a_crash(journal, order)) is not None:
+        return done
     if journal.review_log.open_event(order.utterance_id) != order.review:
-        raise UnreadableInput(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
+        raise Late(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
     values = tuple(f"{name}={value}" for name, value in order.values.items())
     decision: Literal["accept", "discard"] = "discard" if order.decision == "discard" else "accept"
     return carry_out(journal, settings, Resolution(decision, order.utterance_id, order.who, order.reason, values))
@@ -133,33 +147,79 @@ class Decisions:
         done = await self._carry_out(partial(carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
-    async def decide_signed(self, order: ReviewDecision) -> Done:
-        """Carry out what the inventory's side decided."""
-        return await self._carry_out(partial(carry_out_signed, settings=self._settings, order=order))
+    async def decide_signed(self, order: ReviewDecision, signature: str) -> Done:
+        """Carry out what the inventory's side decided, and note that its order is done."""
+
+        def work(journal: Journal) -> Done:
+            with journal.orders.carried_out(signature):
+                return carry_out_signed(journal, self._settings, order)
+
+        return await self._carry_out(work)
 
     async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
         talking = self._talking
-        done = await (self._desk(work) if talking is None else talking.between_steps(work, lambda done: done.told))
+        owing = partial(and_owe_word, work=work)
+        done = await (self._desk(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
         if done.row is not None:
             self._written()
         return done
 
 
-async def take_signed(
-    orders: asyncio.Queue[ReviewDecision], carry_out: Callable[[ReviewDecision], Awaitable[Done]]
-) -> None:
-    """Carry out what the inventory's side decides, until cancelled.
+def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
+    """What came of it where a crash cut its commit off behind the second copy: the opening has entered that.
 
-    What comes late, breaks a rule or finds no form or catalogue here is told in the log: no decision ends an agent.
+    Who decided, and why, was not in the copy. No voice reads as a person does who reviews.
+    """
+    if journal.review_log.told_last(order.utterance_id) != order.review:
+        return None
+    found = journal.queries.history(order.utterance_id)
+    reader = (found.event or {}).get("data", {}).get("reading", {}).get("interpreter", "")
+    if found.review is not None or found.decisions or found.sequence is None or not reader.startswith(REVIEWED):
+        return None
+    journal.review.note(found, "accept", order.who, order.reason)
+    row = OutboxRow(str(found.event_id), found.sequence, json.dumps(found.event))
+    fate = Fate.CORRECTED if order.values else Fate.RECORDED
+    return Done(PersonDecided(found.utterance_id, fate, found.fields), row)
+
+
+async def take_signed(
+    desk: JournalThread,
+    came: asyncio.Event,
+    read: Callable[[bytes], ReviewDecision],
+    carry_out: Callable[[ReviewDecision, str], Awaitable[Done]],
+) -> None:
+    """Carry out what the inventory's side decided and the journal keeps, until cancelled: first what a crash left.
+
+    `came` says that there is more. What comes late, breaks a rule or finds no form or catalogue here is told in the log
+    and counted: no decision ends an agent. On a full disk it waits.
     """
     while True:
-        order = await orders.get()
-        try:
-            done = await carry_out(order)
-        except (UnreadableInput, Unfinished, DiskFull, Misconfigured) as fault:
-            logger.warning("%s decided, and it was not done: %s", order.who, fault)
-        else:
-            logger.info("%s decided: %s %s", order.who, order.utterance_id, done)
+        came.clear()
+        for signature, body in await desk(lambda journal: journal.orders.due()):
+            take = partial(_take_one, signature, body, desk, read, carry_out)
+            await desk.when_there_is_room(take, "what the inventory's side decided waits")
+        await came.wait()
+
+
+async def _take_one(
+    signature: str,
+    body: str,
+    desk: JournalThread,
+    read: Callable[[bytes], ReviewDecision],
+    carry_out: Callable[[ReviewDecision, str], Awaitable[Done]],
+) -> None:
+    who = "the inventory's side"
+
+    try:
+        order = read(body.encode())  # once more: the key may be another one since
+        who = order.who
+        done = await carry_out(order, signature)
+    except (UnreadableInput, Unfinished, Misconfigured, MalformedMessage) as fault:
+        why = NotDone.LATE if isinstance(fault, Late) else NotDone.REFUSED
+        await desk(lambda journal: journal.orders.refuse(signature, why))
+        logger.warning("%s decided, and it was not done: %s", who, fault)
+    else:
+        logger.info("%s decided: %s %s", who, order.utterance_id, done)
 
 
 def _differ(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> bool:

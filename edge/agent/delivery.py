@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,9 +37,11 @@ from edge.deliver.relay import (
     WantRows,
 )
 from edge.errors import Misconfigured, plainly
-from edge.hash_chain import PublicKey
+from edge.hash_chain import SIGNATURE, PublicKey
 from edge.keep.journal_thread import JournalThread
+from edge.keep.orders import NotDone
 from edge.keep.review_log import ReviewChange
+from edge.keep.storage import DiskFull
 from edge.plain_text import in_one_line
 from edge.records import Minted, OutboxRow, Receipt
 
@@ -47,6 +50,21 @@ logger = logging.getLogger(__name__)
 IDLE_S = 1.0  # How long it waits for news at most before it looks at the clock and shows that it is alive.
 ANSWERED_S = 5.0  # So long after the last answer a journal that was overtaken waits for more: they take far less.
 STATUS = "status"  # The tag of status messages: no event id looks like it.
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDecision:
+    """Keep a decision of the inventory's side, which is signed as it should be."""
+
+    message: Delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Count a decision that is not taken."""
+
+    message: Delivered
+    why: NotDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +95,14 @@ class _Status:
         self.speaker: dict[str, Any] | None = None
         self.waiting: int | None = None
         """How many reviews are open; None before the first look."""
+        self.not_done: dict[str, int] = {}
+        """How many decisions of the inventory's side were not done, by reason."""
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """As it is published."""
-        waiting = None if state == "offline" else self.waiting
-        known: dict[str, Any] = {"microphone": self.microphone, "speaker": self.speaker, "under_review": waiting}
+        known: dict[str, Any] = {"microphone": self.microphone, "speaker": self.speaker}
+        if state == "online":
+            known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
         return events.encode(events.status(state, time=now, **self._of, **known))
 
 
@@ -98,15 +119,15 @@ class Delivery:
         order: Callable[[str], None] = lambda _: None,
         turned_down: Callable[[Receipt], None] = lambda _: None,
         review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
-        decided: Callable[[ReviewDecision], None] = lambda _: None,
+        decided: Callable[[], None] = lambda: None,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
         `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
         hears, once, what the inventory does not take, and what will never reach it. `review` makes the event of each
-        change of what waits for a person; None: nothing is told of that. `decided` is given what
-        the inventory's side decides about it, if the settings name a key. Raises Misconfigured for the
-        journal of another device.
+        change of what waits for a person; None: nothing is told of that. `decided` hears when the journal has something
+        that the inventory's side decides about it, which it may where the settings name a key. Raises Misconfigured
+        for the journal of another device.
         """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
@@ -125,6 +146,7 @@ class Delivery:
         self._order = order
         self._decided = decided
         self._decisions_key = _pinned(settings.deliver.decisions_key)
+        self._refusal: str | None = None  # What the broker says of events, until it takes one.
         self._reviews = (
             None
             if review is None
@@ -151,12 +173,18 @@ class Delivery:
             ],
             wishes=[events.Topics.consumer(settings.deliver.prefix)],
             will=Will(self._topics.status, self._status.encoded("offline")),
+            manual_ack=True,
         )
 
     @property
     def trouble(self) -> str | None:
         """Why there is no connection to the broker; None while there is one."""
         return self._session.trouble
+
+    @property
+    def refusal(self) -> str | None:
+        """What the broker said when it refused events; None where it has taken one since."""
+        return self._refusal
 
     def written(self) -> None:
         """The journal has a new event to deliver."""
@@ -201,8 +229,8 @@ class Delivery:
         looked = None if reviews is None else await reviews.look(self._now, connected=connected)
         if reviews is None or looked is None:
             return
-        if looked.waiting != self._status.waiting:
-            self._status.waiting = looked.waiting
+        if (looked.waiting, looked.not_done) != (self._status.waiting, self._status.not_done):
+            self._status.waiting, self._status.not_done = looked.waiting, looked.not_done
             if connected:
                 self._announce("online")
         for row in looked.rows:
@@ -249,18 +277,18 @@ class Delivery:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._news.put_nowait, event)
 
-    async def _next(self) -> list[Command]:
+    async def _next(self) -> list[Command | TakeDecision | Decline]:
         """Wait for news or for the time at which something is due; what the relay makes of it."""
         if self._session.failure is not None:
             raise self._session.failure
         wait_s = self._relay.next_due(self._now)
-        made: list[Command] = []
+        made: Sequence[Command | TakeDecision | Decline] = ()
         with suppress(TimeoutError):
             async with asyncio.timeout(IDLE_S if wait_s is None else min(wait_s, IDLE_S)):
                 made = self._heard(await self._news.get())
         return [*made, *self._relay.tick(self._now)]
 
-    def _heard(self, news: SessionEvent | None) -> list[Command]:
+    def _heard(self, news: SessionEvent | None) -> Sequence[Command | TakeDecision | Decline]:
         match news:
             case None:
                 return self._relay.written()
@@ -277,7 +305,10 @@ class Delivery:
             case Acknowledged(tag, reason_code):
                 return self._taken(tag, reason_code)
             case Delivered():
-                return self._told(news)
+                commands = self._told(news)
+                if not any(isinstance(one, TakeDecision | Decline) for one in commands):
+                    self._session.acknowledge(news)
+                return commands
 
     def _taken(self, tag: str, reason_code: int) -> list[Command]:
         if tag == STATUS:
@@ -289,7 +320,7 @@ class Delivery:
             self._obstacles.taken(tag)
         return self._relay.acknowledged(tag, reason_code)
 
-    def _told(self, message: Delivered) -> list[Command]:
+    def _told(self, message: Delivered) -> Sequence[Command | TakeDecision | Decline]:
         if message.topic == self._topics.receipts:
             return self._answer(message.payload)
         if message.topic == self._topics.control:
@@ -298,19 +329,42 @@ class Delivery:
             return self._take_decision(message)
         return self._invited(message.payload, retained=message.retained)
 
-    def _take_decision(self, message: Delivered) -> list[Command]:
+    def read_decision(self, payload: bytes) -> ReviewDecision:
+        """What the inventory's side decides for this device. Raises MalformedMessage, Forged."""
+        if self._decisions_key is None:
+            raise Forged("/signature: deliver.decisions_key names no key any more")
+        return read_decision(payload, self._topics.source, self._decisions_key)
+
+    def _take_decision(self, message: Delivered) -> list[TakeDecision | Decline]:
         if self._decisions_key is None:  # a subscription that the broker remembers from when the settings named one
             return []
         if message.retained:
             logger.warning("a decision that the broker kept is not taken: publish decisions without retain")
-            return []
+            return [Decline(message, NotDone.RETAINED)]
         try:
-            self._decided(read_decision(message.payload, self._topics.source, self._decisions_key))
+            self.read_decision(message.payload)
         except Forged as fault:
             logger.warning("somebody decides who may not, or it was altered on the way, and nothing is done: %s", fault)
+            return [Decline(message, NotDone.FORGED)]
         except events.MalformedMessage as fault:
             logger.warning("a message on the topic of decisions is none for this device: %s", fault)
-        return []
+            return [Decline(message, NotDone.MALFORMED)]
+        return [TakeDecision(message)]
+
+    async def _keep_decision(self, message: Delivered) -> None:
+        """Keep it, and only then tell the broker that it is here: until then, a crash lets it come again."""
+        signature, body = str(events.parsed(message.payload)[SIGNATURE]), message.payload.decode()
+        keep = partial(self._desk, lambda journal: journal.orders.take(signature, body))
+        taken = await self._desk.when_there_is_room(keep, "a decision waits for room", lambda _: self._beat())
+        if not taken:
+            logger.warning("a decision came again: it is done once, or was refused")
+        self._session.acknowledge(message)
+        self._decided()
+
+    async def _decline(self, message: Delivered, why: NotDone) -> None:
+        with suppress(DiskFull):  # it is in the log
+            await self._desk(lambda journal: journal.orders.count(why))
+        self._session.acknowledge(message)
 
     def _obey(self, message: Delivered) -> list[Command]:
         if message.retained:
@@ -374,7 +428,7 @@ class Delivery:
                 *(in_one_line(reason), remedy),
             )
 
-    async def _carry_out(self, commands: Iterable[Command]) -> None:
+    async def _carry_out(self, commands: Iterable[Command | TakeDecision | Decline]) -> None:
         for command in commands:
             match command:
                 case WantRows() | WantLast():
@@ -383,8 +437,14 @@ class Delivery:
                     self._publish(row)
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.note(command)
+                    self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
+                case TakeDecision(message):
+                    await self._keep_decision(message)
+                case Decline(message, why):
+                    await self._decline(message, why)
                 case Alarm(reason_code, meaning):
-                    logger.error("the broker refuses events: %s (%d). %s", meaning.name, reason_code, meaning.remedy)
+                    self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
+                    logger.error("%s", self._refusal)
 
     def _publish(self, row: OutboxRow) -> None:
         body = row.body.encode()

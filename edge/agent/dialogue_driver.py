@@ -10,12 +10,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, at_hand
-from edge.agree.dialogue.events import Deadline, Happening, SpeechBegan
+from edge.agree.dialogue.events import Deadline, Fate, Happening, PersonDecided, SpeechBegan
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
@@ -119,21 +120,29 @@ class DialogueDriver:
         self._loop = asyncio.get_running_loop()
         async with self._turn:
             self._carry_out(await self._desk(self._conversation.start))
+            for one in await self._desk(lambda journal: journal.review.untold()):
+                await self._tell_decided(PersonDecided(one.utterance_id, Fate(one.fate), one.fields))
 
     async def happen(self, happening: Happening) -> OutboxRow | None:
         """Let it happen; the event that came of it, if one did. Raises StorageFailed."""
         async with self._turn:
             return await self._happen(happening)
 
-    async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], Happening]) -> T:
+    async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], PersonDecided]) -> T:
         """Do `work` on the journal while no step is under way, then let happen what is `told` of it.
 
-        Raises what `work` raises.
+        Raises what `work` raises. It is done whether it can be told or not: where the device is stopped while its disk
+        is full, `work` has left word of it, and the next start tells.
         """
         async with self._turn:
             done = await self._desk(work)
-            await self._happen(told(done))
+            with suppress(DiskFull):
+                await self._tell_decided(told(done))
             return done
+
+    async def _tell_decided(self, decided: PersonDecided) -> None:
+        await self._happen(decided)
+        await self._desk(lambda journal: journal.review.word_given(decided.utterance_id))
 
     async def _happen(self, happening: Happening) -> OutboxRow | None:
         self._dialogue.owed = await self._desk(lambda journal: journal.outbox.unsettled())

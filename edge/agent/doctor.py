@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from edge.errors import DockvoiceError, Unavailable, closed_to_us
 from edge.forms.catalogue import Catalogue
 from edge.forms.spoken import heard_alike, spoken_words
 from edge.hear.capture import microphones
+from edge.keep.codec import to_time
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
@@ -49,6 +50,10 @@ class Severity(IntEnum):
     WELL = 0
     WARNING = 1  # It works, and will not for ever.
     FAILED = 2  # It does not work.
+
+
+LATELY = timedelta(days=7)
+"""A decision that was not done is told for so long: whoever decides looks within a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +239,8 @@ async def _journal(settings: Settings) -> Iterable[Finding]:
                 reviewed=len(journal.review.under_review()),
                 flagged=len(journal.review.flagged()),
                 deferred=len(journal.readings.deferred()),
-            )
+            ),
+            *not_done(journal.orders.not_done(since=to_time(datetime.now(UTC) - LATELY))),
         ]
 
 
@@ -328,6 +334,18 @@ def waiting(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: i
     if not told:
         return Finding("journal", Severity.WELL, "whole, and nothing in it waits")
     return Finding("journal", Severity.WARNING, f"whole; {told}", "look at `dockvoice queue list --held`")
+
+
+def not_done(counts: Mapping[str, int]) -> list[Finding]:
+    """What the inventory's side decided, and was not done; nothing where all was."""
+    if not counts:
+        return []
+    found = "not done: " + ", ".join(f"{count} {why}" for why, count in counts.items())
+    todo = (
+        "the log tells of each. Forged ones: see who may write to the topic of decisions; for the others, see "
+        "`dockvoice inventory review list`, and decide again about what is still open"
+    )
+    return [Finding("decisions", Severity.WARNING, found, todo)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,9 @@ from edge.records import (
 REENTERED, DISCARDED = "entered again", "discarded"
 """Why an event is withheld that a person has decided about: what its tombstone says."""
 
+REVIEWED = "review"
+"""As who a person who looks at it reads, with the model that did before him behind it."""
+
 CERTAIN = 1.0  # The confidence of a person who has looked at it.
 
 LATELY = 10_000  # The latest entries that are looked through for the same thing: more than a device records in a week.
@@ -312,11 +315,11 @@ def _reading(
     """What the person takes for said. It goes on record under the name of whoever read it last, with all readings."""
     opinions = (*([] if first is None else [first]), *later)
     if not opinions:
-        return Reading("review", found.form, (), {name: FieldReading(one, (), CERTAIN) for name, one in given.items()})
+        return Reading(REVIEWED, found.form, (), {name: FieldReading(one, (), CERTAIN) for name, one in given.items()})
     latest = opinions[-1]
     read = {name: field.value for name, field in latest.fields.items() if field.value is not None}
     fields = {
         name: FieldReading(value, latest.fields[name].words if read.get(name) == value else (), CERTAIN)
         for name, value in {**(read if later else {}), **found.fields, **given}.items()
     }
-    return Reading(f"review of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)
+    return Reading(f"{REVIEWED} of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)

@@ -48,6 +48,7 @@ class Looked:
 
     waiting: int  # How many utterances wait for a person.
     rows: tuple[OutboxRow, ...]  # What is to be published now.
+    not_done: dict[str, int]  # How many decisions of the inventory's side were not done, by the reason.
 
 
 class ReviewDelivery:
@@ -105,16 +106,16 @@ class ReviewDelivery:
         self._next = now + LOOK_S
         confirmed, begins = frozenset(self._confirmed), self._begins and connected
 
-        def work(journal: Journal) -> tuple[int, list[OutboxRow]]:
+        def work(journal: Journal) -> tuple[int, list[OutboxRow], dict[str, int]]:
             if confirmed:
                 journal.review_log.settle(confirmed)
             if begins:
                 journal.review_log.owe_what_is_open()
             journal.write_reviews(self._render)
-            return journal.review.how_many(), journal.review_log.due(WINDOW)
+            return journal.review.how_many(), journal.review_log.due(WINDOW), journal.orders.not_done()
 
         try:
-            waiting, due = await self._desk(work)
+            waiting, due, not_done = await self._desk(work)
         except DiskFull as fault:
             logger.warning("what waits for a person cannot be told, and is as soon as there is room: %s", fault)
             return None
@@ -123,4 +124,4 @@ class ReviewDelivery:
         self._sent = {one: at for one, at in self._sent.items() if one not in confirmed}
         late = now - self._patience_s
         rows = tuple(row for row in due if self._sent.get(row.event_id, -math.inf) <= late) if connected else ()
-        return Looked(waiting, rows)
+        return Looked(waiting, rows, not_done)

@@ -18,7 +18,7 @@ from edge.cli.options import AsJson, Config, State, login, settings
 from edge.cli.output import EXIT_CODES, line
 from edge.console import SafeConsole, many
 from edge.errors import Unfinished, UnreadableInput, plainly
-from edge.hash_chain import SIGNATURE, Acknowledgement, PublicKey, Wrong
+from edge.hash_chain import SIGNATURE, Acknowledgement, Broken, PublicKey, Wrong
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
 from edge.keep.bundle import export
 from edge.keep.codec import now
@@ -217,8 +217,11 @@ def _printable(text: str) -> str:
 
 
 def _as_json(report: AuditReport) -> dict[str, Any]:
-    broken = None if report.broken is None else {**asdict(report.broken), "told": report.broken.wrong.told}
-    return {"whole": report.whole, **asdict(report), "broken": broken}
+    def told(broken: Broken | None) -> dict[str, Any] | None:
+        return None if broken is None else {**asdict(broken), "told": broken.wrong.told}
+
+    broken = {"broken": told(report.broken), "review_broken": told(report.review_broken)}
+    return {"whole": report.whole, **asdict(report), **broken}
 
 
 def _lines(report: AuditReport) -> Iterable[str]:
@@ -240,3 +243,11 @@ def _lines(report: AuditReport) -> Iterable[str]:
         yield f"KNOWN at {one.sequence}: {Wrong(one.wrong).told} ({who}, {one.at}: {why})"
     if report.broken is not None:
         yield f"BROKEN at {report.broken.sequence}: {report.broken.wrong.told}"
+    yield from _review_lines(report)
+
+
+def _review_lines(report: AuditReport) -> Iterable[str]:
+    if report.reviews:
+        yield f"told of what waits for a person, and holds: {report.reviews}"
+    if report.review_broken is not None:
+        yield f"BROKEN at review {report.review_broken.sequence}: {report.review_broken.wrong.told}"

@@ -12,20 +12,22 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge import hash_chain
-from edge.errors import StorageFailed
+from edge.errors import DockvoiceError, StorageFailed
 from edge.hash_chain import Acknowledgement, Broken, Chain, Chained, KnownFaults, PublicKey, Span, Wrong
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
+from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import ENTRIES, Rows, logged, number
 from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.removals import Anchor, erasure, removal
+from edge.keep.review_audit import verify_reviews
 from edge.keep.storage import refusals, sync_directory
 
 ACKNOWLEDGED = "journal.acknowledged"
@@ -137,6 +139,17 @@ class AuditTrail:
                 known[key.keyid] = key
         return known
 
+    def keys_now(self) -> dict[str, PublicKey]:
+        """With them the one that it signs with now, where it can be read: it may have signed no entry yet."""
+        with suppress(DockvoiceError):  # another user may look, who may not read it
+            own = DeviceKey.read(self.directory).public
+            return {**self.keys(), own.keyid: own}
+        return self.keys()
+
+    def reviews(self, keys: Mapping[str, PublicKey]) -> tuple[int, Broken | None]:
+        """How many events of reviews hold, and the first with which something is wrong."""
+        return verify_reviews(self._db, keys)
+
     def recorded(self, audio_path: str) -> Path:
         """Where this recording lies: on a full disk it may be among the new ones, until the next start moves it."""
         path = self.directory / audio_path
@@ -189,11 +202,13 @@ class AuditReport:
     erased: tuple[Span, ...] = ()  # What was erased, by whom: here `keyid` is the name of who did it.
     acknowledged: tuple[Acknowledgement, ...] = ()  # What is wrong and known.
     found: str | None = None  # SHA-256 of what was found where it is broken, for an acknowledgement.
+    reviews: int = 0  # How many of the events that tell of reviews hold; they have numbers of their own.
+    review_broken: Broken | None = None  # The first of them with which something is wrong.
 
     @property
     def whole(self) -> bool:
         """Whether there is something, and nothing wrong with it that nobody acknowledged."""
-        return self.broken is None and bool(self.events or self.acknowledged)
+        return self.broken is None and self.review_broken is None and bool(self.events or self.acknowledged)
 
 
 def verify(
@@ -210,11 +225,13 @@ def verify(
     hold. Works beside the process that writes: what is committed meanwhile may be looked at or not. Raises
     StorageFailed where the disk does not give back what is there.
     """
+    reviews, review_broken = trail.reviews(trail.keys_now() if keys is None else keys)
     keys = trail.keys() if keys is None else keys
     anchor = Anchor.read(trail.directory)
     if wrong := anchor.wrong(keys):
         return AuditReport(0, 0, Broken(anchor.sequence, wrong), ())
-    return _Audit(trail, keys, anchor, unsigned_until).made(tell)
+    made = _Audit(trail, keys, anchor, unsigned_until).made(tell)
+    return replace(made, reviews=reviews, review_broken=review_broken)
 
 
 class _Audit:

@@ -79,8 +79,12 @@ class JournalDatabase:
     def writing(self) -> Iterator[None]:
         """One transaction, with the write lock from its first statement: then all of it is on the disk, or nothing.
 
-        One that begins deferred can fail at once with SQLITE_BUSY_SNAPSHOT, where it reads and then writes.
+        One that begins deferred can fail at once with SQLITE_BUSY_SNAPSHOT, where it reads and then writes. One within
+        another is part of it.
         """
+        if self._db.in_transaction:
+            yield
+            return
         with refusals(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:

@@ -31,6 +31,7 @@ from edge.keep.outbox import Withhold
 from edge.keep.readings import REPLIES
 from edge.keep.removals import erasure
 from edge.keep.retention import Retention
+from edge.keep.review_log import sign_off
 from edge.keep.storage import DiskFull, refusals, sync_directory
 
 log = logging.getLogger(__name__)
@@ -173,6 +174,7 @@ class Erasing:
             "WHERE utterance_id IN (SELECT value FROM json_each(?))",
             [those],
         )
+        sign_off(self._db, those, self._signer)
         self._db.execute(
             "UPDATE reviews SET fields = NULL, body = '{}', settled_at = coalesce(settled_at, ?) "
             "WHERE utterance_id IN (SELECT value FROM json_each(?))",

@@ -33,6 +33,7 @@ from edge.keep.entries import Entries
 from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
+from edge.keep.orders import Orders
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
 from edge.keep.readings import ModelReadings
@@ -85,6 +86,7 @@ class JournalReader:
         self.review = Review(db, self.queries)
         self.readings = ModelReadings(db)
         self.review_log = ReviewLog(db)
+        self.orders = Orders(db)
         self.trail = AuditTrail(db)
         self.successor = Successor(directory, db)
 

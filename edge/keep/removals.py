@@ -93,5 +93,10 @@ def erasure(sequence: int, link: str, erased_at: str, who: str) -> str:
     return hash_chain.sha256(f"erased\n{sequence}\n{link}\n{erased_at}\n{who}\n")
 
 
+def review_removal(sequence: int, link: str) -> str:
+    """What the device signs when it removes what it told of a review."""
+    return hash_chain.sha256(f"removed review\n{sequence}\n{link}\n")
+
+
 def _statement(sequence: int, link: str, removed_at: str) -> str:
     return hash_chain.sha256(f"removed up to\n{sequence}\n{link}\n{removed_at}\n")

@@ -35,6 +35,7 @@ from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
 from edge.keep.entry_log import EntryLog
 from edge.keep.removals import Anchor, removal
+from edge.keep.review_log import sign_off
 from edge.keep.storage import DiskFull, free_bytes, refusals, sync_directory
 
 MB = 1_000_000  # Bytes.
@@ -284,6 +285,7 @@ class Retention:
         rested_on = self._db.rows(_RESTED_ON, upto)
         heard_at = max((row["heard_at"] for row in rested_on), default="")
         gone = to_json([row["utterance_id"] for row in (*rested_on, *self._db.rows(_LED_TO_NOTHING, heard_at))])
+        sign_off(self._db, gone, self._signer)
         for table in ("outbox", "audit", "entries"):
             self._db.execute(f"DELETE FROM {table} WHERE sequence <= ?", [upto])  # noqa: S608 - our own tables
         for table in ("answers", "removals", "reviews", "utterances"):

@@ -9,11 +9,11 @@ refusal can never have both.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from edge.errors import Unfinished, UnreadableInput
-from edge.keep.codec import draft_of, now, reading_of, to_json
+from edge.keep.codec import draft_of, fields_of, now, reading_of, to_json
 from edge.keep.database import JournalDatabase
 from edge.keep.outbox import HELD, OutboxState, Withhold
 from edge.keep.queries import (
@@ -26,7 +26,7 @@ from edge.keep.queries import (
     kept_entry,
     kept_utterance,
 )
-from edge.records import Act, Draft, Outcome
+from edge.records import Act, Draft, FieldValue, Outcome
 
 PUT_RIGHT = "put right by the operator"  # Why a refused entry waits for nobody any more.
 
@@ -37,6 +37,26 @@ class Flagged:
 
     entry: KeptEntry
     flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """What a person decided beside the operator, who does not know of it yet."""
+
+    utterance_id: str
+    fate: str  # What became of it, as the dialogue tells it.
+    fields: Mapping[str, FieldValue] = field(repr=False)  # Of what it became, else of what it was.
+
+
+_UNTOLD = """
+    SELECT d.subject, d.untold, coalesce(
+        (SELECT n.fields FROM entries e JOIN outbox o USING (event_id) JOIN entries n ON n.event_id = o.reentered
+            WHERE e.utterance_id = d.subject),
+        (SELECT fields FROM entries WHERE utterance_id = d.subject),
+        (SELECT fields FROM reviews WHERE utterance_id = d.subject AND state = 'open' ORDER BY sequence DESC LIMIT 1),
+        '{}'
+    ) AS fields FROM decisions d WHERE d.untold IS NOT NULL ORDER BY d.id
+"""
 
 
 class Review:
@@ -173,6 +193,23 @@ class Review:
             self.note(found, "stand", who, reason)
             self._db.execute("UPDATE utterances SET flag = NULL WHERE utterance_id = ?", [found.utterance_id])
         return found
+
+    def owe_word(self, utterance_id: str, of: str) -> None:
+        """The operator is still to be told of the latest decision; inside of the transaction that carries it out."""
+        self._db.execute(
+            "UPDATE decisions SET untold = ? WHERE id = (SELECT max(id) FROM decisions WHERE subject = ?)",
+            [of, utterance_id],
+        )
+
+    def word_given(self, utterance_id: str) -> None:
+        """The operator is told."""
+        with self._db.writing():
+            self._db.execute("UPDATE decisions SET untold = NULL WHERE subject = ?", [utterance_id])
+
+    def untold(self) -> list[Untold]:
+        """The decisions that the operator is still to be told of, the oldest first."""
+        found = self._db.rows(_UNTOLD)
+        return [Untold(row["subject"], row["untold"], fields_of(row["fields"])) for row in found]
 
     def note(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
         """Keep who decided what, inside of the transaction that carries it out."""

@@ -18,6 +18,7 @@ from edge import hash_chain
 from edge.hash_chain import Signer
 from edge.keep.codec import draft_of, fields_of, now, reading_of, to_json
 from edge.keep.database import JournalDatabase, Row
+from edge.keep.removals import review_removal
 from edge.records import SAMPLE_RATE, Draft, FieldValue, Minted, OutboxRow, Outcome, Reading, Recording
 
 AT_ONCE = 50  # So many changes are looked at in one transaction: milliseconds.
@@ -79,6 +80,11 @@ class ReviewLog:
         )
         return found[0]["event_id"] if found else None
 
+    def told_last(self, utterance_id: str) -> str | None:
+        """The event that told last of this utterance, whatever has become of it since; None where none did."""
+        found = self._db.rows("SELECT event_id FROM reviews WHERE utterance_id = ? AND latest", utterance_id)
+        return found[0]["event_id"] if found else None
+
     def due(self, limit: int) -> list[OutboxRow]:
         """The first changes that nobody has confirmed."""
         found = self._db.rows(
@@ -112,7 +118,10 @@ class ReviewLog:
     def _write(
         self, row: Row, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer
     ) -> None:
-        last = self._db.rows("SELECT sequence, link FROM reviews ORDER BY sequence DESC LIMIT 1")
+        last = self._db.rows(
+            "SELECT sequence, link FROM reviews UNION SELECT sequence, link FROM reviews_removed "
+            "ORDER BY sequence DESC LIMIT 1"
+        )
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
         change = _change(row)
         minted = Minted(str(uuid_utils.uuid7()), sequence + 1, link, instance)
@@ -132,6 +141,14 @@ class ReviewLog:
                 "body": to_json(event),
             },
         )
+
+
+def sign_off(db: JournalDatabase, utterances: str, signer: Signer) -> None:
+    """The device's word that what it told of these utterances (JSON) goes, in the transaction that removes it."""
+    told = "SELECT sequence, link FROM reviews WHERE utterance_id IN (SELECT value FROM json_each(?)) AND body <> '{}'"
+    for row in db.rows(told, utterances):
+        signature = signer.sign(review_removal(row["sequence"], row["link"]))
+        db.insert("reviews_removed", {**row, "keyid": signer.public.keyid, "signature": signature})
 
 
 def _change(row: Row) -> ReviewChange:

@@ -16,6 +16,9 @@ conversation  its one row is the draft that is being agreed with the operator, a
 decisions   what a person decided about dead letters, flags and utterances under review, and why
 answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
 reviews     each change of what waits for a person, as it was told to the inventory; owed until `settled_at`
+reviews_removed   of those that were erased or removed the number and the link, signed
+orders      the signed decisions of the inventory's side, by their signatures; `body` stays until it is carried out
+orders_not_done   how many of them were not done, by the reason
 tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
 
 All tables are STRICT: a number cannot slip in where an identifier belongs. JSON is kept as text, so that "007" stays
@@ -359,6 +362,28 @@ _REVIEWS = """
     CREATE INDEX reviews_owed ON reviews (sequence) WHERE settled_at IS NULL;
 """
 
+_ORDERS = """
+    CREATE TABLE orders (
+        signature TEXT PRIMARY KEY NOT NULL,
+        body TEXT CHECK (body IS NULL OR json_valid(body)),  -- NULL: it was done, or never will be
+        taken_at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX orders_due ON orders (taken_at) WHERE body IS NOT NULL;
+    CREATE TABLE orders_not_done (
+        reason TEXT PRIMARY KEY NOT NULL,
+        times INTEGER NOT NULL,
+        last_at TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE reviews_removed (
+        sequence INTEGER PRIMARY KEY NOT NULL,
+        link TEXT NOT NULL,
+        keyid TEXT NOT NULL,
+        signature TEXT NOT NULL
+    ) STRICT;
+    ALTER TABLE decisions ADD COLUMN untold TEXT;  -- what the operator is still to be told of it
+    CREATE INDEX decisions_untold ON decisions (id) WHERE untold IS NOT NULL;
+"""
+
 _SET = "journal"
 """Under this name sqlite-utils notes in a journal which changes it has."""
 
@@ -450,6 +475,12 @@ def put_aside_with_its_draft(db: Database) -> None:
 def told_reviews(db: Database) -> None:
     """What waits for a person, and what became of it, is told beyond the device."""
     db.executescript(_REVIEWS)
+
+
+@change
+def orders(db: Database) -> None:
+    """What the inventory's side decides is kept until it is done, and what was done until the operator is told."""
+    db.executescript(_ORDERS)
 
 
 @change

@@ -6,6 +6,8 @@ commits without end, and says on stdout what it was told is safe.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import random
 import resource
@@ -13,15 +15,30 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Coroutine
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.agent.decisions import Decisions, take_signed
+from edge.agent.parts import form_named, rules
+from edge.agent.review_delivery import renderer
+from edge.config import Settings
+from edge.deliver.decision import ReviewDecision, read_decision, signed
 from edge.errors import StorageFailed
+from edge.forms.catalogue import Catalogue
 from edge.keep import audit
+from edge.keep.device_key import DeviceKey
 from edge.keep.evidence import PARTIAL
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.keep.orders import Orders
 from edge.records import OutboxRow
-from tests.sayings import ACCEPT, entry, render, sound, utterance
+from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, sound, utterance
 from tests.tiers import sized
 
 KILLS = sized(test=6, nightly=40)
@@ -61,10 +78,79 @@ def fill(directory: Path) -> None:
         acknowledge("begun", said.utterance_id)
 
 
-def start(life: str, directory: Path) -> subprocess.Popen[str]:
+OFFICE = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+SOURCE = "/sites/site/devices/device"
+
+
+def put_aside(directory: Path) -> str:
+    """The signed word of the office on an utterance that waits for a person."""
+    said = utterance(0)
+    settings = Settings(state_directory=directory)
+    told = renderer(
+        rules(settings, form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)),
+        "site",
+        "device",
+    )
+    with Journal.open(directory) as journal:
+        journal.begin(said)
+        journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
+        journal.write_reviews(told)
+        opened = str(journal.review_log.open_event(said.utterance_id))
+    values = {"pallet_id": "0042", "quantity": "13", "dock": "B"}
+    order = ReviewDecision(SOURCE, opened, said.utterance_id, "correct", values, "ann", "the label")
+    return json.dumps(signed(order, OFFICE, NOON))
+
+
+def decide(directory: Path, dies: str = "", order: str = "") -> None:
+    """Take the order, if there is one, say that the broker knows, and carry out what is owed; dies at a step."""
+
+    def step(name: str) -> None:
+        if name == dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if dies == "before it is safe":  # the last thing that is done before the transaction's end
+        Orders._end = lambda *_: step(dies)  # type: ignore[method-assign] # this process is the test's own
+    settings, came = Settings(state_directory=directory), asyncio.Event()
+    with JournalThread(directory) as desk:
+        decisions = Decisions(settings, desk, None, written=lambda: step("when it is done"))
+        if order:
+            desk.now(lambda journal: journal.orders.take(json.loads(order)["signature"], order))
+        step("before the broker knows")
+        acknowledge("taken", order)
+        step("when the broker knows")
+        read = partial(read_decision, source=SOURCE, key=OFFICE.public)
+        asyncio.run(until_all_is_done(desk, take_signed(desk, came, read, decisions.decide_signed)))
+
+
+async def until_all_is_done(desk: JournalThread, taking: Coroutine[Any, Any, None]) -> None:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(taking)
+        while await desk(lambda journal: journal.orders.due()):  # noqa: ASYNC110 - the journal tells nobody of it
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+
+@pytest.mark.parametrize(
+    "dies", ["before the broker knows", "when the broker knows", "before it is safe", "when it is done"]
+)
+def test_a_decision_that_was_taken_is_carried_out_once_wherever_the_agent_is_killed(tmp_path: Path, dies: str) -> None:
+    order = put_aside(tmp_path)
+    child = start("decide", tmp_path, dies, order)
+    told, _ = child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGKILL
+    assert ("taken" in told) is (dies != "before the broker knows")
+    decide(tmp_path, order="" if "taken" in told else order)  # the broker gives it again unless it knows
+    with Journal.open(tmp_path) as journal:
+        (entered,) = journal.queries.entries(9)
+        assert (entered.fields["pallet_id"], entered.fields["quantity"]) == ("0042", 13)
+        assert len(journal.queries.history("1").decisions) == 1
+        assert (journal.orders.due(), journal.orders.not_done(), journal.review.under_review()) == ([], {}, [])
+
+
+def start(life: str, directory: Path, *more: str) -> subprocess.Popen[str]:
     root = Path(__file__).parent.parent.parent
     return subprocess.Popen(
-        [sys.executable, __file__, life, str(directory)],
+        [sys.executable, __file__, life, str(directory), *more],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(root)},
@@ -130,4 +216,4 @@ def test_a_recording_the_disk_has_no_room_for_is_refused_and_its_space_given_bac
 
 
 if __name__ == "__main__":
-    {"live": live, "fill": fill}[sys.argv[1]](Path(sys.argv[2]))
+    {"live": live, "fill": fill, "decide": decide}[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])

@@ -20,6 +20,7 @@ from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.keep.orders import NotDone, Orders
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
 from tests.dictated import ANOTHER, identity
 from tests.mosquitto import Mosquitto
@@ -127,6 +128,22 @@ def delivering(delivery: Delivery, meanwhile: Callable[[], Any]) -> None:
 
 def answer(row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED, reasons: tuple[str, ...] = ()) -> bytes:
     return encode(receipt(row.event_id, outcome, reasons, row.sequence, datetime.now(UTC)))
+
+
+def test_what_the_broker_says_when_it_refuses_events_is_known_for_the_last_line(
+    desk: JournalThread, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    committed(desk)
+    with Mosquitto(tmp_path / "broker", free_port(), options=["max_packet_size 900"]) as strict:
+        one = delivery(desk, strict)
+
+        async def refused() -> None:
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(one.run())
+                await asyncio.to_thread(until, lambda: "packet too large (149)" in str(one.refusal), "nobody told why")
+                running.cancel()
+
+        asyncio.run(refused())
 
 
 def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
@@ -307,10 +324,10 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
     office = DeviceKey.of(tmp_path)
     pinned = tmp_path / "office.pem"
     pinned.write_bytes(office.public.pem)
-    taken: list[ReviewDecision] = []
+    taken: list[bool] = []
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(decisions_key=pinned, mqtt=mqtt))
-    taking = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, decided=taken.append)
+    taking = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, decided=lambda: taken.append(True))
     good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "correct", {"quantity": "13"}, "ann", "why")
     of_another = replace(good, source="/sites/hall/devices/dock-2")
     made = [signed(good, ANOTHER, NOW), signed(good, office, NOW) | {"values": {}}, signed(of_another, office, NOW)]
@@ -323,11 +340,47 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
         assert caplog.text.count("somebody decides who may not") == 2
         assert taken == []
+        assert desk.now(lambda journal: journal.orders.due()) == []
         far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="now")
         until(lambda: bool(taken), "not taken")
+        ((signature, body),) = desk.now(lambda journal: journal.orders.due())
+        assert taking.read_decision(body.encode()) == good
+        desk.now(lambda journal: journal.orders.refuse(signature, NotDone.LATE))
+        far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="again")
+        until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
-    assert taken == [good]
+    assert desk.now(lambda journal: journal.orders.due()) == []
+    counted = desk.now(lambda journal: journal.orders.not_done())
+    assert counted == {"forged": 2, "late": 1, "malformed": 1, "repeated": 1, "retained": 1}
+
+
+def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, tmp_path: Path
+) -> None:
+    """The broker hears that it is here when it is kept: an agent that is killed before that is given it once more."""
+    office = DeviceKey.of(tmp_path)
+    pinned = tmp_path / "office.pem"
+    pinned.write_bytes(office.public.pem)
+    mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+    settings = Settings(site="hall", device="dock-1", deliver=Deliver(decisions_key=pinned, mqtt=mqtt))
+    good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "discard", {}, "ann", "why")
+
+    def cut(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    async def cut_off() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Delivery(settings, desk, tell=lambda _: None, beat=lambda: None).run())
+            await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
+            far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="now")
+
+    with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
+        patched.setattr(Orders, "take", cut)
+        asyncio.run(cut_off())
+    again = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+    delivering(again, lambda: until(lambda: bool(desk.now(lambda journal: journal.orders.due())), "it is lost"))
+    assert desk.now(lambda journal: journal.orders.not_done()) == {}
 
 
 def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(

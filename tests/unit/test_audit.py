@@ -12,15 +12,19 @@ from typing import Any
 import pytest
 
 from edge import hash_chain
-from edge.deliver.events import recorded
+from edge.deliver.events import recorded, review, withheld
 from edge.errors import StorageFailed
 from edge.hash_chain import Broken, Span, Wrong
 from edge.keep import audit, entry_log
+from edge.keep.codec import to_json
 from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.journal import Journal
-from edge.keep.removals import erasure, removal
+from edge.keep.orders import NotDone
+from edge.keep.removals import erasure, removal, review_removal
+from edge.keep.review_log import sign_off
 from edge.records import Recording
 from tests.audit_page import audit_page
+from tests.dictated import ANOTHER
 from tests.sayings import ACCEPT, ASK, READ, entry, utterance
 
 EVENTS = 5
@@ -304,6 +308,98 @@ def test_an_attack_is_found_where_it_was_made(journal: Journal, attack: str) -> 
     assert report.events == at - 1
 
 
+def reviewed(journal: Journal) -> None:
+    """Three utterances are put aside, and a person decides about the first: four events tell of it."""
+    told = partial(review, doubts=(), site="hall", device="dock-1")
+    for number in range(100, 103):
+        said = utterance(number)
+        journal.begin(said)
+        journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
+    journal.write_reviews(told)
+    journal.review.discard(
+        journal.review.under_review()[0].utterance_id, "a clerk", "said twice", partial(withheld, reason="x")
+    )
+    journal.write_reviews(told)
+
+
+def stranger_tells(journal: Journal) -> None:
+    """Somebody alters what was told, links it anew and signs it with a key of his own."""
+    (row,) = journal._db.rows("SELECT * FROM reviews WHERE sequence = 3")
+    event = hash_chain.parsed(row["body"])
+    audio = event["data"]["utterance"]["audio_sha256"]
+    plain = {name: one for name, one in event.items() if name not in {*hash_chain.UNHASHED, hash_chain.PREVIOUS}}
+    made = hash_chain.sealed(plain | {"subject": "other"}, event[hash_chain.PREVIOUS], audio, "{}", ANOTHER)
+    journal._db.execute(
+        "UPDATE reviews SET body = ?, link = ? WHERE sequence = 3", [to_json(made), made[hash_chain.CHAIN]]
+    )
+
+
+def stranger_removes(journal: Journal) -> None:
+    """Somebody deletes what was told, and signs for it with a key of his own."""
+    (row,) = journal._db.rows("SELECT sequence, link FROM reviews WHERE sequence = 3")
+    signature = ANOTHER.sign(review_removal(3, row["link"]))
+    journal._db.insert("reviews_removed", {**row, "keyid": ANOTHER.public.keyid, "signature": signature})
+    journal._db.execute("DELETE FROM reviews WHERE sequence = 3")
+
+
+REVIEW = "UPDATE reviews SET $ WHERE sequence = :at"
+REVIEW_ATTACKS: dict[str, tuple[Attack, Wrong]] = {
+    "a letter altered": (sql(REVIEW.replace("$", "body = replace(body, 'unanswered', 'answered')")), Wrong.ALTERED),
+    "no event any more": (sql(REVIEW.replace("$", "body = '{}'")), Wrong.MISPLACED),
+    "the link altered": (sql(REVIEW.replace("$", "link = 'none'")), Wrong.ALTERED),
+    "its state": (sql(REVIEW.replace("$", "state = 'dropped'")), Wrong.ROW_ALTERED),
+    "its id": (sql(REVIEW.replace("$", "event_id = 'another'")), Wrong.ROW_ALTERED),
+    "said to be past": (sql(REVIEW.replace("$", "latest = 0")), Wrong.ROW_ALTERED),
+    "its values": (sql(REVIEW.replace("$", """fields = '{"quantity":99}'""")), Wrong.ROW_ALTERED),
+    "deleted": (sql("DELETE FROM reviews WHERE sequence = :at"), Wrong.MISSING),
+    "deleted, and the next moved up": (
+        sql("DELETE FROM reviews WHERE sequence = :at", "UPDATE reviews SET sequence = 3 WHERE sequence = 4"),
+        Wrong.MISPLACED,
+    ),
+    "two exchanged": (sql(*(one.replace("$table", "reviews") for one in EXCHANGE)), Wrong.MISPLACED),
+    "its signature stripped": (
+        sql(REVIEW.replace("$", "body = json_remove(body, '$.signature')")),
+        Wrong.UNSIGNED,
+    ),
+    "told anew by a stranger": (stranger_tells, Wrong.UNKNOWN_KEY),
+    "deleted, and a stranger signs for it": (stranger_removes, Wrong.ERASURE_FORGED),
+}
+"""On what is told of reviews: each by plain SQL, without the device's key."""
+
+
+@pytest.mark.parametrize("attack", REVIEW_ATTACKS)
+def test_what_was_told_of_reviews_is_found_where_it_was_altered_dropped_or_forged(
+    journal: Journal, attack: str
+) -> None:
+    reviewed(journal)
+    report = audit.verify(journal.trail)
+    assert (report.reviews, report.review_broken, report.whole) == (4, None, True)
+    made, wrong = REVIEW_ATTACKS[attack]
+    made(journal)
+    report = audit.verify(journal.trail)
+    assert (report.review_broken, report.whole) == (Broken(AT, wrong), False)
+    assert (report.reviews, report.broken) == (AT - 1, None)
+
+
+def test_what_the_device_itself_removes_of_reviews_is_no_fault_and_its_numbers_are_not_used_again(
+    journal: Journal,
+) -> None:
+    reviewed(journal)
+    gone = [row["utterance_id"] for row in journal._db.rows("SELECT DISTINCT utterance_id FROM reviews")]
+    with journal._db.writing():
+        sign_off(journal._db, to_json(gone[:2]), DeviceKey.read(journal.directory))
+        journal._db.execute("UPDATE reviews SET body = '{}', fields = NULL WHERE utterance_id = ?", [gone[0]])
+        journal._db.execute("DELETE FROM reviews WHERE utterance_id = ?", [gone[1]])
+    report = audit.verify(journal.trail)
+    assert (report.reviews, report.review_broken, report.whole) == (1, None, True)
+    with journal._db.writing():
+        sign_off(journal._db, to_json(gone), DeviceKey.read(journal.directory))
+        journal._db.execute("DELETE FROM reviews")
+    reviewed(journal)
+    assert min(row["sequence"] for row in journal._db.rows("SELECT sequence FROM reviews")) == 5
+    assert audit.verify(journal.trail).whole
+
+
 def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     journal: Journal, repository: Path
 ) -> None:
@@ -334,8 +430,13 @@ def one_row_each(journal: Journal) -> None:
     which = next(journal.queries.histories())
     journal.readings.answered(which.utterance_id, "a model", "late", READ, None)
     journal.review.note(which, "stand", "a clerk", None)
-    told = {"sequence": 1, "event_id": "e", "state": "open", "fields": "{}", "link": "l", "body": "{}"}
-    journal._db.insert("reviews", told | {"utterance_id": which.utterance_id})
+    journal.orders.take("a signature", "{}")
+    journal.orders.count(NotDone.LATE)
+    reviewed(journal)
+    with journal._db.writing():
+        (gone,) = journal._db.rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
+        sign_off(journal._db, to_json([gone["utterance_id"]]), DeviceKey.read(journal.directory))
+        journal._db.execute("DELETE FROM reviews WHERE utterance_id = ?", [gone["utterance_id"]])
     journal.outbox.settle(str(which.event_id), None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(2))
 
@@ -348,7 +449,10 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         **dict.fromkeys(("entries", "audit", "outbox"), "sequence = 2"),
         "answers": "id = 1",
         "decisions": "id = 1",
-        "reviews": "sequence = 1",
+        "reviews": "sequence = 3",
+        "reviews_removed": "sequence = 4",
+        "orders": "rowid = 1",
+        "orders_not_done": "reason = 'late'",
         "conversation": "one = 1",
         "tally": "what = 'owed'",
     }

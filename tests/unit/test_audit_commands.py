@@ -47,6 +47,8 @@ def test_a_whole_journal_for_programs(journal: Journal) -> None:
         "erased": [],
         "acknowledged": [],
         "found": None,
+        "reviews": 0,
+        "review_broken": None,
     }
     assert told == {"whole": True, "events": 3, "spans": spans, **nothing}
 

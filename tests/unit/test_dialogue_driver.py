@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edge.agent import dialogue_driver
+from edge.agent.decisions import Done, Resolution, and_owe_word, carry_out
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered
 from edge.agent.dictation import Dictation
@@ -23,7 +24,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.merging import BREATH_S
 from edge.agree.dialogue.orders import Earcon, Hush, Prompt, Say, Sound
 from edge.agree.dialogue.session import REACTION_S, Manner
-from edge.config import Endpoint
+from edge.config import Endpoint, Settings
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -286,6 +287,40 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
 
     with FullAtFirst(tmp_path) as desk:
         asyncio.run(play(desk))
+
+
+def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_next_start_tells(
+    tmp_path: Path, rules: Rules
+) -> None:
+    said, verdict = utterance(0), decide(read(WHOLE, rules), Closing.PAUSE, rules)
+
+    def discard(journal: Journal) -> Done:
+        asked = Resolution("discard", said.utterance_id, "ann", "why")
+        return carry_out(journal, Settings(state_directory=tmp_path), asked)
+
+    async def full(desk: JournalThread) -> None:
+        bench = Bench(desk, rules)
+        await bench.conversing.start()
+        await desk(lambda journal: journal.begin(said))
+        await desk(lambda journal: journal.put_under_review(said.utterance_id, read(WHOLE, rules), verdict, "a test"))
+        bench.conversing.stop()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Journal, "turn", no_room)
+            done = await bench.conversing.between_steps(partial(and_owe_word, work=discard), lambda done: done.told)
+        assert (str(done), bench.said) == ("given up", [])
+
+    async def next_start(desk: JournalThread) -> None:
+        bench = Bench(desk, rules)
+        await bench.conversing.start()
+        assert bench.said == starts.pop(0)
+
+    def no_room(*_: object) -> None:
+        raise DiskFull("no space left")
+
+    starts: list[list[Prompt]] = [[Prompt.OFFICE_DROPPED_ONE], []]
+    for day in (full, next_start, next_start):
+        with JournalThread(tmp_path) as desk:
+            asyncio.run(day(desk))
 
 
 def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:

@@ -98,6 +98,9 @@ def test_a_clock_that_nobody_vouches_for() -> None:
 
 
 def test_what_waits_is_counted() -> None:
+    assert doctor.not_done({}) == []
+    (decisions,) = doctor.not_done({"forged": 2, "late": 1})
+    assert (decisions.level, decisions.found) == (Severity.WARNING, "not done: 2 forged, 1 late")
     assert doctor.waiting(refused=0, dead=0, reviewed=0, flagged=0, deferred=0).level is Severity.WELL
     found = doctor.waiting(refused=3, dead=1, reviewed=0, flagged=2, deferred=30)
     assert found.level is Severity.WARNING

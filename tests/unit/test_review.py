@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge.agent.decisions import Done, carry_out_signed, take_signed
+from edge.agent.decisions import Done, Late, carry_out_signed, take_signed
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agent.review_delivery import renderer
@@ -27,6 +27,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE
 from edge.keep.storage import DiskFull
 from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
@@ -285,26 +286,42 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
         assert [trailed.sequence for trailed in journal.trail.events()] == [1, 2]
 
 
-@pytest.mark.parametrize("fault", [UnreadableInput, Unfinished, Misconfigured, DiskFull])
-def test_no_signed_decision_ends_the_agent(fault: type[DockvoiceError], caplog: pytest.LogCaptureFixture) -> None:
+FAULTS = {UnreadableInput: "refused", Unfinished: "refused", Misconfigured: "refused", Late: "late"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
+    tmp_path: Path, fault: type[DockvoiceError], caplog: pytest.LogCaptureFixture
+) -> None:
     done = Done(PersonDecided("2", Fate.DROPPED, {}), None)
     orders = [ReviewDecision("", "", one, "discard", {}, "ann", "a test") for one in ("1", "2")]
+    full = [True]
 
-    async def carry_out(order: ReviewDecision) -> Done:
-        if order is orders[0]:
+    async def carry_out(_: ReviewDecision, __: str) -> Done:
+        if full:
+            full.clear()
+            raise DiskFull("no space left")
+        if len(asked) == 2:
             raise fault("the form is gone")
         return done
 
-    async def play() -> None:
-        queue: asyncio.Queue[ReviewDecision] = asyncio.Queue()
-        for order in orders:
-            queue.put_nowait(order)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(take_signed(queue, carry_out), 0.05)
+    asked: list[bytes] = []
 
-    with caplog.at_level("INFO"):
-        asyncio.run(play())
+    def read(body: bytes) -> ReviewDecision:
+        asked.append(body)
+        return orders[int(body)]
+
+    async def play(desk: JournalThread) -> None:
+        await desk(lambda journal: [journal.orders.take(f"s{one}", one) for one in ("0", "1")])
+        with suppress(TimeoutError):
+            await asyncio.wait_for(take_signed(desk, asyncio.Event(), read, carry_out), 0.3)
+
+    with caplog.at_level("INFO"), pytest.MonkeyPatch.context() as patched, JournalThread(tmp_path) as desk:
+        patched.setattr("edge.keep.journal_thread.RETRY_S", 0.01)
+        asyncio.run(play(desk))
+        assert desk.now(lambda journal: journal.orders.not_done()) == {FAULTS[fault]: 1}
     assert [record.getMessage() for record in caplog.records] == [
+        "what the inventory's side decided waits: no space left",
         "ann decided, and it was not done: the form is gone",
         "ann decided: 2 given up",
     ]
