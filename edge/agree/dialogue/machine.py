@@ -52,6 +52,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TURN_AWAY: status.turn_away,
     Step.SAY_AGAIN: status.say_again,
     Step.TELL_WAITING: status.tell_waiting,
+    Step.TELL_TALLY: status.tell_tally,
     Step.TAKE_UP: review.take_up_oldest,
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,

@@ -2,6 +2,7 @@
 
 from edge.forms.spoken.breaths import are_one_number, begins, ends
 from edge.forms.spoken.commands import (
+    TALLY,
     about,
     chosen,
     command,
@@ -30,6 +31,7 @@ from edge.forms.spoken.vocabulary import vocabulary
 
 __all__ = [
     "LANGUAGES",
+    "TALLY",
     "about",
     "are_one_number",
     "begins",
