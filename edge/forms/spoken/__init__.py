@@ -22,6 +22,7 @@ from edge.forms.spoken.commands import (
 from edge.forms.spoken.confusable import heard_alike
 from edge.forms.spoken.jsgf import jsgf
 from edge.forms.spoken.language import LANGUAGES
+from edge.forms.spoken.likewise import likewise
 from edge.forms.spoken.reader import preface, read
 from edge.forms.spoken.sayable import check, spoken_words
 from edge.forms.spoken.sentences import phrases, sentences
@@ -49,6 +50,7 @@ __all__ = [
     "heard_alike",
     "is_name",
     "jsgf",
+    "likewise",
     "phrases",
     "preface",
     "proves",
