@@ -33,7 +33,13 @@ takes its place, and where it is about another thing, it is asked whether it doe
 is recorded: who is asked whether to cancel, and says so, means no.
 
 Any entry of the shift is corrected, cancelled or told by its number: "correction, pallet 742, fifteen units", "delete
-pallet 742", "did I do 742?". A number that is not recorded is said to be none.
+pallet 742", "did I do 742?". A number that is not recorded is said to be none. "How many on dock B?", or "on this
+dock", which is that of the last entry, counts the entries of that dock that this device recorded since midnight, by its
+own clock, whoever dictated them; none that is held, cancelled, refused, or corrected to another dock.
+
+"Same dock", at the beginning or the end of what is said or to the question for the dock, is the dock of the last record
+of whoever speaks, and is read back as any value; while an entry is held and a whole one follows, of that. Where there
+is no record, the dock is asked for.
 
 Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes. A hesitation is
 not for the device, nor are three words and more that are put as a question or to a "you" ("did you see the game") and

@@ -21,7 +21,7 @@ from edge.forms.model import Form, FormField
 from edge.forms.spoken import saying
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, FieldValue, Frame
-from edge.speak.espeak import EspeakVoice
+from edge.speak.espeak import WORDS_PER_MINUTE, EspeakVoice
 from lab.noises import Sound, active_rms, within_full_scale
 from lab.scoring import Result
 
@@ -76,7 +76,7 @@ async def spoken(text: str, speaker: str, seed: int) -> Sound:
 def _voice(speaker: str, seed: int) -> EspeakVoice:
     """One voice and pace for each speaker of the set."""
     random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
-    return EspeakVoice(random.randint(*SPEEDS), random.choice(VARIANTS))
+    return EspeakVoice(random.randint(*SPEEDS) / WORDS_PER_MINUTE[LANGUAGE], random.choice(VARIANTS))
 
 
 def in_place(said: Sound, clip: Sound, result: Result) -> Sound:

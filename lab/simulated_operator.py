@@ -104,7 +104,7 @@ class Exchange:
     def _seconds(self, orders: Sequence[Order]) -> float:
         """Words at the device's pace; where it says none, an earcon."""
         words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
-        return words * 60 / WORDS_PER_MINUTE or EARCON_S
+        return words * 60 / WORDS_PER_MINUTE["en"] or EARCON_S
 
 
 MOST_TURNS = 5

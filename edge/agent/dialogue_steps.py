@@ -6,14 +6,15 @@ power is cut, the next start finds what was agreed and what was not, and asks fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
@@ -21,9 +22,24 @@ from edge.config import ReadBack, Settings
 from edge.deliver.events import withheld
 from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
-from edge.records import Act, Commit, Draft, Drop, Durable, Entry, LastEntry, Minted, Note, OutboxRow, Park, Receipt
+from edge.records import (
+    Act,
+    Commit,
+    Draft,
+    Drop,
+    Durable,
+    Entry,
+    FieldValue,
+    LastEntry,
+    Minted,
+    Note,
+    OutboxRow,
+    Park,
+    Receipt,
+)
 from edge.understand.llm.prompt import AtHand
 
+MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
 MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
@@ -121,12 +137,23 @@ class DialogueSteps:
                     heard += self._dialogue.take(Committed(LastEntry(row.event_id, draft, verdict.fields)))
                 case Note() | Park() | Commit() | Drop():
                     pass
+                case Say(Prompt.TALLY, fields):
+                    heard.append(
+                        replace(order, slots={"count": str(_recorded_today(journal, self._dialogue.form, fields))})
+                    )
                 case _:
                     heard.append(order)
         if mended := planned.refused - self._dialogue.refused:
             # A crash before this leaves them to a person, who is told of what was recorded since.
             journal.review.put_right(mended, partial(withheld, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
+
+
+def _recorded_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) -> int:
+    """How many entries of this form with these values stand that this device recorded since midnight, by its clock."""
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    standing = journal.queries.entries_standing(form, midnight, MOST_IN_A_DAY)
+    return sum(all(one.fields.get(name) == value for name, value in fields.items()) for one in standing)
 
 
 def at_hand(dialogue: Dialogue) -> AtHand:

@@ -28,7 +28,7 @@ from edge.hear.echo import EchoSuppressed, OwnVoice
 from edge.ports import SpeechScorer, Voice
 from edge.records import Verdict
 from edge.speak.cloud_voices import AzureVoice, ElevenLabsVoice, OpenAiVoice
-from edge.speak.espeak import WORDS_PER_MINUTE, EspeakVoice
+from edge.speak.espeak import EspeakVoice
 from edge.speak.loudspeaker import Lookout, Loudspeaker
 from edge.speak.synthesis import PaceOf, Phrases, Speaker
 from edge.speak.wording import Phrasing
@@ -214,12 +214,8 @@ def phrases(settings: Speak, clients: Mapping[str, Any]) -> Phrases:
     """The voice that the settings ask for; behind one of a service, espeak stands in."""
     language = settings.language.value
     if settings.voice is VoiceKind.ESPEAK:
-        return Phrases(_espeak, language)
-    return Phrases(_of_service(settings, clients), language, stand_in=_espeak)
-
-
-def _espeak(pace: float) -> Voice:
-    return EspeakVoice(round(WORDS_PER_MINUTE * pace))
+        return Phrases(EspeakVoice, language)
+    return Phrases(_of_service(settings, clients), language, stand_in=EspeakVoice)
 
 
 def _of_service(settings: Speak, clients: Mapping[str, Any]) -> PaceOf:

@@ -175,6 +175,11 @@ class FormField:
         return None if self.pattern is None else Shape.read(self.pattern)
 
     @property
+    def is_place(self) -> bool:
+        """Is it where a thing is, or goes: one of the values that exist, and no name of the thing itself?"""
+        return self.catalogue is not None and not self.identifier and self.many is None
+
+    @property
     def places(self) -> int:
         """How many digits a decimal keeps behind its point."""
         return 0 if self.step is None else max(0, -int(self.step.as_tuple().exponent))

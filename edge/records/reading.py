@@ -129,6 +129,7 @@ class Command(StrEnum):
 
     SAY_AGAIN = "say_again"
     HOW_MANY_WAITING = "how_many_waiting"
+    HOW_MANY_HERE = "how_many_here"
     WHAT_IS_OPEN = "what_is_open"
     PUT_ASIDE = "put_aside"
     LAST_ENTRY = "last_entry"

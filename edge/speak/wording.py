@@ -85,11 +85,22 @@ class Readback:
         self._form = form
         self._language = language_named(language)
 
-    def entry(self, fields: Mapping[str, FieldValue]) -> Clauses:
-        """The entry, or what is there of one, in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`."""
-        told = [self._field(field, fields) for field in self._form.fields if self._form.by_itself(field, fields)]
+    def entry(self, fields: Mapping[str, FieldValue], *, brief: bool = False) -> Clauses:
+        """The entry, or what is there of one, in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`.
+
+        A `brief` one begins with the identifier itself, where the form has one and it comes first: nothing else is
+        spelt without its label.
+        """
+        there = [field for field in self._form.fields if self._form.by_itself(field, fields)]
+        told = [self._field(field, fields) for field in there]
+        if brief and there and self._is_known_without_label(there[0]):
+            told[0] = told[0][-1:]
         ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in told[:-1]] + told[-1:]
         return tuple(clause for clauses in ended for clause in clauses)
+
+    def _is_known_without_label(self, field: FormField) -> bool:
+        taken = [one for one in self._form.fields if one.identifier or (one.bare and one.spoken in SPELT)]
+        return field.spoken in SPELT and field.many is None and taken == [field]
 
     def field(self, name: str, value: FieldValue) -> Clauses:
         """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
@@ -261,6 +272,7 @@ WORD = re.compile(r"\w")  # What a clause must have: the mark that opens a Spani
 CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
 
 SEPARATE = frozenset({"entry", "field"})  # Slots that are read back clause by clause.
+BRIEF = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED})  # What is heard with every entry.
 ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 
 LONG_NUMBER = 8
@@ -308,7 +320,7 @@ class Phrasing:
             if number % 2 == 0:
                 yield part, False
             elif part in SEPARATE:
-                for clause in self.readback.entry(say.fields):
+                for clause in self.readback.entry(say.fields, brief=say.prompt in BRIEF):
                     yield clause, True
             else:
                 yield self._slot(part, say), False

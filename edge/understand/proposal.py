@@ -9,7 +9,7 @@ from statistics import median
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import about, command, corrects, exception, preface, read, takes_back
+from edge.forms.spoken import TALLY, about, command, corrects, exception, preface, read, takes_back
 from edge.forms.spoken.language import ENGLISH, Language
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
 from edge.understand.chatter import is_chatter
@@ -70,13 +70,20 @@ def proposed(
 
 
 def asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
-    """The reading of what is asked about one entry, by its identifiers alone: "delete pallet 742"; None for others."""
-    identifiers = [field.name for field in form.fields if field.identifier]
-    if not identifiers or (said := about(words, language)) is None:
+    """The reading of what is asked about one entry, by its identifiers alone: "delete pallet 742"; None for others.
+
+    Or about a place: "how many on dock B", "how many on this dock".
+    """
+    if command(words, language) == TALLY:
+        return Reading("", form.name, tuple(words), {}, act=TALLY.act, command=TALLY.command)
+    if (said := about(words, language)) is None:
         return None
     order, named = said
-    fields = read(named, form, catalogue, language, asked=identifiers[0])
-    sure = all(name in identifiers and one.value is not None and not one.rivals for name, one in fields.items())
+    names = [field.name for field in form.fields if (field.is_place if order == TALLY else field.identifier)]
+    if not names:
+        return None
+    fields = read(named, form, catalogue, language, asked=names[0])
+    sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
     if not fields or not sure or preface(named, form, catalogue, language):
         return None
     return Reading("", form.name, tuple(words), fields, act=order.act, command=order.command)

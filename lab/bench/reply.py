@@ -64,7 +64,7 @@ async def measure(listening: Earpiece, language: str, count: int, seed: int) -> 
     left: list[float] = []
     loudspeaker = Loudspeaker(DEVICE, left=lambda _number, at: left.append(at))
     await loudspeaker.open()
-    speaker = Speaker(loudspeaker, Phrases(_voice, language), Phrasing(form, language))
+    speaker = Speaker(loudspeaker, Phrases(EspeakVoice, language), Phrasing(form, language))
     replies, random = Replies(), Random(seed)  # noqa: S311 - chance is seeded on purpose
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(work) for work in (loudspeaker.keep_open(), speaker.run())]
@@ -75,10 +75,6 @@ async def measure(listening: Earpiece, language: str, count: int, seed: int) -> 
         for task in beside:
             task.cancel()
     return replies
-
-
-def _voice(pace: float) -> EspeakVoice:
-    return EspeakVoice(round(165 * pace))
 
 
 def _entry(form: Form, catalogue: Catalogue, random: Random) -> Mapping[str, FieldValue]:

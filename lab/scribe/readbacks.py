@@ -26,9 +26,6 @@ from edge.speak.synthesis import BREATHS_MS, Phrases
 from edge.speak.wording import LANGUAGES, Phrasing
 from lab.scribe.shift import loads
 
-WORDS_PER_MINUTE = 165
-"""An agent's usual pace."""
-
 NORMAL_S = 3.5
 """What is asked of the median: at 40 pallets a trailer, half a second more is a minute."""
 
@@ -38,7 +35,7 @@ Entries = Sequence[Mapping[str, FieldValue]]
 
 async def seconds(form: Form, language: str, entries: Entries, pace: float) -> list[float]:
     """How long each readback takes."""
-    phrasing, phrases = Phrasing(form, language), Phrases(_voice, language)
+    phrasing, phrases = Phrasing(form, language), Phrases(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # which nobody waits for after the last word
     told = [phrasing.clauses(Say(Prompt.READBACK, entry)) for entry in entries]
     return [sum([len(await phrases.sound(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told]
@@ -46,10 +43,6 @@ async def seconds(form: Form, language: str, entries: Entries, pace: float) -> l
 
 def _allowed(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
     return [{one.name: value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)]
-
-
-def _voice(pace: float) -> EspeakVoice:
-    return EspeakVoice(round(WORDS_PER_MINUTE * pace))
 
 
 async def main() -> None:

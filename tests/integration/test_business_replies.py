@@ -178,7 +178,7 @@ def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
 def test_what_somebody_else_has_recorded_is_told_and_stays_among_what_waits(broker: Mosquitto, tmp_path: Path) -> None:
     async def play(operator: Shift) -> None:
         await operator.type(WHOLE)
-        await operator.hears("pallet 7 4 2, 12 units, dock bravo.")
+        await operator.hears("7 4 2, 12 units, dock bravo.")
         assert operator.parts.past().pending == ("pallet_id", "quantity", "dock")  # as models are told from here on
         await operator.type("yes")
         await asyncio.to_thread(warehouse.refuse, "already_recorded:dock-4", ReceiptOutcome.DUPLICATE)
@@ -200,7 +200,7 @@ def test_an_event_that_came_twice_is_no_news(
 
     async def record(operator: Shift) -> None:
         await operator.type(WHOLE)
-        await operator.hears("pallet 7 4 2, 12 units, dock bravo.")
+        await operator.hears("7 4 2, 12 units, dock bravo.")
         await operator.type("yes")
         await operator.type("how many waiting")
         await operator.hears("1 waiting.")

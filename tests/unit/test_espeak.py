@@ -28,8 +28,8 @@ async def said(voice: EspeakVoice, text: str, language: str = "en") -> bytes:
     return b"".join([piece async for piece in voice.say(text, language, 30.0)])
 
 
-def spoken(text: str, language: str = "en", words_per_minute: int = 165) -> bytes:
-    return asyncio.run(said(EspeakVoice(words_per_minute), text, language))
+def spoken(text: str, language: str = "en", pace: float = 1.0) -> bytes:
+    return asyncio.run(said(EspeakVoice(pace), text, language))
 
 
 def seconds(pcm: bytes) -> float:
@@ -92,18 +92,18 @@ def test_a_region_chooses_the_language_it_belongs_to() -> None:
 
 def test_more_words_last_longer_and_more_speed_shorter() -> None:
     assert seconds(spoken("one two three four")) > 1.5 * seconds(spoken("one two"))
-    assert seconds(spoken(READBACK["en"], words_per_minute=240)) < 0.85 * seconds(spoken(READBACK["en"]))
+    assert seconds(spoken(READBACK["en"], pace=1.45)) < 0.85 * seconds(spoken(READBACK["en"]))
 
 
-@pytest.mark.parametrize(("asked", "kept"), [(-5, 80), (0, 80), (10_000, 450)])
-def test_a_speed_beyond_what_it_takes_is_the_nearest_one(asked: int, kept: int) -> None:
+@pytest.mark.parametrize(("asked", "kept"), [(-5.0, 80 / 165), (0.0, 80 / 165), (100.0, 450 / 165)])
+def test_a_pace_beyond_what_it_takes_is_the_nearest_one(asked: float, kept: float) -> None:
     text = READBACK["en"]
-    assert alike(spoken(text, words_per_minute=asked), spoken(text, words_per_minute=kept))
+    assert alike(spoken(text, pace=asked), spoken(text, pace=kept))
 
 
 def test_the_same_text_sounds_the_same_whatever_was_said_before() -> None:
     alone = spoken(READBACK["en"])
-    spoken(READBACK["de"], "de", 300)
+    spoken(READBACK["de"], "de", 1.8)
     assert alike(spoken(READBACK["en"]), alone)
 
 

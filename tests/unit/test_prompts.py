@@ -93,7 +93,9 @@ class Walk:
         for order in self.dialogue.take(happening):
             match order:
                 case Say():
-                    self.said.append(order)
+                    # How many it is stands in the journal, and is filled in by whoever carries the order out.
+                    counted = {"count": "2"} if order.prompt is Prompt.TALLY else order.slots
+                    self.said.append(replace(order, slots=counted))
                 case Commit(draft, verdict):
                     self.take(Committed(LastEntry(draft.utterance_id, draft, verdict.fields)))
                 case _:
@@ -122,6 +124,7 @@ def moving(language: str) -> Walk:
     walk.say("grmpf hmpf")  # correct?
     walk.ask(Act.YES)
     walk.ask(Command.HOW_MANY_WAITING)
+    walk.ask(Command.HOW_MANY_HERE)
     asked = walk.rules.language.table["commands"]["lookups"][0]
     walk.say(f"{asked} {pallet} 743")
     walk.say(f"{asked} {pallet} 999")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -161,11 +162,22 @@ def test_a_value_is_called_what_the_language_calls_it_and_else_as_it_is_on_recor
 def test_a_prompt_comes_clause_by_clause_and_its_first_is_one_of_a_few() -> None:
     phrasing = Phrasing(MOVE)
     say = Say(Prompt.READBACK_AMENDED, ENTRY)
-    assert phrasing.clauses(say) == ("Corrected:", "pallet", "7 4 2,", "15 units,", "1 5,", "dock bravo.")
+    assert phrasing.clauses(say) == ("Corrected:", "7 4 2,", "15 units,", "1 5,", "dock bravo.")
     ready = phrasing.constant()
     assert phrasing.clauses(say)[0] in ready
-    assert phrasing.clauses(Say(Prompt.READBACK, ENTRY))[0] in ready
+    assert phrasing.clauses(Say(Prompt.RESTORED, ENTRY))[0] in ready
     assert phrasing.clauses(Say(Prompt.REPEAT))[0] in ready
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_readback_begins_with_the_only_identifier_and_no_other_clause_is_without_its_label(language: str) -> None:
+    def first(form: Form, prompt: Prompt = Prompt.READBACK) -> str:
+        return Phrasing(form, language).clauses(Say(prompt, entries(form, 1)[0]))[0]
+
+    assert all(first(form)[0].isdigit() or first(form).split()[1][0].isdigit() for form in FORMS.values())
+    assert not first(MOVE, Prompt.CONFIRM_ENTRY)[0].isdigit()
+    two = replace(MOVE, fields=tuple(replace(one, identifier=True) for one in MOVE.fields))
+    assert not first(two)[0].isdigit()
 
 
 def test_codes_are_spoken_as_words_and_long_reasons_cut() -> None:

@@ -44,8 +44,8 @@ def test_what_is_read_later_is_not_told_as_recorded() -> None:
 @pytest.mark.parametrize(
     ("confirm", "always", "words"),
     [
-        (Confirmation.READBACK, False, "pallet 7 4 2, 12 units, dock A."),
-        (Confirmation.EARCON, True, "pallet 7 4 2, 12 units, dock A."),
+        (Confirmation.READBACK, False, "7 4 2, 12 units, dock A."),
+        (Confirmation.EARCON, True, "7 4 2, 12 units, dock A."),
         (Confirmation.EARCON, False, ""),
     ],
 )

@@ -100,7 +100,7 @@ def test_the_first_clause_of_a_readback_is_heard_before_the_rest_is_made() -> No
     async def test(speaker: Speaker, card: Card) -> None:
         await prepared(voice)
         speaker.order(Sound(Earcon.STORED))
-        speaker.order(Say(Prompt.READBACK, ENTRY))
+        speaker.order(Say(Prompt.READBACK_AMENDED, ENTRY))
         assert loud_blocks(card, 10) >= 9  # no task has run in between
         assert "7 4 2," not in voice.said
         await seen(lambda: "dock A." in voice.said)

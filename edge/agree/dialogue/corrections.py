@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from edge.agree.decide import Rules
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
@@ -15,6 +16,7 @@ from edge.agree.dialogue.merging import (
     names_another,
     names_field,
     names_unclearly,
+    part_of,
     says_nothing,
     with_fields,
     with_reading,
@@ -23,12 +25,14 @@ from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.forms.spoken import begins, corrects, read, without_cue
+from edge.forms.spoken import begins, corrects, likewise, preface, read, without_cue
+from edge.forms.spoken.folding import fold
 from edge.records import (
     Act,
     Because,
     Confirmation,
     Draft,
+    FieldReading,
     FieldValue,
     LastEntry,
     Note,
@@ -37,6 +41,7 @@ from edge.records import (
     Reading,
     Reason,
     Verdict,
+    Word,
 )
 
 # While nothing is open: about the last entry.
@@ -209,6 +214,37 @@ def of_held(session: DialogueSession, said: Reading) -> Reading:
     rules, entry = session.rules, values_of(session.open_draft.reading)
     fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=wrong)
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
+
+
+def as_before(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, in which "same dock" has the value of the last entry, or of the held one before the next; if any."""
+    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
+    if said.act is not Act.RECORD or not said.words:
+        return said
+    rules, last = session.rules, session.recorded.last
+    found = likewise(said.words, rules.form, rules.language, asked)
+    before = session.values if session.state is State.HELD else {} if last is None else last.fields
+    if found is None or found[0] not in before:
+        return said
+    name, told, words = found
+    rest = part_of(said, words, rules)
+    if name in rest.fields or (words and not _stands_beside(rest, told, said, rules)):
+        return said
+    sure = min(word.confidence for word in told)
+    fields = {**rest.fields, name: FieldReading(before[name], tuple(word.text for word in told), sure)}
+    whole = all(field.name in fields for field in rules.form.fields if field.required)
+    if not (whole or (rest.fields and session.state is not State.HELD) or name == asked):
+        return said
+    return replace(said, fields=fields, not_understood=None)
+
+
+def _stands_beside(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
+    """Is the rest sure, and next to what was `told` a part of it: no "not", nor anything else, in between?"""
+    if preface(rest.words, rules.form, rules.catalogue, rules.language):
+        return False
+    next_to = rest.words[0] if said.words[0] in told[:1] else rest.words[-1]
+    sure = all(one.value is not None and not one.rivals for one in rest.fields.values())
+    return sure and any(fold(next_to.text) in map(fold, one.words) for one in rest.fields.values())
 
 
 def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:

@@ -23,7 +23,7 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.forms.spoken import courteous
-from edge.records import Commit, Draft, LastEntry, Note, Park
+from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Outcome, Park
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
@@ -52,6 +52,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TURN_AWAY: status.turn_away,
     Step.SAY_AGAIN: status.say_again,
     Step.TELL_WAITING: status.tell_waiting,
+    Step.TELL_TALLY: status.tell_tally,
     Step.TAKE_UP: review.take_up_oldest,
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,
@@ -251,9 +252,13 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = corrections.of_held(session, session.breath.continued(heard.reading, session.rules))
-    if said is heard.reading:
+    same = corrections.as_before(session, said)
+    if same is heard.reading:
         return heard
-    return replace(heard, reading=said, verdict=decide(said, heard.closing, session.rules, heard.known))
+    verdict = decide(same, heard.closing, session.rules, heard.known)
+    if same is not said and verdict.outcome is Outcome.ACCEPT:  # Nobody has said the value: it must be heard.
+        verdict = replace(verdict, confirm=Confirmation.READBACK)
+    return replace(heard, reading=same, verdict=verdict)
 
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})

@@ -185,7 +185,7 @@ def two_in_one_breath(said: Reading, rules: Rules) -> tuple[Reading, Reading] | 
     identifiers = [field.name for field in rules.form.fields if field.identifier]
     best: tuple[int, tuple[Reading, Reading] | None] = (0, None)
     for at in range(1, len(said.words)):
-        first, second = (_part(said, words, rules) for words in (said.words[:at], said.words[at:]))
+        first, second = (part_of(said, words, rules) for words in (said.words[:at], said.words[at:]))
         named = all(_surely_named(one, identifiers) for one in (first, second))
         values = sum(one.value is not None for part in (first, second) for one in part.fields.values())
         if named and values > best[0] and names_another(first, second, rules):
@@ -193,7 +193,8 @@ def two_in_one_breath(said: Reading, rules: Rules) -> tuple[Reading, Reading] | 
     return best[1]
 
 
-def _part(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
+def part_of(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
+    """What some of the words that were said mean by themselves."""
     fields = read(words, rules.form, rules.catalogue, rules.language)
     # What made a field doubtful as it was heard holds for either part.
     doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]

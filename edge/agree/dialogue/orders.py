@@ -57,6 +57,7 @@ class Prompt(StrEnum):
     NO_ENTRY = "no_entry"
     RECORDED = "recorded"
     NOT_RECORDED = "not_recorded"
+    TALLY = "tally"  # Its `count` is that of the journal, which whoever carries the order out has.
     HELP = "help"
     HELP_HELD = "help_held"
     HELP_ASKING = "help_asking"

@@ -77,6 +77,17 @@ def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [*note(session, heard), session.say(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last.fields)]
 
 
+def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks how many entries of today are for a place: that which he names, or that of his last entry."""
+    named, last = values_of(heard.reading), session.recorded.last
+    if not named and last is not None:
+        places = (field.name for field in session.rules.form.fields if field.is_place)
+        named = {name: last.fields[name] for name in places if name in last.fields}
+    if len(named) != 1:  # a form may have no place, or two
+        return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
+    return [*note(session, heard), session.say(Prompt.TALLY, named)]
+
+
 def tell_help(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What can be said here; then the question once more, for that is what help was needed with."""
     if session.question is None or session.state not in QUESTIONS:

@@ -40,6 +40,7 @@ class Event(StrEnum):
     NO = "no"
     SAY_AGAIN = "say again"
     HOW_MANY_WAITING = "how many waiting"
+    HOW_MANY_HERE = "how many here"
     WHAT_IS_OPEN = "what is open"
     PUT_ASIDE = "put aside"
     LAST_ENTRY = "last entry"
@@ -96,6 +97,7 @@ class Step(StrEnum):
     TURN_AWAY = "park it in review, tell why"
     SAY_AGAIN = "say the last thing again"
     TELL_WAITING = "tell how many wait"
+    TELL_TALLY = "tell how many entries of today are for a place"
     TAKE_UP = "ask again about the oldest that was put aside; where there is none, tell how many wait"
     TELL_OPEN = "say again what is asked, or was read back"
     PUT_ASIDE = "park it in review"
@@ -182,6 +184,7 @@ _ALWAYS = {
     Event.DEFERRED: Step.DEFER,
     Event.SAY_AGAIN: Step.SAY_AGAIN,
     Event.HOW_MANY_WAITING: Step.TELL_WAITING,
+    Event.HOW_MANY_HERE: Step.TELL_TALLY,
     Event.WHAT_IS_OPEN: Step.TELL_OPEN,
     Event.PUT_ASIDE: Step.PUT_ASIDE,
     Event.LAST_ENTRY: Step.TELL_LAST,

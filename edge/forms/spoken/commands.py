@@ -30,6 +30,7 @@ class Asked:
 
 YES, NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
 LAST = Asked(Act.COMMAND, Command.LAST_ENTRY)
+TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
     str(command): Asked(Act.COMMAND, command) for command in Command
 }
@@ -37,6 +38,8 @@ NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
 BACK = ("refusals", "deletions")
 """More ways to cancel. No recogniser is told to expect these: words that a grammar holds are heard in others, and all
 of them begin what no entry is made of anyway."""
+UNEXPECTED = frozenset({Command.HOW_MANY_HERE})
+"""No recogniser is told to expect these either: nearly all of their words are those of sentences."""
 EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
 TWICE = 2
@@ -116,7 +119,7 @@ def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> 
 def about(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Asked, tuple[Word, ...]] | None:
     """What is asked about an entry that is named behind it, and those words: "delete", "did I do"; None for no such."""
     said = _unhesitating(words, language)
-    asking = dict.fromkeys(language.commands["lookups"], LAST)
+    asking = dict.fromkeys(language.commands["lookups"], LAST) | dict.fromkeys(language.commands["tallies"], TALLY)
     asking |= {one: asked for one, asked in _known(language).items() if asked == CANCEL and one not in language.cues}
     for size in range(len(said) - 1, 0, -1):
         if (asked := asking.get(_plain(said[:size], language))) is not None:
@@ -192,6 +195,8 @@ def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> 
     plain: list[str] = []
     signing: list[str] = []
     for name, asked in NAMED.items():
+        if asked.command in UNEXPECTED:
+            continue
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
     spoken = [_aloud(name, language) for name in names]

@@ -23,6 +23,7 @@ YES, NO = "yes", "no"  # What `answer` may hold.
 COMMANDS = {
     Command.SAY_AGAIN: "say the last thing again",
     Command.HOW_MANY_WAITING: "tell how many entries still wait to be sent",
+    Command.HOW_MANY_HERE: "tell how many entries of today are for the same place as the last one",
     Command.WHAT_IS_OPEN: "go on with what was put aside, or tell what is still open",
     Command.PUT_ASIDE: "put aside, for a person to look at, what is being asked about",
     Command.LAST_ENTRY: "tell the last entry",
