@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.command import DOCKVOICE, dockvoice
+from inventory.cli import _plain
+from inventory.store import Store
+from tests.command import DOCKVOICE
 from tests.dictated import enrolled
 from tests.waiting import Notices
 
 ENDED_IN_S = 30
 """It ends in well under a second; a busy machine may need longer."""
-
-TOLD_IN_S = 300
-"""Some thousand rows are told within two seconds; see above."""
 
 
 SPOKEN_FOR = ("north/dock-3", "north/dock-4")
@@ -105,11 +103,9 @@ class RunningInventory:
         self._end(signal.SIGKILL)
 
     def rows(self) -> list[dict[str, Any]]:
-        """What stands in its table, told by its own command."""
-        asked = ("inventory", "rows", "--database", self._database, "--json", "--limit", "100000")
-        told = dockvoice(*asked, timeout_s=TOLD_IN_S)
-        assert told.returncode == 0, told.stderr
-        return [json.loads(line) for line in told.stdout.splitlines()]
+        """What stands in its table, as `inventory rows --json` tells it, without a process for each look."""
+        with closing(Store.open(self._database, create=False)) as store:
+            return [_plain(row) for row in store.rows()]
 
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None

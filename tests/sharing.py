@@ -33,13 +33,17 @@ ALONE = {"faults", "nightly", "playbook"}
 """Folders of tests that set nothing up together and go wherever there is room. Elsewhere a file stays whole."""
 
 
-@cache
 def group(nodeid: str) -> str:
     """What of the tests this one belongs to."""
-    file = nodeid.partition("::")[0]
+    shared = _shared(nodeid.partition("::")[0])
+    return nodeid if folder(nodeid) in ALONE and shared != SOUND else shared
+
+
+@cache
+def _shared(file: str) -> str:
+    """What the tests of a file share with others, or the file itself."""
     text = (ROOT / file).read_text(encoding="utf-8")
-    named = next((name for name, words in GROUPS.items() if any(word in text for word in words)), file)
-    return nodeid if folder(nodeid) in ALONE and named != SOUND else named
+    return next((name for name, words in GROUPS.items() if any(word in text for word in words)), file)
 
 
 def has_sound(file: Path) -> bool:

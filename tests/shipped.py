@@ -1,4 +1,7 @@
-"""The form and the catalogue that come with the program and that most tests need. Both are frozen: one serves all."""
+"""Forms and catalogues, each read once: both are frozen, and what is made of one for reading serves every test of it.
+
+A form is compared by identity, so that one loaded anew has its phrases and its model made anew, too.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,22 @@ ROOT = Path(__file__).parent.parent
 
 
 @cache
-def form() -> Form:
-    """`pallet-move`."""
-    return load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
+def form_in(path: Path) -> Form:
+    """The form of that file."""
+    return load_form(path)
 
 
 @cache
+def catalogue_in(directory: Path) -> Catalogue:
+    """All that is known to exist by that directory."""
+    return Catalogue.load(directory)
+
+
+def form(name: str = "pallet-move") -> Form:
+    """One that comes with the program, by its name."""
+    return form_in(ROOT / "schemas" / "forms" / f"{name}.schema.json")
+
+
 def catalogue() -> Catalogue:
-    """All that is known to exist."""
-    return Catalogue.load(ROOT / "config" / "catalogue")
+    """All that is known to exist, as shipped."""
+    return catalogue_in(ROOT / "config" / "catalogue")

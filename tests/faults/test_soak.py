@@ -1,4 +1,4 @@
-"""Half a minute of steady load with faults and a planted leak, which is found; at night a minute without one, too.
+"""Twenty seconds of steady load with faults and a planted leak, which is found; at night a minute without one, too.
 
 `make soak` does it for half an hour.
 """
@@ -16,7 +16,7 @@ from tests.tiers import sized
 PACE_S = 0.05
 """Faster than in the long form, so that a leak of an utterance shows in seconds."""
 
-LEAKING_S, SOUND_S = 30.0, 60.0
+LEAKING_S, SOUND_S = 20.0, 60.0
 
 A_MEGABYTE = Limit("RSS", "MB", at_once=1.0, hourly=60.0, reason="")
 

@@ -18,7 +18,7 @@ CLIP = "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with Shelf(tmp_path_factory.mktemp("shelf") / "sound", ["left", "right"]) as opened:
+    with Shelf(tmp_path_factory.mktemp("shelf") / "sound", ["left", "right", "silent"]) as opened:
         yield opened
 
 
@@ -42,11 +42,13 @@ def test_devices_are_listed_with_the_one_that_the_settings_choose(shelf: Shelf) 
     code, out, errors = told(audio(shelf, "list", device="nowhere"))
     assert code == 0, errors
     assert "hear.device = 'nowhere' means none of these" in out
-    assert "for hear.source: left, right" in out
+    assert "for hear.source: left, right, silent" in out
 
 
-def test_the_level_is_that_of_what_the_microphone_hears(shelf: Shelf) -> None:
+def test_the_level_is_that_of_what_the_microphone_hears_and_silence_is_told_with_what_is_wrong(shelf: Shelf) -> None:
     shelf.air.let("right", zeros)
+    shelf.air.let("silent", zeros)
+    tested = audio(shelf, "test", "--seconds", "3", device="silent")
     room, dead = (audio(shelf, "level", "--seconds", "4", "--json", device=device) for device in ("left", "right"))
     code, out, errors = told(room)
     assert code == 0, errors
@@ -55,6 +57,9 @@ def test_the_level_is_that_of_what_the_microphone_hears(shelf: Shelf) -> None:
     assert (last["speech"], last["clipped"], last["faults"]) == (False, 0, [])
     _, out, _ = told(dead)
     assert json.loads(out.splitlines()[-1])["faults"] == ["digital_silence"]
+    code, _, errors = told(tested)
+    assert code == 69
+    assert "no speech within 3 s: the microphone gives nothing but zeros" in errors
 
 
 def test_a_device_there_is_not_is_told_with_those_there_are(shelf: Shelf) -> None:
@@ -75,10 +80,3 @@ def test_a_sentence_is_read_and_the_sound_judged(shelf: Shelf, repository: Path)
     assert 0 <= found["fields"]["quantity"]["confidence"] <= 1
     assert found["level_db"] > -40
     assert found["faults"] == []
-
-
-def test_silence_is_told_with_what_is_wrong(shelf: Shelf) -> None:
-    shelf.air.let("right", zeros)
-    code, _, errors = told(audio(shelf, "test", "--seconds", "3", device="right"))
-    assert code == 69
-    assert "no speech within 3 s: the microphone gives nothing but zeros" in errors

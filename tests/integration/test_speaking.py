@@ -38,6 +38,8 @@ ENTRIES: list[dict[str, FieldValue]] = [
 ]
 """Such as the recogniser reads right when espeak says them: all nine fields as a rule; espeak's breath is chance."""
 
+TOLD = ENTRIES[: sized(test=2, nightly=3)]
+
 SPEAK = """
 import asyncio, json, sys
 from pathlib import Path
@@ -145,7 +147,7 @@ def read(interpreter: Interpreter, sound: NDArray[np.int16]) -> dict[str, FieldV
 def test_an_earcon_and_a_readback_come_out_of_the_earpiece_and_say_the_entry(worn: Headset) -> None:
     right, interpreter = 0, assemble(load(Settings, None, understand={"engine": "vosk"})).interpreter
     with earpiece(worn) as listening, speaker(worn) as child:
-        for entry in ENTRIES:
+        for entry in TOLD:
             begins = len(listening.samples)
             assert ask(child, entry) == {"told": True}
             sound = after(listening, begins)
@@ -155,13 +157,11 @@ def test_an_earcon_and_a_readback_come_out_of_the_earpiece_and_say_the_entry(wor
             first = np.flatnonzero(np.abs(words) > LOUD)[0] * 1000 / SAMPLE_RATE
             assert 45 <= first <= 80  # ms after the earcon began, by the samples: no busy machine can change that
             right += len(entry.items() & read(interpreter, words.astype(np.int16)).items())
-    assert right >= 6, f"of nine fields read back the recogniser read {right}"
+    assert right >= 2 * len(TOLD), f"of {3 * len(TOLD)} fields read back the recogniser read {right}"
 
 
 def test_an_earpiece_that_vanishes_is_spoken_into_again_when_it_is_back(worn: Headset) -> None:
     with earpiece(worn) as listening, speaker(worn) as child:
-        assert ask(child, ENTRIES[0]) == {"told": True}
-        after(listening, 0)
         listening.unplug()
         until(lambda: ask(child, "open?") == {"open": False}, "the loss was not noticed")
         assert ask(child, ENTRIES[0]) == {"told": True}  # nobody waits for it

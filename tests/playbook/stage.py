@@ -14,8 +14,6 @@ from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
 from edge.deliver.events import check_event, recorded
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.records import (
@@ -36,6 +34,7 @@ from edge.understand.stt.transcript_reader import TranscriptReader
 from edge.understand.witness import contradicted
 from lab.desk import Talk
 from tests.playbook.script import DOES, Line
+from tests.shipped import catalogue_in, form_in
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -239,8 +238,8 @@ class Stage:
     def rules(self) -> Rules:
         ours = HERE / "forms" / f"{self._form}.schema.json"
         shipped = REPOSITORY / "schemas" / "forms" / f"{self._form}.schema.json"
-        form, catalogue = load_form(ours if ours.exists() else shipped), Catalogue.load(HERE / "catalogue")
-        return Rules(form, catalogue, language=language_named(self._language))
+        form = form_in(ours if ours.exists() else shipped)
+        return Rules(form, catalogue_in(HERE / "catalogue"), language=language_named(self._language))
 
     @property
     def _last(self) -> dict[str, Any]:

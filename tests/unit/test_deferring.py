@@ -17,7 +17,7 @@ from edge.agree.decide import Rules
 from edge.config import Mode
 from edge.errors import Unavailable, UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
+from edge.forms.model import Form
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter
@@ -150,9 +150,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, repository: Path) -> Bench:
-    form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    return Bench(tmp_path / "state", Rules(form, Catalogue.load(repository / "config" / "catalogue"), 0.9))
+def bench(tmp_path: Path, form: Form, catalogue: Catalogue) -> Bench:
+    return Bench(tmp_path / "state", Rules(form, catalogue, 0.9))
 
 
 def nothing_waits(journal: Journal) -> bool:

@@ -18,7 +18,7 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.config import Endpoint
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
+from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
@@ -105,9 +105,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, repository: Path) -> Bench:
-    form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    return Bench(tmp_path, Rules(form, Catalogue.load(repository / "config" / "catalogue"), 0.9))
+def bench(tmp_path: Path, form: Form, catalogue: Catalogue) -> Bench:
+    return Bench(tmp_path, Rules(form, catalogue, 0.9))
 
 
 @pytest.fixture

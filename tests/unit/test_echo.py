@@ -28,6 +28,9 @@ ROOT = Path(__file__).parent.parent.parent
 MOVE = forms_in(ROOT / "schemas/forms")["pallet-move"]
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 
+READBACKS = sized(quick=3, test=8, nightly=8)
+"""So many in a row, one after another, wherever it is not said how many."""
+
 NORMAL_DB, SOFT_DB = -20.0, -30.0
 """An operator into a headset's microphone, root mean square below full scale."""
 
@@ -76,7 +79,7 @@ def test_without_the_guard_the_device_hears_itself() -> None:
 
 
 def test_readbacks_heard_at_minus_20_db_cause_no_utterance() -> None:
-    told = [one for language in LANGUAGES for one in readbacks(sized(quick=2, test=8, nightly=40), language)]
+    told = [one for language in LANGUAGES for one in readbacks(sized(quick=1, test=4, nightly=40), language)]
     worn = alone(told)
     assert heard(worn) == []
     assert worn.stopped_at == []
@@ -87,23 +90,23 @@ def test_readbacks_heard_at_minus_20_db_cause_no_utterance() -> None:
 def test_neither_stronger_leakage_nor_a_slower_headset_is_taken_for_the_operator(
     leakage_db: float, delay_ms: int
 ) -> None:
-    worn = alone(readbacks(8, "en"), leakage_db=leakage_db, delay_ms=delay_ms)
+    worn = alone(readbacks(READBACKS, "en"), leakage_db=leakage_db, delay_ms=delay_ms)
     assert heard(worn) == []
 
 
 @pytest.mark.parametrize("leakage_db", [-20, -40])
 def test_an_operator_who_speaks_over_a_readback_is_heard_from_the_first_word_and_silences_it(leakage_db: float) -> None:
-    worn = spoken_over(readbacks(8, "en"), NORMAL_DB, leakage_db)
+    worn = spoken_over(readbacks(READBACKS, "en"), NORMAL_DB, leakage_db)
     utterances = heard(worn)
-    assert len(utterances) == len(worn.said_at) == 8
+    assert len(utterances) == len(worn.said_at) == READBACKS
     for utterance, began in zip(utterances, worn.said_at, strict=True):
         assert utterance.start / SAMPLE_RATE <= began + 0.05
     assert all(stopped - began < 0.4 for stopped, began in zip(worn.stopped_at, worn.said_at, strict=False))
 
 
 def test_an_operator_who_speaks_softly_over_a_readback_is_heard_too() -> None:
-    worn = spoken_over(readbacks(8, "en"), SOFT_DB, -20.0)
-    assert len(heard(worn)) == 8
+    worn = spoken_over(readbacks(READBACKS, "en"), SOFT_DB, -20.0)
+    assert len(heard(worn)) == READBACKS
 
 
 def test_an_operator_is_heard_at_once_when_nothing_is_played() -> None:
@@ -113,7 +116,7 @@ def test_an_operator_is_heard_at_once_when_nothing_is_played() -> None:
 
 
 def test_a_headset_that_leaks_nothing_is_found_to_leak_nothing() -> None:
-    worn = alone(readbacks(8, "en"), leakage_db=-100.0)
+    worn = alone(readbacks(READBACKS, "en"), leakage_db=-100.0)
     heard(worn)
     assert worn.own.leakage_db < -30
 
@@ -149,7 +152,7 @@ def test_what_is_said_right_after_an_earcon_is_heard_from_the_first_word(leakage
     silence = np.zeros(1, dtype=np.int16)
     clips = sorted((ROOT / "tests/data/speech/conversation").glob("*.flac"))
     script: list[tuple[float, Sound, Sound | None, float]] = []
-    for number, clip in enumerate(clips):
+    for number, clip in enumerate(clips[:: sized(quick=4, test=1, nightly=1)]):
         said, _ = soundfile.read(clip, dtype="int16")
         said = said[np.flatnonzero(np.abs(said) > 1000)[0] - 400 :]
         script += [(1.0, rings, said, 0.2 + 0.1 * (number % 6)), (1.5, silence, None, 0.0)]

@@ -26,6 +26,7 @@ from edge.keep.codec import fields_of, to_json
 from edge.records import FieldValue, plain
 from edge.speak.wording import Readback
 from tests.numerals import ENGLISH
+from tests.shipped import form_in
 
 Change = Callable[[dict[str, Any]], object]
 ENTRY: dict[str, FieldValue] = {
@@ -51,7 +52,7 @@ def schema(repository: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def form(repository: Path) -> Form:
-    return load_form(repository / "tests" / "data" / "forms" / "cycle-count.schema.json")
+    return form_in(repository / "tests" / "data" / "forms" / "cycle-count.schema.json")
 
 
 def faults(document: dict[str, Any], directory: Path) -> tuple[str, ...]:

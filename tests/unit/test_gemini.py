@@ -2,27 +2,26 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from google.genai import types
 
 from edge.config import ClientSettings, InterpreterSettings
-from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import Ending, ModelQuestion, Tokens
 from edge.understand.remote.client import Client
 from edge.understand.remote.http import ServiceAnswer
+from tests import shipped
 
 PCM = bytes(3200)
 
 
 @pytest.fixture(params=["pallet-move", "stock-count"])
-def form(request: pytest.FixtureRequest, repository: Path) -> Form:
-    return forms_in(repository / "schemas" / "forms")[request.param]
+def form(request: pytest.FixtureRequest) -> Form:
+    return shipped.form(request.param)
 
 
 def wire(**settings: Any) -> GeminiWire:

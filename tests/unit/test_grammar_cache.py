@@ -42,8 +42,8 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_what_was_kept_is_what_is_sampled(form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str]) -> None:
     for names, made in (
-        (None, phrases(form, catalogue)),
-        (NAMES, (*phrases(form, catalogue), *conversational(form, catalogue, NAMES))),
+        (None, once(form, catalogue)),
+        (NAMES, (*once(form, catalogue), *conversational(form, catalogue, NAMES))),
     ):
         assert sentences(tmp_path, form, catalogue, names) == made
         assert sentences(tmp_path, form, catalogue, names) == made
@@ -129,22 +129,25 @@ def test_a_damaged_file_is_made_anew(
     assert caplog.text.count("is damaged; its sentences are sampled anew") == 4
 
 
+@pytest.mark.usefixtures("sampled")
 def test_a_directory_that_cannot_be_written_or_read_is_harmless(
     form: Form, catalogue: Catalogue, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     caplog.set_level(logging.INFO)
-    assert sentences(in_the_way / "grammars", form, catalogue, None) == phrases(form, catalogue)
+    assert sentences(in_the_way / "grammars", form, catalogue, None) == once(form, catalogue)
     assert "cannot be kept (Not a directory); its sentences are sampled at each start" in caplog.text
 
 
+@pytest.mark.usefixtures("sampled")
 def test_sentences_are_for_their_owner_only(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     sentences(tmp_path, form, catalogue, NAMES)
     (kept,) = tmp_path.iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.usefixtures("sampled")
 def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     sentences(tmp_path, form, catalogue, None)
     (used,) = tmp_path.iterdir()

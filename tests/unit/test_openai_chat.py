@@ -5,7 +5,6 @@ import io
 import json
 import wave
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +18,6 @@ from openai.types.chat.completion_create_params import (
 from pydantic import TypeAdapter
 
 from edge.config import ClientKind, InterpreterSettings
-from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.records import SAMPLE_RATE
 from edge.understand.llm.openai_chat import ChatWire
@@ -27,13 +25,14 @@ from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import ModelQuestion, Refused, Tokens
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.remote.http import ServiceAnswer
+from tests import shipped
 
 PCM = bytes(range(256)) * 125
 
 
 @pytest.fixture(params=["pallet-move", "stock-count"])
-def form(request: pytest.FixtureRequest, repository: Path) -> Form:
-    return forms_in(repository / "schemas" / "forms")[request.param]
+def form(request: pytest.FixtureRequest) -> Form:
+    return shipped.form(request.param)
 
 
 def wire(**settings: Any) -> ChatWire:

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 
 from edge.config import InterpreterKind, InterpreterSettings, Mode
 from edge.errors import Unavailable
-from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
 from edge.records import Reading, Usage, Utterance
@@ -109,8 +107,8 @@ def run(
 
 
 @pytest.fixture
-def bench(repository: Path) -> Bench:
-    return Bench(load_form(repository / "schemas" / "forms" / "pallet-move.schema.json"))
+def bench(form: Form) -> Bench:
+    return Bench(form)
 
 
 def test_two_that_agree_need_not_wait_for_the_deadline(bench: Bench) -> None:

@@ -15,20 +15,21 @@ from pocketsphinx import Decoder
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in, load_form
+from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
 from edge.forms.spoken.vocabulary import ONES
+from tests import shipped
 
 
 @pytest.fixture(scope="module", params=["pallet-move", "stock-count"])
-def form(request: pytest.FixtureRequest, repository: Path) -> Form:
-    return forms_in(repository / "schemas" / "forms")[request.param]
+def form(request: pytest.FixtureRequest) -> Form:
+    return shipped.form(request.param)
 
 
 @pytest.fixture(scope="module")
-def pallet_move(repository: Path) -> Form:
-    return forms_in(repository / "schemas" / "forms")["pallet-move"]
+def pallet_move() -> Form:
+    return shipped.form()
 
 
 def docks(values: Mapping[str, tuple[str, ...]]) -> Catalogue:

@@ -7,20 +7,21 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge.forms.loader import forms_in, load_form
+from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.records import Command
 from edge.understand.llm.tool import not_understood_tool, tool_definition, tools
+from tests import shipped
 
 
 @pytest.fixture(params=["pallet-move", "stock-count"])
-def form(request: pytest.FixtureRequest, repository: Path) -> Form:
-    return forms_in(repository / "schemas" / "forms")[request.param]
+def form(request: pytest.FixtureRequest) -> Form:
+    return shipped.form(request.param)
 
 
 @pytest.fixture
-def parameters(repository: Path) -> dict[str, Any]:
-    found: dict[str, Any] = tool_definition(forms_in(repository / "schemas" / "forms")["pallet-move"])["function"]
+def parameters() -> dict[str, Any]:
+    found: dict[str, Any] = tool_definition(shipped.form())["function"]
     schema: dict[str, Any] = found["parameters"]
     return schema
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
 from edge.forms.spoken import expected, read
 from edge.records import Expectation, Word
+from tests import shipped
 
 
 def after(said: str, *, converses: bool = False, awaited: tuple[str, ...] | None = None) -> Expectation:
-    settings = load(Settings, None)
-    form = forms_in(settings.forms_directory)["pallet-move"]
-    catalogue = Catalogue.load(settings.catalogue_directory)
+    form, catalogue = shipped.form(), shipped.catalogue()
     words = [Word(text, number * 0.4, number * 0.4 + 0.4, 1.0) for number, text in enumerate(said.split())]
     fields = read(words, form, catalogue)
     return expected(words, fields, form, catalogue, converses=converses, awaited=awaited)

@@ -18,7 +18,6 @@ from edge.agree.dialogue.table import Event
 from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
 from edge.forms.spoken import LANGUAGES
 from edge.forms.spoken.commands import NAMED
 from edge.forms.spoken.language import language_named
@@ -33,9 +32,8 @@ from tests.unit.test_dictation import Bench, nobody_is_there
 
 
 @pytest.fixture
-def bench(tmp_path: Path, repository: Path) -> Bench:
-    form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
-    return Bench(tmp_path, Rules(form, Catalogue.load(repository / "config" / "catalogue")))
+def bench(tmp_path: Path, rules: Rules) -> Bench:
+    return Bench(tmp_path, rules)
 
 
 def decide_what_is(bench: Bench, doing: Callable[[Dictation], Awaitable[object]]) -> None:

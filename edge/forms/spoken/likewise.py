@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from edge.forms.model import Form
+from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar.tokens import tokens
-from edge.forms.spoken.language import Language, Phrase, phrase
+from edge.forms.spoken.language import Language
 from edge.records import Word
 
 
