@@ -28,6 +28,7 @@ from edge.forms.spoken.confusable import rivalry
 from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
 from edge.understand.local.confidence import VOSK, Alternative, most_likely
 from edge.understand.local.incremental import Awaited, ListeningAhead, Speculation, whole_entries
+from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import NOISE_S, UNKNOWN, breathed, proposed, refuse_unhearable, told_apart
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
@@ -105,13 +106,17 @@ class _Recogniser:
     ) -> None:
         self._hearings = hearings
         self._propose = propose
+        self._loudness = Loudness()
 
     def take(self, pcm: bytes) -> None:
+        self._loudness.take(pcm)
         for hearing in self._hearings:
             hearing.take(pcm)
 
     def reading(self) -> Reading:
-        return self._propose([hearing.alternatives() for hearing in self._hearings])
+        hearings = [hearing.alternatives() for hearing in self._hearings]
+        wearer = Wearer(hearings[0][0].words, self._loudness)
+        return self._propose([[replace(one, words=wearer.own(one.words)) for one in hearing] for hearing in hearings])
 
 
 class _Hearing:

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.records import SAMPLE_RATE, Word
+from edge.understand.nearness import Loudness, Wearer
+
+WORD_S = 0.3
+
+
+def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
+    """Each is `word-12`, so many dB below full scale, or `word` at full scale; its first third is silent."""
+    loudness, words = Loudness(), []
+    for at, one in enumerate(text.split()):
+        word, _, fainter = one.partition("-")
+        sound = 32_767 * 10 ** (-float(fainter or 0) / 20) * np.sin(np.arange(int(WORD_S * SAMPLE_RATE)) / 5)
+        sound[: len(sound) // 3] = 0
+        loudness.take(sound.astype("<i2").tobytes())
+        words.append(Word(word, at * WORD_S, (at + 1) * WORD_S, 1.0))
+    return tuple(words), loudness
+
+
+@pytest.mark.parametrize(
+    ("heard", "own"),
+    [
+        ("pallet seven four two", "pallet seven four two"),
+        ("pallet-20 seven-22 four-21 two-23", "pallet seven four two"),
+        ("pallet seven-3 four-2 dock-2 b-8 sorry-18 dock-19 e-17", "pallet seven four dock b"),
+        ("dock-18 g-20 pallet seven-3 four-2 dock-2 b-8", "pallet seven four dock b"),
+        ("pallet seven-3 nine-19 four-2 dock-2 b-8", "pallet seven four dock b"),
+        ("pallet seven-3 four-2 one-14.5 eight-15 dock-2 b-8", "pallet seven four [unk] [unk] dock b"),
+        ("moving-5 to-14.5 pallet seven-3 four-2", "moving to pallet seven four"),
+        ("pallet seven-3 four-2 dock-2 b-8 ninety-13.5 units-19 dock-13", "pallet seven four dock b ninety units dock"),
+        ("pallet seven-3 four-2 dock-2 b-4 ninety-13.5 units-19 dock-13", "pallet seven four dock b"),
+        ("pallet seven-3 four-2 dock-2 b-4 ninety-12 units-13", "pallet seven four dock b ninety units"),
+        ("pallet seven-3 four-5 pieces-13 dock-10 b-16", "pallet seven four pieces dock b"),
+        ("pallet seven-3 four-5 dock-2 echo-21", "pallet seven four dock echo"),
+        ("pallet-20 seven-22 four-21 dock-22 b-20 pallet seven-3 two-2", "pallet seven two"),
+        ("", ""),
+    ],
+    ids=[
+        "all alike",
+        "all faint: nobody is nearer",
+        "behind",
+        "before",
+        "within",
+        "within, and not so far: a figure is doubted",
+        "a small word is faint in any voice",
+        "faded into the other voice: it is not told where it sets in",
+        "another voice sets in faintly, and is told by how it goes on",
+        "faint, and never far",
+        "a voice that fades",
+        "a voice that trails off in the last word",
+        "a colleague who says more than the wearer",
+        "nothing",
+    ],
+)
+def test_words_are_the_wearers_by_how_loud_they_are(heard: str, own: str) -> None:
+    words, loudness = said(heard)
+    assert " ".join(word.text for word in Wearer(words, loudness).own(words)) == own
+
+
+def test_how_the_sound_comes_in_pieces_changes_nothing() -> None:
+    words, loudness = said("pallet seven-6")
+    whole = Loudness()
+    sound = np.concatenate([np.full(3_000, 9_000), np.full(3_003, 300)]).astype("<i2").tobytes()
+    whole.take(sound)
+    pieces = Loudness()
+    for at in range(0, len(sound), 1_234):
+        pieces.take(sound[at : at + 1_234])
+    word = Word("pallet", 0.1, 0.3, 1.0)
+    assert pieces.of(word) == whole.of(word)
+    assert loudness.of(words[0]) - loudness.of(words[1]) == pytest.approx(6.0, abs=0.1)
+
+
+def test_words_beyond_the_sound_are_silent() -> None:
+    assert Loudness().of(Word("pallet", 1.0, 1.5, 1.0)) == -120.0
