@@ -44,7 +44,7 @@ class Untold:
     """What a person decided beside the operator, who does not know of it yet."""
 
     utterance_id: str
-    fate: str  # What became of it, as the dialogue tells it.
+    fate: str = field(repr=False)  # What became of it, as the dialogue tells it.
     fields: Mapping[str, FieldValue] = field(repr=False)  # Of what it became, else of what it was.
 
 
