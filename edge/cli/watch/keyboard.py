@@ -25,6 +25,7 @@ ASKS: dict[str, Act | Command] = {
     "c": Act.CANCEL,
     "a": Command.SAY_AGAIN,
     "w": Command.HOW_MANY_WAITING,
+    "d": Command.HOW_MANY_HERE,
     "o": Command.WHAT_IS_OPEN,
     "r": Command.PUT_ASIDE,
     "l": Command.LAST_ENTRY,
