@@ -1,4 +1,5 @@
-"""The `dockvoice` command as a user runs it, a process of its own; and what a process answers, line by line."""
+"""The `dockvoice` command as a user runs it, in a process of its own or in that of the tests; and what a process
+answers, line by line."""
 
 from __future__ import annotations
 
@@ -9,6 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from edge.cli.main import main
+
 DOCKVOICE = [sys.executable, "-m", "edge"]
 
 
@@ -16,6 +21,18 @@ def dockvoice(*arguments: str | Path, timeout_s: float = 60) -> subprocess.Compl
     """Run the command to its end; what it printed and its exit code."""
     command = [*DOCKVOICE, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def called(*arguments: str | Path, capfd: pytest.CaptureFixture[str]) -> subprocess.CompletedProcess[str]:
+    """The same in the process of the tests, for what ends before it begins to work: it takes milliseconds."""
+    command, code = [*map(str, arguments)], 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", ["dockvoice", *command])
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess(command, code, *capfd.readouterr())
 
 
 def started(arguments: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:

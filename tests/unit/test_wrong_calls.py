@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.cli.main import main
 from edge.keep.journal import Journal
 from inventory.store import Store
+from tests.command import called
 from tests.dictated import KEY
 from tests.rows import every
 from tests.tiers import sized
@@ -185,17 +185,12 @@ def tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp
 
 
-def called(line: str, tmp: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
+def end_of(line: str, tmp: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """What a command line ends with, and what it says on standard error."""
-    words = [word.replace("TMP", str(tmp)) for word in line.split(" ")]
-    monkeypatch.setattr(sys, "argv", ["dockvoice", *words])
     monkeypatch.setenv("DOCKVOICE_STATE_DIRECTORY", str(tmp / "state"))
     monkeypatch.setenv("DOCKVOICE_INVENTORY_DATABASE", f"sqlite:///{tmp / 'inventory.db'}")
-    try:
-        main()
-    except SystemExit as end:
-        return int(end.code or 0), capfd.readouterr().err
-    return 0, capfd.readouterr().err
+    ended = called(*(word.replace("TMP", str(tmp)) for word in line.split(" ")), capfd=capfd)
+    return ended.returncode, ended.stderr
 
 
 def test_there_are_enough() -> None:
@@ -207,7 +202,7 @@ def test_each_wrong_call_ends_in_words(
     tmp: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def ends_in_words(call: Call) -> None:
-        code, said = called(call.line, tmp, monkeypatch, capfd)
+        code, said = end_of(call.line, tmp, monkeypatch, capfd)
         assert code in (call.code if isinstance(call.code, set) else {call.code}), said[-2000:]
         assert "Traceback" not in said
         assert call.told.strip(".").replace("\n", r"\u000a") in said
