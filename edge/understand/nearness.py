@@ -75,7 +75,7 @@ class Wearer:
         self._level = sum(loudest) / len(loudest) if loudest else BOTTOM_DB
 
     def own(self, words: Sequence[Word]) -> tuple[Word, ...]:
-        """The words that are his; a figure that may be somebody else's, said into his pause, as an unknown word."""
+        """The words that are his; as an unknown word, a figure that may be somebody else's, said into his pause."""
         fainter = [self._level - self._loudness.of(word) for word in words]
         said = list(words)
         for begin, end in sorted(_faint(fainter), reverse=True):
@@ -83,7 +83,9 @@ class Wearer:
             most = max((fainter[at] for at in beyond), default=0.0)
             within = beyond.start > 0 and beyond.stop < len(words)
             trails_off = len(beyond) == 1 and beyond.stop == len(words)  # "dock echo": down by 19 dB in one breath
-            if most >= FAR_DB and not trails_off:
+            # Without it, the figures on either side would make another number.
+            inside = within and all(ENGLISH.tells(words[at].text) for at in (beyond.start - 1, beyond.stop))
+            if most >= FAR_DB and not trails_off and not inside:
                 del said[beyond.start : beyond.stop]
             elif most >= DIP_DB and within:
                 for at in beyond:
