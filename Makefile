@@ -33,8 +33,12 @@ demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inven
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
-test: $(CACHE)/test.stamp system-test models check  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some ten minutes
-	TIER=test SOUND=without $(PYTEST) -n $(WAITING) $(ARGS)
+test: $(CACHE)/test.stamp system-test models style  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some ten minutes
+	$(BIN)/lint-imports
+# Types are checked beside what mostly waits: by itself that keeps one processor idle for the better part of a minute.
+	@$(BIN)/mypy > $(CACHE)/types.txt & types=$$!; \
+	TIER=test SOUND=without $(PYTEST) -n $(WAITING) $(ARGS); tests=$$?; \
+	wait $$types; types=$$?; echo "Types:"; cat $(CACHE)/types.txt; [ $$tests$$types = 00 ]
 	TIER=test SOUND=alone $(PYTEST) $(ARGS)
 
 # One seed for all of the night.

@@ -152,14 +152,14 @@ def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
 
     async def play(operator: Shift) -> None:
         await operator.type(WHOLE)
-        await operator.hears("Palette 7 4 2, 12 Stück, Tor Berta.")
+        await operator.hears("7 4 2, 12 Stück, Tor Berta.")
         await operator.type("yes")
         await operator.hears(refused)
         assert operator.sounds[-1] is Earcon.REFUSED
         await operator.type("how many waiting")
         await operator.hears("0 offen, 1 abgelehnt.")
         await operator.type("no nine units")
-        await operator.hears("Palette 7 4 2, 9 Stück, Tor Berta.")
+        await operator.hears("7 4 2, 9 Stück, Tor Berta.")
         await operator.type("yes")
         await asyncio.to_thread(until, lambda: len(inventory.rows()) == 1, "the corrected entry is no row")
         await operator.type("how many waiting")

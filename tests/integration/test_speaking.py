@@ -68,7 +68,7 @@ async def main():
                 say(open=loudspeaker.is_open)
                 continue
             speaker.order(Sound(Earcon.STORED))
-            speaker.order(Say(Prompt.READBACK, entry))
+            speaker.order(Say(Prompt.LAST_ENTRY, entry))  # with the label, which the recogniser goes by
             await loudspeaker.until_quiet()
             say(told=True)
         for task in tasks:
@@ -162,6 +162,8 @@ def test_an_earcon_and_a_readback_come_out_of_the_earpiece_and_say_the_entry(wor
 
 def test_an_earpiece_that_vanishes_is_spoken_into_again_when_it_is_back(worn: Headset) -> None:
     with earpiece(worn) as listening, speaker(worn) as child:
+        assert ask(child, ENTRIES[0]) == {"told": True}
+        after(listening, 0)
         listening.unplug()
         until(lambda: ask(child, "open?") == {"open": False}, "the loss was not noticed")
         assert ask(child, ENTRIES[0]) == {"told": True}  # nobody waits for it

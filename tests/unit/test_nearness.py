@@ -30,7 +30,7 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
         ("dock-18 g-20 pallet seven-3 four-2 dock-2 b-8", "pallet seven four dock b"),
         ("pallet seven-3 four-2 nine-19 dock-2 b-8", "pallet seven four dock b"),
         ("pallet seven-3 nine-19 four-2 dock-2 b-8", "pallet seven [unk] four dock b"),
-        ("pallet seven-3 four-2 one-14.5 eight-15 dock-2 b-8", "pallet seven four [unk] [unk] dock b"),
+        ("pallet seven-3 four-2 one-16 eight-16.5 dock-2 b-8", "pallet seven four [unk] [unk] dock b"),
         ("moving-5 to-14.5 pallet seven-3 four-2", "moving to pallet seven four"),
         ("pallet seven-3 four-2 dock-2 b-8 ninety-13.5 units-19 dock-13", "pallet seven four dock b ninety units dock"),
         ("pallet seven-3 four-2 dock-2 b-4 ninety-13.5 units-19 dock-13", "pallet seven four dock b"),
