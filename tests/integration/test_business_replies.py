@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ class Shift:
     def __init__(self, desk: JournalThread, parts: Parts, language: str) -> None:
         self.agent = Agent(parts, desk, self._told, live=True)
         self.parts = parts
+        self._desk = desk
         self._phrasing = Phrasing(parts.form, language)
         self.begun = asyncio.Event()
         """The agent has taken up what was open, and takes what is said now."""
@@ -81,6 +83,10 @@ class Shift:
 
     async def type(self, text: str) -> None:
         await self.agent.type(text)
+
+    async def is_settled(self) -> None:
+        owed = partial(self._desk.now, lambda journal: journal.outbox.unsettled())
+        await asyncio.to_thread(until, lambda: owed() == 0, lambda: f"{owed()} are still owed")
 
     async def hears(self, text: str) -> None:
         await asyncio.to_thread(until, lambda: text in self.said, lambda: f"{text!r} was not said, but {self.said}")
@@ -162,6 +168,7 @@ def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
         await operator.hears("7 4 2, 9 Stück, Tor Berta.")
         await operator.type("yes")
         await asyncio.to_thread(until, lambda: len(inventory.rows()) == 1, "the corrected entry is no row")
+        await operator.is_settled()
         await operator.type("how many waiting")
         await operator.hears("Nichts offen.")
         assert operator.said.count(refused) == 1
