@@ -46,7 +46,7 @@ class _Links:
         """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A", "dock F with A"?"""
         ends = path.state in {Place.SAID, Place.BETWEEN} and not self._spans.goes_straight_on(match.end)
         spelt = ends and path.field is not None and self._fields[path.field].spoken is Spoken.LETTER
-        return spelt and self._spans.may_be_letter(str(path.field), at, match.end)
+        return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
 
     def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
         """Does a number break off: "five hundred and" at the end, or "vinte e, vinte e oito", begun anew?"""
