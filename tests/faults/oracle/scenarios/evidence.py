@@ -147,7 +147,8 @@ def _ghost(db: sqlite3.Connection, count: int) -> None:
         body = json.dumps({**event, "chain": link})
         row = (event["id"], "site", "ghost", number, "none", body, "2026-11-21 00:00:00.000000", 0)
         db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    db.execute("INSERT INTO devices VALUES ('site', 'ghost', ?, ?, '2026-11-21 00:00:00.000000')", (count, count))
+    device = "INSERT INTO devices (site, device, handled, highest, heard_at) VALUES ('site', 'ghost', ?, ?, ?)"
+    db.execute(device, (count, count, "2026-11-21 00:00:00.000000"))
 
 
 def _stripped(db: sqlite3.Connection, number: int) -> None:
