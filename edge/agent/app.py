@@ -221,16 +221,17 @@ class Agent:
             microphone.close()
 
         hangs_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        signals = (signal.SIGTERM, signal.SIGINT, *hangs_up)
         loop = asyncio.get_running_loop()
 
         def told(_number: int, _frame: object) -> None:
+            for number in signals:  # What comes again cuts off neither the journal's closing nor the interpreter's end.
+                signal.signal(number, signal.SIG_IGN)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(stop)
 
-        for signal_number in (signal.SIGTERM, signal.SIGINT, *hangs_up):
-            # Not the loop's own handlers: they end with the loop, and a signal that comes again while the journal is
-            # closed would end the process in the middle of that.
-            signal.signal(signal_number, told)
+        for number in signals:
+            signal.signal(number, told)  # Not the loop's own handlers, which end with the loop.
         try:
             return await self.run([microphone], settle_within_s=settle_within_s)
         finally:

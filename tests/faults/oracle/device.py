@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -104,11 +105,19 @@ class Device:
 
     def kill(self) -> None:
         """End the life as a power cut would."""
-        self._end(signal.SIGKILL)
+        assert self._process is not None
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.wait()
 
     def stop(self) -> int:
-        """End the life as systemd would; its exit code."""
-        return self._end(signal.SIGTERM)
+        """End the life as systemd would, and as somebody who cannot wait; its exit code."""
+        assert self._process is not None
+        for _ in range(30):
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGTERM)
+                time.sleep(0.02)
+        return self.wait()
 
     def wait(self, seconds: float = ENDED_S) -> int:
         """Wait until the life ends by itself; its exit code."""
@@ -144,12 +153,6 @@ class Device:
     def log(self) -> str:
         """The end of what its lives logged."""
         return self._log.read_text(encoding="utf-8", errors="replace")[-4000:]
-
-    def _end(self, how: signal.Signals) -> int:
-        assert self._process is not None
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, how)
-        return self.wait()
 
 
 def _settings(name: str, state: Path, broker_port: int, besides: Mapping[str, object]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import signal
 import sys
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -78,8 +77,6 @@ def live(life: Life, reader: Interpreter) -> None:
         speaker = Speaker(numbers, life.pace_s, ledger, lambda: desk.begun, unsettled)
         agent = Agent(parts, desk, lambda _: None, live=True)
         owed = asyncio.run(agent.run_until_stopped(speaker, settle_within_s=life.settle_s))
-        # Told to stop once more while the journal is still to be closed, it closes it all the same.
-        signal.raise_signal(signal.SIGTERM)
     if owed:
         raise Unfinished(f"{owed} are still owed")
 
