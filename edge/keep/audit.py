@@ -261,9 +261,11 @@ class _Audit:
                 return self._report(broken, self._found(trailed, broken.wrong))
             tell(self._links.last)
         ahead = self._log.uncommitted(self._links.last)
-        alone = bool(ahead) and newest <= self._links.last and ahead[-1] == self._links.last + 1
+        # The writer never has more than one under way; those before it may have been committed since the last look.
+        alone = len(ahead) == 1 and newest <= self._links.last
+        follows = alone and (ahead[0] == self._links.last + 1 or bool(self._trail.tables(ahead[0] - 1)))
         newest = max([newest, *ahead])
-        broken = Broken(self._links.last + 1, Wrong.UNCOMMITTED if alone else Wrong.MISSING)
+        broken = Broken(ahead[0], Wrong.UNCOMMITTED) if follows else Broken(self._links.last + 1, Wrong.MISSING)
         found = hash_chain.sha256(f"{self._links.link}\n{newest}\n")
         if self._links.last >= newest or self._known.excuses(broken, lambda: found):
             return self._report(None, None)

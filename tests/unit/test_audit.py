@@ -501,6 +501,15 @@ def test_an_end_cut_off_everywhere_is_for_the_inventory_to_notice(journal: Journ
     assert (report.events, report.broken) == (EVENTS - 2, None)
 
 
+def test_a_failed_commit_behind_one_that_came_during_the_audit_is_no_missing_event(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everywhere(DELETE, at=EVENTS)(journal)
+    trail = journal.trail
+    monkeypatch.setattr(trail, "last_sequence", lambda: EVENTS - 2)  # when the audit began; one has come since
+    assert audit.verify(trail).broken == Broken(EVENTS, Wrong.UNCOMMITTED)
+
+
 def test_a_recording_removed_to_make_room_is_no_fault(journal: Journal) -> None:
     event_id = next(one.event_id for one in journal.trail.events() if one.sequence == AT)
     journal.outbox.settle(event_id, None)

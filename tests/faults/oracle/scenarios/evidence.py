@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -120,12 +121,18 @@ def unproven(state: Path, besides: Wrong | None = None) -> int:
     `besides`: what may be told of the newest event, because its commit has just failed on the full disk.
     """
     with Journal.inspect(state) as journal:
-        rows = journal._db.rows("SELECT audio_path FROM utterances WHERE evidence <> 'removed'")
+        kept = "SELECT audio_path FROM utterances WHERE evidence <> 'removed'"
+        rows = journal._db.rows(kept)
         new = {path.name for path in (state / "evidence" / "new").glob("*.flac")}
-        paths = [state / row["audio_path"] for row in rows]
-        gone = sum(not path.exists() and path.name not in new for path in paths)
+        gone = {row["audio_path"] for row in rows if not (state / row["audio_path"]).exists()}
+        # An agent at work may have said so, and done it, since the rows were read.
+        gone &= {row["audio_path"] for row in journal._db.rows(kept)} if gone else set()
+        lost = sorted(path for path in gone if Path(path).name not in new)
         broken = device_audit.verify(journal.trail).broken
-        return gone + (broken is not None and broken.wrong is not besides)
+    wrong = broken is not None and broken.wrong is not besides
+    if lost or wrong:
+        print(f"{state}: gone without a word: {lost}; the audit: {broken}", file=sys.stderr)
+    return len(lost) + wrong
 
 
 def _whole(database: Path, keys: dict[str, hash_chain.PublicKey]) -> bool:
