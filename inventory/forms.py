@@ -14,7 +14,7 @@ from jsonschema.validators import extend
 
 from edge.errors import Misconfigured
 from edge.records import exact
-from edge.records.json_schema import SchemaValidator
+from edge.records.strict_json import SchemaValidator
 
 SUFFIX = ".schema.json"
 

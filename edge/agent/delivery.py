@@ -36,9 +36,8 @@ from edge.deliver.relay import (
 from edge.errors import Misconfigured
 from edge.hash_chain import PublicKey
 from edge.keep.journal_thread import JournalThread
-from edge.keep.review_log import ReviewChange
 from edge.plain_text import in_one_line
-from edge.records import Minted, OutboxRow, Receipt
+from edge.records import Minted, OutboxRow, Receipt, ReviewChange
 
 logger = logging.getLogger(__name__)
 

@@ -25,9 +25,8 @@ from edge.hash_chain import SIGNATURE, PublicKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.orders import NotDone
-from edge.keep.review_log import ReviewChange
 from edge.keep.storage import DiskFull
-from edge.records import Closing, Minted, OutboxRow
+from edge.records import Closing, Minted, OutboxRow, ReviewChange
 
 LOOK_S = 1.0  # How often it is looked what has changed: nobody in the office is sooner.
 WINDOW = 16  # So many are on the way at one time.

@@ -40,7 +40,7 @@ from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
-from edge.keep.review_log import ReviewChange, ReviewLog
+from edge.keep.review_log import ReviewLog
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals
 from edge.keep.successor import Successor
 from edge.records import (
@@ -58,6 +58,7 @@ from edge.records import (
     Park,
     Reading,
     Reason,
+    ReviewChange,
     Utterance,
     Verdict,
 )
