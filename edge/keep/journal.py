@@ -43,7 +43,7 @@ from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
 from edge.keep.review_log import ReviewLog
-from edge.keep.storage import DiskFull, Lock, make_directory, refusals, sync_directory, sync_file
+from edge.keep.storage import DiskFull, Lock, make_directory, refusals, replacing
 from edge.records import (
     SAMPLE_RATE,
     Because,
@@ -102,10 +102,8 @@ class Successor:
 
     def note(self, why: str) -> Misconfigured:
         """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""
-        with refusals(self._path):
-            self._path.write_text(why, encoding="utf-8")
-            sync_file(self._path)
-            sync_directory(self._path.parent)
+        with refusals(self._path), replacing(self._path) as file:
+            file.write(why.encode())
         return self._told(why)
 
     def put_up_what_nobody_will_read(self) -> None:
