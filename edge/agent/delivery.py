@@ -72,10 +72,8 @@ class _Status:
         self._of: dict[str, Any] = {"site": settings.site, "device": settings.device, "key": key}
         self.microphone: dict[str, Any] | None = None
         self.speaker: dict[str, Any] | None = None
-        self.waiting: int | None = None
-        """How many reviews are open; None before the first look."""
-        self.not_done: dict[str, int] = {}
-        """How many decisions of the inventory's side were not done, by reason."""
+        self.waiting: int | None = None  # How many reviews are open; None before the first look.
+        self.not_done: dict[str, int] = {}  # How many decisions of the inventory's side were not done, by reason.
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """As it is published."""

@@ -74,8 +74,7 @@ class ReviewDelivery:
         self._render = render
         self._patience_s = patience_s
         self._by_receipt = by_receipt
-        self._sent: dict[str, float] = {}
-        """When each that is on the way was published."""
+        self._sent: dict[str, float] = {}  # When each that is on the way was published.
         self._confirmed: set[str] = set()
         self._refused = False
         self._begins = True

@@ -127,10 +127,8 @@ class _Refusals:
     """The broker's refusals: which a person is told of, and which are an event's own fault."""
 
     def __init__(self) -> None:
-        self.suspects: dict[str, _Debt] = {}
-        """Those that were refused for their content, and not taken since."""
-        self._taken = 0
-        """How many events the broker took in all."""
+        self.suspects: dict[str, _Debt] = {}  # Those that were refused for their content, and not taken since.
+        self._taken = 0  # How many events the broker took in all.
         self._alarmed: set[int] = set()
 
     def took_one(self) -> None:
@@ -160,15 +158,12 @@ class Relay:
     def __init__(self, settings: config.Deliver) -> None:
         self._settings = settings
         self._settle_by = settings.settle
-        self._limit = 0
-        """How many rows may be on the way: 0 without a connection."""
+        self._limit = 0  # How many rows may be on the way: 0 without a connection.
         self._debts: dict[str, _Debt] = {}
         self._question: _Debt | None = None
         """The last row, settled already, to whose answer we listen while nothing is owed."""
-        self._asked = False
-        """Whether this connection needs no question any more."""
-        self._drained = False
-        """Whether the journal held no more rows than it offered."""
+        self._asked = False  # Whether this connection needs no question any more.
+        self._drained = False  # Whether the journal held no more rows than it offered.
         self._catching_up = CatchingUp(settings.receipt_timeout_s)
         self._refusals = _Refusals()
 
@@ -360,12 +355,9 @@ class Obstacles:
     def __init__(self, unanswered: str) -> None:
         """`unanswered` is what to tell when receipts do not come."""
         self._unanswered = unanswered
-        self._since: float | None = None
-        """When the connection was first missed."""
-        self._told: set[str] = set()
-        """What was told since there was a connection."""
-        self._taken: dict[str, int] = {}
-        """How often the broker took each event since the last answer to any."""
+        self._since: float | None = None  # When the connection was first missed.
+        self._told: set[str] = set()  # What was told since there was a connection.
+        self._taken: dict[str, int] = {}  # How often the broker took each event since the last answer to any.
         self._told_unanswered = False
 
     def look(self, trouble: str | None, now: float) -> list[str]:

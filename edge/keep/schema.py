@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     # Imported where tables are changed: with numpy, which it looks for, it takes longer than to list the queue.
     from sqlite_utils import Database, Migrations
 
-_SET = "journal"
-"""Under this name sqlite-utils notes in a journal which changes it has."""
+_SET = "journal"  # Under this name sqlite-utils notes in a journal which changes it has.
 
 _FILES = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
 _CHANGES = {file.stem.partition("_")[2]: file for file in _FILES}

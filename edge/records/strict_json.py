@@ -38,10 +38,8 @@ class NotJson(NotStrict):
         super().__init__("it is not JSON")
         self.line = fault.lineno
         self.column = fault.colno
-        self.what = fault.msg
-        """What was expected there."""
-        self.told = str(fault)
-        """What was expected, with line, column and character."""
+        self.what = fault.msg  # What was expected there.
+        self.told = str(fault)  # What was expected, with line, column and character.
 
 
 class NotText(NotStrict):

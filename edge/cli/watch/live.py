@@ -81,8 +81,7 @@ class Viewer:
             command, stdin=reading, stdout=terminal, env=environment, start_new_session=True
         )
         os.close(reading)
-        self.is_there = True
-        """Whether it still reads."""
+        self.is_there = True  # Whether it still reads.
         self.pid = self._process.pid
 
     def __enter__(self) -> Self:
@@ -133,8 +132,7 @@ class LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = with_dialogue(self._tell)
-        """Something happened to the agent."""
+        self.tell = with_dialogue(self._tell)  # Something happened to the agent.
 
     def _tell(self, told: AgentTold) -> None:
         if isinstance(told, Stands):
