@@ -189,11 +189,9 @@ class Chain:
         """
         self._keys = keys
         self._unsigned_until = unsigned_until
-        self.last = 0
-        """The sequence of the last event that holds, or is excused."""
+        self.last = 0  # The sequence of the last event that holds, or is excused.
         self.link = GENESIS
-        self.held = 0
-        """How many hold."""
+        self.held = 0  # How many hold.
         self.spans: list[Span] = []
 
     def wrong_with(self, chained: Chained) -> Wrong | None:
@@ -276,8 +274,7 @@ class KnownFaults:
     def __init__(self, known: Iterable[Acknowledgement], keys: Mapping[str, PublicKey], device: str = "") -> None:
         """Of `known` only those count that are about `device` and signed with one of `keys`."""
         self._known = [one for one in known if one.device == device and one.holds(keys)]
-        self.met: list[Acknowledgement] = []
-        """Those that were of use, in the order of their events."""
+        self.met: list[Acknowledgement] = []  # Those that were of use, in the order of their events.
 
     def excuses(self, broken: Broken, found: Callable[[], str]) -> bool:
         """Whether what was `found` at this event is known; it is only asked for where something is."""

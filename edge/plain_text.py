@@ -12,8 +12,7 @@ UNSAFE = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206
 """C0 and C1 controls, line and paragraph separators, the bidirectional marks of UAX #9, the byte order mark: as it
 stands in a class of a regular expression, in Python as in ECMA 262."""
 
-LONGEST = 200
-"""Characters of a person's name or number on record; the longest names of people have some fifty."""
+LONGEST = 200  # Characters of a person's name or number on record; the longest names of people have some fifty.
 
 _UNSAFE = re.compile(f"[{UNSAFE}]")
 _UNSAFE_IN_A_TEXT = re.compile(f"[{UNSAFE}]".replace(r"\u0000-\u001f", r"\u0000-\u0008\u000b-\u001f"))

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from inventory.store import Store
     from inventory.trail import Came
 
-KEY_FILES = "*.pem"
-"""The files of a directory of keys."""
+KEY_FILES = "*.pem"  # The files of a directory of keys.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +47,19 @@ class Report:
 
     site: str
     device: str
-    events: int
-    """How many hold; refused ones count."""
+    events: int  # How many hold; refused ones count.
     broken: Broken | None
     """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
-    spans: tuple[Span, ...]
-    """Who signed what."""
-    checked: bool
-    """Whether there were keys to check the signatures with."""
-    withheld: tuple[int, ...] = ()
-    """Events of which only the seal is here, and nobody has acknowledged it."""
-    refused: tuple[int, ...] = ()
-    """Events that were refused: no entry was made of them."""
-    stray_entries: int = 0
-    """Entries that no event stands behind."""
+    spans: tuple[Span, ...]  # Who signed what.
+    checked: bool  # Whether there were keys to check the signatures with.
+    withheld: tuple[int, ...] = ()  # Events of which only the seal is here, and nobody has acknowledged it.
+    refused: tuple[int, ...] = ()  # Events that were refused: no entry was made of them.
+    stray_entries: int = 0  # Entries that no event stands behind.
     out_of_turn: int = 0
     """Events before the first number, or behind the last one in turn, which nothing shows to be whole."""
-    known: bool = True
-    """Whether the table of devices knows it."""
-    acknowledged: tuple[Acknowledgement, ...] = ()
-    """What is wrong and known."""
-    found: str | None = None
-    """SHA-256 of what was found where it is broken, or withheld first: for an acknowledgement."""
+    known: bool = True  # Whether the table of devices knows it.
+    acknowledged: tuple[Acknowledgement, ...] = ()  # What is wrong and known.
+    found: str | None = None  # SHA-256 of what was found where it is broken, or withheld first: for an acknowledgement.
 
     @property
     def whole(self) -> bool:

@@ -42,24 +42,20 @@ from inventory.site_faults import SiteFault
 
 log = logging.getLogger("inventory")
 
-TURN_S = 1.0
-"""The loop turns at least this often, so that the watchdog is fed and a broker that never came is noticed."""
+TURN_S = 1.0  # The loop turns at least this often, so that the watchdog is fed and a broker that never came is noticed.
 
 FIRST_CONNECTION_S = 20.0
 """A broker that starts together with us has answered by then; after that a person, or systemd, should know."""
 
-RETRY_S = (0.5, 30.0)
-"""First and longest wait before a database that did not answer is asked again; doubled each time."""
+RETRY_S = (0.5, 30.0)  # First and longest wait before a database that did not answer is asked again; doubled each time.
 
-STOP_S = 5.0
-"""How long the last receipts and acknowledgements may take on the way out."""
+STOP_S = 5.0  # How long the last receipts and acknowledgements may take on the way out.
 
 PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks like it.
 
 LAST = 9_999_999_999  # Beyond every number of an entry.
 
-DENIED = 0x80
-"""MQTT 5 reason codes from here on are failures."""
+DENIED = 0x80  # MQTT 5 reason codes from here on are failures.
 
 
 STRANGERS = 1000
@@ -120,8 +116,7 @@ class Consumer:
         self._inbox = inbox
         self._prefix = prefix
         self._client_id = client_id
-        self._put_off: dict[str, _PutOff] = {}
-        """By the topic on which it came."""
+        self._put_off: dict[str, _PutOff] = {}  # By the topic on which it came.
         self._keys = keys
         self._trust_first_use = trust_first_use
         self._largest = largest

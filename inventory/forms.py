@@ -14,12 +14,11 @@ from jsonschema.validators import extend
 
 from edge.errors import Misconfigured
 from edge.records import exact
-from edge.records.json_schema import SchemaValidator
+from edge.records.strict_json import SchemaValidator
 
 SUFFIX = ".schema.json"
 
-Forms = Mapping[str, Validator]
-"""By the form's name, which is the file's name before `.schema.json`."""
+Forms = Mapping[str, Validator]  # By the form's name, which is the file's name before `.schema.json`.
 
 
 def _multiple_of(_: Validator, step: float, value: object, __: object) -> Iterator[ValidationError]:
@@ -29,8 +28,7 @@ def _multiple_of(_: Validator, step: float, value: object, __: object) -> Iterat
 
 
 _Exactly: type[Validator] = extend(SchemaValidator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
-_DATES = FormatChecker(["date"])
-"""JSON Schema 2020-12 takes a format for a remark, unless it is asked to check it."""
+_DATES = FormatChecker(["date"])  # JSON Schema 2020-12 takes a format for a remark, unless it is asked to check it.
 
 
 def load_forms(directory: Path) -> Forms:

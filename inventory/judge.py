@@ -16,12 +16,10 @@ from inventory.records import Event, Unfit
 EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What a receipt may name: the `event_id` of schemas/receipt.schema.json."""
 
-SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")
-"""The `sequence` of schemas/events."""
+SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")  # The `sequence` of schemas/events.
 
 
-LARGEST = 256_000
-"""Bytes of a message, where no setting says otherwise: a hundred times an event."""
+LARGEST = 256_000  # Bytes of a message, where no setting says otherwise: a hundred times an event.
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,14 +23,11 @@ class Event:
     utterance_id: str
     recorded_at: datetime
     operator: str | None
-    body: bytes = field(repr=False)
-    """The event as it came: the same event has the same JSON at every sending."""
+    body: bytes = field(repr=False)  # The event as it came: the same event has the same JSON at every sending.
     fields: Mapping[str, FieldValue] | None
     """The values of the entry; None where the event cancels one, or withholds its own."""
-    replaces: str | None = None
-    """The event whose entry this one amends or cancels."""
-    instance: str | None = None
-    """Which instance of the device's journal made it; None of an earlier version."""
+    replaces: str | None = None  # The event whose entry this one amends or cancels.
+    instance: str | None = None  # Which instance of the device's journal made it; None of an earlier version.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +38,9 @@ class Unfit:
     site: str
     device: str
     sequence: int
-    body: bytes = field(repr=False)
-    """As it came."""
-    reasons: tuple[str, ...]
-    """The rules it breaks."""
-    instance: None = None
-    """What it says of that is not believed."""
+    body: bytes = field(repr=False)  # As it came.
+    reasons: tuple[str, ...]  # The rules it breaks.
+    instance: None = None  # What it says of that is not believed.
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +74,10 @@ class Refused:
 class Early:
     """Not this event's turn: nothing was kept of it, and it must come again after the one that is expected."""
 
-    expected: int
-    """The first number of the device that is lacking here."""
+    expected: int  # The first number of the device that is lacking here.
 
 
-Applying = Applied | Duplicate | Refused | Early
-"""What became of an event."""
+Applying = Applied | Duplicate | Refused | Early  # What became of an event.
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +86,9 @@ class Progress:
 
     site: str
     device: str
-    handled: int
-    """Every event up to this number was applied or refused."""
-    highest: int
-    """The highest number that ever came from the device."""
-    heard_at: datetime
-    """When anything last came from it."""
+    handled: int  # Every event up to this number was applied or refused.
+    highest: int  # The highest number that ever came from the device.
+    heard_at: datetime  # When anything last came from it.
 
     @property
     def missing(self) -> tuple[int, int] | None:
@@ -128,15 +117,10 @@ class Row:
 class Counts:
     """What is in the tables, counted there."""
 
-    rows: int
-    """Entries that stand."""
+    rows: int  # Entries that stand.
     amended: int
     cancelled: int
-    events: int
-    """Events applied: entries, amendments and cancellations."""
-    repeated: int
-    """Recorded entries beyond the first of one and the same utterance: what must never be made."""
-    refused: int
-    """Events refused when it was their turn."""
-    rejected: int
-    """Messages kept aside because nobody could be answered."""
+    events: int  # Events applied: entries, amendments and cancellations.
+    repeated: int  # Recorded entries beyond the first of one and the same utterance: what must never be made.
+    refused: int  # Events refused when it was their turn.
+    rejected: int  # Messages kept aside because nobody could be answered.

@@ -112,8 +112,7 @@ def as_json(review: Review) -> dict[str, Any]:
     return json.loads(json.dumps(told, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]
 
 
-SEND_S = 20.0
-"""A broker that is there has taken a message by then."""
+SEND_S = 20.0  # A broker that is there has taken a message by then.
 
 
 def send(settings: InventorySettings, topic: str, payload: bytes) -> None:

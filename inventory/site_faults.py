@@ -24,8 +24,7 @@ OURS = frozenset(
 )
 """The rules of our own tables that an event can break: as PostgreSQL calls them, and what SQLite says of them."""
 
-IN_A_FUNCTION = " function "
-"""In PostgreSQL's context of an error: it happened in a function, and we have none."""
+IN_A_FUNCTION = " function "  # In PostgreSQL's context of an error: it happened in a function, and we have none.
 
 
 class SiteFault(Unavailable):

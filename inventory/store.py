@@ -17,8 +17,7 @@ from inventory.reviews import Review, keep, told
 from inventory.tables import devices, entries, events, refused, rejected
 from inventory.trail import Came, Strays, names, strays, trail
 
-ROW = 500
-"""Bytes that a row of `rejected` takes beside its payload, at most: a million empty messages are bounded too."""
+ROW = 500  # Bytes that a row of `rejected` takes beside its payload, at most: a million empty messages are bounded too.
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-FIRST = 1
-"""The version that applied events as they came, in any order."""
+FIRST = 1  # The version that applied events as they came, in any order.
 
 VERSION = 5
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""

@@ -14,8 +14,7 @@ from edge.deliver.events import WITHHELD
 from inventory.database import reported
 from inventory.tables import entries, events, refused
 
-PAGE = 1000
-"""Rows read in one transaction: it must not keep a consumer waiting."""
+PAGE = 1000  # Rows read in one transaction: it must not keep a consumer waiting.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +38,19 @@ class Came:
 
     sequence: int
     event_id: str
-    type: str | None
-    """As its row says; None of one that was refused, for that its body alone says."""
-    body: str | bytes
-    """As it came."""
-    withheld: bool
-    """Whether the device kept its entry back."""
-    applied: bool
-    """Otherwise it was refused."""
-    entered: Entered | None
-    """The entry made of it; None where there is none."""
+    type: str | None  # As its row says; None of one that was refused, for that its body alone says.
+    body: str | bytes  # As it came.
+    withheld: bool  # Whether the device kept its entry back.
+    applied: bool  # Otherwise it was refused.
+    entered: Entered | None  # The entry made of it; None where there is none.
 
 
 @dataclass(frozen=True, slots=True)
 class Strays:
     """What is in the tables under a device's name and in no trail of its."""
 
-    entries: int
-    """Entries that no applied event of the device stands behind."""
-    out_of_turn: int
-    """Events before the first number, or behind the last one that was handled."""
+    entries: int  # Entries that no applied event of the device stands behind.
+    out_of_turn: int  # Events before the first number, or behind the last one that was handled.
 
     def __bool__(self) -> bool:
         return self != Strays(0, 0)

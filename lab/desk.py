@@ -38,7 +38,8 @@ class Talk:
         self.rules = rules
         self._journal = journal
         self._clock = clock
-        self._conversation = DialogueSteps(Dialogue(rules, manner, trace), render)
+        self._dialogue = Dialogue(rules, manner, trace)
+        self._conversation = DialogueSteps(self._dialogue, render)
         self.latest = ""
         """The utterance that was taken last."""
         self.due: float | None = None
@@ -47,12 +48,12 @@ class Talk:
     @property
     def state(self) -> table.State:
         """Where the dialogue stands."""
-        return self._conversation.state
+        return self._dialogue.state
 
     @property
     def question(self) -> Question | None:
         """What is asked now."""
-        return self._conversation.question
+        return self._dialogue.question
 
     def start(self) -> Stepped:
         """Take up what is open in the journal; what was typed in vain goes to a person."""

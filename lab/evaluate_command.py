@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from edge.cli.options import AsJson, Config, ratios, settings
+from edge.cli.options import AsJson, Config, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import Mode, PolicyName, Settings
 from edge.console import SafeConsole, show
@@ -25,6 +25,7 @@ from lab import printed
 from lab.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
 from lab.evaluate import evaluate as evaluated
 from lab.floor import weights
+from lab.noises import ratios
 from lab.report import breakdown, figures, goals, made_with, page
 from lab.report.comparing import Table, compare, markdown
 from lab.report.goals import Fixed

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import typer
 
 from edge.audio.framing import FULL_SCALE, Framing, floats
 from edge.ports import Source
@@ -256,3 +257,11 @@ LEAST_BIT_DB = -90.3
 def pcm(sound: Sound) -> bytes:
     """A sound as 16-bit samples."""
     return np.clip(np.rint(sound * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
+
+
+def ratios(text: str | None, option: str) -> list[int]:
+    """Ratios of speech to noise in dB, as they stand behind an option; none without it."""
+    try:
+        return [] if text is None else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: whole numbers of dB, joined by commas", param_hint=option) from None

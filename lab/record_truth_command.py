@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 
 from edge.agent.parts import form_named
-from edge.cli.options import Config, FormName, ratios, settings
+from edge.cli.options import Config, FormName, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import Settings
 from edge.errors import Unfinished
 from edge.forms.catalogue import Catalogue
 from edge.hear.microphone import Microphone
+from lab.noises import ratios
 from lab.truth import MINUTE_S, Prompt, Take, TruthSet, noise, prompts, take
 
 commands = typer.Typer()

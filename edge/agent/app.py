@@ -39,6 +39,32 @@ from edge.systemd_notify import Notifier
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
 
 
+class _OperatorNews:
+    """What the operator is told that he did not ask for: by the dialogue where there is one, else by the voice."""
+
+    def __init__(self, desk: JournalThread, dialogue: DialogueDriver | None, voice: VoiceOutput | None) -> None:
+        self._desk = desk
+        self._dialogue = dialogue
+        self._voice = voice
+        self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
+
+    def turned_down(self, receipt: Receipt) -> None:
+        """The inventory does not take an entry."""
+        self._turned_down.put_nowait(receipt)
+
+    async def tell_refusals(self) -> None:
+        """Tell what was turned down, until cancelled."""
+        while True:
+            self.tell(await self._desk(partial(answered, receipt=await self._turned_down.get())))
+
+    def tell(self, what: Hardware | InventoryAnswered) -> None:
+        """Tell the operator, if anything can."""
+        if self._dialogue is not None:
+            self._dialogue.post(what)
+        elif self._voice is not None:
+            self._voice.happened(what)
+
+
 class Agent:
     """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
 
@@ -54,22 +80,22 @@ class Agent:
         self._pulse = Heartbeats(dict.fromkeys(beating, LATE_S))
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
-        self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
         self._signed, self._begun = asyncio.Event(), asyncio.Event()
+        speaks = live and parts.settings.speak.enabled is not False
+        self.speaking = VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink) if speaks else None
+        """The device's voice, for whoever answers the operator."""
+        self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
+        self._news = _OperatorNews(desk, self._conversing, self.speaking)
         self._delivery = Delivery(
             *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
             order=self._ordered,
-            turned_down=self._turned_down.put_nowait,
+            turned_down=self._news.turned_down,
             decided=self._signed.set,
             review=review_delivery.renderer(parts.rules, parts.settings.site, parts.settings.device),
         )
         self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
         """How the device listens; of no effect on recordings."""
         gate = self.headset.gate if live else None
-        speaks = live and parts.settings.speak.enabled is not False
-        self.speaking = VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink) if speaks else None
-        """The device's voice, for whoever answers the operator."""
-        self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
         self._decisions = Decisions(parts.settings, desk, self._conversing, self._delivery.written)
         witness = None if self._conversing is None else witness_of(parts.settings)
         self._second = (
@@ -172,7 +198,7 @@ class Agent:
         if self.speaking is not None:
             yield self.speaking.run()
         if self.speaking is not None or self._conversing is not None:
-            yield self._tell_refusals()
+            yield self._news.tell_refusals()
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
         yield decisions.serve(self._settings.state, self._decisions.decide)
@@ -180,7 +206,7 @@ class Agent:
 
     async def _take_signed(self) -> None:
         await self._begun.wait()  # the operator can be told
-        read, carry_out = self._delivery.read_decision, self._decisions.decide_signed
+        read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
         await decisions.take_signed(self._desk, self._signed, read, carry_out)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
@@ -272,17 +298,6 @@ class Agent:
         if self._afterwards is not None:
             self._afterwards.committed(row)
 
-    async def _tell_refusals(self) -> None:
-        while True:
-            self._inform(await self._desk(partial(answered, receipt=await self._turned_down.get())))
-
-    def _inform(self, what: Hardware | InventoryAnswered) -> None:
-        """Tell the operator: the dialogue does where entries are agreed, else the voice where there is one."""
-        if self._conversing is not None:
-            self._conversing.post(what)
-        elif self.speaking is not None:
-            self.speaking.happened(what)
-
     def _worn(self, told: HeadsetTold) -> None:
         """Something about the headset changed."""
         if isinstance(told, Earshot):
@@ -293,7 +308,7 @@ class Agent:
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if begins and not self._hearing:  # a headset that is absent is waited for: a fresh start would not bring it
             self._notifier.ready(self.headset.status)
-        self._inform(Hardware(code, healed=not begins))
+        self._news.tell(Hardware(code, healed=not begins))
         self._tell(told)
 
     async def _blink(self) -> bool:

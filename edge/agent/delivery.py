@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
-from edge.agent.review_delivery import ReviewDelivery
+from edge.agent.review_delivery import DecisionInbox, ReviewDelivery
 from edge.agent.settlement import Settlement
 from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
-from edge.deliver.decision import Forged, ReviewDecision, read_decision
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from edge.deliver.mqtt_client import Will
 from edge.deliver.reason_codes import FAILURE
@@ -36,35 +33,17 @@ from edge.deliver.relay import (
     WantLast,
     WantRows,
 )
-from edge.errors import Misconfigured, plainly
-from edge.hash_chain import SIGNATURE, PublicKey
+from edge.errors import Misconfigured
+from edge.hash_chain import PublicKey
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import NotDone
-from edge.keep.review_log import ReviewChange
-from edge.keep.storage import DiskFull
 from edge.plain_text import in_one_line
-from edge.records import Minted, OutboxRow, Receipt
+from edge.records import Minted, OutboxRow, Receipt, ReviewChange
 
 logger = logging.getLogger(__name__)
 
 IDLE_S = 1.0  # How long it waits for news at most before it looks at the clock and shows that it is alive.
 ANSWERED_S = 5.0  # So long after the last answer a journal that was overtaken waits for more: they take far less.
 STATUS = "status"  # The tag of status messages: no event id looks like it.
-
-
-@dataclass(frozen=True, slots=True)
-class TakeDecision:
-    """Keep a decision of the inventory's side, which is signed as it should be."""
-
-    message: Delivered
-
-
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """Count a decision that is not taken."""
-
-    message: Delivered
-    why: NotDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +72,8 @@ class _Status:
         self._of: dict[str, Any] = {"site": settings.site, "device": settings.device, "key": key}
         self.microphone: dict[str, Any] | None = None
         self.speaker: dict[str, Any] | None = None
-        self.waiting: int | None = None
-        """How many reviews are open; None before the first look."""
-        self.not_done: dict[str, int] = {}
-        """How many decisions of the inventory's side were not done, by reason."""
+        self.waiting: int | None = None  # How many reviews are open; None before the first look.
+        self.not_done: dict[str, int] = {}  # How many decisions of the inventory's side were not done, by reason.
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """As it is published."""
@@ -144,8 +121,8 @@ class Delivery:
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
         self._order = order
-        self._decided = decided
-        self._decisions_key = _pinned(settings.deliver.decisions_key)
+        self.decisions = DecisionInbox(settings.deliver.decisions_key, self._topics.source, desk, beat, decided)
+        """What the inventory's side decides for this device."""
         self._refusal: str | None = None  # What the broker says of events, until it takes one.
         self._reviews = (
             None
@@ -169,7 +146,7 @@ class Delivery:
             subscriptions=[
                 self._topics.receipts,
                 *([self._topics.control] if settings.deliver.control else []),
-                *([] if self._decisions_key is None else [self._topics.decisions]),
+                *([self._topics.decisions] if self.decisions.open else []),
             ],
             wishes=[events.Topics.consumer(settings.deliver.prefix)],
             will=Will(self._topics.status, self._status.encoded("offline")),
@@ -277,18 +254,18 @@ class Delivery:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._news.put_nowait, event)
 
-    async def _next(self) -> list[Command | TakeDecision | Decline]:
+    async def _next(self) -> list[Command | Delivered]:
         """Wait for news or for the time at which something is due; what the relay makes of it."""
         if self._session.failure is not None:
             raise self._session.failure
         wait_s = self._relay.next_due(self._now)
-        made: Sequence[Command | TakeDecision | Decline] = ()
+        made: Sequence[Command | Delivered] = ()
         with suppress(TimeoutError):
             async with asyncio.timeout(IDLE_S if wait_s is None else min(wait_s, IDLE_S)):
                 made = self._heard(await self._news.get())
         return [*made, *self._relay.tick(self._now)]
 
-    def _heard(self, news: SessionEvent | None) -> Sequence[Command | TakeDecision | Decline]:
+    def _heard(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
         match news:
             case None:
                 return self._relay.written()
@@ -304,10 +281,11 @@ class Delivery:
                 return self._relay.disconnected()
             case Acknowledged(tag, reason_code):
                 return self._taken(tag, reason_code)
+            case Delivered(topic) if topic == self._topics.decisions and self.decisions.open:
+                return [news]  # acknowledged once it is kept
             case Delivered():
                 commands = self._told(news)
-                if not any(isinstance(one, TakeDecision | Decline) for one in commands):
-                    self._session.acknowledge(news)
+                self._session.acknowledge(news)
                 return commands
 
     def _taken(self, tag: str, reason_code: int) -> list[Command]:
@@ -320,51 +298,14 @@ class Delivery:
             self._obstacles.taken(tag)
         return self._relay.acknowledged(tag, reason_code)
 
-    def _told(self, message: Delivered) -> Sequence[Command | TakeDecision | Decline]:
+    def _told(self, message: Delivered) -> list[Command]:
         if message.topic == self._topics.receipts:
             return self._answer(message.payload)
         if message.topic == self._topics.control:
             return self._obey(message)
         if message.topic == self._topics.decisions:
-            return self._take_decision(message)
+            return []  # a subscription that the broker remembers from when the settings named a key
         return self._invited(message.payload, retained=message.retained)
-
-    def read_decision(self, payload: bytes) -> ReviewDecision:
-        """What the inventory's side decides for this device. Raises MalformedMessage, Forged."""
-        if self._decisions_key is None:
-            raise Forged("/signature: deliver.decisions_key names no key any more")
-        return read_decision(payload, self._topics.source, self._decisions_key)
-
-    def _take_decision(self, message: Delivered) -> list[TakeDecision | Decline]:
-        if self._decisions_key is None:  # a subscription that the broker remembers from when the settings named one
-            return []
-        if message.retained:
-            logger.warning("a decision that the broker kept is not taken: publish decisions without retain")
-            return [Decline(message, NotDone.RETAINED)]
-        try:
-            self.read_decision(message.payload)
-        except Forged as fault:
-            logger.warning("somebody decides who may not, or it was altered on the way, and nothing is done: %s", fault)
-            return [Decline(message, NotDone.FORGED)]
-        except events.MalformedMessage as fault:
-            logger.warning("a message on the topic of decisions is none for this device: %s", fault)
-            return [Decline(message, NotDone.MALFORMED)]
-        return [TakeDecision(message)]
-
-    async def _keep_decision(self, message: Delivered) -> None:
-        """Keep it, and only then tell the broker that it is here: until then, a crash lets it come again."""
-        signature, body = str(events.parsed(message.payload)[SIGNATURE]), message.payload.decode()
-        keep = partial(self._desk, lambda journal: journal.orders.take(signature, body))
-        taken = await self._desk.when_there_is_room(keep, "a decision waits for room", lambda _: self._beat())
-        if not taken:
-            logger.warning("a decision came again: it is done once, or was refused")
-        self._session.acknowledge(message)
-        self._decided()
-
-    async def _decline(self, message: Delivered, why: NotDone) -> None:
-        with suppress(DiskFull):  # it is in the log
-            await self._desk(lambda journal: journal.orders.count(why))
-        self._session.acknowledge(message)
 
     def _obey(self, message: Delivered) -> list[Command]:
         if message.retained:
@@ -428,7 +369,7 @@ class Delivery:
                 *(in_one_line(reason), remedy),
             )
 
-    async def _carry_out(self, commands: Iterable[Command | TakeDecision | Decline]) -> None:
+    async def _carry_out(self, commands: Iterable[Command | Delivered]) -> None:
         for command in commands:
             match command:
                 case WantRows() | WantLast():
@@ -438,10 +379,9 @@ class Delivery:
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.note(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
-                case TakeDecision(message):
-                    await self._keep_decision(message)
-                case Decline(message, why):
-                    await self._decline(message, why)
+                case Delivered():
+                    await self.decisions.take(command)
+                    self._session.acknowledge(command)
                 case Alarm(reason_code, meaning):
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)
@@ -459,17 +399,6 @@ class Delivery:
             case WantLast():
                 last = await self._desk(lambda journal: journal.outbox.last())
                 return self._relay.asked(last, self._now)
-
-
-def _pinned(path: Path | None) -> PublicKey | None:
-    """The key whose decisions are taken. Raises Misconfigured."""
-    if path is None:
-        return None
-    try:
-        return PublicKey.from_pem(path.read_bytes())
-    except (OSError, ValueError) as fault:
-        why = plainly(fault) if isinstance(fault, OSError) else f"holds {fault}"
-        raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None
 
 
 def _way(settings: Settings) -> Mqtt:

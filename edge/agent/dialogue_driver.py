@@ -67,9 +67,9 @@ class DialogueDriver:
         order: Callable[[Audible], None],
         quiet: Callable[[], bool],
         owed: Callable[[OutboxRow], None],
-        tell: Callable[[Stands], None] = lambda _: None,
-        attentive: Callable[[], bool] = lambda: False,
-        cut_off: Callable[[], bool] = lambda: False,
+        tell: Callable[[Stands], None],
+        attentive: Callable[[], bool],
+        cut_off: Callable[[], bool],
     ) -> None:
         """`order` makes it heard, `quiet` says whether nothing is being said, `owed` hears of each event committed.
 

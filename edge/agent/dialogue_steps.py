@@ -15,7 +15,6 @@ from typing import Any
 from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
@@ -84,16 +83,6 @@ class DialogueSteps:
         """`render` makes the event of an entry."""
         self._dialogue = dialogue
         self._render = render
-
-    @property
-    def state(self) -> State:
-        """Where the dialogue stands."""
-        return self._dialogue.state
-
-    @property
-    def question(self) -> Question | None:
-        """What is asked now."""
-        return self._dialogue.question
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""

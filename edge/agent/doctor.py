@@ -52,8 +52,7 @@ class Severity(IntEnum):
     FAILED = 2  # It does not work.
 
 
-LATELY = timedelta(days=7)
-"""A decision that was not done is told for so long: whoever decides looks within a week."""
+LATELY = timedelta(days=7)  # A decision that was not done is told for so long: whoever decides looks within a week.
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,8 +116,7 @@ class Ear:
         self._stopping = Event()
         self.lacking: str | None = None
         """Why nothing that is said to a live source can be recorded now. Set by whoever knows the disk."""
-        self.is_open = False
-        """Whether an utterance is open: somebody speaks, or has just paused."""
+        self.is_open = False  # Whether an utterance is open: somebody speaks, or has just paused.
 
     @property
     def is_stopping(self) -> bool:

@@ -42,8 +42,7 @@ from edge.records import (
 REENTERED, DISCARDED = "entered again", "discarded"
 """Why an event is withheld that a person has decided about: what its tombstone says."""
 
-REVIEWED = "review"
-"""As who a person who looks at it reads, with the model that did before him behind it."""
+REVIEWED = "review"  # As who a person who looks at it reads, with the model that did before him behind it.
 
 CERTAIN = 1.0  # The confidence of a person who has looked at it.
 

@@ -1,4 +1,4 @@
-"""Review delivery: what waits for a person, and what became of it, goes to the inventory until it confirms that.
+"""Review delivery: what waits for a person goes to the inventory, and what is decided there comes back.
 
 Beside the outbox: entries go in their order whatever becomes of these, and an inventory that knows nothing of them is
 owed no entry for it.
@@ -9,17 +9,24 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.deliver.events import review
+from edge.deliver.decision import Forged, ReviewDecision, read_decision
+from edge.deliver.events import MalformedMessage, parsed, review
+from edge.deliver.mqtt import Delivered
 from edge.deliver.reason_codes import FAILURE
+from edge.errors import Misconfigured, plainly
+from edge.hash_chain import SIGNATURE, PublicKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.review_log import ReviewChange
+from edge.keep.orders import NotDone
 from edge.keep.storage import DiskFull
-from edge.records import Closing, Minted, OutboxRow
+from edge.records import Closing, Minted, OutboxRow, ReviewChange
 
 LOOK_S = 1.0  # How often it is looked what has changed: nobody in the office is sooner.
 WINDOW = 16  # So many are on the way at one time.
@@ -67,8 +74,7 @@ class ReviewDelivery:
         self._render = render
         self._patience_s = patience_s
         self._by_receipt = by_receipt
-        self._sent: dict[str, float] = {}
-        """When each that is on the way was published."""
+        self._sent: dict[str, float] = {}  # When each that is on the way was published.
         self._confirmed: set[str] = set()
         self._refused = False
         self._begins = True
@@ -125,3 +131,67 @@ class ReviewDelivery:
         late = now - self._patience_s
         rows = tuple(row for row in due if self._sent.get(row.event_id, -math.inf) <= late) if connected else ()
         return Looked(waiting, rows, not_done)
+
+
+class DecisionInbox:
+    """The inventory's decisions as they arrive: checked, and kept before the broker hears that they are here."""
+
+    def __init__(
+        self, key: Path | None, source: str, desk: JournalThread, beat: Callable[[], None], decided: Callable[[], None]
+    ) -> None:
+        """`key` is the file of the key whose decisions are taken; without one none is. Raises Misconfigured.
+
+        `beat` is called while a decision waits for room on the disk, `decided` when the journal has one to carry out.
+        """
+        self._key = _pinned(key)
+        self._source = source
+        self._desk = desk
+        self._beat = beat
+        self._decided = decided
+
+    @property
+    def open(self) -> bool:
+        """Whether the settings name a key whose decisions are taken."""
+        return self._key is not None
+
+    def read(self, payload: bytes) -> ReviewDecision:
+        """What is decided for this device. Raises MalformedMessage, Forged."""
+        if self._key is None:
+            raise Forged("/signature: deliver.decisions_key names no key any more")
+        return read_decision(payload, self._source, self._key)
+
+    async def take(self, message: Delivered) -> None:
+        """Keep it, or count why not. When this returns the broker may forget it: a crash before brings it again."""
+        if (why := self._objection(message)) is not None:
+            with suppress(DiskFull):  # it is in the log
+                await self._desk(lambda journal: journal.orders.count(why))
+            return
+        signature, body = str(parsed(message.payload)[SIGNATURE]), message.payload.decode()
+        keep = partial(self._desk, lambda journal: journal.orders.take(signature, body))
+        if not await self._desk.when_there_is_room(keep, "a decision waits for room", lambda _: self._beat()):
+            logger.warning("a decision came again: it is done once, or was refused")
+        self._decided()
+
+    def _objection(self, message: Delivered) -> NotDone | None:
+        if message.retained:
+            logger.warning("a decision that the broker kept is not taken: publish decisions without retain")
+            return NotDone.RETAINED
+        try:
+            self.read(message.payload)
+        except Forged as fault:
+            logger.warning("somebody decides who may not, or it was altered on the way, and nothing is done: %s", fault)
+            return NotDone.FORGED
+        except MalformedMessage as fault:
+            logger.warning("a message on the topic of decisions is none for this device: %s", fault)
+            return NotDone.MALFORMED
+        return None
+
+
+def _pinned(path: Path | None) -> PublicKey | None:
+    if path is None:
+        return None
+    try:
+        return PublicKey.from_pem(path.read_bytes())
+    except (OSError, ValueError) as fault:
+        why = plainly(fault) if isinstance(fault, OSError) else f"holds {fault}"
+        raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None

@@ -18,8 +18,7 @@ from edge.errors import Unavailable
 from edge.records import Draft, Reading, Utterance
 from edge.understand.witness import contradicted
 
-LONGEST_S = 20.0
-"""A witness that says nothing for so long hangs: a tenth of the sound's length is usual."""
+LONGEST_S = 20.0  # A witness that says nothing for so long hangs: a tenth of the sound's length is usual.
 
 MOST_FAILURES = 3  # In a row; then it is left alone, for starting it again and again helps nobody.
 
@@ -49,8 +48,7 @@ class SecondHearing:
         self._wanted: asyncio.Queue[tuple[Utterance, Reading]] = asyncio.Queue()
         self._of: str | None = None
         self._limit: asyncio.Timeout | None = None
-        self.failures = 0
-        """How often in a row it could not be heard."""
+        self.failures = 0  # How often in a row it could not be heard.
 
     def decided(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
         """What was heard is concluded: hear it again if it is what is held now."""

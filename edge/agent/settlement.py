@@ -47,10 +47,8 @@ class Settlement:
         self._desk = desk
         self._beat = beat
         self._turned_down = turned_down
-        self.nothing_owed = asyncio.Event()
-        """Set while every event that was written is settled."""
-        self.sent_again = 0
-        """How many settled events the inventory turned out to lack."""
+        self.nothing_owed = asyncio.Event()  # Set while every event that was written is settled.
+        self.sent_again = 0  # How many settled events the inventory turned out to lack.
         self._is_doubted = False  # Whether it was told that somebody claims that without proof.
         self.superseded: Misconfigured | None = None
         """What is wrong with a journal that is an older copy, or beside a copy: it must use up no more numbers."""

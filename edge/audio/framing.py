@@ -37,8 +37,7 @@ class Framing:
     def __init__(self, rate: int, *, start: int = 0) -> None:
         self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32") if rate != SAMPLE_RATE else None
         self._uncut = bytearray()
-        self.position = start
-        """Sample index of the next frame."""
+        self.position = start  # Sample index of the next frame.
 
     def take(self, block: Block) -> Iterator[Frame]:
         """The frames that are complete with this block, which may have any length."""

@@ -61,8 +61,8 @@ def decibels(power: float) -> float:
 class NoiseFloor:
     """The level of what surrounds the speech: the quietest piece within the last FLOOR_S seconds of sound."""
 
-    def __init__(self, rate: int = SAMPLE_RATE) -> None:
-        self._span = FLOOR_S * rate
+    def __init__(self) -> None:
+        self._span = FLOOR_S * SAMPLE_RATE
         self._heard = 0
         self._candidates: deque[tuple[int, float]] = deque()
 
@@ -78,9 +78,9 @@ class NoiseFloor:
         return decibels(self._candidates[0][1])
 
 
-def is_narrow(pcm: bytes, rate: int = SAMPLE_RATE) -> bool:
-    """Whether speech (half a second or more of it) came through a telephone band, whatever rate it claims."""
+def is_narrow(pcm: bytes) -> bool:
+    """Whether speech (half a second or more of it) came through a telephone band, though it is of twice the rate."""
     spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2") / FULL_SCALE)) ** 2
-    frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / rate)
+    frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / SAMPLE_RATE)
     above = float(spectrum[frequencies > NARROW_HZ].sum())
     return decibels(above / max(float(spectrum.sum()), 1e-12)) < NARROW_DB

@@ -23,8 +23,7 @@ TURN = Lock()
 """Held while a device is looked up and opened, or closed: PortAudio keeps its lists without a lock of its own, and a
 headset that vanishes has its microphone and its speaker opened again at the same time."""
 
-_started: list[Any] = []
-"""The streams that are open."""
+_started: list[Any] = []  # The streams that are open.
 
 HARDWARE = re.compile(r"\(((?:plug)?hw:[^()]+)\)$")
 """How PortAudio ends the name of a card; all else it calls as ALSA's configuration does."""

@@ -59,14 +59,6 @@ def login() -> str:
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
-def ratios(text: str | None, option: str) -> list[int]:
-    """Ratios of speech to noise in dB, as they stand behind an option; none without it."""
-    try:
-        return [] if text is None else [int(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text!r}: whole numbers of dB, joined by commas", param_hint=option) from None
-
-
 def settings(
     config: Path | None,
     broker: str | None = None,

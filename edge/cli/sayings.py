@@ -35,16 +35,13 @@ from edge.records.strict_json import NotJson, NotStrict, strict
 
 JsonLine = dict[str, Any]
 
-ORDERS = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})
-"""What is said to the device, and not for the form."""
+ORDERS = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # What is said to the device, and not for the form.
 
 KEYS = ("text", "form", "language", "asked", "held")
 
-SHORTENED = 60
-"""Characters of what was found that a message shows."""
+SHORTENED = 60  # Characters of what was found that a message shows.
 
-FORMS_KEPT = 64
-"""Forms of which only some fields are demanded, or there at all; each takes some milliseconds to make."""
+FORMS_KEPT = 64  # Forms of which only some fields are demanded, or there at all; each takes some milliseconds to make.
 
 OUTCOMES = {Outcome.ACCEPT: "accept", Outcome.ASK: "ask", Outcome.REPEAT: "repeat", Outcome.IGNORE: "ignore"}
 """The outcomes that a decision about typed text can have."""
@@ -60,8 +57,7 @@ class Saying:
 
     text: str
     rules: Rules
-    asked: str | None = None
-    """The field that it answers the question for."""
+    asked: str | None = None  # The field that it answers the question for.
     held: Mapping[str, FieldValue] | None = None
     """The entry that was read back before, or with `asked` what is known of it."""
 

@@ -29,8 +29,7 @@ def _named_place(path: object) -> object:
     return path
 
 
-Place = Annotated[Path, BeforeValidator(_named_place)]
-"""A file or a directory."""
+Place = Annotated[Path, BeforeValidator(_named_place)]  # A file or a directory.
 
 
 def _plain(name: str) -> str:
@@ -109,8 +108,7 @@ class Keep(Section):
         return self
 
 
-LEVEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-"""The name of a site or a device."""
+LEVEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # The name of a site or a device.
 
 
 def _topic_level(name: str) -> str:
@@ -365,8 +363,7 @@ def _topic_prefix(prefix: str) -> str:
     return prefix
 
 
-Prefix = Annotated[str, AfterValidator(_topic_prefix)]
-"""The first level or levels of every topic."""
+Prefix = Annotated[str, AfterValidator(_topic_prefix)]  # The first level or levels of every topic.
 
 
 class SettleBy(StrEnum):

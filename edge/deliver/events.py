@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
@@ -24,15 +24,22 @@ from edge.records import (
     Act,
     Because,
     Entry,
-    FieldValue,
     Minted,
-    Reading,
     Receipt,
     ReceiptOutcome,
     Recording,
+    ReviewChange,
 )
-from edge.records.json_schema import SchemaValidator
-from edge.records.strict_json import DuplicateKey, NotFinite, NotJson, NotStrict, NotText, Overflow, strict
+from edge.records.strict_json import (
+    DuplicateKey,
+    NotFinite,
+    NotJson,
+    NotStrict,
+    NotText,
+    Overflow,
+    SchemaValidator,
+    strict,
+)
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
 
@@ -167,20 +174,27 @@ def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_beli
     recorded, as far as the device knew.
     """
     kind, schema = _KINDS[entry.act]
+    doubtful = {} if clock_believed else {CLOCK: UNSYNCHRONISED}
+    about = (kind, schema, entry.form, entry.recorded_at)
+    return {**doubtful, **_envelope(minted, site, device, *about), "data": _data(entry)}
+
+
+def _envelope(
+    minted: Minted, site: str, device: str, kind: str, schema: str, form: str, time: datetime
+) -> dict[str, Any]:
+    """What every event of a device says, whatever it is about."""
     return {
-        **({} if clock_believed else {CLOCK: UNSYNCHRONISED}),
         **({} if minted.instance is None else {INSTANCE: minted.instance}),
         "specversion": "1.0",
         "id": minted.event_id,
         "source": f"/sites/{site}/devices/{device}",
         "type": kind,
-        "subject": entry.form,
-        "time": timestamp(entry.recorded_at),
+        "subject": form,
+        "time": timestamp(time),
         "datacontenttype": "application/json",
         "dataschema": schema,
         "sequence": str(minted.sequence),
         "sequencetype": "Integer",
-        "data": _data(entry),
     }
 
 
@@ -231,30 +245,9 @@ def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return {**event, "type": WITHHELD, "dataschema": WITHHELD_DATA, "data": said}
 
 
-class Reviewed(Protocol):
-    """What is told of an utterance that waits for a person, or did."""
-
-    @property
-    def state(self) -> str: ...  # noqa: D102 - of schemas/review.schema.json, as those below
-    @property
-    def form(self) -> str: ...  # noqa: D102
-    @property
-    def recording(self) -> Recording: ...  # noqa: D102
-    @property
-    def why(self) -> str | None: ...  # noqa: D102
-    @property
-    def fields(self) -> Mapping[str, FieldValue]: ...  # noqa: D102
-    @property
-    def reading(self) -> Reading | None: ...  # noqa: D102
-    @property
-    def operator(self) -> str | None: ...  # noqa: D102
-    @property
-    def event_id(self) -> str | None: ...  # noqa: D102
-    @property
-    def by_office(self) -> bool: ...  # noqa: D102
-
-
-def review(change: Reviewed, minted: Minted, doubts: Iterable[Because], *, site: str, device: str) -> dict[str, Any]:
+def review(
+    change: ReviewChange, minted: Minted, doubts: Iterable[Because], *, site: str, device: str
+) -> dict[str, Any]:
     """The event that says what waits for a person, with what is known and what is doubtful, or what became of it."""
     heard = {} if change.reading is None else change.reading.fields
     waits: dict[str, Any] = {}
@@ -267,17 +260,7 @@ def review(change: Reviewed, minted: Minted, doubts: Iterable[Because], *, site:
     else:
         waits = {"by": "office" if change.by_office else "operator"}
     return {
-        **({} if minted.instance is None else {INSTANCE: minted.instance}),
-        "specversion": "1.0",
-        "id": minted.event_id,
-        "source": f"/sites/{site}/devices/{device}",
-        "type": REVIEW,
-        "subject": change.form,
-        "time": timestamp(datetime.now(UTC)),
-        "datacontenttype": "application/json",
-        "dataschema": REVIEW_DATA,
-        "sequence": str(minted.sequence),
-        "sequencetype": "Integer",
+        **_envelope(minted, site, device, REVIEW, REVIEW_DATA, change.form, datetime.now(UTC)),
         "data": {
             "state": str(change.state),
             "form": change.form,

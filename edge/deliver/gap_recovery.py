@@ -35,12 +35,9 @@ class CatchingUp:
     def __init__(self, receipt_timeout_s: float) -> None:
         self._timeout_s = receipt_timeout_s
         self._sent_again_from = 0
-        self._doubted_at: float | None = None
-        """When it first said that it lacks what it had confirmed."""
-        self._reopenings = 0
-        """How often it was taken at its word without any use so far."""
-        self._useful_from = 0
-        """An answer to this number, or a later one, shows that it was of use."""
+        self._doubted_at: float | None = None  # When it first said that it lacks what it had confirmed.
+        self._reopenings = 0  # How often it was taken at its word without any use so far.
+        self._useful_from = 0  # An answer to this number, or a later one, shows that it was of use.
 
     @property
     def wait_s(self) -> float:

@@ -123,27 +123,49 @@ class _Debt:
     taken_before: int = 0  # How many events the broker had taken in all when it began to refuse this one.
 
 
+class _Refusals:
+    """The broker's refusals: which a person is told of, and which are an event's own fault."""
+
+    def __init__(self) -> None:
+        self.suspects: dict[str, _Debt] = {}  # Those that were refused for their content, and not taken since.
+        self._taken = 0  # How many events the broker took in all.
+        self._alarmed: set[int] = set()
+
+    def took_one(self) -> None:
+        """The broker took an event: whatever it refuses from here on is news."""
+        self._taken += 1
+        self._alarmed.clear()
+
+    def alarm(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
+        """The alarm for this answer, if a person is to be told and was not yet."""
+        if reason_code in self._alarmed or not meant.alarm:
+            return []
+        self._alarmed.add(reason_code)
+        return [Alarm(reason_code, meant)]
+
+    def of_itself(self, debt: _Debt) -> bool:
+        """Count one more refusal of the event's content; whether it is refused for good, while others are taken."""
+        if not debt.refusals:
+            debt.taken_before = self._taken
+        debt.refusals += 1
+        self.suspects[debt.row.event_id] = debt
+        return debt.refusals >= MOST_REFUSALS and debt.taken_before != self._taken
+
+
 class Relay:
     """Decides for one outbox. Commands are to be carried out in the order given. Times are monotonic seconds."""
 
     def __init__(self, settings: config.Deliver) -> None:
         self._settings = settings
         self._settle_by = settings.settle
-        self._limit = 0
-        """How many rows may be on the way: 0 without a connection."""
+        self._limit = 0  # How many rows may be on the way: 0 without a connection.
         self._debts: dict[str, _Debt] = {}
-        self._suspects: dict[str, _Debt] = {}
-        """Those that were refused for their content, and not taken since."""
         self._question: _Debt | None = None
         """The last row, settled already, to whose answer we listen while nothing is owed."""
-        self._asked = False
-        """Whether this connection needs no question any more."""
-        self._drained = False
-        """Whether the journal held no more rows than it offered."""
+        self._asked = False  # Whether this connection needs no question any more.
+        self._drained = False  # Whether the journal held no more rows than it offered.
         self._catching_up = CatchingUp(settings.receipt_timeout_s)
-        self._taken = 0
-        """How many events the broker took in all."""
-        self._alarmed: set[int] = set()
+        self._refusals = _Refusals()
 
     @property
     def agreed(self) -> bool:
@@ -186,7 +208,7 @@ class Relay:
             return [WantLast()]
         new = [row for row in oldest if row.event_id not in self._debts]
         for row in new[: self._room]:
-            self._debts[row.event_id] = self._suspects.get(row.event_id) or _Debt(row, due=now)
+            self._debts[row.event_id] = self._refusals.suspects.get(row.event_id) or _Debt(row, due=now)
         if self._debts:
             self._asked, self._question = True, None
         return self.tick(now)
@@ -202,11 +224,10 @@ class Relay:
         """The broker's PUBACK; `ANSWERS` tells what each code means."""
         if reason_code >= FAILURE:
             return self._refused(event_id, reason_code)
-        self._taken += 1
-        self._alarmed.clear()
+        self._refusals.took_one()
         if not self.waits_for_receipts:
             return self._settle(event_id, None)
-        self._suspects.pop(event_id, None)
+        self._refusals.suspects.pop(event_id, None)
         if (debt := self._debts.get(event_id)) is not None:
             debt.taken, debt.refusals = debt.taken + 1, 0
         return [Sent(event_id)]
@@ -236,7 +257,10 @@ class Relay:
                 self._forget()
                 return [Reopen(answer.expected), WantRows(self._window)]
             case RecoveryStep.NOTHING:
-                return self._swallowed(owed.get(answer.expected))
+                swallowed = owed.get(answer.expected)
+                if swallowed is None or swallowed.taken < TAKEN_IN_VAIN:
+                    return []
+                return self._set_aside(swallowed, NEVER_ARRIVES)
 
     def invited(self, now: float) -> list[Command]:
         """An inventory says that it takes events from now on: what is owed goes at once, and waits out no receipt."""
@@ -281,7 +305,7 @@ class Relay:
     @property
     def _window(self) -> int:
         # What is refused for its content stands aside: the fate of the next tells whose fault it is.
-        return self._limit + min(len(self._suspects), MOST_ASIDE) if self._limit else 0
+        return self._limit + min(len(self._refusals.suspects), MOST_ASIDE) if self._limit else 0
 
     @property
     def _room(self) -> int:
@@ -301,40 +325,23 @@ class Relay:
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
         self._debts.pop(event_id, None)
-        self._suspects.pop(event_id, None)
+        self._refusals.suspects.pop(event_id, None)
         if self._question is not None and self._question.row.event_id == event_id:
             self._question = None
         return [Settle(event_id, receipt), *self._ask()]
 
     def _refused(self, event_id: str, reason_code: int) -> list[Command]:
         meant = meaning(reason_code)
-        alarm = self._alarm(reason_code, meant)
+        alarm = self._refusals.alarm(reason_code, meant)
         debt = self._debts.get(event_id)
         if debt is None or meant.consequence is not Consequence.DEAD_LETTER:
             return alarm
-        if not debt.refusals:
-            debt.taken_before = self._taken
-        debt.refusals += 1
-        self._suspects[event_id] = debt
-        if debt.refusals < MOST_REFUSALS or debt.taken_before == self._taken:
-            return [*alarm, *self._ask()]
-        return [*alarm, *self._set_aside(debt, meant.name)]
-
-    def _swallowed(self, lacking: _Debt | None) -> list[Command]:
-        if lacking is None or lacking.taken < TAKEN_IN_VAIN:
-            return []
-        return self._set_aside(lacking, NEVER_ARRIVES)
+        return [*alarm, *(self._set_aside(debt, meant.name) if self._refusals.of_itself(debt) else self._ask())]
 
     def _set_aside(self, debt: _Debt, reason: str) -> list[Command]:
         del self._debts[debt.row.event_id]
-        self._suspects.pop(debt.row.event_id, None)
+        self._refusals.suspects.pop(debt.row.event_id, None)
         return [DeadLetter(debt.row.event_id, reason), WantRows(self._window)]
-
-    def _alarm(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
-        if reason_code in self._alarmed or not meant.alarm:
-            return []
-        self._alarmed.add(reason_code)
-        return [Alarm(reason_code, meant)]
 
 
 class Obstacles:
@@ -348,12 +355,9 @@ class Obstacles:
     def __init__(self, unanswered: str) -> None:
         """`unanswered` is what to tell when receipts do not come."""
         self._unanswered = unanswered
-        self._since: float | None = None
-        """When the connection was first missed."""
-        self._told: set[str] = set()
-        """What was told since there was a connection."""
-        self._taken: dict[str, int] = {}
-        """How often the broker took each event since the last answer to any."""
+        self._since: float | None = None  # When the connection was first missed.
+        self._told: set[str] = set()  # What was told since there was a connection.
+        self._taken: dict[str, int] = {}  # How often the broker took each event since the last answer to any.
         self._told_unanswered = False
 
     def look(self, trouble: str | None, now: float) -> list[str]:

@@ -1,20 +1,7 @@
 """The loader of forms: one JSON Schema file each, checked as a whole, every fault told at once.
 
-A form's file is JSON Schema 2020-12 in a stated subset (`metaschema.py`, told to authors in `schemas/README.md`):
-
-- the form: `$schema`, `$id`, `title`, `description`, `$comment`, `type: object`, `properties`, `required`,
-  `additionalProperties: false`, `x-voice` (`name`, `spoken_name`, `readback`, `terminator`);
-- every field: `type`, `title`, `description`, `$comment`, `x-voice` (`labels`, `spoken`, `ask`, `readback`),
-  `x-languages` (language to `labels`, for transcripts, and `ask`);
-- a string: `pattern` (`pattern.py`), `minLength`, `maxLength`, `enum`; in `x-voice` `identifier`, `catalogue`,
-  `check_digit`, `last_digits`, `exception`, `bare`, `usual`; in `x-languages` `values`, the words for those of `enum`;
-- a date: `format`; in `x-voice` `order`, `partial`. The unit of another field: `enum`; in `x-voice` `of`;
-- an integer: `minimum`, `maximum`; a decimal, of type number: these and `multipleOf`; both in `x-voice` `units` and
-  `usual`, in `x-languages` `units`;
-- yes or no, of type boolean: in `x-languages` `true`, `false`: what says so;
-- a list, of type array: `items` (a string), `minItems`, `maxItems`, `uniqueItems`; in `x-voice` as a string.
-
-Any other keyword is refused by name and JSON pointer. What the parts of a file say of each other must agree as well:
+A form's file is JSON Schema 2020-12 in a stated subset (`metaschema.py`, told to authors in `schemas/README.md`); any
+other keyword is refused by name and JSON pointer. What the parts of a file say of each other must agree as well:
 no word claimed twice, no limits that leave nothing, no placeholder that stands for nothing. A fault in one field hides
 no fault of another one.
 """

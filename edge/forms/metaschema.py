@@ -16,7 +16,7 @@ from jsonschema.exceptions import ValidationError
 
 from edge.forms.model import OWN_LANGUAGE, DayOrder, Gs1, Partial, Spoken
 from edge.forms.spoken.language import LANGUAGES
-from edge.records.json_schema import SchemaValidator
+from edge.records.strict_json import SchemaValidator
 
 TEXT = {"type": "string", "minLength": 1, "description": "text"}
 WORDS = {

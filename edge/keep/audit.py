@@ -27,7 +27,7 @@ from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import ENTRIES, Rows, logged, number
 from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.removals import Anchor, erasure, removal
-from edge.keep.review_audit import verify_reviews
+from edge.keep.review_log import verify_reviews
 from edge.keep.storage import refusals, sync_directory
 
 ACKNOWLEDGED = "journal.acknowledged"

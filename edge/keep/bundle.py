@@ -23,26 +23,8 @@ from edge.errors import UnreadableInput
 from edge.keep.audit import AuditTrail, Trailed
 from edge.keep.storage import refusals
 
-README = """\
-Entries dictated to a Dockvoice device, with what proves them. Each folder is one event, named by its number.
-
-  event.json     the event as the device published it
-  reading.json   what its recogniser heard
-  audio.flac     the recording; missing where the device has removed it to make room
-  keys/ID.pub    the public key (Ed25519, 32 bytes) with the key id ID
-
-docs/verify_bundle.py of Dockvoice checks all of it. To check by other means:
-
-1. SHA-256 of reading.json is `readingsha256` of the event, SHA-256 of audio.flac its `data.utterance.audio_sha256`.
-2. Take the event without its members `chain` and `signature`, and write it as JSON with sorted keys and no spaces, in
-   UTF-8, numbers as they stand in event.json. E is the SHA-256 of that, in hex.
-3. SHA-256 of the three lines `previous` of the event, E and `data.utterance.audio_sha256`, each ended by a line feed,
-   is `chain` of the event.
-4. `signature` is the Ed25519 signature of the 64 characters of `chain` by the key named in `keyid`.
-5. A key id is the first 16 hex digits of the SHA-256 of the key. A bundle proves as much as you trust its key: compare
-   the id with the one that the owner of the device tells you.
-6. `previous` of an event is `chain` of the event before it, where the bundle holds that one too.
-"""
+README = Path(__file__).with_name("bundle_readme.txt").read_text(encoding="utf-8")
+"""What a third party is told: how to check a bundle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.keep import schema
-from edge.keep.storage import Damaged, damaged, refusals, sync_directory, sync_file
+from edge.keep.storage import PARTIAL, Damaged, damaged, refusals, sync_directory, sync_file
 
 Row = dict[str, Any]  # A row of a table, by column.
 JOURNAL = "journal.db"  # The journal's file in the state directory.
@@ -29,8 +29,6 @@ the start no longer, and is checked while the agent works (`check`)."""
 
 _COPY = "journal.before-{}.db"
 """The journal as it was before its tables were changed, should somebody want the older program back."""
-
-_PARTIAL = ".partial"  # Ends the name of a copy that is still being made.
 
 
 class JournalDatabase:
@@ -143,7 +141,7 @@ class JournalDatabase:
         Raises StorageFailed, DiskFull where there is no room for a second journal: then nothing may be changed yet.
         """
         copy = self.path.with_name(_COPY.format(migration))
-        partial = copy.with_name(copy.name + _PARTIAL)
+        partial = copy.with_name(copy.name + PARTIAL)
         with refusals(copy):
             partial.unlink(missing_ok=True)
             partial.touch(mode=0o600)  # for its owner only; SQLite takes an empty file for none

@@ -12,11 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge.errors import Misconfigured, UnreadableInput
 from edge.hash_chain import PublicKey
-from edge.keep.storage import refusals, sync_directory
+from edge.keep.storage import refusals, replacing
 
 KEY = "device.key"  # The key's file in the state directory: PKCS#8 (RFC 5958) in PEM.
-
-PARTIAL = ".partial"  # Ends the name of the file while it is being written; found at a start, it is a crash's leftover.
 
 _OTHERS = 0o077  # The bits of a file's mode that let others than its owner in.
 
@@ -40,7 +38,9 @@ class DeviceKey:
         path = directory / KEY
         with refusals(path):
             if not path.exists():
-                _write(path, Ed25519PrivateKey.generate())
+                key = Ed25519PrivateKey.generate()
+                with replacing(path) as file:
+                    file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return cls.read(directory)
 
     @classmethod
@@ -73,15 +73,3 @@ def _parsed(path: Path, pem: bytes) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise Misconfigured(f"{path}: is no Ed25519 key in PEM without a password; restore it from a copy, {_RENEW}")
     return key
-
-
-def _write(path: Path, key: Ed25519PrivateKey) -> None:
-    """Durably, and never under its name with less than all of its content or for other eyes than the owner's."""
-    partial = path.with_name(path.name + PARTIAL)
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    sync_directory(path.parent)

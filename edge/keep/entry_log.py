@@ -28,12 +28,11 @@ from pathlib import Path
 
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.storage import refusals, sync_directory
+from edge.keep.storage import refusals, replacing, sync_directory
 
 ENTRIES = "entries.log"
 
 Rows = dict[str, Row]  # The rows that make one entry, by table, in the order in which they can be inserted.
-_PARTIAL = ".partial"  # Ends the name of a log that is still being written.
 _BLOCK = 64 * 1024  # Bytes read from the end at a time, to find the last line: many times the longest.
 _SECTOR = 512  # What stat(2) counts blocks in.
 _HOLE = b"\0"  # What a hole reads as; it may end in the middle of a block, right before a line.
@@ -133,15 +132,10 @@ class EntryLog:
 
         A damaged line, of which nobody knows what it holds, goes too. Raises StorageFailed: then all is as it was.
         """
-        partial = self.path.with_name(self.path.name + _PARTIAL)
         with refusals(self.path):
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with replacing(self.path) as file:
                 for entry in self.entries():
                     file.write(_line(changed.get(number(entry), entry)))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path)
-            sync_directory(self.path.parent)
             os.close(self._descriptor)
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
             self._start, self._end, self.newest = self._tail()

@@ -38,8 +38,7 @@ log = logging.getLogger(__name__)
 
 ERASING = "journal.erasing"
 
-NOBODY = "erased"
-"""Stands for the name of somebody whose name was erased."""
+NOBODY = "erased"  # Stands for the name of somebody whose name was erased.
 
 _STAYS = ("specversion", "id", "source", "sequence", hash_chain.PREVIOUS, hash_chain.KEYID)
 """What of an event stays besides its link and its signature."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,15 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import StorageFailed
-from edge.keep.storage import make_directory, refusals, sync_directory
+from edge.keep.storage import PARTIAL, make_directory, refusals, replacing, sync_directory
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
 NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.
 TYPED = "typed"  # The key, in a file's comment, of what was typed in the place of speech.
-
-PARTIAL = ".partial"
-"""Ends the name of a file that is still being written. Found at a start it is a crash's leftover, not acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,8 @@ def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evid
     with refusals(path):
         make_directory(path.parent)
         make_directory(final.parent)
-        _write_durably(path, flac)
+        with replacing(path) as file:
+            file.write(flac)
     return Evidence(path, hashlib.sha256(flac).hexdigest(), utterance.segment.seconds)
 
 
@@ -192,21 +189,6 @@ def sweep(directory: Path) -> None:
     """Remove what a crash left half written: nobody was told that it had been heard."""
     for leftover in (directory / EVIDENCE / NEW).glob(f"*{PARTIAL}"):
         leftover.unlink()
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + PARTIAL)
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        # The space goes back at once: on a full disk it is what the journal needs.
-        partial.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
 
 
 def _comment(utterance: Utterance) -> str:

@@ -27,8 +27,7 @@ RETRY_S = 1.0
 """How long a full disk is left alone before the next try: room is made once in several seconds, and an operator who
 waits for an answer notices no less."""
 
-LOUD_S = 30.0
-"""How often it is said that another program holds the journal locked: often enough to be seen in any log."""
+LOUD_S = 30.0  # How often it is said that another program holds the journal locked: often enough to be seen in any log.
 
 LOOK_S = 0.1  # How often it is looked whether it does, while an utterance waits for its row: nobody speaks so fast.
 
@@ -48,12 +47,10 @@ class JournalThread:
 
     def __init__(self, directory: Path, keep: Keep | None = None) -> None:
         """Open the journal in `directory`, with the reserve that `keep` wants; raises what Journal.open raises."""
-        self.locked: str | None = None
-        """Why the work waits for another program; None while it does not."""
+        self.locked: str | None = None  # Why the work waits for another program; None while it does not.
         self._told_at = -math.inf
         self._closing = False
-        self._put_by = 0
-        """How many bytes of recordings wait for their rows."""
+        self._put_by = 0  # How many bytes of recordings wait for their rows.
         self._failed: BaseException | None = None
         self._directory = directory
         self._keep = keep or Keep(reserve_mb=0)

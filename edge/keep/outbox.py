@@ -23,8 +23,7 @@ from edge.records import OutboxRow, Receipt
 
 Withhold = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # Makes the tombstone of an event.
 
-ROW = "SELECT event_id, sequence, body, tombstone FROM outbox"
-"""An event, and what is published in its place."""
+ROW = "SELECT event_id, sequence, body, tombstone FROM outbox"  # An event, and what is published in its place.
 
 
 class OutboxState(StrEnum):

@@ -161,8 +161,7 @@ class UtteranceHistory:
     answers: tuple[ModelAnswer, ...]  # Of models, in the order in which they came.
 
 
-LONGEST_NUMBER = 10
-"""Digits of an entry's number, as schemas/events has them."""
+LONGEST_NUMBER = 10  # Digits of an entry's number, as schemas/events has them.
 
 
 class Queries:

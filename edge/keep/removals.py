@@ -13,7 +13,6 @@ Of a recording that was removed the journal's table `removals` has the signature
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +22,9 @@ from edge import hash_chain
 from edge.errors import StorageFailed
 from edge.hash_chain import GENESIS, PublicKey, Signer, Wrong
 from edge.keep.codec import now
-from edge.keep.storage import refusals, sync_directory
+from edge.keep.storage import refusals, replacing
 
 ANCHOR = "journal.anchor"
-
-_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +60,8 @@ class Anchor:
     def write(self, directory: Path) -> None:
         """Put it on the disk in the place of the last one. Raises StorageFailed."""
         path = directory / ANCHOR
-        partial = path.with_name(ANCHOR + _PARTIAL)
-        with refusals(path):
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(json.dumps(asdict(self)))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-            sync_directory(directory)
+        with refusals(path), replacing(path) as file:
+            file.write(json.dumps(asdict(self)).encode())
 
     def wrong(self, keys: Mapping[str, PublicKey]) -> Wrong | None:
         """What is wrong with it, when these are the device's keys; None where nothing is."""

@@ -144,8 +144,7 @@ class Retention:
         self._entries = entries
         self._signer = signer
         self._directory = db.path.parent
-        self._believed_since: str | None = None
-        """The first look from which on the clock was believed at every one."""
+        self._believed_since: str | None = None  # The first look from which on the clock was believed at every one.
 
     def evidence_bytes(self) -> int:
         """How much room the recordings take that were not removed."""

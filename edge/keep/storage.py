@@ -9,8 +9,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from edge.errors import AlreadyRunning, StorageFailed
+
+PARTIAL = ".partial"  # Ends the name of a file while it is being written; found at a start, it is a crash's leftover.
 
 _FREE = "free space on its disk"
 _PERMIT = "give the user who runs this program the right to write there, or name another state_directory"
@@ -112,6 +115,26 @@ def free_bytes(path: Path) -> int:
 def sync_directory(path: Path) -> None:
     """Make the names in the directory `path` durable: a rename is safe from a power cut only after this (fsync(2))."""
     sync_file(path)  # a directory is opened and brought to the disk as a file is
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file durably, and never under its name with less than all of its content or for others than the owner.
+
+    What fails leaves the file as it was, and gives the space back at once: on a full disk the journal needs it.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    partial.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
 
 
 def make_directory(path: Path) -> None:

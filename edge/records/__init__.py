@@ -23,6 +23,8 @@ from edge.records.entry import (
     Receipt,
     ReceiptOutcome,
     Recording,
+    ReviewChange,
+    ReviewState,
     Verdict,
 )
 from edge.records.reading import (

@@ -199,6 +199,31 @@ class Receipt:
         return bool(self.reasons) and self.outcome is not ReceiptOutcome.APPLIED
 
 
+class ReviewState(StrEnum):
+    """What has become of an utterance that was put aside."""
+
+    OPEN = "open"  # It waits for a person.
+    RECORDED = "recorded"  # It is an entry.
+    ANSWERED = "answered"  # It turned out to be said for another entry.
+    DROPPED = "dropped"  # It was taken back, or given up.
+    RETRIED = "retried"  # A person lets it be read once more.
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewChange:
+    """An utterance that was put aside, or decided about."""
+
+    state: ReviewState
+    form: str
+    recording: Recording
+    why: str | None  # Why it waits; None where it does no longer.
+    fields: Mapping[str, FieldValue] = field(repr=False)  # What stands of it.
+    reading: Reading | None = field(repr=False)  # All that was said for it, as far as it was read.
+    operator: str | None
+    event_id: str | None  # Of the entry that it became.
+    by_office: bool  # A person decided at the command line, and not the operator by voice.
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """Put a verdict on record that makes no entry."""

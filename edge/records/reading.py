@@ -54,8 +54,7 @@ double by most programs, written again as "2.5", and break the chain. Nobody cal
 digits (`exact`).
 """
 
-DECIMAL_DIGITS = 15
-"""The significant digits of a decimal that a double keeps, whichever they are (DBL_DIG)."""
+DECIMAL_DIGITS = 15  # The significant digits of a decimal that a double keeps, whichever they are (DBL_DIG).
 
 
 def exact(value: float) -> Decimal:

@@ -37,7 +37,7 @@ Ids = Mapping[str, FieldValue]
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Fabricated:
     """What one way of reading made of the clips."""
 
     mode: str
@@ -64,7 +64,7 @@ def settings(url: str, mode: Mode, models: Path | None = None) -> Settings:
     return load(Settings, None, understand=understand | ({} if models is None else {"models_directory": models}))
 
 
-def counted(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[Count]:
+def counted(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[Fabricated]:
     """Hear the clips honestly, then with inventions in `share` % of the answers, in each mode."""
     _tell(url, "reset", {})
     honest = [_ids(result) for result in heard(settings(url, Mode.CLOUD_FIRST), clips)]
@@ -79,10 +79,10 @@ def heard(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
     return tuple(scored.result for scored in asyncio.run(evaluate(asked, recorded(clips), lambda: None)))
 
 
-def _count(mode: Mode, honest: Sequence[list[Ids]], results: Sequence[Result]) -> Count:
+def _count(mode: Mode, honest: Sequence[list[Ids]], results: Sequence[Result]) -> Fabricated:
     marks = [result.mark for result in results]
     lies = [_lies(before, result) for before, result in zip(honest, results, strict=True)]
-    return Count(
+    return Fabricated(
         mode=mode,
         clips=len(results),
         invented=sum(bool(lie) for lie in lies),

@@ -41,7 +41,7 @@ NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
 MB = 1_000_000
 
 
-class Made(Source):
+class NoiseSource(Source):
     """Made sound as a source."""
 
     live = False
@@ -92,8 +92,8 @@ def main() -> None:
     loaded = resident()
     most = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)]
-    made = [Made(kind, pcm(noise(kind, asked.seconds, seed=0))) for kind in NOISES]
-    silence = Made("silence", bytes(int(asked.seconds * SAMPLE_RATE) * 2))
+    made = [NoiseSource(kind, pcm(noise(kind, asked.seconds, seed=0))) for kind in NOISES]
+    silence = NoiseSource("silence", bytes(int(asked.seconds * SAMPLE_RATE) * 2))
     heard = [
         hear(parts, name, sources, most)
         for name, sources in (("silence", [silence]), ("noise", made), ("speech", clips))

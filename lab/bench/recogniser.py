@@ -40,7 +40,7 @@ DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 
 
 @dataclass
-class Tally:
+class Recognised:
     """What came of the clips of one condition."""
 
     sure: list[tuple[float, bool]] = field(default_factory=list)
@@ -68,7 +68,7 @@ def main() -> None:
     print(f"{reader.name}: made in {seconds * 1000:.0f} ms, {_memory() - before:.0f} MB, {options.phrases} phrases")
     _, seconds = _timed(reader.attend)
     print(f"one attention made in {seconds * 1000:.1f} ms")
-    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+    tallies: defaultdict[str, Recognised] = defaultdict(Recognised)
     waits, work, sound = [], 0.0, 0.0
     for clip in _clips(options.manifest, options.kinds, options.conditions):
         pcm = _pcm(options.manifest.parent / clip["audio"])
@@ -129,7 +129,7 @@ async def _read(reader: Interpreter, form: Form, pcm: bytes) -> tuple[Reading, f
     return reading, time.perf_counter() - heard, time.perf_counter() - began
 
 
-def _count(tally: Tally, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:
+def _count(tally: Recognised, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:
     fields = {name: one.value for name, one in reading.fields.items() if not one.rivals}
     exact = fields == clip["fields"]
     tally.clips += 1

@@ -22,7 +22,7 @@ SOUND_TOKENS_PER_S = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class GenerateRequest:
     """A request, understood."""
 
     sounds: tuple[Sound, ...]
@@ -54,7 +54,7 @@ async def generate(request: Request) -> Response:
     return JSONResponse(pieces)
 
 
-def _asking(body: Mapping[str, Any]) -> Asking:
+def _asking(body: Mapping[str, Any]) -> GenerateRequest:
     check_json(body, GENERATE, Vendor.GEMINI)
     check_json(_either(body, "generationConfig") or {}, GENERATION, Vendor.GEMINI, "generation_config.")
     contents = body.get("contents")
@@ -77,7 +77,7 @@ def _asking(body: Mapping[str, Any]) -> Asking:
     if unknown := set(allowed or ()) - {tool.name for tool in tools}:
         raise Refusal(400, f"allowed_function_names should be a subset of the declarations; unknown: {sorted(unknown)}")
     offered = tuple(tool for tool in tools if not allowed or tool.name in allowed)
-    return Asking(
+    return GenerateRequest(
         sounds, texts[-1] if texts else "", "\n".join(prompt), () if mode == "NONE" else offered, mode == "ANY"
     )
 
@@ -106,7 +106,7 @@ def _candidate(answer: Answer) -> dict[str, Any]:
     return {**content, "finishReason": "STOP", "index": 0}
 
 
-def _usage(asking: Asking, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
+def _usage(asking: GenerateRequest, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
     heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
     read = text_tokens(asking.prompt) + text_tokens(json.dumps(body.get("tools") or ""))
     wrote = text_tokens(answer.text or "") + sum(text_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls)

@@ -117,7 +117,7 @@ _QUOTED = re.compile(r"[\"“](.*)[\"”]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ChatRequest:
     """A request, understood."""
 
     model: Model
@@ -148,7 +148,7 @@ async def chat(request: Request) -> Response:
     return JSONResponse(_completion(message, asking.model, usage, azure=azure))
 
 
-def _asking(house: House, body: Mapping[str, Any], request: Request) -> Asking:
+def _asking(house: House, body: Mapping[str, Any], request: Request) -> ChatRequest:
     name = request.path_params.get("deployment") or body.get("model")
     model = house.model(name, Takes.TEXT | Takes.SOUND, request.url.path)
     vendor = settle_vendor(request, model)
@@ -173,7 +173,7 @@ def _asking(house: House, body: Mapping[str, Any], request: Request) -> Asking:
     offered = () if chosen == "none" else tools
     must_call = chosen not in {"auto", "none"} if isinstance(chosen, str) else True
     text = asked[-1] if asked else ""
-    return Asking(model, sounds, text, "\n".join(texts), offered, must_call, body)
+    return ChatRequest(model, sounds, text, "\n".join(texts), offered, must_call, body)
 
 
 def _refuse_old(request: Request) -> None:
@@ -282,7 +282,7 @@ def _said(text: str) -> str:
     return (found[1] if found else text).strip()
 
 
-async def _message(house: House, answer: Answer, asking: Asking) -> dict[str, Any]:
+async def _message(house: House, answer: Answer, asking: ChatRequest) -> dict[str, Any]:
     calls = [_called(call, answer.broken) for call in answer.calls]
     message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
     if calls:
@@ -309,7 +309,7 @@ async def _spoken(house: House, answer: Answer, container: str) -> dict[str, Any
     }
 
 
-def _usage(asking: Asking, answer: Answer, message: Mapping[str, Any]) -> dict[str, Any]:
+def _usage(asking: ChatRequest, answer: Answer, message: Mapping[str, Any]) -> dict[str, Any]:
     heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
     read = text_tokens(asking.prompt) + text_tokens(json.dumps(asking.body.get("tools") or ""))
     wrote = text_tokens(answer.text or "") + sum(text_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls)

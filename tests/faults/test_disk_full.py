@@ -25,7 +25,7 @@ from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.retention import RESERVE
-from edge.keep.storage import DiskFull, free_bytes
+from edge.keep.storage import PARTIAL, DiskFull, free_bytes
 from edge.records import Frame, OutboxRow, Outcome
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance
@@ -83,7 +83,7 @@ def demand_sound(directory: Path, rows: list[OutboxRow]) -> None:
         assert audit.verify(journal.trail).broken is None
         named = {journal.directory / one.audio_path for one in journal.queries.histories()}
     assert set(evidence.recordings(directory)) == named
-    assert not list(directory.rglob(f"*{evidence.PARTIAL}"))
+    assert not list(directory.rglob(f"*{PARTIAL}"))
 
 
 def reserve(directory: Path) -> None:

@@ -344,7 +344,7 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="now")
         until(lambda: bool(taken), "not taken")
         ((signature, body),) = desk.now(lambda journal: journal.orders.due())
-        assert taking.read_decision(body.encode()) == good
+        assert taking.decisions.read(body.encode()) == good
         desk.now(lambda journal: journal.orders.refuse(signature, NotDone.LATE))
         far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="again")
         until(lambda: "came again" in caplog.text, "nobody told of it")

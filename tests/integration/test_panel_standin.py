@@ -16,7 +16,7 @@ from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from edge.understand.llm.prompt import LONGEST
-from lab.bench.fabrication import Count, counted
+from lab.bench.fabrication import Fabricated, counted
 from lab.scoring import Clip, read_manifest
 from tests.command import dockvoice
 from tests.standin import KEY, RunningStandin
@@ -75,8 +75,8 @@ def written(tmp_path: Path, standin: RunningStandin) -> Written:
 
 def test_no_invented_identifier_passes_the_panel(standin: RunningStandin, clips: list[Clip]) -> None:
     counts = {one.mode: one for one in counted(standin.url, clips, share=100, seed=1)}
-    assert counts["cloud-first"] == Count("cloud-first", 3, invented=3, accepted=3, right=0, wrong=3, asked=0)
-    assert counts["panel"] == Count("panel", 3, invented=3, accepted=0, right=0, wrong=0, asked=3)
+    assert counts["cloud-first"] == Fabricated("cloud-first", 3, invented=3, accepted=3, right=0, wrong=3, asked=0)
+    assert counts["panel"] == Fabricated("panel", 3, invented=3, accepted=0, right=0, wrong=0, asked=3)
 
 
 def test_what_both_heard_is_recorded_and_what_it_cost_is_known(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import functools
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from tests.faults.oracle.scenarios import THEMES
 
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 STEP = re.compile(r"`((?:\w+/)*\w+\.py)`((?: `[\w.]+`)*)")
+CLASS = re.compile(r"^class (\w+)(?:\(([^:]*)\))?:\n((?:[ \t].*\n|\n)*)", re.MULTILINE)
+METHOD = re.compile(r"^    (?:async )?def (\w+)", re.MULTILINE)
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -55,3 +59,44 @@ def test_the_house_names_every_module_of_the_agent() -> None:
         path for path in ROOT.glob("edge/**/*.py") if path.name != "__init__.py" and path.parent.name != "spoken"
     }
     assert {str(path.relative_to(ROOT)) for path in modules if path.stem not in named} == set()
+
+
+MOST_METHODS = 25  # Of a class with its bases: what a reader can hold in the head.
+
+
+@dataclass
+class _Class:
+    path: str
+    bases: list[str]
+    methods: set[str]
+
+
+@functools.cache
+def _classes() -> dict[str, list[_Class]]:
+    found: dict[str, list[_Class]] = {}
+    for path in sorted(path for room in ("edge", "inventory", "lab") for path in (ROOT / room).rglob("*.py")):
+        for name, bases, body in CLASS.findall(path.read_text(encoding="utf-8")):
+            one = _Class(str(path.relative_to(ROOT)), re.findall(r"\w+", bases), set(METHOD.findall(body)))
+            found.setdefault(name, []).append(one)
+    return found
+
+
+def _methods(name: str) -> set[str]:
+    """Those of the class and of its bases in the house; where several have the name, of all of them."""
+    ours = _classes().get(name, [])
+    bases = {base for one in ours for base in one.bases} - {name}
+    return set().union(*(one.methods for one in ours), *(_methods(base) for base in bases))
+
+
+def test_no_class_has_more_methods_than_a_reader_can_hold() -> None:
+    methods = {name: len(_methods(name)) for name in _classes()}
+    assert len(methods) > 500
+    assert methods["Relay"] > 20, "they are counted"
+    assert {name: count for name, count in methods.items() if count > MOST_METHODS} == {}
+
+
+@pytest.mark.parametrize("room", ["edge", "inventory", "lab"])
+def test_a_public_class_name_is_defined_once(room: str) -> None:
+    public = {name: [one.path for one in found] for name, found in _classes().items() if not name.startswith("_")}
+    here = {name: [path for path in paths if path.startswith(room)] for name, paths in public.items()}
+    assert {name: paths for name, paths in here.items() if len(paths) > 1} == {}

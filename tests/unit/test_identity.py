@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from edge.errors import Misconfigured, StorageFailed, UnreadableInput
 from edge.hash_chain import GENESIS
-from edge.keep.device_key import KEY, PARTIAL, DeviceKey
+from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.storage import PARTIAL
 
 PRIVATE = Ed25519PrivateKey.generate()
 

@@ -16,7 +16,7 @@ from edge.deliver.events import MEDIA_TYPE, RECORDED_DATA, SCHEMAS, Topics
 from edge.deliver.mqtt_client import SESSION_EXPIRY_S
 from edge.forms.loader import forms_in
 from edge.hash_chain import Chain, Chained, PublicKey, Span
-from edge.records.json_schema import SchemaValidator
+from edge.records.strict_json import SchemaValidator
 
 MESSAGES = {
     "entry-recorded": "events/entry-recorded.schema.json",

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from rich.cells import cell_len
 
-from edge.cli.present.meter import Loudness
+from edge.cli.present.meter import MeterReading
 from edge.cli.present.wording import Tone, Worded
 from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow, draw
 from tests.rows import every
@@ -20,7 +20,7 @@ PICTURE = Picture(
     broker="localhost:1883",
     up=True,
     microphone="open microphone, headset",
-    sound=Loudness(320, -24, -12, -60),
+    sound=MeterReading(320, -24, -12, -60),
     badge=Badge("held", "2.4 s to object", Tone.OPEN),
     said="pallet 7 4 2, 12 units, dock B.",
     heard=HeardLast((("pallet", True), ("twelve", False)), False, Worded("held: complete", Tone.OPEN)),
@@ -122,7 +122,7 @@ def test_a_broker_is_up_away_or_not_tried_yet() -> None:
 
 def test_the_bar_grows_with_the_level() -> None:
     def bar(**sound: float) -> int:
-        now = Loudness(320, **sound)  # type: ignore[arg-type]  # levels alone
+        now = MeterReading(320, **sound)  # type: ignore[arg-type]  # levels alone
         return drawn(replace(PICTURE, sound=now)).count("█")
 
     assert 0 == bar(rms_db=-70) < bar(rms_db=-40) < bar(rms_db=-10)
@@ -131,13 +131,13 @@ def test_the_bar_grows_with_the_level() -> None:
 @pytest.mark.parametrize(
     ("sound", "told"),
     [
-        (Loudness(), "no sound"),
-        (Loudness(320, -120, -120), "silent"),
-        (Loudness(320, -3, 0, clipped=1, speech=True), "CLIPPING"),
-        (Loudness(320, -20, -10, speech=True), "speech"),
+        (MeterReading(), "no sound"),
+        (MeterReading(320, -120, -120), "silent"),
+        (MeterReading(320, -3, 0, clipped=1, speech=True), "CLIPPING"),
+        (MeterReading(320, -20, -10, speech=True), "speech"),
     ],
 )
-def test_what_the_microphone_gives_is_told_in_words(sound: Loudness, told: str) -> None:
+def test_what_the_microphone_gives_is_told_in_words(sound: MeterReading, told: str) -> None:
     assert told in drawn(replace(PICTURE, sound=sound))
 
 

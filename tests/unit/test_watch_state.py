@@ -18,7 +18,7 @@ from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import Manner
 from edge.cli.present.json_lines import AgentLines, Kept
 from edge.cli.present.lines import with_dialogue
-from edge.cli.present.meter import Loudness
+from edge.cli.present.meter import MeterReading
 from edge.cli.present.wording import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
 from edge.cli.watch.layout import Picture
 from edge.cli.watch.live import as_seen
@@ -244,9 +244,9 @@ def test_noise_is_no_entry(rules: Rules) -> None:
 
 def test_levels_are_seen_to_the_decibel_so_that_nothing_moves_where_nothing_changed(rules: Rules) -> None:
     desk = Desk(rules)
-    one, other = (Loudness(samples, rms, -30.2, -61) for samples, rms in ((1600, -40.1), (1280, -39.9)))
+    one, other = (MeterReading(samples, rms, -30.2, -61) for samples, rms in ((1600, -40.1), (1280, -39.9)))
     assert desk.sees(sound=as_seen(one, speech=True)) == desk.sees(sound=as_seen(other, speech=True))
-    assert desk.sees().sound == Loudness()
+    assert desk.sees().sound == MeterReading()
 
 
 def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) -> None:

@@ -16,7 +16,7 @@ BOTTOM_OF_BAR_DB = -60  # A quiet room; what is below is shown in figures.
 
 
 @dataclass(frozen=True, slots=True)
-class Loudness:
+class MeterReading:
     """How loud it was during a stretch of sound. Levels in dBFS."""
 
     samples: int = 0  # How much sound; 0: none came.
@@ -26,9 +26,9 @@ class Loudness:
     clipped: int = 0  # Samples at full scale.
     speech: bool = False
 
-    def after(self, one: SoundLevel, floor_db: float, *, speech: bool) -> Loudness:
+    def after(self, one: SoundLevel, floor_db: float, *, speech: bool) -> MeterReading:
         """This stretch with one more frame."""
-        return Loudness(
+        return MeterReading(
             self.samples + one.samples,
             max(self.rms_db, one.rms_db),
             max(self.peak_db, one.peak_db),
@@ -38,14 +38,14 @@ class Loudness:
         )
 
 
-NO_SOUND = Loudness()
+NO_SOUND = MeterReading()
 
 
 @dataclass(slots=True)
 class Meter:
     """The level of the microphone since it was last looked at. Fed by one thread, read by another."""
 
-    _now: Loudness = NO_SOUND
+    _now: MeterReading = NO_SOUND
     _floor: NoiseFloor = field(default_factory=NoiseFloor)
     _faults: dict[FaultKind, str] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ class Meter:
         else:
             self._faults.pop(event.fault, None)
 
-    def read(self) -> Loudness:
+    def read(self) -> MeterReading:
         """How loud it was since it was last read."""
         # A frame that comes between the two is not shown: one of fifty in a second.
         read, self._now = self._now, NO_SOUND

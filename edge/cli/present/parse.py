@@ -103,8 +103,7 @@ class Explanation:
 class Parse:
     """All ways to understand a sentence that are likely enough to matter."""
 
-    fields: Mapping[str, FieldReading]
-    """What they agree on, and where they do not, the rivals."""
+    fields: Mapping[str, FieldReading]  # What they agree on, and where they do not, the rivals.
     mood: str | None
     explanations: tuple[Explanation, ...]
     """The cheapest first; of those that come to the same values, the cheapest alone."""

@@ -63,8 +63,7 @@ class Keyboard:
     """Remembers the line that is being typed."""
 
     def __init__(self) -> None:
-        self.line: str | None = None
-        """What was typed of it so far; None while none is open."""
+        self.line: str | None = None  # What was typed of it so far; None while none is open.
         self._sequence: str | None = None
         self._pasting = False
 

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from edge.audio.levels import BOTTOM_DB
-from edge.cli.present.meter import NO_SOUND, Loudness, cells
+from edge.cli.present.meter import NO_SOUND, MeterReading, cells
 from edge.cli.present.wording import STYLES, Tone, Worded
 
 GUTTER = 14  # Columns before what is told: its heading.
@@ -100,7 +100,7 @@ class Picture:
     broker: str = ""  # Its address.
     up: bool | None = None  # Whether the broker can be reached; None before it was tried.
     microphone: str = ""  # When it is heard, and its name.
-    sound: Loudness = NO_SOUND
+    sound: MeterReading = NO_SOUND
     hears: bool = True  # Whether what comes may be heard: neither muted, nor the talk key up.
     badge: Badge = Badge("waiting")
     said: str | None = None  # What the device said last.

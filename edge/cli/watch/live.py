@@ -25,7 +25,7 @@ from edge.agree.dialogue.table import State
 from edge.cli.output import line as print_text
 from edge.cli.present.json_lines import AgentLines, JsonLine, Kept
 from edge.cli.present.lines import teller, with_dialogue
-from edge.cli.present.meter import NO_SOUND, Loudness, Meter
+from edge.cli.present.meter import NO_SOUND, Meter, MeterReading
 from edge.cli.terminal import aside, keys, leave_screen, outliving
 from edge.cli.watch.keyboard import Keyboard, Pressed, Switch, TypedSentence
 from edge.errors import DockvoiceError
@@ -81,8 +81,7 @@ class Viewer:
             command, stdin=reading, stdout=terminal, env=environment, start_new_session=True
         )
         os.close(reading)
-        self.is_there = True
-        """Whether it still reads."""
+        self.is_there = True  # Whether it still reads.
         self.pid = self._process.pid
 
     def __enter__(self) -> Self:
@@ -133,8 +132,7 @@ class LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = with_dialogue(self._tell)
-        """Something happened to the agent."""
+        self.tell = with_dialogue(self._tell)  # Something happened to the agent.
 
     def _tell(self, told: AgentTold) -> None:
         if isinstance(told, Stands):
@@ -197,7 +195,7 @@ class LiveView:
             "has_keys": True,
         }
 
-    def _sound(self) -> Loudness:
+    def _sound(self) -> MeterReading:
         """How loud it is; sound servers hand it over in pieces of up to some tenths of a second."""
         sound = self._meter.read()
         self._silent_looks = 0 if sound.samples else self._silent_looks + 1
@@ -221,7 +219,7 @@ class LiveView:
                     await agent.type(pressed(asked, self._language))
 
 
-def as_seen(sound: Loudness, *, speech: bool) -> JsonLine:
+def as_seen(sound: MeterReading, *, speech: bool) -> JsonLine:
     """A level to the decibel: what looks the same need not be drawn again."""
     rms_db, peak_db = round(sound.rms_db), round(sound.peak_db)
     clipped, samples = min(sound.clipped, 1), min(sound.samples, 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge.agree.dialogue.table import QUESTIONS as ASKS
 from edge.agree.dialogue.table import State
-from edge.cli.present.meter import Loudness
+from edge.cli.present.meter import MeterReading
 from edge.cli.present.wording import MODES, PARKED, QUESTIONS, Tone, Worded, because, changing, progress, result
 from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow
 from edge.keep.outbox import OutboxState
@@ -103,7 +103,7 @@ class View:
             broker=self._told("started").get("broker_address", "the broker"),
             up=False if trouble else broker == "connected" or None,
             microphone=self._microphone(),
-            sound=Loudness(**self._now.get("sound", {})),
+            sound=MeterReading(**self._now.get("sound", {})),
             hears=not (self._muted or self._shut),
             badge=self._badge(),
             said=self._said,
