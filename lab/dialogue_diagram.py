@@ -60,8 +60,9 @@ have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, wh
 
 Two things said in one breath, "pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C", are named, and asked
 for one at a time. What is said over a question and may be an entry of its own, unclear as it is, is put aside aloud,
-and the question put again. Of two values that are offered "the second" takes the other; "nothing" to what is wrong lets
-the entry stand, and who names a field, "the dock", is asked for that.
+and the question put again. Of two values that are offered "the second" takes the other, and
+whatever hangs on it in the same words is settled with it: "pallet 8096 thirty one" is 8096 with 31, or 809630 with one.
+"Nothing" to what is wrong lets the entry stand, and who names a field, "the dock", is asked for that.
 
 What is not surely meant changes nothing: a "no" that may have been a breath, a dock that is named in other words
 ("where is dock C", "not dock C"), a value that was not among those offered, a "yes" or a second "cancel" said before

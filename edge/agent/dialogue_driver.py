@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -29,6 +28,7 @@ from edge.understand.llm.prompt import AtHand
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
 STEPS = logging.getLogger("dockvoice.dialogue")
 """Takes each step of the dialogue at level INFO: `dockvoice run --trace` lets them through."""
 
@@ -136,8 +136,10 @@ class DialogueDriver:
         """
         async with self._turn:
             done = await self._desk(work)
-            with suppress(DiskFull):
+            try:
                 await self._tell_decided(told(done))
+            except DiskFull as fault:
+                log.warning("what a person decided is told at the next start: %s", fault)
             return done
 
     async def _tell_decided(self, decided: PersonDecided) -> None:

@@ -75,6 +75,11 @@ _LED_TO_NOTHING = """
         AND outcome IN ('ask', 'repeat', 'ignore', 'heed', 'cancel') AND heard_at <= ?
 """
 
+_ORDERS_OUTLIVED = """
+    DELETE FROM orders WHERE body IS NULL AND taken_at < (SELECT coalesce(min(heard_at), '') FROM utterances)
+"""
+"""Those taken before all that is left was heard: should one come again, it finds nothing that it could decide."""
+
 _BYTES = """
     SELECT (page_count - freelist_count) * page_size AS n
     FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()
@@ -292,3 +297,4 @@ class Retention:
                 f"DELETE FROM {table} WHERE utterance_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - likewise
                 [gone],
             )
+        self._db.execute(_ORDERS_OUTLIVED)

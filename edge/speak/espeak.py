@@ -23,7 +23,7 @@ from edge.records import SAMPLE_RATE
 LANGUAGES = {"en": "en-us", "de": "de", "fr": "fr", "es": "es", "it": "it", "pl": "pl", "pt": "pt-br"}
 """Espeak-ng's voice for each language that forms are spoken in."""
 
-WORDS_PER_MINUTE = {"en": 165, "de": 175, "fr": 165, "es": 180, "it": 175, "pl": 200, "pt": 190}
+WORDS_PER_MINUTE = {"en": 165, "de": 180, "fr": 165, "es": 180, "it": 175, "pl": 208, "pt": 190}
 """The usual pace: in English a little slower than espeak-ng's own 175, for digits are read back next to machines.
 
 It counts English words: at 165 it says German at 3.1 syllables a second, Polish at 4.1, and what takes more syllables

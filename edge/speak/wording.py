@@ -15,10 +15,11 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from edge.agree.dialogue.orders import Prompt, Say
+from edge.agree.dialogue.orders import FEWEST_TOLD, Prompt, Say, Terms
 from edge.forms.model import Form, FormField, Spoken
 from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
+from edge.forms.spoken.folding import fold
 from edge.forms.spoken.kinds.phrases import table
 from edge.forms.spoken.language import NATO, Language, language_named
 from edge.records import FieldValue, plain
@@ -57,6 +58,7 @@ ABBREVIATED = 3
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "pt")  # Those in which the device speaks: a file of prompts each.
 
+PLAIN = Terms()
 Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a short breath between them.
 
 
@@ -84,17 +86,21 @@ class Readback:
         """Raises ValueError for a language that is none of LANGUAGES; with or without a region ("de-AT")."""
         self._form = form
         self._language = language_named(language)
+        self._ending = str(_table(self._language.code)["ending"])
 
-    def entry(self, fields: Mapping[str, FieldValue], *, brief: bool = False) -> Clauses:
+    def entry(self, fields: Mapping[str, FieldValue], terms: Terms = PLAIN, *, brief: bool = False) -> Clauses:
         """The entry, or what is there of one, in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`.
 
-        A `brief` one begins with the identifier itself, where the form has one and it comes first: nothing else is
-        spelt without its label.
+        A `brief` one begins with the identifier itself, where the form has one and it comes first, tells the end of a
+        key where that is enough, and spells without its label what can be nothing else.
         """
         there = [field for field in self._form.fields if self._form.by_itself(field, fields)]
-        told = [self._field(field, fields) for field in there]
-        if brief and there and self._is_known_without_label(there[0]):
-            told[0] = told[0][-1:]
+        told = [self._field(field, fields, terms) for field in there]
+        for at, field in enumerate(there if brief else ()):
+            if field.name in terms.ends:
+                told[at] = (self._end(str(fields[field.name])),)
+            elif (at == 0 and self._is_known_without_label(field)) or self._is_no_other(field, fields[field.name]):
+                told[at] = told[at][-1:]
         ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in told[:-1]] + told[-1:]
         return tuple(clause for clauses in ended for clause in clauses)
 
@@ -102,14 +108,23 @@ class Readback:
         taken = [one for one in self._form.fields if one.identifier or (one.bare and one.spoken in SPELT)]
         return field.spoken in SPELT and field.many is None and taken == [field]
 
+    def _is_no_other(self, field: FormField, value: FieldValue) -> bool:
+        """Can a spelt value, with a letter in it, be of no other field, however it is heard: "A 1 2" is no item?"""
+        if field.spoken is not Spoken.ALPHANUMERIC or not isinstance(value, str) or value.isdigit():
+            return False
+        return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken in SPELT)
+
+    def _end(self, value: str) -> str:
+        return self._ending.format(end=self._spelt(value[-FEWEST_TOLD:]))
+
     def field(self, name: str, value: FieldValue) -> Clauses:
         """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
-        return self._field(self._form[name], {name: value})
+        return self._field(self._form[name], {name: value}, PLAIN)
 
-    def _field(self, field: FormField, fields: Mapping[str, FieldValue]) -> Clauses:
+    def _field(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """A field as it is told beside the others of its entry, one of which may be its unit."""
         value = fields[field.name]
-        plain, again = self._plain(field, value, self._code(field, fields)), _again(field, value, self._language)
+        plain, again = self._plain(field, fields, terms), _again(field, value, self._language)
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
     def _code(self, field: FormField, fields: Mapping[str, FieldValue]) -> FieldValue | None:
@@ -117,17 +132,19 @@ class Readback:
 
     def openings(self) -> tuple[str, ...]:
         """The labels that stand alone: the first clause of most readbacks."""
-        clauses = (self._plain(field.item, "0") for field in self._form.fields if field.spoken in SPELT)
+        clauses = (
+            self._plain(field.item, {field.name: "0"}, PLAIN) for field in self._form.fields if field.spoken in SPELT
+        )
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
-    def text(self, name: str, value: FieldValue) -> str:
+    def text(self, name: str, value: FieldValue, terms: Terms = PLAIN) -> str:
         """One field as a line of text: `15 units, 1 5`."""
         field = self._form[name]
-        return self._text(field, {name: value})
+        return self._text(field, {name: value}, terms)
 
-    def _text(self, field: FormField, fields: Mapping[str, FieldValue]) -> str:
+    def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = PLAIN) -> str:
         again = _again(field, fields[field.name], self._language)
-        return ", ".join(filter(None, (self._once(field, fields), again)))
+        return ", ".join(filter(None, (self._once(field, fields, terms), again)))
 
     def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
         """The entry as a line of text; without what is said twice, it is what an operator would say for that entry."""
@@ -156,13 +173,14 @@ class Readback:
         """Forms have their words in small letters; whoever reads along expects German nouns as they are written."""
         return noun.title() if self._language.code == "de" else noun
 
-    def _once(self, field: FormField, fields: Mapping[str, FieldValue]) -> str:
-        return " ".join(self._plain(field, fields[field.name], self._code(field, fields)))
+    def _once(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = PLAIN) -> str:
+        return " ".join(self._plain(field, fields, terms))
 
-    def _plain(self, field: FormField, value: FieldValue, code: FieldValue | None = None) -> Clauses:
+    def _plain(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
-        shown = self._shown(field, value)
-        before, after = VALUE.split(self._template(field, value, code), maxsplit=1)
+        value, code = fields[field.name], self._code(field, fields)
+        shown, said = self._shown(field, value), terms.units.get(field.name, {}).get(value)
+        before, after = VALUE.split(self._template(field, value, code, said), maxsplit=1)
         if field.spoken in SPELT and before.strip():
             return before.strip(), f"{shown}{after}".strip()
         return (f"{before}{shown}{after}".strip(),)
@@ -203,17 +221,25 @@ class Readback:
             " ".join(_code_word(one, self._language) if one in code else one for one in part) for part in parts if part
         )
 
-    def _template(self, field: FormField, value: FieldValue, code: FieldValue | None) -> str:
+    def _template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
         if self._language.code == "en":
-            return field.readback.replace("{unit}", field.unit(value, code))
+            return field.readback.replace("{unit}", _said_unit(field.units, value, said) or field.unit(value, code))
         if field.codes:
             unit = "" if code is None else self._written(field.unit(value, code, self._language.code))
             return f"{{value}} {unit}" if unit else f"{self._label(field)} {{value}}"
         if field.units:
-            return f"{{value}} {self._written(_unit(field.wording(self._language.code).units, value))}"
+            units = field.wording(self._language.code).units
+            as_said = next((unit for unit in units if fold(unit) == said and len(unit) > ABBREVIATED), None)
+            return f"{{value}} {self._written(as_said or _unit(units, value))}"
         named = field.wording(self._language.code)
         speaks_for_itself = field.exception or field.bare or field.spoken is Spoken.UNIT or (named.true and named.false)
         return "{value}" if speaks_for_itself else f"{self._label(field)} {{value}}"
+
+
+def _said_unit(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
+    """The unit that was said, for so many; None where it is none of the form's own words: "each", "pcs"."""
+    pair = next((pair for pair in units.items() if said in {fold(one) for one in pair}), None)
+    return None if pair is None else pair[value == 1]
 
 
 def _unit(units: tuple[str, ...], value: FieldValue) -> str:
@@ -279,8 +305,6 @@ LONG_NUMBER = 8
 """From so many characters on only the end of a number is told where two are offered: nobody keeps eighteen digits in
 mind, twice."""
 
-FEWEST_TOLD = 4  # Of such an end: by three figures nobody finds a label.
-
 LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
 
@@ -320,7 +344,7 @@ class Phrasing:
             if number % 2 == 0:
                 yield part, False
             elif part in SEPARATE:
-                for clause in self.readback.entry(say.fields, brief=say.prompt in BRIEF):
+                for clause in self.readback.entry(say.fields, say.terms, brief=say.prompt in BRIEF):
                     yield clause, True
             else:
                 yield self._slot(part, say), False
@@ -340,7 +364,7 @@ class Phrasing:
                 return self.readback.question(say.asked)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
-                return self.readback.text(say.asked, self._telling(say.asked, value, other))
+                return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms)
             case "fault" if name in say.slots:
                 return _called(say.slots[name], self._mended if say.prompt is Prompt.HEALED else self._faults)
             case "reason" if name in say.slots:

@@ -1,7 +1,8 @@
 """How long a readback takes: `python -m lab.scribe.readbacks [--entries N] [--seed S] [--pace P]`.
 
-Pallets as the scribe dictates them, and entries of each shipped form as its rules allow them, are worded in each
-language and spoken by espeak-ng, clause by clause as an agent speaks them. The seconds up to the last word count.
+Pallets as the scribe dictates them, by any of the form's units; the same with an SSCC each; counts at a shelf, of as
+many; and entries of each shipped form as its rules allow them, are worded in each language and spoken by espeak-ng,
+clause by clause as an agent speaks them. The seconds up to the last word count.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from statistics import median, quantiles
 
 import typer
 
-from edge.agree.dialogue.orders import Prompt, Say
+from edge.agree.dialogue.orders import Prompt, Say, Terms
 from edge.config import shipped
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
-from edge.forms.model import Form
+from edge.forms.model import Form, Gs1
+from edge.forms.spoken.folding import fold
 from edge.forms.spoken.saying import value
 from edge.records import SAMPLE_RATE, FieldValue
 from edge.speak.espeak import EspeakVoice
@@ -30,15 +32,35 @@ NORMAL_S = 3.5
 """What is asked of the median: at 40 pallets a trailer, half a second more is a minute."""
 
 
+UNITS = {
+    "en": ("units", "cases", "boxes", "pieces", "cartons"),
+    "de": ("Stück", "Einheiten", "Kisten", "Kartons", "Schachteln"),
+    "fr": ("unités", "caisses", "boîtes", "pièces", "cartons"),
+    "es": ("unidades", "cajas", "piezas", "cartones", "bultos"),
+    "it": ("unità", "casse", "scatole", "pezzi", "cartoni"),
+    "pl": ("sztuk", "jednostek", "kartonów", "pudełek", "opakowań"),
+    "pt": ("unidades", "caixas", "peças", "volumes", "pacotes"),
+}
+"""As they are said of many, each as often."""
+
 Entries = Sequence[Mapping[str, FieldValue]]
 
 
-async def seconds(form: Form, language: str, entries: Entries, pace: float) -> list[float]:
-    """How long each readback takes."""
+async def seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
+    """How long each readback takes, in any of the units that may be said."""
     phrasing, phrases = Phrasing(form, language), Phrases(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # which nobody waits for after the last word
-    told = [phrasing.clauses(Say(Prompt.READBACK, entry)) for entry in entries]
+    terms = [_terms(entry, fold(random.choice(UNITS[language]))) for entry in entries]
+    told = [
+        phrasing.clauses(Say(Prompt.READBACK, one, terms=told_in)) for one, told_in in zip(entries, terms, strict=True)
+    ]
     return [sum([len(await phrases.sound(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told]
+
+
+def _terms(entry: Mapping[str, FieldValue], unit: str) -> Terms:
+    """As an agent tells it: with the unit that was said, and of an SSCC the end."""
+    keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.holds(one))
+    return Terms({"quantity": {entry["quantity"]: unit}}, keys)
 
 
 def _allowed(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
@@ -54,8 +76,17 @@ async def main() -> None:
     options = parser.parse_args()
     catalogue = Catalogue.load(shipped("config") / "catalogue")
     forms, random = forms_in(shipped("schemas") / "forms"), Random(options.seed)  # noqa: S311 - chance, not secrecy
+    move, count = forms["pallet-move"], forms["stock-count"]
+    pallets = [one.fields() for one in loads(options.entries, random)]
+    shelves = _allowed(count, catalogue, options.entries, random)
     read: list[tuple[str, Form, Entries]] = [
-        ("a trailer's pallets", forms["pallet-move"], [one.fields() for one in loads(options.entries, random)])
+        ("a trailer's pallets", move, pallets),
+        ("the same, an SSCC each", move, [{**one, "pallet_id": Gs1.SSCC.sample(random)} for one in pallets]),
+        (
+            "counts of as many at a shelf",
+            count,
+            [{**at, "quantity": one["quantity"]} for at, one in zip(shelves, pallets, strict=True)],
+        ),
     ]
     read += [
         (f"any `{name}`", form, _allowed(form, catalogue, options.entries, random)) for name, form in forms.items()
@@ -63,7 +94,7 @@ async def main() -> None:
     typer.echo("| seconds to the last word | language | median | 95 % |\n|---|---|---|---|")
     for name, form, entries in read:
         for language in LANGUAGES:
-            taken = await seconds(form, language, entries, options.pace)
+            taken = await seconds(form, language, entries, options.pace, random)
             late = "" if median(taken) <= NORMAL_S else " (over)"
             typer.echo(f"| {name} | {language} | {median(taken):.2f}{late} | {quantiles(taken, n=20)[-1]:.2f} |")
 

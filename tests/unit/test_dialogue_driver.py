@@ -290,7 +290,7 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
 
 
 def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_next_start_tells(
-    tmp_path: Path, rules: Rules
+    tmp_path: Path, rules: Rules, caplog: pytest.LogCaptureFixture
 ) -> None:
     said, verdict = utterance(0), decide(read(WHOLE, rules), Closing.PAUSE, rules)
 
@@ -321,6 +321,9 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
     for day in (full, next_start, next_start):
         with JournalThread(tmp_path) as desk:
             asyncio.run(day(desk))
+    assert [one for one in caplog.messages if "next start" in one] == [
+        "what a person decided is told at the next start: no space left"
+    ]
 
 
 def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:

@@ -20,6 +20,7 @@ from edge.keep.database import JOURNAL
 from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import ENTRIES, EntryLog, number
 from edge.keep.journal import Journal
+from edge.keep.orders import NotDone
 from edge.keep.removals import ANCHOR, Anchor
 from edge.keep.retention import Reserve
 from tests.sayings import ACCEPT, ASK, MUMBLED, entry, utterance
@@ -59,6 +60,18 @@ def settled(journal: Journal, count: int) -> list[str]:
 
 def sequences(journal: Journal) -> list[int]:
     return [kept.sequence for kept in reversed(journal.queries.entries(1000))]
+
+
+def test_a_decision_that_is_done_goes_when_nothing_is_left_that_it_could_be_about(journal: Journal) -> None:
+    settled(journal, 3)
+    for signature in ("outlived", "late", "due"):
+        journal.orders.take(signature, "{}")
+    for signature in ("outlived", "late"):
+        journal.orders.refuse(signature, NotDone.LATE)
+    journal._db.execute("UPDATE orders SET taken_at = '2000' WHERE signature <> 'late'")
+    assert journal.retention.forget(100) == 2
+    kept = {row["signature"] for row in journal._db.rows("SELECT signature FROM orders")}
+    assert kept == {"late", "due"}
 
 
 def logged(directory: Path) -> list[int]:

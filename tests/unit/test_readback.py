@@ -1,21 +1,26 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from edge.agree.dialogue.orders import Prompt, Say
+from edge.agent.typed_input import typed
+from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Prompt, Say, Terms
+from edge.agree.dialogue.terms import terms, units_said
 from edge.config import VoiceLanguage
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
+from edge.forms.spoken.language import language_named
 from edge.forms.spoken.saying import value
 from edge.hear.microphone_health import FaultKind
-from edge.records import FieldValue
+from edge.records import Draft, FieldValue
 from edge.speak.wording import LANGUAGES, LONGEST_SLOT, Phrasing, Readback, codes, prompts
 from tests.rows import every
 
@@ -24,6 +29,8 @@ FORMS = forms_in(ROOT / "schemas/forms")
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 MOVE = FORMS["pallet-move"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 15, "dock": "B"}
+
+SSCC = "376130321109103420"  # its check digit fits
 
 SLOTS = re.compile(r"\{(\w+)\}")
 
@@ -178,6 +185,75 @@ def test_a_readback_begins_with_the_only_identifier_and_no_other_clause_is_witho
     assert not first(MOVE, Prompt.CONFIRM_ENTRY)[0].isdigit()
     two = replace(MOVE, fields=tuple(replace(one, identifier=True) for one in MOVE.fields))
     assert not first(two)[0].isdigit()
+
+
+SAID = {
+    "en": ("pallet 742, 12 cases, dock A", "742", "7 4 2, 12 cases, dock A."),
+    "de": ("Palette 742, 12 Kisten, Tor A", "742", "7 4 2, 12 Kisten, Tor A."),
+    "fr": ("palette 742, 12 caisses, quai A", "742", "7 4 2, 12 caisses, quai A."),
+    "es": ("palé 742, 12 cajas, muelle A", "742", "7 4 2, 12 cajas, muelle A."),
+    "it": ("pallet 742, 12 casse, banchina A", "742", "7 4 2, 12 casse, banchina A."),
+    "pl": ("paleta 742, 12 kartonów, rampa A", "742", "7 4 2, 12 kartonów, rampa A."),
+    "pt": ("palete 742, 12 caixas, doca A", "742", "7 4 2, 12 caixas, doca A."),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_readback_has_the_unit_that_was_said_and_of_a_key_the_end(language: str) -> None:
+    said, pallet, told = SAID[language]
+    rules = Rules(MOVE, CATALOGUE, language=language_named(language))
+
+    def heard(text: str, *others: str) -> str:
+        draft = Draft("u1", MOVE.name, typed(text, rules))
+        fields = {name: one.value for name, one in draft.reading.fields.items() if one.value is not None}
+        say = Say(Prompt.READBACK, fields, terms=terms(draft, [{"pallet_id": one} for one in others], rules))
+        return Phrasing(MOVE, language).text(say)
+
+    assert heard(said) == told
+    key = said.replace(pallet, SSCC)
+    assert heard(key).startswith(prompts_of(language)["ending"].format(end="3 4 2 0,"))
+    assert heard(key, f"9{SSCC[1:]}").startswith("3 7 6 1 3 0")
+    assert heard(said.replace(pallet, f"{SSCC[:-1]}1")).startswith("3 7 6 1 3 0")
+
+
+def prompts_of(language: str) -> dict[str, str]:
+    return tomllib.loads((ROOT / f"edge/speak/prompts/{language}.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("pallet 742, twelve cases and three pieces, dock A", {12: "cases", 3: "pieces"}),
+        ("pallet 742, twelve cases, no, fifteen boxes, dock A", {15: "boxes"}),
+        ("pallet 742, quantity 12, dock A", {}),
+        ("pallet 742, twelve pcs, dock A", {12: "pcs"}),
+    ],
+)
+def test_a_unit_is_told_with_the_number_that_it_was_said_with(text: str, told: dict[int, str]) -> None:
+    rules = Rules(MOVE, CATALOGUE)
+    units = units_said(typed(text, rules), rules).get("quantity", {})
+    assert {value: units[value] for value in told} == told
+    assert told or not units
+
+
+def test_a_unit_that_no_voice_can_say_is_told_as_the_forms_own() -> None:
+    def told(unit: str, language: str = "en", quantity: int = 12) -> str:
+        say = Say(Prompt.CONFIRM_FIELD, {"quantity": quantity}, terms=Terms({"quantity": {quantity: unit}}))
+        return Phrasing(MOVE, language).text(say)
+
+    assert [told("pcs"), told("each"), told("case"), told("cases", quantity=1)] == [
+        "12 units?", "12 units?", "12 cases?", "1 case?"
+    ]  # fmt: skip
+    assert [told("szt", "pl"), told("cases", "de"), told("kiste", "de", 1)] == ["12 sztuk?", "12 Stück?", "1 Kiste?"]
+
+
+def test_a_place_is_told_without_its_label_where_it_can_be_nothing_else() -> None:
+    count = FORMS["stock-count"]
+    say = Say(Prompt.READBACK, {"item": "A714", "quantity": 12, "location": "C12"})
+    assert Phrasing(count).text(say) == "A 7 1 4, 12 pieces, charlie 1 2."
+    shorter = replace(count["item"], pattern="^[A-Z][0-9]{2,5}$")
+    alike = replace(count, fields=(shorter, *count.fields[1:]))
+    assert Phrasing(alike).text(say) == "A 7 1 4, 12 pieces, location charlie 1 2."
 
 
 def test_codes_are_spoken_as_words_and_long_reasons_cut() -> None:

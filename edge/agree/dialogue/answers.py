@@ -17,6 +17,7 @@ from edge.agree.dialogue.merging import (
     names_another,
     names_unclearly,
     says_nothing,
+    settled_by,
     two_in_one_breath,
     unconfirmed,
     with_answer,
@@ -95,7 +96,7 @@ def _doubt_cut_number(session: DialogueSession) -> None:
 def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     name, rules, value = str(session.asked.field), session.rules, _chosen(session, heard)
     if session.about is About.CHOICE and value is not None:
-        return drafting.revise(session, heard, with_yes(session.open_draft, name, value, heard.utterance_id))
+        return _settle(session, heard, with_yes(session.open_draft, name, value, heard.utterance_id))
     said = as_heard(_answered(session, heard), Circumstances(heard.known.acoustics), rules)
     counted = begins(said.words, rules.language) and not values_of(said)
     if not said.fields or (name not in said.fields and begins_astray(said, rules) and not counted):
@@ -127,7 +128,16 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
         said = unconfirmed(said, [name])
     was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
-    return drafting.revise(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
+    return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
+
+
+def _settle(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+    """The draft with the answer, which is the answer to what hangs on it too, if it leaves no doubt about itself."""
+    name, rules = str(session.asked.field), session.rules
+    doubts = drafting.judged_after(session, draft, heard).reasons
+    if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
+        draft = settled_by(name, session.open_draft.reading, draft, rules)
+    return drafting.revise(session, heard, draft)
 
 
 def _answered(session: DialogueSession, heard: UtteranceHeard) -> Reading:

@@ -90,7 +90,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
         return [heard.noted_as_heeded()]
     session.draft = _replacing_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
-    return [noted, _last_told(last), *session.ask(Question(About.WRONG))]
+    return [noted, _last_told(session, last), *session.ask(Question(About.WRONG))]
 
 
 def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -149,9 +149,9 @@ def _differing(
     return dict(islice(differing, 1))
 
 
-def _last_told(last: LastEntry) -> Say:
+def _last_told(session: DialogueSession, last: LastEntry) -> Say:
     """The entry that a question is about to be about."""
-    return Say(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last.fields)
+    return session.told(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last)
 
 
 def _replacing_last(session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard) -> Draft:

@@ -8,7 +8,7 @@ from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, completed, two_in_one_breath
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
-from edge.agree.dialogue.questions import held, judged, likely_values, next_question, values_of, worded
+from edge.agree.dialogue.questions import held, judged, likely_values, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.spoken import cue
@@ -216,7 +216,7 @@ def _put_again(session: DialogueSession) -> list[Order]:
     if session.tries >= MOST_TRIES or session.question is None:
         return park(session)
     way_out = [Say(HELP[session.state])] if session.tries == MOST_TRIES - 1 else []
-    return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.repeatable(worded(session.question))]
+    return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.put(session.question)]
 
 
 def lapse(session: DialogueSession, _: object) -> list[Order]:
@@ -224,4 +224,4 @@ def lapse(session: DialogueSession, _: object) -> list[Order]:
     if session.lapsed or session.question is None:
         return park(session)
     session.lapsed = True
-    return [session.repeatable(worded(session.question))]
+    return [session.put(session.question)]

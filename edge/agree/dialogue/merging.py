@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.forms.spoken import are_one_number, begins, ends, preface, read, without_cue
+from edge.forms.spoken import are_one_number, begins, ends, preface, read, read_given, without_cue
 from edge.forms.spoken.folding import Phrase, fold
 from edge.forms.spoken.grammar.lexicon import Match, Role
 from edge.forms.spoken.grammar.tokens import Token, tokens
@@ -99,6 +99,31 @@ def _said_beside(before: FieldReading, said: FieldReading) -> FieldReading:
     if said.value == before.value:
         return before
     return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, said.value))))
+
+
+def settled_by(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:
+    """The draft, in which an answer that settled one field settles what else its words left open with it.
+
+    "Pallet 8096 thirty one pieces" is 8096 with 31, or 809630 with one: who says which pallet has said how many. Only
+    where the doubt is one about words: what the sound or another reader makes of them is asked about all the same.
+    """
+    value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
+    if value is None or asked is None or not asked.rivals or words != before.words:
+        return draft
+    known = rules.form, rules.catalogue, rules.language
+    as_read, given = read(words, *known), read_given(name, value, words, *known)
+    open_by_words = {
+        other: given[other].value
+        for other, said in draft.reading.fields.items()
+        if said.rivals and other in given and other != name and _offers_the_same(said, as_read.get(other))
+    }
+    one = {other: found for other, found in open_by_words.items() if found is not None and not given[other].rivals}
+    settled = {other: replace(draft.reading.fields[other], value=found, rivals=()) for other, found in one.items()}
+    return replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, **settled}))
+
+
+def _offers_the_same(one: FieldReading, other: FieldReading | None) -> bool:
+    return other is not None and {one.value, *one.rivals} == {other.value, *other.rivals}
 
 
 def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: str) -> Draft:

@@ -94,6 +94,19 @@ class Prompt(StrEnum):
     HEALED = "healed"
 
 
+FEWEST_TOLD = 4
+"""So many of the last digits of a long number are told: by three nobody finds a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How the operator knows what is told."""
+
+    units: Mapping[str, Mapping[FieldValue, str]] = field(default_factory=dict, repr=False)
+    """By field and value, the unit that was said: "cases"."""
+    ends: frozenset[str] = field(default=frozenset(), repr=False)  # The fields of which a readback tells the end.
+
+
 @dataclass(frozen=True, slots=True)
 class Say:
     """Speak a prompt. Its slots `entry` and `field` are `fields`, read back as the form says.
@@ -107,6 +120,7 @@ class Say:
     priority: bool = False  # Cannot be talked over.
     asked: str | None = None  # The field that is asked for, where the prompt asks for one.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from edge.agree.dialogue import drafting, status
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.questions import judged, likely_values, worded
+from edge.agree.dialogue.questions import judged, likely_values
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.records import Act, Confirmation, Draft
@@ -59,7 +59,7 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
 def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator asks what is open in the middle of an entry: that is."""
     if session.question is not None and session.state in QUESTIONS:
-        return [*status.note(session, heard), session.repeatable(worded(session.question))]
+        return [*status.note(session, heard), session.put(session.question)]
     return [*status.note(session, heard), *session.hold()]
 
 

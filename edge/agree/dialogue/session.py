@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from edge.agree.decide import Rules
 from edge.agree.dialogue.merging import BreathBefore
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
 from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
+from edge.agree.dialogue.terms import terms, units_said
 from edge.records import Act, Draft, FieldValue, LastEntry, Reading, Verdict
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
@@ -226,13 +227,29 @@ class DialogueSession:
         """This question is open now."""
         self.question, self.state, self.lapsed, self.leaving, self.tries = question, question.state, False, False, 0
         self.challenges += question.about is About.PROOF
-        return [self.repeatable(worded(question))]
+        return [self.put(question)]
+
+    def put(self, question: Question) -> Say:
+        """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
+        of_draft = self.draft is not None and question.about is not About.INSTEAD
+        say = worded(question)
+        return self.repeatable(replace(say, terms=self._terms()) if of_draft else say)
 
     def hold(self) -> list[Order]:
         """The draft is read back, and committed if nothing is said against it."""
         self.question, self.state = None, State.HELD
         prompt = Prompt.READBACK if self.open_draft.act is Act.RECORD else Prompt.READBACK_AMENDED
-        return [self.say(prompt, self.values)]
+        return [self.repeatable(Say(prompt, self.values, terms=self._terms()))]
+
+    def _terms(self) -> Terms:
+        """Those in which the open draft is told, beside what is recorded and what waits for a person."""
+        draft, waiting = self.open_draft, self.recorded.aside.drafts
+        aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)
+        return terms(draft, [*(one.fields for one in self.recorded.entries), *aside], self.rules)
+
+    def told(self, prompt: Prompt, entry: LastEntry) -> Say:
+        """The order to tell an entry on record."""
+        return Say(prompt, entry.fields, terms=Terms(units_said(entry.draft.reading, self.rules)))
 
     def close(self) -> None:
         """Nothing is agreed about any more."""

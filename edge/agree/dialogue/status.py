@@ -7,7 +7,7 @@ from dataclasses import replace
 from edge.agree.dialogue import corrections, drafting
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
-from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of, worded
+from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.forms.spoken import command, is_name
@@ -44,9 +44,10 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator wants to hear what was said last."""
-    told = session.say(Prompt.NOTHING_SAID) if session.spoken.again is None else session.spoken.again
-    return [*note(session, heard), told]
+    """The operator wants to hear what was said last, and all of it."""
+    again = session.spoken.again or Say(Prompt.NOTHING_SAID)
+    whole = replace(again, terms=replace(again.terms, ends=frozenset()))
+    return [*note(session, heard), session.repeatable(whole)]
 
 
 def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -70,11 +71,12 @@ def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     named, last = session.identifiers_of(values_of(heard.reading)), session.recorded.last
     if named:
         found = session.entry_named(heard.reading)
-        told = session.say(Prompt.RECORDED, found.fields) if found else session.say(Prompt.NOT_RECORDED, named)
-        return [*note(session, heard), told]
+        told = session.told(Prompt.RECORDED, found) if found else Say(Prompt.NOT_RECORDED, named)
+        return [*note(session, heard), session.repeatable(told)]
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
-    return [*note(session, heard), session.say(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last.fields)]
+    prompt = Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY
+    return [*note(session, heard), session.repeatable(session.told(prompt, last))]
 
 
 def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -92,7 +94,7 @@ def tell_help(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What can be said here; then the question once more, for that is what help was needed with."""
     if session.question is None or session.state not in QUESTIONS:
         return [*note(session, heard), session.say(drafting.HELP[session.state])]
-    return [*note(session, heard), Say(drafting.HELP[session.state]), session.repeatable(worded(session.question))]
+    return [*note(session, heard), Say(drafting.HELP[session.state]), session.put(session.question)]
 
 
 def tell_listening(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -209,7 +211,7 @@ def _ask_to_finish(session: DialogueSession) -> list[Order]:
     session.leaving = True
     values = likely_values(draft.reading)
     open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values)] if values else []
-    return [*open_, session.repeatable(worded(asked))]
+    return [*open_, session.put(asked)]
 
 
 def _finish_open(session: DialogueSession) -> list[Order]:

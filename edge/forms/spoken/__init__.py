@@ -23,7 +23,7 @@ from edge.forms.spoken.jsgf import jsgf
 from edge.forms.spoken.language import LANGUAGES
 from edge.forms.spoken.likewise import likewise
 from edge.forms.spoken.pauses import are_one_number, begins, ends, expected
-from edge.forms.spoken.reader import preface, read
+from edge.forms.spoken.reader import preface, read, read_given
 from edge.forms.spoken.sentences import phrases, sentences
 from edge.forms.spoken.transcript import read_transcript, transcript_preface
 from edge.forms.spoken.vocabulary import check, spoken_words, vocabulary

@@ -15,7 +15,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken.grammar.chart import Chart
 from edge.forms.spoken.grammar.lexicon import Lexicon
-from edge.forms.spoken.grammar.meaning import Meaning, meaning
+from edge.forms.spoken.grammar.meaning import Meaning, meaning, meaning_given
 from edge.forms.spoken.grammar.path import Path
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.tokens import Token, tokens
@@ -54,6 +54,20 @@ def read(
         was named and has no one value is there without one, what it may be as its rivals or its runner-up.
     """
     return understood(words, form, catalogue, language, asked=asked, held=held, correcting=correcting).fields
+
+
+def read_given(
+    name: str,
+    value: FieldValue,
+    words: Sequence[Word],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language | None = None,
+) -> Mapping[str, FieldReading]:
+    """As `read`, where it is known that one field was said to have this value: the likely ways in which it has."""
+    spoken = language or language_named("en")
+    meant = understood(words, form, catalogue, spoken)
+    return meaning_given(name, value, meant, _tokens(tuple(words), spoken), form)
 
 
 def preface(

@@ -52,14 +52,33 @@ def meaning(
     best = paths[0]
     rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
     mood = _mood(rivals, form, asks=asks)
-    told = [_told(path, tokens, form) for path in rivals]
-    fields = {}
-    for one in form.fields if _says_something(rivals, tokens, language) else ():
+    says_something = not mood and _says_something(rivals, tokens, language)
+    fields = _fields(rivals, tokens, form) if says_something else {}
+    return Meaning(fields, mood, _preface(best), rivals)
+
+
+def meaning_given(
+    name: str, value: FieldValue, meant: Meaning, tokens: Sequence[Token], form: Form
+) -> Mapping[str, FieldReading]:
+    """The fields of what was said, where one of them is known: what the explanations by which it has that value say."""
+    paths = [path for path in meant.paths if value in _values(path, name, tokens, form)]
+    return _fields(paths, tokens, form) if paths and meant.fields else {}
+
+
+def _values(path: Path, name: str, tokens: Sequence[Token], form: Form) -> Sequence[FieldValue | None]:
+    said = _told(path, tokens, form).get(name)
+    return () if said is None else said.values
+
+
+def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[str, FieldReading]:
+    """The fields as explanations that are likely say them, the cheapest first."""
+    told, fields = [_told(path, tokens, form) for path in paths], {}
+    for one in form.fields:
         # That a count may have gone without its unit puts the id in doubt, and says nothing of the count.
         named = one.name in told[0] or any(one.name in said and not said[one.name].is_unitless for said in told)
         if named:
             fields[one.name] = _reading([said.get(one.name) for said in told], tokens)
-    return Meaning({} if mood else fields, mood, _preface(best), rivals)
+    return fields
 
 
 def _mood(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:

@@ -1,0 +1,88 @@
+"""Terms: an entry as whoever dictated it knows it, by the units that he said, and by the end of a long number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Terms
+from edge.forms.model import FormField, Gs1
+from edge.forms.spoken import read_transcript
+from edge.forms.spoken.folding import fold
+from edge.records import Draft, FieldReading, FieldValue, Reading
+
+TOLD_OF_END = 4
+"""The last digits by which a label is found. With the check digit right, a wrong one before them is found out too."""
+
+Counted = tuple[str, str]  # Words that end with a unit, and that unit.
+
+
+def terms(draft: Draft, others: Iterable[Mapping[str, FieldValue]], rules: Rules) -> Terms:
+    """Those of a draft; `others` are the entries that it could be taken for."""
+    return Terms(units_said(draft.reading, rules), frozenset(_known_by_end(draft, tuple(others), rules)))
+
+
+def units_said(reading: Reading, rules: Rules) -> Mapping[str, Mapping[FieldValue, str]]:
+    """The unit that was said with each value of a field: "twelve cases and three pieces" has two.
+
+    A correction need not name it again: "twelve cases", "no, fifteen".
+    """
+    counted = [one for one in rules.form.fields if one.units and rules.form.unit_field(one.name) is None]
+    told = {one.name: _units(one, reading, rules) for one in counted if one.name in reading.fields}
+    return {name: units for name, units in told.items() if units}
+
+
+def _units(field: FormField, reading: Reading, rules: Rules) -> Mapping[FieldValue, str]:
+    said = reading.fields[field.name]
+    units = {fold(unit) for unit in field.wording(rules.language.code).units}
+    chunks = list(_chunks(said.words, units)) or list(_chunks(_of_no_other(field, reading), units))
+    if len({_plural(field, unit) for _, unit in chunks}) > 1:
+        read = (
+            (read_transcript(words, rules.form, rules.catalogue, rules.language.code), unit) for words, unit in chunks
+        )
+        known = ((one[field.name].value, unit) for one, unit in read if field.name in one)
+        return {value: unit for value, unit in known if value is not None}
+    return {value: unit for value in _candidates(said) for _, unit in chunks}
+
+
+def _chunks(words: Sequence[str], units: set[str]) -> Iterator[Counted]:
+    """What stands before each unit, up to the one before."""
+    start = 0
+    for at, word in enumerate(words):
+        if (unit := fold(word).strip(".,;:!?")) in units:
+            yield " ".join(words[start : at + 1]), unit
+            start = at + 1
+
+
+def _of_no_other(field: FormField, reading: Reading) -> Sequence[str]:
+    """All that was said, but for what was said of other fields."""
+    others = {fold(word) for name, one in reading.fields.items() if name != field.name for word in one.words}
+    return [word.text for word in reading.words if fold(word.text) not in others]
+
+
+def _plural(field: FormField, unit: str) -> str:
+    return next((many for many, one in field.units.items() if fold(one) == unit), unit)
+
+
+def _candidates(said: FieldReading) -> Sequence[FieldValue]:
+    return [value for value in (said.value, said.runner_up, *said.rivals) if value is not None]
+
+
+def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rules: Rules) -> Iterator[str]:
+    """The fields of which the end is enough: a key whose check digit fits, heard once and never doubted.
+
+    Not where another entry ends alike: by the end alone nobody could tell the two.
+    """
+    for one in rules.form.fields:
+        said = draft.reading.fields.get(one.name)
+        if said is None or not isinstance(said.value, str) or not (one.identifier and _is_checked(one, said.value)):
+            continue
+        end = said.value[-TOLD_OF_END:]
+        alike = any(str(entry.get(one.name, "")).endswith(end) for entry in others)
+        if said.confirmed and not draft.support and not alike:
+            yield one.name
+
+
+def _is_checked(field: FormField, value: str) -> bool:
+    """Eight to fourteen digits fit by chance too often, unless the form says that they are such a key."""
+    return (field.check_digit or Gs1.SSCC).holds(value)
