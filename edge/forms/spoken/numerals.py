@@ -40,6 +40,8 @@ Found = TypeVar("Found")
 
 LARGEST = 99_999
 """The largest count that is read: five digits, what a form's quantity may hold."""
+LONGEST = 16
+"""Words that a number is looked for in: the longest, French for 99,999, has 11, and what may spoil it 3."""
 LONGEST_COUNT = 5
 """Digits of a count that is said one by one; the largest has so many."""
 LARGEST_DIGIT = 9
@@ -189,9 +191,8 @@ class _Cardinals:
             {*self.atoms, *self._ones, *self.hundred.bare, *self.thousand.bare, *self.dozen.bare}
         )
 
-    def plain(self, words: Words, at: int) -> Iterator[_Part]:
-        """Numbers as they are usually said."""
-        parts = self.below_hundred(words, at)
+    def plain(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        """Numbers as they are usually said; `parts` are those up to 99 that begin at `at`."""
         yield from parts
         yield from self._of_hundreds(words, at, parts, many=True)
         for thousands in self.multiplied(words, at, parts, self.thousand, THOUSAND):
@@ -353,28 +354,27 @@ class _Counts:
         for rest, value in self._phrases.get(word, ()):
             if _follows(words, at + 1, rest):
                 yield _Part(at + 1 + len(rest), value, 0.0)
-        yield from self._cardinals.plain(words, at)
-        yield from self._dozens(words, at)
-        yield from self._halved(words, at)
-        yield from self._in_short(words, at)
+        parts = self._cardinals.below_hundred(words, at)
+        yield from self._cardinals.plain(words, at, parts)
+        yield from self._dozens(words, at, parts)
+        yield from self._halved(words, at, parts)
+        yield from self._in_short(words, at, parts)
         yield from self._spelt(words, at)
         if self._pairs is not None:
-            yield from self._paired(words, at, self._pairs)
+            yield from self._paired(words, parts, self._pairs)
 
-    def _dozens(self, words: Words, at: int) -> Iterator[_Part]:
-        for dozens in self._cardinals.multiplied(
-            words, at, self._cardinals.below_hundred(words, at), self._cardinals.dozen, DOZEN
-        ):
+    def _dozens(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        for dozens in self._cardinals.multiplied(words, at, parts, self._cardinals.dozen, DOZEN):
             yield dozens
             for half in self._half_behind:
                 if _follows(words, dozens.end, half):
                     yield _Part(dozens.end + len(half), dozens.value + DOZEN // 2, dozens.cost)
 
-    def _halved(self, words: Words, at: int) -> Iterator[_Part]:
+    def _halved(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """Two and a half dozen, or thousand."""
         value = _figures(words[at])
         written = [_Part(at + 1, value, 0.0)] if value and value < HUNDRED else []
-        for part, half in product((*self._cardinals.below_hundred(words, at), *written), self.half_within):
+        for part, half in product((*parts, *written), self.half_within):
             end = part.end + len(half)
             if end == len(words) or not _follows(words, part.end, half):
                 continue
@@ -385,7 +385,7 @@ class _Counts:
                 if words[end] in multiplier.words:
                     yield _Part(end + 1, part.value * unit + unit // 2, part.cost + cost)
 
-    def _in_short(self, words: Words, at: int) -> Iterator[_Part]:
+    def _in_short(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """A number and a short word for a thousand, and fractions of a thousand in figures."""
         if (match := THOUSANDS.fullmatch(words[at])) is not None:
             whole, fraction, short = match[1], (match[2] or "").ljust(3, "0"), match[3]
@@ -394,7 +394,7 @@ class _Counts:
                 yield _Part(at + 1, int(whole + fraction), SHORT)
             elif next_ in self._short or (match[2] and next_ in self._cardinals.thousand.words):
                 yield _Part(at + 2, int(whole + fraction), SHORT if next_ in self._short else HALF)
-        for part in self._cardinals.below_hundred(words, at):
+        for part in parts:
             if part.end < len(words) and words[part.end] in self._short:
                 yield _Part(part.end + 1, part.value * THOUSAND, part.cost + SHORT)
 
@@ -412,9 +412,9 @@ class _Counts:
             if 1 < len(digits) <= LONGEST_COUNT:
                 yield _Part(end, int(digits), SINGLY)
 
-    def _paired(self, words: Words, at: int, cost: float) -> Iterator[_Part]:
+    def _paired(self, words: Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
         """Said like a year or a price: "twelve fifty", "one ten", "twelve oh five"."""
-        for first in self._cardinals.below_hundred(words, at):
+        for first in parts:
             if first.end == len(words):
                 continue
             for second in self._cardinals.below_hundred(words, first.end):
@@ -456,7 +456,7 @@ class _Groups:
     def _numbers(self, words: Words, at: int) -> list[Group]:
         """Pairs of digits, and numbers of hundreds."""
         found: dict[tuple[int, int], float] = {}
-        for part in self._cardinals.plain(words, at):
+        for part in self._cardinals.plain(words, at, self._cardinals.below_hundred(words, at)):
             if LARGEST_DIGIT < part.value <= LARGEST:
                 cost = part.cost + (WHOLE if part.value >= HUNDRED else 0.0)
                 key = part.end, part.value
@@ -530,7 +530,8 @@ class _Compounds:
             return len(parts) > 1 and bool(self._cardinals.below_hundred(parts, 0))
         if parts[0] in self._digits.times:
             return any(end == len(parts) for end, _ in self._digits.at(parts, 0))
-        wholes = (part.cost for part in self._cardinals.plain(parts, 0) if part.end == len(parts))
+        usual = self._cardinals.plain(parts, 0, self._cardinals.below_hundred(parts, 0))
+        wholes = (part.cost for part in usual if part.end == len(parts))
         return min(wholes, default=PLAIN + 1) <= PLAIN
 
 
@@ -570,8 +571,8 @@ class Numerals:
 
     def run(self, words: Words, at: int) -> Phrase:
         """The word before `at`, and those from there on that matter to the numbers that begin at `at`."""
-        end = at
-        while end < len(words) and (words[end] in self._matters or _is_written(words[end])):
+        end, last = at, min(len(words), at + LONGEST)
+        while end < last and (words[end] in self._matters or _is_written(words[end])):
             end += 1
         return (words[at - 1] if at else "", *words[at:end])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum, auto
+from functools import lru_cache
 from typing import NamedTuple, TypedDict
 
 from edge.forms.spoken.grammar import weights
@@ -56,11 +57,11 @@ class Place(IntEnum):
 
 
 class Spelling(NamedTuple):
-    """A value that is being spelt."""
+    """A value that is being spelt. What two must share to come to the same stands behind the first two."""
 
-    text: str
     start: int
     cost: float
+    text: str
     marks: str
     singles: bool = True
     """Digits one by one so far."""
@@ -94,19 +95,22 @@ _NOTHING: Changes = {}
 class Story:
     """What was told so far, wherever it stands: one and the same for the same things in the same order."""
 
-    __slots__ = ("_next", "said")
+    __slots__ = ("_longer", "said")
 
-    def __init__(self, said: frozenset[str | None] = frozenset()) -> None:
-        """`said`: the fields that a value was said of."""
+    def __init__(
+        self, said: frozenset[str | None] = frozenset(), longer: dict[tuple[object, ...], Story] | None = None
+    ) -> None:
+        """`said`: the fields that a value was said of. `longer`: all stories of one utterance, shared by them."""
         self.said = said
-        self._next: dict[tuple[object, ...], Story] = {}
+        self._longer = {} if longer is None else longer
 
     def then(self, event: Telling) -> Story:
         """The story, and then this."""
-        told = event[:4]
-        if (longer := self._next.get(told)) is None:
+        told = (self, event[:4])
+        if (longer := self._longer.get(told)) is None:
             mentions = event.happens is Happens.MENTION and event.field not in self.said
-            longer = self._next[told] = Story(self.said | {event.field} if mentions else self.said)
+            longer = Story(self.said | {event.field} if mentions else self.said, self._longer)
+            self._longer[told] = longer
         return longer
 
 
@@ -143,12 +147,23 @@ class Path(NamedTuple):
         """What it costs to say something else between "not" or "about" and what it is about."""
         return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
+    def dearer(self, cost: float) -> Path:
+        """The path, at so much more."""
+        return Path(self.cost + cost, *self[1:])
+
     def telling(self, event: Telling) -> Path:
         """The path, and then this."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 
+    def mentioned(self, name: str) -> Telling | None:
+        """The last mention of a field."""
+        if name not in self.story.said:
+            return None
+        return next(one for one in reversed(self.events) if one.field == name and one.happens is Happens.MENTION)
 
+
+@lru_cache
 def marked(marks: str, *more: str) -> str:
     """The marks, and more of them."""
     return "".join(sorted({*marks, *more}))
