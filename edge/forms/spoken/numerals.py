@@ -29,13 +29,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
 
 from edge.forms.spoken.folding import Phrase, fold, phrase
 
 Words = Sequence[str]
+Key = TypeVar("Key", str, Phrase)
 Found = TypeVar("Found")
 
 LARGEST = 99_999
@@ -553,6 +554,7 @@ class Numerals:
         self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
         self._counted_runs: dict[Phrase, list[tuple[int, int, float]]] = {}
         self._grouped_runs: dict[Phrase, list[Group]] = {}
+        self._parts: dict[str, bool] = {}
 
     def morphemes(self, word: str) -> Phrase:
         """The words of a number that is written as one; any other word as it is."""
@@ -564,10 +566,12 @@ class Numerals:
 
     def is_part(self, word: str) -> bool:
         """Does the word belong to numbers, and is none of the small words between their parts?"""
-        if word in self._own or len(self.morphemes(word)) > 1:
-            return True
-        # Of parts of numbers, though too large to be read as one: "hunderttausend".
-        return any(len(parts) > 1 and self._own.issuperset(parts) for parts in self._compounds.all_ways(word))
+        if (known := self._parts.get(word)) is None:
+            # Of parts of numbers, though too large to be read as one: "hunderttausend".
+            ways = (parts for parts in self._compounds.all_ways(word) if len(parts) > 1)
+            known = word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
+            _kept(self._parts, word, known)
+        return known
 
     def run(self, words: Words, at: int) -> Phrase:
         """The word before `at`, and those from there on that matter to the numbers that begin at `at`."""
@@ -587,7 +591,9 @@ class Numerals:
         """The groups of digits that a run begins with, each with how many words it has."""
         if (known := self._grouped_runs.get(run)) is None:
             found = self.groups(run, 1) if len(run) > 1 else ()
-            known = _kept(self._grouped_runs, run, [replace(one, end=one.end - 1) for one in found])
+            known = _kept(
+                self._grouped_runs, run, [Group(one.end - 1, one.text, one.cost, one.behind) for one in found]
+            )
         return known
 
     def counts(self, words: Words, at: int) -> list[Count]:
@@ -599,10 +605,10 @@ class Numerals:
         return self._groups.at(words, at)
 
 
-def _kept(known: dict[Phrase, Found], run: Phrase, found: Found) -> Found:
+def _kept(known: dict[Key, Found], said: Key, found: Found) -> Found:
     if len(known) >= REMEMBERED:
         known.clear()
-    known[run] = found
+    known[said] = found
     return found
 
 
