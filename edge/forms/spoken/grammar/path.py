@@ -95,22 +95,19 @@ _NOTHING: Changes = {}
 class Story:
     """What was told so far, wherever it stands: one and the same for the same things in the same order."""
 
-    __slots__ = ("_longer", "said")
+    __slots__ = ("_next", "said")
 
-    def __init__(
-        self, said: frozenset[str | None] = frozenset(), longer: dict[tuple[object, ...], Story] | None = None
-    ) -> None:
-        """`said`: the fields that a value was said of. `longer`: all stories of one utterance, shared by them."""
+    def __init__(self, said: frozenset[str | None] = frozenset()) -> None:
+        """`said`: the fields that a value was said of."""
         self.said = said
-        self._longer = {} if longer is None else longer
+        self._next: dict[tuple[object, ...], Story] = {}
 
     def then(self, event: Telling) -> Story:
         """The story, and then this."""
-        told = (self, event[:4])
-        if (longer := self._longer.get(told)) is None:
+        told = event[:4]
+        if (longer := self._next.get(told)) is None:
             mentions = event.happens is Happens.MENTION and event.field not in self.said
-            longer = Story(self.said | {event.field} if mentions else self.said, self._longer)
-            self._longer[told] = longer
+            longer = self._next[told] = Story(self.said | {event.field} if mentions else self.said)
         return longer
 
 
