@@ -37,6 +37,7 @@ LIMITS = (
     "RIVALRY",
     "HORIZON",
     "WIDTH",
+    "MOST",
     "BUDGET",
     "RAISE",
     "LARGEST_BUDGET",

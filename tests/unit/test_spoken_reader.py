@@ -11,7 +11,8 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.forms.spoken import read
-from edge.records import FieldReading, Word
+from edge.records import FieldReading, NotUnderstood, Word
+from edge.understand.proposal import proposal
 from tests.rows import every
 
 TABLES = Path(__file__).parent / "tables"
@@ -104,3 +105,20 @@ def test_a_corrected_value_carries_the_words_of_both_and_of_the_correction(form:
 def test_a_bare_correction_is_as_sure_as_its_cue_and_its_value(form: Form, catalogue: Catalogue) -> None:
     assert read(sure_of("dock b sorry d", "sorry"), form, catalogue)["dock"].confidence == 0.4
     assert read(sure_of("dock b sorry d", "b"), form, catalogue)["dock"].confidence == 1.0
+
+
+def test_more_ways_than_anybody_means_in_one_breath_say_nothing(form: Form, catalogue: Catalogue) -> None:
+    entry, endless = "pallet seven four two | twelve units | dock b", "no not dock two pallet eight cases of " * 24
+    assert told(read(words(entry), form, catalogue))
+    for said in (f"{entry} | {endless}", f"{endless} | {entry}"):
+        reading = proposal("typed", words(said), form, catalogue)
+        assert reading.not_understood is NotUnderstood.NOT_DICTATION
+        assert not reading.fields
+
+
+def test_talk_before_an_entry_puts_what_stands_beside_it_in_doubt_and_nothing_else(
+    form: Form, catalogue: Catalogue
+) -> None:
+    talk, entry = "we talked about it all day long | " * 12, "pallet seven four two | twelve units | dock b"
+    said = read(words(talk + entry), form, catalogue)
+    assert told(said) == {"pallet_id": "?", "quantity": 12, "dock": "B"}

@@ -29,17 +29,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
 
 from edge.forms.spoken.folding import Phrase, fold, phrase
 
 Words = Sequence[str]
+Key = TypeVar("Key", str, Phrase)
 Found = TypeVar("Found")
 
 LARGEST = 99_999
 """The largest count that is read: five digits, what a form's quantity may hold."""
+LONGEST = 16
+"""Words that a number is looked for in: the longest, French for 99,999, has 11, and what may spoil it 3."""
 LONGEST_COUNT = 5
 """Digits of a count that is said one by one; the largest has so many."""
 LARGEST_DIGIT = 9
@@ -189,9 +192,8 @@ class _Cardinals:
             {*self.atoms, *self._ones, *self.hundred.bare, *self.thousand.bare, *self.dozen.bare}
         )
 
-    def plain(self, words: Words, at: int) -> Iterator[_Part]:
-        """Numbers as they are usually said."""
-        parts = self.below_hundred(words, at)
+    def plain(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        """Numbers as they are usually said; `parts` are those up to 99 that begin at `at`."""
         yield from parts
         yield from self._of_hundreds(words, at, parts, many=True)
         for thousands in self.multiplied(words, at, parts, self.thousand, THOUSAND):
@@ -353,28 +355,27 @@ class _Counts:
         for rest, value in self._phrases.get(word, ()):
             if _follows(words, at + 1, rest):
                 yield _Part(at + 1 + len(rest), value, 0.0)
-        yield from self._cardinals.plain(words, at)
-        yield from self._dozens(words, at)
-        yield from self._halved(words, at)
-        yield from self._in_short(words, at)
+        parts = self._cardinals.below_hundred(words, at)
+        yield from self._cardinals.plain(words, at, parts)
+        yield from self._dozens(words, at, parts)
+        yield from self._halved(words, at, parts)
+        yield from self._in_short(words, at, parts)
         yield from self._spelt(words, at)
         if self._pairs is not None:
-            yield from self._paired(words, at, self._pairs)
+            yield from self._paired(words, parts, self._pairs)
 
-    def _dozens(self, words: Words, at: int) -> Iterator[_Part]:
-        for dozens in self._cardinals.multiplied(
-            words, at, self._cardinals.below_hundred(words, at), self._cardinals.dozen, DOZEN
-        ):
+    def _dozens(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        for dozens in self._cardinals.multiplied(words, at, parts, self._cardinals.dozen, DOZEN):
             yield dozens
             for half in self._half_behind:
                 if _follows(words, dozens.end, half):
                     yield _Part(dozens.end + len(half), dozens.value + DOZEN // 2, dozens.cost)
 
-    def _halved(self, words: Words, at: int) -> Iterator[_Part]:
+    def _halved(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """Two and a half dozen, or thousand."""
         value = _figures(words[at])
         written = [_Part(at + 1, value, 0.0)] if value and value < HUNDRED else []
-        for part, half in product((*self._cardinals.below_hundred(words, at), *written), self.half_within):
+        for part, half in product((*parts, *written), self.half_within):
             end = part.end + len(half)
             if end == len(words) or not _follows(words, part.end, half):
                 continue
@@ -385,7 +386,7 @@ class _Counts:
                 if words[end] in multiplier.words:
                     yield _Part(end + 1, part.value * unit + unit // 2, part.cost + cost)
 
-    def _in_short(self, words: Words, at: int) -> Iterator[_Part]:
+    def _in_short(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """A number and a short word for a thousand, and fractions of a thousand in figures."""
         if (match := THOUSANDS.fullmatch(words[at])) is not None:
             whole, fraction, short = match[1], (match[2] or "").ljust(3, "0"), match[3]
@@ -394,7 +395,7 @@ class _Counts:
                 yield _Part(at + 1, int(whole + fraction), SHORT)
             elif next_ in self._short or (match[2] and next_ in self._cardinals.thousand.words):
                 yield _Part(at + 2, int(whole + fraction), SHORT if next_ in self._short else HALF)
-        for part in self._cardinals.below_hundred(words, at):
+        for part in parts:
             if part.end < len(words) and words[part.end] in self._short:
                 yield _Part(part.end + 1, part.value * THOUSAND, part.cost + SHORT)
 
@@ -412,9 +413,9 @@ class _Counts:
             if 1 < len(digits) <= LONGEST_COUNT:
                 yield _Part(end, int(digits), SINGLY)
 
-    def _paired(self, words: Words, at: int, cost: float) -> Iterator[_Part]:
+    def _paired(self, words: Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
         """Said like a year or a price: "twelve fifty", "one ten", "twelve oh five"."""
-        for first in self._cardinals.below_hundred(words, at):
+        for first in parts:
             if first.end == len(words):
                 continue
             for second in self._cardinals.below_hundred(words, first.end):
@@ -456,7 +457,7 @@ class _Groups:
     def _numbers(self, words: Words, at: int) -> list[Group]:
         """Pairs of digits, and numbers of hundreds."""
         found: dict[tuple[int, int], float] = {}
-        for part in self._cardinals.plain(words, at):
+        for part in self._cardinals.plain(words, at, self._cardinals.below_hundred(words, at)):
             if LARGEST_DIGIT < part.value <= LARGEST:
                 cost = part.cost + (WHOLE if part.value >= HUNDRED else 0.0)
                 key = part.end, part.value
@@ -530,7 +531,8 @@ class _Compounds:
             return len(parts) > 1 and bool(self._cardinals.below_hundred(parts, 0))
         if parts[0] in self._digits.times:
             return any(end == len(parts) for end, _ in self._digits.at(parts, 0))
-        wholes = (part.cost for part in self._cardinals.plain(parts, 0) if part.end == len(parts))
+        usual = self._cardinals.plain(parts, 0, self._cardinals.below_hundred(parts, 0))
+        wholes = (part.cost for part in usual if part.end == len(parts))
         return min(wholes, default=PLAIN + 1) <= PLAIN
 
 
@@ -552,6 +554,7 @@ class Numerals:
         self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
         self._counted_runs: dict[Phrase, list[tuple[int, int, float]]] = {}
         self._grouped_runs: dict[Phrase, list[Group]] = {}
+        self._parts: dict[str, bool] = {}
 
     def morphemes(self, word: str) -> Phrase:
         """The words of a number that is written as one; any other word as it is."""
@@ -563,15 +566,17 @@ class Numerals:
 
     def is_part(self, word: str) -> bool:
         """Does the word belong to numbers, and is none of the small words between their parts?"""
-        if word in self._own or len(self.morphemes(word)) > 1:
-            return True
-        # Of parts of numbers, though too large to be read as one: "hunderttausend".
-        return any(len(parts) > 1 and self._own.issuperset(parts) for parts in self._compounds.all_ways(word))
+        if (known := self._parts.get(word)) is None:
+            # Of parts of numbers, though too large to be read as one: "hunderttausend".
+            ways = (parts for parts in self._compounds.all_ways(word) if len(parts) > 1)
+            known = word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
+            _kept(self._parts, word, known)
+        return known
 
     def run(self, words: Words, at: int) -> Phrase:
         """The word before `at`, and those from there on that matter to the numbers that begin at `at`."""
-        end = at
-        while end < len(words) and (words[end] in self._matters or _is_written(words[end])):
+        end, last = at, min(len(words), at + LONGEST)
+        while end < last and (words[end] in self._matters or _is_written(words[end])):
             end += 1
         return (words[at - 1] if at else "", *words[at:end])
 
@@ -586,7 +591,9 @@ class Numerals:
         """The groups of digits that a run begins with, each with how many words it has."""
         if (known := self._grouped_runs.get(run)) is None:
             found = self.groups(run, 1) if len(run) > 1 else ()
-            known = _kept(self._grouped_runs, run, [replace(one, end=one.end - 1) for one in found])
+            known = _kept(
+                self._grouped_runs, run, [Group(one.end - 1, one.text, one.cost, one.behind) for one in found]
+            )
         return known
 
     def counts(self, words: Words, at: int) -> list[Count]:
@@ -598,10 +605,10 @@ class Numerals:
         return self._groups.at(words, at)
 
 
-def _kept(known: dict[Phrase, Found], run: Phrase, found: Found) -> Found:
+def _kept(known: dict[Key, Found], said: Key, found: Found) -> Found:
     if len(known) >= REMEMBERED:
         known.clear()
-    known[run] = found
+    known[said] = found
     return found
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple, Unpack
 
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.path import Changes, Happens, Path, Place, Telling
 from edge.forms.spoken.grammar.spans import Spans
+
+_COST = attrgetter("cost")
 
 
 class _Later(NamedTuple):
@@ -63,7 +66,7 @@ class Agenda:
             return
         spelling, last = path.spelling, path.last
         beside = last is not None and last.end == at and last.happens is Happens.STRANGER
-        key = (path.state, path.field, path.pending, path.story, beside, spelling and spelling[:4:3] + spelling[4:])
+        key = (path.state, path.field, path.pending, path.story, beside, spelling and spelling[2:])
         if column.known.get(key, math.inf) <= cost:
             return
         column.known[key] = cost
@@ -80,13 +83,15 @@ class Agenda:
     def spelling(self, at: int) -> list[Path]:
         """Those at a token that are to grow now and are in the middle of a value."""
         column = self._columns[at]
-        later, column.later = column.later, []
+        budget, later, column.later = self.budget, column.later, []
         for one in later:
-            if one.cost > self.budget:
+            if one.cost > column.dearest:
+                continue
+            if one.cost > budget:
                 column.later.append(one)
             else:
                 self.add(at, _gone(one.path, one.event, one.cost, one.changes))
-        return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= self.budget]
+        return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= budget]
 
     def growing(self, at: int) -> list[Path]:
         """Those at a token that grow now: those inside a value first, each kind by its cost.
@@ -94,15 +99,15 @@ class Agenda:
         Each kind has its own room, so that many ways to go on with digits do not crowd the others out.
         """
         column = self._columns[at]
-        waiting = sorted(column.waiting.items(), key=_cost)
+        most = min(self.budget, column.dearest)
+        waiting, column.waiting = column.waiting, {}
         growing: tuple[list[Path], list[Path]] = [], []
-        column.waiting = {}
-        for key, path in waiting:
-            if path.cost > column.dearest:
-                break
-            if path.cost > self.budget:
+        for key, path in waiting.items():
+            if self.budget < path.cost <= column.dearest:
                 column.waiting[key] = path
-                continue
+        for path in sorted(waiting.values(), key=_COST):
+            if path.cost > most:
+                break
             inside = path.spelling is not None
             if column.room[inside]:
                 column.room[inside] -= 1
@@ -123,9 +128,11 @@ class Agenda:
 
     def _go(self, path: Path, event: Telling | None, end: int, cost: float, changes: Changes) -> None:
         column = self._columns[end]
+        if cost > column.dearest:
+            return
         if cost <= self.budget:
             self.add(end, _gone(path, event, cost, changes))
-        elif cost <= column.dearest:
+        else:
             column.later.append(_Later(cost, path, event, changes))
             column.cheapest = min(column.cheapest, cost)
 
@@ -140,10 +147,6 @@ class Agenda:
         # What is but like a label in sound is one only before a value.
         dearer = weights.STRANGER if self._words[event.start] in self._misheard else 0.0
         return path._replace(state=Place.BETWEEN, cost=path.cost + dearer + (0.0 if unread else weights.FALSE_START))
-
-
-def _cost(entry: tuple[object, Path]) -> float:
-    return entry[1].cost
 
 
 def _gone(path: Path, event: Telling | None, cost: float, changes: Changes) -> Path:

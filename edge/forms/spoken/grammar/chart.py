@@ -42,7 +42,7 @@ class Chart:
         *,
         correcting: bool = False,
     ) -> list[Path]:
-        """The whole explanations, the cheapest first.
+        """The whole explanations, the cheapest first; none where there are more ways than are followed.
 
         Args:
             asked: The field whose bare value would answer a question.
@@ -52,7 +52,7 @@ class Chart:
         growth = _Growth(self._spans, self._counts, self._remarks, asked, held or {})
         growth.begin(Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
         budget = weights.BUDGET
-        while not (found := growth.within(budget)) and budget < weights.LARGEST_BUDGET:
+        while not (found := growth.within(budget)) and growth.left >= 0 and budget < weights.LARGEST_BUDGET:
             budget += weights.RAISE
         if found and (enough := found[0].cost + weights.RIVALRY) > budget:
             found = growth.within(enough)
@@ -75,6 +75,8 @@ class _Growth:
         self._phrases = SmallWords(spans, counts, self._agenda, self._mentions, asked)
         self._strays = Strays(spans, remarks, self._agenda)
         self._ends: list[Path] = []
+        self.left = weights.MOST
+        """How many more partial explanations may grow; below 0, none were found, and none will be."""
 
     def begin(self, first: Path) -> None:
         """Begin with a path."""
@@ -84,7 +86,11 @@ class _Growth:
         """The whole explanations that cost no more than the budget, which only grows, the cheapest first."""
         self._agenda.budget = budget
         for at in self._agenda.due():
-            for path in self._growing(at):
+            growing = self._growing(at)
+            self.left -= len(growing)
+            if self.left < 0:
+                return []  # Those that were found may have rivals that were not.
+            for path in growing:
                 if at < len(self._tokens):
                     self._extend(path, at)
                 elif (ended := self._ended(path)) is not None:

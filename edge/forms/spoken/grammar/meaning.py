@@ -7,6 +7,7 @@ a doubt about it, it is what the operator is asked about.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -251,6 +252,34 @@ def _completed(old: int, value: int) -> list[FieldValue]:
     return [old - old % place + value for place in places if place != PLACES[0] or old % PLACES[1] >= TENS]
 
 
+class _Loose:
+    """The runs of words that belong to nothing, in one explanation."""
+
+    def __init__(self, events: Sequence[Telling]) -> None:
+        self._begin: dict[int, int] = {}
+        """By the end of each, where the run begins of which it is one."""
+        self._end: dict[int, int] = {}
+        """By the beginning of each, where its run ends."""
+        self._numbers: list[int] = []
+        """Where those begin that are numbers."""
+        loose = [event for event in events if event.happens in LOOSE]
+        for one in loose:
+            self._begin[one.end] = self._begin.get(one.start, one.start)
+            if one.happens is Happens.NUMBER:
+                self._numbers.append(one.start)
+        for one in reversed(loose):
+            self._end[one.start] = self._end.get(one.end, one.end)
+
+    def around(self, event: Telling) -> tuple[int, int]:
+        """The tokens of an event, and of the runs that touch it."""
+        return self._begin.get(event.start, event.start), self._end.get(event.end, event.end)
+
+    def holds_number(self, start: int, end: int) -> bool:
+        """Does a number begin in a run?"""
+        at = bisect_left(self._numbers, start)
+        return at < len(self._numbers) and self._numbers[at] < end
+
+
 class _Telling:
     """One explanation, told field by field."""
 
@@ -258,6 +287,22 @@ class _Telling:
         self._events = events
         self._tokens = tokens
         self._form = form
+        self._loose = _Loose(events)
+        self._said: Telling | None = None
+        """The mention that was told last."""
+        self._named: list[Telling | None] = []
+        """By event, the next one behind it that names a field."""
+        self._finally: dict[str | None, int] = {}
+        """By field, the last event that mentions it."""
+        named: Telling | None = None
+        for at in range(len(events) - 1, -1, -1):
+            event = events[at]
+            self._named.append(named)
+            if event.happens in NAMING:
+                named = event
+            if event.happens is Happens.MENTION:
+                self._finally.setdefault(event.field, at)
+        self._named.reverse()
         self.fields: dict[str, Said] = {}
 
     def of(self, name: str) -> Said:
@@ -271,6 +316,7 @@ class _Telling:
         match event.happens:
             case Happens.MENTION:
                 self._mention(at, event)
+                self._said = event
             case Happens.LABEL:
                 self._label(at, event)
             case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.STRANGER if event.field is not None:
@@ -294,10 +340,9 @@ class _Telling:
 
     def _label(self, at: int, event: Telling) -> None:
         name = str(event.field)
-        later = any(one.field == name and one.happens is Happens.MENTION for one in self._events[at + 1 :])
         if name in self.fields and self.fields[name].events:
             self.fields[name].doubtful = True
-        elif not later:
+        elif self._finally.get(name, at) <= at:
             self.of(name).events.append(event)
 
     def _beside(self, at: int, event: Telling) -> list[str]:
@@ -308,8 +353,7 @@ class _Telling:
         events = self._events
         if at + 1 < len(events) and events[at + 1].happens is Happens.UNIT and events[at + 1].start == event.end:
             return []  # Whatever it is, it is the number of that unit.
-        before = next((one for one in reversed(events[:at]) if one.happens is Happens.MENTION), None)
-        after = next((one for one in events[at + 1 :] if one.happens in NAMING), None)
+        before, after = self._said, self._named[at]
         if event.happens is Happens.SLIP and after is not None and "c" in after.marks:
             return []
         labelled = after is not None and "b" not in after.marks and after.basis != after.start
@@ -320,17 +364,12 @@ class _Telling:
         return self._nearer(event, before, after)
 
     def _nearer(self, event: Telling, before: Telling, after: Telling) -> list[str]:
-        run = [one for one in self._events if one.happens in LOOSE]
-        start, end = event.start, event.end
-        for one in reversed(run):
-            start = one.start if one.end == start else start
-        for one in run:
-            end = one.end if one.start == end else end
+        start, end = self._loose.around(event)
         paused_before = self._tokens[start].pause > 0
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
         open_ended = self._form[str(before.field)].spoken in SPELT
         counts = self._form[str(after.field)].spoken is Spoken.CARDINAL
-        number = any(one.happens is Happens.NUMBER and start <= one.start < end for one in run)
+        number = self._loose.holds_number(start, end)
         if not paused_after and counts and (number or (open_ended and not paused_before)):
             return [str(before.field), str(after.field)]
         return [str(after.field if paused_before and not paused_after else before.field)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from edge.forms.model import SPELT, Spoken
 from edge.forms.spoken.grammar import weights
@@ -57,27 +57,27 @@ class Mentions:
 
     def say(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float, marks: str) -> None:
         """A value of a field, from the token `at` to before `end`."""
-        self._agenda.add(end, self._said(path._replace(cost=path.cost + cost), at, end, name, value, cost, marks))
+        self._agenda.add(end, self._said(path.dearer(cost), at, end, name, value, cost, marks))
 
     def _said(
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
     ) -> Path:
         """The path with a mention that its state and what is pending mark."""
-        pending = path.pending
-        before = [event for event in path.events if event.field == name and event.happens is Happens.MENTION]
+        pending, before = path.pending, path.mentioned(name)
         dearer = self._implausible(name, value) + self._said_before(before, value, marks, pending, at)
         dearer += self._of_other_length(name, before, value, marks)
         if pending:
             dearer += self._unmentioned(path, before, at)
-            more, pending = self._denied(name, pending, stands=bool(before) or "b" in marks)
+            more, pending = self._denied(name, pending, stands=before is not None or "b" in marks)
             dearer += more
-        if "c" in pending and "b" in marks and before and self._may_go_on(name, before[-1].value, value, path.cue, at):
+        corrects = before is not None and "c" in pending and "b" in marks
+        if before is not None and corrects and self._may_go_on(name, before.value, value, path.cue, at):
             marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if "c" in pending else (0, 0)
         event = Telling(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
-        told = path.telling(event)
-        return told._replace(cost=path.cost + dearer, state=Place.SAID, field=name, pending="", since=at)
+        events, story = (*path.events, event), path.story.then(event)
+        return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
 
     # What a mention costs.
 
@@ -96,14 +96,14 @@ class Mentions:
         return cost
 
     def _said_before(
-        self, before: Sequence[Telling], value: FieldValue | None, marks: str, pending: str, at: int
+        self, before: Telling | None, value: FieldValue | None, marks: str, pending: str, at: int
     ) -> float:
-        if "a" in marks and before:
-            return self._again(before[-1], value, hesitated=self._tokens[at].hesitated)
+        if "a" in marks and before is not None:
+            return self._again(before, value, hesitated=self._tokens[at].hesitated)
         if "a" in marks:
             return weights.AGAIN if value is None else weights.OTHER
         # What is announced as the same may be another.
-        return weights.OTHER if "r" in pending and before and before[-1].value != value else 0.0
+        return weights.OTHER if "r" in pending and before is not None and before.value != value else 0.0
 
     def _again(self, before: Telling, value: FieldValue | None, *, hesitated: bool) -> float:
         """What it costs to say a value again, with nothing that announces it."""
@@ -123,16 +123,16 @@ class Mentions:
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
-    def _of_other_length(self, name: str, before: Sequence[Telling], value: FieldValue | None, marks: str) -> float:
+    def _of_other_length(self, name: str, before: Telling | None, value: FieldValue | None, marks: str) -> float:
         """What it costs to correct an id by one of another length."""
-        if not isinstance(value, str) or (before and "e" not in marks):
+        if not isinstance(value, str) or (before is not None and "e" not in marks):
             return 0.0
-        corrected = before[-1].value if before else self._held.get(name) if "b" in marks else None
+        corrected = before.value if before is not None else self._held.get(name) if "b" in marks else None
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
-    def _unmentioned(self, path: Path, before: Sequence[Telling], at: int) -> float:
+    def _unmentioned(self, path: Path, before: Telling | None, at: int) -> float:
         """What it costs to correct what was not said before, while something else was."""
-        if "c" not in path.pending or before or not any(event.field for event in path.events):
+        if "c" not in path.pending or before is not None or not any(event.field for event in path.events):
             return 0.0
         slip = any(event.happens is Happens.SLIP for event in path.events)
         begins = path.since if path.state is Place.LABELLED else at
@@ -244,13 +244,13 @@ class CountMentions:
         if self._may_lack_its_beginning(path, at, count.cost):
             marks = marked(marks, "s")
         cost = count.cost + self._crowded(path, at, count.cost)
-        path = path._replace(cost=path.cost + self._joined(path, at))
+        path = path.dearer(self._joined(path, at))
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
         if self._is_torn_off(path, count, straight_on=straight_on):
-            path = path._replace(cost=path.cost + weights.OTHER)
+            path = path.dearer(weights.OTHER)
         if straight_on:
             cost += weights.LINK
-            path = path._replace(cost=path.cost + self._torn(path, at, count))
+            path = path.dearer(self._torn(path, at, count))
         self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, marks)
 
     def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:

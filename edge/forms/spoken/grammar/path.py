@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum, auto
+from functools import lru_cache
 from typing import NamedTuple, TypedDict
 
 from edge.forms.spoken.grammar import weights
@@ -56,11 +57,11 @@ class Place(IntEnum):
 
 
 class Spelling(NamedTuple):
-    """A value that is being spelt."""
+    """A value that is being spelt. What two must share to come to the same stands behind the first two."""
 
-    text: str
     start: int
     cost: float
+    text: str
     marks: str
     singles: bool = True
     """Digits one by one so far."""
@@ -143,12 +144,23 @@ class Path(NamedTuple):
         """What it costs to say something else between "not" or "about" and what it is about."""
         return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
+    def dearer(self, cost: float) -> Path:
+        """The path, at so much more."""
+        return Path(self.cost + cost, *self[1:])
+
     def telling(self, event: Telling) -> Path:
         """The path, and then this."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 
+    def mentioned(self, name: str) -> Telling | None:
+        """The last mention of a field."""
+        if name not in self.story.said:
+            return None
+        return next(one for one in reversed(self.events) if one.field == name and one.happens is Happens.MENTION)
 
+
+@lru_cache
 def marked(marks: str, *more: str) -> str:
     """The marks, and more of them."""
     return "".join(sorted({*marks, *more}))

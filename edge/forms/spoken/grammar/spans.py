@@ -100,8 +100,9 @@ class Numbers:
         return self._goes_beyond(range(start, at), at)
 
     def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
-        counts = (one for first in starts for one in self._numerals.counts(self._words, first))
-        return any(one.end > at and one.cost < weights.DIGITWISE for one in counts)
+        runs = ((first, self._numerals.run(self._words, first)) for first in starts)
+        counts = ((first + end, cost) for first, run in runs for end, _, cost in self._numerals.counts_of(run))
+        return any(end > at and cost < weights.DIGITWISE for end, cost in counts)
 
     def only_joins(self, start: int, end: int) -> bool:
         """Stands nothing between two tokens but what joins parts of numbers, and no pause?"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import FormField, Spoken
@@ -11,6 +11,7 @@ from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.letters import AMBIGUOUS, letters
 from edge.forms.spoken.grammar.path import Path, Place, Spelling, marked
 from edge.forms.spoken.grammar.spans import Spans
+from edge.forms.spoken.numerals import Group
 
 PAIR = 2
 """Digits in a group of an identifier, at most, but for figures."""
@@ -26,23 +27,35 @@ class Speller:
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
+        self._known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
+        """Further groups: many explanations of what stands before come to the same value begun."""
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
         """The first group of a value."""
-        begun = path._replace(state=Place.SPELLING, field=field.name, cost=path.cost + cost)
-        self.go_on(begun, Spelling("", at, cost, marks), at)
+        for end, dearer, longer in self._further(field, Spelling(at, cost, "", marks), at, 0):
+            self._agenda.add(
+                end, Path(path.cost + cost + dearer, Place.SPELLING, field.name, path.pending, longer, *path[5:])
+            )
 
     def go_on(self, path: Path, spelling: Spelling, at: int) -> None:
         """Another group of a value."""
-        field = self._spans.fields[str(path.field)]
-        most = self._spans.lexicon.longest[field.name]
-        pause = self._pause(at) if spelling.groups else 0
-        for end, text, dearer, cut in self._groups(field, at, begins=not spelling.groups):
-            if most is None or len(spelling.text) + len(text) <= most:
-                cost, longer = self._longer(spelling, at, text, dearer, pause)
-                self._agenda.add(end, path._replace(cost=path.cost + cost, spelling=longer._replace(cut=cut)))
-        if spelling.groups:
-            self._between_groups(path, spelling, at, pause)
+        pause = self._pause(at)
+        for end, cost, longer in self._further(self._spans.fields[str(path.field)], spelling, at, pause):
+            self._agenda.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
+        self._between_groups(path, spelling, at, pause)
+
+    def _further(
+        self, field: FormField, spelling: Spelling, at: int, pause: int
+    ) -> Sequence[tuple[int, float, Spelling]]:
+        """How a value may go on with another group: where that ends, what it costs, and the value with it."""
+        if (known := self._known.get((field.name, spelling, at))) is None:
+            most = self._spans.lexicon.longest[field.name]
+            known = self._known[field.name, spelling, at] = [
+                (group.end, *self._longer(spelling, at, group, pause))
+                for group in self._groups(field, at, begins=not spelling.groups)
+                if most is None or len(spelling.text) + len(group.text) <= most
+            ]
+        return known
 
     def _pause(self, at: int) -> int:
         """The pause before a further group, told by a silence or by the length of the word before."""
@@ -60,13 +73,13 @@ class Speller:
             surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
             self._agenda.go(path, at + 1, weights.RESTART + surprise)
 
-    def _longer(self, spelling: Spelling, at: int, text: str, dearer: float, pause: int) -> tuple[float, Spelling]:
+    def _longer(self, spelling: Spelling, at: int, group: Group, pause: int) -> tuple[float, Spelling]:
         """What another group costs, and the value with it."""
-        word = self._words[at]
+        word, text = self._words[at], group.text
         # A number of hundreds stands for a whole value; among other digits hardly anybody says one.
         whole = len(text) > PAIR and not word.isdigit() and word not in self._numerals.times
         digits_before = any(one.isdigit() for one in spelling.text)
-        cost = dearer + (0.0 if pause >= weights.SHORT else spelling.cut)
+        cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
         cost += self._uneven(at, pause) if spelling.groups else self._headless(at)
         singles = spelling.singles and len(text) == 1
@@ -75,30 +88,31 @@ class Speller:
         # Digits behind a number of hundreds may have been a part of it: nobody can tell 70055 from 755.
         doubtful = word in self._homophones or (spelling.round and digits_before)
         return cost, Spelling(
-            spelling.text + text,
             spelling.start,
             spelling.cost + cost,
+            spelling.text + text,
             marked(spelling.marks, "s") if doubtful else spelling.marks,
             singles,
             whole and text.endswith("00"),
             spelling.groups + 1,
             spelling.paused + (pause > 0),
             spared,
+            cut=group.behind,
         )
 
-    def _groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[tuple[int, str, float, float]]:
-        """What may be the next group: where it ends, its text, its cost, and what it costs if another one follows."""
-        yield from ((group.end, group.text, group.cost, group.behind) for group in self._numbers.digit_groups(at))
+    def _groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[Group]:
+        """What may be the next group."""
+        yield from self._numbers.digit_groups(at)
         word = self._words[at]
         if field.spoken is Spoken.ALPHANUMERIC and not self._tokens[at].inner:
             if word == AMBIGUOUS:
-                yield at + 1, AMBIGUOUS.upper(), 0.0, 0.0
+                yield Group(at + 1, AMBIGUOUS.upper(), 0.0)
             for end, text, cost in letters(self._words, at, self._alphabet, names=False, times=self._numerals.times):
-                yield end, text, cost, 0.0
+                yield Group(end, text, cost)
         sounds = self._homophones.get(word)
         if sounds is not None and (begins or self._spans.may_be_digit(at)):
             for group in self._numerals.groups([sounds], 0):
-                yield at + 1, group.text, weights.HOMOPHONE, 0.0
+                yield Group(at + 1, group.text, weights.HOMOPHONE)
 
     def _headless(self, at: int) -> float:
         """What it costs to begin with a hundred, or thousand, of nothing."""
@@ -121,7 +135,7 @@ class Speller:
         cost = spelling.spared if spelling.groups < weights.ENUMERATION else 0.0
         shape = self._spans.lexicon.shapes.get(field.name)
         said = spelling.text if shape is None else shape.joined(spelling.text)
-        without = path._replace(spelling=None, state=Place.SAID, cost=path.cost + cost)
+        without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
         for value in (None,) if said is None else _expanded(said, field, self._spans.catalogue):
             yield without, value, cost
 

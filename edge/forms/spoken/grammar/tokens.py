@@ -98,7 +98,8 @@ def _with_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...
     if len(lengths) <= FEWEST_MEASURED:
         return tuple(found)
     usual = median(lengths.values())
-    return tuple(replace(one, final=lengths.get(at, 0.0) > DRAWN_OUT * usual) for at, one in enumerate(found))
+    longer = DRAWN_OUT * usual
+    return tuple(replace(one, final=True) if lengths.get(at, 0.0) > longer else one for at, one in enumerate(found))
 
 
 def _parts(
