@@ -8,6 +8,7 @@ Dictation and delivery meet only in the journal, so either can stand still while
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
@@ -217,6 +218,9 @@ class Agent:
             await self._conversing.start()
             self._parts.past.follow(self._conversing.at_hand)
         self._begun.set()
+        # What is loaded by now stays: looking through it for garbage would take a tenth of a second, as a rule while
+        # somebody waits for his words to be read.
+        gc.freeze()
         async with asyncio.TaskGroup() as group:
             working = (self._conversing, self._audience, self._second)
             beside = [group.create_task(one.run()) for one in working if one is not None]

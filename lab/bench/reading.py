@@ -10,6 +10,7 @@ The ranges hold the true median and the true 99 % with 95 % confidence, by the o
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import time
@@ -86,6 +87,7 @@ def main() -> None:
     random = Random(options.seed)  # noqa: S311 - chance is seeded on purpose
     with TemporaryDirectory() as scratch:
         works = _works(Path(scratch), random, options.clips)
+    gc.freeze()  # as the agent does once it is ready
     width = max(len(work.name) for work in works)
     print(f"{'ms':<{width}} {'runs':>5} {'first':>9} {'median':>9} {'':>17} {'99 %':>9} {'':>17} {'longest':>9}")
     for work in works:
