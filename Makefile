@@ -20,6 +20,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # What of the tests runs side by side: logic alone keeps a processor busy, what has servers and sound mostly waits.
 THINKING := auto
 WAITING  := 4
+# Files with sound, of which each has a sound server of its own: more at once are heard with holes in the words.
+SOUNDING := 2
 # More for pytest: make quick ARGS='-k relay'
 ARGS   ?=
 PYTEST := $(BIN)/pytest
@@ -39,7 +41,7 @@ test: $(CACHE)/test.stamp system-test models style  ## Tests, before sharing; wh
 	@$(BIN)/mypy > $(CACHE)/types.txt & types=$$!; \
 	TIER=test SOUND=without $(PYTEST) -n $(WAITING) $(ARGS); tests=$$?; \
 	wait $$types; types=$$?; echo "Types:"; cat $(CACHE)/types.txt; [ $$tests$$types = 00 ]
-	TIER=test SOUND=alone $(PYTEST) $(ARGS)
+	TIER=test SOUND=alone $(PYTEST) -n $(SOUNDING) $(ARGS)
 
 # One seed for all of the night.
 ifeq ($(origin SEED),undefined)
@@ -52,7 +54,7 @@ nightly: export SEED := $(NIGHT)
 nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; most of an hour
 	@failed=; \
 	TIER=nightly SOUND=without $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
-	TIER=nightly SOUND=alone $(PYTEST) --timeout 3600 $(ARGS) || failed="$$failed sound"; \
+	TIER=nightly SOUND=alone $(PYTEST) -n $(SOUNDING) --timeout 3600 $(ARGS) || failed="$$failed sound"; \
 	$(BIN)/python -m tests.faults.oracle --seed $(NIGHT) || failed="$$failed oracle"; \
 	$(BIN)/python -m tests.faults.soak --minutes 10 || failed="$$failed soak"; \
 	[ -z "$$failed" ] || { echo "failed:$$failed; again: make nightly SEED=$(NIGHT)"; exit 1; }

@@ -5,6 +5,7 @@ It is read off where a test stands and what its file names, so that nobody has t
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -19,12 +20,16 @@ ROOT = Path(__file__).parent.parent
 SOUND = "sound"
 """What plays and hears in real time."""
 
+WITH_SOUND = {"alone": {True}, "without": {False}}.get(os.environ.get("SOUND", ""), {True, False})
+"""Sound runs apart: where a machine is busy PulseAudio comes late, and words are heard with holes in them."""
+
 GROUPS = {
     SOUND: ("with Shelf(", "with headset(", "with Theatre("),
     "standin": ("RunningStandin",),
     "postgresql": ("PostgreSQL", "KINDS", "store: Store"),
 }
-"""What shares something dear, by the words in its file: no sound has other sound beside it, a server starts once.
+"""What shares something dear, by the words in its file: beside other tests there is sound of one alone, a server starts
+once. Where nothing but sound runs its files go side by side: each has a sound server of its own, and mostly waits.
 
 Where a sound server only stands by and nobody judges what is heard, other tests may make it late.
 """
@@ -35,8 +40,11 @@ ALONE = {"faults", "nightly", "playbook"}
 
 def group(nodeid: str) -> str:
     """What of the tests this one belongs to."""
-    shared = _shared(nodeid.partition("::")[0])
-    return nodeid if folder(nodeid) in ALONE and shared != SOUND else shared
+    file = nodeid.partition("::")[0]
+    shared = _shared(file)
+    if shared == SOUND:
+        return SOUND if False in WITH_SOUND else file
+    return nodeid if folder(nodeid) in ALONE else shared
 
 
 @cache
@@ -48,7 +56,7 @@ def _shared(file: str) -> str:
 
 def has_sound(file: Path) -> bool:
     """Whether a file's tests play and hear in real time."""
-    return group(file.relative_to(ROOT).as_posix()) == SOUND
+    return _shared(file.relative_to(ROOT).as_posix()) == SOUND
 
 
 def folder(nodeid: str) -> str:
@@ -58,7 +66,7 @@ def folder(nodeid: str) -> str:
 
 def turn(nodeid: str) -> tuple[bool, int]:
     """Sound comes first, then the folders that take longest: so nothing waits for them in the end."""
-    return group(nodeid) != SOUND, FOLDERS[Tier.NIGHTLY][::-1].index(folder(nodeid))
+    return _shared(nodeid.partition("::")[0]) != SOUND, FOLDERS[Tier.NIGHTLY][::-1].index(folder(nodeid))
 
 
 class Sharing(LoadScopeScheduling):  # type: ignore[misc] # xdist publishes no types
