@@ -22,7 +22,7 @@ from edge.keep.storage import refusals
 from tests import shipped
 from tests.ports import held_port
 from tests.postgresql import postgresql
-from tests.sharing import WITH_SOUND, Sharing, has_sound, turn
+from tests.sharing import ROOT, WITH_SOUND, Sharing, sound, turn
 from tests.standin import standin, standin_process
 from tests.tiers import EXAMPLES, FOLDERS, SEED, TIER, Tier
 
@@ -51,7 +51,7 @@ def pytest_report_header() -> str:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the folders of other tiers, unless the command line leads into them; and sound, or all but sound."""
     if collection_path.name.startswith("test_") and collection_path.suffix == ".py":
-        return None if has_sound(collection_path) in WITH_SOUND else True
+        return None if sound(collection_path.relative_to(ROOT).as_posix()) in WITH_SOUND else True
     if collection_path.parent != HERE or not collection_path.is_dir() or collection_path.name in FOLDERS[TIER]:
         return None
     named = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
