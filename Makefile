@@ -52,7 +52,7 @@ NIGHT := $(SEED)
 endif
 # All of it runs, whatever fails on the way.
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; most of an hour
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; one to two hours
 	@failed=; \
 	echo "The seed of this night: $(NIGHT)"; \
 	TIER=nightly SOUND=none $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
