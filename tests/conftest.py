@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from xdist.remote import Producer
 from edge.agree.decide import Rules
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
+from edge.keep import schema
+from edge.keep.database import JournalDatabase
+from edge.keep.storage import refusals
 from tests import shipped
 from tests.ports import held_port
 from tests.postgresql import postgresql
-from tests.sharing import Sharing, has_sound, turn
+from tests.sharing import ROOT, WITH_SOUND, Sharing, sound, turn
 from tests.standin import standin, standin_process
 from tests.tiers import EXAMPLES, FOLDERS, SEED, TIER, Tier
 
@@ -28,9 +32,6 @@ __all__ = ["postgresql", "standin", "standin_process"]
 HERE = Path(__file__).parent
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - names to allow, nothing is bound here
-
-WITH_SOUND = {"alone": {True}, "without": {False}}.get(os.environ.get("SOUND", ""), {True, False})
-"""Sound runs alone: where a machine is busy PulseAudio comes late, and words are heard with holes in them."""
 
 
 # ---- tiers, and who runs what ----
@@ -50,7 +51,7 @@ def pytest_report_header() -> str:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the folders of other tiers, unless the command line leads into them; and sound, or all but sound."""
     if collection_path.name.startswith("test_") and collection_path.suffix == ".py":
-        return None if has_sound(collection_path) in WITH_SOUND else True
+        return None if sound(collection_path.relative_to(ROOT).as_posix()) in WITH_SOUND else True
     if collection_path.parent != HERE or not collection_path.is_dir() or collection_path.name in FOLDERS[TIER]:
         return None
     named = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
@@ -112,6 +113,32 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
             patched.setenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", models)
         # The tests' synthetic voices are strange to a witness: what it asks is shown where a test brings one.
         patched.setenv("DOCKVOICE_UNDERSTAND__WITNESS", "false")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_made_once() -> Iterator[None]:
+    """The migrations make the tables of the first journal of a process, and the others have a copy of these.
+
+    A thousand tests begin with an empty journal, and making its tables takes longer than most of them. What opens an
+    older journal, and every program that a test starts, makes the changes itself.
+    """
+    migrate = JournalDatabase.migrate
+    made = sqlite3.connect(":memory:", check_same_thread=False)  # a journal is opened in a thread of its own
+
+    def migrate_or_copy(journal: JournalDatabase) -> None:
+        if schema.has_tables(journal._db):
+            migrate(journal)
+        elif schema.has_tables(made):
+            with refusals(journal.path):
+                made.backup(journal._db)
+        else:
+            migrate(journal)
+            journal._db.backup(made)
+            made.execute("VACUUM")
+
+    with closing(made), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(JournalDatabase, "migrate", migrate_or_copy)
         yield
 
 

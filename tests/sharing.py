@@ -5,6 +5,8 @@ It is read off where a test stands and what its file names, so that nobody has t
 
 from __future__ import annotations
 
+import os
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -16,15 +18,25 @@ from tests.tiers import FOLDERS, Tier
 
 ROOT = Path(__file__).parent.parent
 
-SOUND = "sound"
-"""What plays and hears in real time."""
 
-GROUPS = {
-    SOUND: ("with Shelf(", "with headset(", "with Theatre("),
-    "standin": ("RunningStandin",),
-    "postgresql": ("PostgreSQL", "KINDS", "store: Store"),
-}
-"""What shares something dear, by the words in its file: no sound has other sound beside it, a server starts once.
+class Sound(StrEnum):
+    """Whether a file's tests play and hear in real time."""
+
+    NONE = "none"
+    ONE = "one"
+    """A program at a time: two such files go side by side, each with a sound server of its own, and mostly wait."""
+    MANY = "many"
+    """Several programs at once: beside more PulseAudio comes late, and words are heard with holes in them."""
+
+
+WITH_SOUND = frozenset({Sound(os.environ["SOUND"])} if os.environ.get("SOUND") else Sound)
+"""Which files are run: those of SOUND, or all, and then sound is one group: nobody knows what runs beside it."""
+
+PLAYS, MANY = ("with Shelf(", "with headset(", "with Theatre("), ("with Theatre(", "ExitStack()")
+"""By the words in its file: what has sound, and what of this holds several programs at work."""
+
+GROUPS = {"standin": ("RunningStandin",), "postgresql": ("PostgreSQL", "KINDS", "store: Store")}
+"""What shares something dear, by the words in its file: a server starts once.
 
 Where a sound server only stands by and nobody judges what is heard, other tests may make it late.
 """
@@ -35,8 +47,19 @@ ALONE = {"faults", "nightly", "playbook"}
 
 def group(nodeid: str) -> str:
     """What of the tests this one belongs to."""
-    shared = _shared(nodeid.partition("::")[0])
-    return nodeid if folder(nodeid) in ALONE and shared != SOUND else shared
+    file = nodeid.partition("::")[0]
+    if sound(file) is not Sound.NONE:
+        return file if {Sound.ONE} == WITH_SOUND else "sound"
+    return nodeid if folder(nodeid) in ALONE else _shared(file)
+
+
+@cache
+def sound(file: str) -> Sound:
+    """Whether the tests of a file, by its path in the repository, play and hear in real time."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if not any(word in text for word in PLAYS):
+        return Sound.NONE
+    return Sound.MANY if any(word in text for word in MANY) else Sound.ONE
 
 
 @cache
@@ -46,11 +69,6 @@ def _shared(file: str) -> str:
     return next((name for name, words in GROUPS.items() if any(word in text for word in words)), file)
 
 
-def has_sound(file: Path) -> bool:
-    """Whether a file's tests play and hear in real time."""
-    return group(file.relative_to(ROOT).as_posix()) == SOUND
-
-
 def folder(nodeid: str) -> str:
     """The folder below `tests`."""
     return Path(nodeid.partition("::")[0]).parts[1]
@@ -58,7 +76,8 @@ def folder(nodeid: str) -> str:
 
 def turn(nodeid: str) -> tuple[bool, int]:
     """Sound comes first, then the folders that take longest: so nothing waits for them in the end."""
-    return group(nodeid) != SOUND, FOLDERS[Tier.NIGHTLY][::-1].index(folder(nodeid))
+    silent = sound(nodeid.partition("::")[0]) is Sound.NONE
+    return silent, FOLDERS[Tier.NIGHTLY][::-1].index(folder(nodeid))
 
 
 class Sharing(LoadScopeScheduling):  # type: ignore[misc] # xdist publishes no types

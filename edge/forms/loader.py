@@ -323,8 +323,7 @@ def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_S
 
 
 def _reserved(language: Language, word: str) -> bool:
-    cues = {word for cue in language.cues for word in cue if len(cue) == 1}
-    return word in language.hesitations | cues or language.tells(word)
+    return word in language.hesitations or (word,) in language.cues or language.tells(word)
 
 
 def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[str]:

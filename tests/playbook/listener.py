@@ -24,6 +24,9 @@ from tests.speakers import english
 LOUD = 300
 """Of 32768: what is louder is no silence between two clauses."""
 
+FAINT = SAMPLE_RATE // 10
+"""So long a word may have begun before it is louder than that: the hiss of "seven" is faint, and no "seven" without."""
+
 BREATH = SAMPLE_RATE * 7 // 10
 """Silence after which a phrase is over: thrice the longest breath between two clauses, for a busy machine."""
 
@@ -117,7 +120,7 @@ class Listener:
         self.heard_until += end
         left = without_earcons(played[:end])
         spoken = _stretch(left)
-        words = "" if spoken is None else self._reader.read(left[spoken[0] :])
+        words = "" if spoken is None else self._reader.read(left[max(0, spoken[0] - FAINT) :])
         return None if spoken is None or not words else Phrase(begin + spoken[0], words)
 
     def _speaks(self) -> bool | None:
@@ -132,7 +135,7 @@ class Listener:
         """Half of it is enough: in the other one there may be a gap."""
         played, whole = self._played(since).astype(float), earcon(which)
         for half in (whole[: len(whole) // 2], whole[len(whole) // 2 :]):
-            if _likeness(played, half).max(initial=0) > ALIKE:
+            if likeness(played, half).max(initial=0) > ALIKE:
                 return True
         return None
 
@@ -154,11 +157,11 @@ def without_earcons(played: Sound) -> Sound:
     """What is left of it when the earcons in it are taken away, sample by sample."""
     left = played.astype(float)
     for which in sorted(SCORES, key=lambda one: -len(earcon(one))):
-        likeness = _likeness(left, earcon(which))
-        while len(likeness) and likeness.max() > ALIKE:
-            at = int(likeness.argmax())
+        alike = likeness(left, earcon(which))
+        while len(alike) and alike.max() > ALIKE:
+            at = int(alike.argmax())
             left[at : at + len(earcon(which))] -= earcon(which)
-            likeness[max(0, at - len(earcon(which))) : at + len(earcon(which))] = 0
+            alike[max(0, at - len(earcon(which))) : at + len(earcon(which))] = 0
     rest: Sound = np.clip(np.rint(left), -32_768, 32_767).astype(np.int16)
     return rest
 
@@ -172,7 +175,7 @@ def _stretch(played: Sound) -> tuple[int, int] | None:
     return int(loud[0]), int(loud[gaps[0]] if len(gaps) else loud[-1]) + 1
 
 
-def _likeness(sound: NDArray[np.float64], ring: Sound) -> NDArray[np.float64]:
+def likeness(sound: NDArray[np.float64], ring: Sound) -> NDArray[np.float64]:
     """How much of `ring` begins at each sample: 1 where it is all there. By way of the spectrum: that is quick."""
     wanted = ring.astype(float)
     if len(sound) < len(wanted):

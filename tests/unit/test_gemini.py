@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 import pytest
-from google.genai import types
 
 from edge.config import ClientSettings, InterpreterSettings
 from edge.forms.model import Form
@@ -30,28 +29,6 @@ def wire(**settings: Any) -> GeminiWire:
 
 def answered(body: Any) -> ServiceAnswer:
     return ServiceAnswer("service", 200, {}, json.dumps(body).encode(), None, 0.1)
-
-
-LIMITED = {"thinking": "low", "max_tokens": 500}
-
-
-@pytest.mark.parametrize("settings", [{}, {"streaming": True}, {"system_prompt": False}, LIMITED], ids=str)
-@pytest.mark.parametrize("said", [PCM, "pallet seven four two"], ids=["sound", "text"])
-def test_each_request_is_one_that_google_documents(settings: dict[str, Any], said: bytes | str, form: Form) -> None:
-    body = wire(**settings).body(ModelQuestion("Listen.", tools(form), said))
-    assert set(body) <= {"contents", "tools", "toolConfig", "systemInstruction", "generationConfig"}
-    types.GenerationConfig.model_validate(body.get("generationConfig", {}))
-    # Google's own types refuse keys they do not know.
-    for content in [*body["contents"], *([body["systemInstruction"]] if "systemInstruction" in body else [])]:
-        types.Content.model_validate(content)
-    for tool in body["tools"]:
-        types.Tool.model_validate(tool)
-    types.ToolConfig.model_validate(body["toolConfig"])
-
-
-def test_what_google_does_not_document_would_be_found() -> None:
-    with pytest.raises(ValueError, match="inlineDate"):
-        types.Content.model_validate({"parts": [{"inlineDate": {}}]})
 
 
 def test_the_model_must_call_one_of_our_functions(form: Form) -> None:

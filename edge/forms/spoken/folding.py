@@ -18,6 +18,8 @@ Phrase = tuple[str, ...]
 @lru_cache(maxsize=REMEMBERED)
 def fold(text: str) -> str:
     """Small letters without accents, one apostrophe: models write "Stück", "STÜCK" and "Stuck" for one word."""
+    if text.isascii():  # nearly all is, and for it this is the same
+        return text.lower()
     small = unicodedata.normalize("NFC", text).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return " ".join(word if word in WORDS else _bare(word) for word in small.translate(STROKED).split(" "))
 

@@ -58,24 +58,18 @@ class Language:
     """What may stand, with an apostrophe, before a word and is no part of it: French "d'unités"."""
     hesitations: frozenset[str]
     """Sounds that mean nothing wherever they stand, even inside a number."""
-    words: Mapping[str, tuple[Phrase, ...]]
-    """By role ("links", "cues"), the phrases that have it; the file says what each role is."""
-    moods: Mapping[str, tuple[Phrase, ...]]
-    """By mood ("denials", "questions"), the phrases that make an utterance no record."""
     alphabet: Alphabet
     homophones: Mapping[str, str]
     """Words that sound like a number, to its word."""
     misheard: Mapping[str, str]
     """Words that are written for the usual labels, to the label's own."""
-    commands: Mapping[str, tuple[Phrase, ...]]
-    """By name, the ways to say each command, the first of them as it is shown."""
     months: frozenset[str]
     """Their names, as a date has them."""
     ordinals: frozenset[str]
     """The words for the day of a month that are no counts: "first"."""
     numerals: Numerals
     table: Mapping[str, Any]
-    """The whole file, for the kinds of fields that have a section of their own."""
+    """The whole file: kinds of fields have a section of their own, and some of it is made out when it is asked for."""
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Language:
@@ -91,14 +85,6 @@ class Language:
             decimal=table["decimal"],
             elided=elided,
             hesitations=frozenset(map(fold, table["words"]["hesitations"])),
-            # A word that is a number says how many, wherever it stands.
-            words={
-                role: tuple(
-                    one for one in listed if not (numerals.counts(one, 0) or numerals.groups(one, 0)) or len(one) > 1
-                )
-                for role, listed in _phrases(table["words"], elided).items()
-            },
-            moods=_phrases(table["moods"], elided),
             alphabet=Alphabet(
                 CODE_WORDS | {(word,): letter for word, letter in listed.items()},
                 tuple(map(phrase, letters["explained_by"])),
@@ -106,7 +92,6 @@ class Language:
             ),
             homophones=homophones,
             misheard={fold(said): fold(meant) for said, meant in table.get("labels", {}).items()},
-            commands=_phrases(table["commands"], elided),
             # A month's short name that is a number ("sept") is a number wherever no date is asked for.
             months=frozenset(
                 name
@@ -117,6 +102,29 @@ class Language:
             numerals=numerals,
             table=table,
         )
+
+    @cached_property
+    def words(self) -> Mapping[str, tuple[Phrase, ...]]:
+        """By role ("links", "cues"), the phrases that have it; the file says what each role is."""
+        return {role: self._said_as(role) for role in self.table["words"]}
+
+    def _said_as(self, role: str) -> tuple[Phrase, ...]:
+        # A word that is a number says how many, wherever it stands.
+        listed = _phrases(self.table["words"][role], self.elided)
+        return tuple(one for one in listed if len(one) > 1 or not self._is_number(one))
+
+    def _is_number(self, said: Phrase) -> bool:
+        return bool(self.numerals.counts(said, 0) or self.numerals.groups(said, 0))
+
+    @cached_property
+    def moods(self) -> Mapping[str, tuple[Phrase, ...]]:
+        """By mood ("denials", "questions"), the phrases that make an utterance no record."""
+        return {mood: _phrases(said, self.elided) for mood, said in self.table["moods"].items()}
+
+    @cached_property
+    def commands(self) -> Mapping[str, tuple[Phrase, ...]]:
+        """By name, the ways to say each command, the first of them as it is shown."""
+        return {name: _phrases(said, self.elided) for name, said in self.table["commands"].items()}
 
     @cached_property
     def separators(self) -> frozenset[str]:
@@ -131,7 +139,7 @@ class Language:
     @cached_property
     def cues(self) -> frozenset[Phrase]:
         """What announces that the next mention of a field replaces the one before."""
-        return frozenset(self.words["cues"])
+        return frozenset(self._said_as("cues"))
 
     def unelided(self, words: Phrase) -> Phrase:
         """As a transcript has them, without what is elided before a word: "est ça" for "c'est ça"."""
@@ -163,14 +171,14 @@ def _apart(word: str, elided: Sequence[str]) -> str:
     return after if before in elided else f"{before} {after}"
 
 
-def _phrases(table: Mapping[str, Sequence[str]], elided: Sequence[str]) -> Mapping[str, tuple[Phrase, ...]]:
-    """By role, its phrases; those with an elision as a recogniser writes it, and as a transcript is read."""
-    return {
-        role: tuple(dict.fromkeys(way for one in said for way in _ways(one, elided))) for role, said in table.items()
-    }
+def _phrases(said: Sequence[str], elided: Sequence[str]) -> tuple[Phrase, ...]:
+    """Each once; those with an elision as a recogniser writes it, and as a transcript is read."""
+    return tuple(dict.fromkeys(way for one in said for way in _ways(one, elided)))
 
 
 def _ways(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
+    if not elided or "'" not in said:
+        return (phrase(said),)
     apart = " ".join(_apart(word, elided) for word in said.split())
     return (phrase(said),) if apart == said or len(apart) == 1 else (phrase(said), phrase(apart))
 
