@@ -55,7 +55,7 @@ BETWEEN_DB = OUTSIDE_DB / 2
 6 dB one clip of `beside` was wrong, by an "oh" that the colleague said."""
 
 SETS_IN_DB = 3.0
-"""By so much the first of those words is fainter than the entry beside it, at least: at 6 dB four clips less were right."""
+"""By so much the first of those words is fainter than the entry beside it: at 6 dB four clips less were right."""
 
 EXPLAINS = frozenset(ENGLISH.alphabet.explained_by)
 """What begins to say which letter was meant: "as in golf"."""
