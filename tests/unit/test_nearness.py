@@ -3,10 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge.forms.spoken import read
 from edge.records import SAMPLE_RATE, Word
 from edge.understand.nearness import Loudness, Wearer
+from tests import shipped
 
 WORD_S = 0.3
+NEEDED = frozenset(field.name for field in shipped.form().fields if field.required)
 
 
 def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
@@ -63,6 +66,56 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
 def test_words_are_the_wearers_by_how_loud_they_are(heard: str, own: str) -> None:
     words, loudness = said(heard)
     assert " ".join(word.text for word in Wearer(words, loudness).own(words)) == own
+
+
+WHOLE = "pallet seven four two twelve units dock-2 b-4"
+
+
+@pytest.mark.parametrize(
+    ("heard", "left"),
+    [
+        (f"{WHOLE} ninety-12 units-13 dock-9", "pallet seven four two twelve units dock b"),
+        (f"one-13 {WHOLE}", "pallet seven four two twelve units dock b"),
+        (f"dock-12 c-10 {WHOLE} five-11 three-14", "pallet seven four two twelve units dock b"),
+        (f"{WHOLE} ninety-8 units-9", None),
+        ("pallet seven four two twelve-2 units-4 dock-7 b-11", None),
+        ("pallet seven four two twelve units ninety-12 units-13", None),
+        ("dock b twelve units pallet seven four two-2 one-13", None),
+        ("dock b pallet seven four two two hundred and-11 fifty-12 units-13", None),
+        (f"{WHOLE} no-12 dock-13 c-12", None),
+        (f"{WHOLE} dock-12 c-12 sorry-13", None),
+        ("pallet seven four two twelve units dock e as-11 in-12 golf-12", None),
+        (
+            "pallet-6 seven four two oh-6 twelve units dock b boxes-13",
+            "pallet seven four two [unk] twelve units dock b",
+        ),
+        ("pallet seven four-4 two-1 twelve units dock b-7 boxes-13", "pallet seven four two twelve units dock b"),
+        (WHOLE, None),
+        ("", None),
+    ],
+    ids=[
+        "behind",
+        "before",
+        "on both sides",
+        "not so faint",
+        "a voice that fades",
+        "what is left is no entry",
+        "a last digit, muttered",
+        "the rest of a number, muttered",
+        "a correction",
+        "a correction by its last word",
+        "which letter was meant",
+        "a figure inside that may be the other's is doubted",
+        "one that is as loud as its neighbours, or the last, is not",
+        "nobody else",
+        "nothing",
+    ],
+)
+def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: str, left: str | None) -> None:
+    words, loudness = said(heard)
+    wearer = Wearer(words, loudness)
+    stretch = wearer.alone(words, lambda some: read(some, shipped.form(), shipped.catalogue()), NEEDED)
+    assert (stretch and " ".join(word.text for word in wearer.within(words, stretch))) == left
 
 
 def test_how_the_sound_comes_in_pieces_changes_nothing() -> None:

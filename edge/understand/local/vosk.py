@@ -64,6 +64,7 @@ class VoskInterpreter:
         self.speculation = Speculation()
         self._form = form
         self._catalogue = catalogue
+        self._needed = frozenset(field.name for field in form.fields if field.required)
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
         self._converses = converses
         self._awaited = awaited
@@ -79,7 +80,7 @@ class VoskInterpreter:
         return ListeningAhead(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> _Recogniser:
-        return _Recogniser((self._hearing(1.0), self._hearing(SLOWER)), self._propose)
+        return _Recogniser((self._hearing(1.0), self._hearing(SLOWER)), self._understand)
 
     def _hearing(self, speed: float) -> _Hearing:
         return _Hearing(vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar), speed, self._labels)
@@ -87,6 +88,18 @@ class VoskInterpreter:
     def _judge(self, reading: Reading) -> Expectation:
         known = (self._form, self._catalogue)
         return expected(reading.words, reading.fields, *known, converses=self._converses, awaited=self._awaited())
+
+    def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
+        """What the wearer said, and nobody beside him."""
+        likeliest = hearings[0][0].words
+        wearer = Wearer(likeliest, loudness)
+        stretch = wearer.alone(wearer.own(likeliest), self._read, self._needed)
+
+        def own(words: Sequence[Word]) -> tuple[Word, ...]:
+            his = wearer.own(words)
+            return his if stretch is None else wearer.within(his, stretch)
+
+        return self._propose([[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings])
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
         words, fields = most_likely(hearings, self._read)
@@ -102,10 +115,12 @@ class _Recogniser:
     """One utterance, heard at each speed."""
 
     def __init__(
-        self, hearings: Sequence[_Hearing], propose: Callable[[Sequence[Sequence[Alternative]]], Reading]
+        self,
+        hearings: Sequence[_Hearing],
+        understand: Callable[[Sequence[Sequence[Alternative]], Loudness], Reading],
     ) -> None:
         self._hearings = hearings
-        self._propose = propose
+        self._understand = understand
         self._loudness = Loudness()
 
     def take(self, pcm: bytes) -> None:
@@ -114,9 +129,7 @@ class _Recogniser:
             hearing.take(pcm)
 
     def reading(self) -> Reading:
-        hearings = [hearing.alternatives() for hearing in self._hearings]
-        wearer = Wearer(hearings[0][0].words, self._loudness)
-        return self._propose([[replace(one, words=wearer.own(one.words)) for one in hearing] for hearing in hearings])
+        return self._understand([hearing.alternatives() for hearing in self._hearings], self._loudness)
 
 
 class _Hearing:

@@ -1,0 +1,95 @@
+"""A word that nobody foresaw, spoken before, between or behind the fields of a sentence, changes no value on record.
+
+The recogniser knows the form's words and some common ones, and writes one of them for whatever else is said. The words
+are new ones every night, each said by one voice at one place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from edge.audio.framing import floats
+from edge.config import Settings, load
+from edge.records import SAMPLE_RATE, FieldValue
+from edge.speak.espeak import EspeakVoice
+from edge.understand.local.weights import located, named
+from lab.evaluate import Sounding, evaluate
+from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S, Spoken
+from lab.scoring import Clip, Mark, Result
+from tests.property.test_foreign_words import TELLING, common_words
+from tests.tiers import SEED
+
+WORDS = 500
+
+PACE = 0.9
+"""Slow enough that the recogniser hears these voices well."""
+
+Fields = dict[str, FieldValue]
+
+SENTENCES: dict[str, Fields] = {
+    "pallet seven four two, twelve units, dock B": {"pallet_id": "742", "quantity": 12, "dock": "B"},
+    "pallet three eight six, dock bravo, sixty boxes": {"pallet_id": "386", "quantity": 60, "dock": "B"},
+    "pallet five five one, thirty cases, dock alpha": {"pallet_id": "551", "quantity": 30, "dock": "A"},
+}
+FIRST, SECOND, THIRD = SENTENCES
+
+VOICES = {"": (FIRST, SECOND), "m3": (FIRST, SECOND, THIRD), "f1": (FIRST, THIRD)}
+"""Speakers of espeak-ng, and what they say so that it is recorded at once where no word is put in."""
+
+PLACES = ("before", "between", "behind")
+
+
+@pytest.fixture(autouse=True)
+def _with_weights() -> None:
+    if located(named("small-en-us"), load(Settings, None).models) is None:
+        pytest.skip("vosk's weights are not here")
+
+
+def with_word(text: str, word: str, place: str, random: Random) -> str:
+    """The sentence with the word at a place outside its fields, which commas part."""
+    fields = text.split(", ")
+    at = {"before": 0, "behind": len(fields)}.get(place, random.randrange(1, len(fields)))
+    return ", ".join([*fields[:at], word, *fields[at:]])
+
+
+def heard(texts: Sequence[tuple[str, Fields]], voice: str) -> list[Result]:
+    """What the device makes of each text."""
+
+    async def all_of_them() -> list[Result]:
+        sounds = [await sounding(text, fields, voice) for text, fields in texts]
+        return [one.result for one in await evaluate(load(Settings, None), sounds, lambda: None)]
+
+    return asyncio.run(all_of_them())
+
+
+async def sounding(text: str, fields: Fields, voice: str) -> Sounding:
+    pieces = [piece async for piece in EspeakVoice(PACE, voice).say(text, LANGUAGE, SAY_WITHIN_S)]
+    around = (round(BEFORE_S * SAMPLE_RATE), round(AFTER_S * SAMPLE_RATE))
+    sound = np.pad(floats(b"".join(pieces)).astype(np.float64), around)
+    clip = Clip(audio=Path(text), form="pallet-move", fields=fields, condition="clean", speaker=voice, text=text)
+    return Sounding(clip, lambda: Spoken(sound, f"{text} {voice}"))
+
+
+@pytest.mark.parametrize("voice", VOICES)
+def test_without_the_word_all_is_recorded(voice: str) -> None:
+    found = heard([(text, SENTENCES[text]) for text in VOICES[voice]], voice)
+    assert [one.mark for one in found] == [Mark.RIGHT] * len(found), [one.clip.text for one in found]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("voice", VOICES)
+def test_no_other_value_is_recorded(voice: str, place: str) -> None:
+    random = Random(f"{SEED} {voice} {place}")
+    foreign = sorted(set(common_words()) - set(TELLING))
+    texts = []
+    for word in random.sample(foreign, WORDS // (len(VOICES) * len(PLACES))):
+        text = random.choice(VOICES[voice])
+        texts.append((with_word(text, word, place, random), SENTENCES[text]))
+    found = [one for one in heard(texts, voice) if one.mark in {Mark.WRONG, Mark.INVENTED}]
+    assert not found, "\n".join(f"{one.clip.text}: {[said.reading.transcript for said in one.heard]}" for one in found)
