@@ -36,7 +36,6 @@ BAR = r"\|"  # Inside a table.
 LIMITS = (
     "RIVALRY",
     "HORIZON",
-    "WIDTH",
     "MOST",
     "BUDGET",
     "RAISE",

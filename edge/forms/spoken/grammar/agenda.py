@@ -29,7 +29,7 @@ class _Later(NamedTuple):
 class _Column:
     """The partial explanations at one token."""
 
-    __slots__ = ("cheapest", "dearest", "known", "later", "room", "waiting")
+    __slots__ = ("cheapest", "dearest", "known", "later", "waiting")
 
     def __init__(self) -> None:
         self.known: dict[object, float] = {}
@@ -42,8 +42,6 @@ class _Column:
         """No cost among both is lower."""
         self.dearest = math.inf
         """What costs more cannot become a rival of the best one here."""
-        self.room = [weights.WIDTH, weights.WIDTH]
-        """How many more may grow, of those between values and of those inside one."""
 
 
 class Agenda:
@@ -94,29 +92,22 @@ class Agenda:
         return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= budget]
 
     def growing(self, at: int) -> list[Path]:
-        """Those at a token that grow now: those inside a value first, each kind by its cost.
-
-        Each kind has its own room, so that many ways to go on with digits do not crowd the others out.
-        """
+        """Those at a token that grow now: those inside a value first, each kind by its cost."""
         column = self._columns[at]
         most = min(self.budget, column.dearest)
         waiting, column.waiting = column.waiting, {}
         growing: tuple[list[Path], list[Path]] = [], []
         for key, path in waiting.items():
-            if self.budget < path.cost <= column.dearest:
+            if path.cost <= most:
+                growing[path.spelling is not None].append(path)
+            elif path.cost <= column.dearest:
                 column.waiting[key] = path
-        for path in sorted(waiting.values(), key=_COST):
-            if path.cost > most:
-                break
-            inside = path.spelling is not None
-            if column.room[inside]:
-                column.room[inside] -= 1
-                growing[inside].append(path)
         column.cheapest = min(
             min((path.cost for path in column.waiting.values()), default=math.inf),
             min((one.cost for one in column.later), default=math.inf),
         )
-        return [*growing[True], *growing[False]]
+        between, inside = (sorted(kind, key=_COST) for kind in growing)
+        return [*inside, *between]
 
     def go(self, path: Path, end: int, cost: float, **changes: Unpack[Changes]) -> None:
         """Go on at the token `end`."""
