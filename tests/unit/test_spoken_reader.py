@@ -119,6 +119,6 @@ def test_more_ways_than_anybody_means_in_one_breath_say_nothing(form: Form, cata
 def test_talk_before_an_entry_puts_what_stands_beside_it_in_doubt_and_nothing_else(
     form: Form, catalogue: Catalogue
 ) -> None:
-    talk, entry = "we talked about it all day long | " * 12, "pallet seven four two | twelve units | dock b"
+    talk, entry = "we talked about it all day long | " * 6, "pallet seven four two | twelve units | dock b"
     said = read(words(talk + entry), form, catalogue)
     assert told(said) == {"pallet_id": "?", "quantity": 12, "dock": "B"}
