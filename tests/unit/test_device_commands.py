@@ -66,7 +66,9 @@ def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalog
 def test_no_whole_sentence_is_a_correction_however_it_begins(form: Form, catalogue: Catalogue) -> None:
     for sentence in islice(sentences(form, catalogue, Random(8)), sized(quick=40, test=200, nightly=2000)):
         reading = proposal("test", words(f"sorry {sentence.text}"), form, catalogue)
-        assert (reading.act is Act.RECORD) == all(field.name in reading.fields for field in form.fields)
+        whole = all(field.name in reading.fields for field in form.fields)
+        # Of a few nobody can tell what they deny ("no one hundred and fifty"): those are said again.
+        assert (reading.act is Act.RECORD) == (whole or reading.not_understood is not None)
 
 
 def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogue) -> None:
