@@ -66,7 +66,7 @@ class Spelling(NamedTuple):
     singles: bool = True
     """Digits one by one so far."""
     round: bool = False
-    """It ends with a number of whole hundreds, to which digits may belong."""
+    """It ends with a number of hundreds to which digits may belong, or of which the last digit may be none."""
     groups: int = 0
     paused: int = 0
     """How many of its gaps are pauses so far."""

@@ -85,7 +85,8 @@ class Speller:
         singles = spelling.singles and len(text) == 1
         paused, spared = _paused(spelling, pause, singles=singles)
         cost += paused
-        # Digits behind a number of hundreds may have been a part of it: nobody can tell 70055 from 755.
+        # Digits behind a number of hundreds may have been a part of it: nobody can tell 70055 from 755, or "two hundred
+        # three four" for 2034 from 20034.
         doubtful = word in self._homophones or (spelling.round and digits_before)
         return cost, Spelling(
             spelling.start,
@@ -93,7 +94,7 @@ class Speller:
             spelling.text + text,
             marked(spelling.marks, "s") if doubtful else spelling.marks,
             singles,
-            whole and text.endswith("00"),
+            whole and _open(text, several=not all(one.inner for one in self._tokens[at + 1 : group.end])),
             spelling.groups + 1,
             spelling.paused + (pause > 0),
             spared,
@@ -138,6 +139,11 @@ class Speller:
         without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
         for value in (None,) if said is None else _expanded(said, field, self._spans.catalogue):
             yield without, value, cost
+
+
+def _open(number: str, *, several: bool) -> bool:
+    """Whether a number of hundreds may have ended before its last digit: it has no tens, and is no single word."""
+    return number.endswith("00") or (several and number[-2] == "0")
 
 
 def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
