@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
+from edge.forms.spoken.grammar.beside import Beside
 from edge.forms.spoken.grammar.counts import UnitCounts
 from edge.forms.spoken.grammar.mentions import CountMentions, Mentions
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Story, Telling
@@ -74,6 +75,7 @@ class _Growth:
         self._counted = CountMentions(spans, self._agenda, self._mentions)
         self._phrases = SmallWords(spans, counts, self._agenda, self._mentions, asked)
         self._strays = Strays(spans, remarks, self._agenda)
+        self._beside = Beside(spans)
         self._ends: list[Path] = []
         self.left = weights.MOST
         """How many more partial explanations may grow; below 0, none were found, and none will be."""
@@ -136,7 +138,7 @@ class _Growth:
             path = path._replace(cost=path.cost + weights.OTHER)
         if path.pending:
             path = path.telling(Telling(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens)))
-        return path
+        return path._replace(events=self._beside.judged(path.events))
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

@@ -17,6 +17,8 @@ from edge.records import FieldValue
 SINGLY = 3
 """Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
 is 194 and 86, since nobody who says "one nine four" goes on with "eighty" for the digits 8 and 0."""
+PAIR = 2
+"""Digits from which on it is no chance that an id ends as the count behind it does."""
 SMALLEST_COUNT = 10
 """A single digit after a pause is part of the id: operators pause anywhere in one."""
 
@@ -75,9 +77,26 @@ class Mentions:
             marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if "c" in pending else (0, 0)
+        if (echoed := self._echoed(path, name, value, start)) is not None:
+            path, marks = path.telling(Telling(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
         event = Telling(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.then(event)
         return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
+
+    def _echoed(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
+        """The id that may have taken a number said twice for its end: "742 fifteen one five units"."""
+        last = path.last
+        if self._fields[name].spoken is not Spoken.CARDINAL or last is None or last.end != start:
+            return None
+        field = self._fields.get(str(last.field))
+        if field is None or field.spoken not in SPELT or self._tokens[start].pause:
+            return None
+        said = f"{last.value}{value}"
+        for size in range(max(PAIR, len(str(value))), len(said) // 2 + 1):
+            rest = said[: -2 * size]
+            if said[-size:] == said[-2 * size : -size] and field.item.allows(rest) and field.item.is_usual(rest):
+                return last.field
+        return None
 
     # What a mention costs.
 

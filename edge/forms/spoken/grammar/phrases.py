@@ -190,10 +190,12 @@ class SmallWords:
 
     def _contrast(self, path: Path, match: Match, at: int) -> None:
         """What denies the value behind it; what is a cue as well ("no") only without a pause, behind something."""
-        if tuple(self._words[at : match.end]) not in self._language.cues:
+        said = tuple(self._words[at : match.end])
+        if said not in self._language.cues:
             self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
         elif path.events and self._spans.goes_straight_on(match.end):
-            self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "m"))
+            pending = "n" if said in self._language.words["nots"] else "m"
+            self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
 
     def _elsewhere(self, path: Path, match: Match, _at: int) -> None:
         self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))

@@ -51,7 +51,7 @@ class Speller:
         if (known := self._known.get((field.name, spelling, at))) is None:
             most = self._spans.lexicon.longest[field.name]
             known = self._known[field.name, spelling, at] = [
-                (group.end, *self._longer(spelling, at, group, pause))
+                (group.end, *self._longer(field, spelling, at, group, pause))
                 for group in self._groups(field, at, begins=not spelling.groups)
                 if most is None or len(spelling.text) + len(group.text) <= most
             ]
@@ -73,7 +73,9 @@ class Speller:
             surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
             self._agenda.go(path, at + 1, weights.RESTART + surprise)
 
-    def _longer(self, spelling: Spelling, at: int, group: Group, pause: int) -> tuple[float, Spelling]:
+    def _longer(
+        self, field: FormField, spelling: Spelling, at: int, group: Group, pause: int
+    ) -> tuple[float, Spelling]:
         """What another group costs, and the value with it."""
         word, text = self._words[at], group.text
         # A number of hundreds stands for a whole value; among other digits hardly anybody says one.
@@ -88,6 +90,8 @@ class Speller:
         # Digits behind a number of hundreds may have been a part of it: nobody can tell 70055 from 755, or "two hundred
         # three four" for 2034 from 20034.
         doubtful = word in self._homophones or (spelling.round and digits_before)
+        # So may two whole values: "pallet 742 743".
+        doubtful |= field.item.usual is not None and all(map(field.item.is_usual, (spelling.text, text)))
         return cost, Spelling(
             spelling.start,
             spelling.cost + cost,

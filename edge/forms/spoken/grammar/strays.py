@@ -120,6 +120,7 @@ class Strays:
         self._remarks = remarks
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._nots = spans.language.words["nots"]
         self._loose: dict[int, list[Telling]] = {}
         self._strangers: dict[tuple[int, str | None], Telling] = {}
         self._known: dict[tuple[int, bool], bool] = {}
@@ -139,7 +140,11 @@ class Strays:
             crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
             slipped = self._agenda.opened(path).telling(event)
-            self._agenda.go(slipped, stop, cost, pending="c", state=Place.BETWEEN, cue=(event.end, stop))
+            # "Doce no quince" may mean either.
+            denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
+            self._agenda.go(
+                slipped, stop, cost, pending="ch" if denies else "c", state=Place.BETWEEN, cue=(event.end, stop)
+            )
 
     def _number(self, path: Path, at: int) -> None:
         """A number that belongs to nothing."""

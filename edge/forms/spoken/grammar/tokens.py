@@ -76,10 +76,10 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         pause = 0 if end is None else _pause(word.start - end)
         end = word.end
         pieces = _pieces(said, language)
-        if pieces and all(folded in language.hesitations for _, folded in pieces):
+        hesitates = bool(pieces) and all(folded in language.hesitations for _, folded in pieces)
+        if hesitates:
             hesitated = True
-            continue
-        if pieces:
+        elif pieces:
             pause = max(pause, SHORT) if hesitated else pause
             found += _parts(word, pieces, language, pause, dash=dash, hesitated=hesitated)
             hesitated = dash = False
