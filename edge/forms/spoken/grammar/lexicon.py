@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.folding import Phrase, phrase
+from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.tokens import Token
-from edge.forms.spoken.grammar.weights import COMMA
 from edge.forms.spoken.language import Language
+from edge.records import FieldValue
+
+REMEMBERED = 1024
+"""Values of a form of which is kept how implausible they are: more than the alternatives of one utterance hold."""
 
 
 class Role(IntEnum):
@@ -119,6 +124,9 @@ class Lexicon:
             field.name: frozenset(catalogue.values(field.catalogue)) for field in form.fields if field.catalogue
         }
         """By field, the values that its catalogue knows."""
+        self._items = {field.name: field.item for field in form.fields}
+        self.implausible = lru_cache(REMEMBERED, typed=True)(self._implausible)
+        """What it costs that a field has a value; the alternatives of one utterance share most of theirs."""
         self.sounding_like: dict[str, str] = {
             meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
         }
@@ -135,6 +143,13 @@ class Lexicon:
                 self.slotted.setdefault(aside[0], {}).setdefault(second, []).append(aside[2:])
             else:
                 self.asides.setdefault(aside[0], []).append(aside[1:])
+
+    def _implausible(self, name: str, value: FieldValue | None) -> float:
+        field = self._items[name]
+        if value is None or not field.allows(value):
+            return weights.FORBIDDEN
+        cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
+        return cost + (weights.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
 
     def _add(self, said: Phrase, use: Use, language: Language) -> None:
         # A compound number among the words of a phrase is taken apart in the utterance too.
@@ -169,7 +184,7 @@ class Lexicon:
     @staticmethod
     def _parted(token: Token, entry: Sense) -> bool:
         """Does a pause part the small words of a phrase?"""
-        return token.pause >= COMMA and entry.use.role not in OF_FIELDS
+        return token.pause >= weights.COMMA and entry.use.role not in OF_FIELDS
 
     def joins(self, word: str) -> bool:
         """Is the word by itself a link: "of", "the"?"""

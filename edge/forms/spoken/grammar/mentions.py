@@ -37,8 +37,7 @@ class Mentions:
         self._asked = asked
         self._held = held
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
-        self._known: dict[tuple[str, FieldValue | None], float] = {}
-        """By field and value, how implausible it is."""
+        self._implausible = spans.lexicon.implausible
         self._yes_or_no = [field for field in spans.form.fields if field.spoken is Spoken.YES_NO]
 
     def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
@@ -99,20 +98,6 @@ class Mentions:
         return None
 
     # What a mention costs.
-
-    def _implausible(self, name: str, value: FieldValue | None) -> float:
-        if (known := self._known.get((name, value))) is None:
-            known = self._known[name, value] = self._unlikely(name, value)
-        return known
-
-    def _unlikely(self, name: str, value: FieldValue | None) -> float:
-        field = self._fields[name].item
-        if value is None or not field.allows(value):
-            return weights.FORBIDDEN
-        cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
-        if name in self._spans.lexicon.values and str(value) not in self._spans.lexicon.values[name]:
-            cost += weights.UNKNOWN
-        return cost
 
     def _said_before(
         self, before: Telling | None, value: FieldValue | None, marks: str, pending: str, at: int

@@ -121,18 +121,27 @@ class Strays:
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
+        self._named: dict[int, bool] = {}
         self._loose: dict[int, list[Telling]] = {}
         self._strangers: dict[tuple[int, str | None], Telling] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
         """Go on behind what begins at a token and belongs to nothing."""
-        self._slip(path, at)
+        if self._is_named(at):
+            self._slip(path, at)
+            self._preposition(path, at)
+            for end in self._remarks.ends(at):
+                self._aside(path, at, end)
         self._number(path, at)
-        self._preposition(path, at)
-        for end in self._remarks.ends(at):
-            self._aside(path, at, end)
         self._stranger(path, at)
+
+    def _is_named(self, at: int) -> bool:
+        """Does anything begin at a token that has a name of its own, and is no loose number or strange word?"""
+        if (known := self._named.get(at)) is None:
+            sounds = self._words[at] in self._spans.lexicon.sounding_like
+            known = self._named[at] = sounds or bool(self._spans.slips(at) or self._remarks.ends(at))
+        return known
 
     def _slip(self, path: Path, at: int) -> None:
         """A value that is taken back at once."""
