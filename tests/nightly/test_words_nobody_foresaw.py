@@ -34,8 +34,8 @@ Fields = dict[str, FieldValue]
 
 SENTENCES: dict[str, Fields] = {
     "pallet seven four two, twelve units, dock B": {"pallet_id": "742", "quantity": 12, "dock": "B"},
-    "pallet three eight six, dock bravo, sixty boxes": {"pallet_id": "386", "quantity": 60, "dock": "B"},
-    "pallet five five one, thirty cases, dock alpha": {"pallet_id": "551", "quantity": 30, "dock": "A"},
+    "pallet three eight six, dock bravo, twenty boxes": {"pallet_id": "386", "quantity": 20, "dock": "B"},
+    "dock alpha, pallet seven four two, twelve units": {"pallet_id": "742", "quantity": 12, "dock": "A"},
 }
 FIRST, SECOND, THIRD = SENTENCES
 
