@@ -11,6 +11,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import TALLY, about, command, corrects, exception, preface, read, takes_back
 from edge.forms.spoken.language import ENGLISH, Language
+from edge.forms.spoken.transcript import BRIEF
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
 from edge.understand.chatter import is_chatter
 
@@ -130,13 +131,13 @@ PAUSE = 0.02
 PREPOSITIONS: Mapping[str, str] = {"to": "two", "for": "four"}
 """What the recogniser writes for a digit, to the digit."""
 
-FOR = "four"
-"""What the recogniser writes for a "for" too, which none of its sentences has: "pallet one six zero for dock B"."""
+FOR = ("for", "four")
+"""What the recogniser writes for a "for", which few of its sentences have: "pallet one six zero for dock B"."""
 
 HURRIED = 0.7
 """Below this length, in middle lengths of the sentence's other numbers, a "four" before a label is a "for". On the dev
 sets nine of nine were within 0.43 and 0.64; the last digit of a number is drawn out, and eleven of eleven had 1.1 to
-2.3. At any pace of speech the two keep their distance, which seconds would not."""
+2.3. At any pace of speech the two keep their distance, which seconds would not: so it is given the length of one."""
 
 UNHURRIED = 1.0  # From here on it is the digit; in between it may be either, and the operator is asked.
 
@@ -151,7 +152,7 @@ def told_apart(words: Sequence[Word], labels: Collection[str] = ()) -> tuple[tup
     return tuple(
         dict.fromkeys(
             tuple(
-                replace(word, text="for") if length < below else word
+                _preposition(word, length) if length < below else word
                 for word, length in zip(told, lengths, strict=True)
             )
             for below in (UNHURRIED, HURRIED)
@@ -161,7 +162,7 @@ def told_apart(words: Sequence[Word], labels: Collection[str] = ()) -> tuple[tup
 
 def _leads_to(words: Sequence[Word], at: int, labels: Collection[str]) -> bool:
     """Is it a "four" in one breath with a label? A count before its unit is hurried over too, and is not told apart."""
-    if words[at].text != FOR or at + 1 == len(words):
+    if words[at].text not in FOR or at + 1 == len(words):
         return False
     return words[at + 1].text in labels and words[at + 1].start - words[at].end < JOINED
 
@@ -170,6 +171,10 @@ def _length(words: Sequence[Word], at: int) -> float:
     """The word's length in middle lengths of the other words of numbers; where there are none, it may be either."""
     others = [word.end - word.start for word in words if ENGLISH.numerals.is_part(word.text) and word is not words[at]]
     return (words[at].end - words[at].start) / median(others) if others else HURRIED
+
+
+def _preposition(word: Word, length: float) -> Word:
+    return replace(word, text="for", end=min(word.end, word.start + BRIEF) if length < HURRIED else word.end)
 
 
 def _digit(before: Word | None, word: Word) -> Word:

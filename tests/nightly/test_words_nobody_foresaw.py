@@ -34,8 +34,8 @@ Fields = dict[str, FieldValue]
 
 SENTENCES: dict[str, Fields] = {
     "pallet seven four two, twelve units, dock B": {"pallet_id": "742", "quantity": 12, "dock": "B"},
-    "pallet three eight six, dock bravo, sixty boxes": {"pallet_id": "386", "quantity": 60, "dock": "B"},
-    "pallet five five one, thirty cases, dock alpha": {"pallet_id": "551", "quantity": 30, "dock": "A"},
+    "pallet three eight six, dock bravo, twenty boxes": {"pallet_id": "386", "quantity": 20, "dock": "B"},
+    "dock alpha, pallet seven four two, twelve units": {"pallet_id": "742", "quantity": 12, "dock": "A"},
 }
 FIRST, SECOND, THIRD = SENTENCES
 
@@ -82,6 +82,7 @@ def test_without_the_word_all_is_recorded(voice: str) -> None:
     assert [one.mark for one in found] == [Mark.RIGHT] * len(found), [one.clip.text for one in found]
 
 
+@pytest.mark.timeout(1200)  # 55 clips take 40 seconds of a processor, and five minutes where others want it too
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("voice", VOICES)
 def test_no_other_value_is_recorded(voice: str, place: str) -> None:

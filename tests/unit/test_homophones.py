@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from edge.forms.spoken import read
 from edge.records import Word
 from edge.understand.proposal import told_apart
+from tests import shipped
 
 LABELS = frozenset({"pallet", "dock", "quantity"})
 
@@ -79,6 +81,18 @@ def test_who_speaks_fast_says_a_brief_four() -> None:
 @pytest.mark.parametrize("seconds", [0.12, 0.18])
 def test_a_four_too_brief_for_a_digit_before_a_word_is_a_for(seconds: float) -> None:
     assert told("pallet one six four dock b", seconds) == "pallet one six for dock b"
+
+
+@pytest.mark.parametrize("heard", ["for", "four"])
+def test_what_is_told_to_be_a_for_is_no_longer_than_one_so_that_no_digit_is_read_in_it(heard: str) -> None:
+    (way,) = told_apart(said(f"pallet one six {heard} dock b", 0.18), LABELS)
+    fields = read(way, shipped.form(), shipped.catalogue())
+    assert (fields["pallet_id"].value, fields["pallet_id"].rivals) == ("16", ())
+
+
+def test_a_for_of_a_length_that_neither_has_is_read_as_either() -> None:
+    (way,) = told_apart(said("pallet one six for dock b", 0.22), LABELS)
+    assert read(way, shipped.form(), shipped.catalogue())["pallet_id"].rivals == ("164",)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from edge.agent.dialogue_steps import manner
 from edge.agent.parts import form_named, rules
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
+from edge.forms.spoken.language import ENGLISH
 
 INTERPRETERS = {
     "there": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio-mini", "language": "de-AT"},
@@ -30,6 +31,12 @@ def ordinary_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_recogniser_on_the_device_is_spoken_to_in_english() -> None:
     assert language() == "en"
     assert language(first="there") == "en"
+
+
+def test_what_is_said_around_dictation_is_told_in_words_and_phrases_without_a_number_or_letter() -> None:
+    remarks = ENGLISH.remarks()
+    assert {"see you later", "see", "all good", "could be", "right then"} <= {*remarks}
+    assert not [said for said in remarks if any(map(ENGLISH.tells, said.split()))]
 
 
 def test_a_model_is_spoken_to_in_its_own_language() -> None:

@@ -149,9 +149,10 @@ class Language:
         return tuple(part for part in apart if part and part not in self.elided)
 
     def remarks(self) -> tuple[str, ...]:
-        """The words of what is said around dictation, in order: remarks and moods, no number or letter among them."""
-        listed = (said for table in (self.words, self.moods) for ways in table.values() for said in ways)
-        return tuple(sorted({word for said in listed for word in said if not self.tells(word)}))
+        """What is said around dictation, in order: remarks and moods, and each of their words; no number or letter."""
+        listed = {said for table in (self.words, self.moods) for ways in table.values() for said in ways}
+        told = listed | {(word,) for said in listed for word in said}
+        return tuple(sorted(" ".join(said) for said in told if not any(map(self.tells, said))))
 
     def tells(self, word: str) -> bool:
         """Is the word part of a number or a letter, and nothing else?"""

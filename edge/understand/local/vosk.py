@@ -56,8 +56,9 @@ class VoskInterpreter:
     ) -> None:
         """Load the weights, about half a second, to hear `sentences`; with `converses`, those of a conversation too.
 
-        `beside` are words that may be said around them: a recogniser that knows none writes a word of the form for
-        each ("cheers" as "six"). Those that the weights do not know are left out.
+        `beside` is what may be said around them, words and phrases: a recogniser that knows none writes a word of the
+        form for each ("cheers" as "six"), and one that knows the words alone "dock d, c later" for "see you later".
+        Those with a word that the weights do not know are left out.
         Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
         """
         self.name = f"vosk/{weights.name}"
@@ -72,8 +73,8 @@ class VoskInterpreter:
         refuse_unhearable(self.name, form, sentences, self._knows)
         self._grammar = json.dumps([*sentences, *filter(self._knows, beside), UNKNOWN])
 
-    def _knows(self, word: str) -> bool:
-        return int(self._model.vosk_model_find_word(word)) >= 0
+    def _knows(self, said: str) -> bool:
+        return all(int(self._model.vosk_model_find_word(word)) >= 0 for word in said.split())
 
     def attend(self) -> ListeningAhead:
         """Begin to listen. Takes about 20 ms, so do it before the operator speaks."""
