@@ -123,7 +123,7 @@ class Agent:
         return DialogueDriver(
             Dialogue(parts.rules, manner(parts.settings), partial(STEPS.info, "%s")),
             desk,
-            renderer(parts.settings, self._clock),
+            renderer(parts, self._clock),
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
             owed=self._agreed,

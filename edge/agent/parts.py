@@ -19,6 +19,7 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
+from edge.agent.particulars import particulars
 from edge.agent.voice_output import VoiceOutput
 from edge.agree.decide import Rules
 from edge.agree.policy import POLICIES
@@ -170,19 +171,21 @@ def dictation(
         interpreter=parts.interpreter,
         desk=desk,
         operator=settings.operator,
-        render=renderer(settings, clock or Clock()),
+        render=renderer(parts, clock or Clock()),
         tell=tell,
         converse=None if conversing is None else conversing.happen,
         typed_in=language_named(settings.speak.language.value),
     )
 
 
-def renderer(settings: Settings, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
+def renderer(parts: Parts, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
     """What makes the event of an entry, and says in it whether the wall clock was right."""
+    settings, beside = parts.settings, particulars(parts.settings, parts.form, parts.catalogue)
 
     def render(entry: Entry, minted: Minted) -> dict[str, Any]:
         believed = clock.believed()
-        return recorded(entry, minted, site=settings.site, device=settings.device, clock_believed=believed)
+        named = {"site": settings.site, "device": settings.device}
+        return recorded(entry, minted, **named, clock_believed=believed, particulars=beside(entry))
 
     return render
 
