@@ -147,6 +147,14 @@ class Topics:
         """
         return f"{prefix}/inventory/{client_id}"
 
+    @staticmethod
+    def expected(prefix: str, site: str, place: str = "+/+") -> str:
+        """Where the list of expected receipts of a trailer or a door of a site is (retained); of every one by default.
+
+        One level deeper than the topics of devices: no device can be meant.
+        """
+        return f"{prefix}/{site}/expected/{place}"
+
     @property
     def source(self) -> str:
         """CloudEvents' `source` of the device's events."""
