@@ -22,6 +22,7 @@ from edge.agent.events import DictationEvent
 from edge.agent.particulars import particulars
 from edge.agent.voice_output import VoiceOutput
 from edge.agree.decide import Rules
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.events import recorded
@@ -146,11 +147,12 @@ def dictation(
     gate: Gate | None = None,
     speaking: VoiceOutput | None = None,
     conversing: DialogueDriver | None = None,
+    expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
 ) -> Dictation:
     """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already.
 
     `gate` is what the sound of a microphone goes through; `speaking` is the device's own voice, not to be heard;
-    `conversing` agrees with the operator what becomes of what a microphone hears.
+    `conversing` agrees with the operator what becomes of what a microphone hears; `expected` is what is announced.
     """
     settings = parts.settings
     detector = scorer(settings.hear.vad)
@@ -175,6 +177,7 @@ def dictation(
         tell=tell,
         converse=None if conversing is None else conversing.happen,
         typed_in=language_named(settings.speak.language.value),
+        expected=expected,
     )
 
 

@@ -165,6 +165,7 @@ def _entered_again(
         act=act,
         replaces=replaces,
         support=tuple(map(journal.queries.recording, found.support)) if origin is journal else (),
+        counted=tuple((found.event or {}).get("data", {}).get("counted_first", {}).items()),
     )
     believed = CLOCK not in (found.event or {})
 

@@ -237,6 +237,7 @@ def _data(entry: Entry, beside: Particulars) -> dict[str, Any]:
     return {
         **said,
         "fields": dict(entry.fields),
+        **({"counted_first": dict(entry.counted)} if entry.counted else {}),
         **_beside(beside),
         "reading": {
             "interpreter": reading.interpreter,
