@@ -14,6 +14,7 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Prompt, Say
+from edge.agree.dialogue.questions import next_question
 from edge.agree.expectations import Expectations, objections
 from edge.deliver.events import check_event, encode, recorded
 from edge.forms.catalogue import Catalogue
@@ -22,16 +23,20 @@ from edge.keep.codec import draft_json, draft_of
 from edge.records import (
     Closing,
     Commit,
+    Draft,
     Entry,
     ExpectedLine,
     ExpectedList,
+    FieldReading,
     FieldValue,
     Minted,
     Park,
     PlaceKind,
+    Reading,
     Reason,
     ReceivingPlace,
     Transcript,
+    Word,
 )
 from edge.speak.wording import Phrasing
 from edge.understand.stt.transcript_reader import TranscriptReader
@@ -242,3 +247,19 @@ def test_both_counts_are_in_the_event() -> None:
     minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64)
     data = check_event(encode(recorded(entry, minted, site="north", device="dock-3")))["data"]
     assert (data["counted_first"], data["fields"]["quantity"]) == ({"quantity": 22}, 23)
+
+
+def test_a_count_is_asked_for_again_also_where_the_pallet_is_in_doubt_and_comes_behind_it() -> None:
+    counted_first = replace(FORM, fields=tuple(sorted(FORM.fields, key=lambda field: field.name != "quantity")))
+    rules = Rules(counted_first, CATALOGUE)
+    said = {
+        "quantity": FieldReading(22, ("twenty-two",), 0.99),
+        "uom": FieldReading("CS", ("cases",), 0.99),
+        "pallet_id": FieldReading("742", ("seven", "four", "two"), 0.2),
+    }
+    reading = Reading("test", FORM.name, (Word("seven", 0.0, 0.3, 0.2),), said)
+    verdict = decide(reading, Closing.PAUSE, rules, Circumstances(expected=KNOWN))
+    assert [str(one) for one in verdict.reasons] == ["count_differs:quantity", "field_unsure:pallet_id"]
+    question = next_question(Draft("u1", FORM.name, reading), verdict, rules, 0, ended=True)
+    assert question is not None
+    assert (question.prompt, question.fields) == (Prompt.COUNT_AGAIN, {"pallet_id": "742"})

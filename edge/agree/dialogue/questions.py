@@ -214,7 +214,8 @@ def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
             return Question(About.FIELD, name, offered, why=why, prompt=Prompt.ONE_BY_ONE)
     if why is Reason.COUNT_DIFFERS:
         pallet = rules.form.expects[Expects.PALLET]
-        return Question(About.FIELD, name, fields={pallet: verdict.fields[pallet]}, why=why, prompt=Prompt.COUNT_AGAIN)
+        of = {pallet: values_of(draft.reading)[pallet]}  # which may be in doubt itself, and is asked about then
+        return Question(About.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
     candidates = verdict.candidates or _candidates(said, why, field, rules)
     return about_field(name, candidates, why, None if said is None else said.value)
 
