@@ -189,7 +189,7 @@ def _doubts(said: Mapping[str, FieldReading], rules: Rules, known: Circumstances
         reason = _doubt(field, one, field.name in faults, rules, known)
         if one is not None and field.name == again and reason in {None, Reason.FIELD_UNCONFIRMED}:
             reason = Reason.DOUBLE_COUNT
-        elif one is not None and reason in {None, Reason.FIELD_UNCONFIRMED} and field.name in otherwise:
+        elif reason in {None, Reason.FIELD_UNCONFIRMED} and field.name in otherwise:
             reason = otherwise[field.name]
         elif one is not None and reason is None:
             reason = _implausible(field, one, rules)

@@ -67,11 +67,13 @@ def objections(
         return {}
     if (reason := _misplaced(str(pallet), _places(values, form), expected)) is not None:
         return {named: reason}
-    counted = form.expects.get(Expects.QUANTITY)
-    if counted is None or counted not in values:
-        return {}
-    lines = _lines(str(pallet), values, form, expected)
-    return {counted: Reason.COUNT_DIFFERS} if _differs(counted, lines, values, form, catalogue) else {}
+    lines, asked = _lines(str(pallet), values, form, expected), {}
+    lot, counted = form.expects.get(Expects.LOT), form.expects.get(Expects.QUANTITY)
+    if lot is not None and lot not in values and lines and all(line.lot_needed for line in lines):
+        asked[lot] = Reason.FIELD_MISSING
+    if counted is not None and counted in values and _differs(counted, lines, values, form, catalogue):
+        asked[counted] = Reason.COUNT_DIFFERS
+    return asked
 
 
 def _places(values: Mapping[str, FieldValue], form: Form) -> set[ReceivingPlace]:

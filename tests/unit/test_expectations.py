@@ -55,6 +55,8 @@ HERE = (
     *(replace(LINE, pallet="746"), replace(LINE, pallet="746", item="A200", quantity=6)),
     replace(LINE, pallet="747", quantity=288, uom="EA"),
     replace(LINE, pallet="748", item="A200", quantity=288, uom="EA"),
+    *(replace(LINE, pallet="749", lot_needed=True), replace(LINE, pallet="749", item="A200")),
+    replace(LINE, pallet="750", lot_needed=True),
 )
 
 
@@ -89,6 +91,10 @@ KNOWN = expecting((TRAILER, HERE), (ANOTHER, (replace(LINE, pallet="744"),)), (D
         ({"pallet_id": "747", "quantity": 23, "uom": "CS"}, {"quantity": Reason.COUNT_DIFFERS}),
         ({"pallet_id": "747", "quantity": 288, "uom": "EA"}, {}),
         ({"pallet_id": "748", "quantity": 23, "uom": "CS"}, {}),
+        ({"pallet_id": "750"}, {"lot": Reason.FIELD_MISSING}),
+        ({"pallet_id": "750", "lot": "L1234"}, {}),
+        ({"pallet_id": "749"}, {}),  # Of one of the two items that are on it.
+        ({"pallet_id": "749", "item": "A100"}, {"lot": Reason.FIELD_MISSING}),
         # Two items on one pallet: which of them was counted only the item says.
         ({"pallet_id": "746", "quantity": 9, "uom": "CS"}, {}),
         ({"pallet_id": "746", "quantity": 9, "uom": "CS", "item": "A200"}, {"quantity": Reason.COUNT_DIFFERS}),
@@ -185,6 +191,15 @@ def test_a_count_that_differs_is_counted_again_and_the_second_count_stands(secon
     assert commit.verdict.fields == {"pallet_id": "742", "quantity": wanted, "uom": "CS", "trailer": "5501"}
     assert dict(commit.draft.counted) == {"quantity": 22}
     assert commit.draft.support == ("u2",)
+
+
+def test_a_lot_that_is_needed_is_asked_for() -> None:
+    shift = Shift()
+    shift.say("pallet 750, 24 cases")
+    assert (shift.said, shift.commits) == (["Which lot?"], [])
+    shift.say("lot L 1 2 3 4")
+    shift.take(Deadline())
+    assert [one.verdict.fields.get("lot") for one in shift.commits] == ["L1234"]
 
 
 def test_whoever_counts_hears_no_figure_but_his_own() -> None:
