@@ -98,6 +98,6 @@ class ExpectedInbox:
             try:
                 named = ReceivingPlace(PlaceKind(kind), name)
                 found.append(read_expected(body.encode(), self._site, named, key))
-            except MalformedMessage as fault:
-                logger.warning("%s: what is expected there is set aside: %s", place, fault)
+            except ValueError as fault:  # MalformedMessage, or the name of a place that somebody wrote into the file
+                logger.warning("%s: what is expected there is set aside: %s", in_one_line(place), fault)
         return found
