@@ -22,6 +22,7 @@ from edge.deliver.events import timestamp
 from edge.errors import UnreadableInput
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
 from inventory import audit
+from inventory.expect_command import expect
 from inventory.keys import KeyDirectory, device_named
 from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
 from inventory.review_commands import review_commands
@@ -38,6 +39,7 @@ commands.add_typer(audits, name="audit")
 keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
 commands.add_typer(keys_commands, name="keys")
 commands.add_typer(review_commands, name="review")
+commands.command("expect", short_help="What is expected at trailers and doors, for the devices.")(expect)
 
 MOST = 9_999_999_999  # The highest number of an event: ten digits, as schemas/events has them.
 

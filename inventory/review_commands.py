@@ -120,7 +120,7 @@ def _decide(
     config: Path | None,
     database: str | None,
 ) -> None:
-    from inventory.reviews import send  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
     signer = audit.Auditor(sign)
     values = dict(one.partition("=")[::2] for one in fields)
@@ -136,5 +136,5 @@ def _decide(
     who = os.environ.get("SUDO_USER") or getpass.getuser()
     topics = Topics(settings.prefix, review.site, review.device)
     told = ReviewDecision(topics.source, review.event_id, utterance, decision, values, who, reason)
-    send(settings, topics.decisions, encode(signed(told, signer, datetime.now(UTC))))
+    send(settings, "review", {topics.decisions: encode(signed(told, signer, datetime.now(UTC)))})
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")

@@ -7,22 +7,16 @@ one life the one with the higher number.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from edge.deliver.events import MalformedMessage, Topics, check_review
-from edge.deliver.mqtt import Acknowledged, Connected, Session, SessionEvent
-from edge.deliver.reason_codes import FAILURE
-from edge.errors import Misconfigured, Unavailable
 from edge.records import INSTANCE
 from inventory.records import Applied, Duplicate
-from inventory.settings import InventorySettings
 from inventory.tables import reviews
 
 
@@ -110,30 +104,3 @@ def as_json(review: Review) -> dict[str, Any]:
     """For programs: all but the event itself."""
     told = {name: getattr(review, name) for name in Review.__dataclass_fields__ if name not in {"body", "life"}}
     return json.loads(json.dumps(told, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]
-
-
-SEND_S = 20.0  # A broker that is there has taken a message by then.
-
-
-def send(settings: InventorySettings, topic: str, payload: bytes) -> None:
-    """Hand a decision to the broker, which keeps it for a device that is away. Raises Unavailable, Misconfigured."""
-    news: SimpleQueue[SessionEvent] = SimpleQueue()
-    session = Session(settings.mqtt, client_id=f"{settings.client_id}-review", receive=news.put)
-    session.start()
-    until = time.monotonic() + SEND_S
-    try:
-        while True:
-            match news.get(timeout=max(0.0, until - time.monotonic())):
-                case Connected():
-                    session.publish(topic, payload, tag=topic)
-                case Acknowledged(_, code) if code >= FAILURE:
-                    raise Misconfigured(f"{topic}: denied by the broker ({code}); allow this user to publish it")
-                case Acknowledged():
-                    return
-                case _:
-                    pass
-    except Empty:
-        why = session.trouble or "it took no message"
-        raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}; try again") from None
-    finally:
-        session.stop()

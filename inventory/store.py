@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -10,8 +10,10 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
 
 from edge.deliver.events import SHOWN
+from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.applying import handle
 from inventory.database import connect, parse, prepare, reported, shown
+from inventory.expected import Kept, kept, marked, note_sent, replaced
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
 from inventory.reviews import Review, keep, told
 from inventory.tables import devices, entries, events, refused, rejected
@@ -94,6 +96,26 @@ class Store:
         """What waits for a person on the devices, the oldest first; with `every`, what was decided too."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             return told(transaction, every=every)
+
+    def expect(self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> list[ExpectedList]:
+        """Keep what is expected at these places, in the place of what was; the lists to publish. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return [replaced(transaction, site, place, lines, self._now()) for place, lines in announced.items()]
+
+    def expected(self) -> list[Kept]:
+        """What is expected at each trailer and door, as it was published last. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return kept(transaction)
+
+    def expect_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
+        """Mark what was received meanwhile; the lists to publish. `fields`: of each form, which names the pallet."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return marked(transaction, fields, self._now())
+
+    def expect_sent(self, lists: Iterable[ExpectedList]) -> None:
+        """Note that the broker took these. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            note_sent(transaction, lists)
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         """Put aside a message that cannot be answered, for as long as there is room. Raises Unavailable."""

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -28,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 FIRST = 1  # The version that applied events as they came, in any order.
 
-VERSION = 5
+VERSION = 6
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
 
 
@@ -144,6 +145,18 @@ reviews = Table(
     Column("audio_sha256", Text, nullable=False),
     Column("told_at", Moment, nullable=False),
     Column("body", Text, nullable=False),
+)
+
+expected = Table(
+    "dockvoice_expected",
+    metadata,
+    # What is expected at each trailer or door, as it was published last.
+    Column("site", Text, primary_key=True),
+    Column("place", Text, primary_key=True),  # `trailer/5501`
+    Column("version", BigInteger, nullable=False),
+    Column("lines", JSON().with_variant(JSONB(), "postgresql"), nullable=False),  # None: it is withdrawn.
+    Column("since", Moment, nullable=False),  # What came before that was no receipt of these.
+    Column("sent", Boolean, nullable=False),  # Whether the broker took this version.
 )
 
 rejected = Table(

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, insert, inspect, literal, select, text, update
 
-from inventory.tables import ARRIVALS, ARRIVED, FIRST, VERSION, devices, events, metadata, refused, reviews, versions
+from inventory.tables import (
+    ARRIVALS,
+    ARRIVED,
+    FIRST,
+    VERSION,
+    devices,
+    events,
+    expected,
+    metadata,
+    refused,
+    reviews,
+    versions,
+)
 
 
 def upgrade(transaction: Connection, version: int) -> None:
@@ -63,5 +75,10 @@ def _keep_reviews(transaction: Connection) -> None:
     metadata.create_all(transaction, tables=[reviews])
 
 
-STEPS = (_keep_order, _number_arrivals, _know_instances, _keep_reviews)
+def _keep_expected(transaction: Connection) -> None:
+    """Bring tables of version 5 to version 6, which keeps what is expected at trailers and doors."""
+    metadata.create_all(transaction, tables=[expected])
+
+
+STEPS = (_keep_order, _number_arrivals, _know_instances, _keep_reviews, _keep_expected)
 """From the first version to the second, from there to the third, and so on."""

@@ -54,6 +54,12 @@ What somebody in the office decides meanwhile (`dockvoice queue accept`, `discar
 A question says why it is put where something was said for it already: it was not understood, there is no such dock, the
 pallet is recorded already, or is unusual. Before it is given up, what can be said to it is told.
 
+Where [receipts are expected](inventory.md#expected-receipts), a pallet that is on no list, on that of another trailer
+or door, or received already by whatever device is asked about at once, and a yes records it. A count that is not the
+one announced is asked for again, "Count pallet 7 4 2 again", without a word of either figure: the second count stands,
+whatever it is, and the first is kept beside it. A lot that is needed is asked for. A device without a speaker asks
+nothing of that, and records.
+
 A sentence may come in several breaths. What names another pallet, say, over an open entry is never written into it: it
 is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.

@@ -105,7 +105,8 @@ class Agent:
             else SecondHearing(witness, parts.rules, self._conversing.post)
         )
         self._dictation = dictation(
-            *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing)
+            *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing),
+            expected=self._delivery.expected.at_hand,
         )
         begins_when_heard = self._conversing if parts.settings.agree.conversation == "auto" else None
         self._audience = (
@@ -123,7 +124,7 @@ class Agent:
         return DialogueDriver(
             Dialogue(parts.rules, manner(parts.settings), partial(STEPS.info, "%s")),
             desk,
-            renderer(parts.settings, self._clock),
+            renderer(parts, self._clock),
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
             owed=self._agreed,

@@ -21,6 +21,7 @@ from typing import Literal
 
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
+from edge.agent.particulars import particulars
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, stated
 from edge.agree.dialogue.events import Fate, PersonDecided
@@ -92,8 +93,10 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
     found = waits_in.review.utterance(asked.which)
     form = form_named(settings, found.form)
-    demands = rules(settings, form, Catalogue.load(settings.catalogue_directory))
-    device = DeviceIdentity(settings.site, settings.device, settings.operator, Clock().believed())
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    demands = rules(settings, form, catalogue)
+    beside = particulars(settings, form, catalogue)
+    device = DeviceIdentity(settings.site, settings.device, settings.operator, Clock().believed(), beside)
     values, person = stated(asked.values, form), Person(asked.who, asked.reason)
     row = accept(journal, asked.which, values, demands, person, device, origin=origin, anyway=asked.anyway)
     latest = journal.dialogue.entries(1)

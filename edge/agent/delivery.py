@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from edge.agent.review_delivery import DecisionInbox, ReviewDelivery
+from edge.agent.expected_delivery import ExpectedInbox
+from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
 from edge.agent.settlement import Settlement
 from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
@@ -121,8 +122,11 @@ class Delivery:
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
         self._order = order
-        self.decisions = DecisionInbox(settings.deliver.decisions_key, self._topics.source, desk, beat, decided)
+        key = pinned_key(settings.deliver.decisions_key)
+        self.decisions = DecisionInbox(key, self._topics.source, desk, beat, decided)
         """What the inventory's side decides for this device."""
+        self.expected = ExpectedInbox(settings, key, desk, beat)
+        """What the inventory's side expects at the site."""
         self._refusal: str | None = None  # What the broker says of events, until it takes one.
         self._reviews = (
             None
@@ -148,7 +152,7 @@ class Delivery:
                 *([self._topics.control] if settings.deliver.control else []),
                 *([self._topics.decisions] if self.decisions.open else []),
             ],
-            wishes=[events.Topics.consumer(settings.deliver.prefix)],
+            wishes=[events.Topics.consumer(settings.deliver.prefix), *self.expected.topics],
             will=Will(self._topics.status, self._status.encoded("offline")),
             manual_ack=True,
         )
@@ -281,7 +285,9 @@ class Delivery:
                 return self._relay.disconnected()
             case Acknowledged(tag, reason_code):
                 return self._taken(tag, reason_code)
-            case Delivered(topic) if topic == self._topics.decisions and self.decisions.open:
+            case Delivered(topic) if self.expected.carries(topic) or (
+                self.decisions.open and topic == self._topics.decisions
+            ):
                 return [news]  # acknowledged once it is kept
             case Delivered():
                 commands = self._told(news)
@@ -379,8 +385,9 @@ class Delivery:
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.note(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
-                case Delivered():
-                    await self.decisions.take(command)
+                case Delivered(topic):
+                    inbox = self.expected if self.expected.carries(topic) else self.decisions
+                    await inbox.take(command)
                     self._session.acknowledge(command)
                 case Alarm(reason_code, meaning):
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"

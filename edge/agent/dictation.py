@@ -23,6 +23,7 @@ from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.questions import held
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.spoken.language import Language
 from edge.hear.acoustics import measured
 from edge.keep.journal import Journal
@@ -88,11 +89,12 @@ class Dictation:
         tell: Callable[[DictationEvent], None],
         converse: Callable[[UtteranceHeard], Awaitable[OutboxRow | None]] | None = None,
         typed_in: Language | None = None,
+        expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
     ) -> None:
         """`render` makes the event of an entry, `tell` hears what happens.
 
         `converse` agrees with the operator what becomes of a live utterance; without it, one utterance is one entry.
-        `typed_in` is a language in which may be typed besides that of `rules`.
+        `typed_in` is a language in which may be typed besides that of `rules`; `expected` is what is announced now.
         """
         self._listening = listening
         self._rules = rules
@@ -106,6 +108,7 @@ class Dictation:
         self._handed: asyncio.Queue[HandedOver | _Earshot | None] = asyncio.Queue()
         self._typed: set[str] = set()
         self._typed_in = typed_in
+        self._expected = expected
         self._concluding = False
         self._breath = BreathBefore()
         self._breath_of: str | None = None
@@ -242,7 +245,9 @@ class Dictation:
     async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
         reading = self._in_context(heard.utterance, await heard.attention.finish(heard.utterance))
         sound = None if heard.utterance.source == KEYBOARD else measured(heard.utterance.segment)
-        known = Circumstances(sound, await self._recent(heard))
+        # Where nobody converses, a question of the lists would stand in the way of the entry for ever.
+        expected = self._expected() if heard.live and self.converses else NOTHING_EXPECTED
+        known = Circumstances(sound, await self._recent(heard), expected)
         return reading, decide(reading, heard.utterance.segment.closing, self._rules, known), known
 
     def _in_context(self, utterance: Utterance, reading: Reading) -> Reading:

@@ -19,8 +19,10 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
+from edge.agent.particulars import particulars
 from edge.agent.voice_output import VoiceOutput
 from edge.agree.decide import Rules
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.events import recorded
@@ -145,11 +147,12 @@ def dictation(
     gate: Gate | None = None,
     speaking: VoiceOutput | None = None,
     conversing: DialogueDriver | None = None,
+    expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
 ) -> Dictation:
     """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already.
 
     `gate` is what the sound of a microphone goes through; `speaking` is the device's own voice, not to be heard;
-    `conversing` agrees with the operator what becomes of what a microphone hears.
+    `conversing` agrees with the operator what becomes of what a microphone hears; `expected` is what is announced.
     """
     settings = parts.settings
     detector = scorer(settings.hear.vad)
@@ -170,19 +173,22 @@ def dictation(
         interpreter=parts.interpreter,
         desk=desk,
         operator=settings.operator,
-        render=renderer(settings, clock or Clock()),
+        render=renderer(parts, clock or Clock()),
         tell=tell,
         converse=None if conversing is None else conversing.happen,
         typed_in=language_named(settings.speak.language.value),
+        expected=expected,
     )
 
 
-def renderer(settings: Settings, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
+def renderer(parts: Parts, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
     """What makes the event of an entry, and says in it whether the wall clock was right."""
+    settings, beside = parts.settings, particulars(parts.settings, parts.form, parts.catalogue)
 
     def render(entry: Entry, minted: Minted) -> dict[str, Any]:
         believed = clock.believed()
-        return recorded(entry, minted, site=settings.site, device=settings.device, clock_believed=believed)
+        named = {"site": settings.site, "device": settings.device}
+        return recorded(entry, minted, **named, clock_believed=believed, particulars=beside(entry))
 
     return render
 

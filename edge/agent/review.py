@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from edge.agent.particulars import ParticularsOf
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
 from edge.deliver.events import CLOCK, recorded, withheld
@@ -34,6 +35,7 @@ from edge.records import (
     Minted,
     OutboxRow,
     Outcome,
+    Particulars,
     Reading,
     Utterance,
     Verdict,
@@ -67,6 +69,12 @@ class DeviceIdentity:
     device: str
     operator: str | None  # Who spoke, as far as is known.
     clock_believed: bool
+    particulars: ParticularsOf = lambda _: Particulars()  # What an entry carries beside the form's fields.
+
+    def event(self, entry: Entry, minted: Minted, *, clock_believed: bool) -> dict[str, Any]:
+        """The event of an entry of this device."""
+        named = {"site": self.site, "device": self.device}
+        return recorded(entry, minted, **named, clock_believed=clock_believed, particulars=self.particulars(entry))
 
 
 def stated(assignments: Sequence[str], form: Form) -> Mapping[str, FieldValue]:
@@ -108,7 +116,7 @@ def accept(
     entry = journal.queries.entry_of(draft, verdict)
 
     def render(minted: Minted) -> dict[str, Any]:
-        return recorded(entry, minted, site=device.site, device=device.device, clock_believed=device.clock_believed)
+        return device.event(entry, minted, clock_believed=device.clock_believed)
 
     return journal.accept(entry, verdict, person.who, person.reason, render)
 
@@ -157,11 +165,12 @@ def _entered_again(
         act=act,
         replaces=replaces,
         support=tuple(map(journal.queries.recording, found.support)) if origin is journal else (),
+        counted=tuple((found.event or {}).get("data", {}).get("counted_first", {}).items()),
     )
     believed = CLOCK not in (found.event or {})
 
     def render(minted: Minted) -> dict[str, Any]:
-        return recorded(entry, minted, site=device.site, device=device.device, clock_believed=believed)
+        return device.event(entry, minted, clock_believed=believed)
 
     def note(owed: OutboxRow) -> None:
         origin.review.reentered(found, owed.event_id, person.who, person.reason, partial(withheld, reason=REENTERED))

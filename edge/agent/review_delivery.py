@@ -137,13 +137,18 @@ class DecisionInbox:
     """The inventory's decisions as they arrive: checked, and kept before the broker hears that they are here."""
 
     def __init__(
-        self, key: Path | None, source: str, desk: JournalThread, beat: Callable[[], None], decided: Callable[[], None]
+        self,
+        key: PublicKey | None,
+        source: str,
+        desk: JournalThread,
+        beat: Callable[[], None],
+        decided: Callable[[], None],
     ) -> None:
-        """`key` is the file of the key whose decisions are taken; without one none is. Raises Misconfigured.
+        """`key` is that whose decisions are taken; without one none is.
 
         `beat` is called while a decision waits for room on the disk, `decided` when the journal has one to carry out.
         """
-        self._key = _pinned(key)
+        self._key = key
         self._source = source
         self._desk = desk
         self._beat = beat
@@ -187,7 +192,8 @@ class DecisionInbox:
         return None
 
 
-def _pinned(path: Path | None) -> PublicKey | None:
+def pinned_key(path: Path | None) -> PublicKey | None:
+    """The key in the file that deliver.decisions_key names; None where it names none. Raises Misconfigured."""
     if path is None:
         return None
     try:

@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations, objections
 from edge.agree.policy import BALANCED, Policy, demanded, is_safe
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField
@@ -31,10 +32,13 @@ from edge.records import (
     written,
 )
 
-OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE})
-"""Doubts about a field for which there is no value that could be offered."""
+OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS})
+"""Doubts about a field for which there is no value that could be offered. Who counts again is offered no count."""
 
-AS_HEARD = frozenset({Reason.UNUSUAL, Reason.DOUBLE_COUNT, Reason.FIELD_UNCONFIRMED})
+ANNOUNCED_OTHERWISE = frozenset({Reason.NOT_EXPECTED, Reason.EXPECTED_ELSEWHERE, Reason.ALREADY_RECEIVED})
+"""What a list of expected receipts says against an identifier: a yes settles it."""
+
+AS_HEARD = ANNOUNCED_OTHERWISE | {Reason.UNUSUAL, Reason.DOUBLE_COUNT, Reason.FIELD_UNCONFIRMED}
 """Doubts about whether the value is meant, not about which one was heard."""
 
 A_CHOICE = 2  # More candidates than two would not be listened to.
@@ -65,6 +69,8 @@ class Circumstances:
     """None where the sound was not measured, or is not all that the reading rests on."""
     recent: tuple[Mapping[str, FieldValue], ...] = dataclasses.field(default=(), repr=False)
     """The fields of the entries recorded within `Policy.double_count_minutes`."""
+    expected: Expectations = NOTHING_EXPECTED
+    """What is announced. Nothing where nobody could answer what is asked because of it."""
 
 
 NOTHING_KNOWN = Circumstances()
@@ -177,11 +183,14 @@ def _doubts(said: Mapping[str, FieldReading], rules: Rules, known: Circumstances
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
     again = _recorded_already(values, rules, known)
+    otherwise = objections(values, rules.form, rules.catalogue, known.expected)
     for field in rules.form.fields:
         one = said.get(field.name)
         reason = _doubt(field, one, field.name in faults, rules, known)
         if one is not None and field.name == again and reason in {None, Reason.FIELD_UNCONFIRMED}:
             reason = Reason.DOUBLE_COUNT
+        elif reason in {None, Reason.FIELD_UNCONFIRMED} and field.name in otherwise:
+            reason = otherwise[field.name]
         elif one is not None and reason is None:
             reason = _implausible(field, one, rules)
         if reason is not None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -73,6 +74,37 @@ class Agree(Section):
     operators: dict[str, Person] = Field(
         default_factory=dict, description="who may sign on: the name as spoken, to the one on record; none: nobody must"
     )
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: it names a directory of the database
+        raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None
+    return name
+
+
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]  # By the clock on the wall.
+
+
+class Workdays(Section):
+    """The site's days and shifts."""
+
+    zone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
+        None, description="the site's time zone; unset: events say no business day"
+    )
+    begins: TimeOfDay = Field("00:00", description="when a business day begins, by the clock on the wall")
+    shifts: dict[Person, TimeOfDay] = Field(
+        default_factory=dict, description="when each shift begins, by its name; it lasts until another one does"
+    )
+
+    @model_validator(mode="after")
+    def _in_a_zone(self) -> Self:
+        if self.zone is None and (self.shifts or self.begins != "00:00"):
+            raise ValueError("begins and shifts are told by a clock, but zone is not set; set the site's time zone")
+        if len(set(self.shifts.values())) < len(self.shifts):
+            raise ValueError("two shifts begin at the same time; which of them it is nobody could say")
+        return self
 
 
 class Keep(Section):

@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
-from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Speak, Watch
+from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Speak, Watch, Workdays
 from edge.config.sources import Key, Layered
 from edge.errors import Misconfigured
 
@@ -32,6 +32,7 @@ class Settings(Layered):
     state_directory: Place | None = Field(
         None, description="journal and recordings; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
     )
+    workday: Workdays = Workdays()
     hear: Hear = Hear()
     forms: Forms = Forms()
     understand: Understand = Understand()

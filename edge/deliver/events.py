@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from edge.records import (
     Because,
     Entry,
     Minted,
+    Particulars,
     Receipt,
     ReceiptOutcome,
     Recording,
@@ -64,6 +65,8 @@ AMENDED_DATA = "urn:dockvoice:event:entry-amended:1#data"
 CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of one that amends or cancels another.
 REVIEW_DATA = "urn:dockvoice:event:review:1#data"
 WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
+
+NONE_BESIDE = Particulars()
 
 CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
 """The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
@@ -144,6 +147,14 @@ class Topics:
         """
         return f"{prefix}/inventory/{client_id}"
 
+    @staticmethod
+    def expected(prefix: str, site: str, place: str = "+/+") -> str:
+        """Where the list of expected receipts of a trailer or a door of a site is (retained); of every one by default.
+
+        One level deeper than the topics of devices: no device can be meant.
+        """
+        return f"{prefix}/{site}/expected/{place}"
+
     @property
     def source(self) -> str:
         """CloudEvents' `source` of the device's events."""
@@ -167,16 +178,24 @@ class Distrusted:
     reason: str  # As inventory/admission.py has them: `unknown_key:9f86d081884c7d65`.
 
 
-def recorded(entry: Entry, minted: Minted, *, site: str, device: str, clock_believed: bool = True) -> dict[str, Any]:
+def recorded(
+    entry: Entry,
+    minted: Minted,
+    *,
+    site: str,
+    device: str,
+    clock_believed: bool = True,
+    particulars: Particulars = NONE_BESIDE,
+) -> dict[str, Any]:
     """The event that says `entry` was recorded: or amended, or cancelled, as its act is.
 
     The same arguments always give the same event. `clock_believed`: whether the wall clock was right when it was
-    recorded, as far as the device knew.
+    recorded, as far as the device knew. `particulars` is what it carries beside the form's fields.
     """
     kind, schema = _KINDS[entry.act]
     doubtful = {} if clock_believed else {CLOCK: UNSYNCHRONISED}
     about = (kind, schema, entry.form, entry.recorded_at)
-    return {**doubtful, **_envelope(minted, site, device, *about), "data": _data(entry)}
+    return {**doubtful, **_envelope(minted, site, device, *about), "data": _data(entry, particulars)}
 
 
 def _envelope(
@@ -206,7 +225,7 @@ _KINDS = {
 """Type and `dataschema` of the event of an entry, by its act."""
 
 
-def _data(entry: Entry) -> dict[str, Any]:
+def _data(entry: Entry, beside: Particulars) -> dict[str, Any]:
     named = {Act.AMEND: "amends", Act.CANCEL: "cancels"}.get(entry.act)
     replaces = {} if named is None else {named: entry.replaces}
     utterance = _utterance(Recording(entry.utterance_id, entry.audio_sha256, entry.audio_seconds))
@@ -218,12 +237,32 @@ def _data(entry: Entry) -> dict[str, Any]:
     return {
         **said,
         "fields": dict(entry.fields),
+        **({"counted_first": dict(entry.counted)} if entry.counted else {}),
+        **_beside(beside),
         "reading": {
             "interpreter": reading.interpreter,
             "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
             "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
         },
     }
+
+
+def _beside(particulars: Particulars) -> dict[str, Any]:
+    """What is there of the particulars: a consumer of earlier events finds nothing that it did not know."""
+    said: dict[str, Any] = {}
+    if (workday := particulars.workday) is not None:
+        shift = {} if workday.shift is None else {"shift": workday.shift}
+        said["workday"] = {
+            "business_day": workday.business_day.isoformat(),
+            **shift,
+            "zone": workday.zone,
+            "utc_offset": workday.utc_offset,
+        }
+    if particulars.context:
+        said["context"] = dict(particulars.context)
+    if particulars.converted:
+        said["converted"] = {name: asdict(one) for name, one in particulars.converted.items()}
+    return said
 
 
 def _utterance(recording: Recording) -> dict[str, Any]:

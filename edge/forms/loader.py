@@ -17,7 +17,19 @@ from typing import Any
 
 from edge.errors import ManyFaults, Misconfigured, plainly
 from edge.forms import metaschema
-from edge.forms.model import CHARACTERS, OWN_LANGUAGE, DayOrder, Form, FormField, Gs1, Partial, Spoken, Usual, Wording
+from edge.forms.model import (
+    CHARACTERS,
+    OWN_LANGUAGE,
+    DayOrder,
+    Expects,
+    Form,
+    FormField,
+    Gs1,
+    Partial,
+    Spoken,
+    Usual,
+    Wording,
+)
 from edge.forms.pattern import SEPARATORS, Shape
 from edge.forms.spoken.folding import phrase
 from edge.forms.spoken.language import CODE_WORDS, Language, language_named
@@ -66,6 +78,8 @@ def load_form(path: Path) -> Form:
         terminator=voice.get("terminator"),
         template=voice["readback"],
         schema=MappingProxyType(schema),
+        context=tuple(voice.get("context", ())),
+        expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
     )
 
 
@@ -119,6 +133,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         month_alone=Partial(voice.get("partial", Partial.NONE)),
         unit_of=voice.get("of"),
         codes=MappingProxyType(codes),
+        factors_by=voice.get("item"),
         bare=voice.get("bare", False),
         many=range(keywords["minItems"], keywords["maxItems"] + 1) if keywords["type"] == "array" else None,
         distinct=keywords.get("uniqueItems", False),
@@ -175,6 +190,11 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
         yield f"#/required: {missing!r} is no field; fields: {', '.join(known)}"
     if isinstance(readback := voice.get("readback"), str):
         yield from _unreadable(readback, set(known), "#/x-voice/readback")
+    context, expects = voice.get("context"), voice.get("expects")
+    named = [("context", one) for one in (context if isinstance(context, list) else ())]
+    named += [(f"expects/{part}", one) for part, one in (expects.items() if isinstance(expects, dict) else ())]
+    for where, missing in [(where, field) for where, field in named if field not in known]:
+        yield f"#/x-voice/{where}: {missing!r} is no field; fields: {', '.join(known)}"
 
 
 def _unit_of(name: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -192,6 +212,10 @@ def _unit_contradictions(
         if of not in known or (of in fields and "units" not in fields[of]["x-voice"]):
             counted = [one for one, others in fields.items() if "units" in others["x-voice"]]
             yield f"{where}/of: {of!r} is no field that has 'units'; fields that have: {', '.join(counted) or 'none'}"
+        by = voice.get("item", of)
+        if "item" in voice and (by not in known or (by in fields and "catalogue" not in fields[by]["x-voice"])):
+            named = [one for one, others in fields.items() if "catalogue" in others["x-voice"]]
+            yield f"{where}/item: {by!r} is no field with a 'catalogue'; fields that have: {', '.join(named) or 'none'}"
         twins = [one for one, others in fields.items() if others["x-voice"].get("of") == of]
         if twins[0] != name:
             yield f"{where}/of: {of!r} has its unit in {twins[0]!r} already; keep one of the two"

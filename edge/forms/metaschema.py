@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from edge.forms.model import OWN_LANGUAGE, DayOrder, Gs1, Partial, Spoken
+from edge.forms.model import OWN_LANGUAGE, DayOrder, Expects, Gs1, Partial, Spoken
 from edge.forms.spoken.language import LANGUAGES
 from edge.records.strict_json import SchemaValidator
 
@@ -156,7 +156,7 @@ UNIT_FIELD = _object(
             "minItems": 1,
             "uniqueItems": True,
         },
-        "x-voice": _voice([Spoken.UNIT], "of", of={"type": "string"}),
+        "x-voice": _voice([Spoken.UNIT], "of", of={"type": "string"}, item={"type": "string"}),
         "x-languages": _written("labels"),
     },
 )
@@ -255,6 +255,8 @@ FORM = {
                     "spoken_name": WORDS,
                     "readback": TEXT,
                     "terminator": WORD,
+                    "context": {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+                    "expects": _object(["pallet"], {str(part): {"type": "string"} for part in Expects}),
                 },
             ),
         },

@@ -55,6 +55,17 @@ class Partial(StrEnum):
     NONE = "none"  # No date.
 
 
+class Expects(StrEnum):
+    """What a line of a list of expected receipts says, as a form names the field for it."""
+
+    PALLET = "pallet"
+    ITEM = "item"
+    QUANTITY = "quantity"
+    LOT = "lot"
+    TRAILER = "trailer"
+    DOOR = "door"
+
+
 CHARACTERS = {
     Spoken.DIGITS: frozenset(digits),
     Spoken.ALPHANUMERIC: frozenset(ascii_uppercase + digits),
@@ -159,6 +170,7 @@ class FormField:
     unit_of: str | None = None  # The field whose unit this one holds.
     codes: Mapping[str, str] = field(default_factory=dict)
     """Where another field holds the unit: unit words to its codes. `units` has the same words."""
+    factors_by: str | None = None  # Of a unit: the field that says of which item, whose master data have the factors.
     bare: bool = False  # Its values are said without a label, and stand as any other value.
     many: range | None = None  # How many values a list may hold; None: the field holds one value.
     distinct: bool = False  # No value of a list stands there twice.
@@ -292,6 +304,9 @@ class Form:
     """The word that ends a sentence, which is confirmed where it is missing; None: a pause is enough."""
     template: str  # How a whole entry is read back: text around each field's own readback.
     schema: Mapping[str, Any]  # The JSON Schema as it stands in the file.
+    context: tuple[str, ...] = ()  # The fields that say what an entry belongs to, such as trailer and order.
+    expects: Mapping[Expects, str] = field(default_factory=dict)
+    """The fields that are held against the lists of expected receipts, by what they are there."""
 
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)

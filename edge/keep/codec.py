@@ -65,7 +65,8 @@ def draft_json(draft: Draft | None) -> str | None:
     """A draft as it is stored; None stays None: nothing is being agreed."""
     if draft is None:
         return None
-    return to_json({**_DRAFT.dump_python(draft, mode="json", exclude={"reading"}), "reading": _written(draft.reading)})
+    exclude = {"reading"} if draft.counted else {"reading", "counted"}  # as ever, where nothing was counted twice
+    return to_json({**_DRAFT.dump_python(draft, mode="json", exclude=exclude), "reading": _written(draft.reading)})
 
 
 def draft_of(stored: str | None) -> Draft | None:

@@ -35,6 +35,7 @@ from edge.keep.entries import Entries
 from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
+from edge.keep.expected import ExpectedLists
 from edge.keep.orders import Orders
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
@@ -143,6 +144,7 @@ class JournalReader:
         self.readings = ModelReadings(db)
         self.review_log = ReviewLog(db)
         self.orders = Orders(db)
+        self.expected = ExpectedLists(db)
         self.trail = AuditTrail(db)
         self.successor = Successor(directory, db)
 

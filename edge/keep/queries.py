@@ -233,6 +233,7 @@ class Queries:
             act=draft.act,
             replaces=draft.replaces,
             support=tuple(map(self.recording, draft.support)),
+            counted=draft.counted,
         )
 
     def counts(self) -> Counts:

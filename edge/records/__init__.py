@@ -27,6 +27,8 @@ from edge.records.entry import (
     ReviewState,
     Verdict,
 )
+from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from edge.records.particulars import Converted, Factor, Particulars, SiteTime, Workday
 from edge.records.reading import (
     DECIMAL_DIGITS,
     Act,

@@ -24,6 +24,8 @@ class Draft:
     support: tuple[str, ...] = ()  # The further utterances it rests on, in order: answers and corrections.
     agreed: tuple[str, ...] = field(default=(), repr=False)  # What the operator said yes to, as `field=value`.
     proved: tuple[str, ...] = field(default=(), repr=False)  # The places whose check digits were said, in the same way.
+    counted: tuple[tuple[str, FieldValue], ...] = field(default=(), repr=False)
+    """The first counts of what was counted again, by their fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Entry:
     """RECORD; or AMEND or CANCEL of the entry that the event `replaces` names. A cancellation has no fields."""
     replaces: str | None = None
     support: tuple[Recording, ...] = ()  # The further utterances it rests on, in order.
+    counted: tuple[tuple[str, FieldValue], ...] = field(default=(), repr=False)
+    """The first counts of what was counted again, by their fields; the last count is in `fields`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,10 @@ class Reason(StrEnum):
     """Sure enough for other values, but not for this one, which sounds like another: fifteen and fifty."""
     UNUSUAL = "unusual"  # A value that the form allows and seldom sees.
     DOUBLE_COUNT = "double_count"  # The same thing was recorded a little while ago.
+    NOT_EXPECTED = "not_expected"  # No list of expected receipts has it, and there is one for where it is said to be.
+    EXPECTED_ELSEWHERE = "expected_elsewhere"  # A list has it, of another trailer or door.
+    ALREADY_RECEIVED = "already_received"  # Some device has received it, as far as the inventory had heard.
+    COUNT_DIFFERS = "count_differs"  # Another count than announced: to be counted again, and by whoever does not know.
     TOO_FAST = "too_fast"  # More digits than anybody can say in the time that the speech took.
     TOO_FAINT = "too_faint"  # The voice is too far away to be the operator's.
     TOO_NOISY = "too_noisy"  # The voice hardly stands out from what surrounds it.

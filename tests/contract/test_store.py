@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from edge.deliver.events import Topics
+from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.records import Applied, Counts, Duplicate, Refused
 from inventory.reviews import read_review
 from inventory.store import ROW, Aside, Store
@@ -29,6 +30,46 @@ def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Re
     assert row.fields == {"pallet_id": "0742", "quantity": 12, "dock": "B"}
     assert row.recorded_at == datetime(2026, 11, 20, 7, 15, 2, 417_000, UTC)
     assert (row.operator, row.state, row.replaces) == ("op-17", "current", None)
+
+
+def test_a_list_of_expected_receipts_is_replaced_marked_and_withdrawn(url: str, event: Read) -> None:
+    now = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+    place, other = ReceivingPlace(PlaceKind.TRAILER, "5501"), ReceivingPlace(PlaceKind.DOOR, "12")
+    mine = ExpectedLine("4550012", "0742", "A100", 12, "CS", lot_needed=False)  # the pallet of every event here
+    next_one = replace(mine, pallet="0743")
+    fields = {"pallet-move": "pallet_id"}
+    with closing(Store.open(url, now=lambda: now)) as store:
+        store.apply(event(recorded(1)))  # a pallet of this number came before anything was announced
+        now += timedelta(hours=1)
+        (first,) = store.expect("north", {place: [mine, next_one]})
+        assert first == ExpectedList("north", place, int(now.timestamp()), (mine, next_one))
+        assert store.expect("south", {place: [mine]})[0].site == "south"
+        assert store.expect_received(fields) == [first, *[one.expected for one in store.expected()[1:]]]  # none sent
+        store.expect_sent([one.expected for one in store.expected()])
+        assert store.expect_received(fields) == []
+
+        now += timedelta(hours=1)
+        store.apply(event(recorded(2)))
+        (marked,) = store.expect_received(fields)
+        assert (marked.site, marked.version) == ("north", first.version + 1 * 3600 * 2 - 3600)
+        assert [line.received for line in marked.lines] == [True, False]
+        assert store.expect_received({}) != []  # no form says so any more
+        (marked,) = store.expect_received(fields)
+        assert [line.received for line in marked.lines] == [True, False]
+
+        (again,) = store.expect("north", {place: [mine, replace(next_one, quantity=2.5)]})  # the same notice, mended
+        assert [line.received for line in again.lines] == [True, False]
+        assert again.version > marked.version
+        store.apply(event(cancelled(3, 2)))
+        undone = store.expect_received(fields)
+        assert [line.received for line in undone[0].lines] == [False, False]
+
+        (withdrawn,) = store.expect("north", {place: []})
+        assert (withdrawn.lines, withdrawn.version > undone[0].version) == ((), True)
+        (back,) = store.expect("north", {place: [replace(mine, notice="4550013")]})  # another trailer of that number
+        store.expect_sent([back])
+        assert (back.version > withdrawn.version, store.expect_received(fields)) == (True, [])
+        assert store.expect("north", {other: [mine]})[0].place == other
 
 
 def test_of_a_review_the_latest_word_counts_whenever_it_comes(store: Store) -> None:

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
-from edge.records import Frame, ReceiptOutcome
+from edge.records import ExpectedLine, Frame, PlaceKind, ReceiptOutcome, ReceivingPlace
 from edge.speak.wording import Phrasing
 from inventory.keys import KeyDirectory
 from inventory.reviews import Review
@@ -99,6 +99,7 @@ def shift(
     language: str = "en",
     settle_s: float = 20,
     decisions_key: Path | None = None,
+    **more: Mapping[str, object],
 ) -> None:
     """A shift with this play; it ends when all that is owed is settled."""
     settings = Settings.model_validate(
@@ -113,9 +114,10 @@ def shift(
             },
             "speak": {"enabled": False, "language": language},
             "agree": {"conversation": True},
+            **more,
         }
     )
-    form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
+    form, catalogue = form_named(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
     parts = Parts(settings, form, catalogue, ScriptedInterpreter())
 
     async def shifted(desk: JournalThread) -> None:
@@ -304,3 +306,49 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
         ends = [(one.state, one.decided_by, one.entry) for one in reviews()]
         recorded = [("recorded", "office", one["event_id"]) for one in (row, third)]
         assert sorted(ends) == [("dropped", "office", None), *sorted(recorded)]
+
+
+def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device_knows_that_it_is_received(
+    broker: Mosquitto, repository: Path, tmp_path: Path
+) -> None:
+    """From the notice to the inventory's tables: asked blind, both counts and the site's day on record."""
+    state, url, asn, pinned = (tmp_path / name for name in ("state", "inventory.db", "asn.csv", "office.pem"))
+    forms, catalogue = repository / "tests" / "data" / "forms", repository / "tests" / "playbook" / "catalogue"
+    pinned.write_bytes(DeviceKey.of(tmp_path).public.pem)
+    header = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
+    asn.write_text(header + "4550012,5501,,742,A100,24,CS,no\n", encoding="utf-8")
+    (tmp_path / "inventory.toml").write_text(f'forms_directory = "{forms}"\n', encoding="utf-8")
+
+    def expect(*arguments: str) -> str:
+        at = ("--database", f"sqlite:///{url}", "--broker", f"127.0.0.1:{broker.port}", "--sign", str(tmp_path / KEY))
+        done = dockvoice("inventory", "expect", *arguments, *at, "--config", str(tmp_path / "inventory.toml"))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    async def play(operator: Shift) -> None:
+        def known() -> tuple[ExpectedLine, ...]:
+            return operator.agent._delivery.expected.at_hand().at(ReceivingPlace(PlaceKind.TRAILER, "5501"))
+
+        await asyncio.to_thread(until, lambda: bool(known()), "the list has not come")
+        await operator.type("pallet 742, 22 cases, item A100, trailer 5501")
+        await operator.hears("Count pallet 7 4 2 again.")
+        await operator.type("23 cases")
+        await asyncio.to_thread(until, lambda: any("23 cases" in text for text in operator.said), "not read back")
+        await operator.type("yes")
+        await asyncio.to_thread(until, lambda: len(inventory.rows()) == 1, "it is no row")
+        assert "1 line, 1 received" in await asyncio.to_thread(expect, "--received")
+        await asyncio.to_thread(until, lambda: known()[0].received, "the device does not know")
+        assert not any("24" in text for text in operator.said)
+
+    environment = {"DOCKVOICE_INVENTORY_FORMS_DIRECTORY": str(forms)}
+    with RunningInventory(broker.port, tmp_path / "running", f"sqlite:///{url}", environment=environment) as inventory:
+        expect(str(asn), "--site", "hall")
+        chosen = {"directory": forms, "catalogue": catalogue, "active": "receive"}
+        shift(state, broker.port, play, decisions_key=pinned, forms=chosen, workday={"zone": "Europe/Berlin"})
+        (row,) = inventory.rows()
+    assert row["fields"] == {"pallet_id": "742", "quantity": 23, "uom": "CS", "item": "A100", "trailer": "5501"}
+    with Journal.inspect(state) as journal:
+        data = (journal.queries.history(row["event_id"]).event or {})["data"]
+    assert data["counted_first"] == {"quantity": 22}
+    assert data["converted"] == {"quantity": {"quantity": 276, "uom": "EA", "factor": 12}}
+    assert (data["context"], data["workday"]["zone"]) == ({"trailer": "5501"}, "Europe/Berlin")

@@ -432,6 +432,7 @@ def one_row_each(journal: Journal) -> None:
     journal.review.note(which, "stand", "a clerk", None)
     journal.orders.take("a signature", "{}")
     journal.orders.count(NotDone.LATE)
+    journal.expected.take("north", "door/12", 1, "{}")
     reviewed(journal)
     with journal._db.writing():
         (gone,) = journal._db.rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
@@ -453,6 +454,7 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         "reviews_removed": "sequence = 4",
         "orders": "rowid = 1",
         "orders_not_done": "reason = 'late'",
+        "expected": "site = 'north'",
         "conversation": "one = 1",
         "tally": "what = 'owed'",
     }

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
+from edge.records import Factor
 
 
 def written(directory: Path, text: str, name: str = "docks.csv") -> Path:
@@ -38,6 +40,49 @@ def test_a_fault_is_told_with_file_line_and_column(text: str, told: str, tmp_pat
     with pytest.raises(Misconfigured) as caught:
         Catalogue.load(written(tmp_path, text))
     assert told in str(caught.value)
+
+
+UNITS = "value,unit,factor,base\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "items.units.csv:1: header is '', must be 'value,unit,factor,base'"),
+        (UNITS + "A1,CS,12\n", "items.units.csv:2: has 3 columns, the header 4"),
+        (UNITS + "A9,CS,12,EA\n", "items.units.csv:2: column value: 'A9' is not in items.csv; add it there"),
+        (UNITS + "A1,case,12,EA\n", "items.units.csv:2: column unit: 'case' must be a code"),
+        (UNITS + "A1,CS,12,\n", "items.units.csv:2: column base: '' must be a code"),
+        *[
+            (UNITS + f"A1,CS,{factor},EA\n", f"items.units.csv:2: column factor: '{factor}' must be a number above 0")
+            for factor in ("0", "0.000", "-12", "1e3", "a dozen", "", "1234567890", "0.0000001")
+        ],
+        (UNITS + "A1,EA,12,EA\n", "items.units.csv:2: column factor: '12' of the base unit 'EA' itself must be 1"),
+        (UNITS + "A1,CS,12,EA\nA1,CS,10,EA\n", "items.units.csv:3: column unit: 'CS' of 'A1' stands in line 2"),
+        (UNITS + "A1,CS,12,EA\nA1,PL,40,CS\n", "items.units.csv:3: column base: 'CS', but 'EA' in line 2"),
+    ],
+)
+def test_a_fault_in_the_units_of_items_is_told(text: str, told: str, tmp_path: Path) -> None:
+    written(tmp_path, "value\nA1\nA2\n", "items.csv")
+    with pytest.raises(Misconfigured) as caught:
+        Catalogue.load(written(tmp_path, text, "items.units.csv"))
+    assert told in str(caught.value)
+
+
+def test_units_without_their_catalogue_are_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"there is no items\.csv beside it"):
+        Catalogue.load(written(tmp_path, UNITS + "A1,CS,12,EA\n", "items.units.csv"))
+
+
+def test_a_unit_holds_what_the_master_data_say_and_nothing_else(tmp_path: Path) -> None:
+    written(tmp_path, "value\nA1\nA2\n", "items.csv")
+    known = Catalogue.load(written(tmp_path, UNITS + "A1,CS,12,EA\n", "items.units.csv"))
+    assert known.values("items") == ("A1", "A2")
+    assert "items.units" not in known.entries
+    assert known.factor("items", "A1", "CS") == Factor("EA", Decimal(12))
+    assert known.factor("items", "A1", "EA") == Factor("EA", Decimal(1))
+    for nothing in [("items", "A1", "PL"), ("items", "A2", "CS"), ("docks", "A1", "CS"), (None, None, None)]:
+        assert known.factor(*nothing) is None
 
 
 def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:

@@ -92,6 +92,18 @@ def test_a_key_that_looks_like_an_argument_of_the_settings_library_is_unknown_to
         ('operator = "ana\\n"', "operator: letters, digits, marks and blanks are allowed, 200 at most"),
         ('operator = "ana\\u202e"', "operator: letters, digits, marks and blanks are allowed, 200 at most"),
         ('agree.operators = { ana = "\\t7" }', "agree.operators"),
+        (
+            "workday.zone = 'Europe/Rome2'",
+            "workday.zone: a name of the time zone database is allowed, such as Europe/B",
+        ),
+        ("workday.zone = 'Europe'", "workday.zone: a name of the time zone database is allowed"),
+        ("workday.zone = '../../etc/passwd'", "workday.zone: a name of the time zone database is allowed"),
+        ("workday.begins = '06:00'", "workday: begins and shifts are told by a clock, but zone is not set"),
+        ("[workday]\nzone = 'UTC'\nbegins = '24:00'", 'found "24:00"'),
+        (
+            "[workday]\nzone = 'UTC'\nshifts = { a = '06:00', b = '06:00' }",
+            "workday: two shifts begin at the same time",
+        ),
         ("state_directory = ''", 'state_directory: should name a file or a directory, found nothing, found ""'),
         ("deliver = 3", "deliver: should be a table: a line [deliver] with its keys below"),
         ("[hear]\ndevice = true", "hear.device: should be a valid string or a valid integer, found true"),

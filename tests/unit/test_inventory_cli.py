@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge.errors import Misconfigured, UnreadableInput
+from edge.keep.device_key import KEY, DeviceKey
 from inventory.cli import commands
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
@@ -100,6 +101,37 @@ def test_gaps_for_people(database: str) -> None:
     shown = run("gaps", "--database", database).stdout
     assert "1 device, 1 with a gap" in shown
     assert "4 to 6" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("asn.csv",), "found None, allowed is the name of the devices' site"),
+        (("asn.csv", "--site", "no/rth"), "found 'no/rth', allowed is the name of the devices' site"),
+        (("asn.csv", "--site", "north"), "must be given: devices take a list only with a signature"),
+        (("asn.csv", "--site", "north", "--sign", "asn.csv"), "is no Ed25519 private key"),
+        (("asn.csv", "--received"), "give FILE, --withdraw or --received, one of them"),
+        (("--withdraw", "door/12", "--site", "north"), "must be given: devices take a list only with a signature"),
+        (("--received", "--sign", "office.key"), "no form says which of its fields is the pallet"),
+        (("--withdraw", "door/12", "--site", "north", "--sign", "office.key"), "published are none"),
+        (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: line 2, column quantity: found '0'"),
+        (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: 2 faults; nothing was published"),
+        (("none.csv", "--site", "north", "--sign", "office.key"), "none.csv: cannot be read"),
+    ],
+)
+def test_what_is_expected_is_published_only_where_all_of_it_is_right(
+    arguments: tuple[str, ...], told: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    header = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
+    Path("asn.csv").write_text(header + "4550012,5501,,742,A100,24,CS,yes\n", encoding="utf-8")
+    Path("bad.csv").write_text(header + "4550012,5501,,742,A100,0,CS,\n", encoding="utf-8")
+    DeviceKey.of(tmp_path)
+    (tmp_path / KEY).rename("office.key")
+    done = run("expect", *arguments, "--database", database)
+    assert done.exit_code != 0
+    assert told in " ".join(f"{done.output} {done.exception}".replace("│", " ").split())
+    assert run("expect", "--json", "--database", database).stdout == ""
 
 
 def test_the_database_may_come_from_the_file(database: str, tmp_path: Path) -> None:

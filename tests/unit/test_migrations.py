@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import sqlite3
+import tarfile
 from contextlib import closing
 from pathlib import Path
 
@@ -11,11 +12,20 @@ from click.testing import CliRunner
 from sqlite_utils import Database
 from sqlite_utils.cli import cli
 
+from edge.deliver.events import Topics
 from edge.errors import Misconfigured, StorageFailed, UnreadableInput
+from edge.hash_chain import PublicKey
 from edge.keep import database
+from edge.keep.audit import verify
 from edge.keep.journal import Journal
 from edge.keep.queries import Counts
 from edge.keep.schema import migrations
+from inventory.admission import distrusted
+from inventory.forms import load_forms
+from inventory.judge import Sound, judge
+from inventory.keys import Enrolled
+from inventory.records import Applied
+from inventory.store import Store
 from tests.sayings import ACCEPT, entry, render, utterance
 
 TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "answers", "tally", "conversation", "removals"}
@@ -57,6 +67,35 @@ def test_a_kill_within_the_first_start_is_made_good_by_the_second(tmp_path: Path
         db.execute("PRAGMA journal_mode=WAL")
     Journal.open(tmp_path).close()
     Journal.inspect(tmp_path).close()
+
+
+def test_what_was_recorded_before_particulars_is_verified_delivered_and_applied(
+    tmp_path: Path, repository: Path
+) -> None:
+    """A journal from before events had any: one settled, a correction, a doubtful clock, a cancellation."""
+    with tarfile.open(repository / "tests" / "data" / "journal-before-particulars.tar.xz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    forms, topics = load_forms(repository / "schemas" / "forms"), Topics("dockvoice", "north", "dock-3")
+    with Journal.open(tmp_path) as journal, closing(Store.open(f"sqlite:///{tmp_path}/inventory.db")) as store:
+        report = verify(journal.trail)
+        assert (report.whole, report.events) == (True, 4)
+        journal.outbox.reopen(1)
+        due = journal.outbox.due(10)
+        assert [row.sequence for row in due] == [1, 2, 3, 4]
+        for row in due:
+            judged = judge(row.body.encode(), topics.entries, "dockvoice", forms)
+            assert isinstance(judged, Sound)
+            assert distrusted(judged.event, {journal.public_key.keyid: enrolled(journal.public_key)}) is None
+            assert store.apply(judged.event) == Applied()
+        assert [(row.state, row.fields.get("quantity")) for row in store.rows()] == [
+            *(("amended", 12), ("current", 13), ("cancelled", 12)),
+        ]
+        assert journal.review.how_many() == 1
+        assert len(list(journal.queries.unread())) == 1
+
+
+def enrolled(key: PublicKey) -> Enrolled:
+    return Enrolled("north", "dock-3", key.keyid, None, revoked=False, key=key)
 
 
 @pytest.fixture

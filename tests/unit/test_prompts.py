@@ -25,6 +25,7 @@ from edge.agree.dialogue.events import (
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.session import InReview, Manner
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
@@ -32,13 +33,29 @@ from edge.forms.spoken import command
 from edge.forms.spoken.commands import NAMED, corrects, wording
 from edge.forms.spoken.language import language_named
 from edge.hear.microphone_health import FaultKind
-from edge.records import Act, Closing, Command, Commit, FieldValue, LastEntry, Receipt, ReceiptOutcome, Transcript, Word
+from edge.records import (
+    Act,
+    Closing,
+    Command,
+    Commit,
+    ExpectedLine,
+    ExpectedList,
+    FieldValue,
+    LastEntry,
+    PlaceKind,
+    Receipt,
+    ReceiptOutcome,
+    ReceivingPlace,
+    Transcript,
+    Word,
+)
 from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 REPOSITORY = Path(__file__).parent.parent.parent
 MOVE = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
 CHECK = load_form(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+RECEIVE = load_form(REPOSITORY / "tests" / "data" / "forms" / "receive.schema.json")
 CATALOGUE = Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue")
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
@@ -76,12 +93,18 @@ class Walk:
         self.take(Started())
 
     def say(
-        self, text: str, *, sure: float = 0.94, deferrable: bool = False, recent: Mapping[str, FieldValue] | None = None
+        self,
+        text: str,
+        *,
+        sure: float = 0.94,
+        deferrable: bool = False,
+        recent: Mapping[str, FieldValue] | None = None,
+        expected: Expectations = NOTHING_EXPECTED,
     ) -> None:
         self._number += 1
         reader = TranscriptReader(self.rules.form, CATALOGUE, self.language)
         reading = replace(reader.read(Transcript("walk", text, sure), sure, 3.0), deferrable=deferrable)
-        known = Circumstances(recent=() if recent is None else (recent,))
+        known = Circumstances(recent=() if recent is None else (recent,), expected=expected)
         verdict = decide(reading, Closing.PAUSE, self.rules, known)
         self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
 
@@ -231,8 +254,21 @@ def wondering(language: str) -> Walk:
     return walk
 
 
+def receiving(language: str) -> Walk:
+    """What a list of expected receipts makes the device ask."""
+    walk = Walk(RECEIVE, language)
+    place, other = (ReceivingPlace(PlaceKind.DOOR, name) for name in ("12", "13"))
+    line = ExpectedLine("4550012", "742", "A100", 24, "CS", lot_needed=False)
+    here, there = (line, replace(line, pallet="743", received=True)), (replace(line, pallet="744"),)
+    expected = Expectations([ExpectedList("north", place, 1, here), ExpectedList("north", other, 1, there)])
+    for pallet, count in (("745", 24), ("743", 24), ("744", 24), ("742", 22)):
+        walk.say(f"pallet {pallet}, {count} cases, door 12", expected=expected)
+        walk.ask(Act.CANCEL)
+    return walk
+
+
 def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
-    for walk in (moving(language), checking(language), wondering(language)):
+    for walk in (moving(language), checking(language), wondering(language), receiving(language)):
         phrasing = Phrasing(walk.rules.form, language)
         yield from ((say.prompt, phrasing.text(say)) for say in walk.said)
 

@@ -12,6 +12,7 @@ from edge.agree.dialogue.merging import (
     as_heard,
     begins_astray,
     begins_in_doubt,
+    counted_again,
     cut_off,
     marked,
     names_another,
@@ -128,6 +129,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
         said = unconfirmed(said, [name])
     was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
+    if session.asked.why is Reason.COUNT_DIFFERS and name in values_of(said):
+        draft = counted_again(draft, name)
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
 

@@ -135,7 +135,9 @@ def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdic
     """
     session.draft, session.verdict = draft, verdict
     last, values = session.recorded.last, values_of(draft.reading)
-    alone = replace(draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=())
+    alone = replace(
+        draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=(), counted=()
+    )
     before = _differing(session, {} if last is None else last.fields, values)
     return session.ask(Question(About.INSTEAD, fields=values, other=alone, before=before))
 

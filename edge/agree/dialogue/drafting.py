@@ -11,6 +11,7 @@ from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import held, judged, likely_values, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
+from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Commit, Confirmation, Draft, Drop, Outcome, Park, Reading, Verdict, Word
@@ -48,11 +49,12 @@ def takes_back(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
     """The verdict on the draft. That the thing is recorded already which it is a correction of says nothing."""
-    recent, last = heard.known.recent, session.recorded.last
+    known, last = heard.known, session.recorded.last
     if last is not None and session.recorded.replaces_one(draft):
         names = [one.name for one in session.rules.form.fields if one.identifier]
-        recent = tuple(one for one in recent if any(one.get(name) != last.fields.get(name) for name in names))
-    return judged(draft, session.rules, Circumstances(recent=recent))
+        recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in names))
+        known = replace(known, recent=recent, expected=NOTHING_EXPECTED)
+    return judged(draft, session.rules, known)
 
 
 def is_terminator(session: DialogueSession, words: tuple[Word, ...]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide
 from edge.forms.spoken import are_one_number, begins, ends, preface, read, read_given, without_cue
 from edge.forms.spoken.folding import Phrase, fold
 from edge.forms.spoken.grammar.lexicon import Match, Role
@@ -15,7 +15,9 @@ from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnder
 
 BREATH_S = 4.0  # Who pauses for longer in the middle of a sentence begins it anew.
 
-STAYING = frozenset({Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT})
+STAYING = ANNOUNCED_OTHERWISE | {
+    *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS),
+}
 """Doubts about a field that rest on how and when it was said, which a draft that grows does not tell any more."""
 
 
@@ -148,6 +150,12 @@ def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> D
 def marked(name: str, value: FieldValue) -> str:
     """How a draft notes what was agreed or proved."""
     return f"{name}={value}"
+
+
+def counted_again(draft: Draft, name: str) -> Draft:
+    """The draft that is about to take a second count of a field, which will stand: the first is kept beside it."""
+    first = draft.reading.fields[name].value
+    return draft if first is None else replace(draft, counted=(*draft.counted, (name, first)))
 
 
 def with_support(draft: Draft, utterance_id: str) -> Draft:

@@ -31,6 +31,10 @@ class Prompt(StrEnum):
     CONFIRM_FIELD = "confirm_field"
     CONFIRM_AGAIN = "confirm_again"
     CONFIRM_UNUSUAL = "confirm_unusual"
+    CONFIRM_NOT_EXPECTED = "confirm_not_expected"
+    CONFIRM_ELSEWHERE = "confirm_elsewhere"
+    CONFIRM_RECEIVED = "confirm_received"
+    COUNT_AGAIN = "count_again"  # Tells no figure, neither the one that was counted nor the one that was announced.
     ASK_UNCLEAR = "ask_unclear"
     ASK_UNKNOWN = "ask_unknown"
     ASK_IMPOSSIBLE = "ask_impossible"

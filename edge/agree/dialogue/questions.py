@@ -11,7 +11,7 @@ from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.dialogue.merging import marked, two_in_one_breath
 from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.agree.dialogue.table import State
-from edge.forms.model import FormField
+from edge.forms.model import Expects, FormField
 from edge.forms.spoken import says_check
 from edge.records import (
     Because,
@@ -83,7 +83,7 @@ class Question:
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
     """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
     # What was measured of one utterance says nothing of a draft that rests on several: see `merging.as_heard`.
-    verdict = decide(draft.reading, Closing.PAUSE, rules, Circumstances(recent=known.recent))
+    verdict = decide(draft.reading, Closing.PAUSE, rules, replace(known, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
         return verdict
     left = tuple(doubt for doubt in verdict.reasons if not _agreed(draft, doubt))
@@ -146,6 +146,8 @@ def worded(asked: Question) -> Say:
 
 def _asking(asked: Question) -> Say:
     """The question for a field, with why it is put where something was said for it."""
+    if asked.prompt is Prompt.COUNT_AGAIN:
+        return Say(asked.prompt, asked.fields, asked=asked.field)
     if asked.prompt is not None:
         return Say(asked.prompt, asked=asked.field, candidates=asked.candidates)
     refused = _REFUSED.get(asked.why)
@@ -157,6 +159,9 @@ def _asking(asked: Question) -> Say:
 _WHETHER: Mapping[Reason | None, Prompt] = {
     Reason.DOUBLE_COUNT: Prompt.CONFIRM_AGAIN,
     Reason.UNUSUAL: Prompt.CONFIRM_UNUSUAL,
+    Reason.NOT_EXPECTED: Prompt.CONFIRM_NOT_EXPECTED,
+    Reason.EXPECTED_ELSEWHERE: Prompt.CONFIRM_ELSEWHERE,
+    Reason.ALREADY_RECEIVED: Prompt.CONFIRM_RECEIVED,
 }
 _REFUSED: Mapping[Reason | None, Prompt] = {
     Reason.NOT_IN_CATALOGUE: Prompt.ASK_UNKNOWN,
@@ -190,6 +195,8 @@ def held(verdict: Verdict) -> Verdict:
 
 
 def _agreed(draft: Draft, doubt: Because) -> bool:
+    if doubt.reason is Reason.COUNT_DIFFERS:
+        return doubt.field in dict(draft.counted)
     if doubt.field is None or doubt.reason in UNSETTLED_BY_YES:
         return False
     said = draft.reading.fields.get(doubt.field)
@@ -205,6 +212,10 @@ def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
             named = tuple(part.fields[name].value for part in two if name in part.fields)
             offered = tuple(value for value in named if value is not None)
             return Question(About.FIELD, name, offered, why=why, prompt=Prompt.ONE_BY_ONE)
+    if why is Reason.COUNT_DIFFERS:
+        pallet = rules.form.expects[Expects.PALLET]
+        of = {pallet: values_of(draft.reading)[pallet]}  # which may be in doubt itself, and is asked about then
+        return Question(About.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
     candidates = verdict.candidates or _candidates(said, why, field, rules)
     return about_field(name, candidates, why, None if said is None else said.value)
 

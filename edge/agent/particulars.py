@@ -1,0 +1,49 @@
+"""Particulars of an entry: its business day and shift, its context, its quantities in base units, by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import time
+from zoneinfo import ZoneInfo
+
+from edge.config import Settings
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
+from edge.records import Converted, Entry, Particulars, SiteTime
+
+ParticularsOf = Callable[[Entry], Particulars]
+
+
+def particulars(settings: Settings, form: Form, catalogue: Catalogue) -> ParticularsOf:
+    """What says of an entry of this form what it carries beside the form's fields."""
+    clock = site_time(settings)
+
+    def of(entry: Entry) -> Particulars:
+        return Particulars(
+            workday=None if clock is None else clock.at(entry.recorded_at),
+            context={name: entry.fields[name] for name in form.context if name in entry.fields},
+            converted=dict(_converted(entry, form, catalogue)),
+        )
+
+    return of
+
+
+def site_time(settings: Settings) -> SiteTime | None:
+    """How the site counts its days; None where the settings say no time zone."""
+    workday = settings.workday
+    if workday.zone is None:
+        return None
+    shifts = {name: time.fromisoformat(begins) for name, begins in workday.shifts.items()}
+    return SiteTime(ZoneInfo(workday.zone), time.fromisoformat(workday.begins), shifts)
+
+
+def _converted(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, Converted]]:
+    for unit in form.fields:
+        if unit.unit_of is None or unit.factors_by is None:
+            continue
+        quantity, item = entry.fields.get(unit.unit_of), form[unit.factors_by]
+        factor = catalogue.factor(item.catalogue, entry.fields.get(item.name), entry.fields.get(unit.name))
+        if factor is None or isinstance(quantity, bool) or not isinstance(quantity, int | float):
+            continue
+        if (converted := factor.times(quantity)) is not None:
+            yield unit.unit_of, converted

@@ -1,0 +1,132 @@
+"""Expectations: what was said, held against the lists of expected receipts. Pure, and blind: no figure leaves it.
+
+A list can only make a question. The operator stands before the pallet and may know better; and where nothing is
+announced nothing is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Expects, Form
+from edge.records import (
+    Converted,
+    ExpectedLine,
+    ExpectedList,
+    FieldValue,
+    PlaceKind,
+    Reason,
+    ReceivingPlace,
+    exact,
+)
+
+PLACES: Final = {Expects.TRAILER: PlaceKind.TRAILER, Expects.DOOR: PlaceKind.DOOR}
+"""What a form calls a place, as lists call it."""
+
+
+class Expectations:
+    """What is announced at every trailer and door."""
+
+    def __init__(self, lists: Iterable[ExpectedList] = ()) -> None:
+        """Withdrawn ones hold nothing."""
+        self._at: dict[ReceivingPlace, tuple[ExpectedLine, ...]] = {one.place: one.lines for one in lists if one.lines}
+        self._of: dict[str, list[tuple[ReceivingPlace, ExpectedLine]]] = {}
+        for place, lines in self._at.items():
+            for line in lines:
+                self._of.setdefault(line.pallet, []).append((place, line))
+
+    def of(self, pallet: str) -> tuple[tuple[ReceivingPlace, ExpectedLine], ...]:
+        """What is expected on a pallet, and where."""
+        return tuple(self._of.get(pallet, ()))
+
+    def at(self, place: ReceivingPlace) -> tuple[ExpectedLine, ...]:
+        """What is expected at a place; nothing where nothing is announced."""
+        return self._at.get(place, ())
+
+    @property
+    def places(self) -> tuple[ReceivingPlace, ...]:
+        """Where anything is expected."""
+        return tuple(self._at)
+
+
+NOTHING_EXPECTED = Expectations()
+
+
+def objections(
+    values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue, expected: Expectations
+) -> dict[str, Reason]:
+    """What is to be asked because a list says otherwise, by the field it is asked about.
+
+    Of a pallet that is not where it should be only that is asked: its count has nothing to be held against.
+    """
+    named = form.expects.get(Expects.PALLET)
+    pallet = None if named is None else values.get(named)
+    if named is None or pallet is None or not expected.places:
+        return {}
+    if (reason := _misplaced(str(pallet), _places(values, form), expected)) is not None:
+        return {named: reason}
+    lines, asked = _lines(str(pallet), values, form, expected), {}
+    lot, counted = form.expects.get(Expects.LOT), form.expects.get(Expects.QUANTITY)
+    if lot is not None and lot not in values and lines and all(line.lot_needed for line in lines):
+        asked[lot] = Reason.FIELD_MISSING
+    if counted is not None and counted in values and _differs(counted, lines, values, form, catalogue):
+        asked[counted] = Reason.COUNT_DIFFERS
+    return asked
+
+
+def _places(values: Mapping[str, FieldValue], form: Form) -> set[ReceivingPlace]:
+    """Where the operator says that he is."""
+    named = {kind: values.get(form.expects.get(part, "")) for part, kind in PLACES.items()}
+    return {ReceivingPlace(kind, str(name)) for kind, name in named.items() if name is not None}
+
+
+def _misplaced(pallet: str, here: set[ReceivingPlace], expected: Expectations) -> Reason | None:
+    found = expected.of(pallet)
+    announced = {place for place in here if expected.at(place)}
+    if not found:
+        # At a place of which nothing is announced nobody could have announced the pallet.
+        return Reason.NOT_EXPECTED if announced or not here else None
+    if all(line.received for _, line in found):
+        return Reason.ALREADY_RECEIVED
+    kinds = {place.kind for place in here}
+    elsewhere = {place for place, _ in found if place.kind in kinds}
+    return Reason.EXPECTED_ELSEWHERE if elsewhere and not elsewhere & here else None
+
+
+def _lines(
+    pallet: str, values: Mapping[str, FieldValue], form: Form, expected: Expectations
+) -> tuple[ExpectedLine, ...]:
+    """The lines that a count is of: those of the item, where the form asks for one."""
+    item = values.get(form.expects.get(Expects.ITEM, ""))
+    lines = tuple(line for _, line in expected.of(pallet))
+    return lines if item is None else tuple(line for line in lines if line.item == item)
+
+
+def _differs(
+    counted: str, lines: tuple[ExpectedLine, ...], values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue
+) -> bool:
+    """Whether a count is another one than announced. Of several items, or in units without factors, nobody knows."""
+    quantity, unit = values[counted], form.unit_in(counted, values)
+    if len(lines) != 1 or isinstance(quantity, bool) or not isinstance(quantity, int | float):
+        return False
+    (line,) = lines
+    if unit is None or unit == line.uom:
+        return unit is not None and exact(quantity) != exact(line.quantity)
+    name = form.expects.get(Expects.ITEM)
+    of = None if name is None else form[name].catalogue
+    said, announced = (
+        None if factor is None else factor.times(number)
+        for number, factor in (
+            (quantity, catalogue.factor(of, line.item, unit)),
+            (line.quantity, catalogue.factor(of, line.item, line.uom)),
+        )
+    )
+    return _both(said, announced)
+
+
+def _both(said: Converted | None, announced: Converted | None) -> bool:
+    if said is None or announced is None or said.uom != announced.uom:
+        return False
+    return exact(said.quantity) != exact(announced.quantity)

@@ -1,0 +1,85 @@
+"""Lists of expected receipts on the wire: signed by the inventory, read and checked on the device. Pure.
+
+A list is retained, one for each trailer or door: whoever connects gets the latest. The signature covers the site, the
+place and the version, so that a list can be moved to no other topic, and an older one is told from a newer one. A topic
+that was cleared says nothing: only a signed list of a higher version, without lines, withdraws one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from edge.config import LEVEL
+from edge.deliver.events import MalformedMessage, Topics, check, encode, parsed, timestamp
+from edge.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical
+from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+
+SIGNED_AS = "dockvoice.expected.v1"
+"""What the signed text begins with: no signature of anything else can be taken for one of a list."""
+
+LARGEST = 128_000  # Bytes of one list: what brokers in the cloud take of one message.
+
+MOST_LINES = 500  # Of one list. A trailer has some sixty places for pallets.
+
+
+class ForgedList(MalformedMessage):
+    """Nobody signed it whose lists this device takes."""
+
+
+ENVELOPE = 600  # Bytes of one list beside its lines, at most.
+
+
+def size(lines: Sequence[ExpectedLine]) -> int:
+    """Bytes of the message with these lines, at most."""
+    return ENVELOPE + sum(len(encode(asdict(line))) + 1 for line in lines)
+
+
+def topic(prefix: str, site: str, place: ReceivingPlace) -> str:
+    """Where the list of a place is, retained."""
+    return Topics.expected(prefix, site, str(place))
+
+
+def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
+    """The place whose list belongs on a topic. Raises MalformedMessage."""
+    match named.removeprefix(Topics.expected(prefix, site, "")).split("/"):
+        case ["trailer" | "door" as kind, name] if LEVEL.fullmatch(name):
+            return ReceivingPlace(PlaceKind(kind), name)
+        case _:
+            raise MalformedMessage("topic: is that of no trailer and no door")
+
+
+def signed(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
+    """The message, signed."""
+    said = {
+        "site": expected.site,
+        "place": asdict(expected.place),
+        "version": expected.version,
+        "lines": [asdict(line) for line in expected.lines],
+        "time": timestamp(time),
+        KEYID: signer.public.keyid,
+    }
+    return encode({**said, SIGNATURE: signer.sign(_text(said))})
+
+
+def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicKey) -> ExpectedList:
+    """The list for this place, signed with `key`. Raises MalformedMessage, ForgedList."""
+    if len(payload) > LARGEST:
+        raise MalformedMessage(f"message: found {len(payload):,} bytes, allowed are {LARGEST:,}")
+    message = parsed(payload)
+    check(message, "expected.schema.json")
+    unsigned = {name: value for name, value in message.items() if name != SIGNATURE}
+    if message[KEYID] != key.keyid or not key.signed(_text(unsigned), message[SIGNATURE]):
+        raise ForgedList("/signature: was not made for it with the key of deliver.decisions_key")
+    if (message["site"], message["place"]["kind"], message["place"]["name"]) != (site, place.kind, place.name):
+        raise MalformedMessage("/place: is another place than its topic's")
+    known = ExpectedLine.__dataclass_fields__
+    lines = tuple(ExpectedLine(**{name: line[name] for name in known}) for line in message["lines"])
+    return ExpectedList(site, place, message["version"], lines)
+
+
+def _text(said: Mapping[str, Any]) -> str:
+    return f"{SIGNED_AS} {hashlib.sha256(canonical(said)).hexdigest()}"

@@ -1,0 +1,108 @@
+"""Expected receipts in the tables: the latest list of each trailer and door, and what of it was received meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from inventory.tables import entries, events, expected
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The list of one place, and whether the broker has it."""
+
+    expected: ExpectedList
+    sent: bool
+
+
+def replaced(
+    transaction: Connection, site: str, place: ReceivingPlace, lines: Sequence[ExpectedLine], now: datetime
+) -> ExpectedList:
+    """The list that takes the place of the one there was; without lines, it withdraws that."""
+    before = _found(transaction, site, place)
+    notices = {line.notice for line in ([] if before is None else _lines(before))}
+    goes_on = before is not None and any(line.notice in notices for line in lines)
+    since = before.since if before is not None and goes_on else now
+    known = {(line.notice, line.pallet) for line in ([] if before is None else _lines(before)) if line.received}
+    marked = tuple(replace(line, received=goes_on and (line.notice, line.pallet) in known) for line in lines)
+    return _written(transaction, ExpectedList(site, place, _next(before, now), marked), since)
+
+
+def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
+    """The lists of which something was received since, or was taken back; and those that no broker took yet."""
+    found: list[ExpectedList] = []
+    for row in transaction.execute(select(expected).order_by(expected.c.site, expected.c.place).with_for_update()):
+        before = _list(row)
+        there = _received(transaction, before, fields, row.since)
+        lines = tuple(replace(line, received=line.pallet in there) for line in before.lines)
+        if lines != before.lines:
+            after = ExpectedList(before.site, before.place, _next(row, now), lines)
+            found.append(_written(transaction, after, row.since))
+        elif not row.sent:
+            found.append(before)
+    return found
+
+
+def kept(transaction: Connection) -> list[Kept]:
+    """Every list, by site and place; those without lines are withdrawn."""
+    wanted = select(expected).order_by(expected.c.site, expected.c.place)
+    return [Kept(_list(row), row.sent) for row in transaction.execute(wanted)]
+
+
+def note_sent(transaction: Connection, lists: Iterable[ExpectedList]) -> None:
+    """The broker took these versions."""
+    for one in lists:
+        its = (*_of(one.site, one.place), expected.c.version == one.version)
+        transaction.execute(update(expected).where(*its).values(sent=True))
+
+
+def _received(transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime) -> set[str]:
+    """The pallets of a list of which an entry stands that came since it was published first, from whatever device."""
+    pallets = sorted({line.pallet for line in of.lines})
+    found: set[str] = set()
+    for form, name in fields.items() if pallets else ():
+        named = entries.c.fields[name].as_string()
+        wanted = (
+            select(named)
+            .join(events, events.c.event_id == entries.c.event_id)
+            .where(entries.c.site == of.site, entries.c.form == form, entries.c.state == "current")
+            .where(events.c.received_at >= since, named.in_(pallets))
+        )
+        found |= set(transaction.execute(wanted).scalars())
+    return found
+
+
+def _next(before: Row[Any] | None, now: datetime) -> int:
+    # By the clock, so that a database that was lost does not begin again below what devices have seen.
+    return max(int(now.timestamp()), 0 if before is None else before.version + 1)
+
+
+def _written(transaction: Connection, one: ExpectedList, since: datetime) -> ExpectedList:
+    lines = [asdict(line) for line in one.lines]
+    values = {"version": one.version, "lines": lines, "since": since, "sent": False}
+    if not transaction.execute(update(expected).where(*_of(one.site, one.place)).values(values)).rowcount:
+        transaction.execute(insert(expected).values(site=one.site, place=str(one.place), **values))
+    return one
+
+
+def _found(transaction: Connection, site: str, place: ReceivingPlace) -> Row[Any] | None:
+    return transaction.execute(select(expected).where(*_of(site, place)).with_for_update()).one_or_none()
+
+
+def _list(row: Row[Any]) -> ExpectedList:
+    kind, _, name = str(row.place).partition("/")
+    return ExpectedList(row.site, ReceivingPlace(PlaceKind(kind), name), row.version, _lines(row))
+
+
+def _lines(row: Row[Any]) -> tuple[ExpectedLine, ...]:
+    return tuple(ExpectedLine(**line) for line in row.lines)
+
+
+def _of(site: str, place: ReceivingPlace) -> tuple[Any, ...]:
+    return expected.c.site == site, expected.c.place == str(place)

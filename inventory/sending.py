@@ -1,0 +1,49 @@
+"""Sending: what a command of the inventory publishes, handed to the broker once and acknowledged by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from queue import Empty, SimpleQueue
+
+from edge.deliver.mqtt import Acknowledged, Connected, Session, SessionEvent
+from edge.deliver.reason_codes import FAILURE
+from edge.errors import Misconfigured, Unavailable
+from inventory.settings import InventorySettings
+
+SEND_S = 20.0  # A broker that is there has taken a message by then.
+
+
+def send(settings: InventorySettings, name: str, messages: Mapping[str, bytes], *, retain: bool = False) -> None:
+    """Hand messages to the broker by their topics, as the client `name` beside the inventory's own.
+
+    It keeps them for a device that is away; with `retain`, for whoever asks later. Raises Unavailable, Misconfigured.
+    """
+    news: SimpleQueue[SessionEvent] = SimpleQueue()
+    session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put)
+    session.start()
+    waiting = dict(messages)
+    until = time.monotonic() + SEND_S
+    try:
+        while waiting:
+            match news.get(timeout=max(0.0, until - time.monotonic())):
+                case Connected() | Acknowledged() as said:
+                    if isinstance(said, Acknowledged):
+                        _see(said)
+                        waiting.pop(said.tag, None)
+                        until = time.monotonic() + SEND_S
+                    # One at a time: a broker may take no more than that.
+                    for topic, payload in list(waiting.items())[:1]:
+                        session.publish(topic, payload, tag=topic, retain=retain)
+                case _:
+                    pass
+    except Empty:
+        why = session.trouble or "it took no message"
+        raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}; try again") from None
+    finally:
+        session.stop()
+
+
+def _see(said: Acknowledged) -> None:
+    if said.reason_code >= FAILURE:
+        raise Misconfigured(f"{said.tag}: denied by the broker ({said.reason_code}); allow this user to publish it")

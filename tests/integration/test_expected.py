@@ -1,0 +1,187 @@
+"""Lists of expected receipts over a real broker: from the inventory's command to what the device knows without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge.agent.delivery import Delivery
+from edge.config import Deliver, Mqtt, Settings
+from edge.deliver.events import encode
+from edge.deliver.expected import LARGEST, signed, topic
+from edge.deliver.mqtt import Session
+from edge.keep import expected as kept_lists
+from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.expected import Taken
+from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from inventory.store import Store
+from tests.command import dockvoice
+from tests.dictated import ANOTHER
+from tests.mosquitto import Mosquitto
+from tests.waiting import until
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+TRAILER = ReceivingPlace(PlaceKind.TRAILER, "5501")
+DOOR = ReceivingPlace(PlaceKind.DOOR, "12")
+LINE = ExpectedLine("4550012", "742", "A100", 24, "CS", lot_needed=True)
+LIST = ExpectedList("hall", TRAILER, 5, (LINE,))
+HEADER = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
+
+
+@pytest.fixture
+def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
+        yield running
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> DeviceKey:
+    key = DeviceKey.of(tmp_path)
+    (tmp_path / "office.pem").write_bytes(key.public.pem)
+    return key
+
+
+def receiving(tmp_path: Path, port: int, desk: JournalThread, site: str = "hall") -> Delivery:
+    deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port))
+    settings = Settings(site=site, device="dock-1", deliver=deliver)
+    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+
+
+def while_running(delivery: Delivery, work: Callable[[], None]) -> None:
+    async def both() -> None:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(delivery.run())
+            await asyncio.to_thread(work)
+            running.cancel()
+
+    asyncio.run(both())
+
+
+@pytest.fixture
+def publish(broker: Mosquitto) -> Iterator[Callable[[str, bytes], None]]:
+    session = Session(Mqtt(host="127.0.0.1", port=broker.port), client_id="somebody", receive=lambda _: None)
+    session.start()
+    until(lambda: session.connected, "somebody never connected")
+    yield lambda named, payload: until(lambda: session.publish(named, payload, tag="t", retain=True), "not published")
+    session.stop()
+
+
+def is_told(caplog: pytest.LogCaptureFixture, told: str) -> bool:
+    return told in caplog.text
+
+
+def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_taken(
+    tmp_path: Path,
+    broker: Mosquitto,
+    office: DeviceKey,
+    publish: Callable[[str, bytes], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    here, there = (topic("dockvoice", "hall", place) for place in (TRAILER, DOOR))
+    forged = json.loads(signed(LIST, office, NOW))
+    forged["lines"][0]["quantity"] = 99
+    bad: list[tuple[str, bytes, str]] = [
+        (here, signed(replace(LIST, version=9), ANOTHER, NOW), "is not taken: /signature"),
+        (here, encode(forged), "is not taken: /signature"),
+        (there, signed(replace(LIST, version=9), office, NOW), "/place: is another place than its topic's"),
+        (here, signed(replace(LIST, site="south", version=9), office, NOW), "/place: is another place"),
+        (here, b"{", "is no list of expected receipts for here: message: is not JSON"),
+        (here, b"\xff", "message: is not UTF-8"),
+        (here, b"[" * (LARGEST + 1), "message: found 128,001 bytes, allowed are 128,000"),
+        (here, b'{"version": 1}', "is a required property"),
+        ("dockvoice/hall/expected/lorry/1", signed(LIST, office, NOW), "topic: is that of no trailer and no door"),
+        (here, signed(replace(LIST, version=4, lines=()), office, NOW), "a list of version 4 is not taken"),
+        (here, signed(replace(LIST, lines=()), office, NOW), "a list of version 5 is not taken"),
+        (here, b"", "trailer/5501 was cleared at the broker"),
+    ]
+    caplog.set_level("INFO")
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk)
+
+        def meanwhile() -> None:
+            publish(here, signed(LIST, office, NOW))
+            until(lambda: taking.expected.at_hand().of("742") != (), "not taken")
+            for named, payload, told in bad:
+                caplog.clear()
+                publish(named, payload)
+                until(partial(is_told, caplog, told), f"{told!r} was not told")
+                assert taking.expected.at_hand().at(TRAILER) == (LINE,)
+            publish(here, signed(replace(LIST, version=6, lines=(replace(LINE, received=True),)), office, NOW))
+            until(lambda: taking.expected.at_hand().at(TRAILER)[0].received, "not replaced")
+
+        while_running(taking, meanwhile)
+
+
+def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_older_list_is_taken_then(
+    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None]
+) -> None:
+    here = topic("dockvoice", "hall", TRAILER)
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk)
+        publish(here, signed(LIST, office, NOW))
+        while_running(taking, lambda: until(lambda: bool(taking.expected.at_hand().places), "not taken"))
+    publish(here, signed(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk)
+        assert taking.expected.at_hand().at(TRAILER) == (LINE,)
+        assert receiving(tmp_path, broker.port, desk, site="south").expected.at_hand().places == ()
+        publish(topic("dockvoice", "hall", DOOR), signed(replace(LIST, place=DOOR), office, NOW))
+        while_running(taking, lambda: until(lambda: len(taking.expected.at_hand().places) > 1, "not taken"))
+        assert taking.expected.at_hand().at(TRAILER) == (LINE,)
+        (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
+        assert receiving(tmp_path, broker.port, desk).expected.at_hand().places == ()
+
+
+def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_lists, "MOST", 2)
+    with JournalThread(tmp_path / "state") as desk:
+        for version in (1, 2, 3):
+            assert desk.now(partial(take, version)) == "new"
+        assert desk.now(lambda journal: journal.expected.bodies("hall")) == [("door/2", "{}"), ("door/3", "{}")]
+        assert desk.now(partial(take, 1)) == "known"
+        assert desk.now(partial(take, 4, at=1)) == "new"
+        assert desk.now(partial(take, 2, at=1)) == "old"
+
+
+def take(version: int, journal: Journal, at: int | None = None) -> Taken:
+    return journal.expected.take("hall", f"door/{at or version}", version, "{}")
+
+
+def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: DeviceKey) -> None:
+    """Published, republished with what was received, withdrawn; a device that was away gets it when it comes."""
+    url, asn = f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "asn.csv"
+    Store.open(url).close()
+    asn.write_text(HEADER + "4550012,5501,,742,A100,24,CS,yes\n4550012,,12,743,A100,2.5,KGM,no\n", encoding="utf-8")
+    at = ("--database", url, "--broker", f"127.0.0.1:{broker.port}", "--sign", str(tmp_path / KEY))
+
+    def expect(*arguments: str) -> str:
+        done = dockvoice("inventory", "expect", *arguments, *at)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "hall trailer/5501: version" in expect(str(asn), "--site", "hall")
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk)
+
+        def meanwhile() -> None:
+            until(lambda: len(taking.expected.at_hand().places) == 2, "not taken")
+            assert taking.expected.at_hand().at(TRAILER) == (LINE,)
+            assert "withdrawn" in expect("--withdraw", "door/12", "--site", "hall")
+            until(lambda: taking.expected.at_hand().places == (TRAILER,), "not withdrawn")
+
+        while_running(taking, meanwhile)
+    listed = [json.loads(line) for line in dockvoice("inventory", "expect", "--json", *at[:2]).stdout.splitlines()]
+    assert [(one["place"], len(one["lines"]), one["sent"]) for one in listed] == [
+        *(("door/12", 0, True), ("trailer/5501", 1, True)),
+    ]

@@ -1,0 +1,280 @@
+"""Expected receipts in the dialogue: what a list makes the device ask, and that no figure of a list is ever spoken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Prompt, Say
+from edge.agree.dialogue.questions import next_question
+from edge.agree.expectations import Expectations, objections
+from edge.deliver.events import check_event, encode, recorded
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import load_form
+from edge.keep.codec import draft_json, draft_of
+from edge.records import (
+    Closing,
+    Commit,
+    Draft,
+    Entry,
+    ExpectedLine,
+    ExpectedList,
+    FieldReading,
+    FieldValue,
+    Minted,
+    Park,
+    PlaceKind,
+    Reading,
+    Reason,
+    ReceivingPlace,
+    Transcript,
+    Word,
+)
+from edge.speak.wording import Phrasing
+from edge.understand.stt.transcript_reader import TranscriptReader
+from tests.sayings import NOON
+
+REPOSITORY = Path(__file__).parents[2]
+FORM = load_form(REPOSITORY / "tests" / "data" / "forms" / "receive.schema.json")
+CATALOGUE = Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue")
+TRAILER, ANOTHER, DOOR = (
+    *(ReceivingPlace(PlaceKind.TRAILER, "5501"), ReceivingPlace(PlaceKind.TRAILER, "5502")),
+    ReceivingPlace(PlaceKind.DOOR, "12"),
+)
+LINE = ExpectedLine("4550012", "742", "A100", 24, "CS", lot_needed=False)
+HERE = (
+    *(LINE, replace(LINE, pallet="743", received=True)),
+    *(replace(LINE, pallet="746"), replace(LINE, pallet="746", item="A200", quantity=6)),
+    replace(LINE, pallet="747", quantity=288, uom="EA"),
+    replace(LINE, pallet="748", item="A200", quantity=288, uom="EA"),
+    *(replace(LINE, pallet="749", lot_needed=True), replace(LINE, pallet="749", item="A200")),
+    replace(LINE, pallet="750", lot_needed=True),
+)
+
+
+def expecting(*lists: tuple[ReceivingPlace, tuple[ExpectedLine, ...]]) -> Expectations:
+    return Expectations([ExpectedList("north", place, 1, lines) for place, lines in lists])
+
+
+KNOWN = expecting((TRAILER, HERE), (ANOTHER, (replace(LINE, pallet="744"),)), (DOOR, (replace(LINE, pallet="745"),)))
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ({"pallet_id": "742", "quantity": 24, "uom": "CS"}, {}),
+        ({"pallet_id": "742", "quantity": 24, "uom": "CS", "trailer": "5501"}, {}),
+        ({"pallet_id": "0742", "quantity": 24, "uom": "CS"}, {"pallet_id": Reason.NOT_EXPECTED}),  # 0742 is not 742
+        ({"pallet_id": "999", "trailer": "5501"}, {"pallet_id": Reason.NOT_EXPECTED}),
+        ({"pallet_id": "999", "trailer": "5599"}, {}),  # Nothing is announced of that trailer.
+        ({"pallet_id": "743", "quantity": 24, "uom": "CS"}, {"pallet_id": Reason.ALREADY_RECEIVED}),
+        ({"pallet_id": "743", "quantity": 99, "uom": "CS"}, {"pallet_id": Reason.ALREADY_RECEIVED}),  # only that
+        ({"pallet_id": "744", "trailer": "5501"}, {"pallet_id": Reason.EXPECTED_ELSEWHERE}),
+        ({"pallet_id": "744", "trailer": "5599"}, {"pallet_id": Reason.EXPECTED_ELSEWHERE}),
+        ({"pallet_id": "744", "door": "12"}, {}),  # Which trailer stands at the door nobody has said.
+        ({"pallet_id": "745", "door": "13"}, {"pallet_id": Reason.EXPECTED_ELSEWHERE}),
+        ({"pallet_id": "742", "quantity": 22, "uom": "CS"}, {"quantity": Reason.COUNT_DIFFERS}),
+        ({"pallet_id": "742", "quantity": 0, "uom": "CS"}, {"quantity": Reason.COUNT_DIFFERS}),
+        ({"pallet_id": "742", "quantity": 22}, {}),  # 22 of what?
+        ({"pallet_id": "742", "uom": "CS"}, {}),
+        ({"quantity": 22, "uom": "CS"}, {}),
+        # Of the item's master data: 24 cases of A100 are 288 pieces; of A200 nobody knows.
+        ({"pallet_id": "747", "quantity": 24, "uom": "CS"}, {}),
+        ({"pallet_id": "747", "quantity": 23, "uom": "CS"}, {"quantity": Reason.COUNT_DIFFERS}),
+        ({"pallet_id": "747", "quantity": 288, "uom": "EA"}, {}),
+        ({"pallet_id": "748", "quantity": 23, "uom": "CS"}, {}),
+        ({"pallet_id": "750"}, {"lot": Reason.FIELD_MISSING}),
+        ({"pallet_id": "750", "lot": "L1234"}, {}),
+        ({"pallet_id": "749"}, {}),  # Of one of the two items that are on it.
+        ({"pallet_id": "749", "item": "A100"}, {"lot": Reason.FIELD_MISSING}),
+        # Two items on one pallet: which of them was counted only the item says.
+        ({"pallet_id": "746", "quantity": 9, "uom": "CS"}, {}),
+        ({"pallet_id": "746", "quantity": 9, "uom": "CS", "item": "A200"}, {"quantity": Reason.COUNT_DIFFERS}),
+        ({"pallet_id": "746", "quantity": 6, "uom": "CS", "item": "A200"}, {}),
+    ],
+)
+def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted: Mapping[str, Reason]) -> None:
+    assert objections(said, FORM, CATALOGUE, KNOWN) == wanted
+
+
+def test_where_nothing_is_announced_nothing_is_asked() -> None:
+    said: Mapping[str, FieldValue] = {"pallet_id": "999", "quantity": 1, "uom": "CS", "trailer": "5501"}
+    for nothing in (Expectations(), expecting((TRAILER, ()))):
+        assert objections(said, FORM, CATALOGUE, nothing) == {}
+    other = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")  # holds nothing against lists
+    assert objections({"pallet_id": "999"}, other, CATALOGUE, KNOWN) == {}
+
+
+def test_what_is_announced_is_found_by_pallet_and_by_place() -> None:
+    assert KNOWN.of("746") == ((TRAILER, HERE[2]), (TRAILER, HERE[3]))
+    assert (KNOWN.of("999"), KNOWN.at(ReceivingPlace(PlaceKind.DOOR, "99"))) == ((), ())
+    assert KNOWN.at(TRAILER) == HERE
+
+
+class Shift:
+    """A dialogue that knows what is announced, and all that it says and records."""
+
+    def __init__(self, expected: Expectations = KNOWN) -> None:
+        self.rules = Rules(FORM, CATALOGUE)
+        self.dialogue = Dialogue(self.rules)
+        self.expected = expected
+        self.said: list[str] = []
+        self.prompts: list[Prompt] = []
+        self.commits: list[Commit] = []
+        self.parked: list[Park] = []
+        self._number = 0
+        self.take(Started())
+
+    def say(self, text: str) -> None:
+        self._number += 1
+        reading = TranscriptReader(FORM, CATALOGUE, "en").read(Transcript("test", text, 0.99), 0.99, 3.0)
+        known = Circumstances(expected=self.expected)
+        verdict = decide(reading, Closing.PAUSE, self.rules, known)
+        self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
+
+    def take(self, happening: Happening) -> None:
+        for order in self.dialogue.take(happening):
+            match order:
+                case Say(prompt):
+                    self.prompts.append(prompt)
+                    self.said.append(Phrasing(FORM, "en").text(order))
+                case Commit():
+                    self.commits.append(order)
+                case Park():
+                    self.parked.append(order)
+                case _:
+                    pass
+
+
+@pytest.mark.parametrize(
+    ("sentence", "asked"),
+    [
+        ("pallet 999, 24 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
+        ("pallet 743, 24 cases", "pallet 7 4 3 was received already. Once more?"),
+        ("pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is expected elsewhere. Correct?"),
+    ],
+)
+def test_a_pallet_that_is_not_as_announced_is_asked_about_at_once_and_never_lost(sentence: str, asked: str) -> None:
+    for answer in ("yes", None):
+        shift = Shift()
+        shift.say(sentence)
+        assert (shift.said, shift.commits) == ([asked], [])
+        if answer is not None:
+            shift.say(answer)
+            shift.take(Deadline())
+            assert [one.verdict.fields["pallet_id"] for one in shift.commits] == [sentence.split()[1].strip(",")]
+        else:
+            shift.take(Deadline())
+            shift.take(Deadline())
+            assert len(shift.parked) == 1  # Nobody answered: a person decides.
+
+
+@pytest.mark.parametrize(
+    ("second", "wanted"),
+    [("22 cases", 22), ("24 cases", 24), ("23", 23), ("pallet 742, 22 cases", 22), ("no, 24 cases", 24)],
+)
+def test_a_count_that_differs_is_counted_again_and_the_second_count_stands(second: str, wanted: int) -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases, trailer 5501")
+    assert (shift.said, shift.commits) == (["Count pallet 7 4 2 again."], [])
+    shift.say(second)
+    shift.take(Deadline())
+    (commit,) = shift.commits
+    assert commit.verdict.fields == {"pallet_id": "742", "quantity": wanted, "uom": "CS", "trailer": "5501"}
+    assert dict(commit.draft.counted) == {"quantity": 22}
+    assert commit.draft.support == ("u2",)
+
+
+def test_a_lot_that_is_needed_is_asked_for() -> None:
+    shift = Shift()
+    shift.say("pallet 750, 24 cases")
+    assert (shift.said, shift.commits) == (["Which lot?"], [])
+    shift.say("lot L 1 2 3 4")
+    shift.take(Deadline())
+    assert [one.verdict.fields.get("lot") for one in shift.commits] == ["L1234"]
+
+
+def test_whoever_counts_hears_no_figure_but_his_own() -> None:
+    """Neither what is announced, nor at the question for a second count what the first one was."""
+    shift = Shift(expecting((TRAILER, (replace(LINE, quantity=57),))))
+    for said in ("pallet 742, 22 cases", "uh", "how many", "yes", "help", "23 cases"):
+        shift.say(said)
+        assert not any(re.search(r"57|fifty|5 7", text) for text in shift.said), shift.said
+        if said != "23 cases":
+            assert not any("22" in text for text in shift.said), shift.said
+    assert Prompt.COUNT_AGAIN in shift.prompts
+
+
+def test_a_second_count_that_nobody_gives_puts_the_entry_before_a_person() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.take(Deadline())
+    shift.take(Deadline())
+    (parked,) = shift.parked
+    assert (shift.commits, parked.fields["pallet_id"]) == ([], "742")
+
+
+def test_after_a_power_cut_a_count_in_question_is_not_taken_for_agreed() -> None:
+    before = Shift()
+    before.say("pallet 742, 22 cases")
+    after = Shift()
+    after.take(Started(draft_of(draft_json(before.dialogue.draft))))
+    after.take(Deadline())
+    assert after.commits == []
+
+
+def test_a_second_count_survives_a_power_cut() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.say("23 cases")
+    kept = draft_of(draft_json(shift.dialogue.draft))
+    assert kept is not None
+    assert kept.counted == (("quantity", 22),)
+
+
+def test_a_correction_of_another_pallet_takes_no_first_count_along() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.say("22 cases")
+    shift.take(Deadline())
+    shift.say("pallet 747, 23 cases")
+    assert shift.said[-1] == "Count pallet 7 4 7 again."
+
+
+def test_both_counts_are_in_the_event() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.say("23 cases")
+    shift.take(Deadline())
+    (commit,) = shift.commits
+    draft, fields = commit.draft, commit.verdict.fields
+    moment: dict[str, Any] = {"recorded_at": NOON, "audio_sha256": "ab" * 32, "audio_seconds": 1.0}
+    utterance = "01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b"
+    entry = Entry(utterance, FORM.name, fields, None, reading=draft.reading, counted=draft.counted, **moment)
+    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64)
+    data = check_event(encode(recorded(entry, minted, site="north", device="dock-3")))["data"]
+    assert (data["counted_first"], data["fields"]["quantity"]) == ({"quantity": 22}, 23)
+
+
+def test_a_count_is_asked_for_again_also_where_the_pallet_is_in_doubt_and_comes_behind_it() -> None:
+    counted_first = replace(FORM, fields=tuple(sorted(FORM.fields, key=lambda field: field.name != "quantity")))
+    rules = Rules(counted_first, CATALOGUE)
+    said = {
+        "quantity": FieldReading(22, ("twenty-two",), 0.99),
+        "uom": FieldReading("CS", ("cases",), 0.99),
+        "pallet_id": FieldReading("742", ("seven", "four", "two"), 0.2),
+    }
+    reading = Reading("test", FORM.name, (Word("seven", 0.0, 0.3, 0.2),), said)
+    verdict = decide(reading, Closing.PAUSE, rules, Circumstances(expected=KNOWN))
+    assert [str(one) for one in verdict.reasons] == ["count_differs:quantity", "field_unsure:pallet_id"]
+    question = next_question(Draft("u1", FORM.name, reading), verdict, rules, 0, ended=True)
+    assert question is not None
+    assert (question.prompt, question.fields) == (Prompt.COUNT_AGAIN, {"pallet_id": "742"})

@@ -1,0 +1,204 @@
+"""Particulars of an entry: business day and shift by the site's clock, its context, quantities in base units."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge.agent.particulars import particulars
+from edge.config import Settings
+from edge.deliver.events import RECORDED, SCHEMAS, MalformedMessage, check_event, encode, recorded
+from edge.errors import ManyFaults
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import load_form
+from edge.records import Act, Entry, Factor, FieldValue, Minted, Particulars, Reading, SiteTime
+
+SHIFTS = {"early": time(6), "late": time(14), "night": time(22)}
+BERLIN = SiteTime(ZoneInfo("Europe/Berlin"), time(6), SHIFTS)
+AT_HALF_PAST_TWO = SiteTime(ZoneInfo("Europe/Berlin"), time(2, 30), {"one": time(2, 30), "two": time(14)})
+CHATHAM = SiteTime(ZoneInfo("Pacific/Chatham"))
+
+
+@pytest.mark.parametrize(
+    ("site", "moment", "day", "shift", "offset"),
+    [
+        (
+            BERLIN,
+            "2026-11-20T04:59:59",
+            "2026-11-19",
+            "night",
+            "+01:00",
+        ),  # The night shift's day began before midnight.
+        (BERLIN, "2026-11-20T05:00:00", "2026-11-20", "early", "+01:00"),
+        (BERLIN, "2026-11-20T23:30:00", "2026-11-20", "night", "+01:00"),
+        (BERLIN, "2026-07-20T04:00:00", "2026-07-20", "early", "+02:00"),
+        (BERLIN, "2026-12-31T23:30:00", "2026-12-31", "night", "+01:00"),
+        # The clock goes from 3:00 back to 2:00: half past two comes twice, and the day begins once.
+        (AT_HALF_PAST_TWO, "2026-10-25T00:29:59", "2026-10-24", "two", "+02:00"),
+        (AT_HALF_PAST_TWO, "2026-10-25T00:30:00", "2026-10-25", "one", "+02:00"),
+        (AT_HALF_PAST_TWO, "2026-10-25T01:10:00", "2026-10-25", "one", "+01:00"),
+        # From 2:00 to 3:00: half past two never comes, and the day begins an hour later.
+        (AT_HALF_PAST_TWO, "2026-03-29T01:29:59", "2026-03-28", "two", "+02:00"),
+        (AT_HALF_PAST_TWO, "2026-03-29T01:30:00", "2026-03-29", "one", "+02:00"),
+        (CHATHAM, "2026-11-20T10:14:59", "2026-11-20", None, "+13:45"),
+        (CHATHAM, "2026-11-20T10:15:00", "2026-11-21", None, "+13:45"),
+        (SiteTime(ZoneInfo("America/St_Johns")), "2026-01-01T03:29:00", "2025-12-31", None, "-03:30"),
+    ],
+)
+def test_a_moment_has_one_business_day_and_shift(
+    site: SiteTime, moment: str, day: str, shift: str | None, offset: str
+) -> None:
+    found = site.at(datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift, offset)
+
+
+def test_a_business_day_never_goes_back() -> None:
+    """Every half hour of a year, over both changes of the clock."""
+    begins = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    moments = range(begins, begins + 365 * 86_400, 1_800)
+    days = [AT_HALF_PAST_TWO.at(datetime.fromtimestamp(moment, UTC)).business_day for moment in moments]
+    assert days == sorted(days)
+    assert len(set(days)) == 366  # The first hours belong to the last day of the year before.
+
+
+@pytest.mark.parametrize(
+    ("factor", "said", "wanted"),
+    [
+        ("12", 4, (48, "EA", 12)),
+        ("0.25", 3, (0.75, "EA", 0.25)),
+        ("0.1", 3, (0.3, "EA", 0.1)),  # As doubles it would be 0.30000000000000004.
+        ("2.5", 4, (10, "EA", 2.5)),
+        ("12", -1.5, (-18, "EA", 12)),
+        ("12", 0, (0, "EA", 12)),
+        ("123456789.123456", 99_999, None),  # 21 digits: no number on the wire keeps them.
+        ("999999999", 9_999_999, None),
+    ],
+)
+def test_a_quantity_is_converted_exactly_or_not_at_all(
+    factor: str, said: float, wanted: tuple[float, str, float] | None
+) -> None:
+    found = Factor("EA", Decimal(factor)).times(said)
+    assert (None if found is None else (found.quantity, found.uom, found.factor)) == wanted
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def written(repository: Path, directory: Path, *changes: Change) -> Path:
+    """The form of a cycle count with an item, whose master data convert, and with a trailer as its context."""
+    path = repository / "tests" / "data" / "forms" / "cycle-count.schema.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    label = {"spoken": "alphanumeric", "ask": "Which?", "readback": "{value}"}
+    document["properties"] |= {
+        "item": {"type": "string", "x-voice": {**label, "labels": ["item"], "catalogue": "items"}},
+        "trailer": {"type": "string", "x-voice": {**label, "labels": ["trailer"]}},
+    }
+    document["properties"]["uom"]["x-voice"]["item"] = "item"
+    document["x-voice"]["context"] = ["trailer"]
+    document["x-voice"]["expects"] = {"pallet": "location", "quantity": "quantity"}
+    for change in changes:
+        change(document)
+    (directory / path.name).write_text(json.dumps(document), encoding="utf-8")
+    return directory / path.name
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda form: form["x-voice"].update(context=["lorry"]), "#/x-voice/context: 'lorry' is no field"),
+        (
+            lambda form: form["x-voice"].update(expects={"pallet": "palette"}),
+            "#/x-voice/expects/pallet: 'palette' is no field",
+        ),
+        (lambda form: form["x-voice"].update(expects={"item": "item"}), "'pallet' is a required property"),
+        (lambda form: form["x-voice"]["expects"].update(colour="lot"), "keyword 'colour' is not supported"),
+        (
+            lambda form: form["properties"]["uom"]["x-voice"].update(item="lot"),
+            "#/properties/uom/x-voice/item: 'lot' is no field with a 'catalogue'; fields that have: item",
+        ),
+    ],
+)
+def test_a_form_that_names_no_field_for_its_particulars_is_told(
+    change: Change, told: str, repository: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ManyFaults) as caught:
+        load_form(written(repository, tmp_path, change))
+    assert told in str(caught.value)
+
+
+def of(repository: Path, directory: Path, fields: dict[str, FieldValue], **settings: Any) -> tuple[Entry, Particulars]:
+    (directory / "items.csv").write_text("value\nA1\nA2\n", encoding="utf-8")
+    (directory / "items.units.csv").write_text("value,unit,factor,base\nA1,CS,12,EA\n", encoding="utf-8")
+    form, catalogue = load_form(written(repository, directory)), Catalogue.load(directory)
+    moment = datetime(2026, 11, 20, 4, 30, tzinfo=UTC)
+    reading = Reading("test", form.name, (), {})
+    entry = Entry("01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b", form.name, fields, None, moment, reading, "ab" * 32, 1.0)
+    return entry, particulars(Settings(**settings), form, catalogue)(entry)
+
+
+def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: Path, tmp_path: Path) -> None:
+    fields: dict[str, FieldValue] = {"location": "A-12-03", "quantity": 4, "uom": "CS", "item": "A1", "trailer": "5501"}
+    workday = {"zone": "Europe/Berlin", "begins": "06:00", "shifts": {"early": "06:00", "night": "22:00"}}
+    entry, beside = of(repository, tmp_path, fields, workday=workday)
+    named: dict[str, Any] = {"site": "north", "device": "dock-3", "particulars": beside}
+    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64)
+    for act in (Act.RECORD, Act.AMEND):
+        event = recorded(replace(entry, act=act, replaces=minted.event_id), minted, **named)
+        data = check_event(encode(event))["data"]
+        assert data["fields"] == fields
+        assert data["converted"] == {"quantity": {"quantity": 48, "uom": "EA", "factor": 12}}
+        assert data["context"] == {"trailer": "5501"}
+        offset = {"zone": "Europe/Berlin", "utc_offset": "+01:00"}
+        assert data["workday"] == {"business_day": "2026-11-19", "shift": "night", **offset}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"location": "A-12-03", "quantity": 4, "uom": "CS"},  # No item was said.
+        {"location": "A-12-03", "quantity": 4, "uom": "CS", "item": "A2"},  # Nothing is known of this one.
+        {"location": "A-12-03", "quantity": 4, "uom": "BX", "item": "A1"},  # Nor of boxes.
+        {"location": "A-12-03", "quantity": 4, "item": "A1"},
+        {"location": "A-12-03", "uom": "CS", "item": "A1"},
+    ],
+)
+def test_without_a_factor_a_quantity_stays_as_it_was_said(
+    fields: dict[str, FieldValue], repository: Path, tmp_path: Path
+) -> None:
+    entry, beside = of(repository, tmp_path, fields)
+    assert beside == Particulars()
+    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64)
+    event = recorded(entry, minted, site="north", device="dock-3", particulars=beside)
+    assert event == recorded(entry, minted, site="north", device="dock-3")
+    assert event["type"] == RECORDED in SCHEMAS
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("workday", {"business_day": "2026-11-19", "zone": "Europe/Berlin"}),
+        ("workday", {"business_day": "19.11.2026", "zone": "Europe/Berlin", "utc_offset": "+01:00"}),
+        ("workday", {"business_day": "2026-11-19", "zone": "Europe/Berlin", "utc_offset": "CET"}),
+        ("context", {}),
+        ("context", {"trailer": None}),
+        ("converted", {"quantity": 48}),
+        ("converted", {"quantity": {"quantity": "48", "uom": "EA", "factor": 12}}),
+        ("converted", {"quantity": {"quantity": 48, "uom": "pieces", "factor": 12}}),
+        ("converted", {"quantity": {"quantity": 48, "uom": "EA", "factor": 0}}),
+    ],
+)
+def test_a_consumer_is_told_what_is_no_particular(member: str, value: object, repository: Path) -> None:
+    for kind in ("recorded", "amended"):
+        path = repository / "schemas" / "examples" / f"entry-{kind}.json"
+        event = json.loads(path.read_text(encoding="utf-8"))
+        event["data"][member] = value
+        with pytest.raises(MalformedMessage, match=f"/data/{member}"):
+            check_event(encode(event))
