@@ -6,16 +6,21 @@ import asyncio
 import json
 import subprocess
 import sys
+import wave
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import assemble, dictation, take
 from edge.agree.decide import Rules, decide
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
+from edge.hear.recording import RecordedSource
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Outcome, Reading, Segment, Utterance
 from edge.speak.espeak import EspeakVoice
@@ -161,3 +166,25 @@ def test_another_process_reads_the_same_in_another_order(repository: Path) -> No
     forth, back = run_alone(repository, *OTHERS), run_alone(repository, *reversed(OTHERS))
     assert json.loads(forth.stdout) == json.loads(back.stdout)[::-1]
     assert (forth.stderr, back.stderr) == ("", ""), "nothing of what was said is written anywhere else"
+
+
+def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
+    chosen: tuple[Interpreter, bool], tmp_path: Path
+) -> None:
+    assert chosen[1], "dockvoice models get small-en-us, and name the directory in DOCKVOICE_TEST_MODELS"
+    name = OTHERS[1]
+    said = heard(chosen[0], name).words
+    cuts = [round(word.start * SAMPLE_RATE) for word in said if word.text in {"nine", "dock"}]
+    pcm = sound(name)
+    parts = [pcm[2 * one : 2 * other] for one, other in zip((0, *cuts), (*cuts, len(pcm) // 2), strict=True)]
+    thinks = tmp_path / "thinks.wav"
+    with wave.open(str(thinks), "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", "not compressed"))
+        file.writeframes(bytes(2 * SAMPLE_RATE * 2).join([*parts, b""]))
+    told: list[DictationEvent] = []
+    settings = load(Settings, None)
+    with JournalThread(tmp_path / "state") as desk:
+        asyncio.run(take(dictation(assemble(settings, "pallet-move"), desk, told.append), [RecordedSource(thinks)]))
+    decided = [one.verdict for one in told if isinstance(one, Decided)]
+    assert [one.outcome for one in decided] == [Outcome.ASK, Outcome.ASK, Outcome.ACCEPT]
+    assert decided[-1].fields == {"pallet_id": "0126", "quantity": 9, "dock": "B"}
