@@ -25,6 +25,7 @@ from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Outcome, Reading, Segment, Utterance
 from edge.speak.espeak import EspeakVoice
 from edge.understand.local.factory import recogniser
+from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import located, named
 from tests.tiers import sized
 
@@ -41,6 +42,26 @@ def chosen() -> tuple[Interpreter, bool]:
     catalogue = Catalogue.load(settings.catalogue_directory)
     here = located(named("small-en-us"), settings.models) is not None
     return recogniser(settings, form, catalogue), here
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        ("pallet five five one", True),
+        ("dock b", True),
+        ("pallet five five one twelve pieces", False),  # The dock may have been said by now.
+        ("pallet five five one twelve pieces dock b", False),
+        ("sorry", False),
+        ("okay", False),
+        ("", False),
+    ],
+)
+def test_only_what_lacks_two_fields_surely_goes_on(
+    chosen: tuple[Interpreter, bool], said: str, *, goes_on: bool
+) -> None:
+    reader = chosen[0]
+    if isinstance(reader, VoskInterpreter):
+        assert reader._goes_on(said.split()) is goes_on
 
 
 def sound(name: str) -> bytes:
@@ -166,6 +187,13 @@ def test_another_process_reads_the_same_in_another_order(repository: Path) -> No
     forth, back = run_alone(repository, *OTHERS), run_alone(repository, *reversed(OTHERS))
     assert json.loads(forth.stdout) == json.loads(back.stdout)[::-1]
     assert (forth.stderr, back.stderr) == ("", ""), "nothing of what was said is written anywhere else"
+
+
+def test_a_decoder_used_again_reads_as_one_that_was_made_for_it(chosen: tuple[Interpreter, bool]) -> None:
+    new = assemble(load(Settings, None), "pallet-move").interpreter
+    first = heard(new, CORRECTED)
+    heard(new, OTHERS[0])
+    assert heard(new, CORRECTED) == heard(chosen[0], CORRECTED) == first
 
 
 def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
