@@ -51,6 +51,7 @@ def chosen() -> tuple[Interpreter, bool]:
         ("dock b", True),
         ("pallet five five one twelve pieces", False),  # The dock may have been said by now.
         ("pallet five five one twelve pieces dock b", False),
+        ("zero", False),  # Of a field or not, the next word tells: "zero okay".
         ("sorry", False),
         ("okay", False),
         ("", False),

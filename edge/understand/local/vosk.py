@@ -103,12 +103,12 @@ class VoskInterpreter:
         return expected(words, fields, *known, converses=self._converses, awaited=self._awaited())
 
     def _goes_on(self, words: Sequence[str]) -> bool:
-        """Whether these words, perhaps without the last, are surely not all: two fields are still to be said."""
+        """Whether these words, perhaps without the last, are surely not all: a field, and two still to be said."""
         said = [Word(text, at * SAID_IN_S, (at + 1) * SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
         awaited = self._awaited()
         owed = (self._needed if awaited is None else frozenset(awaited)) - fields.keys()
-        return len(owed) > 1 and self._expected(said, fields) is Expectation.MORE
+        return bool(fields) and len(owed) > 1 and self._expected(said, fields) is Expectation.MORE
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """What the wearer said, and nobody beside him."""
