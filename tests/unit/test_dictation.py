@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +21,16 @@ from edge.config import Endpoint
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
+from edge.hear.endpointing import TAIL_MS
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.ports import Attention, Interpreter
 from edge.records import (
+    SAMPLE_RATE,
     Act,
     Entry,
+    Expectation,
     FieldValue,
     Minted,
     NotUnderstood,
@@ -485,6 +489,21 @@ def test_what_is_said_in_several_breaths_is_read_as_one_sound(
     assert tuple(one.verdict.outcome for one in bench.decided) == outcomes
     assert [tuple(one.verdict.fields.values()) for one in bench.decided if one.row is not None] == recorded
     assert unread() == []
+
+
+def test_the_time_that_was_thought_about_a_pause_beyond_it_is_counted(bench: Bench) -> None:
+    class Slow(_BreathsAttention):
+        def expect(self) -> Expectation:
+            time.sleep(0.1)
+            return Expectation.FINISHED
+
+    reads = BreathsInterpreter(bench.rules, ENTRY)
+    reads.attend = lambda: Slow(reads)  # type: ignore[method-assign]
+    bench.hear(ScriptedSource("." * 20 + reads.line[0] + "." * 40), reads=reads)
+    (decided,) = bench.decided
+    segment = decided.utterance.segment
+    behind = (segment.closed - segment.speech_end) / SAMPLE_RATE - TAIL_MS / 1000  # of sound that came meanwhile
+    assert decided.compute_s >= 0.1 - behind
 
 
 def test_breaths_too_far_apart_or_unclear_together_make_no_entry(bench: Bench) -> None:
