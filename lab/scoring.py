@@ -132,7 +132,12 @@ class Result:
 
 def mark(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
     """What became of a clip whose truth is `truth`, given all that was decided while it played."""
-    accepted = [one.verdict.fields for one in heard if one.verdict.outcome is Outcome.ACCEPT]
+    corrected = {one.replaces for one in heard if one.replaces is not None}
+    accepted = [
+        one.verdict.fields
+        for one in heard
+        if one.verdict.outcome is Outcome.ACCEPT and (one.row is None or one.row.event_id not in corrected)
+    ]
     if truth is None and accepted:
         return Mark.INVENTED
     if accepted:

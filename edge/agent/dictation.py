@@ -10,11 +10,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from edge.agent.breaths import Breath, Breaths, one_sound
 from edge.agent.ear import Attended, Ear, HandedOver
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.typed_input import KEYBOARD, TypedReader, typed_utterance
@@ -112,6 +113,7 @@ class Dictation:
         self._concluding = False
         self._breath = BreathBefore()
         self._breath_of: str | None = None
+        self._breaths = Breaths()
 
     @property
     def is_open(self) -> bool:
@@ -210,11 +212,13 @@ class Dictation:
                     self._concluding = False
                     heard.concluded.set_result(None)
                 elif isinstance(heard, CaptureStopped):
+                    self._breaths.forget()
                     self.stop_capture(heard.reason)
                 elif isinstance(heard, _Earshot):
                     await self._with_room(heard.begin)
                     self._alone = False
                 else:
+                    self._breaths.forget()  # What was not heard now, or belongs to another source, may lie between.
                     self._tell(heard)
         finally:
             self._listening.stop()  # however this ends, the ear must not wait for an answer that will never come
@@ -228,7 +232,7 @@ class Dictation:
             which = heard.utterance.utterance_id
             await self._desk(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
-            row = await self._recorded(heard, reading, verdict)
+            row = await self._recorded(heard, reading, verdict, self._draft(heard.utterance, reading))
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _why_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
@@ -262,16 +266,45 @@ class Dictation:
 
     async def _conclude(self, heard: Attended) -> None:
         reading, verdict, known = await self._judged(heard)
+        replaces = None
         if self._converse is not None and not self._alone and heard.live:
             closing = heard.utterance.segment.closing
             await self._converse(
                 UtteranceHeard(heard.utterance.utterance_id, reading, verdict, closing, known, *_spoken_between(heard))
             )
             row, verdict = None, held(verdict)
+            self._breaths.forget()
         else:
-            row = await self._recorded(heard, reading, verdict)
+            said = Breath(heard.utterance, reading)
+            reading, verdict, draft = await self._taken_together(heard, said, verdict, known)
+            row, replaces = await self._recorded(heard, reading, verdict, draft), draft.replaces
+            if row is None:
+                self._breaths.remember(said, verdict, self._rules)
+            else:
+                self._breaths.remember_entry(said, row.event_id, verdict, len(draft.support))
         self._typed.discard(heard.utterance.utterance_id)
-        self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+        self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at, replaces))
+
+    async def _taken_together(
+        self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances
+    ) -> tuple[Reading, Verdict, Draft]:
+        """What was said, or that and the breaths before it where they make an entry as one sound; and its draft."""
+        utterance, rules = heard.utterance, self._rules
+        alone = self._draft(utterance, said.reading)
+        before = () if utterance.source == KEYBOARD else self._breaths.before(said, verdict, rules)
+        if not before:
+            return said.reading, verdict, alone
+        whole = one_sound((*before, utterance))
+        reading = await self._interpreter.attend().finish(whole)
+        on_record = self._breaths.recorded
+        recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
+        together = decide(reading, whole.segment.closing, rules, Circumstances(measured(whole.segment), recent))
+        if together.outcome is not Outcome.ACCEPT or (on_record is not None and together.fields == on_record.fields):
+            return said.reading, verdict, alone
+        draft = replace(alone, reading=reading, support=tuple(one.utterance_id for one in before))
+        if on_record is not None:
+            draft = replace(draft, act=Act.AMEND, replaces=on_record.event_id)
+        return reading, together, draft
 
     async def _recent(self, heard: Attended) -> tuple[Mapping[str, FieldValue], ...]:
         """What was recorded a little while ago. Nothing for a recording: its time is not that of the shift."""
@@ -280,11 +313,14 @@ class Dictation:
         since = heard.utterance.heard_at - timedelta(minutes=self._rules.demands.double_count_minutes)
         return await self._desk(lambda journal: journal.queries.standing(heard.utterance.form, since))
 
-    async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict) -> OutboxRow | None:
+    def _draft(self, utterance: Utterance, reading: Reading) -> Draft:
+        return Draft(utterance.utterance_id, utterance.form, reading, self._operator)
+
+    async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
         """Put the verdict on record. Until there is room for that, the utterance is kept, unread."""
 
         async def recorded() -> OutboxRow | None:
-            return await self._desk(lambda journal: self._record(journal, heard, reading, verdict))
+            return await self._desk(lambda journal: self._record(journal, heard, reading, verdict, draft))
 
         return await (self._with_room(recorded) if heard.live else recorded())
 
@@ -298,12 +334,12 @@ class Dictation:
         if self._listening.lacking != str(fault):
             self.stop_capture(str(fault))
 
-    def _record(self, journal: Journal, heard: Attended, reading: Reading, verdict: Verdict) -> OutboxRow | None:
-        utterance = heard.utterance
+    def _record(
+        self, journal: Journal, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft
+    ) -> OutboxRow | None:
         if verdict.outcome is not Outcome.ACCEPT:
-            journal.conclude(utterance.utterance_id, reading, verdict)
+            journal.conclude(heard.utterance.utterance_id, reading, verdict)
             return None
-        draft = Draft(utterance.utterance_id, utterance.form, reading, self._operator)
         entry = journal.queries.entry_of(draft, verdict)
         return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 

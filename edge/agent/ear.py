@@ -21,7 +21,7 @@ from edge.keep.evidence import Evidence
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.ports import Attention, Interpreter, Source, SpeechScorer
-from edge.records import Closing, Frame, Segment, Utterance
+from edge.records import SAMPLE_RATE, Closing, Frame, Segment, Utterance
 
 
 def listen(
@@ -72,7 +72,7 @@ class Attended:
     utterance: Utterance
     evidence: Evidence
     attention: Attention
-    closed_at: float  # When it closed, on the clock of `time.perf_counter`.
+    closed_at: float  # When the sound came that closed it, on the clock of `time.perf_counter`.
     live: bool  # What was said cannot be said to us again as a recording can: it waits for room on the disk.
     concluded: Future[None] = field(default_factory=Future)  # Set by whoever concludes it.
 
@@ -147,6 +147,7 @@ class Ear:
         watched = _Watched(source, self._stopping, self._beat)
         lacking = None
         endpointing = Endpointing(self._endpoint)
+        paused, thought_s = 0, 0.0
         for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
             if isinstance(event, Opened):
                 lacking = self._opened(source)
@@ -154,12 +155,17 @@ class Ear:
                 case Opened(pcm) | Continued(pcm):
                     attention.hear(pcm)
                 case Paused():
+                    paused, thinks = watched.samples, time.perf_counter()
                     endpointing.expect(attention.expect())
+                    thought_s = time.perf_counter() - thinks
                 case Closed() if lacking is not None:
                     hand_over(CaptureStopped(lacking))
                     attention = self._interpreter.attend()
                 case Closed(segment):
-                    self._keep_meant(source, segment, attention, hand_over)
+                    # Sound came on while it was thought about the pause: by so much it is late.
+                    late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
+                    self._keep_meant(source, segment, attention, hand_over, time.perf_counter() - late_s)
+                    thought_s = 0.0
                     attention = self._interpreter.attend()
                 case Abandoned():
                     attention = self._interpreter.attend()
@@ -175,7 +181,9 @@ class Ear:
         self._speaking()
         return self.lacking
 
-    def _keep_meant(self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver) -> None:
+    def _keep_meant(
+        self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver, closed_at: float
+    ) -> None:
         """Keep what is meant for the device: what was said to others is not recorded at all."""
         meant = segment if self._meant is None or not source.live else self._meant(segment)
         if meant is None:
@@ -183,15 +191,16 @@ class Ear:
         if meant is not segment:
             attention = self._interpreter.attend()
             attention.hear(meant.pcm)
-        self._keep(source, meant, attention, hand_over)
+        self._keep(source, meant, attention, hand_over, closed_at)
 
-    def _keep(self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver) -> None:
+    def _keep(
+        self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver, closed_at: float
+    ) -> None:
         # A microphone is never played again, and need not wait for the answer.
         kept = None if source.live else self._desk.now(lambda journal: journal.queries.known(source.name, segment))
         if kept is not None:
             hand_over(AlreadyKept(source.name, segment, kept))
             return
-        closed_at = time.perf_counter()
         utterance = Utterance(str(uuid_utils.uuid7()), self._form, source.name, datetime.now(UTC), segment)
         try:
             evidence = self._desk.begin(utterance)

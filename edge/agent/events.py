@@ -18,6 +18,8 @@ class Decided:
     row: OutboxRow | None
     """The event owed to the inventory, when the verdict is ACCEPT. What comes of a conversation is told apart."""
     compute_s: float  # Seconds from the closing of the utterance until the record was on disk.
+    replaces: str | None = None
+    """The event that the entry takes the place of: what was said behind it took a part of it back."""
 
 
 @dataclass(frozen=True, slots=True)

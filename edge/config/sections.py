@@ -203,7 +203,7 @@ class Endpoint(Section):
     preroll_ms: int = Field(300, ge=0, le=2000, description="sound kept from before speech was noticed, ms")
     onset_ms: int = Field(60, ge=20, le=1000, description="speech in a row that opens an utterance, ms")
     hangover_ms: int = Field(500, ge=100, le=5000, description="silence that closes an utterance, ms")
-    finished_ms: int = Field(250, ge=220, le=5000, description="the same where the form is complete, ms")
+    finished_ms: int = Field(220, ge=220, le=5000, description="the same where the form is complete, ms")
     unfinished_ms: int = Field(
         1500, ge=100, le=5000, description="the same before the entry is whole, or in a number, ms"
     )

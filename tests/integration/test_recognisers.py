@@ -6,20 +6,26 @@ import asyncio
 import json
 import subprocess
 import sys
+import wave
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import assemble, dictation, take
 from edge.agree.decide import Rules, decide
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
+from edge.hear.recording import RecordedSource
+from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Outcome, Reading, Segment, Utterance
 from edge.speak.espeak import EspeakVoice
 from edge.understand.local.factory import recogniser
+from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import located, named
 from tests.tiers import sized
 
@@ -36,6 +42,27 @@ def chosen() -> tuple[Interpreter, bool]:
     catalogue = Catalogue.load(settings.catalogue_directory)
     here = located(named("small-en-us"), settings.models) is not None
     return recogniser(settings, form, catalogue), here
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        ("pallet five five one", True),
+        ("dock b", True),
+        ("pallet five five one twelve pieces", False),  # The dock may have been said by now.
+        ("pallet five five one twelve pieces dock b", False),
+        ("zero", False),  # Of a field or not, the next word tells: "zero okay".
+        ("sorry", False),
+        ("okay", False),
+        ("", False),
+    ],
+)
+def test_only_what_lacks_two_fields_surely_goes_on(
+    chosen: tuple[Interpreter, bool], said: str, *, goes_on: bool
+) -> None:
+    reader = chosen[0]
+    if isinstance(reader, VoskInterpreter):
+        assert reader._goes_on(said.split()) is goes_on
 
 
 def sound(name: str) -> bytes:
@@ -161,3 +188,32 @@ def test_another_process_reads_the_same_in_another_order(repository: Path) -> No
     forth, back = run_alone(repository, *OTHERS), run_alone(repository, *reversed(OTHERS))
     assert json.loads(forth.stdout) == json.loads(back.stdout)[::-1]
     assert (forth.stderr, back.stderr) == ("", ""), "nothing of what was said is written anywhere else"
+
+
+def test_a_decoder_used_again_reads_as_one_that_was_made_for_it(chosen: tuple[Interpreter, bool]) -> None:
+    new = assemble(load(Settings, None), "pallet-move").interpreter
+    first = heard(new, CORRECTED)
+    heard(new, OTHERS[0])
+    assert heard(new, CORRECTED) == heard(chosen[0], CORRECTED) == first
+
+
+def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
+    chosen: tuple[Interpreter, bool], tmp_path: Path
+) -> None:
+    assert chosen[1], "dockvoice models get small-en-us, and name the directory in DOCKVOICE_TEST_MODELS"
+    name = OTHERS[1]
+    said = heard(chosen[0], name).words
+    cuts = [round(word.start * SAMPLE_RATE) for word in said if word.text in {"nine", "dock"}]
+    pcm = sound(name)
+    parts = [pcm[2 * one : 2 * other] for one, other in zip((0, *cuts), (*cuts, len(pcm) // 2), strict=True)]
+    thinks = tmp_path / "thinks.wav"
+    with wave.open(str(thinks), "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", "not compressed"))
+        file.writeframes(bytes(2 * SAMPLE_RATE * 2).join([*parts, b""]))
+    told: list[DictationEvent] = []
+    settings = load(Settings, None)
+    with JournalThread(tmp_path / "state") as desk:
+        asyncio.run(take(dictation(assemble(settings, "pallet-move"), desk, told.append), [RecordedSource(thinks)]))
+    decided = [one.verdict for one in told if isinstance(one, Decided)]
+    assert [one.outcome for one in decided] == [Outcome.ASK, Outcome.ASK, Outcome.ACCEPT]
+    assert decided[-1].fields == {"pallet_id": "0126", "quantity": 9, "dock": "B"}

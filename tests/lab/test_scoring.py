@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edge.records import (
     Closing,
     FieldReading,
     FieldValue,
+    OutboxRow,
     Outcome,
     Reading,
     Segment,
@@ -145,3 +147,15 @@ def test_tallies_count_by_condition_and_overall() -> None:
 def test_a_condition_where_nothing_was_decided_has_figures_too() -> None:
     by_condition, _ = tallies([result([])])
     assert by_condition["clean"].as_json()["decision_ms_p95"] is None
+
+
+@pytest.mark.parametrize(
+    ("replaces", "dock", "became"), [("one", "B", Mark.RIGHT), ("one", "C", Mark.WRONG), (None, "B", Mark.WRONG)]
+)
+def test_an_entry_that_was_amended_counts_as_what_it_became(replaces: str | None, dock: str, became: Mark) -> None:
+    first, then = ({**TRUTH, "dock": said} for said in ("D", dock))
+    heard = [
+        replace(decided(Outcome.ACCEPT, first), row=OutboxRow("one", 1, "{}")),
+        replace(decided(Outcome.ACCEPT, then), row=OutboxRow("two", 2, "{}"), replaces=replaces),
+    ]
+    assert mark(TRUTH, heard) is became

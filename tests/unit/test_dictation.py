@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +21,16 @@ from edge.config import Endpoint
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
+from edge.hear.endpointing import TAIL_MS
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
+from edge.ports import Attention, Interpreter
 from edge.records import (
+    SAMPLE_RATE,
     Act,
     Entry,
+    Expectation,
     FieldValue,
     Minted,
     NotUnderstood,
@@ -67,7 +73,7 @@ class Bench:
         self.tell: Callable[[DictationEvent], None] = self.told.append
 
     def dictation(
-        self, interpreter: ScriptedInterpreter, desk: JournalThread, *, converse: Converse | None = None
+        self, interpreter: Interpreter, desk: JournalThread, *, converse: Converse | None = None
     ) -> Dictation:
         def beat() -> None:
             self.beats += 1
@@ -91,7 +97,7 @@ class Bench:
             converse=converse,
         )
 
-    def hear(self, *sources: ScriptedSource, reads: ScriptedInterpreter) -> None:
+    def hear(self, *sources: ScriptedSource, reads: Interpreter) -> None:
         with JournalThread(self.directory) as desk:
             asyncio.run(take(self.dictation(reads, desk), sources))
 
@@ -401,18 +407,144 @@ def test_everything_is_told_in_order_and_every_frame_beats(bench: Bench) -> None
     assert ended.samples == len(UTTERANCE) * 2 * 320
 
 
+SHORTEST = 30
+"""Frames of speech in the first breath; each further one is a frame longer, by which the interpreter knows it."""
+
+
+class BreathsInterpreter(Interpreter):
+    """Reads the breaths whose sound it is given, by the length of their speech; where `deaf_together`, one alone."""
+
+    name = "breaths"
+
+    def __init__(self, rules: Rules, *said: str, deaf_together: bool = False) -> None:
+        self.rules = rules
+        self.said = said
+        self.deaf_together = deaf_together
+
+    @property
+    def line(self) -> list[str]:
+        return ["#" * (SHORTEST + at) for at in range(len(self.said))]
+
+    def attend(self) -> Attention:
+        return _BreathsAttention(self)
+
+
+class _BreathsAttention(Attention):
+    def __init__(self, interpreter: BreathsInterpreter) -> None:
+        self._interpreter = interpreter
+
+    def hear(self, pcm: bytes) -> None:
+        pass
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        pcm, rules = utterance.segment.pcm, self._interpreter.rules
+        frames = "".join("#" if pcm[at : at + len(SPEECH)] == SPEECH else "." for at in range(0, len(pcm), len(SPEECH)))
+        words: list[Word] = []
+        breaths = list(re.finditer("#+", frames))
+        for breath in breaths:
+            said = self._interpreter.said[len(breath.group()) - SHORTEST].split()
+            each = len(breath.group()) * 0.02 / len(said)
+            begins = breath.start() * 0.02
+            words += [Word(text, begins + at * each, begins + at * each + each, 1.0) for at, text in enumerate(said)]
+        if len(breaths) > 1 and self._interpreter.deaf_together:
+            return reading(not_understood=NotUnderstood.NO_WORDS)
+        return proposal("breaths", words, rules.form, rules.catalogue)
+
+
+A, Q, R, N = Outcome.ACCEPT, Outcome.ASK, Outcome.REPEAT, Outcome.IGNORE
+ENTRY = "pallet four five four twelve units dock b"
+
+
+@pytest.mark.parametrize(
+    ("said", "outcomes", "recorded"),
+    [
+        (("pallet one two oh", "twenty two units to dock b"), (Q, A), [("120", 22, "B")]),
+        (("pallet one two oh", "twenty two units", "dock b"), (Q, Q, A), [("120", 22, "B")]),
+        # A number that so long a pause cut is asked about.
+        (("six hundred and", "seventy two units dock a pallet seven four two"), (R, Q), []),
+        (("pallet one two oh", "[unk]", "twenty two units dock b"), (Q, N, A), [("120", 22, "B")]),
+        # Taken back behind the entry: amended.
+        ((ENTRY, "sorry", "dock c"), (A, R, A), [("454", 12, "B"), ("454", 12, "C")]),
+        ((ENTRY, "no", "thirteen units"), (A, R, A), [("454", 12, "B"), ("454", 13, "B")]),
+        # Not taken back, or by nothing that says what is right.
+        ((ENTRY, "dock c"), (A, Q), [("454", 12, "B")]),
+        ((ENTRY, "sorry", "dock b"), (A, R, Q), [("454", 12, "B")]),
+        # Another entry begun: nothing of the one before gets into it.
+        ((ENTRY, "pallet one two oh", "twenty two units dock c"), (A, Q, A), [("454", 12, "B"), ("120", 22, "C")]),
+        (("pallet one two oh", "pallet one two one", "six units dock b"), (Q, Q, A), [("121", 6, "B")]),
+        (("pallet one two oh twelve units", "pallet one two one dock b"), (Q, Q), []),
+        # Talk to somebody else lies between.
+        (("pallet one two oh", "hey did you see the game last night", "six units dock b"), (Q, N, Q), []),
+    ],
+)
+def test_what_is_said_in_several_breaths_is_read_as_one_sound(
+    bench: Bench,
+    unread: Callable[[], list[Utterance]],
+    said: tuple[str, ...],
+    outcomes: tuple[Outcome, ...],
+    recorded: list[tuple[FieldValue, ...]],
+) -> None:
+    reads = BreathsInterpreter(bench.rules, *said)
+    bench.hear(ScriptedSource("." * 20 + ("." * 80).join(reads.line) + "." * 40), reads=reads)
+    assert tuple(one.verdict.outcome for one in bench.decided) == outcomes
+    assert [tuple(one.verdict.fields.values()) for one in bench.decided if one.row is not None] == recorded
+    assert unread() == []
+
+
+def test_the_time_that_was_thought_about_a_pause_beyond_it_is_counted(bench: Bench) -> None:
+    class Slow(_BreathsAttention):
+        def expect(self) -> Expectation:
+            time.sleep(0.1)
+            return Expectation.FINISHED
+
+    reads = BreathsInterpreter(bench.rules, ENTRY)
+    reads.attend = lambda: Slow(reads)  # type: ignore[method-assign]
+    bench.hear(ScriptedSource("." * 20 + reads.line[0] + "." * 40), reads=reads)
+    (decided,) = bench.decided
+    segment = decided.utterance.segment
+    behind = (segment.closed - segment.speech_end) / SAMPLE_RATE - TAIL_MS / 1000  # of sound that came meanwhile
+    assert decided.compute_s >= 0.1 - behind
+
+
+def test_breaths_too_far_apart_or_unclear_together_make_no_entry(bench: Bench) -> None:
+    said = ("pallet one two oh", "twenty two units dock b")
+    for reads, silence in (
+        (BreathsInterpreter(bench.rules, *said), 210),
+        (BreathsInterpreter(bench.rules, *said, deaf_together=True), 100),
+    ):
+        bench.told.clear()
+        bench.hear(ScriptedSource(("." * silence).join(["", *reads.line, ""]), name=f"after {silence}"), reads=reads)
+        assert [one.verdict.outcome for one in bench.decided] == [Outcome.ASK, Outcome.ASK]
+
+
+def test_an_entry_of_several_breaths_rests_on_all_of_them_and_an_amendment_on_the_entry(bench: Bench) -> None:
+    reads = BreathsInterpreter(bench.rules, "pallet one two oh", "six units dock b", "sorry", "dock c")
+    bench.hear(ScriptedSource("." * 20 + ("." * 100).join(reads.line) + "." * 40), reads=reads)
+    whole, amended = (one for one in bench.decided if one.row is not None)
+    assert whole.row is not None
+    assert amended.row is not None
+    assert (whole.replaces, amended.replaces) == (None, whole.row.event_id)
+    first, last = (one.utterance.utterance_id for one in (whole, amended))
+    said = tuple(one.utterance.utterance_id for one in bench.decided)
+    with Journal.inspect(bench.directory) as journal:
+        kept = [journal.queries.history(one) for one in (first, last)]
+    assert [(one.act, one.replaces, one.support) for one in kept] == [
+        (Act.RECORD, None, said[:1]),
+        (Act.AMEND, whole.row.event_id, said[:3]),
+    ]
+
+
 @pytest.mark.parametrize(("silence", "outcome"), [(20, Outcome.ASK), (400, Outcome.ACCEPT)])
 def test_the_rest_of_a_number_that_a_pause_cut_is_no_number_of_its_own(
     bench: Bench, silence: int, outcome: Outcome
 ) -> None:
-    def heard(said: str) -> Reading:
-        words = [Word(text, at * 0.3, at * 0.3 + 0.3, 1.0) for at, text in enumerate(said.split())]
-        return proposal("scripted", words, bench.rules.form, bench.rules.catalogue)
-
-    half, rest = heard("six hundred and"), heard("seventy two units dock a pallet seven four two")
-    bench.hear(ScriptedSource(UTTERANCE + "." * silence + UTTERANCE), reads=ScriptedInterpreter(half, rest))
-    assert [one.verdict.outcome for one in bench.decided] == [Outcome.REPEAT, outcome]
-    bench.told.clear()
-    coughed = ScriptedInterpreter(half, heard("[unk]"), rest)
-    bench.hear(ScriptedSource(UTTERANCE + UTTERANCE + "." * silence + UTTERANCE, name="headset"), reads=coughed)
-    assert [one.verdict.outcome for one in bench.decided] == [Outcome.REPEAT, Outcome.IGNORE, outcome]
+    said = ("six hundred and", "[unk]", "seventy two units dock a pallet seven four two")
+    for names in (said[::2], said):
+        bench.told.clear()
+        reads = BreathsInterpreter(bench.rules, *names, deaf_together=True)
+        line = [*reads.line[:-1], "." * silence + reads.line[-1]]
+        bench.hear(ScriptedSource(("." * 50).join(line) + "." * 50, name=str(len(names))), reads=reads)
+        assert [one.verdict.outcome for one in bench.decided if one.verdict.outcome is not Outcome.IGNORE] == [
+            Outcome.REPEAT,
+            outcome,
+        ]

@@ -191,7 +191,7 @@ def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarE
 
 @pytest.mark.parametrize(
     ("expectation", "silent_ms"),
-    [(Expectation.FINISHED, 260), (Expectation.EITHER, 500), (Expectation.MORE, 1500)],
+    [(Expectation.FINISHED, 220), (Expectation.EITHER, 500), (Expectation.MORE, 1500)],
 )
 def test_how_long_a_pause_ends_the_turn_depends_on_what_was_said(expectation: Expectation, silent_ms: int) -> None:
     (segment,) = segments(expecting("...####" + "." * 80, expectation))

@@ -72,8 +72,12 @@ def test_without_pocketsphinx_it_is_said_what_to_do(
 class Counting:
     """Takes sound and remembers in which pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, begun: bool = False) -> None:
         self.pieces: list[bytes] = []
+        self.begun = begun
+
+    def goes_on(self) -> bool:
+        return self.begun
 
     def take(self, pcm: bytes) -> None:
         self.pieces.append(pcm)
@@ -155,6 +159,18 @@ def test_what_was_foreseen_is_thrown_away_when_speech_goes_on() -> None:
     assert ahead.finish(pcm) is not ahead.judged[0]
     assert ahead.taken == pcm
     assert len(ahead.made) == 2
+
+
+def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_recogniser() -> None:
+    ahead, pcm = Ahead(), ticking(2.1)
+    ahead.attention.hear(pcm[:32_000])
+    ahead.made[0].begun = True
+    assert ahead.attention.expect() is Expectation.MORE
+    ahead.attention.hear(pcm[32_000:])
+    ahead.finish(pcm)
+    assert (len(ahead.made), len(ahead.judged), ahead.speculation.made) == (1, 0, 0)
+    assert ahead.taken == pcm
+    assert ahead.sizes == [PIECE] * 10 + [len(pcm) - 10 * PIECE]
 
 
 def test_what_reading_at_pauses_was_for_is_counted() -> None:

@@ -85,6 +85,7 @@ def _decided(told: Decided, names: Mapping[str, str]) -> JsonLine:
         "transcript": told.reading.transcript,
         "interpreter": told.reading.interpreter,
         "event_id": None if told.row is None else told.row.event_id,
+        "replaces": told.replaces,
         "timings": {
             "speech_start_s": segment.speech_start / SAMPLE_RATE,
             "speech_end_s": segment.speech_end / SAMPLE_RATE,

@@ -52,9 +52,10 @@ def discreet_teller() -> Show:
 
     def show(told: AgentTold) -> None:
         match told:
-            case Decided(utterance, _, verdict, row):
+            case Decided(utterance, _, verdict, row, replaces=replaces):
                 why = ", ".join(str(reason) for reason in verdict.reasons)
                 event = "" if row is None else f", event {row.event_id}, number {row.sequence}"
+                event += "" if replaces is None else f", in the place of event {replaces}"
                 out.print(f"{verdict.outcome}: utterance {utterance.utterance_id} ({why}){event}")
             case Stands(row=row) if row is not None:
                 out.print(f"{event_kind(row)}: event {row.event_id}, number {row.sequence}")

@@ -34,6 +34,10 @@ class Recogniser(Protocol):
         """Work on the next piece."""
         ...
 
+    def goes_on(self) -> bool:
+        """Whether what was worked on so far surely is the middle of an entry; more sound may follow."""
+        ...
+
     def reading(self) -> Reading:
         """What all that was heard proposes; no sound may follow."""
         ...
@@ -84,7 +88,7 @@ class ListeningAhead:
         judge: Callable[[Reading], Expectation],
         speculation: Speculation | None = None,
     ) -> None:
-        """`begin` makes a recogniser that has heard nothing, the first one at once; `judge` tells what may follow.
+        """`begin` gives a recogniser that has heard nothing, the first one at once; `judge` tells what may follow.
 
         What reading ahead takes is counted in `speculation`.
         """
@@ -109,8 +113,11 @@ class ListeningAhead:
         self._speculation.ahead_s += thread_time() - began
 
     def expect(self) -> Expectation:
-        """Read what was heard as if it were all, and judge by it."""
+        """Read what was heard as if it were all, and judge by it; what surely is not all is not read in vain."""
         began = thread_time()
+        if self._foreseen is None and self._recogniser.goes_on():
+            self._speculation.ahead_s += thread_time() - began
+            return Expectation.MORE
         self._foreseen = self._read(bytes(self._heard))
         self._foresight_s = thread_time() - began
         self._speculation.made += 1

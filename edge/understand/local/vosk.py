@@ -11,8 +11,10 @@ down; many an error does not, though vosk itself is as sure of it as of anything
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import expected, preface, read
 from edge.forms.spoken.confusable import rivalry
-from edge.records import SAMPLE_RATE, Expectation, FieldReading, Reading, Word
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Expectation, FieldReading, Reading, Word
 from edge.understand.local.confidence import VOSK, Alternative, most_likely
 from edge.understand.local.incremental import Awaited, ListeningAhead, Speculation, whole_entries
 from edge.understand.nearness import Loudness, Wearer
@@ -36,6 +38,15 @@ vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error 
 SLOWER = 0.93
 """The speed of the second hearing: enough to fall differently on the recogniser's frames, little enough to stay a voice
 of the kind that it knows."""
+
+SPEEDS = (1.0, SLOWER)  # Of the hearings of each utterance.
+
+RETIRED = 600 * SAMPLE_RATE
+"""Samples after which a decoder is used no more: vosk counts seconds in 32 bits, which are ever coarser."""
+
+HUNDREDTHS = 2  # Decimals: vosk tells where a word is by frames of 0.03 s.
+
+SAID_IN_S = 0.3  # A word's place where only the order of words is known, with no pause between two.
 
 MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
 
@@ -71,24 +82,34 @@ class VoskInterpreter:
         self._awaited = awaited
         self._model = loaded(weights)
         refuse_unhearable(self.name, form, sentences, self._knows)
-        self._grammar = json.dumps([*sentences, *filter(self._knows, beside), UNKNOWN])
+        grammar = json.dumps([*sentences, *filter(self._knows, beside), UNKNOWN])
+        self._decoders = _Decoders(partial(vosk.KaldiRecognizer, self._model, SAMPLE_RATE, grammar))
 
     def _knows(self, said: str) -> bool:
         return all(int(self._model.vosk_model_find_word(word)) >= 0 for word in said.split())
 
     def attend(self) -> ListeningAhead:
-        """Begin to listen. Takes about 20 ms, so do it before the operator speaks."""
+        """Begin to listen."""
         return ListeningAhead(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> _Recogniser:
-        return _Recogniser((self._hearing(1.0), self._hearing(SLOWER)), self._understand)
-
-    def _hearing(self, speed: float) -> _Hearing:
-        return _Hearing(vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar), speed, self._labels)
+        hearings = tuple(_Hearing(self._decoders, speed, self._labels) for speed in SPEEDS)
+        return _Recogniser(hearings, self._understand, self._goes_on)
 
     def _judge(self, reading: Reading) -> Expectation:
+        return self._expected(reading.words, reading.fields)
+
+    def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Expectation:
         known = (self._form, self._catalogue)
-        return expected(reading.words, reading.fields, *known, converses=self._converses, awaited=self._awaited())
+        return expected(words, fields, *known, converses=self._converses, awaited=self._awaited())
+
+    def _goes_on(self, words: Sequence[str]) -> bool:
+        """Whether these words, perhaps without the last, are surely not all: a field, and two still to be said."""
+        said = [Word(text, at * SAID_IN_S, (at + 1) * SAID_IN_S, 1.0) for at, text in enumerate(words)]
+        fields = self._read(said)
+        awaited = self._awaited()
+        owed = (self._needed if awaited is None else frozenset(awaited)) - fields.keys()
+        return bool(fields) and len(owed) > 1 and self._expected(said, fields) is Expectation.MORE
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """What the wearer said, and nobody beside him."""
@@ -119,9 +140,11 @@ class _Recogniser:
         self,
         hearings: Sequence[_Hearing],
         understand: Callable[[Sequence[Sequence[Alternative]], Loudness], Reading],
+        goes_on: Callable[[Sequence[str]], bool],
     ) -> None:
         self._hearings = hearings
         self._understand = understand
+        self._goes_on = goes_on
         self._loudness = Loudness()
 
     def take(self, pcm: bytes) -> None:
@@ -129,8 +152,41 @@ class _Recogniser:
         for hearing in self._hearings:
             hearing.take(pcm)
 
+    def goes_on(self) -> bool:
+        return self._goes_on(self._hearings[0].so_far())
+
     def reading(self) -> Reading:
         return self._understand([hearing.alternatives() for hearing in self._hearings], self._loudness)
+
+
+class _Decoders:
+    """Vosk's decoders of one grammar, each used again for another utterance when it has given its result.
+
+    Vosk begins anew behind a result, and hears the next utterance as a decoder does that was made for it; to make one,
+    with all sentences of a form, takes 24 ms. Any thread may take one and give it back.
+    """
+
+    def __init__(self, made: Callable[[], Any]) -> None:
+        self._made = made
+        self._idle = deque(self._new() for _ in SPEEDS)
+
+    def take(self) -> tuple[Any, int]:
+        """One that has heard nothing since its last result, and how many samples it was given before that."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._new()
+
+    def give_back(self, decoder: Any, samples: int) -> None:
+        """It has given its result, after so many samples in all."""
+        if samples < RETIRED:
+            self._idle.append((decoder, samples))
+
+    def _new(self) -> tuple[Any, int]:
+        decoder = self._made()
+        decoder.SetWords(True)
+        decoder.SetMaxAlternatives(MOST_ALTERNATIVES)
+        return decoder, 0
 
 
 class _Hearing:
@@ -140,30 +196,49 @@ class _Hearing:
     the same sentence; asked, it would begin another one.
     """
 
-    def __init__(self, kaldi: Any, speed: float, labels: Collection[str]) -> None:
+    def __init__(self, decoders: _Decoders, speed: float, labels: Collection[str]) -> None:
         """`speed` is that of the voice: 0.5 is half as fast, and an octave lower. `labels` are as for `told_apart`."""
-        self._kaldi = kaldi
-        self._kaldi.SetWords(True)
-        self._kaldi.SetMaxAlternatives(MOST_ALTERNATIVES)
+        self._decoders = decoders
+        self._kaldi: Any = None
+        self._before = self._samples = 0
         self._speed = speed
         self._labels = labels
         self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
 
     def take(self, pcm: bytes) -> None:
-        self._kaldi.AcceptWaveform(pcm if self._speed == 1 else self._stretched(pcm))
+        self._accept(pcm if self._speed == 1 else self._stretched(pcm))
+
+    def so_far(self) -> list[str]:
+        """The likeliest words of what it has worked on, which may lag by the last of them."""
+        return [] if self._kaldi is None else json.loads(self._kaldi.PartialResult())["partial"].split()
 
     def alternatives(self) -> tuple[Alternative, ...]:
         if self._speed != 1:
-            self._kaldi.AcceptWaveform(self._stretched(b"", last=True))
+            self._accept(self._stretched(b"", last=True))
+        if self._kaldi is None:  # There was no sound at all.
+            self._kaldi, self._before = self._decoders.take()
         found = json.loads(self._kaldi.FinalResult())["alternatives"]
-        return tuple(Alternative(one["confidence"], words) for one in found for words in self._ways(one))
+        heard = tuple(Alternative(one["confidence"], words) for one in found for words in self._ways(one))
+        self._decoders.give_back(self._kaldi, self._before + self._samples)
+        self._kaldi = None
+        return heard
+
+    def _accept(self, pcm: bytes) -> None:
+        if self._kaldi is None:
+            self._kaldi, self._before = self._decoders.take()
+        self._kaldi.AcceptWaveform(pcm)
+        self._samples += len(pcm) // SAMPLE_BYTES
 
     def _ways(self, alternative: Mapping[str, Any]) -> tuple[tuple[Word, ...], ...]:
         said = alternative.get("result", ())
         return told_apart(
-            [Word(one["word"], one["start"] * self._speed, one["end"] * self._speed, 1.0) for one in said],
+            [Word(one["word"], self._at(one["start"]), self._at(one["end"]), 1.0) for one in said],
             self._labels,
         )
+
+    def _at(self, told: float) -> float:
+        """Seconds from the first sample of the utterance: vosk counts from the first that the decoder ever had."""
+        return round(told - self._before / SAMPLE_RATE, HUNDREDTHS) * self._speed
 
     def _stretched(self, pcm: bytes, *, last: bool = False) -> bytes:
         return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
