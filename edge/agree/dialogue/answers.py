@@ -128,6 +128,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
         said = unconfirmed(said, [name])
     was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
+    if reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
+        return drafting.reject_answer(session, heard)
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
 
