@@ -8,10 +8,11 @@ from edge.agree.decide import Circumstances
 from edge.agree.dialogue import drafting, status
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
 from edge.agree.dialogue.questions import judged, likely_values
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.terms import units_said
 from edge.records import Act, Confirmation, Draft
 
 
@@ -53,7 +54,9 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
     told = session.identifiers_of(values) or values
     # A question that reads the entry back has said already what it is about.
     spoken = session.asked.fields or session.asked.field in told
-    return [*([] if spoken or not told else [Say(Prompt.UNFINISHED, told)]), *orders]
+    if spoken or not told:
+        return orders
+    return [Say(Prompt.UNFINISHED, told, terms=Terms(units_said(draft.reading, rules))), *orders]
 
 
 def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -83,7 +86,8 @@ def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Orde
 
 def _told(session: DialogueSession, decided: PersonDecided) -> Say:
     if decided.fate in _OFFICE:
-        return Say(_OFFICE[decided.fate], decided.fields)
+        units = {} if decided.entry is None else units_said(decided.entry.draft.reading, session.rules)
+        return Say(_OFFICE[decided.fate], decided.fields, terms=Terms(units))
     known = session.identifiers_of(decided.fields)
     return Say(Prompt.OFFICE_DROPPED, known) if known else Say(Prompt.OFFICE_DROPPED_ONE)
 
