@@ -154,6 +154,8 @@ class Trailer:
         self.aside: set[str] = set()
         """The pallets that were put aside for a person, as the operator was told."""
         self._about = ""
+        self._before: list[Mapping[str, FieldValue]] = []
+        """What he meant, so far."""
         self._misheard = False
         """He was asked to say the last thing again."""
 
@@ -165,6 +167,7 @@ class Trailer:
         meant = self._voice.loads(pallets, self._random)
         whole: set[str] = set()
         for load in meant:
+            self._before.append(load.fields())
             self.ledger.meant += 1
             if self._dictate(load):
                 whole.add(load.pallet)
@@ -212,15 +215,15 @@ class Trailer:
             asked = self._question()
             if asked is not None:
                 self._say(self._answer(asked, load), "answer")
-            elif self._talk.state is State.HELD:
+            elif self._talk.state is State.PAUSED:
+                self._say("resume", "command")
+            elif self._talk.state is State.HELD and not self._misheard and not self._is_earlier(self._held or {}):
                 differing = wording.differing(self._held or {}, load)
                 if not differing:
                     self._over_a_right_readback(load)
                     return True
                 self._say(self._correction(differing[0], load), "correction")
-            elif self._talk.state is State.PAUSED:
-                self._say("resume", "command")
-            elif self._stands(load) or load.pallet in self.aside:
+            elif not self._misheard and (self._stands(load) or load.pallet in self.aside):
                 return True
             else:
                 self._say(self._voice.sentence(load, self._random), "again")
@@ -298,7 +301,7 @@ class Trailer:
                 right = asked.candidates[0] == meant.get(str(asked.field))
                 return "yes" if right else f"no, {wording.mention(str(asked.field), load, self._random)}"
             case About.ENTRY_RIGHT:
-                differing = wording.differing(asked.fields, load)
+                differing = [] if self._is_earlier(asked.fields) else wording.differing(asked.fields, load)
                 return "yes" if not differing else self._correction(differing[0], load)
             case About.WRONG:
                 differing = wording.differing(self._told, load)
@@ -371,6 +374,10 @@ class Trailer:
         self._heard(self._talk.start())
 
     # -- the scribe
+
+    def _is_earlier(self, fields: Mapping[str, FieldValue]) -> bool:
+        """Whether this is a pallet that he dictated before the one at hand, as he meant it."""
+        return dict(fields) in self._before[:-1]
 
     def _stands(self, load: Load) -> bool:
         return load.fields() in self.recorded()

@@ -9,11 +9,11 @@ from edge.agree.dialogue import drafting, status
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
-from edge.agree.dialogue.questions import judged, likely_values
+from edge.agree.dialogue.questions import judged, likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.dialogue.terms import units_said
-from edge.records import Act, Confirmation, Draft
+from edge.records import Act, Confirmation, Draft, Park, Reading
 
 
 def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -30,6 +30,21 @@ def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     draft = next(one for one in drafts if one.utterance_id not in asked)
     asked.add(draft.utterance_id)
     return [*status.note(session, heard), *_ask_about(session, draft)]
+
+
+def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, beside: Draft) -> Park:
+    """What was said in one breath with the open entry waits for its turn: in review, so that nothing loses it.
+
+    An utterance makes one entry; this rests on the one that named the other of the two.
+    """
+    session.next = Draft(heard.utterance_id, beside.form, said, session.who, support=(beside.utterance_id,))
+    return Park(heard.utterance_id, drafting.UNANSWERED, values_of(said), session.next)
+
+
+def take_up_next(session: DialogueSession) -> list[Order]:
+    """Nothing else is open any more: its turn has come."""
+    draft, session.next = session.next, None
+    return [] if draft is None else _ask_about(session, draft)
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -95,6 +110,8 @@ def _told(session: DialogueSession, decided: PersonDecided) -> Say:
 def _ask_no_more(session: DialogueSession, utterance_id: str) -> list[Order]:
     """Close what is open about it. Where it was asked whether it corrects another entry, that one is asked about."""
     draft, asked, state = session.draft, session.question, session.state
+    if session.next is not None and session.next.utterance_id == utterance_id:
+        session.next = None
     if draft is not None and draft.utterance_id == utterance_id:
         besides = drafting.in_review_besides(session)
         session.close()

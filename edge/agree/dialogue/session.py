@@ -147,6 +147,7 @@ class DialogueSession:
     doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.
     question: Question | None = None  # What was asked last and is not answered yet.
     lapsed: bool = False  # One deadline of the question has passed without an answer.
+    next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.

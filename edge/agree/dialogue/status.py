@@ -220,6 +220,7 @@ def _finish_open(session: DialogueSession) -> list[Order]:
     """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
     if session.draft is None:
         return []
+    session.next = None  # it waits for a person, and is counted
     sure = session.state is State.HELD and not session.doubted
     return drafting.commit(session) if sure else drafting.park(session)
 
