@@ -9,9 +9,6 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.merging import names_another, part_of, unconfirmed
 from edge.forms.model import FormField
 from edge.forms.spoken.folding import fold
-from edge.forms.spoken.grammar.lexicon import Role
-from edge.forms.spoken.grammar.tokens import tokens
-from edge.forms.spoken.reader import lexicon
 from edge.records import Reading, Word
 
 Two = tuple[Reading, Reading]
@@ -96,9 +93,7 @@ def _is_named(word: Word, rules: Rules) -> bool:
 
 
 def _links(word: Word, rules: Rules) -> bool:
-    heard = tokens((word,), rules.language)
-    known = lexicon(rules.form, rules.catalogue, rules.language)
-    return len(heard) == 1 and any(match.role is Role.LINK for match in known.matches(heard, 0))
+    return (fold(word.text).strip(".,;:!?"),) in rules.language.words["joins"]
 
 
 def _labelled(
