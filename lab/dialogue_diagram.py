@@ -64,11 +64,13 @@ A sentence may come in several breaths. What names another pallet, say, over an 
 is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.
 
-Two things said in one breath, "pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C", are named, and asked
-for one at a time. What is said over a question and may be an entry of its own, unclear as it is, is put aside aloud,
-and the question put again. Of two values that are offered "the second" takes the other, and
-whatever hangs on it in the same words is settled with it: "pallet 8096 thirty one" is 8096 with 31, or 809630 with one.
-"Nothing" to what is wrong lets the entry stand, and who names a field, "the dock", is asked for that.
+Two things said in one breath, "pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C", are named, and taken
+one at a time: at a word for the one, the other is asked about behind it, and nothing need be said twice. "Pallets 742
+and 743, twelve cases each" are two as well; without the "each" the count is asked about. What is said over a question
+and may be an entry of its own, unclear as it is, is put aside aloud, and the question put again. Of two values that
+are offered "the second" takes the other, and whatever hangs on it in the same words is settled with it: "pallet 8096
+thirty one" is 8096 with 31, or 809630 with one. "Nothing" to what is wrong lets the entry stand, and who names a
+field, "the dock", is asked for that.
 
 What is not surely meant changes nothing: a "no" that may have been a breath, a dock that is named in other words
 ("where is dock C", "not dock C"), a value that was not among those offered, a "yes" or a second "cancel" said before
@@ -84,7 +86,8 @@ field that was heard in noise, or that was recorded a little while ago, is asked
 
 `python -m lab.scribe` dictates whole trailers, typed, with colleagues, courtesies, slips of the tongue and power cuts,
 beside a ledger of what was meant, and prints how many pallets ended right, wrong, lost or put aside, and the questions
-that a person would not have asked.
+that a person would not have asked. With `--speech MANIFEST` each pallet is a recording of that set, 10 dB over
+noise, which the device hears.
 
 See a conversation step by step: `dockvoice talk --trace` shows what happened, the state before and after, the step of
 the table below and what was ordered; `dockvoice run --trace` logs the same, with no word of what was said.

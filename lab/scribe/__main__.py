@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -15,10 +16,13 @@ from rich.progress import Progress
 
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
+from edge.cli.output import log_warnings
 from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from lab.report.statistics import wilson
+from lab.scoring import read_manifest
 from lab.scribe.shift import PALLETS, Ledger, Trailer
+from lab.scribe.spoken import Aloud, hearing, recordings
 
 
 def shipped() -> Rules:
@@ -31,7 +35,7 @@ def shipped() -> Rules:
 def unloaded(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
     """One trailer, and both sides of what was said."""
     memory = Path("/dev/shm")  # noqa: S108 - a journal that is thrown away, which need not wait for a disk
-    with tempfile.TemporaryDirectory(prefix="dockvoice-scribe-", dir=memory if memory.is_dir() else None) as kept:
+    with TemporaryDirectory(prefix="dockvoice-scribe-", dir=memory if memory.is_dir() else None) as kept:
         trailer = Trailer(rules or shipped(), Path(kept), Random(seed))  # noqa: S311 - chance, not secrecy
         ledger = trailer.unload(pallets)
     return ledger, trailer.said
@@ -45,8 +49,18 @@ def main(
     entries: Annotated[int, typer.Option(help="Pallets to be dictated.")] = 4000,
     seed: Annotated[int, typer.Option(help="Of the shifts; 0: a new one.")] = 0,
     show: Annotated[str, typer.Option(metavar="TRAILER", help="Print one trailer, word for word: 7/12.")] = "",
+    speech: Annotated[
+        Path | None, typer.Option(metavar="MANIFEST", help="Spoken: each pallet a recording of this set, at 10 dB.")
+    ] = None,
 ) -> None:
-    """Dictate trailers of pallets to the device, typed, with all that happens on a dock, and count what ends right."""
+    """Dictate trailers of pallets to the device, with all that happens on a dock, and count what ends right.
+
+    Typed, unless a set of recordings is named (as for `dockvoice evaluate`), which the device then hears.
+    """
+    log_warnings()
+    if speech is not None:
+        _spoken(speech, entries, seed or secrets.randbelow(2**31), show)
+        return
     if show:
         ledger, said = unloaded(show)
         typer.echo("\n".join((*said, str(ledger))))
@@ -65,6 +79,23 @@ def main(
     typer.echo("\n".join(told(total)) + f"\nagain: --seed {seed}")
 
 
+def _spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
+    """The same aloud, one trailer after the other: each takes minutes."""
+    total, of = Ledger(), recordings(read_manifest(manifest))
+    with hearing(Settings()) as heard:
+        for name in [show] if show else (f"{seed}/{number}" for number in count()):
+            with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
+                chance = Random(name)  # noqa: S311 - chance, not secrecy
+                trailer = Trailer(heard.rules(), Path(kept), chance, Aloud(heard, of, chance))
+                ledger = trailer.unload(min(PALLETS, entries - total.meant))
+            if show or ledger.wrong or ledger.lost:
+                typer.echo("\n".join((name, *trailer.said, str(ledger))))
+            total.add(ledger)
+            if show or total.meant >= entries:
+                break
+    typer.echo("\n".join(told(total)) + f"\nagain: --seed {seed}")
+
+
 def told(ledger: Ledger) -> Iterator[str]:
     """The counts, with the interval of each (Wilson, 95 %)."""
     ends = {
@@ -72,6 +103,7 @@ def told(ledger: Ledger) -> Iterator[str]:
         "wrong": len(ledger.wrong),
         "lost": len(ledger.lost),
         "put aside, told": ledger.aside,
+        "given up": ledger.given_up,
     }
     for name, number in ends.items():
         of = wilson(number, ledger.meant)

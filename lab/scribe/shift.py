@@ -7,12 +7,13 @@ was ever said whole.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
@@ -92,11 +93,53 @@ def loads(pallets: int, random: Random) -> list[Load]:
     return [Load(str(number), random.choice(counts), random.choice("ABCDEFGH")) for number in numbers]
 
 
+class Voice(Protocol):
+    """How an operator says what he says."""
+
+    ways: Mapping[str, int]
+    """How he dictates a pallet, in percent."""
+
+    def loads(self, pallets: int, random: Random) -> list[Load]:
+        """What is on a trailer."""
+
+    def sentence(self, load: Load, random: Random) -> str:
+        """The whole of a load."""
+
+    def utter(self, talk: Talk, line: str, kind: str, about: str, note: Callable[[str], None]) -> Iterator[Stepped]:
+        """Say the line to the device, while it is about this pallet; `note` takes what is worth printing."""
+
+    def is_misheard(self, pallet: str) -> bool:
+        """Whether he knows that there is no such pallet."""
+
+
+class Typed:
+    """Words are taken as they are."""
+
+    ways: Mapping[str, int] = SAID
+
+    def loads(self, pallets: int, random: Random) -> list[Load]:
+        """Any."""
+        return loads(pallets, random)
+
+    def sentence(self, load: Load, random: Random) -> str:
+        """In any words."""
+        return wording.sentence(load, random)
+
+    def utter(self, talk: Talk, line: str, _kind: str, _about: str, _note: Callable[[str], None]) -> Iterator[Stepped]:
+        """At once."""
+        yield talk.say(line)
+
+    def is_misheard(self, _pallet: str) -> bool:
+        """Nothing is."""
+        return False
+
+
 class Trailer:
     """One trailer unloaded: the device's conversation with a journal of its own, and the operator's part in it."""
 
-    def __init__(self, rules: Rules, directory: Path, random: Random) -> None:
-        """`directory` is for its journal; `random` decides all that happens."""
+    def __init__(self, rules: Rules, directory: Path, random: Random, voice: Voice | None = None) -> None:
+        """`directory` is for its journal; `random` decides all that happens; without a voice he types."""
+        self._voice = voice or Typed()
         self._rules = rules
         self._directory = directory
         self._random = random
@@ -111,15 +154,20 @@ class Trailer:
         self.aside: set[str] = set()
         """The pallets that were put aside for a person, as the operator was told."""
         self._about = ""
+        self._before: list[Mapping[str, FieldValue]] = []
+        """What he meant, so far."""
+        self._misheard = False
+        """He was asked to say the last thing again."""
 
     # -- the operator's day
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """All of it. What stands in the journal afterwards is held against what was meant."""
         self._heard(self._talk.start())
-        meant = loads(pallets, self._random)
+        meant = self._voice.loads(pallets, self._random)
         whole: set[str] = set()
         for load in meant:
+            self._before.append(load.fields())
             self.ledger.meant += 1
             if self._dictate(load):
                 whole.add(load.pallet)
@@ -130,20 +178,19 @@ class Trailer:
         return self.ledger
 
     def _dictate(self, load: Load) -> bool:
-        """One pallet, until it is held right, on record, put aside or given up. Whether it was ever said whole."""
+        """One pallet, until it is held right, on record, put aside or given up. Whether he thinks it is taken."""
         self._about = load.pallet
         slip = self._slip(load)
-        match self._one_of(SAID):
+        match self._one_of(self._voice.ways):
             case "whole":
-                self._say(wording.sentence(load, self._random), "plain")
+                self._say(self._voice.sentence(load, self._random), "plain")
             case "mended":
                 self._say(wording.mended(slip, load, self._one_differing(slip, load), self._random), "mended")
             case "misread":
                 self._say(wording.sentence(slip, self._random), "plain")
             case _:
                 self._in_parts(load)
-        self._agree(load)
-        return True
+        return self._agree(load)
 
     def _slip(self, load: Load) -> Load:
         """The load with one thing misread."""
@@ -162,26 +209,29 @@ class Trailer:
         for name in ("pallet_id", "quantity", "dock"):
             self._say(wording.mention(name, load, self._random), "part")
 
-    def _agree(self, load: Load) -> None:
-        """The conversation about it, as long as there is one."""
+    def _agree(self, load: Load) -> bool:
+        """The conversation about it, as long as there is one; whether it came to an end before he gave up."""
         for _ in range(PATIENCE):
             asked = self._question()
             if asked is not None:
                 self._say(self._answer(asked, load), "answer")
-            elif self._talk.state is State.HELD:
+            elif self._talk.state is State.PAUSED:
+                self._say("resume", "command")
+            elif self._talk.state is State.HELD and not self._misheard and not self._is_earlier(self._held or {}):
                 differing = wording.differing(self._held or {}, load)
                 if not differing:
                     self._over_a_right_readback(load)
-                    return
+                    return True
                 self._say(self._correction(differing[0], load), "correction")
-            elif self._talk.state is State.PAUSED:
-                self._say("resume", "command")
-            elif self._stands(load) or load.pallet in self.aside:
-                return
+            elif not self._misheard and (self._stands(load) or load.pallet in self.aside):
+                return True
             else:
-                self._say(wording.sentence(load, self._random), "again")
-        if not (self._talk.state is State.HELD and not wording.differing(self._held or {}, load)):
-            self._say("cancel", "cancel")
+                self._say(self._voice.sentence(load, self._random), "again")
+        if self._talk.state is State.HELD and not wording.differing(self._held or {}, load):
+            return True
+        self._say("cancel", "cancel")
+        self.ledger.given_up += 1
+        return False
 
     def _over_a_right_readback(self, load: Load) -> None:
         match self._one_of(OVER_A_READBACK):
@@ -189,11 +239,22 @@ class Trailer:
                 self._wait()
             case "courtesy":
                 self._say(self._random.choice(wording.COURTESIES), "courtesy")
+                self._say_what_it_asks(load)
             case "talk":
                 self._say(wording.talk(load, self._random), "talk")
                 self._settle(load)
             case _:
                 return  # the next sentence commits it
+
+    def _say_what_it_asks(self, load: Load) -> None:
+        """Where he was not understood, he waits for what is asked then."""
+        for _ in range(PATIENCE):
+            if (asked := self._question()) is not None:
+                self._say(self._answer(asked, load), "answer")
+            elif self._misheard and self._talk.state is State.HELD:
+                self._wait()
+            else:
+                return
 
     def _settle(self, load: Load) -> None:
         """After talk that the device may have taken for something: until nothing is open about this pallet."""
@@ -240,7 +301,7 @@ class Trailer:
                 right = asked.candidates[0] == meant.get(str(asked.field))
                 return "yes" if right else f"no, {wording.mention(str(asked.field), load, self._random)}"
             case About.ENTRY_RIGHT:
-                differing = wording.differing(asked.fields, load)
+                differing = [] if self._is_earlier(asked.fields) else wording.differing(asked.fields, load)
                 return "yes" if not differing else self._correction(differing[0], load)
             case About.WRONG:
                 differing = wording.differing(self._told, load)
@@ -264,7 +325,9 @@ class Trailer:
         self.ledger.lines += 1
         self.ledger.words += len(line.split())
         before = self._talk.question
-        self._heard(self._talk.say(line))
+        self._misheard = False
+        for stepped in self._voice.utter(self._talk, line, kind, self._about, self.said.append):
+            self._heard(stepped)
         after = self._talk.question
         if after is not None and after is not before:
             self.ledger.questions += 1
@@ -292,8 +355,10 @@ class Trailer:
                 self._held = order.fields
             if order.prompt is Prompt.LAST_ENTRY:
                 self._told = order.fields
+            self._misheard |= order.prompt is Prompt.REPEAT
             if order.prompt in {Prompt.PARKED, Prompt.PARKED_ENTRY, Prompt.DEFERRED}:
-                self.aside.add(str(order.fields.get("pallet_id", self._about)))
+                named = str(order.fields.get("pallet_id", self._about))
+                self.aside.add(self._about if self._voice.is_misheard(named) else named)
         if stepped.row is not None:
             self.said.append(f"    event {stepped.row.sequence}")
 
@@ -309,6 +374,10 @@ class Trailer:
         self._heard(self._talk.start())
 
     # -- the scribe
+
+    def _is_earlier(self, fields: Mapping[str, FieldValue]) -> bool:
+        """Whether this is a pallet that he dictated before the one at hand, as he meant it."""
+        return dict(fields) in self._before[:-1]
 
     def _stands(self, load: Load) -> bool:
         return load.fields() in self.recorded()

@@ -9,9 +9,12 @@ from random import Random
 
 import pytest
 
+from edge.config import Settings
 from edge.records import FieldValue
+from lab.scoring import read_manifest
 from lab.scribe.__main__ import shipped, told, unloaded
 from lab.scribe.shift import Ledger, Trailer
+from lab.scribe.spoken import Aloud, Recorded, hearing, recordings
 from lab.scribe.wording import Load, differing, sentence
 
 LOADS = [Load("742", 12, "B"), Load("743", 4, "C")]
@@ -80,3 +83,23 @@ def test_differences_are_told_by_field() -> None:
 def test_a_shift_ends_with_nothing_wrong_and_nothing_lost(seed: str) -> None:
     ledger, said = unloaded(seed)
     assert (ledger.wrong, ledger.lost) == ([], []), "\n".join(said)
+
+
+@pytest.fixture
+def recorded(repository: Path) -> Recorded:
+    return recordings(read_manifest(repository / "tests/data/speech/demo/manifest.jsonl"))
+
+
+def test_of_a_set_whole_pallets_and_talk_are_spoken(recorded: Recorded) -> None:
+    assert Load("5451", 4, "A") in [one.load for one in recorded.sentences]
+    assert [clip.text for clip in recorded.talk] == ["where did you put the tape gun"]
+
+
+def test_a_trailer_that_is_spoken_in_noise_ends_with_nothing_wrong_and_nothing_lost(
+    recorded: Recorded, tmp_path: Path
+) -> None:
+    random = Random(4)
+    with hearing(Settings()) as heard:
+        trailer = Trailer(heard.rules(), tmp_path, random, Aloud(heard, recorded, random))
+        ledger = trailer.unload(1)
+    assert (ledger.right, ledger.wrong, ledger.lost) == (1, [], []), "\n".join(trailer.said)

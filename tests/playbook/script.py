@@ -18,6 +18,8 @@ the witness: pallet 474 for dock F      what a second reader heard in the last s
 silence                                 until the device does something, if it will
 inventory applies 1                     … refuses 1: not_on_site, … has 1: already_recorded:dock-4
 inventory knows 1                       it came twice
+the office accepts: quantity 13         the oldest that waits for a person, with these values over what was read
+the office discards                     the oldest that waits for a person
 the connection is lost                  … is back
 the headset fails: headset_lost         … is healed: headset_lost
 the power is cut                        what was open, and who was signed on, must come from the disk
@@ -75,6 +77,8 @@ RULES = {
     "knows": r"inventory knows (\d+)",
     "refuses": r"inventory refuses (\d+): (\S+)",
     "has": r"inventory has (\d+): (\S+)",
+    "accepts": r"the office accepts: (.+)",
+    "discards": r"the office discards",
     "lost": r"the connection is lost",
     "back": r"the connection is back",
     "fails": r"the headset fails: (\w+)",
@@ -101,7 +105,7 @@ RULES = {
 DOES = frozenset(
     (
         *("says", "types", "silence", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "pass", "witness"),
-        *("applies", "knows", "has", "refuses", "lost", "back", "fails", "healed", "cut"),
+        *("applies", "knows", "has", "refuses", "accepts", "discards", "lost", "back", "fails", "healed", "cut"),
     )
 )
 """The kinds of which something comes: before each, all that the device said must have been told."""

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from edge.agent.dialogue_steps import Stepped
+from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Contradicted, Hardware, Link, SpeechBegan
+from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, PersonDecided, SpeechBegan
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
 from edge.deliver.events import check_event, recorded
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
+from edge.keep.queries import KeptUtterance
 from edge.records import (
     Acoustics,
     Act,
@@ -150,6 +152,25 @@ class Stage:
     def on_refuses(self, number: str, reason: str) -> None:
         self._answer(number, ReceiptOutcome.REFUSED, reason)
 
+    def on_accepts(self, listed: str) -> None:
+        office = DeviceIdentity("north", "dock-3", None, clock_believed=True)
+        values = stated([pair.strip().replace(" ", "=", 1) for pair in listed.split(",")], self._device.rules.form)
+        found = self._oldest()
+        assert self._journal is not None
+        row = accept(self._journal, found.utterance_id, values, self._device.rules, Person("ann"), office)
+        self._events.append(check_event(row.body.encode()))
+        (entry,) = self._journal.dialogue.entries(1)
+        fate = Fate.RECORDED if entry.fields == found.fields else Fate.CORRECTED
+        decided = PersonDecided(found.utterance_id, fate, entry.fields, entry)
+        self._tell(lambda: self._device.tell(decided))
+
+    def on_discards(self) -> None:
+        found = self._oldest()
+        assert self._journal is not None
+        self._journal.review.discard(found.utterance_id, "ann", "no such pallet", lambda _: {})
+        decided = PersonDecided(found.utterance_id, Fate.DROPPED, found.fields)
+        self._tell(lambda: self._device.tell(decided))
+
     def on_lost(self) -> None:
         self._tell(lambda: self._device.tell(Link(up=False)))
 
@@ -258,6 +279,10 @@ class Stage:
         self._tell(lambda: self._device.hear(reading, closing, acoustics))
         if reading.act is Act.RECORD and len(reading.fields) > 1:
             self._sentence = self._device.latest, reading.words
+
+    def _oldest(self) -> KeptUtterance:
+        assert self._journal is not None
+        return self._journal.review.under_review()[0]
 
     def _answer(self, number: str, outcome: ReceiptOutcome, *reasons: str) -> None:
         event_id = self._events[int(number) - 1]["id"]

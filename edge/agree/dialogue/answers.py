@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import Circumstances
-from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue import corrections, drafting, review
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     answer_to,
@@ -19,7 +19,6 @@ from edge.agree.dialogue.merging import (
     names_unclearly,
     says_nothing,
     settled_by,
-    two_in_one_breath,
     unconfirmed,
     with_answer,
     with_fields,
@@ -27,6 +26,7 @@ from edge.agree.dialogue.merging import (
     with_support,
     with_yes,
 )
+from edge.agree.dialogue.one_breath import two_in_one_breath
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
 from edge.agree.dialogue.session import DialogueSession
@@ -131,6 +131,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
     if session.asked.why is Reason.COUNT_DIFFERS and name in values_of(said):
         draft = counted_again(draft, name)
+    if reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
+        return drafting.reject_answer(session, heard)
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
 
@@ -163,10 +165,13 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     """One of the two that were said in one breath: by its number, or said anew with all that is known of it."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
-    for part in two_in_one_breath(draft.reading, rules) or ():
+    two = two_in_one_breath(draft.reading, rules) or ()
+    for part, other in zip(two, reversed(two), strict=True):
         if named and not names_another(part, said, rules):
             alone = said.fields.keys() == named.keys()
-            return drafting.revise(session, heard, with_reading(draft, part if alone else said, heard.utterance_id))
+            chosen_one = with_reading(draft, part if alone else said, heard.utterance_id)
+            orders = drafting.revise(session, heard, chosen_one)
+            return [*orders, review.put_next(session, heard, replace(other, act=Act.RECORD), draft)]
     if heard.verdict.outcome is Outcome.ACCEPT:
         return corrections.leave_for_entry(session, heard)
     return drafting.reject_answer(session, heard)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import as_heard, completed, two_in_one_breath
+from edge.agree.dialogue.merging import as_heard, completed, names_another, with_support
+from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import held, judged, likely_values, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
@@ -14,7 +15,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold
-from edge.records import Act, Commit, Confirmation, Draft, Drop, Outcome, Park, Reading, Verdict, Word
+from edge.records import Act, Commit, Confirmation, Draft, Drop, Note, Outcome, Park, Reading, Verdict, Word
 
 HELP = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
@@ -73,7 +74,12 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A new entry."""
     reading = as_heard(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
     draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who)
-    return begin_draft(session, heard, draft, heard.verdict)
+    waited = session.next
+    if waited is None or names_another(waited.reading, reading, session.rules):
+        return begin_draft(session, heard, draft, heard.verdict)
+    session.next = None  # its turn has come: the operator has said it by himself
+    said = Note(waited.utterance_id, waited.reading, heard.noted_as_heeded().verdict)
+    return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), heard.verdict)]
 
 
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
@@ -141,10 +147,11 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
 
 def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
     """What was put aside: by what it is known by, or may be, if that was heard. Two in one breath are told both."""
-    if not (known := session.identifiers_of(likely_values(said))):
-        return [session.say(Prompt.PARKED)]
+    known = session.identifiers_of(likely_values(said))
     rivals = any(said.fields[name].rivals for name in known)
-    two = two_in_one_breath(said, session.rules) if rivals else None
+    two = two_in_one_breath(said, session.rules) if rivals else two_that_share(said, session.rules)
+    if not known and two is None:
+        return [session.say(Prompt.PARKED)]
     each = [known] if two is None else [session.identifiers_of(values_of(part)) for part in two]
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
 

@@ -235,6 +235,8 @@ class Dialogue:
             session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
         over = isinstance(happening, UtteranceHeard | Deadline)
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
+        if session.state is State.IDLE and session.next is not None:
+            orders += review.take_up_next(session)
         if session.state is State.IDLE and not session.news.interrupted:
             orders += receipts.tell_news(session)
         said = (order for order in reversed(orders) if isinstance(order, Say))

@@ -206,38 +206,12 @@ def _differ(before: Reading, said: Reading, names: Iterable[str]) -> bool:
     )
 
 
-# Two entries said in one breath.
-
-
-def two_in_one_breath(said: Reading, rules: Rules) -> tuple[Reading, Reading] | None:
-    """The two readings that make up this one, where it names two things, each with more of it; None where it does not.
-
-    "Pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C": of the places where it may be parted the one
-    counts that leaves the most values.
-    """
-    identifiers = [field.name for field in rules.form.fields if field.identifier]
-    best: tuple[int, tuple[Reading, Reading] | None] = (0, None)
-    for at in range(1, len(said.words)):
-        first, second = (part_of(said, words, rules) for words in (said.words[:at], said.words[at:]))
-        named = all(_surely_named(one, identifiers) for one in (first, second))
-        values = sum(one.value is not None for part in (first, second) for one in part.fields.values())
-        if named and values > best[0] and names_another(first, second, rules):
-            best = values, (first, second)
-    return best[1]
-
-
 def part_of(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
     """What some of the words that were said mean by themselves."""
     fields = read(words, rules.form, rules.catalogue, rules.language)
     # What made a field doubtful as it was heard holds for either part.
     doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]
     return unconfirmed(replace(said, words=tuple(words), fields=fields, not_understood=None), doubted)
-
-
-def _surely_named(part: Reading, identifiers: Sequence[str]) -> bool:
-    """Does it name one thing for sure, and say more of it?"""
-    named = [part.fields[name] for name in identifiers if name in part.fields]
-    return 0 < len(named) < len(part.fields) and all(one.value is not None and not one.rivals for one in named)
 
 
 # A sentence said in several breaths: a number that a pause cut in two counts in neither half by itself.

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
-from edge.agree.dialogue.merging import marked, two_in_one_breath
+from edge.agree.dialogue.merging import marked
+from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.agree.dialogue.table import State
 from edge.forms.model import Expects, FormField
@@ -206,8 +207,9 @@ def _agreed(draft: Draft, doubt: Because) -> bool:
 def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
     name = str(verdict.ask)
     said, field, why = draft.reading.fields.get(name), rules.form[name], verdict.reasons[0].reason
-    if field.identifier and said is not None and said.rivals:
-        two = two_in_one_breath(draft.reading, rules)
+    if field.identifier and (said is None or said.value is None or said.rivals):
+        parts = two_in_one_breath if said is not None and said.rivals else two_that_share
+        two = parts(draft.reading, rules)
         if two is not None:
             named = tuple(part.fields[name].value for part in two if name in part.fields)
             offered = tuple(value for value in named if value is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge.agree.dialogue.events import Committed, InventoryAnswered, Link
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
 from edge.agree.dialogue.session import DialogueSession
@@ -49,7 +51,8 @@ def keep_news(session: DialogueSession, happening: InventoryAnswered | Link) -> 
         _keep_link_news(session, up=happening.up)
         return []
     if happening.receipt.event_id not in session.recorded.refused:  # receipts may come more than once
-        session.news.untold.append(refusal(happening))
+        told = refusal(happening)
+        session.news.untold.append(replace(told, terms=session.terms_on_record(happening.receipt.event_id)))
     return count(session, happening)
 
 

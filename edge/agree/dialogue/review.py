@@ -8,11 +8,12 @@ from edge.agree.decide import Circumstances
 from edge.agree.dialogue import drafting, status
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
-from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.questions import judged, likely_values
+from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
+from edge.agree.dialogue.questions import judged, likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.records import Act, Confirmation, Draft
+from edge.agree.dialogue.terms import units_said
+from edge.records import Act, Confirmation, Draft, Park, Reading
 
 
 def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -29,6 +30,21 @@ def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     draft = next(one for one in drafts if one.utterance_id not in asked)
     asked.add(draft.utterance_id)
     return [*status.note(session, heard), *_ask_about(session, draft)]
+
+
+def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, beside: Draft) -> Park:
+    """What was said in one breath with the open entry waits for its turn: in review, so that nothing loses it.
+
+    An utterance makes one entry; this rests on the one that named the other of the two.
+    """
+    session.next = Draft(heard.utterance_id, beside.form, said, session.who, support=(beside.utterance_id,))
+    return Park(heard.utterance_id, drafting.UNANSWERED, values_of(said), session.next)
+
+
+def take_up_next(session: DialogueSession) -> list[Order]:
+    """Nothing else is open any more: its turn has come."""
+    draft, session.next = session.next, None
+    return [] if draft is None else _ask_about(session, draft)
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -53,7 +69,9 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
     told = session.identifiers_of(values) or values
     # A question that reads the entry back has said already what it is about.
     spoken = session.asked.fields or session.asked.field in told
-    return [*([] if spoken or not told else [Say(Prompt.UNFINISHED, told)]), *orders]
+    if spoken or not told:
+        return orders
+    return [Say(Prompt.UNFINISHED, told, terms=Terms(units_said(draft.reading, rules))), *orders]
 
 
 def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -83,7 +101,8 @@ def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Orde
 
 def _told(session: DialogueSession, decided: PersonDecided) -> Say:
     if decided.fate in _OFFICE:
-        return Say(_OFFICE[decided.fate], decided.fields)
+        units = {} if decided.entry is None else units_said(decided.entry.draft.reading, session.rules)
+        return Say(_OFFICE[decided.fate], decided.fields, terms=Terms(units))
     known = session.identifiers_of(decided.fields)
     return Say(Prompt.OFFICE_DROPPED, known) if known else Say(Prompt.OFFICE_DROPPED_ONE)
 
@@ -91,6 +110,8 @@ def _told(session: DialogueSession, decided: PersonDecided) -> Say:
 def _ask_no_more(session: DialogueSession, utterance_id: str) -> list[Order]:
     """Close what is open about it. Where it was asked whether it corrects another entry, that one is asked about."""
     draft, asked, state = session.draft, session.question, session.state
+    if session.next is not None and session.next.utterance_id == utterance_id:
+        session.next = None
     if draft is not None and draft.utterance_id == utterance_id:
         besides = drafting.in_review_besides(session)
         session.close()

@@ -147,6 +147,7 @@ class DialogueSession:
     doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.
     question: Question | None = None  # What was asked last and is not answered yet.
     lapsed: bool = False  # One deadline of the question has passed without an answer.
+    next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
@@ -231,9 +232,30 @@ class DialogueSession:
 
     def put(self, question: Question) -> Say:
         """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
-        of_draft = self.draft is not None and question.about is not About.INSTEAD
-        say = worded(question)
-        return self.repeatable(replace(say, terms=self._terms()) if of_draft else say)
+        return self.repeatable(replace(worded(question), terms=self._terms_of(question)))
+
+    def _terms_of(self, question: Question) -> Terms:
+        """Those of whoever dictated what the question tells."""
+        match question.about:
+            case _ if self.draft is None:
+                return Terms()
+            case About.CANCEL:
+                return self.terms_on_record(self.draft.replaces)
+            case About.INSTEAD:
+                other = {} if question.other is None else units_said(question.other.reading, self.rules)
+                units = units_said(self.draft.reading, self.rules)
+                return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
+            case _:
+                return self._terms()
+
+    def terms_on_record(self, event_id: str | None) -> Terms:
+        """Those in which the entry of an event was dictated, or the one that it cancels, while that is remembered."""
+        entry = next((one for one in self.recorded.entries if one.event_id == event_id), None)
+        if entry is None:
+            return Terms()
+        if entry.draft.act is Act.CANCEL:
+            return self.terms_on_record(entry.draft.replaces)
+        return Terms(units_said(entry.draft.reading, self.rules))
 
     def hold(self) -> list[Order]:
         """The draft is read back, and committed if nothing is said against it."""

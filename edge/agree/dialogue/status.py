@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from edge.agree.dialogue import corrections, drafting
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
-from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound, Terms
 from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.terms import units_said
 from edge.forms.spoken import command, is_name
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
@@ -210,7 +211,8 @@ def _ask_to_finish(session: DialogueSession) -> list[Order]:
         return []
     session.leaving = True
     values = likely_values(draft.reading)
-    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values)] if values else []
+    terms = Terms(units_said(draft.reading, session.rules))
+    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
     return [*open_, session.put(asked)]
 
 
@@ -218,6 +220,7 @@ def _finish_open(session: DialogueSession) -> list[Order]:
     """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
     if session.draft is None:
         return []
+    session.next = None  # it waits for a person, and is counted
     sure = session.state is State.HELD and not session.doubted
     return drafting.commit(session) if sure else drafting.park(session)
 

@@ -1,0 +1,176 @@
+"""A shift that is spoken: recorded sentences in noise for pallets, heard with the device's own hearing.
+
+What he says besides the sentences of a set is said by espeak-ng, as in `lab.operator_speech`. Sentences, and what is
+said around him, are the set's own recordings: those at the ratio of SNR_DB as they are, clean ones in made noise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from edge.agent.dialogue_steps import Stepped
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import Parts, assemble, dictation, take
+from edge.agree.decide import Rules
+from edge.config import Settings
+from edge.errors import UnreadableInput
+from edge.hear.acoustics import measured
+from edge.hear.recording import RecordedSource
+from edge.keep.journal_thread import JournalThread
+from edge.records import SAMPLE_RATE
+from lab.desk import Talk
+from lab.noises import KINDS, Sound, mix, noise, whole
+from lab.operator_speech import AFTER_S, BEFORE_S, Spoken, spoken
+from lab.scoring import Clip
+from lab.scribe.wording import Load
+
+SNR_DB = 10.0
+"""Of speech over noise: a headset at a dock where a fork works close by."""
+
+AT_IT, CLEAN = "10dB", "clean"
+"""What a set calls the recordings at that ratio, and those without noise."""
+
+FIELDS = {"pallet_id", "quantity", "dock"}
+"""Of the form that the scribe keeps books of."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One pallet as somebody said it, in each of the recordings that there are of it."""
+
+    load: Load
+    clips: tuple[Clip, ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The recordings of a set that a shift is made of."""
+
+    sentences: tuple[Sentence, ...]
+    talk: tuple[Clip, ...]
+
+
+def recordings(clips: Sequence[Clip]) -> Recorded:
+    """Those of a manifest that are usable: whole sentences, and talk. Raises UnreadableInput where there is none."""
+    usable = [clip for clip in clips if clip.condition.split()[-1] in {AT_IT, CLEAN} and clip.text]
+    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == FIELDS), key=_saying)
+    sentences = tuple(_sentence(tuple(same)) for _, same in groupby(whole_ones, key=_saying))
+    talk = tuple(clip for clip in usable if clip.fields is None and not clip.heard and clip.speech_end is not None)
+    if not sentences or not talk:
+        raise UnreadableInput(f"of {len(clips)} clips no pallet or no talk is {CLEAN} or at {AT_IT}, with its text")
+    return Recorded(sentences, talk)
+
+
+def _saying(clip: Clip) -> tuple[str, str]:
+    return clip.text, clip.speaker or ""
+
+
+def _sentence(clips: tuple[Clip, ...]) -> Sentence:
+    fields = clips[0].fields or {}
+    return Sentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
+
+
+class Hearing:
+    """The device's own hearing: sound in, what it is read as out."""
+
+    def __init__(self, parts: Parts, desk: JournalThread, runner: asyncio.Runner) -> None:
+        self._parts = parts
+        self._desk = desk
+        self._runner = runner
+        self._heard: list[Decided] = []
+
+    def rules(self) -> Rules:
+        """Those of the parts."""
+        return self._parts.rules
+
+    def say(self, text: str, voice: str) -> Sound:
+        """The text as espeak-ng says it for this speaker."""
+        return self._runner.run(spoken(text, voice, seed=0))
+
+    def hear(self, sound: Sound, told: str) -> list[Decided]:
+        """What was heard in a sound; `told` makes it another saying than the same sound at another time."""
+        self._heard = []
+        self._runner.run(take(dictation(self._parts, self._desk, self._note), [Spoken(sound, told)]))
+        return self._heard
+
+    def _note(self, what: DictationEvent) -> None:
+        if isinstance(what, Decided):
+            self._heard.append(what)
+
+
+@contextmanager
+def hearing(settings: Settings) -> Iterator[Hearing]:
+    """The hearing of an agent with these settings that holds a conversation."""
+    agree = settings.agree.model_copy(update={"conversation": True})
+    with (
+        TemporaryDirectory(prefix="dockvoice-scribe-heard-") as scratch,
+        JournalThread(Path(scratch)) as desk,
+        asyncio.Runner() as runner,
+    ):
+        yield Hearing(assemble(settings.model_copy(update={"agree": agree})), desk, runner)
+
+
+class Aloud:
+    """An operator whose pallets are recordings, and whose answers are said by one voice."""
+
+    ways: Mapping[str, int] = {"whole": 100}
+
+    def __init__(self, hearing: Hearing, recorded: Recorded, random: Random) -> None:
+        self._hearing = hearing
+        self._recorded = recorded
+        self._random = random
+        self._name = f"operator {random.random()}"
+        self._sentences: dict[str, Sentence] = {}
+        self._number = 0
+
+    def loads(self, pallets: int, random: Random) -> list[Load]:
+        """Pallets that the set has, each number once."""
+        chosen = random.sample(self._recorded.sentences, min(pallets, len(self._recorded.sentences)))
+        self._sentences = {one.load.pallet: one for one in chosen}
+        return [one.load for one in self._sentences.values()]
+
+    def sentence(self, load: Load, _random: Random) -> str:
+        """As somebody said it."""
+        return self._sentences[load.pallet].clips[0].text
+
+    def utter(self, talk: Talk, line: str, kind: str, about: str, note: Callable[[str], None]) -> Iterator[Stepped]:
+        """In noise: heard in pieces, or not at all."""
+        self._number += 1
+        for heard in self._hearing.hear(self._sound(line, kind, about, note), f"{self._name} {self._number}"):
+            segment = heard.utterance.segment
+            note(f"    heard: {heard.reading.transcript}")
+            yield talk.hear(heard.reading, segment.closing, measured(segment))
+
+    def is_misheard(self, pallet: str) -> bool:
+        """There is no such pallet on the trailer: what is said of it is of the one that he means."""
+        return pallet not in self._sentences
+
+    def _sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:
+        match kind:
+            case "plain" | "again":
+                return self._of(self._random.choice(self._sentences[about].clips))
+            case "talk":
+                clip = self._random.choice(self._recorded.talk)
+                note(f"    it is: {clip.text}")
+                return self._of(clip)
+            case _:
+                said = self._hearing.say(line, self._name)
+                before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
+                return self._in_noise(np.pad(said, (before, after)))
+
+    def _of(self, clip: Clip) -> Sound:
+        sound = whole(RecordedSource(clip.audio))
+        return self._in_noise(sound) if clip.condition.split()[-1] == CLEAN else sound
+
+    def _in_noise(self, sound: Sound) -> Sound:
+        kind, seed = self._random.choice(sorted(KINDS)), self._random.randrange(2**31)
+        return mix(sound, noise(kind, len(sound) / SAMPLE_RATE, seed), SNR_DB)
