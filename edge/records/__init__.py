@@ -29,6 +29,7 @@ from edge.records.entry import (
 )
 from edge.records.reading import (
     DECIMAL_DIGITS,
+    SCANNER,
     Act,
     Command,
     FieldReading,
@@ -36,6 +37,7 @@ from edge.records.reading import (
     Hallucination,
     NotUnderstood,
     Reading,
+    ScanFault,
     Transcript,
     Word,
     exact,
