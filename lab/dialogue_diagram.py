@@ -54,6 +54,10 @@ What somebody in the office decides meanwhile (`dockvoice queue accept`, `discar
 A question says why it is put where something was said for it already: it was not understood, there is no such dock, the
 pallet is recorded already, or is unusual. Before it is given up, what can be said to it is told.
 
+A label that is scanned ([scanners.md](scanners.md)) begins an entry, answers, or adds to what is open; what differs
+from what was said is asked ("pallet 742 scanned, pallet 724 said. Which?"). Over an entry that was read back the label
+of another pallet is the next entry. What is wrong with a label is told, and changes nothing.
+
 A sentence may come in several breaths. What names another pallet, say, over an open entry is never written into it: it
 is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.

@@ -22,6 +22,7 @@ import typer
 
 from edge.agent.dialogue_steps import Render, Stepped, manner
 from edge.agent.parts import form_named, rules
+from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
@@ -31,8 +32,10 @@ from edge.console import SafeConsole
 from edge.deliver.events import Topics, recorded
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
+from edge.forms.element_strings import SEPARATOR
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
+from edge.forms.scanned import END
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.speak.wording import Phrasing
@@ -40,6 +43,10 @@ from lab.desk import Talk
 from lab.plays import WAIT, Play, acted
 
 QUIT = "/quit"
+
+SCANNED = "]"  # How a line begins that a scanner typed: with AIM's identifier of the code.
+BLANKS = " \t\r\n"  # Around a line. A separator behind a label is none.
+TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
 
 STDIN = Path("-")
 
@@ -52,15 +59,29 @@ Plays = Annotated[
 ]
 
 
+Scan = Annotated[
+    bool,
+    typer.Option("--scan", help="A scanner is at hand: a line that begins with ] is what it read; <GS> separates."),
+]
+
+
 @commands.command(short_help="The conversation with an operator, typed.", epilog=EXIT_CODES)
 def talk(
-    config: Config = None, state: State = None, form: FormName = None, trace: Trace = False, plays: Plays = None
+    config: Config = None,
+    state: State = None,
+    form: FormName = None,
+    trace: Trace = False,
+    scan: Scan = False,
+    plays: Plays = None,
 ) -> None:
     """Type what an operator would say; see what the device would say, and the events.
 
     The dialogue, the decisions and the journal are the agent's own. Type in the language of speak.language. The journal
     is thrown away at the end, unless --state names a directory for it; nothing is sent. "/wait" is silence until the
     device does something, "/quit" ends. --trace shows each step of the dialogue before what comes of it.
+
+    With --scan a line such as "]C100376130321109103420" is a label that was scanned, typed or by a scanner in the
+    place of the keyboard, and what it fills is agreed as what is said is.
 
     --plays holds many, each afresh: `{"lines": ["pallet 742, 12 units, dock B", "/wait"], "language": "en", "form":
     "pallet-move"}` is answered by `{"events": [...], "parked": 0, "said": [...]}`: the events, how many utterances
@@ -81,7 +102,8 @@ def talk(
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         screen = _Screen(filled, language)
         traced = screen.trace if trace else lambda _: None
-        _converse(Talk(typed_in, journal, render, time.monotonic, manner(chosen), traced), screen)
+        talking = Talk(typed_in, journal, render, time.monotonic, manner(chosen), traced, sending(chosen.scan))
+        _converse(talking, screen, scans=scan)
 
 
 def _act(plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, manner: Manner) -> None:
@@ -100,7 +122,7 @@ def _act(plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, ma
         raise typer.Exit(1)
 
 
-def _converse(conversation: Talk, screen: _Screen) -> None:
+def _converse(conversation: Talk, screen: _Screen, *, scans: bool) -> None:
     screen.show(conversation.start())
     for typed in _lines(conversation):
         if typed is None or typed == WAIT:
@@ -109,8 +131,17 @@ def _converse(conversation: Talk, screen: _Screen) -> None:
                 screen.show(conversation.expire())
         elif typed == QUIT:
             break
+        elif scans and typed.startswith(SCANNED):
+            screen.show(conversation.scan(_as_sent(typed)))
         elif typed:
             screen.show(conversation.say(typed))
+
+
+def _as_sent(line: str) -> str:
+    """What a scanner sends that shows as this line."""
+    for separator in TYPED_SEPARATORS:
+        line = line.replace(separator, SEPARATOR)
+    return line + END
 
 
 def _lines(conversation: Talk) -> Iterator[str | None]:
@@ -131,7 +162,7 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
             return
         if not typing:
             sys.stdout.write(f"> {line.strip()}\n")
-        yield line.strip()
+        yield line.strip(BLANKS)
 
 
 class _Screen:

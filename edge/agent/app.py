@@ -32,6 +32,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
+from edge.hear.scanner import follow_scanner
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
@@ -202,6 +203,8 @@ class Agent:
             yield self._news.tell_refusals()
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
+        if self._live and self._settings.scan.device is not None:
+            yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self._dictation.scan)
         yield decisions.serve(self._settings.state, self._decisions.decide)
         yield self._take_signed()
 

@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 
 from edge.agent.ear import Attended, Ear, HandedOver
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agent.typed_input import KEYBOARD, TypedReader, typed_utterance
+from edge.agent.typed_input import UNSPOKEN, Readers, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.questions import held
+from edge.forms.scanned import AS_DELIVERED, Sending
 from edge.forms.spoken.language import Language
 from edge.hear.acoustics import measured
 from edge.keep.journal import Journal
@@ -88,15 +89,15 @@ class Dictation:
         tell: Callable[[DictationEvent], None],
         converse: Callable[[UtteranceHeard], Awaitable[OutboxRow | None]] | None = None,
         typed_in: Language | None = None,
+        sending: Sending = AS_DELIVERED,
     ) -> None:
         """`render` makes the event of an entry, `tell` hears what happens.
 
         `converse` agrees with the operator what becomes of a live utterance; without it, one utterance is one entry.
-        `typed_in` is a language in which may be typed besides that of `rules`.
+        `typed_in` is a language in which may be typed besides that of `rules`; `sending` is what a scanner sends.
         """
         self._listening = listening
         self._rules = rules
-        self._interpreter = interpreter
         self._desk = desk
         self._operator = operator
         self._render = render
@@ -105,7 +106,7 @@ class Dictation:
         self._alone = False
         self._handed: asyncio.Queue[HandedOver | _Earshot | None] = asyncio.Queue()
         self._typed: set[str] = set()
-        self._typed_in = typed_in
+        self._readers = Readers(rules, interpreter, typed_in, sending)
         self._concluding = False
         self._breath = BreathBefore()
         self._breath_of: str | None = None
@@ -148,10 +149,7 @@ class Dictation:
             # To begin what has begun changes nothing, and tells where its recording is.
             evidence = await self._desk(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
-            attention = (
-                TypedReader(self._rules, self._typed_in) if utterance.source == KEYBOARD else self._interpreter.attend()
-            )
-            await self._take_up(Attended(utterance, evidence, attention, began, live=False))
+            await self._take_up(Attended(utterance, evidence, self._readers.of(utterance), began, live=False))
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
@@ -185,7 +183,13 @@ class Dictation:
         It is on disk when this returns. It may come at any time: before `resume`, which leaves it alone, and when
         nothing is concluded any more, which the next start makes up for. Raises UnreadableInput where it is too long.
         """
-        utterance = typed_utterance(self._rules.form.name, text)
+        await self._take_in(typed_utterance(self._rules.form.name, text))
+
+    async def scan(self, scan: str, device: str) -> None:
+        """Take what a scanner sent, as what is typed is taken: it is on disk when this returns."""
+        await self._take_in(scanned_utterance(self._rules.form.name, scan, device))
+
+    async def _take_in(self, utterance: Utterance) -> None:
         self._typed.add(utterance.utterance_id)  # before it is on disk, where `resume` would find it
         began = time.perf_counter()
         try:
@@ -193,9 +197,7 @@ class Dictation:
         except DiskFull as fault:
             self.stop_capture(str(fault))
         else:
-            self._handed.put_nowait(
-                Attended(utterance, evidence, TypedReader(self._rules, self._typed_in), began, live=True)
-            )
+            self._handed.put_nowait(Attended(utterance, evidence, self._readers.of(utterance), began, live=True))
 
     async def conclude(self) -> None:
         """Read, decide and record what is handed over, in order, until the last source has ended."""
@@ -241,12 +243,14 @@ class Dictation:
 
     async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
         reading = self._in_context(heard.utterance, await heard.attention.finish(heard.utterance))
-        sound = None if heard.utterance.source == KEYBOARD else measured(heard.utterance.segment)
+        sound = None if heard.utterance.source in UNSPOKEN else measured(heard.utterance.segment)
         known = Circumstances(sound, await self._recent(heard))
         return reading, decide(reading, heard.utterance.segment.closing, self._rules, known), known
 
     def _in_context(self, utterance: Utterance, reading: Reading) -> Reading:
         """The reading, a number in it in doubt where what was said a breath before may have been its beginning."""
+        if reading.scanned:  # between two breaths, maybe, and part of neither
+            return reading
         breath, segment = self._breath, utterance.segment
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
         follows = utterance.source == self._breath_of and breath.is_just_before(began)
@@ -304,9 +308,9 @@ class Dictation:
 
 
 def _spoken_between(heard: Attended) -> tuple[float, float]:
-    """When its speech began and ended, as `closed_at` counts; what was typed is there all at once."""
+    """When its speech began and ended, as `closed_at` counts; what was typed or scanned is there all at once."""
     said = heard.utterance.segment
-    if heard.utterance.source == KEYBOARD:
+    if heard.utterance.source in UNSPOKEN:
         return heard.closed_at, heard.closed_at
     began, ended = ((said.closed - at) / SAMPLE_RATE for at in (said.speech_start, said.speech_end))
     return heard.closed_at - began, heard.closed_at - ended

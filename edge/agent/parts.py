@@ -19,6 +19,7 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
+from edge.agent.typed_input import sending
 from edge.agent.voice_output import VoiceOutput
 from edge.agree.decide import Rules
 from edge.agree.policy import POLICIES
@@ -174,6 +175,7 @@ def dictation(
         tell=tell,
         converse=None if conversing is None else conversing.happen,
         typed_in=language_named(settings.speak.language.value),
+        sending=sending(settings.scan),
     )
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
-from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Speak, Watch
+from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Scan, Speak, Watch
 from edge.config.sources import Key, Layered
 from edge.errors import Misconfigured
 
@@ -33,6 +33,7 @@ class Settings(Layered):
         None, description="journal and recordings; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
     )
     hear: Hear = Hear()
+    scan: Scan = Scan()
     forms: Forms = Forms()
     understand: Understand = Understand()
     agree: Agree = Agree()

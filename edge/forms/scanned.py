@@ -85,12 +85,12 @@ def _filled(
     words = tuple(map(str, takes))
     known = tuple(dict.fromkeys(value for value in values if value is not None))
     if None in values or not known:
-        yield field.name, FieldReading(None, words, 1.0)
+        yield field.name, FieldReading(None, words, 1.0, scanned=True)
         return
-    yield field.name, FieldReading(known[0], words, 1.0, rivals=known[1:])
+    yield field.name, FieldReading(known[0], words, 1.0, rivals=known[1:], scanned=True)
     unit = form.unit_field(field.name)
     if unit is not None and field.scan == (NET_WEIGHT,):
-        yield unit.name, FieldReading(KILOGRAM, words, 1.0)
+        yield unit.name, FieldReading(KILOGRAM, words, 1.0, scanned=True)
 
 
 def _kind(element: Element) -> str:

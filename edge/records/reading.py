@@ -101,6 +101,7 @@ class FieldReading:
     Without a value, the one that the words may mean: "pallet 742, I think"."""
     calibrated: bool = False
     """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
+    scanned: bool = False  # Read from a label; what differs from it was said.
 
 
 class NotUnderstood(StrEnum):
