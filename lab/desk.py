@@ -16,13 +16,24 @@ from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
-from edge.forms.scanned import AS_DELIVERED, Sending
+from edge.forms.element_strings import SEPARATOR
+from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
 from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Utterance
 
 DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
+SCANNED = "]"  # How a line begins that a scanner typed: with AIM's identifier of the code.
+TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
+
 logger = logging.getLogger(__name__)
+
+
+def as_sent(line: str) -> str:
+    """What a scanner sends that shows as this line."""
+    for separator in TYPED_SEPARATORS:
+        line = line.replace(separator, SEPARATOR)
+    return line + END
 
 
 class Talk:

@@ -32,21 +32,17 @@ from edge.console import SafeConsole
 from edge.deliver.events import Topics, recorded
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.element_strings import SEPARATOR
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.scanned import END
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.speak.wording import Phrasing
-from lab.desk import Talk
+from lab.desk import SCANNED, Talk, as_sent
 from lab.plays import WAIT, Play, acted
 
 QUIT = "/quit"
 
-SCANNED = "]"  # How a line begins that a scanner typed: with AIM's identifier of the code.
 BLANKS = " \t\r\n"  # Around a line. A separator behind a label is none.
-TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
 
 STDIN = Path("-")
 
@@ -94,7 +90,8 @@ def talk(
     typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
     render = partial(recorded, site=chosen.site, device=chosen.device)
     if plays is not None:
-        _act(plays, Play((), typed_in, language), forms_in(chosen.forms_directory), render, manner(chosen))
+        sent = sending(chosen.scan) if scan else None
+        _act(plays, Play((), typed_in, language, sent), forms_in(chosen.forms_directory), render, manner(chosen))
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
@@ -132,16 +129,9 @@ def _converse(conversation: Talk, screen: _Screen, *, scans: bool) -> None:
         elif typed == QUIT:
             break
         elif scans and typed.startswith(SCANNED):
-            screen.show(conversation.scan(_as_sent(typed)))
+            screen.show(conversation.scan(as_sent(typed)))
         elif typed:
             screen.show(conversation.say(typed))
-
-
-def _as_sent(line: str) -> str:
-    """What a scanner sends that shows as this line."""
-    for separator in TYPED_SEPARATORS:
-        line = line.replace(separator, SEPARATOR)
-    return line + END
 
 
 def _lines(conversation: Talk) -> Iterator[str | None]:

@@ -161,6 +161,10 @@ class Agent:
         """Take what was typed as if it had been said: on disk when this returns, in its turn after what went before."""
         await self._dictation.type(text)
 
+    async def scan(self, scan: str, device: str) -> None:
+        """Take what the scanner of this name sent: on disk when this returns, in its turn after what went before."""
+        await self._dictation.scan(scan, device)
+
     def stop(self) -> None:
         """Hear no more; what was heard is concluded, and delivery gets its last chance."""
         self._dictation.stop()
@@ -204,7 +208,7 @@ class Agent:
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
         if self._live and self._settings.scan.device is not None:
-            yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self._dictation.scan)
+            yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.scan)
         yield decisions.serve(self._settings.state, self._decisions.decide)
         yield self._take_signed()
 

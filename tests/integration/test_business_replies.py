@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -40,6 +41,7 @@ from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.playbook.theatre import Warehouse
 from tests.postgresql import PostgreSQL
+from tests.unit.test_scanner import Bench, events, typed
 from tests.waiting import until
 
 WHOLE = "pallet seven four two, twelve units, dock b"
@@ -99,6 +101,7 @@ def shift(
     language: str = "en",
     settle_s: float = 20,
     decisions_key: Path | None = None,
+    scanner: Path | None = None,
 ) -> None:
     """A shift with this play; it ends when all that is owed is settled."""
     settings = Settings.model_validate(
@@ -113,6 +116,7 @@ def shift(
             },
             "speak": {"enabled": False, "language": language},
             "agree": {"conversation": True},
+            "scan": {"device": scanner},
         }
     )
     form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
@@ -304,3 +308,29 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
         ends = [(one.state, one.decided_by, one.entry) for one in reviews()]
         recorded = [("recorded", "office", one["event_id"]) for one in (row, third)]
         assert sorted(ends) == [("dropped", "office", None), *sorted(recorded)]
+
+
+def test_a_label_by_the_scanner_and_the_rest_by_the_operator_become_one_row(
+    broker: Mosquitto, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, monkeypatch)
+
+    async def play(operator: Shift) -> None:
+        os.write(writer, events(*typed("]C100376130321109103421\n]C100376130321109103420\n")))
+        await operator.hears("Not taken: its check digit is wrong.")
+        await operator.hears("How many units?")
+        await operator.type("twelve units, dock B")
+        await operator.hears("end 3 4 2 0, 12 units, dock bravo.")
+        await operator.type("yes")
+        await operator.is_settled()
+
+    writer = bench.plug_in()
+    with (
+        postgresql.database() as url,
+        RunningInventory(broker.port, tmp_path / "inventory", url) as inventory,
+    ):
+        shift(tmp_path / "state", broker.port, play, scanner=bench.device)
+        assert [row["fields"] for row in inventory.rows()] == [
+            {"pallet_id": "376130321109103420", "quantity": 12, "dock": "B"}
+        ]
+    os.close(writer)
