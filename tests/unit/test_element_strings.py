@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.element_strings import day, elements
 from edge.forms.loader import load_form
@@ -183,6 +185,16 @@ def test_what_is_kept_and_told_of_a_scan_has_no_control_character(form: Form) ->
     faulty = read_scan(f"]C110A{GS}{GS}\n", form, NOTHING, TODAY)
     assert faulty.transcript == "]C110A\N{SYMBOL FOR GROUP SEPARATOR}\N{SYMBOL FOR GROUP SEPARATOR}"
     assert read_scan(f"]C1{PALLET}37005{GS}\n", form, NOTHING, TODAY).transcript == f"(00){SSCC} (37)005"
+
+
+def test_a_weight_in_kilograms_is_for_no_field_that_cannot_say_so(tmp_path: Path) -> None:
+    schema = json.loads((Path(__file__).parent / "tables" / "labels.schema.json").read_text(encoding="utf-8"))
+    schema["properties"]["weight"]["x-voice"]["units"] = {"pounds": "LBR"}
+    schema["properties"]["weight_unit"]["enum"] = ["LBR"]
+    path = tmp_path / "labels.schema.json"
+    path.write_text(json.dumps(schema), encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"weight/x-scan: '310' is in kilograms.* add 'KGM' to it"):
+        load_form(path)
 
 
 def test_no_word_of_a_scan_means_anything_to_the_reader_of_words(form: Form) -> None:

@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 
 from edge.agent.doctor import Severity, checks, examine
+from edge.agent.typed_input import scanned, scanned_utterance
+from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.forms.scanned import END, UNREADABLE
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import load_form
+from edge.forms.scanned import AS_DELIVERED, END, UNREADABLE
 from edge.hear import scanner
 from edge.hear.input_keys import CODES, EVENT, GRAB, NAMES
 from edge.hear.scanner import ALT_029, CONTROL_BRACKET, F8, IDLE_S, LONGEST, Keys, follow_scanner
 from tests.gs1_labels import GS, TODAY, valid
+from tests.unit.test_element_strings import LABELS
 
 SYN, KEY = 0, 1
 WITHIN_S = 20
@@ -76,6 +81,25 @@ def test_every_character_of_a_label_is_typed_as_it_is(separator: str) -> None:
     assert scans(typed(sent, separator), separator) == [sent]
     for label in valid(each=3):
         assert scans(typed(f"{label.sent}\n", separator), separator) == [f"{label.sent}\n"]
+
+
+def test_hundreds_of_labels_come_through_the_scanner_as_what_is_on_them_or_with_their_fault() -> None:
+    form = load_form(Path(__file__).parent / "tables" / "labels.schema.json")
+    can_be_typed = [label for label in LABELS if set(label.sent) <= {*map(chr, range(32, 127)), GS}]
+    assert len(can_be_typed) >= 200
+    keys = Keys(F8)
+    for label in can_be_typed:
+        sent = list(keys.take(events(*typed(f"{label.sent}\n"))))
+        if label.sent == "":
+            assert sent == []  # what is empty is no scan: some scanners send two keys behind each
+            continue
+        (scan,) = sent
+        utterance = scanned_utterance(form.name, scan, "Tester 1900")
+        reading = scanned(utterance, Rules(form, Catalogue({})), AS_DELIVERED)
+        fault = label.holds if isinstance(label.holds, str) else None
+        assert (reading.not_understood, bool(reading.fields)) == (fault, fault is None), label.sent
+        values = {name: one.value for name, one in reading.fields.items() if name != "weight_unit"}
+        assert values == label.fields, label.sent
 
 
 @pytest.mark.parametrize("separator", SEPARATOR)

@@ -173,6 +173,16 @@ def test_a_label_of_another_thing_over_a_doubtful_entry_is_asked_about(desk: Des
     assert (desk.parked, desk.events) == (2, [])
 
 
+def test_a_label_of_another_thing_in_a_correction_of_what_is_recorded_is_asked_about(desk: Desk) -> None:
+    desk.say("pallet 742, twelve units, dock B")
+    desk.say("yes")
+    assert desk.say("no")[-1] == "What is wrong?"
+    assert desk.scan(PALLET) == ["pallet 3 4 2 0 instead of pallet 7 4 2?"]
+    desk.silence()
+    desk.silence()
+    assert [fields["pallet_id"] for _, fields in desk.events] == ["742"]
+
+
 def test_more_of_another_label_is_never_mixed_into_an_open_entry(labels: Desk) -> None:
     labels.scan(f"]C100{SSCC}10ABC")
     [told] = labels.scan(f"]C100{OTHER}10XYZ")

@@ -74,7 +74,7 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             # Held in any case: a step commits one entry.
             sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
             return [*drafting.commit(session), *drafting.begin_entry(session, sure)]
-        if whole or len(said.fields) > 1:
+        if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
             return corrections.ask_if_corrects(session, heard)
     before = draft.reading.fields
     joined = {name: _beside(before.get(name), one) for name, one in said.fields.items()}
