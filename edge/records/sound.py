@@ -100,4 +100,4 @@ class Utterance:
     segment: Segment
     typed: str | None = field(default=None, repr=False)
     """What was typed in the place of speech, or scanned, key by key as it came; None for what was said."""
-    device: str | None = None  # The scanner, by its own name.
+    device: str | None = field(default=None, repr=False)  # The scanner, by its own name.
