@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
 from edge.agent.dictation import INTERRUPTED, is_for_a_person
-from edge.agent.typed_input import typed, typed_utterance
+from edge.agent.typed_input import scanned, scanned_utterance, typed, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import table
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
@@ -16,10 +16,24 @@ from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
+from edge.forms.element_strings import SEPARATOR
+from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
-from edge.records import Acoustics, Closing, Reading, Receipt, Utterance
+from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Utterance
+
+DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
+
+SCANNED = "]"  # How a line begins that a scanner typed: with AIM's identifier of the code.
+TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
 
 logger = logging.getLogger(__name__)
+
+
+def as_sent(line: str) -> str:
+    """What a scanner sends that shows as this line."""
+    for separator in TYPED_SEPARATORS:
+        line = line.replace(separator, SEPARATOR)
+    return line + END
 
 
 class Talk:
@@ -33,9 +47,14 @@ class Talk:
         clock: Callable[[], float],
         manner: Manner | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
+        sending: Sending = AS_DELIVERED,
     ) -> None:
-        """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue."""
+        """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
+
+        `sending` is what a scanner sends.
+        """
         self.rules = rules
+        self._sending = sending
         self._journal = journal
         self._clock = clock
         self._dialogue = Dialogue(rules, manner, trace)
@@ -59,14 +78,25 @@ class Talk:
         """Take up what is open in the journal; what was typed in vain goes to a person."""
         for utterance in list(self._journal.queries.unread()):
             if utterance.typed is not None and utterance.form == self.rules.form.name:
-                self._take_up(utterance, utterance.typed)
+                self._take_up(utterance)
         return self._timed(self._conversation.start(self._journal))
 
     def say(self, text: str) -> Stepped:
         """The operator says it: on disk before it is read. Raises UnreadableInput where it is too long for that."""
         utterance = typed_utterance(self.rules.form.name, text)
         self._journal.begin(utterance)
-        return self._hear(utterance, typed(utterance.typed or "", self.rules))
+        return self._hear(utterance, self._read(utterance))
+
+    def scan(self, scan: str) -> Stepped:
+        """The operator scans a label, of which the scanner sends this: on disk before it is read."""
+        utterance = scanned_utterance(self.rules.form.name, scan, DESK_SCANNER)
+        self._journal.begin(utterance)
+        return self._hear(utterance, self._read(utterance))
+
+    def _read(self, utterance: Utterance) -> Reading:
+        if utterance.source == SCANNER:
+            return scanned(utterance, self.rules, self._sending)
+        return typed(utterance.typed or "", self.rules)
 
     def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
         """The operator said what makes this reading; `acoustics` is how it sounded, where it did."""
@@ -80,11 +110,12 @@ class Talk:
         closing = utterance.segment.closing
         self.latest = utterance.utterance_id
         verdict = decide(reading, closing, self.rules, known)
-        return self.tell(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known))
+        began = self._clock() if reading.scanned else None
+        return self.tell(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known, began))
 
-    def _take_up(self, utterance: Utterance, text: str) -> None:
+    def _take_up(self, utterance: Utterance) -> None:
         """Conclude what was typed before the program was killed."""
-        reading = typed(text, self.rules)
+        reading = self._read(utterance)
         verdict = decide(reading, utterance.segment.closing, self.rules)
         if is_for_a_person(utterance, reading, verdict, agreed=True):
             logger.warning(

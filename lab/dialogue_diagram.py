@@ -60,6 +60,10 @@ one announced is asked for again, "Count pallet 7 4 2 again", without a word of 
 whatever it is, and the first is kept beside it. A lot that is needed is asked for. A device without a speaker asks
 nothing of that, and records.
 
+A label that is scanned ([scanners.md](scanners.md)) begins an entry, answers, or adds to what is open; what differs
+from what was said is asked ("pallet 742 scanned, pallet 724 said. Which?"). Over an entry that was read back the label
+of another pallet is the next entry. What is wrong with a label is told, and changes nothing.
+
 A sentence may come in several breaths. What names another pallet, say, over an open entry is never written into it: it
 is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.

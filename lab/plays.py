@@ -22,11 +22,12 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.orders import Say
 from edge.agree.dialogue.session import Manner
 from edge.forms.model import Form
+from edge.forms.scanned import AS_DELIVERED, Sending
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.records.strict_json import NotStrict, strict
 from edge.speak.wording import LANGUAGES, Phrasing
-from lab.desk import Talk
+from lab.desk import SCANNED, Talk, as_sent
 
 JsonLine = dict[str, Any]
 
@@ -51,6 +52,7 @@ class Play:
     lines: tuple[str, ...]
     rules: Rules
     language: str
+    sending: Sending | None = None  # What a scanner sends, where one is at hand: a line that begins with ] is a label.
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ def acted(
 
 def act(play: Play, journal: Journal, render: Render, manner: Manner) -> Acted:
     """Hold the conversation of one play over a journal in which nothing is."""
-    device = Talk(play.rules, journal, render, time.monotonic, manner)
+    device = Talk(play.rules, journal, render, time.monotonic, manner, sending=play.sending or AS_DELIVERED)
     came, phrasing = Acted(), _phrasing(play.rules.form, play.language)
     ids: dict[str, int] = {}
 
@@ -98,7 +100,9 @@ def act(play: Play, journal: Journal, render: Render, manner: Manner) -> Acted:
 
     tell(device.start())
     for line in play.lines:
-        if line != WAIT:
+        if play.sending is not None and line.startswith(SCANNED):
+            tell(device.scan(as_sent(line)))
+        elif line != WAIT:
             tell(device.say(line))
         elif device.due is not None:
             tell(device.expire())
@@ -151,4 +155,4 @@ def _play(line: bytes, usual: Play, forms: Mapping[str, Form]) -> Play:
     if name not in forms:
         raise WrongPlay(f"form: found {name!r:.60}, allowed are {', '.join(sorted(forms))}")
     rules = replace(usual.rules, form=forms[name], language=language_named(language))
-    return Play(tuple(one.strip() for one in said), rules, language)
+    return Play(tuple(one.strip() for one in said), rules, language, usual.sending)

@@ -22,6 +22,7 @@ import typer
 
 from edge.agent.dialogue_steps import Render, Stepped, manner
 from edge.agent.parts import form_named, rules
+from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
@@ -36,10 +37,12 @@ from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.speak.wording import Phrasing
-from lab.desk import Talk
+from lab.desk import SCANNED, Talk, as_sent
 from lab.plays import WAIT, Play, acted
 
 QUIT = "/quit"
+
+BLANKS = " \t\r\n"  # Around a line. A separator behind a label is none.
 
 STDIN = Path("-")
 
@@ -52,15 +55,29 @@ Plays = Annotated[
 ]
 
 
+Scan = Annotated[
+    bool,
+    typer.Option("--scan", help="A scanner is at hand: a line that begins with ] is what it read; <GS> separates."),
+]
+
+
 @commands.command(short_help="The conversation with an operator, typed.", epilog=EXIT_CODES)
 def talk(
-    config: Config = None, state: State = None, form: FormName = None, trace: Trace = False, plays: Plays = None
+    config: Config = None,
+    state: State = None,
+    form: FormName = None,
+    trace: Trace = False,
+    scan: Scan = False,
+    plays: Plays = None,
 ) -> None:
     """Type what an operator would say; see what the device would say, and the events.
 
     The dialogue, the decisions and the journal are the agent's own. Type in the language of speak.language. The journal
     is thrown away at the end, unless --state names a directory for it; nothing is sent. "/wait" is silence until the
     device does something, "/quit" ends. --trace shows each step of the dialogue before what comes of it.
+
+    With --scan a line such as "]C100376130321109103420" is a label that was scanned, typed or by a scanner in the
+    place of the keyboard, and what it fills is agreed as what is said is.
 
     --plays holds many, each afresh: `{"lines": ["pallet 742, 12 units, dock B", "/wait"], "language": "en", "form":
     "pallet-move"}` is answered by `{"events": [...], "parked": 0, "said": [...]}`: the events, how many utterances
@@ -73,7 +90,8 @@ def talk(
     typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
     render = partial(recorded, site=chosen.site, device=chosen.device)
     if plays is not None:
-        _act(plays, Play((), typed_in, language), forms_in(chosen.forms_directory), render, manner(chosen))
+        sent = sending(chosen.scan) if scan else None
+        _act(plays, Play((), typed_in, language, sent), forms_in(chosen.forms_directory), render, manner(chosen))
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
@@ -81,7 +99,8 @@ def talk(
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         screen = _Screen(filled, language)
         traced = screen.trace if trace else lambda _: None
-        _converse(Talk(typed_in, journal, render, time.monotonic, manner(chosen), traced), screen)
+        talking = Talk(typed_in, journal, render, time.monotonic, manner(chosen), traced, sending(chosen.scan))
+        _converse(talking, screen, scans=scan)
 
 
 def _act(plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, manner: Manner) -> None:
@@ -100,7 +119,7 @@ def _act(plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, ma
         raise typer.Exit(1)
 
 
-def _converse(conversation: Talk, screen: _Screen) -> None:
+def _converse(conversation: Talk, screen: _Screen, *, scans: bool) -> None:
     screen.show(conversation.start())
     for typed in _lines(conversation):
         if typed is None or typed == WAIT:
@@ -109,6 +128,8 @@ def _converse(conversation: Talk, screen: _Screen) -> None:
                 screen.show(conversation.expire())
         elif typed == QUIT:
             break
+        elif scans and typed.startswith(SCANNED):
+            screen.show(conversation.scan(as_sent(typed)))
         elif typed:
             screen.show(conversation.say(typed))
 
@@ -131,7 +152,7 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
             return
         if not typing:
             sys.stdout.write(f"> {line.strip()}\n")
-        yield line.strip()
+        yield line.strip(BLANKS)
 
 
 class _Screen:

@@ -32,6 +32,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
+from edge.hear.scanner import follow_scanner
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Receipt
@@ -161,6 +162,10 @@ class Agent:
         """Take what was typed as if it had been said: on disk when this returns, in its turn after what went before."""
         await self._dictation.type(text)
 
+    async def scan(self, scan: str, device: str) -> None:
+        """Take what the scanner of this name sent: on disk when this returns, in its turn after what went before."""
+        await self._dictation.scan(scan, device)
+
     def stop(self) -> None:
         """Hear no more; what was heard is concluded, and delivery gets its last chance."""
         self._dictation.stop()
@@ -203,6 +208,8 @@ class Agent:
             yield self._news.tell_refusals()
         if self._afterwards is not None:
             yield self._afterwards.keep_answers()
+        if self._live and self._settings.scan.device is not None:
+            yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.scan)
         yield decisions.serve(self._settings.state, self._decisions.decide)
         yield self._take_signed()
 

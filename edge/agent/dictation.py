@@ -18,13 +18,14 @@ from typing import Any, TypeVar
 from edge.agent.breaths import Breath, Breaths, one_sound
 from edge.agent.ear import Attended, Ear, HandedOver
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agent.typed_input import KEYBOARD, TypedReader, typed_utterance
+from edge.agent.typed_input import UNSPOKEN, Readers, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.questions import held
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.forms.scanned import AS_DELIVERED, Sending
 from edge.forms.spoken.language import Language
 from edge.hear.acoustics import measured
 from edge.keep.journal import Journal
@@ -91,15 +92,16 @@ class Dictation:
         converse: Callable[[UtteranceHeard], Awaitable[OutboxRow | None]] | None = None,
         typed_in: Language | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
+        sending: Sending = AS_DELIVERED,
     ) -> None:
         """`render` makes the event of an entry, `tell` hears what happens.
 
         `converse` agrees with the operator what becomes of a live utterance; without it, one utterance is one entry.
-        `typed_in` is a language in which may be typed besides that of `rules`; `expected` is what is announced now.
+        `typed_in` is a language in which may be typed besides that of `rules`; `expected` is what is announced now,
+        `sending` what a scanner sends.
         """
         self._listening = listening
         self._rules = rules
-        self._interpreter = interpreter
         self._desk = desk
         self._operator = operator
         self._render = render
@@ -108,8 +110,8 @@ class Dictation:
         self._alone = False
         self._handed: asyncio.Queue[HandedOver | _Earshot | None] = asyncio.Queue()
         self._typed: set[str] = set()
-        self._typed_in = typed_in
         self._expected = expected
+        self._readers = Readers(rules, interpreter, typed_in, sending)
         self._concluding = False
         self._breath = BreathBefore()
         self._breath_of: str | None = None
@@ -153,10 +155,7 @@ class Dictation:
             # To begin what has begun changes nothing, and tells where its recording is.
             evidence = await self._desk(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
-            attention = (
-                TypedReader(self._rules, self._typed_in) if utterance.source == KEYBOARD else self._interpreter.attend()
-            )
-            await self._take_up(Attended(utterance, evidence, attention, began, live=False))
+            await self._take_up(Attended(utterance, evidence, self._readers.of(utterance), began, live=False))
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
@@ -190,7 +189,13 @@ class Dictation:
         It is on disk when this returns. It may come at any time: before `resume`, which leaves it alone, and when
         nothing is concluded any more, which the next start makes up for. Raises UnreadableInput where it is too long.
         """
-        utterance = typed_utterance(self._rules.form.name, text)
+        await self._take_in(typed_utterance(self._rules.form.name, text))
+
+    async def scan(self, scan: str, device: str) -> None:
+        """Take what a scanner sent, as what is typed is taken: it is on disk when this returns."""
+        await self._take_in(scanned_utterance(self._rules.form.name, scan, device))
+
+    async def _take_in(self, utterance: Utterance) -> None:
         self._typed.add(utterance.utterance_id)  # before it is on disk, where `resume` would find it
         began = time.perf_counter()
         try:
@@ -198,9 +203,7 @@ class Dictation:
         except DiskFull as fault:
             self.stop_capture(str(fault))
         else:
-            self._handed.put_nowait(
-                Attended(utterance, evidence, TypedReader(self._rules, self._typed_in), began, live=True)
-            )
+            self._handed.put_nowait(Attended(utterance, evidence, self._readers.of(utterance), began, live=True))
 
     async def conclude(self) -> None:
         """Read, decide and record what is handed over, in order, until the last source has ended."""
@@ -248,7 +251,7 @@ class Dictation:
 
     async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
         reading = self._in_context(heard.utterance, await heard.attention.finish(heard.utterance))
-        sound = None if heard.utterance.source == KEYBOARD else measured(heard.utterance.segment)
+        sound = None if heard.utterance.source in UNSPOKEN else measured(heard.utterance.segment)
         # Where nobody converses, a question of the lists would stand in the way of the entry for ever.
         expected = self._expected() if heard.live and self.converses else NOTHING_EXPECTED
         known = Circumstances(sound, await self._recent(heard), expected)
@@ -256,6 +259,8 @@ class Dictation:
 
     def _in_context(self, utterance: Utterance, reading: Reading) -> Reading:
         """The reading, a number in it in doubt where what was said a breath before may have been its beginning."""
+        if reading.scanned:  # between two breaths, maybe, and part of neither
+            return reading
         breath, segment = self._breath, utterance.segment
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
         follows = utterance.source == self._breath_of and breath.is_just_before(began)
@@ -291,11 +296,11 @@ class Dictation:
         """What was said, or that and the breaths before it where they make an entry as one sound; and its draft."""
         utterance, rules = heard.utterance, self._rules
         alone = self._draft(utterance, said.reading)
-        before = () if utterance.source == KEYBOARD else self._breaths.before(said, verdict, rules)
+        before = () if utterance.source in UNSPOKEN else self._breaths.before(said, verdict, rules)
         if not before:
             return said.reading, verdict, alone
         whole = one_sound((*before, utterance))
-        reading = await self._interpreter.attend().finish(whole)
+        reading = await self._readers.interpreter.attend().finish(whole)
         on_record = self._breaths.recorded
         recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
         together = decide(reading, whole.segment.closing, rules, Circumstances(measured(whole.segment), recent))
@@ -345,9 +350,9 @@ class Dictation:
 
 
 def _spoken_between(heard: Attended) -> tuple[float, float]:
-    """When its speech began and ended, as `closed_at` counts; what was typed is there all at once."""
+    """When its speech began and ended, as `closed_at` counts; what was typed or scanned is there all at once."""
     said = heard.utterance.segment
-    if heard.utterance.source == KEYBOARD:
+    if heard.utterance.source in UNSPOKEN:
         return heard.closed_at, heard.closed_at
     began, ended = ((said.closed - at) / SAMPLE_RATE for at in (said.speech_start, said.speech_end))
     return heard.closed_at - began, heard.closed_at - ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -18,10 +19,11 @@ from edge.agent.parts import converses, form_named, witness_of
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
-from edge.errors import DockvoiceError, Unavailable, closed_to_us
+from edge.errors import DockvoiceError, Unavailable, closed_to_us, plainly
 from edge.forms.catalogue import Catalogue
 from edge.forms.spoken import heard_alike, spoken_words
 from edge.hear.capture import microphones
+from edge.hear.input_keys import NAMES, KeyDevice
 from edge.keep.codec import to_time
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
@@ -105,6 +107,7 @@ def checks(settings: Settings, today: date) -> dict[str, Check]:
     """All checks for these settings, by what they look at."""
     return {
         "microphone": partial(_microphone, settings),
+        "scanner": partial(_scanner, settings),
         "form": partial(_form, settings),
         "words": partial(_words, settings),
         "recogniser": partial(_recogniser, settings),
@@ -141,6 +144,40 @@ async def _microphone(settings: Settings) -> Iterable[Finding]:
     if not found:
         return [Finding("microphone", Severity.WARNING, "none is connected", "connect one; it is opened at the start")]
     return [Finding("microphone", Severity.WELL, f"{len(found)} to listen to")]
+
+
+async def _scanner(settings: Settings) -> Iterable[Finding]:
+    """Is it there, may this user read it, and has no other program its keys? A running agent has them, as it should."""
+    device = settings.scan.device
+    if device is None:
+        return [Finding("scanner", Severity.WELL, "none is set")]
+    named = f"scan.device = {str(device)!r}"
+    try:
+        with KeyDevice(device) as found:
+            return [_types(named, found)]
+    except FileNotFoundError:
+        todo = "connect it, or set scan.device to one of `ls /dev/input/by-id/*-event-kbd`"
+        return [Finding("scanner", Severity.WARNING, f"{named}: is not there", todo)]
+    except PermissionError:
+        todo = "let this user read it: docs/scanners.md says how"
+        return [Finding("scanner", Severity.FAILED, f"{named}: may not be read by this user", todo)]
+    except OSError as fault:
+        return [Finding("scanner", Severity.FAILED, f"{named}: {plainly(fault)}", "set scan.device to an input device")]
+
+
+def _types(named: str, found: KeyDevice) -> Finding:
+    """Has a device that is there keys to type with, and are they free?"""
+    if not all(found.has(NAMES[key]) for key in ("KEY_1", "KEY_ENTER")):
+        todo = "set the scanner to be a keyboard (USB HID), or choose another device"
+        return Finding("scanner", Severity.FAILED, f"{named}: {found.name} has no keys to type with", todo)
+    try:
+        found.grab()
+    except OSError as fault:
+        if fault.errno != errno.EBUSY:
+            raise
+        todo = "nothing if that is the agent; otherwise end the program"
+        return Finding("scanner", Severity.WELL, f"{found.name}; a program has its keys for itself", todo)
+    return Finding("scanner", Severity.WELL, found.name)
 
 
 async def _form(settings: Settings) -> Iterable[Finding]:

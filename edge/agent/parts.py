@@ -20,6 +20,7 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
 from edge.agent.particulars import particulars
+from edge.agent.typed_input import sending
 from edge.agent.voice_output import VoiceOutput
 from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
@@ -178,6 +179,7 @@ def dictation(
         converse=None if conversing is None else conversing.happen,
         typed_in=language_named(settings.speak.language.value),
         expected=expected,
+        sending=sending(settings.scan),
     )
 
 

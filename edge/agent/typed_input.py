@@ -1,27 +1,31 @@
-"""Typed input in the place of speech: its reading, and an utterance that says on record that nobody spoke.
+"""Typed and scanned input in the place of speech: its reading, and an utterance that says that nobody spoke.
 
 The source of such an utterance is the keyboard, and so is the interpreter of its reading, which every event names.
 In the place of a recording it has a tenth of a second of digital silence, and beside it, in the same file, what was
-typed: so it is on disk before anything reads it, and can be read again after a crash.
+typed: so it is on disk before anything reads it, and can be read again after a crash. What was scanned is kept
+likewise, key by key as it came, with the name of the scanner; source and interpreter are the scanner.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import uuid_utils
 
 from edge.agree.decide import Rules
+from edge.config import Scan
 from edge.errors import UnreadableInput
+from edge.forms.scanned import Sending, read_scan
 from edge.forms.spoken import corrects, preface, read, takes_back
 from edge.forms.spoken.commands import Asked, wording
 from edge.forms.spoken.language import Language
 from edge.forms.spoken.transcript import transcribed
-from edge.ports import Attention
+from edge.ports import Attention, Interpreter
 from edge.records import (
     SAMPLE_BYTES,
     SAMPLE_RATE,
+    SCANNER,
     Act,
     Closing,
     Command,
@@ -33,6 +37,8 @@ from edge.records import (
 from edge.understand.proposal import proposed
 
 KEYBOARD = "keyboard"  # The source of what was typed, as it goes on record.
+
+UNSPOKEN = frozenset({KEYBOARD, SCANNER})  # The sources of what nobody said: their sound tells nothing.
 
 SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
 
@@ -56,6 +62,49 @@ class TypedReader(Attention):
         if utterance.typed is None:
             return Reading(KEYBOARD, utterance.form, (), {}, NotUnderstood.NOT_DICTATION)
         return typed(utterance.typed, self._rules, self._besides)
+
+
+class ScanReader(Attention):
+    """The attention paid to what was scanned."""
+
+    def __init__(self, rules: Rules, sending: Sending) -> None:
+        self._rules = rules
+        self._sending = sending
+
+    def hear(self, pcm: bytes) -> None:
+        """There is nothing to hear."""
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        """What the scanner sent, read."""
+        return scanned(utterance, self._rules, self._sending)
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who reads an utterance that is on disk, by where it comes from."""
+
+    rules: Rules
+    interpreter: Interpreter  # Of what was said.
+    typed_in: Language | None
+    sending: Sending
+
+    def of(self, utterance: Utterance) -> Attention:
+        """The attention that was not paid to it yet."""
+        if utterance.source == SCANNER:
+            return ScanReader(self.rules, self.sending)
+        typed_in = utterance.source == KEYBOARD
+        return TypedReader(self.rules, self.typed_in) if typed_in else self.interpreter.attend()
+
+
+def scanned(utterance: Utterance, rules: Rules, sending: Sending) -> Reading:
+    """What the scanner sent, read. The two digits of a year are counted from the day of the scan."""
+    today = utterance.heard_at.astimezone().date()
+    return read_scan(utterance.typed or "", rules.form, rules.catalogue, today, sending)
+
+
+def sending(scan: Scan) -> Sending:
+    """What the settings say that the scanner sends."""
+    return Sending(scan.prefix, scan.suffix, scan.symbology, scan.sends_separators)
 
 
 def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
@@ -112,6 +161,11 @@ def typed_utterance(form: str, text: str | None = None, closing: Closing = Closi
     segment = Segment(0, 0, samples, samples, closing, SILENCE)
     kept = None if text is None else _line(text)
     return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept)
+
+
+def scanned_utterance(form: str, scan: str, device: str) -> Utterance:
+    """The utterance of one scan, by the scanner of this name."""
+    return replace(typed_utterance(form, scan), source=SCANNER, device=device)
 
 
 def _line(text: str) -> str:

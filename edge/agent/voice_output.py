@@ -26,7 +26,7 @@ from edge.errors import DockvoiceError, Unavailable
 from edge.forms.model import Form
 from edge.hear.echo import EchoSuppressed, OwnVoice
 from edge.ports import SpeechScorer, Voice
-from edge.records import Verdict
+from edge.records import Reading, ScanFault, Verdict
 from edge.speak.cloud_voices import AzureVoice, ElevenLabsVoice, OpenAiVoice
 from edge.speak.espeak import EspeakVoice
 from edge.speak.loudspeaker import Lookout, Loudspeaker
@@ -185,6 +185,9 @@ class VoiceOutput:
     def dictated(self, told: DictationEvent, *, agreed: bool) -> None:
         """Something about dictation; `agreed`: the dialogue answers what was said."""
         match told:
+            case Decided(reading=Reading(not_understood=ScanFault() as fault)) if not agreed:
+                self._speaker.order(Sound(Earcon.NOT_UNDERSTOOD))
+                self._speaker.order(Say(Prompt.SCAN_FAULT, slots={"scan": str(fault)}))
             case Decided(verdict=verdict) if not agreed:
                 self.decided(verdict)
             case CaptureStopped():

@@ -39,6 +39,7 @@ from edge.config.sections import (
     PolicyName,
     Prefix,
     ReadBack,
+    Scan,
     Section,
     SettleBy,
     SoundDevice,

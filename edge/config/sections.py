@@ -249,6 +249,18 @@ class Hear(Section):
         return self
 
 
+class Scan(Section):
+    """A scanner beside the microphone."""
+
+    device: Place | None = Field(None, description="the scanner's input device; unset: there is none")
+    layout: Literal["us"] = Field("us", description="the keyboard that the scanner is set to be")
+    separator: Literal["f8", "ctrl+]", "alt+029"] = Field("f8", description="the key that it types for GS, ASCII 29")
+    prefix: str = Field("", max_length=16, pattern=r"^[ -~]*$", description="what it types before each code")
+    suffix: str = Field("", max_length=16, pattern=r"^[ -~]*$", description="what it types behind each code")
+    symbology: bool = Field(True, description="it types AIM's identifier before each code, such as ]C1")
+    sends_separators: bool = Field(False, description="a label has shown that it types the separators")
+
+
 class VoiceKind(StrEnum):
     """Who speaks: espeak-ng on the device, or a service."""
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
-from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Speak, Watch, Workdays
+from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Scan, Speak, Watch, Workdays
 from edge.config.sources import Key, Layered
 from edge.errors import Misconfigured
 
@@ -34,6 +34,7 @@ class Settings(Layered):
     )
     workday: Workdays = Workdays()
     hear: Hear = Hear()
+    scan: Scan = Scan()
     forms: Forms = Forms()
     understand: Understand = Understand()
     agree: Agree = Agree()

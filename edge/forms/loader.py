@@ -19,6 +19,8 @@ from edge.errors import ManyFaults, Misconfigured, plainly
 from edge.forms import metaschema
 from edge.forms.model import (
     CHARACTERS,
+    KILOGRAM,
+    NET_WEIGHT,
     OWN_LANGUAGE,
     DayOrder,
     Expects,
@@ -137,6 +139,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         bare=voice.get("bare", False),
         many=range(keywords["minItems"], keywords["maxItems"] + 1) if keywords["type"] == "array" else None,
         distinct=keywords.get("uniqueItems", False),
+        scan=tuple(keywords.get("x-scan", ())),
     )
 
 
@@ -173,6 +176,7 @@ def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expect
     yield from _form_contradictions(schema, expected)
     yield from _words_shared(fields)
     yield from _bare_shared(fields)
+    yield from _scans_shared(fields)
     for field, keywords in fields.items():
         where = metaschema.pointer("properties", field)
         yield from _field_contradictions(keywords, where)
@@ -272,6 +276,22 @@ def _bare_shared(fields: Mapping[str, Any]) -> Iterator[str]:
                         f"{where}: {words!r} is said without a label and would be a value of {other!r} too; "
                         "rename one of them, or let it be said with its label (remove 'bare')"
                     )
+
+
+def _scans_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Identifiers on labels that two fields would take, and kilograms for a field whose unit may not be that."""
+    owner: dict[str, str] = {}
+    for name, keywords in fields.items():
+        where = metaschema.pointer("properties", name, "x-scan")
+        for identifier in keywords.get("x-scan", ()):
+            if owner.setdefault(identifier, name) != name:
+                yield f"{where}: {identifier!r} already fills {owner[identifier]!r}; remove one of the two"
+        unit = _unit_of(name, fields)
+        if NET_WEIGHT in keywords.get("x-scan", ()) and unit is not None and KILOGRAM not in unit["enum"]:
+            yield (
+                f"{where}: {NET_WEIGHT!r} is in kilograms, and the field's unit allows {', '.join(unit['enum'])}; "
+                f"add {KILOGRAM!r} to it"
+            )
 
 
 def _is_bare(keywords: Mapping[str, Any]) -> bool:

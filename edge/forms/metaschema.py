@@ -8,13 +8,13 @@ the rules of its own type, so that what is told is about what its author meant t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from edge.forms.model import OWN_LANGUAGE, DayOrder, Expects, Gs1, Partial, Spoken
+from edge.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, DayOrder, Expects, Gs1, Partial, Spoken
 from edge.forms.spoken.language import LANGUAGES
 from edge.records.strict_json import SchemaValidator
 
@@ -85,6 +85,16 @@ def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) ->
 
 
 DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
+DATED = ("11", "15", "17")  # Identifiers of days.
+MEASURED = (NET_WEIGHT,)
+COUNTED = ("37",)
+
+
+def _scan(allowed: Iterable[str]) -> dict[str, Any]:
+    """`x-scan`: the application identifiers of GS1 whose value a field takes from a scanned label."""
+    return {"x-scan": {"type": "array", "items": {"enum": list(allowed)}, "minItems": 1, "uniqueItems": True}}
+
+
 FEWEST_LAST = 2  # One last digit heard wrongly would name another value of most catalogues.
 
 LENGTH = {"type": "integer", "minimum": 0}
@@ -114,6 +124,7 @@ STRING_FIELD = _object(
     ["type", "x-voice"],
     DESCRIBED
     | LENGTHS
+    | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED})
     | {
         "type": {"const": "string"},
         "enum": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
@@ -129,6 +140,7 @@ STRING_FIELD = _object(
 DATE_FIELD = _object(
     ["type", "format", "x-voice"],
     DESCRIBED
+    | _scan(DATED)
     | {
         "type": {"const": "string"},
         "format": {"const": "date"},
@@ -163,6 +175,7 @@ UNIT_FIELD = _object(
 INTEGER_FIELD = _object(
     ["type", "x-voice"],
     DESCRIBED
+    | _scan(COUNTED)
     | {
         "type": {"const": "integer"},
         "minimum": {"type": "integer"},
@@ -178,6 +191,7 @@ INTEGER_FIELD = _object(
 NUMBER_FIELD = _object(
     ["type", "multipleOf", "minimum", "maximum", "x-voice"],
     DESCRIBED
+    | _scan(MEASURED)
     | {
         "type": {"const": "number"},
         "multipleOf": {"type": "number", "minimum": PLACES},

@@ -36,6 +36,11 @@ class Spoken(StrEnum):
     UNIT = "unit"  # The code of the unit in which another field is counted: "cases".
 
 
+NET_WEIGHT = "310"  # In kilograms; on a label a fourth digit says how many decimals it has.
+KILOGRAM = "KGM"  # In UN/ECE Recommendation 20.
+SCANNABLE = ("00", "01", "02", "10", "11", "15", "17", "21", NET_WEIGHT, "37")
+"""The application identifiers of GS1 that a field may take from a label."""
+
 SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})
 """What is said character by character, or a few of them at once."""
 
@@ -174,6 +179,7 @@ class FormField:
     bare: bool = False  # Its values are said without a label, and stand as any other value.
     many: range | None = None  # How many values a list may hold; None: the field holds one value.
     distinct: bool = False  # No value of a list stands there twice.
+    scan: tuple[str, ...] = ()  # The application identifiers of GS1, on a scanned label, whose value is this field's.
 
     @property
     def longest(self) -> int | None:

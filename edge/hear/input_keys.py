@@ -18,7 +18,8 @@ from typing import Self
 EVENT = struct.Struct("@llHHi")
 """`struct input_event`: seconds and microseconds, then type, code and value. Native sizes, as the kernel's are."""
 
-EV_KEY = 1  # The type of an event that is about a key.
+EV_SYN, EV_KEY = 0, 1  # The types of an event: the end of some that belong together, or one about a key.
+SYN_DROPPED = 3  # The code of an EV_SYN that tells that the kernel had no room, and dropped events.
 UP, DOWN = 0, 1  # The values of a key's event; 2 is the keyboard's repetition, which says nothing new.
 
 CODES = 0x300  # KEY_CNT: one more than the largest code of a key.
@@ -83,20 +84,29 @@ class KeyDevice:
         """Has it this key?"""
         return bool(self._has[code // 8] >> code % 8 & 1)
 
+    def grab(self) -> None:
+        """Have its keys for this program alone, until it is closed. Raises OSError where another program has them."""
+        fcntl.ioctl(self._file, GRAB, 1)
+
+    async def read(self, within_s: float | None = None) -> bytes:
+        """The next events as the kernel writes them; none where none came in time. Raises OSError when it is gone."""
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._file, ready.set)
+        try:
+            await asyncio.wait_for(ready.wait(), within_s)
+        except TimeoutError:
+            return b""
+        finally:
+            loop.remove_reader(self._file)
+        records = os.read(self._file, EVENT.size * BATCH)
+        if not records:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        return records
+
     async def presses(self, code: int) -> AsyncIterator[bool]:
         """Down (True) and up (False) of one key, until the device is gone: then OSError is raised."""
-        loop = asyncio.get_running_loop()
         while True:
-            ready = asyncio.Event()
-            loop.add_reader(self._file, ready.set)
-            try:
-                await ready.wait()
-            finally:
-                loop.remove_reader(self._file)
-            records = os.read(self._file, EVENT.size * BATCH)
-            if not records:
-                raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-            for is_down in pressed(records, code):
+            for is_down in pressed(await self.read(), code):
                 yield is_down
 
     def close(self) -> None:
@@ -117,7 +127,14 @@ def pressed(records: bytes, code: int) -> Iterator[bool]:
             yield value == DOWN
 
 
+def _ioctl(direction: int, number: int, size: int) -> int:
+    """The number of an ioctl of input devices: direction, size, type and number (asm-generic/ioctl.h)."""
+    return direction << 30 | size << 16 | ord("E") << 8 | number
+
+
 def _question(number: int, size: int) -> int:
-    """The ioctl that asks an input device for `size` bytes: direction, size, type and number (asm-generic/ioctl.h)."""
-    read = 2
-    return read << 30 | size << 16 | ord("E") << 8 | number
+    """The ioctl that asks an input device for `size` bytes."""
+    return _ioctl(2, number, size)
+
+
+GRAB = _ioctl(1, 0x90, 4)  # EVIOCGRAB

@@ -86,4 +86,7 @@ def _written(reading: Reading) -> dict[str, Any]:
     # That it may be deferred belongs to the moment, and is not kept. Its fields may be a Mapping that is no dict.
     whole = replace(reading, fields=dict(reading.fields), opinions=())
     written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable"})
+    for field in written["fields"].values():
+        if not field["scanned"]:
+            del field["scanned"]  # A reading of what was said is written as it was before there were scanners.
     return {**written, "opinions": [_written(opinion) for opinion in reading.opinions]}

@@ -23,7 +23,8 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
 NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.
-TYPED = "typed"  # The key, in a file's comment, of what was typed in the place of speech.
+TYPED = "typed"  # The key, in a file's comment, of what was typed in the place of speech, or scanned.
+DEVICE = "device"  # Likewise of the scanner's name.
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
             pcm=pcm,
         ),
         typed=description.get(TYPED),
+        device=description.get(DEVICE),
     )
 
 
@@ -137,7 +139,8 @@ def read(path: Path, row: Mapping[str, Any]) -> Utterance:
     if hashlib.sha256(flac).hexdigest() != row["audio_sha256"]:
         raise StorageFailed(f"{path}: is not the recording that was written; restore it from a copy")
     comment, pcm = _decode(path, flac)
-    return recall({**row, TYPED: json.loads(comment).get(TYPED)}, pcm)
+    told = json.loads(comment)
+    return recall({**row, TYPED: told.get(TYPED), DEVICE: told.get(DEVICE)}, pcm)
 
 
 def recover(path: Path) -> tuple[Utterance, Evidence]:
@@ -192,9 +195,9 @@ def sweep(directory: Path) -> None:
 
 
 def _comment(utterance: Utterance) -> str:
-    """What was typed stands here and nowhere else: the file is what is durable first, and what events prove."""
-    typed = {} if utterance.typed is None else {TYPED: utterance.typed}
-    return json.dumps({**describe(utterance), **typed})
+    """What was typed or scanned stands here and nowhere else: the file is durable first, and what events prove."""
+    told = {TYPED: utterance.typed, DEVICE: utterance.device}
+    return json.dumps({**describe(utterance), **{key: value for key, value in told.items() if value is not None}})
 
 
 # A queue is listed without a sound: what reads and writes sound is imported where it does.

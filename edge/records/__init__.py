@@ -31,6 +31,7 @@ from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, Receivi
 from edge.records.particulars import Converted, Factor, Particulars, SiteTime, Workday
 from edge.records.reading import (
     DECIMAL_DIGITS,
+    SCANNER,
     Act,
     Command,
     FieldReading,
@@ -38,6 +39,7 @@ from edge.records.reading import (
     Hallucination,
     NotUnderstood,
     Reading,
+    ScanFault,
     Transcript,
     Word,
     exact,

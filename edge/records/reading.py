@@ -101,6 +101,7 @@ class FieldReading:
     Without a value, the one that the words may mean: "pallet 742, I think"."""
     calibrated: bool = False
     """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
+    scanned: bool = False  # Read from a label; what differs from it was said.
 
 
 class NotUnderstood(StrEnum):
@@ -110,6 +111,31 @@ class NotUnderstood(StrEnum):
     NOT_DICTATION = "not_dictation"  # Words, but none that name a field of the form.
     TALK = "talk"
     """Plainly not for the device: nothing of what is said of a form, and no more figures in a row than in any talk."""
+
+
+SCANNER = "scanner"
+"""Who reads what was scanned, and the source of it, as both go on record."""
+
+
+class ScanFault(StrEnum):
+    """Why a scan fills nothing. The operator hears which it is (`[scans]` of the prompts)."""
+
+    EMPTY = "empty"  # Nothing between the scanner's first key and its last.
+    CUT_SHORT = "cut_short"  # The key that ends a scan did not come, or what the scanner puts around one is not there.
+    UNREADABLE = "unreadable"  # A key that is no character, or keys that the kernel had to drop.
+    NO_SYMBOLOGY = "no_symbology"  # The scanner does not say what kind of code it read.
+    OTHER_CODE = "other_code"  # It says one that holds no element strings.
+    UNKNOWN_IDENTIFIER = "unknown_identifier"  # No application identifier where one must stand.
+    NO_VALUE = "no_value"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"  # Longer than any value of its identifier: as a rule a separator is missing.
+    BAD_CHARACTER = "bad_character"  # A character that its value cannot have.
+    CHECK_DIGIT = "check_digit"
+    NO_DATE = "no_date"
+    REPEATED = "repeated"  # One identifier with two values.
+    TOGETHER = "together"  # Two identifiers that may not be on one label.
+    TWO_WAYS = "two_ways"  # Without a separator, it can be cut in two ways.
+    NOTHING_FOR_FORM = "nothing_for_form"  # It is right, and holds nothing that the form asks for.
 
 
 class Act(StrEnum):
@@ -151,13 +177,18 @@ class Reading:
     form: str
     words: tuple[Word, ...]
     fields: Mapping[str, FieldReading]  # By field name; a field that was not said is absent.
-    not_understood: NotUnderstood | None = None
+    not_understood: NotUnderstood | ScanFault | None = None
     act: Act = Act.RECORD
     command: Command | None = None  # What is asked of the device, where the act is COMMAND.
     usage: Usage | None = None  # What it took, where an interpreter is paid for.
     opinions: tuple[Reading, ...] = ()
     """The readings it was made from, where several interpreters read the same utterance."""
     deferrable: bool = False  # No model beyond this device answered: one that does later may read more of it.
+
+    @property
+    def scanned(self) -> bool:
+        """Was it read from a label, and not said?"""
+        return self.interpreter == SCANNER
 
     @property
     def transcript(self) -> str:

@@ -95,8 +95,9 @@ class Utterance:
 
     utterance_id: str  # UUIDv7, minted when the segment closed.
     form: str  # Name of the form the operator was filling.
-    source: str  # `microphone`, `keyboard`, or `sha256:<hex>` of the recording it was cut from.
+    source: str  # `microphone`, `keyboard`, `scanner`, or `sha256:<hex>` of the recording it was cut from.
     heard_at: datetime  # Wall time of the closing, UTC. Data, never used for waiting.
     segment: Segment
     typed: str | None = field(default=None, repr=False)
-    """What was typed in the place of speech; None for what was said."""
+    """What was typed in the place of speech, or scanned, key by key as it came; None for what was said."""
+    device: str | None = field(default=None, repr=False)  # The scanner, by its own name.

@@ -71,7 +71,7 @@ def prompts(language: str) -> Mapping[Prompt, str]:
 
 @cache
 def codes(table: str, language: str) -> Mapping[str, str]:
-    """What codes are called in one of LANGUAGES: `faults`, what is said when they are `mended`, and `reasons`."""
+    """What codes are called in one of LANGUAGES: `faults`, what is said when they are `mended`, `reasons`, `scans`."""
     return MappingProxyType(_table(language)[table])
 
 
@@ -318,7 +318,8 @@ class Phrasing:
         self._form = form
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
-        self._faults, self._mended, self._reasons = (codes(name, spoken) for name in ("faults", "mended", "reasons"))
+        self._faults, self._mended = (codes(name, spoken) for name in ("faults", "mended"))
+        self._codes = {"reason": codes("reasons", spoken), "scan": codes("scans", spoken)}
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
@@ -367,8 +368,8 @@ class Phrasing:
                 return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms)
             case "fault" if name in say.slots:
                 return _called(say.slots[name], self._mended if say.prompt is Prompt.HEALED else self._faults)
-            case "reason" if name in say.slots:
-                return _called(say.slots[name], self._reasons)
+            case "reason" | "scan" if name in say.slots:
+                return _called(say.slots[name], self._codes[name])
             case _:
                 return say.slots.get(name)
 
@@ -376,8 +377,10 @@ class Phrasing:
         """What tells a long number from the other that is offered: its end, from where they differ."""
         if not (isinstance(value, str) and isinstance(other, str)) or self._form[name].spoken not in SPELT:
             return value
-        if len(value) != len(other) or len(value) < LONG_NUMBER:
+        if len(value) < LONG_NUMBER:
             return value
+        if len(value) != len(other):
+            return value if other.endswith(value[-FEWEST_TOLD:]) else value[-FEWEST_TOLD:]
         differing = next((at for at in range(len(value)) if value[at] != other[at]), 0)
         return value[min(differing, len(value) - FEWEST_TOLD) :]
 

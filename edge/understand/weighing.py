@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from edge.config import Mode
 from edge.forms.model import Form
-from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
+from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault
 from edge.understand.remote.served_models import family
 
 ENOUGH = 2  # Independent readings that must agree.
@@ -131,7 +131,7 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
     )
 
 
-def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | None:
+def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
     """Why the readings together mean nothing: all declined, or what the operator did is not agreed on."""
     if not understood:
         reasons = {one.not_understood for one in came}

@@ -1,5 +1,7 @@
 """An agent that is typed to: each line of its standard input is a sentence, and is told when it is on disk.
 
+A line that begins with ] is what a scanner sent.
+
     python -m tests.faults.typing_to_it SETTINGS
 
 At the end of its input it concludes what it was given, and ends. Nobody speaks, and there is no broker.
@@ -52,7 +54,7 @@ async def _type(agent: Agent) -> None:
         running = group.create_task(agent.run([nobody], settle_within_s=0))
         line = first
         while line:
-            await agent.type(line.strip())
+            await (agent.scan(line, "Tester 1900") if line.startswith("]") else agent.type(line.strip()))
             print("kept", flush=True)
             line = await asyncio.to_thread(sys.stdin.readline)
         nobody.leaves.set()

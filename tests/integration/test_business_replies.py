@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -40,6 +41,7 @@ from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.playbook.theatre import Warehouse
 from tests.postgresql import PostgreSQL
+from tests.unit.test_scanner import Bench, events, typed
 from tests.waiting import until
 
 WHOLE = "pallet seven four two, twelve units, dock b"
@@ -99,6 +101,7 @@ def shift(
     language: str = "en",
     settle_s: float = 20,
     decisions_key: Path | None = None,
+    scanner: Path | None = None,
     **more: Mapping[str, object],
 ) -> None:
     """A shift with this play; it ends when all that is owed is settled."""
@@ -114,6 +117,7 @@ def shift(
             },
             "speak": {"enabled": False, "language": language},
             "agree": {"conversation": True},
+            "scan": {"device": scanner},
             **more,
         }
     )
@@ -352,3 +356,29 @@ def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device
     assert data["counted_first"] == {"quantity": 22}
     assert data["converted"] == {"quantity": {"quantity": 276, "uom": "EA", "factor": 12}}
     assert (data["context"], data["workday"]["zone"]) == ({"trailer": "5501"}, "Europe/Berlin")
+
+
+def test_a_label_by_the_scanner_and_the_rest_by_the_operator_become_one_row(
+    broker: Mosquitto, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, monkeypatch)
+
+    async def play(operator: Shift) -> None:
+        os.write(writer, events(*typed("]C100376130321109103421\n]C100376130321109103420\n")))
+        await operator.hears("Not taken: its check digit is wrong.")
+        await operator.hears("How many units?")
+        await operator.type("twelve units, dock B")
+        await operator.hears("end 3 4 2 0, 12 units, dock bravo.")
+        await operator.type("yes")
+        await operator.is_settled()
+
+    writer = bench.plug_in()
+    with (
+        postgresql.database() as url,
+        RunningInventory(broker.port, tmp_path / "inventory", url) as inventory,
+    ):
+        shift(tmp_path / "state", broker.port, play, scanner=bench.device)
+        assert [row["fields"] for row in inventory.rows()] == [
+            {"pallet_id": "376130321109103420", "quantity": 12, "dock": "B"}
+        ]
+    os.close(writer)

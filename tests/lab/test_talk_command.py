@@ -49,6 +49,17 @@ def test_each_step_is_shown_before_what_comes_of_it_where_that_is_asked() -> Non
     assert "step " not in typed(*said).stdout
 
 
+def test_with_a_scanner_at_hand_a_line_may_be_a_label() -> None:
+    lines = ["]C100376130321109103420<GS>3712<GS>", "dock b", "yes"]
+    told = CliRunner().invoke(commands, ["--scan"], input="".join(f"{line}\n" for line in lines)).stdout
+    assert "device    Which dock?" in told
+    assert '"pallet_id": "376130321109103420", "quantity": 12' in told
+    play = json.dumps({"lines": lines})
+    for scans in (["--scan"], []):
+        acted = json.loads(CliRunner().invoke(commands, ["--plays", "-", *scans], input=play).stdout)
+        assert [event["fields"]["quantity"] for event in acted["events"]] == [12] * bool(scans)
+
+
 def test_silence_lets_the_deadline_come() -> None:
     told = typed("pallet 742, 12 units", "/wait", "/wait").stdout
     assert told.count("says nothing") == 2

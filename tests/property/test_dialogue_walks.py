@@ -4,6 +4,8 @@ alone it comes to rest, nothing is committed twice, or committed and dropped, an
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -31,11 +33,14 @@ from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, Event, leads
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
+from edge.forms.scanned import read_scan
 from edge.records import Act, Closing, Commit, Drop, LastEntry, Note, Park, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
-FORM = load_form(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+LOADED = load_form(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
+TAKES = {"pallet_id": ("21",), "bay": ("10",)}
+FORM = replace(LOADED, fields=tuple(replace(field, scan=TAKES.get(field.name, ())) for field in LOADED.fields))
 RULES = Rules(FORM, Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue"))
 
 REQUIRED = {field.name for field in FORM.fields if field.required}
@@ -54,10 +59,15 @@ SAID = [
         "what time is it now then",
         "pallet five four bay~0.2 a~0.2",
     ),
+    *("]C1215432", "]C1215433", "]C110A", "]C1215432\x1d10A", "]C1215551\x1d10D", "]C121", "]C1400742"),
 ]
 
 
 def heard(said: str, number: int, closing: Closing = Closing.PAUSE) -> UtteranceHeard:
+    if said.startswith("]"):
+        reading = read_scan(f"{said}\n", FORM, RULES.catalogue, date(2026, 11, 21))
+        # The trigger may be pulled twice, and a second apart is as soon as any label may come after another.
+        return UtteranceHeard(f"u{number}", reading, decide(reading, closing, RULES), closing, began=float(number))
     words = [
         Word(text, at * 0.4, at * 0.4 + 0.38, float(sure or 0.94))
         for at, (text, _, sure) in enumerate(word.partition("~") for word in said.split())

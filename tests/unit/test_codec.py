@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from edge.keep.codec import draft_json, draft_of, fields_of, reading_json, reading_of, to_json
-from edge.records import Act, Command, Draft, FieldReading, FieldValue, NotUnderstood, Reading, Usage, Word
+from edge.records import Act, Command, Draft, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault, Usage, Word
 
 READING = """{"interpreter":"panel","form":"pallet-move","act":"amend","command":null,
     "words":[{"text":"pallet","start":0.1,"end":1e-07,"confidence":1.0}],
@@ -45,6 +45,13 @@ def test_a_reading_is_read_without_its_usage_and_its_opinions() -> None:
 def test_a_reading_from_before_acts_and_commands_recorded_something() -> None:
     older = {name: value for name, value in json.loads(READING).items() if name not in {"act", "command"}}
     assert reading_of(older) == replace(MEANT, act=Act.RECORD)
+
+
+def test_what_was_scanned_stays_marked_so() -> None:
+    field = replace(next(iter(WHOLE.fields.values())), scanned=True)
+    reading = replace(WHOLE, fields={"pallet_id": field}, not_understood=ScanFault.TWO_WAYS)
+    again = reading_of(json.loads(reading_json(reading)))
+    assert (again.fields["pallet_id"].scanned, again.not_understood) == (True, ScanFault.TWO_WAYS)
 
 
 def test_a_reading_is_written_as_ever() -> None:

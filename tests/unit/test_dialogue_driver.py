@@ -395,7 +395,7 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
             assert len(told) == 1, "what was handed over before is concluded before"
             await bench.conversing.start()
 
-        interpreter = dictation._interpreter
+        interpreter = dictation._readers.interpreter
         assert isinstance(interpreter, ScriptedInterpreter)
         interpreter.readings[1] = read(OTHER, rules)
         interpreter._before = lambda _: None if told else dictation.heard(begin)

@@ -240,6 +240,18 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         lambda s: s["x-voice"].update(readback="{pallet_id} to {door}"),
         ["#/x-voice/readback", "{door}"],
     ),
+    "an identifier of labels that no field may take": (
+        lambda s: s["properties"]["quantity"].update({"x-scan": ["30"]}),
+        ["#/properties/quantity/x-scan/0", 'found "30", allowed: 37'],
+    ),
+    "a day for what is no date": (
+        lambda s: s["properties"]["dock"].update({"x-scan": ["17"]}),
+        ["#/properties/dock/x-scan/0", 'found "17", allowed: 00, 01, 02, 10, 21'],
+    ),
+    "an identifier of labels for two fields": (
+        lambda s: s["properties"]["dock"].update({"x-scan": ["00"]}),
+        ["#/properties/dock/x-scan", "'00' already fills 'pallet_id'"],
+    ),
     "a readback with an open brace": (
         lambda s: s["x-voice"].update(readback="{pallet_id"),
         ["#/x-voice/readback"],

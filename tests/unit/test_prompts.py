@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
+from edge.forms.scanned import read_scan
 from edge.forms.spoken import command
 from edge.forms.spoken.commands import NAMED, corrects, wording
 from edge.forms.spoken.language import language_named
@@ -71,7 +73,8 @@ WORDS = {
 """Pallet, units, dock; what begins a correction of the last entry, and of the one at hand."""
 
 ALIKE = {
-    *("correct", "correction", "pause", "attention", "pallet", "no", "headset", "server", "site", "interruption", "on")
+    *("correct", "correction", "pause", "attention", "pallet", "no", "headset", "server", "site", "interruption", "on"),
+    *("scan", "scanner", "code", "gs", "in", "do"),
 }
 """Words that another language has, too."""
 
@@ -267,8 +270,20 @@ def receiving(language: str) -> Walk:
     return walk
 
 
+def scanning(language: str) -> Walk:
+    """A label of another pallet than was said, and one with a wrong check digit."""
+    pallet, _, dock, *_ = WORDS[language]
+    walk = Walk(MOVE, language)
+    walk.say(f"{pallet} 742, {dock} B")
+    for label in ("376130321109103420", "376130321109103421"):
+        reading = read_scan(f"]C100{label}\n", MOVE, CATALOGUE, date(2026, 11, 21))
+        walk.take(UtteranceHeard(label, reading, decide(reading, Closing.PAUSE, walk.rules)))
+    return walk
+
+
 def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
-    for walk in (moving(language), checking(language), wondering(language), receiving(language)):
+    walks = (moving(language), checking(language), wondering(language), receiving(language), scanning(language))
+    for walk in walks:
         phrasing = Phrasing(walk.rules.form, language)
         yield from ((say.prompt, phrasing.text(say)) for say in walk.said)
 
@@ -291,7 +306,7 @@ def test_no_english_is_left_over(language: str) -> None:
     assert left == {}
 
 
-TABLES = ("faults", "mended", "reasons")
+TABLES = ("faults", "mended", "reasons", "scans")
 
 
 def words(text: str) -> set[str]:

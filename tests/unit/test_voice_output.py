@@ -9,16 +9,23 @@ import pytest
 from pydantic import ValidationError
 
 from edge.agent import voice_output
+from edge.agent.events import Decided
+from edge.agent.typed_input import scanned, scanned_utterance
 from edge.agent.voice_output import VoiceOutput
+from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Hardware
-from edge.agree.dialogue.orders import Hush, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Earcon, Hush, Prompt, Say, Sound
 from edge.config import Speak, VoiceKind
 from edge.errors import Unavailable
+from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
+from edge.forms.scanned import AS_DELIVERED
+from edge.records import Closing
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import Phrases, Speaker
 
 MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
+RULES = Rules(MOVE, Catalogue({}))
 NOWHERE = Speak(device="no such speaker")
 
 
@@ -131,6 +138,16 @@ def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.
     said = [(order.prompt, order.slots["fault"]) for order in ordered if isinstance(order, Say)]
     assert said == [(Prompt.FAULT, "stuck"), (Prompt.HEALED, "stuck"), (Prompt.FAULT, "muted")]
     assert sum(isinstance(order, Sound) for order in ordered) == 4
+
+
+def test_what_is_wrong_with_a_label_is_told_where_nothing_is_agreed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordered: list[object] = []
+    monkeypatch.setattr(Speaker, "order", lambda _, order: ordered.append(order))
+    utterance = scanned_utterance("pallet-move", "]C100376130321109103421\n", "Tester 1900")
+    reading = scanned(utterance, RULES, AS_DELIVERED)
+    decided = Decided(utterance, reading, decide(reading, Closing.PAUSE, RULES), None, 0.0)
+    VoiceOutput(NOWHERE, MOVE, {}).dictated(decided, agreed=False)
+    assert ordered == [Sound(Earcon.NOT_UNDERSTOOD), Say(Prompt.SCAN_FAULT, slots={"scan": "check_digit"})]
 
 
 @pytest.mark.parametrize("enabled", ["auto", True], ids=str)

@@ -194,7 +194,7 @@ def test_an_answer_is_told_as_what_the_dialogue_took_it_for(rules: Rules) -> Non
     seen = desk.sees()
     assert seen.badge.name == "held"
     assert seen.heard is not None
-    assert seen.heard.typed
+    assert seen.heard.how == "typed"
     assert seen.heard.result.words == "heeded: an answer"
 
 

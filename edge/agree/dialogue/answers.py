@@ -29,6 +29,7 @@ from edge.agree.dialogue.merging import (
 from edge.agree.dialogue.one_breath import two_in_one_breath
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
+from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
 from edge.records import Act, Draft, FieldReading, FieldValue, Note, Outcome, Reading, Reason
@@ -117,7 +118,7 @@ def _says_more(session: DialogueSession, said: Reading) -> bool:
 
 def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     draft, name, rules = session.open_draft, str(session.asked.field), session.rules
-    another = _names_another(session, said)
+    another = _names_another(session, said) and not disputes_label(draft.reading, said, rules)
     if name not in said.fields or another:
         if heard.verdict.outcome is Outcome.ACCEPT:
             return corrections.leave_for_entry(session, heard)

@@ -209,6 +209,8 @@ _ALONE: Mapping[type, Event] = {
 def event_of(happening: Happening, rules: Rules) -> Event:
     """The column of the table."""
     match happening:
+        case UtteranceHeard(reading=said) if said.scanned:
+            return Event.SCANNED if said.fields else Event.SCAN_FAULT
         case UtteranceHeard():
             return happening.event(rules)
         case InventoryAnswered(receipt):

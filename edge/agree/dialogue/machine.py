@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `contradictions`, `corrections`, `answers`, `review`, `receipts` or `status`, which changes the one
-`DialogueSession` and gives the orders. Whoever drives the dialogue puts the durable orders on disk first, all in one
-transaction, together with the draft as it is then; then he carries out the others. A driver whose disk refuses throws
-the dialogue away and begins again from what is on disk.
+of `drafting`, `contradictions`, `corrections`, `answers`, `scans`, `review`, `receipts` or `status`, which changes the
+one `DialogueSession` and gives the orders. Whoever drives the dialogue puts the durable orders on disk first, all in
+one transaction, together with the draft as it is then; then he carries out the others. A driver whose disk refuses
+throws the dialogue away and begins again from what is on disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, contradictions, corrections, drafting, receipts, review, status
+from edge.agree.dialogue import answers, contradictions, corrections, drafting, receipts, review, scans, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
@@ -32,6 +32,8 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.CORRECT: corrections.correct_held,
     Step.AMEND: corrections.correct_last,
     Step.ANSWER: answers.take_answer,
+    Step.SCAN: scans.take_scan,
+    Step.SCAN_FAULT: scans.tell_fault,
     Step.PROVE: answers.compare_check_digits,
     Step.AGREE: answers.take_yes,
     Step.DISAGREE: answers.take_no,
@@ -232,7 +234,8 @@ class Dialogue:
         if isinstance(happening, UtteranceHeard):
             _acknowledge(session, orders, event, changed=changed)
             goes_on = session.state in QUESTIONS
-            session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
+            if not happening.reading.scanned:
+                session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
         over = isinstance(happening, UtteranceHeard | Deadline)
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
         if session.state is State.IDLE and session.next is not None:
@@ -251,6 +254,8 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
 
     An answer is never another sentence, however long the question took.
     """
+    if heard.reading.scanned:
+        return heard
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = corrections.of_held(session, session.breath.continued(heard.reading, session.rules))

@@ -142,7 +142,7 @@ def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
 def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
     """The draft, to one value of which the operator said yes."""
     said = draft.reading.fields.get(name, FieldReading(value, (), 1.0))
-    sure = replace(said, value=value, rivals=(), confirmed=True)
+    sure = replace(said, value=value, rivals=(), confirmed=True, scanned=said.scanned and value == said.value)
     agreed = (*draft.agreed, marked(name, value))
     return replace(with_fields(draft, {name: sure}, utterance_id), agreed=agreed)
 

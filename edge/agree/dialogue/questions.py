@@ -132,7 +132,7 @@ def worded(asked: Question) -> Say:
         case About.FIELD:
             return _asking(asked)
         case About.CHOICE:
-            return Say(Prompt.CHOOSE, asked=asked.field, candidates=asked.candidates[:2])
+            return Say(asked.prompt or Prompt.CHOOSE, asked=asked.field, candidates=asked.candidates[:2])
         case About.FIELD_RIGHT:
             prompt = _WHETHER.get(asked.why, Prompt.CONFIRM_FIELD)
             return Say(prompt, {str(asked.field): asked.candidates[0]})
@@ -219,7 +219,10 @@ def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
         of = {pallet: values_of(draft.reading)[pallet]}  # which may be in doubt itself, and is asked about then
         return Question(About.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
     candidates = verdict.candidates or _candidates(said, why, field, rules)
-    return about_field(name, candidates, why, None if said is None else said.value)
+    asked = about_field(name, candidates, why, None if said is None else said.value)
+    if asked.about is About.CHOICE and said is not None and said.scanned:
+        return replace(asked, prompt=Prompt.CHOOSE_SCANNED)
+    return asked
 
 
 def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rules: Rules) -> tuple[FieldValue, ...]:

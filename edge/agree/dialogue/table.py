@@ -28,6 +28,8 @@ class Event(StrEnum):
 
     ENTRY = "entry"  # A complete sentence.
     PART = "part"  # A sentence of which something is missing or in doubt.
+    SCANNED = "scanned"  # A label was read, and fills fields.
+    SCAN_FAULT = "scan fault"  # A label was read, and fills nothing.
     CORRECTION = "correction"  # "No, fifteen units"; also an exception of the form, as "damaged".
     UNCLEAR = "unclear"  # Words that name no field.
     INDISTINCT = "indistinct"
@@ -74,6 +76,8 @@ class Step(StrEnum):
     CORRECT = "correct the held entry"
     AMEND = "correct the last entry"
     ANSWER = "take the answer"
+    SCAN = "begin an entry with the label, or join that to the open one; what differs is asked"
+    SCAN_FAULT = "tell what is wrong with the scan"
     PROVE = "compare the check digits"
     AGREE = "take the yes"
     DISAGREE = "take the no"
@@ -134,6 +138,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.CORRECT: AGREEING,
         Step.AMEND: AGREEING | IDLE,
         Step.ANSWER: AGREEING | IDLE,
+        Step.SCAN: AGREEING | IDLE,
         Step.PROVE: AGREEING | IDLE,
         Step.AGREE: AGREEING | IDLE,
         Step.DISAGREE: AGREEING | IDLE,
@@ -166,6 +171,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 
 MAY_STAY = frozenset(
     {
+        Step.SCAN,
         Step.ASK_AGAIN,
         Step.NOT_HEARD,
         Step.DOUBT,
@@ -180,6 +186,8 @@ MAY_STAY = frozenset(
 """Steps that lead somewhere else at times, and at times nowhere."""
 
 _ALWAYS = {
+    Event.SCANNED: Step.SCAN,
+    Event.SCAN_FAULT: Step.SCAN_FAULT,
     Event.NOISE: Step.NOTE,
     Event.DEFERRED: Step.DEFER,
     Event.SAY_AGAIN: Step.SAY_AGAIN,
@@ -224,6 +232,7 @@ _ANSWERED = {
 
 _AWAY = {
     Event.ENTRY: Step.TURN_AWAY,
+    Event.SCANNED: Step.TURN_AWAY,
     Event.PART: Step.TURN_AWAY,
     Event.CORRECTION: Step.NOTE,
     Event.UNCLEAR: Step.NOTE,

@@ -69,7 +69,7 @@ def _candidates(said: FieldReading) -> Sequence[FieldValue]:
 
 
 def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rules: Rules) -> Iterator[str]:
-    """The fields of which the end is enough: a key whose check digit fits, heard once and never doubted.
+    """The fields of which the end is enough: a key whose check digit fits, scanned, or heard once and never doubted.
 
     Not where another entry ends alike: by the end alone nobody could tell the two.
     """
@@ -79,7 +79,7 @@ def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rule
             continue
         end = said.value[-TOLD_OF_END:]
         alike = any(str(entry.get(one.name, "")).endswith(end) for entry in others)
-        if said.confirmed and not draft.support and not alike:
+        if said.confirmed and (said.scanned or not draft.support) and not alike:
             yield one.name
 
 

@@ -69,7 +69,7 @@ class HeardLast:
     """What was heard last, and what became of it."""
 
     words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
-    typed: bool
+    how: str  # "heard", "typed" or "scanned".
     result: Worded
 
 
@@ -210,8 +210,8 @@ def _state(picture: Picture, width: int) -> Iterator[ScreenLine]:
 
 
 def _heard(picture: Picture, width: int) -> Iterator[ScreenLine]:
-    heard = picture.heard or HeardLast((), typed=False, result=Worded(""))
-    text = _headed("typed" if heard.typed else "heard", width)
+    heard = picture.heard or HeardLast((), "heard", Worded(""))
+    text = _headed(heard.how, width)
     if not heard.words:
         text.append("nothing yet" if picture.heard is None else "no words", style="dim")
     for number, (word, sure) in enumerate(heard.words):

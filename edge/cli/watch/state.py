@@ -26,8 +26,9 @@ KINDS = ("agent", "now", "words", "dialogue", "broker", "trouble", "capture", "m
 LOG_LINES = 50  # So much of the log is remembered: more than any terminal shows.
 ENTRIES = 50  # So many entries, likewise.
 
-PUSH_TO_TALK, WAKE_PHRASE, KEYBOARD = "push-to-talk", "wake-phrase", "keyboard"
-"""Two of `edge.config.ListeningMode`, and the source of what was typed; neither module is loaded for that."""
+PUSH_TO_TALK, WAKE_PHRASE = "push-to-talk", "wake-phrase"
+"""Two of `edge.config.ListeningMode`, which is not loaded for that; nor is where the next ones come from."""
+HOW = {"keyboard": "typed", "scanner": "scanned"}  # What is not heard, by its source.
 
 ANSWER_KEYS = (("y", "yes"), ("n", "no"), ("c", "cancel"), ("r", "put aside"), ("a", "say again"))
 QUESTION_KEYS = (("p", "pause"), ("w", "how many waiting"), ("o", "what is open"), ("l", "last entry"), ("h", "help"))
@@ -197,7 +198,7 @@ class View:
         if heard is None:
             return None
         words = tuple((word["text"], word["sure"]) for word in heard["words"])
-        return HeardLast(words, heard["source"] == KEYBOARD, self._became(heard))
+        return HeardLast(words, HOW.get(heard["source"], "heard"), self._became(heard))
 
     def _became(self, heard: JsonObject) -> Worded:
         outcome = Outcome(heard["verdict"])

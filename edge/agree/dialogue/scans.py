@@ -1,0 +1,104 @@
+"""Scans: the step that joins what was read from a label to the entry, and the one that tells why it fills nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.agree.decide import Rules
+from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import with_fields
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
+from edge.agree.dialogue.questions import About, values_of
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State
+from edge.records import Confirmation, FieldReading, Park, Reading
+
+SAME_S = 3.0
+"""Whoever pulls the trigger twice does so within this, before he has heard what became of the first."""
+
+
+def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A label was read: it begins an entry, answers, adds to what is known, or is asked about where that differs."""
+    if _is_same_pull(session, heard):
+        return [heard.noted_as_heeded()]
+    session.scanned = heard.reading.words, heard.began
+    if session.state is State.IDLE:
+        return drafting.begin_entry(session, heard)
+    match session.about:
+        case About.CANCEL:  # the last entry stays, as it does where somebody goes on dictating
+            return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
+        case About.INSTEAD:
+            return _set_aside(session, heard)
+        case _:
+            return _join(session, heard)
+
+
+def tell_fault(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Nothing on the label counts, and the operator hears why; what is open is as it was."""
+    session.scanned = (), None
+    told = session.say(Prompt.SCAN_FAULT, scan=str(heard.reading.not_understood))
+    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), told]
+
+
+def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
+    """Is what was said about a label of which no more is known than which one: "742 scanned, 724 said"?
+
+    With more of the label in the entry, another identifier may be of another thing, whose lot this is not.
+    """
+    identifiers = {field.name for field in rules.form.fields if field.identifier}
+    known = [name for name, one in label.fields.items() if one.scanned]
+    return bool(known) and identifiers.issuperset(known) and bool(identifiers & said.fields.keys())
+
+
+def _is_same_pull(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    words, at = session.scanned
+    if words != heard.reading.words or at is None or heard.began is None:
+        return False
+    return heard.began - at <= SAME_S
+
+
+def _set_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A label while it is asked which of two things is meant: for which of them nobody knows."""
+    parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(heard.reading))
+    again = drafting.reject_answer(session, heard)
+    return [parked, *drafting.tell_parked(session, heard.reading), *again[1:]]
+
+
+def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """To the open entry, field by field; a label of another thing begins the next one, or it is asked."""
+    said, draft = drafting.reading_of(session, heard), session.open_draft
+    whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
+    if _is_of_another(draft.reading, said, session.rules):
+        if session.state is State.HELD and not session.doubted:
+            # Held in any case: a step commits one entry.
+            sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
+            return [*drafting.commit(session), *drafting.begin_entry(session, sure)]
+        if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
+            return corrections.ask_if_corrects(session, heard)
+    before = draft.reading.fields
+    joined = {name: _beside(before.get(name), one) for name, one in said.fields.items()}
+    if all(before.get(name) == one for name, one in joined.items()):
+        return [heard.noted_as_heeded()]
+    return drafting.revise(session, heard, with_fields(draft, joined, heard.utterance_id))
+
+
+def _is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
+    """Does the label name a thing that is none of those which the entry may be about?"""
+    pairs = ((before.fields.get(one.name), said.fields.get(one.name)) for one in rules.form.fields if one.identifier)
+    return any(
+        old is not None and old.value is not None and new is not None and new.value not in {old.value, *old.rivals}
+        for old, new in pairs
+    )
+
+
+def _beside(before: FieldReading | None, scanned: FieldReading) -> FieldReading:
+    """A field by the label: as it was said it is sure, one of several it may be is meant, and any other is asked."""
+    if before is None or before.value is None or scanned.value is None:
+        return scanned
+    if scanned.value == before.value and not before.rivals:
+        return replace(before, confidence=1.0, confirmed=before.confirmed or scanned.confirmed)
+    if scanned.value in {before.value, *before.rivals}:
+        return scanned
+    rivals = dict.fromkeys((*scanned.rivals, before.value, *before.rivals))
+    return replace(scanned, words=(*scanned.words, *before.words), rivals=tuple(rivals))

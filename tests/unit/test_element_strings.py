@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.element_strings import day, elements
+from edge.forms.loader import load_form
+from edge.forms.model import Form
+from edge.forms.scanned import AS_DELIVERED, Sending, read_scan
+from edge.forms.spoken import read as read_words
+from edge.records import ScanFault
+from tests.gs1_labels import GS, TODAY, Label, broken, keyed, valid
+
+NOTHING = Catalogue({})
+SSCC, GTIN = keyed("37613032110910342"), keyed("0400638133393")
+PALLET = f"00{SSCC}"
+
+BY_HAND = [
+    # As on the labels of the General Specifications' own examples.
+    Label("]C100106141411234567897", (("00", "106141411234567897"),)),
+    Label(
+        f"]C10195012345678903310300041217100600{GS}", (("01", "95012345678903"), ("3103", "000412"), ("17", "100600"))
+    ),
+    Label(f"]C10201234567890128371{GS}10ABC", (("02", "01234567890128"), ("37", "1"), ("10", "ABC"))),
+    Label(
+        f"]d20104012345678901{GS}17251200{GS}10ABC123{GS}",
+        (("01", "04012345678901"), ("17", "251200"), ("10", "ABC123")),
+    ),
+    # What no field takes is read as well: whatever is wrong with it is wrong with the label.
+    Label(f"]C1{PALLET}4005500123{GS}4104012345000009", (("00", SSCC), ("400", "5500123"), ("410", "4012345000009"))),
+    Label(f"]C1{PALLET}4104012345000008", "check_digit"),
+    Label(f"]C1{PALLET}4005500123{GS}41040123450000", "too_short"),
+    Label(f"]C1{PALLET}253{keyed('401234500000')}A17{GS}", (("00", SSCC), ("253", f"{keyed('401234500000')}A17"))),
+    Label(f"]C1{PALLET}253{keyed('401234500000')[:-1]}{GS}", "too_short"),
+    # The same twice is the same.
+    Label(f"]C1{PALLET}{PALLET}", (("00", SSCC),)),
+    # Nothing behind the lot is an identifier, so no separator can be missing.
+    Label(f"]C101{GTIN}10L-2026/7", (("01", GTIN), ("10", "L-2026/7"))),
+    Label(f"]C101{GTIN}10AB17251331", "two_ways"),  # No month 13, but (251) is a reference.
+    Label(f"]C101{GTIN}10AB1725L", (("01", GTIN), ("10", "AB1725L"))),  # Too short for a date.
+    Label(f"]C101{GTIN}10AB17251231", "two_ways"),
+    Label(f"]C101{GTIN}10AB17251231{GS}", (("01", GTIN), ("10", "AB17251231"))),
+    Label(f"]C101{GTIN}10AB00{SSCC[:-1]}{(int(SSCC[-1]) + 1) % 10}", "too_long"),
+    Label(f"]C101{GTIN}10A10B", (("01", GTIN), ("10", "A10B"))),  # Two lots cannot be.
+    Label(f"]C101{GTIN}10A21B", "two_ways"),
+    Label(f"]C110A99{'B' * 17}", "two_ways"),
+    Label(f"]C101{GTIN}10", "no_value"),
+    Label(f"]C1{GS}", "empty"),
+    Label("]C1", "empty"),
+    Label("", "empty"),
+    Label("]", "other_code"),
+    Label("]C", "other_code"),
+    Label(SSCC, "no_symbology"),
+    Label("4006381333931", "no_symbology"),
+    Label("https://id.gs1.org/01/04006381333931", "no_symbology"),
+    Label(f"]C1(00){SSCC}", "unknown_identifier"),
+    Label(f"]C1 {PALLET}", "bad_character"),
+    Label(f"]C1{PALLET} ", "bad_character"),
+    Label(f"]C1{PALLET}\x00", "bad_character"),
+    Label(f"]C1{PALLET}\x1e", "bad_character"),
+    Label("]C100" + "\N{ARABIC-INDIC DIGIT THREE}" * 18, "bad_character"),
+    Label(f"]C1{PALLET}1", "unknown_identifier"),
+    Label(f"]C1{PALLET}310", "unknown_identifier"),
+    Label(f"]C1{PALLET}3106000412", "unknown_identifier"),
+    Label(f"]C1{PALLET}17990229", "no_date"),
+    Label(f"]C1{PALLET}17000229", (("00", SSCC), ("17", "000229"))),
+    Label(f"]C1{PALLET}1725123", "too_short"),
+    Label(f"]C1{PALLET}17{GS}251231", "no_value"),
+    Label(f"]C1{PALLET}172512{GS}31", "too_short"),
+    Label(f"]C1{PALLET}37{GS}12", "no_value"),
+    Label(f"]C1{PALLET}370{GS}", (("00", SSCC), ("37", "0"))),
+    Label(f"]C121ABC{GS}235XYZ", "together"),
+    Label(f"]C101{GTIN}255{keyed('401234500000')}", "together"),
+    Label(f"]C101{GTIN}3103000412320200091010X", (("01", GTIN), ("3103", "000412"), ("3202", "000910"), ("10", "X"))),
+]
+
+LABELS = [*BY_HAND, *valid(), *broken()]
+
+
+@pytest.fixture(scope="module")
+def form() -> Form:
+    return load_form(Path(__file__).parent / "tables" / "labels.schema.json")
+
+
+def test_there_are_hundreds_of_labels_and_every_fault_is_among_them() -> None:
+    names = {label.holds for label in LABELS if isinstance(label.holds, str)}
+    assert len(LABELS) >= 200
+    of_the_whole = {ScanFault.CUT_SHORT, ScanFault.UNREADABLE, ScanFault.NOTHING_FOR_FORM}
+    assert names == set(ScanFault) - of_the_whole
+
+
+@pytest.mark.parametrize("label", LABELS, ids=lambda label: repr(label.sent))
+def test_every_fault_is_named_and_nothing_is_invented(label: Label, form: Form) -> None:
+    found = elements(label.sent)
+    told = found if isinstance(found, ScanFault) else tuple((one.identifier, one.value) for one in found)
+    assert told == label.holds
+    reading = read_scan(f"{label.sent}\n", form, NOTHING, TODAY)
+    if label.fields:
+        unit = {"weight_unit": "KGM"} if "weight" in label.fields else {}
+        assert {name: one.value for name, one in reading.fields.items()} == label.fields | unit
+        assert not any(one.rivals for one in reading.fields.values())
+    else:
+        assert (reading.fields, reading.not_understood) == ({}, label.holds)
+
+
+def read(sent: str, form: Form, sending: Sending = AS_DELIVERED, catalogue: Catalogue = NOTHING) -> dict[str, object]:
+    """The values that stand; None where a field has none, or more than one."""
+    fields = read_scan(sent, form, catalogue, TODAY, sending).fields
+    return {name: None if one.rivals else one.value for name, one in fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("value", "today", "expected"),
+    [
+        ("270305", TODAY, date(2027, 3, 5)),
+        ("760305", TODAY, date(2076, 3, 5)),  # fifty years ahead
+        ("770305", TODAY, date(1977, 3, 5)),
+        ("990305", TODAY, date(1999, 3, 5)),
+        ("000305", TODAY, date(2000, 3, 5)),
+        ("000200", TODAY, date(2000, 2, 29)),
+        ("270200", TODAY, date(2027, 2, 28)),
+        ("100101", date(2061, 1, 1), date(2110, 1, 1)),
+    ],
+)
+def test_two_digits_of_a_year_are_the_nearest(value: str, today: date, expected: date) -> None:
+    assert day(value, today) == expected
+
+
+def test_a_scanner_that_is_known_to_send_separators_leaves_no_doubt_at_the_end() -> None:
+    assert elements(f"]C101{GTIN}10AB17251231") is ScanFault.TWO_WAYS
+    found = elements(f"]C101{GTIN}10AB17251231", separators_sent=True)
+    assert not isinstance(found, ScanFault)
+    assert [str(one) for one in found] == [f"(01){GTIN}", "(10)AB17251231"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "sending", "fault"),
+    [
+        (f"]C1{PALLET}", AS_DELIVERED, ScanFault.CUT_SHORT),  # its end did not come
+        (f"]C1{PALLET}\n", Sending(prefix="#"), ScanFault.CUT_SHORT),
+        (f"#]C1{PALLET}\n", Sending(prefix="#", suffix="%"), ScanFault.CUT_SHORT),
+        ("#\n", Sending(prefix="#", suffix="#"), ScanFault.CUT_SHORT),
+        ("##\n", Sending(prefix="#", suffix="#"), ScanFault.EMPTY),
+        (f"]C1{PALLET}\N{REPLACEMENT CHARACTER}\n", AS_DELIVERED, ScanFault.UNREADABLE),
+        (f"]C14005500123{GS}\n", AS_DELIVERED, ScanFault.NOTHING_FOR_FORM),
+        (f"#]C1{PALLET}%\n", Sending(prefix="#", suffix="%"), None),
+        (f"{PALLET}\n", Sending(symbology=False), None),
+    ],
+)
+def test_what_the_scanner_sends_around_a_code_must_be_there(
+    sent: str, sending: Sending, fault: ScanFault | None, form: Form
+) -> None:
+    reading = read_scan(sent, form, NOTHING, TODAY, sending)
+    assert (reading.interpreter, reading.not_understood) == ("scanner", fault)
+    assert bool(reading.fields) is (fault is None)
+
+
+def test_a_month_without_a_day_is_its_end_only_where_the_form_says_so(form: Form) -> None:
+    assert read(f"]C1{PALLET}17270600\n", form)["best"] == "2027-06-30"
+    assert read(f"]C1{PALLET}11260600\n", form)["made"] is None
+
+
+def test_two_days_for_one_field_leave_it_open(form: Form) -> None:
+    assert read(f"]C1{PALLET}1527060117270601\n", form)["best"] == "2027-06-01"
+    assert read(f"]C1{PALLET}1527060117270701\n", form)["best"] is None
+
+
+def test_a_number_of_an_item_has_as_many_digits_as_the_field(form: Form) -> None:
+    field = form["item"]
+    short = replace(field, pattern="^[0-9]{13}$", catalogue="items")
+    stocked = Catalogue({"items": {GTIN[1:]: ()}})
+    of_thirteen = replace(form, fields=(short,))
+    assert read(f"]C101{GTIN}\n", of_thirteen, catalogue=stocked) == {"item": GTIN[1:]}
+    case = keyed("1400638133393")
+    assert read(f"]C101{case}\n", of_thirteen, catalogue=stocked) == {"item": case}, "no zero is in the way"
+
+
+def test_what_is_kept_and_told_of_a_scan_has_no_control_character(form: Form) -> None:
+    faulty = read_scan(f"]C110A{GS}{GS}\n", form, NOTHING, TODAY)
+    assert faulty.transcript == "]C110A\N{SYMBOL FOR GROUP SEPARATOR}\N{SYMBOL FOR GROUP SEPARATOR}"
+    assert read_scan(f"]C1{PALLET}37005{GS}\n", form, NOTHING, TODAY).transcript == f"(00){SSCC} (37)005"
+
+
+def test_a_weight_in_kilograms_is_for_no_field_that_cannot_say_so(tmp_path: Path) -> None:
+    schema = json.loads((Path(__file__).parent / "tables" / "labels.schema.json").read_text(encoding="utf-8"))
+    schema["properties"]["weight"]["x-voice"]["units"] = {"pounds": "LBR"}
+    schema["properties"]["weight_unit"]["enum"] = ["LBR"]
+    path = tmp_path / "labels.schema.json"
+    path.write_text(json.dumps(schema), encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"weight/x-scan: '310' is in kilograms.* add 'KGM' to it"):
+        load_form(path)
+
+
+def test_no_word_of_a_scan_means_anything_to_the_reader_of_words(form: Form) -> None:
+    for label in valid(each=5):
+        words = read_scan(f"{label.sent}\n", form, NOTHING, TODAY).words
+        assert not any(one.value for one in read_words(words, form, NOTHING).values())

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from edge.agent.doctor import Severity, checks, examine
+from edge.agent.typed_input import scanned, scanned_utterance
+from edge.agree.decide import Rules
+from edge.config import Settings
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import load_form
+from edge.forms.scanned import AS_DELIVERED, END, UNREADABLE
+from edge.hear import scanner
+from edge.hear.input_keys import CODES, EVENT, GRAB, NAMES
+from edge.hear.scanner import ALT_029, CONTROL_BRACKET, F8, IDLE_S, LONGEST, Keys, follow_scanner
+from tests.gs1_labels import GS, TODAY, valid
+from tests.unit.test_element_strings import LABELS
+
+SYN, KEY = 0, 1
+WITHIN_S = 20
+
+# The keyboard of the United States, from a picture of it: each key, alone and with shift.
+ROWS = {
+    "GRAVE 1 2 3 4 5 6 7 8 9 0 MINUS EQUAL": ("`1234567890-=", "~!@#$%^&*()_+"),
+    "Q W E R T Y U I O P LEFTBRACE RIGHTBRACE BACKSLASH": ("qwertyuiop[]\\", "QWERTYUIOP{}|"),
+    "A S D F G H J K L SEMICOLON APOSTROPHE": ("asdfghjkl;'", 'ASDFGHJKL:"'),
+    "Z X C V B N M COMMA DOT SLASH SPACE": ("zxcvbnm,./ ", "ZXCVBNM<>? "),
+}
+ALONE = {sign: key for keys, (plain, _) in ROWS.items() for key, sign in zip(keys.split(), plain, strict=True)}
+SHIFTED = {sign: key for keys, (_, shifted) in ROWS.items() for key, sign in zip(keys.split(), shifted, strict=True)}
+
+SEPARATOR = {
+    F8: ["+F8", "-F8"],
+    CONTROL_BRACKET: ["+LEFTCTRL", "+RIGHTBRACE", "-RIGHTBRACE", "-LEFTCTRL"],
+    ALT_029: ["+LEFTALT", "+KP0", "-KP0", "+KP2", "-KP2", "+KP9", "-KP9", "-LEFTALT"],
+}
+
+
+def events(*strokes: str) -> bytes:
+    """`+A` is the key A going down, `-A` up, `~A` its repetition; `!` are events that the kernel dropped."""
+    told = []
+    for stroke in strokes:
+        if stroke == "!":
+            told.append(EVENT.pack(1_700_000_000, 5, SYN, 3, 0))
+            continue
+        value = {"+": 1, "-": 0, "~": 2}[stroke[0]]
+        told.append(EVENT.pack(1_700_000_000, 5, 4, 4, 458_000))  # What keyboards tell besides: the scan code.
+        told.append(EVENT.pack(1_700_000_000, 5, KEY, NAMES[f"KEY_{stroke[1:]}"], value))
+        told.append(EVENT.pack(1_700_000_000, 5, SYN, 0, 0))
+    return b"".join(told)
+
+
+def typed(text: str, separator: str = F8) -> list[str]:
+    """The keys of a scanner that types a text."""
+    strokes: list[str] = []
+    for character in text:
+        if character == GS:
+            strokes += SEPARATOR[separator]
+        elif character == "\n":
+            strokes += ["+ENTER", "-ENTER"]
+        elif character in ALONE:
+            strokes += [f"+{ALONE[character]}", f"-{ALONE[character]}"]
+        else:
+            strokes += ["+LEFTSHIFT", f"+{SHIFTED[character]}", f"-{SHIFTED[character]}", "-LEFTSHIFT"]
+    return strokes
+
+
+def scans(strokes: Iterable[str], separator: str = F8) -> list[str]:
+    return list(Keys(separator).take(events(*strokes)))
+
+
+@pytest.mark.parametrize("separator", SEPARATOR)
+def test_every_character_of_a_label_is_typed_as_it_is(separator: str) -> None:
+    every = "".join(map(chr, range(32, 127)))
+    sent = f"]C1{every}{GS}{every}\n"
+    assert scans(typed(sent, separator), separator) == [sent]
+    for label in valid(each=3):
+        assert scans(typed(f"{label.sent}\n", separator), separator) == [f"{label.sent}\n"]
+
+
+def test_hundreds_of_labels_come_through_the_scanner_as_what_is_on_them_or_with_their_fault() -> None:
+    form = load_form(Path(__file__).parent / "tables" / "labels.schema.json")
+    can_be_typed = [label for label in LABELS if set(label.sent) <= {*map(chr, range(32, 127)), GS}]
+    assert len(can_be_typed) >= 200
+    keys = Keys(F8)
+    for label in can_be_typed:
+        sent = list(keys.take(events(*typed(f"{label.sent}\n"))))
+        if label.sent == "":
+            assert sent == []  # what is empty is no scan: some scanners send two keys behind each
+            continue
+        (scan,) = sent
+        utterance = scanned_utterance(form.name, scan, "Tester 1900")
+        reading = scanned(utterance, Rules(form, Catalogue({})), AS_DELIVERED)
+        fault = label.holds if isinstance(label.holds, str) else None
+        assert (reading.not_understood, bool(reading.fields)) == (fault, fault is None), label.sent
+        values = {name: one.value for name, one in reading.fields.items() if name != "weight_unit"}
+        assert values == label.fields, label.sent
+
+
+@pytest.mark.parametrize("separator", SEPARATOR)
+def test_a_separator_that_is_typed_in_another_way_than_set_cannot_be_read(separator: str) -> None:
+    other = next(one for one in SEPARATOR if one != separator)
+    assert scans(typed(f"1{GS}2\n", separator), other) == [f"1{UNREADABLE}2\n"]
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        ["+F5", "-F5"],
+        ["+CAPSLOCK", "-CAPSLOCK"],  # whether letters are capitals is not known any more
+        ["+LEFTCTRL", "+A", "-A", "-LEFTCTRL"],
+        ["+LEFTALT", "+A", "-A", "-LEFTALT"],
+        ["+LEFTALT", "+KP7", "-KP7", "-LEFTALT"],
+        ["+LEFTALT", "-LEFTALT"],
+        ["+BACKSPACE", "-BACKSPACE"],
+        ["!"],
+    ],
+)
+def test_a_key_that_is_no_character_is_not_passed_over(strokes: list[str]) -> None:
+    (scan,) = scans([*typed("12"), *strokes, *typed("3\n")])
+    assert scan.startswith("12")
+    assert UNREADABLE in scan
+    assert scan.endswith("3\n")
+
+
+def test_what_is_typed_by_number_on_the_keypad_is_read() -> None:
+    by_number = ["+NUMLOCK", "-NUMLOCK", "+LEFTALT", "+KP0", "-KP0", "+KP6", "-KP6", "+KP5", "-KP5", "-LEFTALT"]
+    assert scans([*by_number, "+KP7", "-KP7", "+KPENTER", "-KPENTER"]) == ["A7\n"]
+
+
+def test_two_keys_behind_a_scan_are_one_end_and_tab_is_one_too() -> None:
+    assert scans([*typed("12\n\n34"), "+TAB", "-TAB", *typed("\n5")]) == ["12\n", "34\n"]
+
+
+def test_a_key_that_is_held_down_is_typed_once() -> None:
+    assert scans(["+A", "~A", "~A", "-A", *typed("\n")]) == ["a\n"]
+
+
+def test_a_shift_that_the_kernel_dropped_is_let_go() -> None:
+    assert scans(["+LEFTSHIFT", "+A", "!", "+B", *typed("\n")]) == [f"A{UNREADABLE}b\n"]
+
+
+def test_what_has_no_end_is_handed_over_without_one() -> None:
+    keys = Keys(F8)
+    assert list(keys.take(events(*typed("12")))) == []
+    assert keys.is_open
+    assert list(keys.cut()) == ["12"]
+    assert not keys.is_open
+    assert [len(scan) for scan in scans(typed("1" * (LONGEST + 5)))] == [LONGEST + 1]
+
+
+class Bench:
+    """A scanner that is a pipe, to which the kernel's answers are made up."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.device = directory / "scanner"
+        self.taken_by_another = False
+        self.keys = b"\xff" * (CODES // 8)
+        self.grabbed = 0
+        monkeypatch.setattr(scanner, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr("edge.hear.input_keys.fcntl.ioctl", self._ioctl)
+
+    def plug_in(self) -> int:
+        os.mkfifo(self.device)
+        return os.open(self.device, os.O_RDWR | os.O_NONBLOCK)
+
+    def pull_out(self, writer: int) -> None:
+        self.device.unlink()
+        os.close(writer)
+
+    def _ioctl(self, file: int, request: int, given: bytes | int) -> bytes | int:
+        if request == GRAB:
+            if self.taken_by_another:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            self.grabbed += 1
+            return 0
+        assert isinstance(given, bytes)
+        return (b"Tester 1900" if request & 0xFF == 0x06 else self.keys).ljust(len(given), b"\0")
+
+    def followed(self, *steps: Callable[[], object], scans: int) -> list[tuple[str, str]]:
+        """What is scanned, from one step to the next: each is taken when there was a scan after the one before."""
+        told: list[tuple[str, str]] = []
+        left = list(steps)
+
+        async def follow() -> None:
+            async def take(scan: str, name: str) -> None:
+                told.append((scan, name))
+                if left:
+                    left.pop(0)()
+                elif len(told) == scans:
+                    task.cancel()
+
+            async with asyncio.timeout(WITHIN_S), asyncio.TaskGroup() as group:
+                task = group.create_task(follow_scanner(self.device, F8, take))
+                left.pop(0)()
+
+        asyncio.run(follow())
+        return told
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+def test_a_scanner_is_read_for_this_program_alone_and_looked_for_when_it_goes(bench: Bench) -> None:
+    writers = [bench.plug_in()]
+
+    def scan(text: str) -> Callable[[], object]:
+        return lambda: os.write(writers[-1], events(*typed(text)))
+
+    def pull_out_in_the_middle() -> None:
+        os.write(writers[-1], events(*typed("34")))
+        bench.pull_out(writers.pop())
+        writers.append(bench.plug_in())
+        scan("56\n")()
+
+    told = bench.followed(scan("12\n"), pull_out_in_the_middle, scans=3)
+    assert told == [("12\n", "Tester 1900"), ("34", "Tester 1900"), ("56\n", "Tester 1900")]
+    assert bench.grabbed == 2
+
+
+def test_a_scan_whose_end_does_not_come_is_handed_over_as_cut(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert IDLE_S <= 3
+    monkeypatch.setattr(scanner, "IDLE_S", 0.05)
+    writer = bench.plug_in()
+    assert bench.followed(lambda: os.write(writer, events(*typed("12"))), scans=1) == [("12", "Tester 1900")]
+
+
+def test_a_scanner_that_another_program_has_is_waited_for(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    writer, bench.taken_by_another = bench.plug_in(), True
+
+    def give_back() -> None:
+        asyncio.get_running_loop().call_later(0.1, setattr, bench, "taken_by_another", False)
+        os.write(writer, events(*typed("12\n")))
+
+    assert bench.followed(give_back, scans=1) == [("12\n", "Tester 1900")]
+    told = [one.message for one in caplog.records if "cannot be read" in one.message]
+    assert told == [f"scan.device = {bench.device}: cannot be read (Device or resource busy); looking for it"]
+
+
+def test_the_doctor_tells_whether_a_scanner_can_be_read(bench: Bench) -> None:
+    def found(device: Path | None = bench.device) -> tuple[Severity, str]:
+        settings = Settings.model_validate({"scan": {"device": device}})
+        (finding,) = asyncio.run(examine({"scanner": checks(settings, TODAY)["scanner"]}))
+        return finding.level, finding.found
+
+    named = f"scan.device = '{bench.device}'"
+    assert found(None) == (Severity.WELL, "none is set")
+    assert found() == (Severity.WARNING, f"{named}: is not there")
+    writer = bench.plug_in()
+    assert found() == (Severity.WELL, "Tester 1900")
+    bench.taken_by_another = True
+    assert found() == (Severity.WELL, "Tester 1900; a program has its keys for itself")
+    bench.keys = b"\0"
+    assert found() == (Severity.FAILED, f"{named}: Tester 1900 has no keys to type with")
+    os.close(writer)
+
+
+def test_the_end_of_a_scan_is_what_its_reader_takes_for_one() -> None:
+    assert END == "\n"

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge.agent.dialogue_steps import Stepped
+from edge.agent.dictation import INTERRUPTED
+from edge.agent.typed_input import scanned_utterance
+from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
+from edge.agree.dialogue.scans import SAME_S
+from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import State
+from edge.deliver.events import recorded
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
+from edge.keep import evidence
+from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.records import SCANNER, Outcome, ScanFault
+from edge.speak.wording import Phrasing, codes
+from lab.desk import Talk
+from tests import shipped
+from tests.gs1_labels import Label, broken, keyed, valid
+from tests.unit.test_dictation import Bench, nobody_is_there
+from tests.unit.test_typed_input import decide_what_is, on_record
+
+SSCC, OTHER, GTIN = keyed("37613032110910342"), keyed("00614141123456789"), keyed("0400638133393")
+PALLET, ANOTHER = f"]C100{SSCC}", f"]C100{OTHER}"
+LABELS = shipped.form_in(Path(__file__).parent / "tables" / "labels.schema.json")
+
+
+class Desk:
+    """A conversation at the desk, in a time that only the test lets pass."""
+
+    def __init__(self, journal: Journal, form: Form, manner: Manner | None = None) -> None:
+        self.now = 0.0
+        self.journal = journal
+        self._phrasing = Phrasing(form)
+        catalogue = Catalogue({}) if form is LABELS else shipped.catalogue()
+        rules = Rules(form, catalogue)
+        self.talk = Talk(rules, journal, partial(recorded, site="s", device="d"), lambda: self.now, manner)
+        self.orders: list[object] = []
+        self.events: list[tuple[str, dict[str, object]]] = []
+        self._took(self.talk.start())
+
+    def scan(self, sent: str) -> list[str]:
+        """What the device says to a label."""
+        return self._took(self.talk.scan(f"{sent}\n"))
+
+    def say(self, text: str) -> list[str]:
+        self.now += 5
+        return self._took(self.talk.say(text))
+
+    def silence(self) -> list[str]:
+        return self._took(self.talk.expire())
+
+    def _took(self, stepped: Stepped) -> list[str]:
+        self.orders = list(stepped.orders)
+        if stepped.row is not None:
+            event = json.loads(stepped.row.body)
+            self.events.append((event["type"].split(".")[2], event["data"].get("fields", {})))
+        return [self._phrasing.text(one) for one in stepped.orders if isinstance(one, Say)]
+
+    @property
+    def parked(self) -> int:
+        return self.journal.review.how_many()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(journal: Journal) -> Desk:
+    return Desk(journal, shipped.form())
+
+
+@pytest.fixture
+def labels(journal: Journal) -> Desk:
+    return Desk(journal, LABELS)
+
+
+def test_a_label_says_which_and_the_voice_the_rest(desk: Desk) -> None:
+    assert desk.scan(PALLET) == ["How many units?"]
+    assert desk.say("twelve units, dock B") == ["end 3 4 2 0, 12 units, dock bravo."]
+    desk.silence()
+    assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
+
+
+def test_a_label_answers_what_is_asked(desk: Desk) -> None:
+    assert desk.say("twelve units, dock B") == ["Which pallet?"]
+    assert desk.scan(PALLET) == ["end 3 4 2 0, 12 units, dock bravo."]
+    assert desk.talk.state is State.HELD
+
+
+def test_a_trigger_that_is_pulled_twice_scans_once(desk: Desk) -> None:
+    desk.scan(PALLET)
+    for _ in range(3):
+        assert desk.scan(PALLET) == []
+    desk.say("twelve units, dock B")
+    assert desk.scan(PALLET) == [], "the same again says nothing new, however late"
+    assert desk.talk.state is State.HELD
+    desk.silence()
+    assert len(desk.events) == 1
+    assert desk.parked == 0
+
+
+def test_the_same_label_after_it_was_recorded_is_asked_about(desk: Desk) -> None:
+    desk.scan(PALLET)
+    desk.say("twelve units, dock B")
+    desk.say("yes")
+    [told] = desk.scan(PALLET)
+    assert told.endswith("is recorded already. Once more?")
+
+
+def test_a_label_and_a_voice_that_differ_are_asked_about(desk: Desk) -> None:
+    desk.say("pallet 724, dock B")
+    assert desk.scan(PALLET) == ["pallet 3 4 2 0 scanned, pallet 7 2 4 said. Which?"]
+    assert desk.talk.state is State.CHOOSING
+    assert desk.say("the second one") == ["How many units?"]
+    desk.say("twelve")
+    desk.silence()
+    assert desk.events == [("recorded", {"pallet_id": "724", "quantity": 12, "dock": "B"})]
+
+
+def test_what_is_said_after_a_label_and_differs_is_asked_about_as_well(desk: Desk) -> None:
+    desk.scan(PALLET)
+    assert desk.say("pallet 724, twelve units, dock B") == ["pallet 3 4 2 0 scanned, pallet 7 2 4 said. Which?"]
+    assert desk.say("the first one") == ["end 3 4 2 0, 12 units, dock bravo."]
+    assert desk.events == []
+    desk.silence()
+    assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
+
+
+def test_the_label_once_more_settles_which_was_meant(desk: Desk) -> None:
+    desk.say("pallet 724, dock B")
+    desk.scan(PALLET)
+    desk.now += SAME_S + 1
+    assert desk.scan(PALLET) == ["How many units?"]
+
+
+def test_a_count_on_the_label_that_differs_is_asked_about(desk: Desk) -> None:
+    desk.say("pallet 742, twelve units, dock B")
+    assert desk.scan(f"]C102{GTIN}3724") == ["24 units scanned, 12 units said. Which?"]
+    assert desk.silence() == ["24 units scanned, 12 units said. Which?"], "silence is no consent"
+    assert desk.say("twelve") == ["7 4 2, 12 units, dock bravo."]
+
+
+def test_a_label_of_another_thing_over_a_held_entry_is_the_next_entry(desk: Desk) -> None:
+    desk.scan(PALLET)
+    desk.say("twelve units, dock B")
+    assert desk.scan(ANOTHER) == ["How many units?"]
+    assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
+    desk.say("nine units, dock C")
+    desk.silence()
+    assert desk.events[1:] == [("recorded", {"pallet_id": OTHER, "quantity": 9, "dock": "C"})]
+
+
+def test_a_label_of_another_thing_over_a_doubtful_entry_is_asked_about(desk: Desk) -> None:
+    desk.say("pallet 742, twelve units, dock B")
+    desk.say("grmpf hmpf")
+    assert desk.scan(PALLET) == ["pallet 3 4 2 0 instead of pallet 7 4 2?"]
+    told = desk.scan(ANOTHER)
+    assert told[0].endswith("put aside for review.")
+    assert told[1:] == ["pallet 3 4 2 0 instead of pallet 7 4 2?"]
+    assert (desk.parked, desk.events) == (2, [])
+
+
+def test_a_label_of_another_thing_in_a_correction_of_what_is_recorded_is_asked_about(desk: Desk) -> None:
+    desk.say("pallet 742, twelve units, dock B")
+    desk.say("yes")
+    assert desk.say("no")[-1] == "What is wrong?"
+    assert desk.scan(PALLET) == ["pallet 3 4 2 0 instead of pallet 7 4 2?"]
+    desk.silence()
+    desk.silence()
+    assert [fields["pallet_id"] for _, fields in desk.events] == ["742"]
+
+
+def test_more_of_another_label_is_never_mixed_into_an_open_entry(labels: Desk) -> None:
+    labels.scan(f"]C100{SSCC}10ABC")
+    [told] = labels.scan(f"]C100{OTHER}10XYZ")
+    assert "instead of pallet" in told
+    assert (labels.talk.state, labels.events) == (State.CONFIRMING, [])
+
+
+def test_a_label_adds_to_a_held_entry_which_is_read_back_again(labels: Desk) -> None:
+    labels.scan(f"]C100{SSCC}02{GTIN}3724")
+    assert labels.talk.state is State.HELD
+    told = labels.scan("]C1173012003102005250")
+    assert "best before" in told[0]
+    labels.silence()
+    [(_, fields)] = labels.events
+    assert fields == {
+        "pallet": SSCC,
+        "item": GTIN,
+        "quantity": 24,
+        "best": "2030-12-31",
+        "weight": 52.5,
+        "weight_unit": "KGM",
+    }
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        ("pallet 742, dock B",),
+        ("pallet 742, twelve units, dock B",),
+        ("pause",),
+        ("pallet 742, 9 units, dock B, dock C",),
+    ],
+)
+def test_a_fault_is_told_and_changes_nothing(desk: Desk, before: tuple[str, ...]) -> None:
+    for text in before:
+        desk.say(text)
+    stands = desk.talk.state, desk.talk.question
+    wrong = PALLET[:-1] + str((int(PALLET[-1]) + 1) % 10)
+    assert desk.scan(wrong) == ["Not taken: its check digit is wrong."]
+    assert Sound(Earcon.NOT_UNDERSTOOD) in desk.orders
+    assert (desk.talk.state, desk.talk.question) == stands
+    assert desk.events == []
+
+
+def test_a_label_with_nothing_for_the_form_is_told_so(desk: Desk) -> None:
+    assert desk.scan("]C110ABC") == ["Not taken: nothing on it is for this entry."]
+    assert desk.talk.state is State.IDLE
+
+
+def test_nobody_is_scanned_for_who_has_not_signed_on(journal: Journal) -> None:
+    desk = Desk(journal, shipped.form(), Manner(operators={"ana": "op-17"}))
+    assert desk.scan(PALLET)[-1] == "Sign on first."
+    assert desk.parked == 1
+
+
+def test_a_label_while_it_is_asked_whether_to_cancel_begins_an_entry_and_cancels_nothing(desk: Desk) -> None:
+    desk.say("pallet 742, twelve units, dock B")
+    desk.say("yes")
+    assert desk.say("cancel") == ["Cancel pallet 7 4 2, 12 units, dock bravo?"]
+    assert desk.scan(PALLET) == ["How many units?"]
+    assert [kind for kind, _ in desk.events] == ["recorded"]
+
+
+def test_every_fault_is_told_in_words_by_its_name_and_no_broken_label_fills_anything(labels: Desk) -> None:
+    said = codes("scans", "en")
+    assert set(said) == {fault.value for fault in ScanFault}
+    several = list(broken(seed=5, each=1))
+    for label in several:
+        labels.now += SAME_S + 1
+        assert labels.scan(label.sent) == [f"Not taken: {said[str(label.holds)]}."], label.sent
+        assert labels.talk.state is State.IDLE
+    assert {label.holds for label in several} >= set(said) - {"cut_short", "unreadable", "empty", "nothing_for_form"}
+    assert (labels.events, labels.parked) == ([], 0)
+
+
+def test_what_a_label_fills_is_what_is_on_it(labels: Desk) -> None:
+    whole = [label for label in valid(seed=7, each=4) if {"pallet", "quantity"} <= label.fields.keys()]
+    assert whole
+    for label in whole:
+        labels.now += SAME_S + 1
+        labels.scan(label.sent)
+        labels.say("yes")
+    assert [fields for _, fields in labels.events] == [_with_unit(label) for label in whole]
+
+
+def _with_unit(label: Label) -> dict[str, object]:
+    return label.fields | ({"weight_unit": "KGM"} if "weight" in label.fields else {})
+
+
+# On disk, and after a crash.
+
+
+@pytest.fixture
+def bench(tmp_path: Path, rules: Rules) -> Bench:
+    return Bench(tmp_path, rules)
+
+
+def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal, tmp_path: Path) -> None:
+    sent = f"{PALLET}37024\x1d"
+    journal.begin(scanned_utterance("pallet-move", sent, "Tester 1900"))
+    [unread] = journal.queries.unread()
+    assert (unread.source, unread.typed, unread.device) == (SCANNER, sent, "Tester 1900")
+    assert sent not in repr(unread)
+    [flac] = evidence.recordings(tmp_path)
+    alone, _ = evidence.recover(flac)
+    assert (alone.typed, alone.device) == (sent, "Tester 1900")
+
+
+def test_a_scan_is_taken_in_its_turn_and_named_as_what_it_is(bench: Bench) -> None:
+    decide_what_is(bench, lambda dictation: dictation.scan(f"{PALLET}\n", "Tester 1900"))
+    [decided] = bench.decided
+    assert (decided.verdict.outcome, decided.verdict.ask) == (Outcome.ASK, "quantity")
+    assert (decided.reading.interpreter, decided.reading.transcript) == (SCANNER, f"(00){SSCC}")
+
+
+def test_a_scan_that_a_crash_overtook_goes_to_a_person_once(bench: Bench) -> None:
+    with JournalThread(bench.directory) as desk:
+        desk.begin(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
+    assert [bench.resume(converse=nobody_is_there) for _ in range(2)] == [1, 0]
+    [one] = on_record(bench)
+    assert (one.review, one.event_id) == (INTERRUPTED, None)
+    assert bench.decided[0].reading.fields["pallet_id"].value == SSCC
+
+
+def test_a_desk_that_was_killed_takes_up_what_was_scanned(journal: Journal) -> None:
+    journal.begin(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
+    desk = Desk(journal, shipped.form())
+    assert (desk.parked, desk.events) == (1, [])
+    assert Prompt.SCAN_FAULT not in {one.prompt for one in desk.orders if isinstance(one, Say)}
