@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue.merging import BREATH_S, names_another
+from edge.agree.dialogue.merging import BREATH_S, BreathBefore, names_another
 from edge.forms.spoken import begins, corrects
 from edge.records import (
     SAMPLE_BYTES,
@@ -33,6 +33,26 @@ LONGEST_S = 30.0
 
 ENDED = frozenset({Closing.PAUSE, Closing.SOURCE_ENDED})
 """Closings behind which no sound is missing."""
+
+
+class TornNumbers:
+    """Numbers that a pause tore in two: the end of one is in doubt where the breath before may have begun it."""
+
+    def __init__(self) -> None:
+        self._before = BreathBefore()
+        self._source: str | None = None
+
+    def read(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
+        """What an utterance says, behind what was said before it."""
+        if reading.scanned:  # between two breaths, maybe, and part of neither
+            return reading
+        segment = utterance.segment
+        began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
+        follows = utterance.source == self._source and self._before.is_just_before(began)
+        said = self._before.continued(reading, rules) if follows else reading
+        if self._before.remember(reading, ended):
+            self._source = utterance.source
+        return said
 
 
 @dataclass(frozen=True, slots=True)

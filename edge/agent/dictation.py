@@ -15,14 +15,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from edge.agent.breaths import Breath, Breaths, one_sound
+from edge.agent.breaths import Breath, Breaths, TornNumbers, one_sound
 from edge.agent.ear import Attended, Ear, HandedOver
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.typed_input import UNSPOKEN, Readers, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.questions import held
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.scanned import AS_DELIVERED, Sending
@@ -113,8 +112,7 @@ class Dictation:
         self._expected = expected
         self._readers = Readers(rules, interpreter, typed_in, sending)
         self._concluding = False
-        self._breath = BreathBefore()
-        self._breath_of: str | None = None
+        self._torn = TornNumbers()
         self._breaths = Breaths()
 
     @property
@@ -235,7 +233,7 @@ class Dictation:
             which = heard.utterance.utterance_id
             await self._desk(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
-            row = await self._recorded(heard, reading, verdict, self._draft(heard.utterance, reading))
+            row = await self._recorded(heard, reading, verdict, _draft(heard.utterance, reading, self._operator))
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _why_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
@@ -250,24 +248,12 @@ class Dictation:
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
     async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
-        reading = self._in_context(heard.utterance, await heard.attention.finish(heard.utterance))
+        reading = self._torn.read(heard.utterance, await heard.attention.finish(heard.utterance), self._rules)
         sound = None if heard.utterance.source in UNSPOKEN else measured(heard.utterance.segment)
         # Where nobody converses, a question of the lists would stand in the way of the entry for ever.
         expected = self._expected() if heard.live and self.converses else NOTHING_EXPECTED
         known = Circumstances(sound, await self._recent(heard), expected)
         return reading, decide(reading, heard.utterance.segment.closing, self._rules, known), known
-
-    def _in_context(self, utterance: Utterance, reading: Reading) -> Reading:
-        """The reading, a number in it in doubt where what was said a breath before may have been its beginning."""
-        if reading.scanned:  # between two breaths, maybe, and part of neither
-            return reading
-        breath, segment = self._breath, utterance.segment
-        began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
-        follows = utterance.source == self._breath_of and breath.is_just_before(began)
-        said = breath.continued(reading, self._rules) if follows else reading
-        if breath.remember(reading, ended):
-            self._breath_of = utterance.source
-        return said
 
     async def _conclude(self, heard: Attended) -> None:
         reading, verdict, known = await self._judged(heard)
@@ -295,7 +281,7 @@ class Dictation:
     ) -> tuple[Reading, Verdict, Draft]:
         """What was said, or that and the breaths before it where they make an entry as one sound; and its draft."""
         utterance, rules = heard.utterance, self._rules
-        alone = self._draft(utterance, said.reading)
+        alone = _draft(utterance, said.reading, self._operator)
         before = () if utterance.source in UNSPOKEN else self._breaths.before(said, verdict, rules)
         if not before:
             return said.reading, verdict, alone
@@ -317,9 +303,6 @@ class Dictation:
             return ()
         since = heard.utterance.heard_at - timedelta(minutes=self._rules.demands.double_count_minutes)
         return await self._desk(lambda journal: journal.queries.standing(heard.utterance.form, since))
-
-    def _draft(self, utterance: Utterance, reading: Reading) -> Draft:
-        return Draft(utterance.utterance_id, utterance.form, reading, self._operator)
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
         """Put the verdict on record. Until there is room for that, the utterance is kept, unread."""
@@ -347,6 +330,10 @@ class Dictation:
             return None
         entry = journal.queries.entry_of(draft, verdict)
         return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
+
+
+def _draft(utterance: Utterance, reading: Reading, operator: str | None) -> Draft:
+    return Draft(utterance.utterance_id, utterance.form, reading, operator)
 
 
 def _spoken_between(heard: Attended) -> tuple[float, float]:
