@@ -14,6 +14,7 @@ from typing import Any
 from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.merging import (
+    among_talk,
     answer_to,
     begins_astray,
     is_beside,
@@ -146,7 +147,8 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying
     if whole and is_of_another(before, reading, rules):
         return _told(verdict, rules, why=_why(verdict, reading, saying))
     takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
-    if not whole and (begins_astray(reading, rules) or not (takes_back or is_plain(reading, rules))):
+    strange = begins_astray(reading, rules) or not (takes_back or is_plain(reading, rules))
+    if not whole and (strange or among_talk(reading, rules, held=held)):
         return _asked_whether("entry right", reading, saying)
     if not whole and not takes_back and names_another(before, reading, rules):
         return _asked_whether("instead", reading, saying)

@@ -14,17 +14,33 @@ WHOLE = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 TALK = {  # Language, field that was asked for ("-": none, the whole entry is held), what was said to somebody else.
     ("en", "dock"): ("thanks charlie", "good morning charlie", "charlie is full", "be careful", "a second please"),
-    ("en", "quantity"): ("at eight", "full of twelve", "another five", "ten people are here", "twelve, eh?"),
-    ("en", "-"): ("no thanks charlie", "no the truck's thirteen", "no golf today"),
-    ("de", "dock"): ("danke charlie", "charlie ist voll", "morgen charlie"),
+    ("en", "quantity"): (
+        "at eight",
+        "full of twelve",
+        "two by two",
+        "another five",
+        "ten people are here",
+        "twelve, eh?",
+    ),
+    ("en", "-"): (
+        "no i'm at dock c",
+        "no go to dock c",
+        "no dock c full",
+        "no dock c first",
+        "no thanks charlie",
+        "no the truck's thirteen",
+        "no golf today",
+    ),
+    ("de", "-"): ("nein ich bin an tor c", "mach tor c auf", "nein tor c ist zu"),
+    ("de", "dock"): ("tor b ist zu", "tor b geht auf", "danke charlie", "charlie ist voll", "morgen charlie"),
     ("de", "quantity"): ("um acht", "noch fünf"),
     ("fr", "dock"): ("salut charlie", "charlie est plein", "charlie, hein ?"),
     ("fr", "quantity"): ("à huit heures", "à huit", "encore cinq"),
-    ("es", "dock"): ("adiós charlie", "charlie está lleno"),
+    ("es", "dock"): ("adiós charlie", "charlie está lleno", "muelle b cerrado", "estoy en el muelle b"),
     ("es", "quantity"): ("a las ocho", "las doce", "otros cinco"),
     ("es", "-"): ("trece no doce", "son trece no doce"),
     ("it", "dock"): ("ciao charlie", "charlie è pieno"),
-    ("it", "quantity"): ("alle otto", "le dodici"),
+    ("it", "quantity"): ("alle otto", "le dodici", "sei qui", "dovrebbero essere quaranta", "due a due"),
     ("pl", "quantity"): ("o osiem", "jeszcze pięć"),
     ("pl", "-"): ("trzynaście nie czternaście",),
     ("pt", "quantity"): ("às oito", "mais cinco"),
@@ -53,6 +69,7 @@ TWICE = (
     "pallet 742 15 15 pieces dock b",
     "pallet seven four two twelve quantity twelve dock b",
     "pallet 742 743 quantity 12 dock b",
+    "pallet 742 slash 3 twelve pieces dock b",
 )
 
 ONCE = {

@@ -10,6 +10,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
+    among_talk,
     begins_astray,
     is_of_another,
     is_plain,
@@ -196,6 +197,8 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if begins_astray(said, session.rules):
         return drafting.doubt(session, heard)
     if not drafting.takes_back(session, heard) and not is_plain(said, session.rules):
+        return drafting.doubt(session, heard)
+    if among_talk(said, session.rules, held=values_of(draft.reading)):
         return drafting.doubt(session, heard)
     if says_nothing(said) or (names_unclearly(said, session.rules) and not drafting.takes_back(session, heard)):
         return drafting.doubt(session, heard)

@@ -37,7 +37,7 @@ def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     """What was said, as an answer to the question for a field: a bare "fifteen" is that field's value."""
     said = replace(reading, act=Act.RECORD)
     if any(one.value is not None or one.runner_up is not None for one in said.fields.values()):
-        return said
+        return unconfirmed(said, among_talk(said, rules, asked=name))
     words = without_cue(said.words, rules.language)
     if not words:
         return said
@@ -297,6 +297,18 @@ def is_plain(said: Reading, rules: Rules) -> bool:
         for at in range(start, match.end)
     }
     return all(at in plain or fold(token.heard) in told for at, token in enumerate(heard))
+
+
+def among_talk(
+    said: Reading, rules: Rules, *, asked: str | None = None, held: Mapping[str, FieldValue] | None = None
+) -> list[str]:
+    """The fields whose values stand among other words than those of an answer or a correction: "no, I'm at dock C"."""
+    answered = read(said.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    return [
+        name
+        for name, one in said.fields.items()
+        if one.value is not None and name in answered and answered[name].value is None
+    ]
 
 
 FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.TAKEN_BACK})

@@ -50,7 +50,8 @@ class Chart:
             held: The entry that a correction without more may be about.
             correcting: Whether all that is said corrects it, with or without a cue.
         """
-        growth = _Growth(self._spans, self._counts, self._remarks, asked, held or {})
+        answers = asked is not None or bool(held) or correcting
+        growth = _Growth(self._spans, self._counts, self._remarks, asked, held or {}, answers=answers)
         growth.begin(Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
         budget = weights.BUDGET
         while not (found := growth.within(budget)) and growth.left >= 0 and budget < weights.LARGEST_BUDGET:
@@ -64,7 +65,14 @@ class _Growth:
     """How explanations of one utterance grow, for what was asked."""
 
     def __init__(
-        self, spans: Spans, counts: UnitCounts, remarks: Remarks, asked: str | None, held: Mapping[str, FieldValue]
+        self,
+        spans: Spans,
+        counts: UnitCounts,
+        remarks: Remarks,
+        asked: str | None,
+        held: Mapping[str, FieldValue],
+        *,
+        answers: bool,
     ) -> None:
         self._spans = spans
         self._counts = counts
@@ -75,7 +83,7 @@ class _Growth:
         self._counted = CountMentions(spans, self._agenda, self._mentions)
         self._phrases = SmallWords(spans, counts, self._agenda, self._mentions, asked)
         self._strays = Strays(spans, remarks, self._agenda)
-        self._beside = Beside(spans)
+        self._beside = Beside(spans, answers=answers)
         self._ends: list[Path] = []
         self.left = weights.MOST
         """How many more partial explanations may grow; below 0, none were found, and none will be."""

@@ -135,6 +135,8 @@ class SmallWords:
 
     def _opening(self, path: Path, match: Match, at: int) -> None:
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
+        if self._leads_on(path, match, at):
+            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
         self._agenda.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
@@ -146,7 +148,7 @@ class SmallWords:
             return
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
-        if self._links.may_be_of_value(path, match, at):
+        if self._links.may_be_of_value(path, match, at) or self._leads_on(path, match, at):
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
         self._agenda.go(path, match.end, cost, **between)
 
@@ -158,12 +160,26 @@ class SmallWords:
         if answers and not self._spans.may_be_letter(str(expected), at, match.end):
             self._agenda.go(path, match.end, weights.WITHIN)
 
-    def _behind(self, path: Path, match: Match, _at: int) -> None:
-        if path.state is Place.SAID:
+    def _leads_on(self, path: Path, match: Match, at: int) -> bool:
+        """Does the sentence end with a word that should lead on: "dock B and", German "Tor B ist zu"?"""
+        if match.end < self._spans.size or path.field is None:
+            return False
+        remarks = {Role.TAIL, Role.BEHIND}
+        return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
+
+    def _behind(self, path: Path, match: Match, at: int) -> None:
+        if path.state is Place.SAID and not self._says_how(path, match, at):
             self._agenda.go(path, match.end, weights.LINK)
+
+    def _says_how(self, path: Path, match: Match, at: int) -> bool:
+        """Does "full" or "closed" say that there is no room at the place before it? Units it may be said of."""
+        counts = path.field is not None and self._fields[path.field].spoken is Spoken.CARDINAL
+        return not counts and tuple(self._words[at : match.end]) in self._language.words["adjectives"]
 
     def _tail(self, path: Path, match: Match, at: int) -> None:
         """A remark; one that asks ("got it?") makes no question of what it is about."""
+        if path.state is Place.SAID and not self._tokens[at].pause and self._says_how(path, match, at):
+            return
         begins = self._tokens[at].pause or at == 0
         parted = begins and not self._spans.goes_straight_on(match.end)
         cost = weights.TAIL if parted else weights.UNPAUSED_TAIL
