@@ -23,6 +23,7 @@ IDLE_S = 2.0
 keys a second."""
 
 LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
+LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: with more nobody knows which is meant.
 
 _SIGNS = [
     *("MINUS", "EQUAL", "LEFTBRACE", "RIGHTBRACE", "BACKSLASH", "SEMICOLON"),
@@ -113,7 +114,7 @@ class Keys:
         if self._held & _ALT:
             if self._number is None or key not in _KEYPAD:
                 return UNREADABLE
-            self._number += _KEYPAD[key]
+            self._number = (self._number + _KEYPAD[key])[: LONGEST_NUMBER + 1]
             return ""
         if self._held & _CONTROL:
             return self._marked(CONTROL_BRACKET if key == NAMES["KEY_RIGHTBRACE"] else None)
@@ -126,6 +127,8 @@ class Keys:
 
     def _by_number(self, number: str) -> str:
         """The character that a number on the keypad stands for, of those that a label can have."""
+        if len(number) > LONGEST_NUMBER:
+            return UNREADABLE
         if number and int(number) == ord(SEPARATOR):
             return self._marked(ALT_029)
         return chr(int(number)) if number and ord(" ") <= int(number) <= ord("~") else UNREADABLE

@@ -117,6 +117,7 @@ def test_a_separator_that_is_typed_in_another_way_than_set_cannot_be_read(separa
         ["+LEFTALT", "+A", "-A", "-LEFTALT"],
         ["+LEFTALT", "+KP7", "-KP7", "-LEFTALT"],
         ["+LEFTALT", "-LEFTALT"],
+        ["+LEFTALT", *("+KP1", "-KP1") * 5000, "-LEFTALT"],  # a key that sticks: more digits than Python reads
         ["+BACKSPACE", "-BACKSPACE"],
         ["!"],
     ],
