@@ -15,6 +15,7 @@ from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHe
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.questions import next_question
+from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, objections
 from edge.deliver.events import check_event, encode, recorded
 from edge.forms.catalogue import Catalogue
@@ -247,6 +248,35 @@ def test_a_correction_of_another_pallet_takes_no_first_count_along() -> None:
     shift.take(Deadline())
     shift.say("pallet 747, 23 cases")
     assert shift.said[-1] == "Count pallet 7 4 7 again."
+
+
+@pytest.mark.parametrize(
+    ("second", "asked"),
+    [
+        ("pallet 747, 23 cases", "Count pallet 7 4 7 again."),
+        ("pallet 999, 23 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
+        ("pallet 748, 23 cases", "pallet 7 4 8, 23 cases. Correct?"),  # of that nobody knows better
+    ],
+)
+def test_the_second_of_two_in_one_breath_is_held_against_the_list_too(second: str, asked: str) -> None:
+    shift = Shift()
+    shift.say(f"pallet 742, 24 cases, {second}")
+    shift.say("742")
+    shift.take(Deadline())
+    assert shift.said[-1] == asked
+    assert [one.verdict.fields["pallet_id"] for one in shift.commits] == ["742"]
+
+
+def test_what_is_taken_up_again_is_counted_again_too() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.take(Deadline())
+    shift.take(Deadline())
+    (parked,) = shift.parked
+    assert parked.draft is not None
+    shift.dialogue.aside = InReview(1, (parked.draft,))
+    shift.say("what is open")
+    assert shift.said[-1] == "Count pallet 7 4 2 again."
 
 
 def test_both_counts_are_in_the_event() -> None:
