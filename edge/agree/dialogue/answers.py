@@ -26,7 +26,7 @@ from edge.agree.dialogue.merging import (
     with_support,
     with_yes,
 )
-from edge.agree.dialogue.one_breath import two_in_one_breath
+from edge.agree.dialogue.one_breath import meant_of_two
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
 from edge.agree.dialogue.scans import disputes_label
@@ -166,13 +166,11 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     """One of the two that were said in one breath: by its number, or said anew with all that is known of it."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
-    two = two_in_one_breath(draft.reading, rules) or ()
-    for part, other in zip(two, reversed(two), strict=True):
-        if named and not names_another(part, said, rules):
-            alone = said.fields.keys() == named.keys()
-            chosen_one = with_reading(draft, part if alone else said, heard.utterance_id)
-            orders = drafting.revise(session, heard, chosen_one)
-            return [*orders, review.put_next(session, heard, replace(other, act=Act.RECORD), draft)]
+    if (meant := meant_of_two(draft.reading, said, rules)) is not None:
+        part, other = meant
+        alone = said.fields.keys() == named.keys()
+        orders = drafting.revise(session, heard, with_reading(draft, part if alone else said, heard.utterance_id))
+        return [*orders, review.put_next(session, heard, other, draft)]
     if heard.verdict.outcome is Outcome.ACCEPT:
         return corrections.leave_for_entry(session, heard)
     return drafting.reject_answer(session, heard)

@@ -27,6 +27,15 @@ def two_that_share(said: Reading, rules: Rules) -> Two | None:
     return _most(_named_together(said, rules), rules)
 
 
+def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
+    """Of two in one breath the one that an answer names, and the other; None where it names neither."""
+    identifiers = [field.name for field in rules.form.fields if field.identifier]
+    two = two_in_one_breath(both, rules)
+    if two is None or all(name not in said.fields or said.fields[name].value is None for name in identifiers):
+        return None
+    return next((pair for pair in (two, two[::-1]) if not names_another(pair[0], said, rules)), None)
+
+
 def _most(parted: Iterator[Two], rules: Rules) -> Two | None:
     identifiers = [field.name for field in rules.form.fields if field.identifier]
     best: tuple[int, Two | None] = (0, None)

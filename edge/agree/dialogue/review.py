@@ -37,7 +37,8 @@ def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, bes
 
     An utterance makes one entry; this rests on the one that named the other of the two.
     """
-    session.next = Draft(heard.utterance_id, beside.form, said, session.who, support=(beside.utterance_id,))
+    reading, support = replace(said, act=Act.RECORD), (beside.utterance_id,)
+    session.next = Draft(heard.utterance_id, beside.form, reading, session.who, support=support)
     return Park(heard.utterance_id, drafting.UNANSWERED, values_of(said), session.next)
 
 
