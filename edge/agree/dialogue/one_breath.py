@@ -13,6 +13,10 @@ from edge.records import Reading, Word
 
 Two = tuple[Reading, Reading]
 
+MOST_WORDS = 60
+"""Of two that are named together: two SSCC digit by digit, and what is said of them, are fifty. It is tried how each
+"and" parts the numbers around it, which takes two seconds for so many words, and ten for twice as many."""
+
 
 def two_in_one_breath(said: Reading, rules: Rules) -> Two | None:
     """The two readings that make up this one, where it names two things, each with more of it; None where it does not.
@@ -63,6 +67,8 @@ def _named_together(said: Reading, rules: Rules) -> Iterator[Two]:
 
     Only "each" says that a count is that of either; without it the count is in doubt.
     """
+    if len(said.words) > MOST_WORDS:
+        return
     words, each = _without_each(said.words, rules)
     named = [_is_named(word, rules) for word in words]
     for link in (at for at, word in enumerate(words) if _links(word, rules)):
