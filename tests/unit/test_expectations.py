@@ -134,9 +134,9 @@ class Shift:
         self._number = 0
         self.take(Started())
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, confidence: float = 0.99) -> None:
         self._number += 1
-        reading = TranscriptReader(FORM, CATALOGUE, "en").read(Transcript("test", text, 0.99), 0.99, 3.0)
+        reading = TranscriptReader(FORM, CATALOGUE, "en").read(Transcript("test", text, confidence), confidence, 3.0)
         known = Circumstances(expected=self.expected)
         verdict = decide(reading, Closing.PAUSE, self.rules, known)
         self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
@@ -192,6 +192,18 @@ def test_a_count_that_differs_is_counted_again_and_the_second_count_stands(secon
     assert commit.verdict.fields == {"pallet_id": "742", "quantity": wanted, "uom": "CS", "trailer": "5501"}
     assert dict(commit.draft.counted) == {"quantity": 22}
     assert commit.draft.support == ("u2",)
+
+
+@pytest.mark.parametrize("confidence", [0.99, 1.0])
+def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_said(confidence: float) -> None:
+    shift = Shift()
+    shift.say("22 cases, trailer 5501", confidence)
+    shift.say("pallet 742", confidence)
+    assert shift.said[-1] == "Count pallet 7 4 2 again."
+    shift.say("22 cases", confidence)
+    shift.take(Deadline())
+    (commit,) = shift.commits
+    assert (commit.verdict.fields["quantity"], commit.draft.counted) == (22, (("quantity", 22),))
 
 
 def test_a_lot_that_is_needed_is_asked_for() -> None:

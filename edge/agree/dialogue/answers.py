@@ -131,8 +131,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
     if session.asked.why is Reason.COUNT_DIFFERS and name in values_of(said):
-        draft = counted_again(draft, name)
-    if reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
+        draft = counted_again(draft, name)  # which may come to the same
+    elif reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
         return drafting.reject_answer(session, heard)
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
