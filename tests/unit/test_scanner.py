@@ -155,6 +155,14 @@ def test_what_has_no_end_is_handed_over_without_one() -> None:
     assert [len(scan) for scan in scans(typed("1" * (LONGEST + 5)))] == [LONGEST + 1]
 
 
+@pytest.mark.parametrize(("rest", "whole"), [("2117", False), ("]C12117", True)])
+def test_the_rest_of_a_scan_that_was_cut_is_no_scan_of_its_own(rest: str, *, whole: bool) -> None:
+    keys = Keys(F8)
+    list(keys.take(events(*typed("10AB"))))
+    list(keys.cut())
+    assert list(keys.take(events(*typed(f"{rest}\n2117\n")))) == [rest + END * whole, "2117\n"]
+
+
 class Bench:
     """A scanner that is a pipe, to which the kernel's answers are made up."""
 
