@@ -182,6 +182,18 @@ def test_the_label_of_one_of_two_in_one_breath_says_which_and_the_other_waits(de
     assert desk.parked == 0
 
 
+def test_a_label_of_neither_of_two_in_one_breath_is_put_aside_and_told(desk: Desk) -> None:
+    [asked] = desk.say("pallet 742, 12 units, dock B, pallet 743, 10 units, dock C")
+    told = desk.scan(PALLET)
+    assert told[0].endswith("put aside for review.")
+    assert told[1:] == [asked]
+    desk.say("742")
+    desk.silence()
+    desk.say("yes")
+    assert [fields["quantity"] for _, fields in desk.events] == [12, 10]
+    assert desk.parked == 1
+
+
 def test_the_label_of_the_second_of_two_over_the_first_takes_up_what_was_said_of_it(desk: Desk) -> None:
     desk.say(TWO)
     desk.say(f"pallet {SSCC}")

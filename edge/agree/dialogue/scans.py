@@ -60,19 +60,27 @@ def _is_same_pull(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def _set_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A label while it is asked which of two things is meant: for which of them nobody knows."""
+    """A label while it is asked which of two things is meant: for which of them, or a third, nobody knows."""
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(heard.reading))
     again = drafting.reject_answer(session, heard)
     return [parked, *drafting.tell_parked(session, heard.reading), *again[1:]]
 
 
+def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """The label of one of the two that were said in one breath: that is meant. Any other is of neither."""
+    draft = session.open_draft
+    if (meant := meant_of_two(draft.reading, said, session.rules)) is None:
+        return _set_aside(session, heard)
+    part, other = meant
+    named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
+    return [*drafting.revise(session, heard, named), review.put_next(session, heard, other, draft)]
+
+
 def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """To the open entry, field by field; a label of another thing begins the next one, or it is asked."""
     said, draft = drafting.reading_of(session, heard), session.open_draft
-    if session.asked.prompt is Prompt.ONE_BY_ONE and (meant := meant_of_two(draft.reading, said, session.rules)):
-        part, other = meant
-        named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
-        return [*drafting.revise(session, heard, named), review.put_next(session, heard, other, draft)]
+    if session.asked.prompt is Prompt.ONE_BY_ONE:
+        return _one_of_two(session, heard, said)
     whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if _is_of_another(draft.reading, said, session.rules):
         if session.state is State.HELD and not session.doubted:
