@@ -244,6 +244,16 @@ def test_after_a_power_cut_a_count_in_question_is_not_taken_for_agreed() -> None
     assert after.commits == []
 
 
+def test_after_a_power_cut_a_yes_to_the_entry_is_no_second_count() -> None:
+    before = Shift()
+    before.say("22 cases, trailer 5501")
+    before.say("pallet 742")
+    after = Shift()
+    after.take(Started(draft_of(draft_json(before.dialogue.draft))))
+    after.say("yes")
+    assert (after.said[-1], after.commits) == ("Count pallet 7 4 2 again.", [])
+
+
 def test_a_second_count_survives_a_power_cut() -> None:
     shift = Shift()
     shift.say("pallet 742, 22 cases")

@@ -232,8 +232,8 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         case About.CANCEL:
             session.draft = with_support(draft, heard.utterance_id)
             return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
-        case _ if session.verdict is not None and session.verdict.outcome is not Outcome.ACCEPT:
-            # Something in it came into doubt after it was read back.
+        case _ if drafting.judged_after(session, draft, heard).outcome is not Outcome.ACCEPT:
+            # Something in it came into doubt after it was read back, or is one that a restart knew nothing of.
             return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
         case _:
             session.draft = with_support(draft, heard.utterance_id)
