@@ -69,12 +69,12 @@ is asked whether it is meant instead, and what follows goes with it until that i
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.
 
 Two things said in one breath, "pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C", are named, and taken
-one at a time: at a word for the one, the other is asked about behind it, and nothing need be said twice. "Pallets 742
-and 743, twelve cases each" are two as well; without the "each" the count is asked about. What is said over a question
-and may be an entry of its own, unclear as it is, is put aside aloud, and the question put again. Of two values that
-are offered "the second" takes the other, and whatever hangs on it in the same words is settled with it: "pallet 8096
-thirty one" is 8096 with 31, or 809630 with one. "Nothing" to what is wrong lets the entry stand, and who names a
-field, "the dock", is asked for that.
+one at a time: at a word for the one, or its label, the other is asked about behind it, and nothing need be said twice.
+"Pallets 742 and 743, twelve cases each" are two as well; without the "each" the count is asked about. What is said over
+a question and may be an entry of its own, unclear as it is, is put aside aloud, and the question put again. Of two
+values that are offered "the second" takes the other, and whatever hangs on it in the same words is settled with it:
+"pallet 8096 thirty one" is 8096 with 31, or 809630 with one. "Nothing" to what is wrong lets the entry stand, and who
+names a field, "the dock", is asked for that.
 
 What is not surely meant changes nothing: a "no" that may have been a breath, a dock that is named in other words
 ("where is dock C", "not dock C"), a value that was not among those offered, a "yes" or a second "cancel" said before

@@ -46,7 +46,9 @@ class ExpectedInbox:
 
     def carries(self, topic: str) -> bool:
         """Whether a list may come on this topic."""
-        return topic.startswith(Topics.expected(self._prefix, self._site, ""))
+        root = Topics.expected(self._prefix, self._site, "")
+        # The topics of a device that is named "expected" begin so too, and are a level less deep.
+        return topic.startswith(root) and "/" in topic.removeprefix(root)
 
     def at_hand(self) -> Expectations:
         """What is expected now."""

@@ -62,6 +62,10 @@ APART = (
 """Pairs of identifiers, by how they begin, that may not be on one label. What one of them demands beside it may be in
 another code of the same label, and is not looked for."""
 
+MOST_CUTS = 2000
+"""So many rests of a text are looked at for a missing separator: in a tenth of a second, and no label of the tests has
+more than 40. A text that is made to have hundreds of thousands counts as one that can be cut in two ways."""
+
 THIS_CENTURY = range(-49, 51)  # Years from now, by their two digits, that lie in this century: section 7.12.
 
 
@@ -241,17 +245,23 @@ def _can_be_cut(found: Sequence[Element]) -> bool:
     known = _identifiers()[last.identifier]
     if _fixed(known) is not None:
         return False
+    cuts = iter(range(MOST_CUTS))
     return any(
         _fault(known, last.value[:at]) is None
-        and _goes_on(last.value[at:], (*before, Element(last.identifier, last.value[:at])))
+        and _goes_on(last.value[at:], (*before, Element(last.identifier, last.value[:at])), cuts)
         for at in range(1, len(last.value))
     )
 
 
-def _goes_on(text: str, before: tuple[Element, ...]) -> bool:
-    """Can all of the text be read as element strings behind those before it, wherever separators may be missing?"""
+def _goes_on(text: str, before: tuple[Element, ...], cuts: Iterator[int]) -> bool:
+    """Can all of the text be read as element strings behind those before it, wherever separators may be missing?
+
+    Yes, too, when no more cuts are left: nobody knows then.
+    """
     if not text:
         return _together(before) is None
+    if next(cuts, None) is None:
+        return True
     try:
         known = _identifier(text)
     except _Faulty:
@@ -261,6 +271,6 @@ def _goes_on(text: str, before: tuple[Element, ...]) -> bool:
     return any(
         _fault(known, behind[:end]) is None
         and _together(so_far := (*before, Element(known.ai, behind[:end]))) is None
-        and _goes_on(behind[end:], so_far)
+        and _goes_on(behind[end:], so_far, cuts)
         for end in ends
     )

@@ -23,6 +23,9 @@ IDLE_S = 2.0
 keys a second."""
 
 LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
+LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: with more nobody knows which is meant.
+
+BEGINNING = "]"  # Of AIM's identifier of a code: it is none of the characters that GS1 allows in a value.
 
 _SIGNS = [
     *("MINUS", "EQUAL", "LEFTBRACE", "RIGHTBRACE", "BACKSLASH", "SEMICOLON"),
@@ -66,6 +69,7 @@ class Keys:
         self._held: set[int] = set()
         self._number: str | None = None
         self._text: list[str] = []
+        self._cut = False  # The end of the scan before did not come, and what comes now may be the rest of it.
 
     @property
     def is_open(self) -> bool:
@@ -87,6 +91,7 @@ class Keys:
         """What came of a scan whose end did not come."""
         if self._text:
             yield "".join(self._text)
+            self._cut = True
         self._text, self._number = [], None
         self._held.clear()
 
@@ -96,7 +101,9 @@ class Keys:
             self._number = "" if key in _ALT else self._number
         elif key in _ENDS:
             if self._text:  # some send two keys behind each scan
-                yield "".join(self._text) + END
+                whole = not self._cut or self._text[0] == BEGINNING
+                yield "".join(self._text) + (END if whole else "")
+                self._cut = False
             self._text = []
         elif key not in _BESIDE:
             self._text += self._typed(key)
@@ -113,7 +120,7 @@ class Keys:
         if self._held & _ALT:
             if self._number is None or key not in _KEYPAD:
                 return UNREADABLE
-            self._number += _KEYPAD[key]
+            self._number = (self._number + _KEYPAD[key])[: LONGEST_NUMBER + 1]
             return ""
         if self._held & _CONTROL:
             return self._marked(CONTROL_BRACKET if key == NAMES["KEY_RIGHTBRACE"] else None)
@@ -126,6 +133,8 @@ class Keys:
 
     def _by_number(self, number: str) -> str:
         """The character that a number on the keypad stands for, of those that a label can have."""
+        if len(number) > LONGEST_NUMBER:
+            return UNREADABLE
         if number and int(number) == ord(SEPARATOR):
             return self._marked(ALT_029)
         return chr(int(number)) if number and ord(" ") <= int(number) <= ord("~") else UNREADABLE

@@ -14,7 +14,7 @@ import pytest
 
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings
-from edge.deliver.events import encode
+from edge.deliver.events import Topics, encode
 from edge.deliver.expected import LARGEST, signed, topic
 from edge.deliver.mqtt import Session
 from edge.keep import expected as kept_lists
@@ -152,6 +152,14 @@ def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_ol
         assert desk.now(partial(take, 1)) == "known"
         assert desk.now(partial(take, 4, at=1)) == "new"
         assert desk.now(partial(take, 2, at=1)) == "old"
+
+
+def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: DeviceKey) -> None:
+    own = Topics("dockvoice", "hall", "expected")
+    with JournalThread(tmp_path / "state") as desk:
+        inbox = receiving(tmp_path, 1, desk).expected
+        assert inbox.carries(topic("dockvoice", "hall", TRAILER))
+        assert not any(map(inbox.carries, (own.receipts, own.decisions, own.control)))
 
 
 def take(version: int, journal: Journal, at: int | None = None) -> Taken:

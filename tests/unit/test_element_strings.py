@@ -139,6 +139,11 @@ def test_a_scanner_that_is_known_to_send_separators_leaves_no_doubt_at_the_end()
     assert [str(one) for one in found] == [f"(01){GTIN}", "(10)AB17251231"]
 
 
+def test_a_text_that_is_made_to_be_cut_for_ever_is_given_up_at_once() -> None:
+    made = "9801360390020241041120121142517113300390039030042221200010000110041300000014268005131200013A"
+    assert elements(f"]C1{made}") is ScanFault.TWO_WAYS  # to look at every cut of it takes 12 seconds
+
+
 @pytest.mark.parametrize(
     ("sent", "sending", "fault"),
     [

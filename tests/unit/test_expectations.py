@@ -15,6 +15,7 @@ from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHe
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.questions import next_question
+from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, objections
 from edge.deliver.events import check_event, encode, recorded
 from edge.forms.catalogue import Catalogue
@@ -133,9 +134,9 @@ class Shift:
         self._number = 0
         self.take(Started())
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, confidence: float = 0.99) -> None:
         self._number += 1
-        reading = TranscriptReader(FORM, CATALOGUE, "en").read(Transcript("test", text, 0.99), 0.99, 3.0)
+        reading = TranscriptReader(FORM, CATALOGUE, "en").read(Transcript("test", text, confidence), confidence, 3.0)
         known = Circumstances(expected=self.expected)
         verdict = decide(reading, Closing.PAUSE, self.rules, known)
         self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
@@ -193,6 +194,18 @@ def test_a_count_that_differs_is_counted_again_and_the_second_count_stands(secon
     assert commit.draft.support == ("u2",)
 
 
+@pytest.mark.parametrize("confidence", [0.99, 1.0])
+def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_said(confidence: float) -> None:
+    shift = Shift()
+    shift.say("22 cases, trailer 5501", confidence)
+    shift.say("pallet 742", confidence)
+    assert shift.said[-1] == "Count pallet 7 4 2 again."
+    shift.say("22 cases", confidence)
+    shift.take(Deadline())
+    (commit,) = shift.commits
+    assert (commit.verdict.fields["quantity"], commit.draft.counted) == (22, (("quantity", 22),))
+
+
 def test_a_lot_that_is_needed_is_asked_for() -> None:
     shift = Shift()
     shift.say("pallet 750, 24 cases")
@@ -231,6 +244,16 @@ def test_after_a_power_cut_a_count_in_question_is_not_taken_for_agreed() -> None
     assert after.commits == []
 
 
+def test_after_a_power_cut_a_yes_to_the_entry_is_no_second_count() -> None:
+    before = Shift()
+    before.say("22 cases, trailer 5501")
+    before.say("pallet 742")
+    after = Shift()
+    after.take(Started(draft_of(draft_json(before.dialogue.draft))))
+    after.say("yes")
+    assert (after.said[-1], after.commits) == ("Count pallet 7 4 2 again.", [])
+
+
 def test_a_second_count_survives_a_power_cut() -> None:
     shift = Shift()
     shift.say("pallet 742, 22 cases")
@@ -247,6 +270,35 @@ def test_a_correction_of_another_pallet_takes_no_first_count_along() -> None:
     shift.take(Deadline())
     shift.say("pallet 747, 23 cases")
     assert shift.said[-1] == "Count pallet 7 4 7 again."
+
+
+@pytest.mark.parametrize(
+    ("second", "asked"),
+    [
+        ("pallet 747, 23 cases", "Count pallet 7 4 7 again."),
+        ("pallet 999, 23 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
+        ("pallet 748, 23 cases", "pallet 7 4 8, 23 cases. Correct?"),  # of that nobody knows better
+    ],
+)
+def test_the_second_of_two_in_one_breath_is_held_against_the_list_too(second: str, asked: str) -> None:
+    shift = Shift()
+    shift.say(f"pallet 742, 24 cases, {second}")
+    shift.say("742")
+    shift.take(Deadline())
+    assert shift.said[-1] == asked
+    assert [one.verdict.fields["pallet_id"] for one in shift.commits] == ["742"]
+
+
+def test_what_is_taken_up_again_is_counted_again_too() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.take(Deadline())
+    shift.take(Deadline())
+    (parked,) = shift.parked
+    assert parked.draft is not None
+    shift.dialogue.aside = InReview(1, (parked.draft,))
+    shift.say("what is open")
+    assert shift.said[-1] == "Count pallet 7 4 2 again."
 
 
 def test_both_counts_are_in_the_event() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.merging import is_beside, with_answer
+from edge.agree.dialogue.one_breath import MOST_WORDS, two_that_share
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
@@ -186,3 +187,13 @@ def test_what_objects_to_the_entry_in_any_words_is_never_taken_for_talk_beside_i
 )
 def test_talk_to_others_is_beside_the_entry(rules: Rules, tag: str, line: str) -> None:
     assert is_beside(heard(line), replace(rules, language=language_named(tag)))
+
+
+def test_two_that_are_named_together_are_looked_for_in_one_breath_and_not_in_a_recital_of_numbers(rules: Rules) -> None:
+    def breath(text: str) -> Reading:
+        words = tuple(Word(word, at * 0.3, at * 0.3 + 0.3, 1.0) for at, word in enumerate(text.split()))
+        return replace(reading(), words=words)
+
+    sentence = "pallets seven four two and seven four three twelve units each dock b"
+    assert two_that_share(breath(sentence), rules) is not None
+    assert two_that_share(breath(f"{sentence} {'okay ' * MOST_WORDS}"), rules) is None

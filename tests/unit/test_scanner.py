@@ -117,6 +117,7 @@ def test_a_separator_that_is_typed_in_another_way_than_set_cannot_be_read(separa
         ["+LEFTALT", "+A", "-A", "-LEFTALT"],
         ["+LEFTALT", "+KP7", "-KP7", "-LEFTALT"],
         ["+LEFTALT", "-LEFTALT"],
+        ["+LEFTALT", *("+KP1", "-KP1") * 5000, "-LEFTALT"],  # a key that sticks: more digits than Python reads
         ["+BACKSPACE", "-BACKSPACE"],
         ["!"],
     ],
@@ -152,6 +153,14 @@ def test_what_has_no_end_is_handed_over_without_one() -> None:
     assert list(keys.cut()) == ["12"]
     assert not keys.is_open
     assert [len(scan) for scan in scans(typed("1" * (LONGEST + 5)))] == [LONGEST + 1]
+
+
+@pytest.mark.parametrize(("rest", "whole"), [("2117", False), ("]C12117", True)])
+def test_the_rest_of_a_scan_that_was_cut_is_no_scan_of_its_own(rest: str, *, whole: bool) -> None:
+    keys = Keys(F8)
+    list(keys.take(events(*typed("10AB"))))
+    list(keys.cut())
+    assert list(keys.take(events(*typed(f"{rest}\n2117\n")))) == [rest + END * whole, "2117\n"]
 
 
 class Bench:

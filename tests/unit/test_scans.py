@@ -163,6 +163,54 @@ def test_a_label_of_another_thing_over_a_held_entry_is_the_next_entry(desk: Desk
     assert desk.events[1:] == [("recorded", {"pallet_id": OTHER, "quantity": 9, "dock": "C"})]
 
 
+TWO = f"pallet {SSCC}, 12 units, dock B, pallet {OTHER}, 10 units, dock C"
+
+
+@pytest.mark.parametrize("second", [False, True], ids=["the first", "the second"])
+def test_the_label_of_one_of_two_in_one_breath_says_which_and_the_other_waits(desk: Desk, *, second: bool) -> None:
+    wanted = [
+        ("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"}),
+        ("recorded", {"pallet_id": OTHER, "quantity": 10, "dock": "C"}),
+    ]
+    desk.say(TWO)
+    desk.scan(ANOTHER if second else PALLET)
+    assert desk.talk.state is State.HELD
+    [told] = desk.silence()
+    assert told.endswith("Correct?")
+    desk.say("yes")
+    assert desk.events == (wanted[::-1] if second else wanted)
+    assert desk.parked == 0
+
+
+def test_a_label_of_neither_of_two_in_one_breath_is_put_aside_and_told(desk: Desk) -> None:
+    [asked] = desk.say("pallet 742, 12 units, dock B, pallet 743, 10 units, dock C")
+    told = desk.scan(PALLET)
+    assert told[0].endswith("put aside for review.")
+    assert told[1:] == [asked]
+    desk.say("742")
+    desk.silence()
+    desk.say("yes")
+    assert [fields["quantity"] for _, fields in desk.events] == [12, 10]
+    assert desk.parked == 1
+
+
+def test_the_label_of_the_second_of_two_over_the_first_takes_up_what_was_said_of_it(desk: Desk) -> None:
+    desk.say(TWO)
+    desk.say(f"pallet {SSCC}")
+    [told] = desk.scan(ANOTHER)
+    assert told.endswith("10 units, dock charlie. Correct?")
+    desk.say("yes")
+    assert [fields["quantity"] for _, fields in desk.events] == [12, 10]
+    assert desk.parked == 0
+
+
+def test_a_label_whose_entry_was_dropped_may_be_scanned_again_at_once(desk: Desk) -> None:
+    desk.scan(PALLET)
+    desk.say("cancel")
+    desk.now -= 5 - SAME_S / 2  # it was said quickly
+    assert desk.scan(PALLET) == ["How many units?"]
+
+
 def test_a_label_of_another_thing_over_a_doubtful_entry_is_asked_about(desk: Desk) -> None:
     desk.say("pallet 742, twelve units, dock B")
     desk.say("grmpf hmpf")

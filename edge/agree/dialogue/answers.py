@@ -26,7 +26,7 @@ from edge.agree.dialogue.merging import (
     with_support,
     with_yes,
 )
-from edge.agree.dialogue.one_breath import two_in_one_breath
+from edge.agree.dialogue.one_breath import meant_of_two
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
 from edge.agree.dialogue.scans import disputes_label
@@ -131,8 +131,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
     if session.asked.why is Reason.COUNT_DIFFERS and name in values_of(said):
-        draft = counted_again(draft, name)
-    if reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
+        draft = counted_again(draft, name)  # which may come to the same
+    elif reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
         return drafting.reject_answer(session, heard)
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
@@ -166,13 +166,11 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     """One of the two that were said in one breath: by its number, or said anew with all that is known of it."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
-    two = two_in_one_breath(draft.reading, rules) or ()
-    for part, other in zip(two, reversed(two), strict=True):
-        if named and not names_another(part, said, rules):
-            alone = said.fields.keys() == named.keys()
-            chosen_one = with_reading(draft, part if alone else said, heard.utterance_id)
-            orders = drafting.revise(session, heard, chosen_one)
-            return [*orders, review.put_next(session, heard, replace(other, act=Act.RECORD), draft)]
+    if (meant := meant_of_two(draft.reading, said, rules)) is not None:
+        part, other = meant
+        alone = said.fields.keys() == named.keys()
+        orders = drafting.revise(session, heard, with_reading(draft, part if alone else said, heard.utterance_id))
+        return [*orders, review.put_next(session, heard, other, draft)]
     if heard.verdict.outcome is Outcome.ACCEPT:
         return corrections.leave_for_entry(session, heard)
     return drafting.reject_answer(session, heard)
@@ -234,8 +232,8 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         case About.CANCEL:
             session.draft = with_support(draft, heard.utterance_id)
             return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
-        case _ if session.verdict is not None and session.verdict.outcome is not Outcome.ACCEPT:
-            # Something in it came into doubt after it was read back.
+        case _ if drafting.judged_after(session, draft, heard).outcome is not Outcome.ACCEPT:
+            # Something in it came into doubt after it was read back, or is one that a restart knew nothing of.
             return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
         case _:
             session.draft = with_support(draft, heard.utterance_id)

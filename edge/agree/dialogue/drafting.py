@@ -159,6 +159,7 @@ def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
 def drop(session: DialogueSession) -> list[Order]:
     """The draft is no more, on record as taken back."""
     order, besides = Drop(session.open_draft), in_review_besides(session)
+    session.scanned = (), None  # the same label may well be scanned at once for what is meant
     session.close()
     return [order, *besides]
 

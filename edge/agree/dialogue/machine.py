@@ -223,6 +223,7 @@ class Dialogue:
         session = self._session
         before, question = session.state, session.question
         if isinstance(happening, UtteranceHeard):
+            session.expected = happening.known.expected
             happening = _in_context(session, happening)
         event = _event(session, happening)
         step = TABLE[before][event]

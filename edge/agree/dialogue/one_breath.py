@@ -13,6 +13,10 @@ from edge.records import Reading, Word
 
 Two = tuple[Reading, Reading]
 
+MOST_WORDS = 60
+"""Of two that are named together: two SSCC digit by digit, and what is said of them, are fifty. It is tried how each
+"and" parts the numbers around it, which takes two seconds for so many words, and ten for twice as many."""
+
 
 def two_in_one_breath(said: Reading, rules: Rules) -> Two | None:
     """The two readings that make up this one, where it names two things, each with more of it; None where it does not.
@@ -25,6 +29,15 @@ def two_in_one_breath(said: Reading, rules: Rules) -> Two | None:
 def two_that_share(said: Reading, rules: Rules) -> Two | None:
     """The same for two that are named together: what else is said is of both."""
     return _most(_named_together(said, rules), rules)
+
+
+def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
+    """Of two in one breath the one that an answer names, and the other; None where it names neither."""
+    identifiers = [field.name for field in rules.form.fields if field.identifier]
+    two = two_in_one_breath(both, rules)
+    if two is None or all(name not in said.fields or said.fields[name].value is None for name in identifiers):
+        return None
+    return next((pair for pair in (two, two[::-1]) if not names_another(pair[0], said, rules)), None)
 
 
 def _most(parted: Iterator[Two], rules: Rules) -> Two | None:
@@ -54,6 +67,8 @@ def _named_together(said: Reading, rules: Rules) -> Iterator[Two]:
 
     Only "each" says that a count is that of either; without it the count is in doubt.
     """
+    if len(said.words) > MOST_WORDS:
+        return
     words, each = _without_each(said.words, rules)
     named = [_is_named(word, rules) for word in words]
     for link in (at for at, word in enumerate(words) if _links(word, rules)):
@@ -69,6 +84,11 @@ def _named_together(said: Reading, rules: Rules) -> Iterator[Two]:
                     yield _doubted(first, counts), _doubted(second, counts)
 
 
+def _told(word: Word) -> str:
+    """The word alone, without the signs that a transcript puts behind it."""
+    return fold(word.text).strip(".,;:!?")
+
+
 def _runs(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
     """How far a name may reach from a link."""
     for at in positions:
@@ -78,7 +98,7 @@ def _runs(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
 
 
 def _without_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...], bool]:
-    heard = [fold(word.text).strip(".,;:!?") for word in words]
+    heard = [_told(word) for word in words]
     said = sorted(rules.language.words["each"], key=len, reverse=True)
     for at in range(len(heard)):
         found = next((one for one in said if tuple(heard[at : at + len(one)]) == one), None)
@@ -88,12 +108,12 @@ def _without_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...]
 
 
 def _is_named(word: Word, rules: Rules) -> bool:
-    told = fold(word.text).strip(".,;:!?")
+    told = _told(word)
     return rules.language.tells(told) or _label(told, rules) is not None
 
 
 def _links(word: Word, rules: Rules) -> bool:
-    return (fold(word.text).strip(".,;:!?"),) in rules.language.words["joins"]
+    return (_told(word),) in rules.language.words["joins"]
 
 
 def _labelled(
@@ -103,7 +123,7 @@ def _labelled(
 
     Of two that have none it is put before the name, if they `always` have one.
     """
-    told = [_label(fold(word.text).strip(".,;:!?"), rules) for word in (*before, *named)]
+    told = [_label(_told(word), rules) for word in (*before, *named)]
     lacking = always and not any(told)
     first = next((one for field in rules.form.fields if field.identifier for one in _labels(field, rules)), None)
     label = (replace(named[0], text=first, end=named[0].start),) if lacking and first is not None else ()

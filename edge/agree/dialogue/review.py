@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.decide import Circumstances
+from edge.agree.decide import NOTHING_KNOWN, Circumstances
 from edge.agree.dialogue import drafting, status
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
@@ -37,7 +37,8 @@ def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, bes
 
     An utterance makes one entry; this rests on the one that named the other of the two.
     """
-    session.next = Draft(heard.utterance_id, beside.form, said, session.who, support=(beside.utterance_id,))
+    reading, support = replace(said, act=Act.RECORD), (beside.utterance_id,)
+    session.next = Draft(heard.utterance_id, beside.form, reading, session.who, support=support)
     return Park(heard.utterance_id, drafting.UNANSWERED, values_of(said), session.next)
 
 
@@ -54,11 +55,14 @@ def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
 
 
 def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Its question, behind what is known of it. What was recorded since may be the same thing, however long ago."""
-    rules, known = session.rules, Circumstances()
+    """Its question, behind what is known of it. What was recorded since may be the same thing, however long ago.
+
+    What is announced is held against it as against what is said now.
+    """
+    rules, known = session.rules, NOTHING_KNOWN
     if draft.act is Act.RECORD:
         stand = (one for one in session.recorded.stand() if one.draft.form == draft.form)
-        known = Circumstances(recent=tuple(one.fields for one in stand))
+        known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)
     reading = replace(as_heard(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.who)
     verdict = replace(judged(draft, rules, known), confirm=Confirmation.READBACK)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue import corrections, drafting, review
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import with_fields
+from edge.agree.dialogue.merging import names_another, with_fields, with_reading
+from edge.agree.dialogue.one_breath import meant_of_two
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.records import Confirmation, FieldReading, Park, Reading
+from edge.records import Confirmation, Draft, FieldReading, Park, Reading
 
 SAME_S = 3.0
 """Whoever pulls the trigger twice does so within this, before he has heard what became of the first."""
@@ -59,28 +60,43 @@ def _is_same_pull(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def _set_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A label while it is asked which of two things is meant: for which of them nobody knows."""
+    """A label while it is asked which of two things is meant: for which of them, or a third, nobody knows."""
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(heard.reading))
     again = drafting.reject_answer(session, heard)
     return [parked, *drafting.tell_parked(session, heard.reading), *again[1:]]
 
 
+def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """The label of one of the two that were said in one breath: that is meant. Any other is of neither."""
+    draft = session.open_draft
+    if (meant := meant_of_two(draft.reading, said, session.rules)) is None:
+        return _set_aside(session, heard)
+    part, other = meant
+    named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
+    return [*drafting.revise(session, heard, named), review.put_next(session, heard, other, draft)]
+
+
 def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """To the open entry, field by field; a label of another thing begins the next one, or it is asked."""
     said, draft = drafting.reading_of(session, heard), session.open_draft
+    if session.asked.prompt is Prompt.ONE_BY_ONE:
+        return _one_of_two(session, heard, said)
     whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if _is_of_another(draft.reading, said, session.rules):
         if session.state is State.HELD and not session.doubted:
+            if session.next is not None and not names_another(session.next.reading, said, session.rules):
+                # Its turn has come, with all that was said of it.
+                session.next = _with_label(session.next, said, heard.utterance_id)
+                return [*drafting.commit(session), heard.noted_as_heeded()]
             # Held in any case: a step commits one entry.
             sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
             return [*drafting.commit(session), *drafting.begin_entry(session, sure)]
         if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
             return corrections.ask_if_corrects(session, heard)
-    before = draft.reading.fields
-    joined = {name: _beside(before.get(name), one) for name, one in said.fields.items()}
-    if all(before.get(name) == one for name, one in joined.items()):
+    joined = _with_label(draft, said, heard.utterance_id)
+    if joined.reading.fields == draft.reading.fields:
         return [heard.noted_as_heeded()]
-    return drafting.revise(session, heard, with_fields(draft, joined, heard.utterance_id))
+    return drafting.revise(session, heard, joined)
 
 
 def _is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
@@ -90,6 +106,13 @@ def _is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
         old is not None and old.value is not None and new is not None and new.value not in {old.value, *old.rivals}
         for old, new in pairs
     )
+
+
+def _with_label(draft: Draft, label: Reading, utterance_id: str) -> Draft:
+    """The draft, and what a label says of its fields."""
+    before = draft.reading.fields
+    joined = {name: _beside(before.get(name), one) for name, one in label.fields.items()}
+    return with_fields(draft, joined, utterance_id)
 
 
 def _beside(before: FieldReading | None, scanned: FieldReading) -> FieldReading:

@@ -12,6 +12,7 @@ from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
 from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.records import Act, Draft, FieldValue, LastEntry, Reading, Verdict, Word
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
@@ -148,6 +149,8 @@ class DialogueSession:
     question: Question | None = None  # What was asked last and is not answered yet.
     lapsed: bool = False  # One deadline of the question has passed without an answer.
     next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
+    expected: Expectations = NOTHING_EXPECTED
+    """What was announced when something was heard last: what is taken up again is held against it too."""
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label that was read, and when, on the driver's clock: the trigger may be pulled twice."""
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.

@@ -218,9 +218,9 @@ def _ask_to_finish(session: DialogueSession) -> list[Order]:
 
 def _finish_open(session: DialogueSession) -> list[Order]:
     """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
+    session.next = None  # it waits for a person, and is counted
     if session.draft is None:
         return []
-    session.next = None  # it waits for a person, and is counted
     sure = session.state is State.HELD and not session.doubted
     return drafting.commit(session) if sure else drafting.park(session)
 
