@@ -7,7 +7,7 @@ that was an entry, what takes a part of it back is read with it: "... dock B" | 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -70,6 +70,11 @@ class OnRecord:
     event_id: str
     fields: dict[str, FieldValue]
     breaths: int  # How many it was made of.
+
+    def may_become(self, fields: Mapping[str, FieldValue], rules: Rules) -> bool:
+        """Is it another entry of the same thing? Who names another one says a new entry, whatever he took back."""
+        named = (one.name for one in rules.form.fields if one.identifier)
+        return fields != self.fields and all(fields.get(name) == self.fields.get(name) for name in named)
 
 
 class Breaths:

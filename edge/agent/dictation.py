@@ -290,7 +290,8 @@ class Dictation:
         on_record = self._breaths.recorded
         recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
         together = decide(reading, whole.segment.closing, rules, Circumstances(measured(whole.segment), recent))
-        if together.outcome is not Outcome.ACCEPT or (on_record is not None and together.fields == on_record.fields):
+        amends = on_record is None or on_record.may_become(together.fields, rules)
+        if together.outcome is not Outcome.ACCEPT or not amends:
             return said.reading, verdict, alone
         draft = replace(alone, reading=reading, support=tuple(one.utterance_id for one in before))
         if on_record is not None:

@@ -468,6 +468,8 @@ ENTRY = "pallet four five four twelve units dock b"
         ((ENTRY, "no", "thirteen units"), (A, R, A), [("454", 12, "B"), ("454", 13, "B")]),
         # Not taken back, or by nothing that says what is right.
         ((ENTRY, "dock c"), (A, Q), [("454", 12, "B")]),
+        # Another pallet is another entry, whatever was taken back: the "no" may have been for a colleague.
+        ((ENTRY, "no", "pallet one two oh"), (A, R, Q), [("454", 12, "B")]),
         ((ENTRY, "sorry", "dock b"), (A, R, Q), [("454", 12, "B")]),
         # Another entry begun: nothing of the one before gets into it.
         ((ENTRY, "pallet one two oh", "twenty two units dock c"), (A, Q, A), [("454", 12, "B"), ("120", 22, "C")]),
