@@ -16,6 +16,7 @@ from edge import hash_chain
 from edge.deliver.events import WITHHELD, Topics, withheld
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Span, Wrong
 from edge.keep.device_key import DeviceKey
+from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory import audit
 from inventory.forms import Forms, load_forms
 from inventory.judge import Sound, Unsound, judge
@@ -298,6 +299,8 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     """One column of one row after the other, and back."""
     store.keep_rejected(b"rubbish", "a topic", "a reason")
     store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
+    line = ExpectedLine("4550012", "742", "A1", 2, "CS", lot_needed=False)
+    store.expect("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
     attack(store, without_constraints)
     overlooked: dict[str, set[str]] = {}
     chosen = {"events": at(2), "entries": made_of(2), "refused": refused.c.sequence == 3}
@@ -324,7 +327,7 @@ def _set(table: Table, where: list[Any], values: dict[str, Any]) -> Attack:
 def _other(value: Any) -> Any:
     match value:
         case int():
-            return value + 100
+            return not value if isinstance(value, bool) else value + 100
         case datetime():
             return value + timedelta(days=1)
         case bytes():
