@@ -7,12 +7,14 @@ are doubt, but for the few with which people answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from functools import cache
 
 from edge.forms.model import Spoken
+from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar.path import Happens, Telling, marked
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.weights import COMMA
+from edge.forms.spoken.language import Language
 
 _CORRECTING = ("cues", "contrasts", "repeats")
 """Roles of words that correct or confirm: they say what the value is for."""
@@ -32,7 +34,7 @@ class Beside:
         """`answers`: something was asked, or read back and may be corrected."""
         self._tokens = spans.tokens
         self._fields = spans.fields
-        self._words = spans.language.words
+        self._language = spans.language
         self._answers = answers
         self._needed = {field.name for field in spans.form.fields if field.required}
 
@@ -67,15 +69,21 @@ class Beside:
             or not self._made_of(event.end, clause, behind, event.cue)
         )
 
-    def _made_of(self, start: int, end: int, roles: Collection[str], cue: tuple[int, int]) -> bool:
+    def _made_of(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
         """Are the words from one token to another a cue and phrases of these roles, one behind the other?"""
+        phrases, longest = _said_as(self._language, roles)
+        texts = tuple(token.text for token in self._tokens[start:end])
         reached = {start}
         for at in range(start, end):
             if at in reached:
                 reached |= {at + 1} if cue[0] <= at < cue[1] else set()
-                reached |= {stop for stop in range(at + 1, end + 1) if self._is_phrase(at, stop, roles)}
+                stops = range(at + 1, min(end, at + longest) + 1)
+                reached |= {stop for stop in stops if texts[at - start : stop - start] in phrases}
         return start >= end or end in reached
 
-    def _is_phrase(self, start: int, end: int, roles: Collection[str]) -> bool:
-        said = tuple(token.text for token in self._tokens[start:end])
-        return any(said in self._words[role] for role in roles)
+
+@cache
+def _said_as(language: Language, roles: tuple[str, ...]) -> tuple[frozenset[Phrase], int]:
+    """The phrases of these roles, and how many words the longest has."""
+    phrases = frozenset(said for role in roles for said in language.words[role])
+    return phrases, max(map(len, phrases))
