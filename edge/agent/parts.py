@@ -29,7 +29,7 @@ from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from edge.forms.loader import form_files, load_form
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.hear.gate import Gate, WakePhrase
@@ -132,11 +132,10 @@ def spoken(settings: Settings) -> str:
 
 def form_named(settings: Settings, name: str) -> Form:
     """The form of that name; raises Misconfigured telling which there are."""
-    forms = forms_in(settings.forms_directory)
-    if name not in forms:
-        known = ", ".join(sorted(forms)) or "none"
-        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({known})")
-    return forms[name]
+    files = form_files(settings.forms_directory)
+    if name not in files:
+        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({', '.join(files)})")
+    return load_form(files[name])
 
 
 def dictation(

@@ -44,17 +44,21 @@ LIMITS = Limits(depth=50, integer=50, fraction=50)
 SUFFIX = ".schema.json"  # How the name of a form's file ends; what stands before it is the form's name.
 
 
-def forms_in(directory: Path) -> Mapping[str, Form]:
-    """Every form of a directory by name. Raises Misconfigured with the faults of all files at once."""
+def form_files(directory: Path) -> Mapping[str, Path]:
+    """The files of a directory by the names of their forms, in order. Raises Misconfigured where there is none."""
     paths = sorted(directory.glob(f"*{SUFFIX}"))
     if not paths:
         raise Misconfigured(f"{directory}: no form here; expected files named NAME{SUFFIX}")
+    return {path.name.removesuffix(SUFFIX): path for path in paths}
+
+
+def forms_in(directory: Path) -> Mapping[str, Form]:
+    """Every form of a directory by name. Raises Misconfigured with the faults of all files at once."""
     forms: dict[str, Form] = {}
     faults: list[str] = []
-    for path in paths:
+    for name, path in form_files(directory).items():
         try:
-            form = load_form(path)
-            forms[form.name] = form
+            forms[name] = load_form(path)
         except Misconfigured as fault:
             faults.append(str(fault))
     if faults:

@@ -119,8 +119,7 @@ def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> 
 def about(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Asked, tuple[Word, ...]] | None:
     """What is asked about an entry that is named behind it, and those words: "delete", "did I do"; None for no such."""
     said = _unhesitating(words, language)
-    asking = dict.fromkeys(language.commands["lookups"], LAST) | dict.fromkeys(language.commands["tallies"], TALLY)
-    asking |= {one: asked for one, asked in _known(language).items() if asked == CANCEL and one not in language.cues}
+    asking = _asking(language)
     for size in range(len(said) - 1, 0, -1):
         if (asked := asking.get(_plain(said[:size], language))) is not None:
             return asked, said[size:]
@@ -221,6 +220,14 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
     name = next(name for name, other in NAMED.items() if (other.act, other.command) == (asked.act, asked.command))
     said: str = language.table["commands"][name][0]
     return said
+
+
+@lru_cache
+def _asking(language: Language) -> Mapping[Phrase, Asked]:
+    asking = dict.fromkeys(language.commands["lookups"], LAST) | dict.fromkeys(language.commands["tallies"], TALLY)
+    return asking | {
+        one: asked for one, asked in _known(language).items() if asked == CANCEL and one not in language.cues
+    }
 
 
 @lru_cache

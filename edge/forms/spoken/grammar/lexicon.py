@@ -12,7 +12,7 @@ from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.tokens import Token
-from edge.forms.spoken.language import Language
+from edge.forms.spoken.language import LANGUAGES, Language
 from edge.records import FieldValue
 
 REMEMBERED = 1024
@@ -102,18 +102,18 @@ class Lexicon:
     """The phrases of one form, its catalogue and one language, by their first words."""
 
     def __init__(self, form: Form, catalogue: Catalogue, language: Language) -> None:
-        self._by_first: dict[str, list[Sense]] = {}
+        self._by_first: dict[str, dict[Sense, None]] = {}  # In the order in which they were added.
         self._is_number = language.numerals.is_part
         own = list(_of_form(form, catalogue, language))
         for said, use in own:
-            self._add(said, use, language)
+            self._add(*_opened(said, use, language))
         units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
         taken = {said for said, _ in own} | _yes_and_no(form, language)
         taken |= {(*adjective, *unit) for adjective in language.words["adjectives"] for unit in units}
-        for said, use in _of_language(language):
-            if use.role not in REMARKS or said not in taken:
-                self._add(said, use, language)
+        for said, first, sense in _of_language(language):
+            if sense.use.role not in REMARKS or said not in taken:
+                self._add(first, sense)
         self.shapes = {
             field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
         }
@@ -151,12 +151,8 @@ class Lexicon:
         cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
         return cost + (weights.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
 
-    def _add(self, said: Phrase, use: Use, language: Language) -> None:
-        # A compound number among the words of a phrase is taken apart in the utterance too.
-        first, *rest = (part for word in said for part in language.numerals.morphemes(word))
-        entries = self._by_first.setdefault(first, [])
-        if (entry := Sense(tuple(rest), use)) not in entries:
-            entries.append(entry)
+    def _add(self, first: str, sense: Sense) -> None:
+        self._by_first.setdefault(first, {})[sense] = None
 
     def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
         """Every phrase that begins with the token `at`."""
@@ -205,7 +201,19 @@ def _counts(aside: Phrase, units: Collection[Phrase]) -> bool:
     return any(rest[: len(unit)] == unit for rest in behind for unit in units)
 
 
-def _of_language(language: Language) -> Iterator[tuple[Phrase, Use]]:
+def _opened(said: Phrase, use: Use, language: Language) -> tuple[str, Sense]:
+    """A phrase by its first word. A compound number among its words is taken apart in the utterance too."""
+    first, *rest = (part for word in said for part in language.numerals.morphemes(word))
+    return first, Sense(tuple(rest), use)
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _of_language(language: Language) -> tuple[tuple[Phrase, str, Sense], ...]:
+    """Those that every form has, each as it is and as it is looked up."""
+    return tuple((said, *_opened(said, use, language)) for said, use in _small_words(language))
+
+
+def _small_words(language: Language) -> Iterator[tuple[Phrase, Use]]:
     for name, role in _ROLES.items():
         yield from ((said, Use(role)) for said in language.words[name])
     for mood, listed in language.moods.items():
