@@ -308,6 +308,7 @@ def test_the_shipped_forms_load_by_name(repository: Path) -> None:
         "put-away",
         "receive",
         "stock-count",
+        "temperature",
     ]
 
 
