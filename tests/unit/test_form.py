@@ -310,6 +310,7 @@ def test_the_shipped_forms_load_by_name(repository: Path) -> None:
         "receive",
         "stock-count",
         "temperature",
+        "unload",
     ]
 
 
