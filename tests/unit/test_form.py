@@ -304,6 +304,7 @@ def test_a_directory_that_does_not_exist_is_told(tmp_path: Path) -> None:
 def test_the_shipped_forms_load_by_name(repository: Path) -> None:
     assert list(forms_in(repository / "schemas" / "forms")) == [
         "cycle-count",
+        "damage",
         "load",
         "pallet-move",
         "put-away",
