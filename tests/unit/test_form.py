@@ -305,6 +305,7 @@ def test_the_shipped_forms_load_by_name(repository: Path) -> None:
     assert list(forms_in(repository / "schemas" / "forms")) == [
         "cycle-count",
         "damage",
+        "gate-in",
         "load",
         "pallet-move",
         "put-away",
