@@ -13,8 +13,8 @@ from edge.forms.loader import SUFFIX, load_form
 from edge.forms.model import Form
 
 ROOT = Path(__file__).parent.parent
-FORMS = sorted(path.name.removesuffix(SUFFIX) for path in (ROOT / "schemas" / "forms").glob(f"*{SUFFIX}"))
-"""The names of those that come with the program."""
+FORMS = [path.name.removesuffix(SUFFIX) for path in sorted((ROOT / "schemas" / "forms").glob(f"*{SUFFIX}"))]
+"""The names of those that come with the program, in the order of their files."""
 
 
 @cache

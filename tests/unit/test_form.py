@@ -309,6 +309,7 @@ def test_the_shipped_forms_load_by_name(repository: Path) -> None:
         "load",
         "pallet-move",
         "put-away",
+        "receive-notice",
         "receive",
         "stock-count",
         "temperature",
