@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
@@ -19,7 +20,7 @@ from edge.agree.dialogue.session import Manner
 from edge.forms.element_strings import SEPARATOR
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
-from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Utterance
+from edge.records import SCANNER, Acoustics, Closing, FieldValue, Reading, Receipt, Shift, Utterance
 
 DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
@@ -48,17 +49,18 @@ class Talk:
         manner: Manner | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         sending: Sending = AS_DELIVERED,
+        shift: Callable[[], Shift | None] = lambda: None,
     ) -> None:
         """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
 
-        `sending` is what a scanner sends.
+        `sending` is what a scanner sends, `shift` tells which one it is at the site now.
         """
         self.rules = rules
         self._sending = sending
         self._journal = journal
         self._clock = clock
         self._dialogue = Dialogue(rules, manner, trace)
-        self._conversation = DialogueSteps(self._dialogue, render)
+        self._conversation = DialogueSteps(self._dialogue, render, shift)
         self.latest = ""
         """The utterance that was taken last."""
         self.due: float | None = None
@@ -68,6 +70,11 @@ class Talk:
     def state(self) -> table.State:
         """Where the dialogue stands."""
         return self._dialogue.state
+
+    @property
+    def standing(self) -> Mapping[str, FieldValue | None]:
+        """What was said once for all entries."""
+        return {name: one.value for name, one in self._dialogue.context.fields.items()}
 
     @property
     def question(self) -> Question | None:
@@ -137,6 +144,12 @@ class Talk:
 
     def tell(self, happening: Happening) -> Stepped:
         """Something happens."""
+        began = self._conversation.shift_begun()
+        told = () if began is None else self._step(began).orders
+        stepped = self._step(happening)
+        return replace(stepped, orders=(*told, *stepped.orders))
+
+    def _step(self, happening: Happening) -> Stepped:
         return self._timed(self._conversation.record(self._journal, self._conversation.plan(happening)))
 
     def _timed(self, stepped: Stepped) -> Stepped:

@@ -129,6 +129,10 @@ class Wording:
     """Unit words to codes, where another field holds the unit; the first word of a code is for several."""
     true: tuple[str, ...] = ()  # What says that a field of yes and no is true, without its label: "sealed".
     false: tuple[str, ...] = ()  # Likewise false: "not sealed".
+    counted: tuple[str, ...] = ()
+    """What stands behind a count instead of its unit and says whose it is, but not in which unit: "good"."""
+    zero: Mapping[str, str] = field(default_factory=dict)
+    """What says that a count is zero ("empty"), to the code of its unit; "" where no other field holds that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +317,18 @@ class Form:
     context: tuple[str, ...] = ()  # The fields that say what an entry belongs to, such as trailer and order.
     expects: Mapping[Expects, str] = field(default_factory=dict)
     """The fields that are held against the lists of expected receipts, by what they are there."""
+
+    @cached_property
+    def said_once(self) -> tuple[str, ...]:
+        """The fields of the context that need not be said with each entry; none where an entry is about the first."""
+        if not self.context or self[self.context[0]].identifier:
+            return ()
+        return tuple(name for name in self.context if not self[name].identifier)
+
+    @cached_property
+    def of_context(self) -> Form:
+        """The form of what is said once: no more than those fields, and any of them may be lacking."""
+        return replace(self, fields=tuple(replace(self[name], required=False) for name in self.said_once))
 
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)

@@ -27,6 +27,7 @@ from edge.records import (
     Reading,
     Receipt,
     ReceiptOutcome,
+    Shift,
     Transcript,
     Word,
 )
@@ -56,6 +57,7 @@ class Stage:
         self._now = 0.0
         self._form = "pallet-move"
         self._language = "en"
+        self._shift: Shift | None = None
         self.manner = Manner()
         self._said: list[str] = []
         self._orders: list[Any] = []
@@ -183,6 +185,11 @@ class Stage:
     def on_healed(self, fault: str) -> None:
         self._tell(lambda: self._device.tell(Hardware(fault, healed=True)))
 
+    def on_shift(self, name: str, day: str) -> None:
+        begun, self._shift = self._talk is not None, (day, name)
+        if begun:
+            self._tell(lambda: self._device.tell(Link(up=True)))  # whatever happens next
+
     def on_cut(self) -> None:
         self.leave()
         self._talk = self._journal = None
@@ -251,7 +258,9 @@ class Stage:
         if self._talk is None:
             self._journal = Journal.open(self._directory)
             render = partial(recorded, site="north", device="dock-3")
-            self._talk = Talk(self.rules, self._journal, render, lambda: self._now, self.manner)
+            self._talk = Talk(
+                *(self.rules, self._journal, render, lambda: self._now, self.manner), shift=lambda: self._shift
+            )
             self._tell(self._talk.start)
         return self._talk
 
