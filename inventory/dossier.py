@@ -105,6 +105,7 @@ def collected(
     files.update((f"keys/{key.keyid}.pub", key.raw) for _, key in vouched)
     needed = {clip for one in said for clip in one.recordings} | {one.audio_sha256 for one in visit.reviews}
     files.update((f"clips/{clip}.flac", clips.given[clip]) for clip in needed & {*clips.given})
+    forms = {one.form for one in said} | {one.said.form for one in visit.refused} | {one.form for one in visit.reviews}
     came = [one.received_at for one in said] + [one.said.received_at for one in visit.refused]
     closing = None if visit.closing is None else of.story.root(visit.closing)
     content: dict[str, Any] = {
@@ -122,7 +123,7 @@ def collected(
             "closing": None if visit.closing is None else visit.closing.id,
         },
         "as_of": timestamp(max([*map(moment, came), *(one.time for one in visit.lists)], default=visit.began)),
-        "forms": {form: of.roles[form] for form in sorted({one.form for one in said}) if form in of.roles},
+        "forms": {form: of.roles[form] for form in sorted(forms) if form in of.roles},
         "events": [{"file": _file("events", one), "received_at": one.received_at} for one in said],
         "refused": [
             {"file": _file("refused", one.said), "received_at": one.said.received_at, "reasons": list(one.reasons)}

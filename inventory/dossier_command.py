@@ -84,9 +84,10 @@ def dossier(
     content, _ = dossiers.collected(chosen, gathered, enrolled, wording, clips)
     made: dict[str, str] = {}
     if out is not None and key is not None:
-        file = dossiers.made(chosen, gathered, enrolled, audit.Auditor(key), wording, clips).file
+        signer = audit.Auditor(key)
+        file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips).file
         _write(out, file)
-        made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest()}
+        made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}
     if as_json:
         say(json.dumps({**content, **made}, ensure_ascii=False))
         return
@@ -94,6 +95,7 @@ def dossier(
         say(line)
     if out is not None:
         states = [*content["clips"].values()]
+        say(f"signed with the key {made['keyid']}: tell this id to whoever is to check it")
         say(f"{out}: written, as of {content['as_of']}, with {states.count('given')} of {len(states)} recordings")
 
 

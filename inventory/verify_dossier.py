@@ -736,7 +736,10 @@ class Check:
         self.faults += [f"{name}: was put in" for name in sorted(ours - {*listed})]
         altered = [name for name in sorted(ours & {*listed}) if sha256(self._files[name]) != listed[name]]
         self.faults += [f"{name}: was altered or exchanged" for name in altered]
-        named = {one["file"] for part in ("events", "refused", "reviews", "lists") for one in self.dossier[part]}
+        listing = [one["file"] for part in ("events", "refused", "reviews", "lists") for one in self.dossier[part]]
+        named = {*listing}
+        if len(named) < len(listing):
+            self.faults.append(f"{CONTENT}: names a file twice")
         there = {name for name in ours if name.split("/")[0] in ("events", "refused", "reviews", "lists")}
         self.faults += [
             f"{name}: stands in one of the two alone, the file or {CONTENT}" for name in sorted(named ^ there)
@@ -773,6 +776,8 @@ class Check:
             if links.get((one.source, one.number - 1), previous) != previous:
                 self.faults.append(f"{_named(one)}: does not continue the one before it")
         beside = [listed["file"] for part in ("refused", "reviews") for listed in self.dossier[part]]
+        if len({parsed(self._files[name])["id"] for name in beside}) < len(beside):
+            self.faults.append("refused, reviews: two of them have one id")
         for name in beside:
             event = parsed(self._files[name])
             if fault := seal_fault(event, keys.get((str(event.get("source")), str(event.get("keyid"))))):
@@ -827,9 +832,29 @@ class Check:
                 self.faults.append(f"{_named(one)}: is of another visit of the trailer")
         times = {one["file"]: moment(str(parsed(self._files[one["file"]])["time"])) for one in self.dossier["lists"]}
         self.faults += [f"{name}: is of another visit" for name, at in times.items() if not bounds.hold_moment(at)]
+        self._beside(story, trailer, site)
+        closed = None if visit["closed_at"] is None else moment(str(visit["closed_at"]))
+        if closed != (None if bounds.closing is None else bounds.closing.moment):
+            self.faults.append("visit: it was closed at another moment than it says")
         came = [moment(str(one["received_at"])) for part in ("events", "refused") for one in self.dossier[part]]
         if moment(self.dossier["as_of"]) != max([*came, *times.values()]):
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
+
+    def _beside(self, story: Story, trailer: str, site: str) -> None:
+        """What was refused and what was put aside must be of the trailer, too."""
+        for one in self.dossier["refused"]:
+            if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
+                self.faults.append(f"{one['file']}: is of another trailer")
+        pallets = {
+            str(line["pallet"]) for one in self.dossier["lists"] for line in parsed(self._files[one["file"]])["lines"]
+        }
+        for one in self.dossier["reviews"]:
+            said = Said(parsed(self._files[one["file"]]), self.dossier["as_of"])
+            entered, named = said.data.get("event_id") in story.by_id, story.trailer(said) == trailer
+            if not (named or entered or str(story.value(said, "pallet")) in pallets) or not said.source.startswith(
+                site
+            ):
+                self.faults.append(f"{one['file']}: is of another trailer")
 
     def _figures(self) -> None:
         counted = Reckoning(self.dossier, self._files).told()

@@ -237,7 +237,7 @@ def _reviews(transaction: Connection, site: str, trailer: str, story: Story, lis
     for one in told(transaction, every=True):
         fields = dict(story.forms.get(one.form, {}).get("fields", {}))
         named = one.fields.get(fields.get("trailer", "trailer"))
-        pallet = one.fields.get(fields.get("pallet", "pallet_id"))
+        pallet = one.fields.get(fields.get("pallet", "pallet"))
         ours = str(named) == trailer if named is not None else one.state == "open" and str(pallet) in pallets
         if one.site == site and (ours or one.entry in entered):
             found.append(one)

@@ -120,6 +120,16 @@ def foreign_key(files: Files) -> None:
     content(lambda found: found["keys"].append({"device": "/sites/north/devices/dock-4", "keyid": keyid}))(files)
 
 
+def moved(files: Files) -> None:
+    """An event of other work, as if it had been refused."""
+    event = hash_chain.sealed(
+        parsed(files[of(files, "reviews/")]) | {"data": {"form": "x", "fields": {}}}, "0" * 64, "", "", STRANGER
+    )
+    files["refused/dock-4.0000000001.json"] = payload(event)
+    listed = {"file": "refused/dock-4.0000000001.json", "received_at": "2026-11-20T06:00:00Z", "reasons": ["x"]}
+    content(lambda found: found["refused"].append(listed))(files)
+
+
 def another_key(files: Files) -> None:
     files[f"keys/{KEYID}.pub"] = STRANGER.public.raw
     content(lambda found: found["keys"].append({"device": None, "keyid": KEYID}))(files)
@@ -195,6 +205,19 @@ SIGNED: dict[str, tuple[Change, str]] = {
         "is no entry that closes the trailer",
     ),
     "a later moment": (content(lambda found: found.update(as_of="2030-01-01T00:00:00Z")), "up to another moment"),
+    "another end": (
+        content(lambda found: found["visit"].update(closed_at="2026-11-20T09:00:00Z")),
+        "it was closed at another moment than it says",
+    ),
+    "a review twice": (
+        content(lambda found: found["reviews"].append(found["reviews"][0])),
+        "dossier.json: names a file twice",
+    ),
+    "a review of another trailer": (
+        content(lambda found: found["forms"]["receive-notice"]["fields"].update(trailer="lot", pallet="lot")),
+        "reviews/dock-3.",
+    ),
+    "a refusal that was none": (moved, "refused/dock-4.0000000001.json: is of another trailer"),
     "another format": (content(lambda found: found.update(dossier="v9")), "dossier.json: is of another format, v9"),
     "a key": (another_key, f"keys/{KEYID}.pub: is another key"),
 }
@@ -465,6 +488,16 @@ def test_the_page_says_where_a_recording_is_not(dock: Dock) -> None:
     ):
         text = unpacked(dock.dossier(clips=clips).file)[PAGE].decode()
         assert (told in text, clip[:12] in text) == (True, True)
+
+
+def test_what_was_only_announced_is_missing_and_open(dock: Dock) -> None:
+    dock.announce(line("1"))
+    dock.clock.on()
+    dock.put_aside(dock.boxes[0], dock.boxes[0].review(pallet_id="1"))
+    made = dock.dossier()
+    assert Check(made.file, KEYID).faults == []
+    assert (made.content["figures"]["missing"], made.content["visit"]["closing"]) == ({"CS": 24}, None)
+    assert "is not closed" in unpacked(made.file)[PAGE].decode()
 
 
 def test_times_are_those_of_the_site(dock: Dock) -> None:
