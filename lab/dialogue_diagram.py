@@ -37,6 +37,16 @@ pallet 742", "did I do 742?". A number that is not recorded is said to be none. 
 dock", which is that of the last entry, counts the entries of that dock that this device recorded since midnight, by its
 own clock, whoever dictated them; none that is held, cancelled, refused, or corrected to another dock.
 
+While a trailer is unloaded the device answers from its own journal and from the lists that it has taken, without a
+network: "what is left?" or "what is missing on trailer 5501?" names the announced pallets that nobody has received, as
+far as it has heard; "how many on this trailer?", or "so far", sums up what was recorded of it in the last day, by item,
+unit and condition, whoever dictated it, what was refused apart; "where does 742 go?" and "did I do 742?" tell what is
+on record of that pallet, when and by whom, what waits for a person, or where it is expected. No figure that was announced
+is told. The last two digits are enough to ask, where one pallet ends so. Nothing in a question becomes a record.
+
+The last four digits or more of a pallet that is announced for the trailer at hand are that pallet in an entry as well,
+and are read back in full; where several end so, it is asked which ("pallet 103420, or 583420?").
+
 "Same dock", at the beginning or the end of what is said or to the question for the dock, is the dock of the last record
 of whoever speaks, and is read back as any value; while an entry is held and a whole one follows, of that. Where there
 is no record, the dock is asked for.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started
+from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
@@ -23,6 +23,7 @@ from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import (
     Act,
+    Command,
     Commit,
     Draft,
     Drop,
@@ -30,6 +31,7 @@ from edge.records import (
     Entry,
     FieldValue,
     LastEntry,
+    Lately,
     Minted,
     Note,
     OutboxRow,
@@ -39,6 +41,15 @@ from edge.records import (
 from edge.understand.llm.prompt import AtHand
 
 MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
+AT_THE_DOOR = timedelta(days=1)
+"""A trailer is unloaded within a day; another day one of the same number may come again."""
+ASKING = frozenset(
+    {
+        *(Command.LAST_ENTRY, Command.HOW_MANY_HERE, Command.HOW_MANY_ON_TRAILER, Command.WHAT_IS_LEFT),
+        *(Command.WHERE_TO, Command.TRAILER_DONE),
+    }
+)
+"""The commands that ask about what stands on record."""
 MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
@@ -99,6 +110,13 @@ class DialogueSteps:
     def _in_review(self, journal: Journal) -> InReview:
         drafts = journal.review.drafts(self._dialogue.form, MOST_ASKED)
         return InReview(journal.review.how_many(), tuple(drafts))
+
+    def look_up(self, journal: Journal, happening: Happening) -> None:
+        """Let the dialogue know of the journal what it needs to know of what is about to happen."""
+        self._dialogue.owed = journal.outbox.unsettled()
+        if isinstance(happening, UtteranceHeard) and happening.reading.command in ASKING:
+            now = datetime.now().astimezone()
+            self._dialogue.looked_up(Lately(now, journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY)))
 
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""

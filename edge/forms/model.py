@@ -349,6 +349,18 @@ class Form:
         )
 
     @cached_property
+    def places_received(self) -> tuple[str, ...]:
+        """The fields that say of which trailer, or at which door, something is received, the trailer first."""
+        named = (self.expects.get(part) for part in (Expects.TRAILER, Expects.DOOR))
+        return tuple(name for name in named if name is not None)
+
+    @cached_property
+    def by_end(self) -> Form:
+        """The form in which what names a thing may be said by its last characters: of whatever length it is."""
+        fields = (replace(one, pattern=None, least=None) if one.identifier else one for one in self.fields)
+        return replace(self, fields=tuple(fields))
+
+    @cached_property
     def has_dates(self) -> bool:
         """May days be said, whose year depends on the day that it is?"""
         return any(field.spoken is Spoken.DATE for field in self.fields)

@@ -14,6 +14,7 @@ from edge.records.entry import (
     Durable,
     Entry,
     LastEntry,
+    Lately,
     Minted,
     Note,
     OutboxRow,
@@ -25,6 +26,7 @@ from edge.records.entry import (
     Recording,
     ReviewChange,
     ReviewState,
+    StandingEntry,
     Verdict,
 )
 from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace

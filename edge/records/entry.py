@@ -67,6 +67,27 @@ class LastEntry:
     refused: bool = False  # The inventory does not have it: there is nothing that could be amended or cancelled.
 
 
+@dataclass(frozen=True, slots=True)
+class StandingEntry:
+    """An entry of this device that stands, whoever dictated it: nothing took its place, and nobody cancelled it."""
+
+    event_id: str
+    form: str
+    fields: Mapping[str, FieldValue] = field(repr=False)
+    operator: str | None
+    recorded_at: datetime
+    refused: bool = False  # The inventory does not have it, and it waits for a person.
+    owed: bool = False  # The inventory has not answered it yet.
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What stands on record of the last day."""
+
+    now: datetime
+    entries: tuple[StandingEntry, ...] = field(default=(), repr=False)  # The newest first.
+
+
 class Outcome(StrEnum):
     """What is to be done with a reading."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.decide import Circumstances
-from edge.agree.dialogue import corrections, drafting, review
+from edge.agree.decide import Circumstances, Rules
+from edge.agree.dialogue import corrections, drafting, review, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     answer_to,
@@ -31,6 +31,7 @@ from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
+from edge.forms.model import Expects
 from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
 from edge.records import Act, Draft, FieldReading, FieldValue, Note, Outcome, Reading, Reason
 
@@ -151,9 +152,17 @@ def _answered(session: DialogueSession, heard: UtteranceHeard) -> Reading:
     asked, words = session.asked, heard.reading.words
     value = _chosen(session, heard)
     if value is None:
-        return answer_to(str(asked.field), heard.reading, session.rules)
+        said = answer_to(str(asked.field), heard.reading, _by_end(session))
+        return trailers.by_its_end(session, said, heard.known.expected)
     meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
     return replace(heard.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
+
+
+def _by_end(session: DialogueSession) -> Rules:
+    """The rules, where something is announced with identifiers that may be said by their ends."""
+    rules = session.rules
+    announced = Expects.PALLET in rules.form.expects and session.expected.places
+    return replace(rules, form=rules.form.by_end) if announced else rules
 
 
 def _chosen(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:

@@ -15,7 +15,17 @@ from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, contradictions, corrections, drafting, receipts, review, scans, status
+from edge.agree.dialogue import (
+    answers,
+    contradictions,
+    corrections,
+    drafting,
+    receipts,
+    review,
+    scans,
+    status,
+    trailers,
+)
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
@@ -23,7 +33,7 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.forms.spoken import courteous
-from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Outcome, Park
+from edge.records import Commit, Confirmation, Draft, LastEntry, Lately, Note, Outcome, Park
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
@@ -54,11 +64,14 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TURN_AWAY: status.turn_away,
     Step.SAY_AGAIN: status.say_again,
     Step.TELL_WAITING: status.tell_waiting,
-    Step.TELL_TALLY: status.tell_tally,
+    Step.TELL_TALLY: trailers.tell_tally,
+    Step.TELL_SUMS: trailers.tell_sums,
+    Step.TELL_LEFT: trailers.tell_left,
+    Step.TELL_WHERE: trailers.tell_where,
     Step.TAKE_UP: review.take_up_oldest,
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,
-    Step.TELL_LAST: status.tell_last,
+    Step.TELL_LAST: trailers.tell_last,
     Step.HELP: status.tell_help,
     Step.PAUSE: status.pause,
     Step.NOT_PAUSED: status.tell_listening,
@@ -208,6 +221,10 @@ class Dialogue:
     def aside(self, found: InReview) -> None:
         self._session.recorded.aside = found
 
+    def looked_up(self, lately: Lately) -> None:
+        """What stands on record now: the next happening asks for it."""
+        self._session.lately = lately
+
     def taken(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
         self._session.recorded.taken(event_ids)
@@ -260,7 +277,7 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = corrections.of_held(session, session.breath.continued(heard.reading, session.rules))
-    same = corrections.as_before(session, said)
+    same = trailers.by_its_end(session, corrections.as_before(session, said), heard.known.expected)
     if same is heard.reading:
         return heard
     verdict = decide(same, heard.closing, session.rules, heard.known)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from edge.agree.decide import Rules
 from edge.agree.dialogue.merging import BreathBefore
@@ -13,7 +14,7 @@ from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.records import Act, Draft, FieldValue, LastEntry, Reading, Verdict, Word
+from edge.records import Act, Draft, FieldValue, LastEntry, Lately, Reading, Verdict, Word
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
 
@@ -22,6 +23,9 @@ MOST_ENTRIES = 200  # More than anybody dictates in a shift, and asks of.
 REACTION_S = 0.4
 """Nobody begins to answer sooner after the device was told to speak: its voice takes a tenth of a second to be heard,
 and an ear and a mouth more than the rest."""
+
+
+NOT_LOOKED_UP = Lately(datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Recorded:
 class DeviceSpeech:
     """What the device has said."""
 
-    again: Say | None = None  # What "say again" is about.
+    again: tuple[Say, ...] = ()  # What "say again" is about.
     latest: Say | None = None  # What was said last, of all that was said.
     put: tuple[Question | None, Draft | None] = (None, None)  # What was asked or read back last.
     put_at: float | None = None  # When that began, in seconds of the driver's clock; None where that is not known.
@@ -151,6 +155,8 @@ class DialogueSession:
     next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
     expected: Expectations = NOTHING_EXPECTED
     """What was announced when something was heard last: what is taken up again is held against it too."""
+    lately: Lately = NOT_LOOKED_UP
+    """What stood on record when something was asked about it last."""
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label that was read, and when, on the driver's clock: the trigger may be pulled twice."""
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
@@ -290,5 +296,14 @@ class DialogueSession:
 
     def repeatable(self, say: Say) -> Say:
         """The order, which "say again" repeats."""
-        self.spoken.again = say
-        return say
+        return self.several([say])[0]
+
+    def several(self, says: Sequence[Say]) -> Sequence[Say]:
+        """Orders that "say again" repeats together."""
+        self.spoken.again = tuple(says)
+        return says
+
+    def spoken_name(self, operator: str) -> str:
+        """How an operator who is on record is called."""
+        known = self.manner.operators or {}
+        return next((spoken for spoken, on_record in known.items() if on_record == operator), operator)

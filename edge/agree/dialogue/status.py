@@ -46,9 +46,9 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator wants to hear what was said last, and all of it."""
-    again = session.spoken.again or Say(Prompt.NOTHING_SAID)
-    whole = replace(again, terms=replace(again.terms, ends=frozenset()))
-    return [*note(session, heard), session.repeatable(whole)]
+    again = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
+    whole = [replace(one, terms=replace(one.terms, ends=frozenset())) for one in again]
+    return [*note(session, heard), *session.several(whole)]
 
 
 def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -68,12 +68,8 @@ def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
 
 
 def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks for the last entry, or for one by its number."""
-    named, last = session.identifiers_of(values_of(heard.reading)), session.recorded.last
-    if named:
-        found = session.entry_named(heard.reading)
-        told = session.told(Prompt.RECORDED, found) if found else Say(Prompt.NOT_RECORDED, named)
-        return [*note(session, heard), session.repeatable(told)]
+    """The operator asks for the last entry."""
+    last = session.recorded.last
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
     prompt = Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY

@@ -43,6 +43,10 @@ class Event(StrEnum):
     SAY_AGAIN = "say again"
     HOW_MANY_WAITING = "how many waiting"
     HOW_MANY_HERE = "how many here"
+    HOW_MANY_ON_TRAILER = "how many on trailer"
+    WHAT_IS_LEFT = "what is left"
+    WHERE_TO = "where to"
+    TRAILER_DONE = "trailer done"
     WHAT_IS_OPEN = "what is open"
     PUT_ASIDE = "put aside"
     LAST_ENTRY = "last entry"
@@ -101,7 +105,10 @@ class Step(StrEnum):
     TURN_AWAY = "park it in review, tell why"
     SAY_AGAIN = "say the last thing again"
     TELL_WAITING = "tell how many wait"
-    TELL_TALLY = "tell how many entries of today are for a place"
+    TELL_TALLY = "tell how much there is of the trailer, or how many entries of today are for a place"
+    TELL_SUMS = "tell how much was received of the trailer"
+    TELL_LEFT = "tell which announced pallets nobody has received"
+    TELL_WHERE = "tell where a pallet goes, or is"
     TAKE_UP = "ask again about the oldest that was put aside; where there is none, tell how many wait"
     TELL_OPEN = "say again what is asked, or was read back"
     PUT_ASIDE = "park it in review"
@@ -193,6 +200,10 @@ _ALWAYS = {
     Event.SAY_AGAIN: Step.SAY_AGAIN,
     Event.HOW_MANY_WAITING: Step.TELL_WAITING,
     Event.HOW_MANY_HERE: Step.TELL_TALLY,
+    Event.HOW_MANY_ON_TRAILER: Step.TELL_SUMS,
+    Event.WHAT_IS_LEFT: Step.TELL_LEFT,
+    Event.WHERE_TO: Step.TELL_WHERE,
+    Event.TRAILER_DONE: Step.NOT_UNDERSTOOD,
     Event.WHAT_IS_OPEN: Step.TELL_OPEN,
     Event.PUT_ASIDE: Step.PUT_ASIDE,
     Event.LAST_ENTRY: Step.TELL_LAST,

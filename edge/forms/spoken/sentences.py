@@ -138,7 +138,12 @@ def conversational(form: Form, catalogue: Catalogue, names: Sequence[str] = ()) 
     random = Random(SEED)  # noqa: S311 - sampling, not secrecy
     answers = [one for field in form.fields for _ in range(PER_FIELD) for one in _answers(field, catalogue, random)]
     said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
-    return (*(command_phrases(names) * COMMANDS), *said_twice, *answers, *_checks(form, catalogue, random))
+    return (
+        *(command_phrases(names, trailers=bool(form.expects)) * COMMANDS),
+        *said_twice,
+        *answers,
+        *_checks(form, catalogue, random),
+    )
 
 
 def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
