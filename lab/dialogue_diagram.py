@@ -41,8 +41,8 @@ While a trailer is unloaded the device answers from its own journal and from the
 network: "what is left?" or "what is missing on trailer 5501?" names the announced pallets that nobody has received, as
 far as it has heard; "how many on this trailer?", or "so far", sums up what was recorded of it in the last day, by item,
 unit and condition, whoever dictated it, what was refused apart; "where does 742 go?" and "did I do 742?" tell what is
-on record of that pallet, when and by whom, what waits for a person, or where it is expected. No figure that was announced
-is told. The last two digits are enough to ask, where one pallet ends so. Nothing in a question becomes a record.
+on record of that pallet, when and by whom, what waits for a person, or where it is expected. No announced figure is
+told. The last two digits are enough to ask, where one pallet ends so. Nothing in a question becomes a record.
 
 The last four digits or more of a pallet that is announced for the trailer at hand are that pallet in an entry as well,
 and are read back in full; where several end so, it is asked which ("pallet 103420, or 583420?").
