@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
+from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.events import withheld
+from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import (
@@ -41,8 +42,6 @@ from edge.records import (
 from edge.understand.llm.prompt import AtHand
 
 MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
-AT_THE_DOOR = timedelta(days=1)
-"""A trailer is unloaded within a day; another day one of the same number may come again."""
 ASKING = frozenset(
     {
         *(Command.LAST_ENTRY, Command.HOW_MANY_HERE, Command.HOW_MANY_ON_TRAILER, Command.WHAT_IS_LEFT),
@@ -75,8 +74,8 @@ class Stepped:
     row: OutboxRow | None  # The event that is owed by it.
 
 
-def manner(settings: Settings) -> Manner:
-    """How the settings want the device to converse."""
+def manner(settings: Settings, closing: Form | None = None) -> Manner:
+    """How the settings want the device to converse. `closing` is the form by which trailers are closed."""
     agree = settings.agree
     return Manner(
         undo_s=agree.undo_s,
@@ -84,6 +83,7 @@ def manner(settings: Settings) -> Manner:
         holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
         operators=agree.operators or None,
         operator=settings.operator,
+        closing=closing,
     )
 
 
@@ -114,9 +114,10 @@ class DialogueSteps:
     def look_up(self, journal: Journal, happening: Happening) -> None:
         """Let the dialogue know of the journal what it needs to know of what is about to happen."""
         self._dialogue.owed = journal.outbox.unsettled()
-        if isinstance(happening, UtteranceHeard) and happening.reading.command in ASKING:
-            now = datetime.now().astimezone()
-            self._dialogue.looked_up(Lately(now, journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY)))
+        if isinstance(happening, UtteranceHeard):
+            now, asks = datetime.now().astimezone(), happening.reading.command in ASKING
+            entries = journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY) if asks else ()
+            self._dialogue.looked_up(Lately(now, entries))
 
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
@@ -141,7 +142,9 @@ class DialogueSteps:
             match order:
                 case Commit(draft, verdict) if row is not None:
                     # The sound that it is stored comes before what the device goes on to say.
-                    heard += self._dialogue.take(Committed(LastEntry(row.event_id, draft, verdict.fields)))
+                    now = datetime.now().astimezone()
+                    entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
+                    heard += self._dialogue.take(Committed(entry))
                 case Note() | Park() | Commit() | Drop():
                     pass
                 case Say(Prompt.TALLY, fields):

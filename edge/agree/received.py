@@ -32,7 +32,7 @@ class Sums:
 
 def place_field(form: Form, kind: PlaceKind) -> FormField | None:
     """The field of a form that names a trailer, or a door."""
-    name = next((form.expects.get(part) for part, other in PLACES.items() if other is kind), None)
+    name = next((form.place_field(part) for part, other in PLACES.items() if other is kind), None)
     return None if name is None else form[name]
 
 

@@ -65,6 +65,7 @@ class LastEntry:
     draft: Draft  # What it was made from.
     fields: Mapping[str, FieldValue] = field(repr=False)
     refused: bool = False  # The inventory does not have it: there is nothing that could be amended or cancelled.
+    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

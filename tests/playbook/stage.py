@@ -41,7 +41,7 @@ from edge.understand.stt.transcript_reader import TranscriptReader
 from edge.understand.witness import contradicted
 from lab.desk import Talk
 from tests.playbook.script import DOES, Line
-from tests.shipped import catalogue_in, form_in
+from tests.shipped import catalogue_in, form, form_in
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -61,7 +61,7 @@ class Stage:
         self._now = 0.0
         self._form = "pallet-move"
         self._language = "en"
-        self.manner = Manner()
+        self.manner = Manner(closing=form("close-trailer"))
         self._said: list[str] = []
         self._orders: list[Any] = []
         self._events: list[dict[str, Any]] = []

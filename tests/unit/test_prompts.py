@@ -59,6 +59,7 @@ from edge.records import (
 from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.sayings import NOON
+from tests.shipped import form
 
 REPOSITORY = Path(__file__).parent.parent.parent
 MOVE = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
@@ -291,7 +292,7 @@ def receiving(language: str) -> Walk:
 
 def unloading(language: str) -> Walk:
     """What is asked of a trailer, of what is announced for it, and of one pallet."""
-    walk = Walk(RECEIVE, language)
+    walk = Walk(RECEIVE, language, Manner(closing=form("close-trailer")))
     place, other = (ReceivingPlace(PlaceKind.TRAILER, name) for name in ("5501", "5502"))
     line = ExpectedLine("4550012", "742", "A100", 24, "CS", lot_needed=False)
     lines = tuple(replace(line, pallet=pallet) for pallet in ("742", "842", "743", "744"))
@@ -306,6 +307,7 @@ def unloading(language: str) -> Walk:
     where = walk.rules.language.table["commands"]["whereabouts"][0]
     walk.ask(Command.WHAT_IS_LEFT)
     walk.say("pallet 745, 24 cases, trailer 5501")
+    walk.ask(Act.YES)
     walk.ask(Command.WHAT_IS_LEFT)
     for expected in (Expectations(lists[:1]), Expectations([replace(lists[0], lines=lines[:2])])):
         walk.ask(Command.WHAT_IS_LEFT, expected=expected)
@@ -318,7 +320,18 @@ def unloading(language: str) -> Walk:
         walk.say(f"{where} pallet {pallet}", expected=Expectations(lists[:1]))
     walk.look_up()
     walk.say(f"{where} pallet 742", expected=Expectations(lists[1:]))
+    _close(walk, Expectations(lists[:1]), Expectations([replace(lists[0], lines=lines[:2])]))
     return walk
+
+
+def _close(walk: Walk, *expected: Expectations) -> None:
+    """A trailer is closed, and opened again."""
+    walk.dialogue.aside = InReview()
+    for announced, answer in zip(expected, (Act.NO, Act.YES), strict=True):
+        walk.ask(Command.TRAILER_DONE, expected=announced)
+        walk.ask(answer)
+    walk.ask(Act.CANCEL)
+    walk.ask(Act.YES)
 
 
 def _unagreed(pallet: str | None) -> Draft:

@@ -56,7 +56,7 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if _is_rest_of_number(session, heard):
         _doubt_cut_number(session)
     match session.about:
-        case About.CANCEL:
+        case About.CANCEL | About.CLOSE:
             return corrections.leave_cancelling(session, heard)
         case About.INSTEAD:
             return corrections.answer_about_other(session, heard)
@@ -240,7 +240,9 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return [heard.noted_as_heeded(), *drafting.drop(session), *corrections.give_up_refused_last(session)]
         case About.CANCEL:
             session.draft = with_support(draft, heard.utterance_id)
-            return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
+            reopened = session.manner.is_closing(draft)
+            told = session.say(Prompt.REOPENED, asked.fields) if reopened else session.say(Prompt.CANCELLED)
+            return [heard.noted_as_heeded(), *drafting.commit(session), told]
         case _ if drafting.judged_after(session, draft, heard).outcome is not Outcome.ACCEPT:
             # Something in it came into doubt after it was read back, or is one that a restart knew nothing of.
             return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
@@ -263,8 +265,10 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What was asked is not so."""
     asked = session.asked
     match asked.about:
-        case About.FIELD_RIGHT:
+        case About.FIELD_RIGHT | About.REOPEN:
             return ask_for_field(session, heard)
+        case About.CLOSE:
+            return [heard.noted_as_heeded(), *drafting.leave_open(session)]
         case About.INSTEAD if asked.other is not None:
             return [heard.noted_as_heeded(), *corrections.enter_separately(session, asked.other, heard)]
         case About.CANCEL:
@@ -288,6 +292,8 @@ def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes."""
     if session.about is About.CANCEL:
         return take_yes(session, heard)
+    if session.about is About.CLOSE:
+        return take_no(session, heard)
     return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.DROPPED)]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import (
     answers,
+    closing,
     contradictions,
     corrections,
     drafting,
@@ -45,7 +46,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.SCAN: scans.take_scan,
     Step.SCAN_FAULT: scans.tell_fault,
     Step.PROVE: answers.compare_check_digits,
-    Step.AGREE: answers.take_yes,
+    Step.AGREE: closing.agree,
     Step.DISAGREE: answers.take_no,
     Step.NEITHER: answers.ask_for_field,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
@@ -68,6 +69,9 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TELL_SUMS: trailers.tell_sums,
     Step.TELL_LEFT: trailers.tell_left,
     Step.TELL_WHERE: trailers.tell_where,
+    Step.CLOSE: closing.close,
+    Step.CLOSE_NEXT: closing.close_next,
+    Step.FINISH_FIRST: closing.finish_first,
     Step.TAKE_UP: review.take_up_oldest,
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,

@@ -109,6 +109,9 @@ class Step(StrEnum):
     TELL_SUMS = "tell how much was received of the trailer"
     TELL_LEFT = "tell which announced pallets nobody has received"
     TELL_WHERE = "tell where a pallet goes, or is"
+    CLOSE = "tell what was received of the trailer, ask whether to close it"
+    CLOSE_NEXT = "commit the held entry, tell what was received of the trailer, ask whether to close it"
+    FINISH_FIRST = "ask to finish what is open"
     TAKE_UP = "ask again about the oldest that was put aside; where there is none, tell how many wait"
     TELL_OPEN = "say again what is asked, or was read back"
     PUT_ASIDE = "park it in review"
@@ -164,6 +167,9 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.TAKE_UP: QUESTIONS | IDLE,
+        Step.TELL_OPEN: QUESTIONS | IDLE,
+        Step.CLOSE: frozenset({State.CONFIRMING}),
+        Step.CLOSE_NEXT: frozenset({State.CONFIRMING, State.IDLE}),
         Step.PUT_ASIDE: IDLE,
         Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
@@ -179,6 +185,8 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 MAY_STAY = frozenset(
     {
         Step.SCAN,
+        Step.TELL_OPEN,
+        Step.CLOSE,
         Step.ASK_AGAIN,
         Step.NOT_HEARD,
         Step.DOUBT,
@@ -203,7 +211,7 @@ _ALWAYS = {
     Event.HOW_MANY_ON_TRAILER: Step.TELL_SUMS,
     Event.WHAT_IS_LEFT: Step.TELL_LEFT,
     Event.WHERE_TO: Step.TELL_WHERE,
-    Event.TRAILER_DONE: Step.NOT_UNDERSTOOD,
+    Event.TRAILER_DONE: Step.FINISH_FIRST,
     Event.WHAT_IS_OPEN: Step.TELL_OPEN,
     Event.PUT_ASIDE: Step.PUT_ASIDE,
     Event.LAST_ENTRY: Step.TELL_LAST,
@@ -255,6 +263,7 @@ _AWAY = {
     Event.DEFERRED: Step.TURN_AWAY,
     Event.WHAT_IS_OPEN: Step.TELL_WAITING,
     Event.PUT_ASIDE: Step.NOTE,
+    Event.TRAILER_DONE: Step.NOTE,
 }
 
 TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
@@ -277,6 +286,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.CANCEL: Step.TAKE_BACK,
             Event.NEVER_MIND: Step.TELL_LAST,
             Event.WHAT_IS_OPEN: Step.TAKE_UP,
+            Event.TRAILER_DONE: Step.CLOSE,
             Event.PUT_ASIDE: Step.NOTE,
             Event.YES: Step.NOTE,
             Event.NO: Step.OBJECT,
@@ -294,6 +304,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.YES: Step.COMMIT,
             Event.NO: Step.WHAT_IS_WRONG,
             Event.DEFERRED: Step.PUT_OFF,
+            Event.TRAILER_DONE: Step.CLOSE_NEXT,
             Event.DEADLINE: Step.DUE,
             Event.CONTRADICTED: Step.WHICH,
             Event.FAULT: Step.ALARM_HELD,

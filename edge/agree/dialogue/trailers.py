@@ -29,16 +29,20 @@ def standing(session: DialogueSession) -> ReceivingPlace | None:
     form, draft = session.rules.form, session.draft if session.state in AGREEING else None
     if draft is not None and (named := named_place(form, values_of(draft.reading))) is not None:
         return named
-    own = (one for one in session.recorded.stand() if session.owned(one) is not None)
-    return next((place for one in own if (place := named_place(form, one.fields)) is not None), None)
+    for one in session.recorded.stand():
+        if session.manner.is_closing(one.draft):  # what was received before is done with
+            return None
+        if session.owned(one) is not None and (named := named_place(form, one.fields)) is not None:
+            return named
+    return None
 
 
-def _asked_of(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
+def asked_of(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
     """The place that is asked about: that which is named, else that where he works."""
     return named_place(session.rules.form, values_of(heard.reading)) or standing(session)
 
 
-def _which_place(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def which_place(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Nobody has said yet which trailer stands there."""
     if not session.rules.form.places_received:
         return drafting.ask_to_repeat(session, heard)
@@ -76,8 +80,8 @@ def tell_left(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator asks what is left: of the pallets that were announced, those that nobody has received."""
     if Expects.PALLET not in session.rules.form.expects:
         return status.tell_waiting(session, heard)
-    if (place := _asked_of(session, heard)) is None:
-        return _which_place(session, heard)
+    if (place := asked_of(session, heard)) is None:
+        return which_place(session, heard)
     fields, aside = as_field(session, place), put_aside_of(session, place)
     lacking = missing(place, session.expected, session.rules.form, session.lately.entries)
     if lacking is None:
@@ -88,8 +92,8 @@ def tell_left(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def tell_sums(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator asks how much of the trailer was received so far, by whomever at this device."""
-    if (place := _asked_of(session, heard)) is None:
-        return _which_place(session, heard)
+    if (place := asked_of(session, heard)) is None:
+        return which_place(session, heard)
     told = [*sums_told(session, place), *put_aside_of(session, place).told]
     return [*status.note(session, heard), *session.several(told)]
 
@@ -208,7 +212,9 @@ def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
     if entry.owed and session.news.cut_off:
         return Say(Prompt.RECORDED_UNSENT, entry.fields, terms=last)
     if entry.operator not in {None, session.who}:
-        return Say(Prompt.RECORDED_BY, entry.fields, {"operator": session.spoken_name(str(entry.operator))}, terms=last)
+        return Say(
+            Prompt.RECORDED_BY, entry.fields, {"operator": session.manner.called(str(entry.operator))}, terms=last
+        )
     if ago < JUST_NOW:
         return Say(Prompt.RECORDED, entry.fields, terms=last)
     if ago < THIS_HOUR:
