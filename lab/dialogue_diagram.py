@@ -48,11 +48,12 @@ The last four digits or more of a pallet that is announced for the trailer at ha
 and are read back in full; where several end so, it is asked which ("pallet 103420, or 583420?").
 
 "Trailer done", or "trailer 5501 is done", tells what was received of it, by item and condition, what was put aside and
-what is missing, and asks "Close trailer 5501?". A yes, and nothing else, puts the closing on record: an entry of the form
-`close-trailer`, whose evidence is what was said and the yes. What was read back just before is recorded first; what is
-open otherwise is to be finished first. "What is open" takes up what was put aside; whatever else is dictated leaves the
-trailer open, and that is told. After it, "cancel" or "not done yet" asks whether to open the trailer again, and cancels
-the closing. A pallet of a trailer that was closed within a day is asked about: "Trailer 5501 is closed. Open it again?"
+what is missing, and asks "Close trailer 5501?". A yes, and nothing else, puts the closing on record: an entry of the
+form `close-trailer`, whose evidence is what was said and the yes; then what holds for all entries ends. What was read
+back just before is recorded first; what is open otherwise is to be finished first. "What is open" takes up what was put
+aside; whatever else is dictated leaves the trailer open, and that is told. After it, "cancel" or "not done yet" asks
+whether to open the trailer again, and cancels the closing. A pallet of a trailer that was closed within a day is asked
+about: "Trailer 5501 is closed. Open it again?"
 
 "Same dock", at the beginning or the end of what is said or to the question for the dock, is the dock of the last record
 of whoever speaks, and is read back as any value; while an entry is held and a whole one follows, of that. Where there

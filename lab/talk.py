@@ -21,6 +21,7 @@ from typing import Annotated
 import typer
 
 from edge.agent.dialogue_steps import Render, Stepped, manner
+from edge.agent.particulars import shift
 from edge.agent.parts import form_named, rules
 from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
@@ -100,7 +101,9 @@ def talk(
         screen = _Screen(filled, language)
         traced = screen.trace if trace else lambda _: None
         way = manner(chosen, closing_form(forms))
-        talking = Talk(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan))
+        talking = Talk(
+            *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan)), shift=shift(chosen)
+        )
         _converse(talking, screen, scans=scan)
 
 

@@ -6,6 +6,7 @@ counted from the first sample of the source, so that a recording and a microphon
 
 from edge.records.entry import (
     INSTANCE,
+    NOTHING_STANDS,
     Because,
     Commit,
     Confirmation,
@@ -26,6 +27,8 @@ from edge.records.entry import (
     Recording,
     ReviewChange,
     ReviewState,
+    Shift,
+    StandingContext,
     StandingEntry,
     Verdict,
 )

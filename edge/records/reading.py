@@ -103,6 +103,13 @@ class FieldReading:
     """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
     scanned: bool = False  # Read from a label; what differs from it was said.
     by_end: bool = False  # Only its last characters were said, and one thing that is announced ends so. Not kept.
+    said_in: tuple[str, ...] = ()
+    """The utterances in which it was said for several entries, where that is not this one; its words are in theirs."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Is it from the standing context, and nothing was said of it for this entry?"""
+        return bool(self.said_in) and not self.words
 
 
 class NotUnderstood(StrEnum):
@@ -145,6 +152,7 @@ class Act(StrEnum):
     RECORD = "record"  # Dictated the fields of an entry, or some of them.
     AMEND = "amend"  # Corrected fields of the entry at hand: `fields` holds those, and only those.
     CANCEL = "cancel"  # Took the entry at hand back.
+    CONTEXT = "context"  # Said what the entries from then on belong to: `fields` holds that.
     YES = "yes"
     NO = "no"
     COMMAND = "command"  # Asked something of the device: `command` says what.
@@ -163,6 +171,7 @@ class Command(StrEnum):
     WHAT_IS_OPEN = "what_is_open"
     PUT_ASIDE = "put_aside"
     LAST_ENTRY = "last_entry"
+    WHERE_AM_I = "where_am_i"
     HELP = "help"
     PAUSE = "pause"
     RESUME = "resume"

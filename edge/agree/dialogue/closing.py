@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge.agree.dialogue import answers, drafting, status, trailers
+from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import marked, with_support
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
@@ -60,9 +60,10 @@ def close_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.doubted or session.next is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
         return finish_first(session, heard)
     place = trailers.asked_of(session, heard)  # while that entry still says where it is
-    entries = (one for one in session.lately.entries if one.event_id != draft.replaces)
-    latest = StandingEntry("", draft.form, verdict.fields, draft.operator, session.lately.now)
-    session.lately = replace(session.lately, entries=(latest, *entries))
+    if draft.act is not Act.CONTEXT:
+        entries = (one for one in session.lately.entries if one.event_id != draft.replaces)
+        latest = StandingEntry("", draft.form, verdict.fields, draft.operator, session.lately.now)
+        session.lately = replace(session.lately, entries=(latest, *entries))
     named = {} if place is None else trailers.as_field(session, place)
     read = {name: FieldReading(value, (), 1.0) for name, value in named.items()}
     return [*drafting.commit(session), *close(session, replace(heard, reading=replace(heard.reading, fields=read)))]
@@ -113,7 +114,11 @@ def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     """It is closed: on record, and nothing that is dictated from now on is of it."""
     told = session.asked.fields
     session.draft = with_support(session.open_draft, heard.utterance_id)
-    return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CLOSED, told)]
+    stands = context.standing_values(session)
+    ended = context.end(session) if told.items() <= stands.items() else []
+    if len(stands) == len(told):  # that it is closed says enough
+        ended = []
+    return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CLOSED, told), *ended]
 
 
 # A trailer that is closed.

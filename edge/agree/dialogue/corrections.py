@@ -294,7 +294,8 @@ def ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     # That nobody has said that it is right, or somebody that it is wrong, is not forgotten over another question.
     session.doubted = session.doubted or session.about in {About.ENTRY_RIGHT, About.WRONG}
     said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
-    other = Draft(heard.utterance_id, session.open_draft.form, said, session.who)
+    stands = tuple((name, heard.utterance_id) for name in heard.stands)
+    other = Draft(heard.utterance_id, session.open_draft.form, said, session.who, stands=stands)
     return [heard.noted(held(heard.verdict)), *_review_and_ask(session, other)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from edge.agree.dialogue import drafting, status
+from edge.agree.dialogue import context, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import FEWEST_TOLD, Order, Prompt, Say
 from edge.agree.dialogue.questions import likely_values, values_of
@@ -28,6 +28,8 @@ def standing(session: DialogueSession) -> ReceivingPlace | None:
     """The trailer, or else the door, at which whoever speaks works."""
     form, draft = session.rules.form, session.draft if session.state in AGREEING else None
     if draft is not None and (named := named_place(form, values_of(draft.reading))) is not None:
+        return named
+    if (named := named_place(form, context.standing_values(session))) is not None:
         return named
     for one in session.recorded.stand():
         if session.manner.is_closing(one.draft):  # what was received before is done with
