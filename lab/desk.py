@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.element_strings import SEPARATOR
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
-from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Shift, Utterance
+from edge.records import SCANNER, Acoustics, Closing, FieldValue, Reading, Receipt, Shift, Utterance
 
 DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
@@ -73,6 +73,11 @@ class Talk:
     def state(self) -> table.State:
         """Where the dialogue stands."""
         return self._dialogue.state
+
+    @property
+    def standing(self) -> Mapping[str, FieldValue | None]:
+        """What was said once for all entries."""
+        return {name: one.value for name, one in self._dialogue.context.fields.items()}
 
     @property
     def question(self) -> Question | None:

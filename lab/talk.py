@@ -145,7 +145,8 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
         sys.stdin.reconfigure(errors="replace")
     while True:
         if typing:
-            sys.stdout.write(f"[{conversation.state}] > ")
+            standing = "".join(f", {name} {value}" for name, value in conversation.standing.items())
+            sys.stdout.write(f"[{conversation.state}{standing}] > ")
             sys.stdout.flush()
             left = None if conversation.due is None else max(0.0, conversation.due - time.monotonic())
             if not select.select([sys.stdin], [], [], left)[0]:

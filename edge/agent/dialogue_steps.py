@@ -194,6 +194,7 @@ def at_hand(dialogue: Dialogue) -> AtHand:
         asked=None if question is None else question.field,
         confirming=dialogue.state is State.CONFIRMING,
         last=dialogue.last is not None,
+        standing=tuple(dialogue.context.fields),
     )
 
 

@@ -23,6 +23,7 @@ the office discards                     the oldest that waits for a person
 trailer 5501 brings 742: 24 CS A100; 743: 6 EA A200     what is announced for it; received 743: … has come already
 the connection is lost                  … is back
 the headset fails: headset_lost         … is healed: headset_lost
+it is the shift late of 2026-11-21      by the site's clock
 the power is cut                        what was open, and who was signed on, must come from the disk
 
 device: Pallet 7 4 2?                   the next thing it says; all that it says must stand here
@@ -85,6 +86,7 @@ RULES = {
     "back": r"the connection is back",
     "fails": r"the headset fails: (\w+)",
     "healed": r"the headset is healed: (\w+)",
+    "shift": r"it is the shift (\w+) of (\S+)",
     "cut": r"the power is cut",
     "device": r"device: (.+)",
     "sounds": r"device sounds (heard|stored|not understood|refused|fault)",
@@ -107,7 +109,20 @@ RULES = {
 DOES = frozenset(
     (
         *("says", "types", "silence", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "pass", "witness"),
-        *("applies", "knows", "has", "refuses", "accepts", "discards", "lost", "back", "fails", "healed", "cut"),
+        *(
+            "applies",
+            "knows",
+            "has",
+            "refuses",
+            "accepts",
+            "discards",
+            "lost",
+            "back",
+            "fails",
+            "healed",
+            "cut",
+            "shift",
+        ),
     )
 )
 """The kinds of which something comes: before each, all that the device said must have been told."""

@@ -32,6 +32,7 @@ from edge.records import (
     Receipt,
     ReceiptOutcome,
     ReceivingPlace,
+    Shift,
     Transcript,
     Word,
 )
@@ -61,6 +62,7 @@ class Stage:
         self._now = 0.0
         self._form = "pallet-move"
         self._language = "en"
+        self._shift: Shift | None = None
         self.manner = Manner(closing=form("close-trailer"))
         self._said: list[str] = []
         self._orders: list[Any] = []
@@ -197,6 +199,11 @@ class Stage:
     def on_healed(self, fault: str) -> None:
         self._tell(lambda: self._device.tell(Hardware(fault, healed=True)))
 
+    def on_shift(self, name: str, day: str) -> None:
+        begun, self._shift = self._talk is not None, (day, name)
+        if begun:
+            self._tell(lambda: self._device.tell(Link(up=True)))  # whatever happens next
+
     def on_cut(self) -> None:
         self.leave()
         self._talk = self._journal = None
@@ -268,6 +275,7 @@ class Stage:
             self._talk = Talk(
                 *(self.rules, self._journal, render, lambda: self._now, self.manner),
                 expected=lambda: Expectations(self._lists.values()),
+                shift=lambda: self._shift,
             )
             self._tell(self._talk.start)
         return self._talk
