@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
@@ -16,10 +17,11 @@ from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.element_strings import SEPARATOR
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
-from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Utterance
+from edge.records import SCANNER, Acoustics, Closing, FieldValue, Reading, Receipt, Shift, Utterance
 
 DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
@@ -48,17 +50,20 @@ class Talk:
         manner: Manner | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         sending: Sending = AS_DELIVERED,
+        expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
+        shift: Callable[[], Shift | None] = lambda: None,
     ) -> None:
         """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
 
-        `sending` is what a scanner sends.
+        `sending` is what a scanner sends, `expected` what is announced now, `shift` which one it is at the site.
         """
         self.rules = rules
         self._sending = sending
+        self._expected = expected
         self._journal = journal
         self._clock = clock
         self._dialogue = Dialogue(rules, manner, trace)
-        self._conversation = DialogueSteps(self._dialogue, render)
+        self._conversation = DialogueSteps(self._dialogue, render, shift)
         self.latest = ""
         """The utterance that was taken last."""
         self.due: float | None = None
@@ -68,6 +73,11 @@ class Talk:
     def state(self) -> table.State:
         """Where the dialogue stands."""
         return self._dialogue.state
+
+    @property
+    def standing(self) -> Mapping[str, FieldValue | None]:
+        """What was said once for all entries."""
+        return {name: one.value for name, one in self._dialogue.context.fields.items()}
 
     @property
     def question(self) -> Question | None:
@@ -106,7 +116,8 @@ class Talk:
 
     def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
         since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
-        known = Circumstances(acoustics, self._journal.queries.standing(self.rules.form.name, since))
+        recent = self._journal.queries.standing(self.rules.form.name, since)
+        known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing
         self.latest = utterance.utterance_id
         verdict = decide(reading, closing, self.rules, known)
@@ -137,6 +148,13 @@ class Talk:
 
     def tell(self, happening: Happening) -> Stepped:
         """Something happens."""
+        began = self._conversation.shift_begun()
+        told = () if began is None else self._step(began).orders
+        stepped = self._step(happening)
+        return replace(stepped, orders=(*told, *stepped.orders))
+
+    def _step(self, happening: Happening) -> Stepped:
+        self._conversation.look_up(self._journal, happening)
         return self._timed(self._conversation.record(self._journal, self._conversation.plan(happening)))
 
     def _timed(self, stepped: Stepped) -> Stepped:

@@ -12,17 +12,27 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started
+from edge.agree.dialogue.events import (
+    Committed,
+    Happening,
+    InventoryAnswered,
+    PersonDecided,
+    ShiftBegan,
+    Started,
+    UtteranceHeard,
+)
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
+from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.events import withheld
+from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import (
     Act,
+    Command,
     Commit,
     Draft,
     Drop,
@@ -30,15 +40,25 @@ from edge.records import (
     Entry,
     FieldValue,
     LastEntry,
+    Lately,
     Minted,
     Note,
     OutboxRow,
     Park,
     Receipt,
+    Shift,
+    StandingContext,
 )
 from edge.understand.llm.prompt import AtHand
 
 MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
+ASKING = frozenset(
+    {
+        *(Command.LAST_ENTRY, Command.HOW_MANY_HERE, Command.HOW_MANY_ON_TRAILER, Command.WHAT_IS_LEFT),
+        *(Command.WHERE_TO, Command.TRAILER_DONE),
+    }
+)
+"""The commands that ask about what stands on record."""
 MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
@@ -51,6 +71,7 @@ class Planned:
     orders: tuple[Order, ...]
     draft: Draft | None  # What is being agreed after it.
     operator: str | None
+    context: StandingContext  # What stands after it.
     changes: bool  # Whether anything of it belongs on disk.
     decided: bool  # Whether a person has changed what waits for one.
     refused: frozenset[str]  # The events that waited for somebody to take their place, before it.
@@ -64,8 +85,8 @@ class Stepped:
     row: OutboxRow | None  # The event that is owed by it.
 
 
-def manner(settings: Settings) -> Manner:
-    """How the settings want the device to converse."""
+def manner(settings: Settings, closing: Form | None = None) -> Manner:
+    """How the settings want the device to converse. `closing` is the form by which trailers are closed."""
     agree = settings.agree
     return Manner(
         undo_s=agree.undo_s,
@@ -73,16 +94,18 @@ def manner(settings: Settings) -> Manner:
         holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
         operators=agree.operators or None,
         operator=settings.operator,
+        closing=closing,
     )
 
 
 class DialogueSteps:
     """A dialogue and the journal that it is kept in. One step at a time."""
 
-    def __init__(self, dialogue: Dialogue, render: Render) -> None:
-        """`render` makes the event of an entry."""
+    def __init__(self, dialogue: Dialogue, render: Render, shift: Callable[[], Shift | None] = lambda: None) -> None:
+        """`render` makes the event of an entry; `shift` tells which one it is at the site now."""
         self._dialogue = dialogue
         self._render = render
+        self._shift = shift
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
@@ -93,20 +116,35 @@ class DialogueSteps:
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
         owed = journal.outbox.unsettled()
-        started = Started(kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down)
+        stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down
+        started = Started(*stood, context=kept.context, shift=self._shift())
         return self.record(journal, self.plan(started))
 
     def _in_review(self, journal: Journal) -> InReview:
         drafts = journal.review.drafts(self._dialogue.form, MOST_ASKED)
         return InReview(journal.review.how_many(), tuple(drafts))
 
+    def look_up(self, journal: Journal, happening: Happening) -> None:
+        """Let the dialogue know of the journal what it needs to know of what is about to happen."""
+        self._dialogue.owed = journal.outbox.unsettled()
+        if isinstance(happening, UtteranceHeard):
+            now, asks = datetime.now().astimezone(), happening.reading.command in ASKING
+            entries = journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY) if asks else ()
+            self._dialogue.looked_up(Lately(now, entries))
+
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
-        before, refused = (self._dialogue.draft, self._dialogue.operator), self._dialogue.refused
-        orders = tuple(self._dialogue.take(happening))
-        draft, operator = self._dialogue.draft, self._dialogue.operator
-        changes = before != (draft, operator) or any(isinstance(order, Durable) for order in orders)
-        return Planned(orders, draft, operator, changes, isinstance(happening, PersonDecided), refused)
+        dialogue = self._dialogue
+        before, refused = (dialogue.draft, dialogue.operator, dialogue.context), dialogue.refused
+        orders = tuple(dialogue.take(happening))
+        after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
+        changes = before != after or any(isinstance(order, Durable) for order in orders)
+        return Planned(orders, draft, operator, standing, changes, isinstance(happening, PersonDecided), refused)
+
+    def shift_begun(self) -> ShiftBegan | None:
+        """That another shift has begun, if one has since the dialogue was told."""
+        now = self._shift()
+        return None if now is None or now == self._dialogue.shift else ShiftBegan(now)
 
     def record(self, journal: Journal, planned: Planned) -> Stepped:
         """Put on disk what is planned, in one transaction.
@@ -116,14 +154,16 @@ class DialogueSteps:
         row = None
         if planned.changes or planned.decided:
             orders = [order for order in planned.orders if isinstance(order, Durable)]
-            row = journal.turn(orders, planned.draft, planned.operator, self._render)
+            row = journal.turn(orders, planned.draft, planned.operator, self._render, planned.context)
             self._dialogue.aside = self._in_review(journal)
         heard: list[Order] = []
         for order in planned.orders:
             match order:
                 case Commit(draft, verdict) if row is not None:
                     # The sound that it is stored comes before what the device goes on to say.
-                    heard += self._dialogue.take(Committed(LastEntry(row.event_id, draft, verdict.fields)))
+                    now = datetime.now().astimezone()
+                    entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
+                    heard += self._dialogue.take(Committed(entry))
                 case Note() | Park() | Commit() | Drop():
                     pass
                 case Say(Prompt.TALLY, fields):
@@ -154,6 +194,7 @@ def at_hand(dialogue: Dialogue) -> AtHand:
         asked=None if question is None else question.field,
         confirming=dialogue.state is State.CONFIRMING,
         last=dialogue.last is not None,
+        standing=tuple(dialogue.context.fields),
     )
 
 

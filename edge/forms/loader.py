@@ -8,7 +8,7 @@ no fault of another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
@@ -62,6 +62,11 @@ def forms_in(directory: Path) -> Mapping[str, Form]:
     return MappingProxyType(forms)
 
 
+def closing_form(forms: Mapping[str, Form]) -> Form | None:
+    """The form, of all, by which trailers are closed; None where there is none."""
+    return next((form for form in forms.values() if form.closes is not None), None)
+
+
 def load_form(path: Path) -> Form:
     """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
     schema = _json(path)
@@ -81,6 +86,7 @@ def load_form(path: Path) -> Form:
         template=voice["readback"],
         schema=MappingProxyType(schema),
         context=tuple(voice.get("context", ())),
+        closes=voice.get("closes"),
         expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
     )
 
@@ -151,7 +157,7 @@ def _paired(codes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _wording(given: Mapping[str, Any]) -> Wording:
-    units = given.get("units", ())
+    units, zero = given.get("units", ()), given.get("zero", ())
     return Wording(
         labels=tuple(given.get("labels", ())),
         units=tuple(units),
@@ -160,6 +166,8 @@ def _wording(given: Mapping[str, Any]) -> Wording:
         codes=MappingProxyType(units if isinstance(units, dict) else {}),
         true=tuple(given.get("true", ())),
         false=tuple(given.get("false", ())),
+        counted=tuple(given.get("counted", ())),
+        zero=MappingProxyType(zero if isinstance(zero, dict) else dict.fromkeys(zero, "")),
     )
 
 
@@ -197,6 +205,13 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
     context, expects = voice.get("context"), voice.get("expects")
     named = [("context", one) for one in (context if isinstance(context, list) else ())]
     named += [(f"expects/{part}", one) for part, one in (expects.items() if isinstance(expects, dict) else ())]
+    closes = voice.get("closes")
+    named += [("closes", closes)] if isinstance(closes, str) else []
+    if isinstance(closes, str) and closes in known and required != [closes]:
+        yield (
+            f"#/required: found {', '.join(map(str, required)) or 'nothing'}, must be {closes}, which "
+            "#/x-voice/closes names, and no other: nothing else is known when a trailer is closed"
+        )
     for where, missing in [(where, field) for where, field in named if field not in known]:
         yield f"#/x-voice/{where}: {missing!r} is no field; fields: {', '.join(known)}"
 
@@ -224,14 +239,15 @@ def _unit_contradictions(
         if twins[0] != name:
             yield f"{where}/of: {of!r} has its unit in {twins[0]!r} already; keep one of the two"
     unit = _unit_of(name, fields)
-    listed = [("x-voice", voice.get("units", {}))] + [
-        (f"x-languages/{code}", wording["units"])
+    listed = [("x-voice/units", voice.get("units", {}))] + [
+        (f"x-languages/{code}/{part}", wording[part])
         for code, wording in keywords.get("x-languages", {}).items()
-        if "units" in wording
+        for part in ("units", "zero")
+        if part in wording
     ]
     claimed = any(name == _of(others) for one, others in known.items() if one not in fields)
     for place, units in () if claimed else listed:  # what is broken may be the field that holds the unit
-        yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}/units")
+        yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}")
     if unit is not None:
         said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
         for code in [code for code in unit["enum"] if code not in said]:
@@ -336,7 +352,7 @@ class _Said:
     is_unit: bool = False
     is_value: bool = False
     may_be_label: bool = False
-    """What says yes may be the label as well: "sealed", or "sealed: yes"."""
+    """What says yes, or is a unit, may be the label as well: "sealed: yes", "two short" and "short two"."""
 
     def taken(self, language: Language) -> list[str]:
         """Words in it that the language needs for itself, where that makes it useless."""
@@ -356,14 +372,20 @@ def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_S
         units = voice.get("units", {})
         yield from (_Said(where, words) for words in voice["labels"])
         singular = [one for one in units.values() if one == one.lower()]  # no codes of units
-        yield from (_Said(where, words, is_unit=True) for words in dict.fromkeys([*units.keys(), *singular]))
+        yield from _units(where, dict.fromkeys([*units.keys(), *singular]), voice["labels"])
     where = metaschema.pointer("properties", field, "x-languages", code)
     wording = keywords.get("x-languages", {}).get(code, {})
     yield from (_Said(where, words) for words in wording.get("labels", ()))
-    yield from (_Said(where, words, is_unit=True) for words in wording.get("units", ()))
+    yield from _units(where, wording.get("units", ()), wording.get("labels", ()))
+    yield from (_Said(f"{where}/counted", words, is_unit=True) for words in wording.get("counted", ()))
+    yield from (_Said(f"{where}/zero", words, is_value=True) for words in wording.get("zero", ()))
     yield from (_Said(where, words, is_value=True) for words in wording.get("values", {}).values())
     yield from (_Said(f"{where}/true", words, is_value=True, may_be_label=True) for words in wording.get("true", ()))
     yield from (_Said(f"{where}/false", words, is_value=True) for words in wording.get("false", ()))
+
+
+def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterator[_Said]:
+    yield from (_Said(where, words, is_unit=True, may_be_label=words in labels) for words in units)
 
 
 def _reserved(language: Language, word: str) -> bool:

@@ -185,7 +185,9 @@ INTEGER_FIELD = _object(
             units=UNITS,
             usual=_object(["minimum", "maximum"], {"minimum": {"type": "integer"}, "maximum": {"type": "integer"}}),
         ),
-        "x-languages": _written("labels", both={"units": UNITS_WRITTEN}),
+        "x-languages": _written(
+            "labels", both={"units": UNITS_WRITTEN, "counted": _all_of(WRITTEN), "zero": UNITS_WRITTEN}
+        ),
     },
 )
 NUMBER_FIELD = _object(
@@ -270,6 +272,7 @@ FORM = {
                     "readback": TEXT,
                     "terminator": WORD,
                     "context": {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+                    "closes": {"type": "string"},
                     "expects": _object(["pallet"], {str(part): {"type": "string"} for part in Expects}),
                 },
             ),

@@ -129,6 +129,10 @@ class Wording:
     """Unit words to codes, where another field holds the unit; the first word of a code is for several."""
     true: tuple[str, ...] = ()  # What says that a field of yes and no is true, without its label: "sealed".
     false: tuple[str, ...] = ()  # Likewise false: "not sealed".
+    counted: tuple[str, ...] = ()
+    """What stands behind a count instead of its unit and says whose it is, but not in which unit: "good"."""
+    zero: Mapping[str, str] = field(default_factory=dict)
+    """What says that a count is zero ("empty"), to the code of its unit; "" where no other field holds that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +317,19 @@ class Form:
     context: tuple[str, ...] = ()  # The fields that say what an entry belongs to, such as trailer and order.
     expects: Mapping[Expects, str] = field(default_factory=dict)
     """The fields that are held against the lists of expected receipts, by what they are there."""
+    closes: str | None = None  # The field that names the trailer that an entry closes; None: it is no form for that.
+
+    @cached_property
+    def said_once(self) -> tuple[str, ...]:
+        """The fields of the context that need not be said with each entry; none where an entry is about the first."""
+        if not self.context or self[self.context[0]].identifier:
+            return ()
+        return tuple(name for name in self.context if not self[name].identifier)
+
+    @cached_property
+    def of_context(self) -> Form:
+        """The form of what is said once: no more than those fields, and any of them may be lacking."""
+        return replace(self, fields=tuple(replace(self[name], required=False) for name in self.said_once))
 
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)
@@ -347,6 +364,22 @@ class Form:
         return field.name in fields and not (
             counted is not None and counted.name in fields and "unit" in placeholders(counted.readback)
         )
+
+    @cached_property
+    def places_received(self) -> tuple[str, ...]:
+        """The fields that say of which trailer, or at which door, something is received, the trailer first."""
+        named = (self.place_field(part) for part in (Expects.TRAILER, Expects.DOOR))
+        return tuple(name for name in named if name is not None)
+
+    def place_field(self, part: Expects) -> str | None:
+        """The field that names the trailer, or the door: held against the lists, or of the context and called so."""
+        return self.expects.get(part) or next((name for name in self.context if name == part.value), None)
+
+    @cached_property
+    def by_end(self) -> Form:
+        """The form in which what names a thing may be said by its last characters: of whatever length it is."""
+        fields = (replace(one, pattern=None, least=None) if one.identifier else one for one in self.fields)
+        return replace(self, fields=tuple(fields))
 
     @cached_property
     def has_dates(self) -> bool:

@@ -14,7 +14,7 @@ from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import evidence
 from edge.keep.codec import fields_of, reading_of, verdict_of
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.outbox import OutboxState
+from edge.keep.outbox import HELD, OutboxState
 from edge.records import (
     SAMPLE_RATE,
     Act,
@@ -26,6 +26,7 @@ from edge.records import (
     ReceiptOutcome,
     Recording,
     Segment,
+    StandingEntry,
     Utterance,
     Verdict,
 )
@@ -87,6 +88,7 @@ class KeptEntry:
     reasons: tuple[str, ...]  # Those of the inventory's receipt, if it refused; that of a dead letter.
     act: Act = Act.RECORD
     replaces: str | None = None  # The event of the entry that it amends or cancels.
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +234,17 @@ class Queries:
             audio_seconds=sound.audio_seconds,
             act=draft.act,
             replaces=draft.replaces,
-            support=tuple(map(self.recording, draft.support)),
+            support=(*map(self.recording, draft.support), *self._said_once(draft)),
             counted=draft.counted,
         )
+
+    def _said_once(self, draft: Draft) -> Iterator[Recording]:
+        """The recordings in which fields were said once for many entries; without those that were removed since."""
+        fields = {} if draft.act is Act.CANCEL else draft.reading.fields
+        by = dict.fromkeys(utterance for one in fields.values() for utterance in one.said_in)
+        for utterance_id in by:
+            if utterance_id not in {draft.utterance_id, *draft.support} and self.kept(utterance_id) is not None:
+                yield self.recording(utterance_id)
 
     def counts(self) -> Counts:
         """How many utterances and events there are, by what became of them; one page is read, however many it are."""
@@ -276,6 +286,25 @@ class Queries:
         gone = {one.replaces for one in taken} | {one.event_id for one in taken if one.act is Act.CANCEL}
         lately = (one for one in taken if one.form == form and one.recorded_at > since)
         return [one for one in lately if one.event_id not in gone]
+
+    def on_record(self, since: datetime, limit: int) -> tuple[StandingEntry, ...]:
+        """What was recorded after `since` and stands, the newest first, as far as it is among the last `limit` entries.
+
+        What the inventory turned down is there too where it waits for a person, and says so; what was to be amended
+        by it stands beside it.
+        """
+        latest = self.entries(limit)
+        taken = [one for one in latest if one.state in {OutboxState.WAITING, OutboxState.SETTLED}]
+        gone = {one.replaces for one in taken} | {one.event_id for one in latest if one.act is Act.CANCEL}
+        return tuple(
+            StandingEntry(
+                *(one.event_id, one.form, one.fields, one.operator, one.recorded_at),
+                refused=one.state in HELD,
+                owed=one.state is OutboxState.WAITING,
+            )
+            for one in latest
+            if one.recorded_at > since and one.state is not OutboxState.DISCARDED and one.event_id not in gone
+        )
 
     def history(self, which: str) -> UtteranceHistory:
         """All that is kept about an utterance, by its id, or by the number or the event id of its entry.
@@ -356,4 +385,5 @@ def kept_entry(row: Row) -> KeptEntry:
         reasons=tuple([row["reason"], *reasons] if row["reason"] else reasons),
         act=Act(row["act"]),
         replaces=row["replaces"],
+        operator=row["operator"],
     )

@@ -6,6 +6,7 @@ counted from the first sample of the source, so that a recording and a microphon
 
 from edge.records.entry import (
     INSTANCE,
+    NOTHING_STANDS,
     Because,
     Commit,
     Confirmation,
@@ -14,6 +15,7 @@ from edge.records.entry import (
     Durable,
     Entry,
     LastEntry,
+    Lately,
     Minted,
     Note,
     OutboxRow,
@@ -25,6 +27,9 @@ from edge.records.entry import (
     Recording,
     ReviewChange,
     ReviewState,
+    Shift,
+    StandingContext,
+    StandingEntry,
     Verdict,
 )
 from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace

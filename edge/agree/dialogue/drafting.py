@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import Circumstances
+from edge.agree.dialogue import context
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import as_heard, completed, names_another, with_support
+from edge.agree.dialogue.merging import as_heard, completed, marked, names_another, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
-from edge.agree.dialogue.questions import held, judged, likely_values, next_question, values_of
+from edge.agree.dialogue.questions import About, Question, held, judged, likely_values, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED
+from edge.forms.model import Expects
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Commit, Confirmation, Draft, Drop, Note, Outcome, Park, Reading, Verdict, Word
@@ -30,6 +32,7 @@ HELP = {
 """What can be said in each state: told who asks, and with a question that is put for the last time."""
 
 MOST_TRIES = 3  # So many answers to one question that answer nothing, and a person must look at it.
+REOPENED = "reopened"  # What was agreed about a closed trailer, among the values that the operator said yes to.
 UNANSWERED = "unanswered"  # Why an utterance is under review: the question about it got no answer.
 
 
@@ -73,7 +76,8 @@ def _is_terminated(session: DialogueSession, words: tuple[Word, ...]) -> bool:
 def begin_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A new entry."""
     reading = as_heard(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
-    draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who)
+    stands = tuple((name, heard.utterance_id) for name in heard.stands)
+    draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, stands=stands)
     waited = session.next
     if waited is None or names_another(waited.reading, reading, session.rules):
         return begin_draft(session, heard, draft, heard.verdict)
@@ -96,13 +100,36 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     """Ask the next question about the draft, or hold it, or commit what is so sure that nobody need hear it."""
     session.open(draft, verdict)
     terminator = session.rules.form.terminator
-    ended = terminator is None or (heard is not None and _is_terminated(session, heard.reading.words))
+    of_entry = draft.act is not Act.CONTEXT and terminator is not None
+    ended = not of_entry or (heard is not None and _is_terminated(session, heard.reading.words))
     question = next_question(draft, verdict, session.rules, session.challenges, ended=ended)
+    question = question or _whether_to_reopen(session, draft, verdict)
     if question is not None:
         return session.ask(question)
-    if verdict.confirm is Confirmation.EARCON and not session.manner.holds_sure:
+    sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
+    if sure and not session.manner.holds_sure:
         return commit(session)
-    return session.hold()
+    return hold(session)
+
+
+def hold(session: DialogueSession) -> list[Order]:
+    """The open draft is read back, and committed if nothing is said against it."""
+    session.state = State.HELD
+    return session.hold(context.readback(session))
+
+
+def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
+    """Whether the trailer is open again of which it is dictated; what waits for a person was dictated before."""
+    name = session.rules.form.place_field(Expects.TRAILER)
+    trailer = None if name is None else verdict.fields.get(name)
+    if name is None or trailer is None or draft.act is not Act.RECORD or session.in_review(draft):
+        return None
+    if (
+        marked(REOPENED, trailer) in draft.agreed
+        or session.recorded.closing_of(str(trailer), session.manner, session.lately.now) is None
+    ):
+        return None
+    return Question(About.REOPEN, name, fields={name: trailer})
 
 
 def commit(session: DialogueSession) -> list[Order]:
@@ -110,7 +137,10 @@ def commit(session: DialogueSession) -> list[Order]:
     verdict = session.verdict or judged(session.open_draft, session.rules)
     if verdict.outcome is not Outcome.ACCEPT:
         return park(session)
+    if session.open_draft.act is Act.CONTEXT:
+        return context.settle(session)
     order = Commit(_replacing_what_stands(session, session.open_draft), verdict)
+    context.entered(session, session.open_draft)
     session.close()
     session.breath.words = ()
     return [order]
@@ -129,12 +159,20 @@ def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
 def park(session: DialogueSession) -> list[Order]:
     """To a person with the draft, and the operator is told; but a cancellation that nobody confirmed is none."""
     draft, values, besides = session.open_draft, session.values, in_review_besides(session)
+    if session.manner.is_closing(draft) and draft.act is Act.RECORD:
+        return leave_open(session)
     session.close()
-    if draft.act is Act.CANCEL:
-        return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS)]
+    if draft.act in {Act.CANCEL, Act.CONTEXT}:
+        return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *tell_parked(session, draft.reading), *besides]
+
+
+def leave_open(session: DialogueSession) -> list[Order]:
+    """A closing that nobody said yes to is none, and the operator is told."""
+    told = session.manner.as_told(session.values, session.rules.form)
+    return [*drop(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
 def in_review_besides(session: DialogueSession) -> list[Order]:
@@ -143,6 +181,13 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
     if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
         return []
     return tell_parked(session, asked.other.reading)
+
+
+def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
+    """An entry waits for its turn behind the open draft: in review, so that nothing loses it."""
+    reading = replace(said, act=Act.RECORD)
+    session.next = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, support=support)
+    return Park(heard.utterance_id, UNANSWERED, values_of(said), session.next)
 
 
 def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:

@@ -25,6 +25,16 @@ class Prompt(StrEnum):
 
     READBACK = "readback"
     READBACK_AMENDED = "readback_amended"
+    READBACK_STANDING = "readback_standing"
+    READBACK_ALONE = "readback_alone"
+    STANDING = "standing"
+    STANDING_ANEW = "standing_anew"
+    STANDING_NOW = "standing_now"
+    STANDING_NONE = "standing_none"
+    STANDING_KEPT = "standing_kept"
+    STANDING_ENDED = "standing_ended"
+    SHIFT_BEGAN = "shift_began"
+    DAY_BEGAN = "day_began"
     ASK_FIELD = "ask_field"
     CHOOSE = "choose"
     CHOOSE_SCANNED = "choose_scanned"
@@ -42,6 +52,13 @@ class Prompt(StrEnum):
     CONFIRM_ENTRY = "confirm_entry"
     CONFIRM_CANCEL = "confirm_cancel"
     CONFIRM_INSTEAD = "confirm_instead"
+    CONFIRM_CLOSE = "confirm_close"
+    CONFIRM_REOPEN = "confirm_reopen"
+    CLOSED = "closed"
+    STAYS_OPEN = "stays_open"
+    REOPENED = "reopened"
+    MISSING = "missing"
+    MISSING_MANY = "missing_many"
     RESTORED = "restored"
     PROVE = "prove"
     PROVE_SET = "prove_set"
@@ -63,6 +80,25 @@ class Prompt(StrEnum):
     NO_ENTRY = "no_entry"
     RECORDED = "recorded"
     NOT_RECORDED = "not_recorded"
+    RECORDED_AGO = "recorded_ago"
+    RECORDED_AT = "recorded_at"
+    RECORDED_BY = "recorded_by"
+    RECORDED_REFUSED = "recorded_refused"
+    RECORDED_UNSENT = "recorded_unsent"
+    ENDS_ALIKE = "ends_alike"
+    RECEIVED = "received"
+    ANNOUNCED = "announced"
+    NOT_ANNOUNCED = "not_announced"
+    NOTHING_KNOWN = "nothing_known"
+    LEFT = "left"
+    LEFT_MANY = "left_many"
+    LEFT_NONE = "left_none"
+    SUMS = "sums"
+    SUM = "sum"
+    SUM_OF = "sum_of"
+    SUM_REFUSED = "sum_refused"
+    ASIDE_LISTED = "aside_listed"
+    ASIDE_MANY = "aside_many"
     TALLY = "tally"  # Its `count` is that of the journal, which whoever carries the order out has.
     HELP = "help"
     HELP_HELD = "help_held"
@@ -127,6 +163,8 @@ class Say:
     asked: str | None = None  # The field that is asked for, where the prompt asks for one.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
     terms: Terms = field(default_factory=Terms)
+    standing: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
+    """The slot of that name, read back in the same way: what holds from then on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from edge.agree.dialogue.table import State
 from edge.forms.model import Expects, FormField
 from edge.forms.spoken import says_check
 from edge.records import (
+    Act,
     Because,
     Closing,
     Confirmation,
@@ -44,6 +45,8 @@ class About(StrEnum):
     INSTEAD = "instead"  # Whether an identifier said while an entry is held corrects it, or begins the next one.
     PROOF = "proof"
     WRONG = "wrong"  # What is wrong about the entry read back.
+    CLOSE = "close"  # Whether a trailer is to be closed.
+    REOPEN = "reopen"  # Whether a closed one, of which the entry is, is to be opened again.
 
 
 _STATES = {
@@ -54,6 +57,8 @@ _STATES = {
     About.ENTRY_RIGHT: State.CONFIRMING,
     About.CANCEL: State.CONFIRMING,
     About.INSTEAD: State.CONFIRMING,
+    About.CLOSE: State.CONFIRMING,
+    About.REOPEN: State.CONFIRMING,
     About.PROOF: State.PROVING,
 }
 
@@ -84,7 +89,9 @@ class Question:
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
     """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
     # What was measured of one utterance says nothing of a draft that rests on several: see `merging.as_heard`.
-    verdict = decide(draft.reading, Closing.PAUSE, rules, replace(known, acoustics=None))
+    once = draft.act is Act.CONTEXT
+    of = replace(rules, form=rules.form.of_context) if once else rules
+    verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
         return verdict
     left = tuple(doubt for doubt in verdict.reasons if not _agreed(draft, doubt))
@@ -176,6 +183,8 @@ _PLAIN = {
     About.INSTEAD: Prompt.CONFIRM_ENTRY,
     About.PROOF: Prompt.PROVE,
     About.WRONG: Prompt.WHAT_IS_WRONG,
+    About.CLOSE: Prompt.CONFIRM_CLOSE,
+    About.REOPEN: Prompt.CONFIRM_REOPEN,
 }
 
 
@@ -249,7 +258,7 @@ def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
             continue
         said = draft.reading.fields.get(one.name)
         if marked(one.name, value) not in draft.proved and not (
-            said is not None and says_check(said.words, rules.language)
+            said is not None and (said.is_taken or says_check(said.words, rules.language))
         ):
             return one
     return None

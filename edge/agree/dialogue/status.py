@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue import context, corrections, drafting
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound, Terms
 from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of
@@ -13,7 +13,7 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.dialogue.terms import units_said
 from edge.forms.spoken import command, is_name
 from edge.forms.spoken.folding import fold
-from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
+from edge.records import Act, Because, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
 UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})  # States in which what is dictated is put aside.
 
@@ -46,9 +46,9 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator wants to hear what was said last, and all of it."""
-    again = session.spoken.again or Say(Prompt.NOTHING_SAID)
-    whole = replace(again, terms=replace(again.terms, ends=frozenset()))
-    return [*note(session, heard), session.repeatable(whole)]
+    again = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
+    whole = [replace(one, terms=replace(one.terms, ends=frozenset())) for one in again]
+    return [*note(session, heard), *session.several(whole)]
 
 
 def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -68,12 +68,8 @@ def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
 
 
 def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks for the last entry, or for one by its number."""
-    named, last = session.identifiers_of(values_of(heard.reading)), session.recorded.last
-    if named:
-        found = session.entry_named(heard.reading)
-        told = session.told(Prompt.RECORDED, found) if found else Say(Prompt.NOT_RECORDED, named)
-        return [*note(session, heard), session.repeatable(told)]
+    """The operator asks for the last entry."""
+    last = session.recorded.last
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
     prompt = Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY
@@ -141,7 +137,7 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         session.question = session.is_entry_right
     elif session.state is State.HELD:
         orders = drafting.commit(session)
-    if session.draft is not None and session.draft.act is Act.CANCEL:
+    if session.draft is not None and (session.draft.act is Act.CANCEL or session.manner.is_closing(session.draft)):
         orders = drafting.park(session)
     session.state = State.PAUSED
     return [heard.noted_as_heeded(Reason.COMMAND), *orders, session.say(Prompt.PAUSED)]
@@ -180,6 +176,8 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if known[spoken] != session.who and (unfinished := _ask_to_finish(session)):
         return [noted, *unfinished]
     orders = _finish_open(session)
+    if known[spoken] != session.who:
+        orders += context.end(session)
     session.operator, session.state = known[spoken], State.IDLE
     session.recorded.last = session.owned(session.recorded.last)
     return [noted, *orders, session.say(Prompt.SIGNED_ON, operator=spoken), *_held(session)]
@@ -197,7 +195,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Nobody speaks until somebody signs on."""
     if unfinished := _ask_to_finish(session):
         return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
-    orders = _finish_open(session)
+    orders = [*_finish_open(session), *context.end(session)]
     session.operator, session.state = None, State.SIGNED_OFF
     session.recorded.last = session.owned(session.recorded.last)
     aside = _tell_aside(session, *orders)
@@ -207,7 +205,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _ask_to_finish(session: DialogueSession) -> list[Order]:
     """Whoever leaves is asked once to finish what is open: the question that is open is put again."""
     draft, asked = session.draft, session.question
-    if draft is None or asked is None or draft.act is Act.CANCEL or session.leaving:
+    if draft is None or asked is None or draft.act is Act.CANCEL or session.manner.is_closing(draft) or session.leaving:
         return []
     session.leaving = True
     values = likely_values(draft.reading)
@@ -228,7 +226,7 @@ def _finish_open(session: DialogueSession) -> list[Order]:
 def restore(session: DialogueSession, started: Started) -> list[Order]:
     """Nothing that was open is committed without another word: nobody knows what was said in the dark."""
     recorded = session.recorded
-    session.operator, recorded.owed = started.operator, started.owed
+    session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
     recorded.last = session.owned(started.last)
     session.state = session.resting
     recorded.turned_down |= started.turned_down
@@ -237,20 +235,18 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
     told = _held(session) if session.state is not State.SIGNED_OFF else []
+    told += context.take_up(session, started.context)
     if started.draft is not None:
         return [*told, *_take_up(session, started.draft)]
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 
 def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
-    rules, recorded = session.rules, session.recorded
-    if draft.form != rules.form.name:
+    rules = session.rules
+    if draft.form != rules.form.name and not session.manner.is_closing(draft):
         return _park_of_another_form(session, draft)
-    if draft.act is Act.CANCEL:
-        if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
-            return [Drop(draft)]
-        session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
-        return session.ask(Question(About.CANCEL, fields=recorded.last.fields))
+    if draft.act is Act.CANCEL or session.manner.is_closing(draft):
+        return _ask_whether(session, draft)
     verdict = judged(draft, rules)
     if corrections.names_another_than_last(session, draft):
         return corrections.ask_if_replaces_last(session, draft, verdict, draft.reading)
@@ -258,6 +254,18 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     if session.state is not State.HELD:
         return orders
     return session.ask(replace(session.is_entry_right, prompt=Prompt.RESTORED))
+
+
+def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
+    """Whether to cancel the last entry, or to close a trailer, as before."""
+    recorded, values = session.recorded, values_of(draft.reading)
+    if draft.act is Act.RECORD:
+        session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
+        return session.ask(Question(About.CLOSE, fields=session.manner.as_told(values, session.rules.form)))
+    if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
+        return [Drop(draft)]
+    session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
+    return session.ask(corrections.whether_to_cancel(session, recorded.last))
 
 
 def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:
