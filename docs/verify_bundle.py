@@ -55,6 +55,13 @@ def check(bundle: zipfile.ZipFile, believed: list[str]) -> bool:
             event = json.loads(bundle.read(folder + "event.json"), object_pairs_hook=unrepeated)
             key, number = bundle.read(f"keys/{event['keyid']}.pub"), int(event["sequence"])
             wrong = fault(event, key, bundle.read(folder + "reading.json"), recording, believed)
+            answers = {
+                f"{folder}support/{one['id']}.flac": one["audio_sha256"] for one in event["data"].get("support", [])
+            }
+            if any(
+                answers.get(name) != sha256(bundle.read(name)) for name in names if name.startswith(folder + "support/")
+            ):
+                wrong = wrong or "the recording of an answer or a correction was altered"
             previous, link = event["previous"], event["chain"]
         except (ValueError, KeyError, TypeError, RecursionError) as missing:
             print(folder, "is no signed event with its key and its reading:", type(missing).__name__)  # noqa: T201

@@ -22,6 +22,7 @@ from edge.deliver.events import timestamp
 from edge.errors import UnreadableInput
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
 from inventory import audit
+from inventory.dossier_command import dossier
 from inventory.expect_command import expect
 from inventory.keys import KeyDirectory, device_named
 from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
@@ -40,6 +41,8 @@ keys_commands = typer.Typer(help="Which devices may enter, and with which keys."
 commands.add_typer(keys_commands, name="keys")
 commands.add_typer(review_commands, name="review")
 commands.command("expect", short_help="What is expected at trailers and doors, for the devices.")(expect)
+
+commands.command("dossier", short_help="What a trailer was to bring and brought, in one signed file.")(dossier)
 
 MOST = 9_999_999_999  # The highest number of an event: ten digits, as schemas/events has them.
 

@@ -34,7 +34,7 @@ from inventory.admission import Untrusted, distrusted
 from inventory.forms import Forms
 from inventory.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
 from inventory.keys import KeyDirectory
-from inventory.ports import Broker, ReviewShelf, Shelf
+from inventory.ports import Broker, Dossiers, ReviewShelf, Shelf
 from inventory.pulse import Pulse
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.reviews import read_review
@@ -107,6 +107,7 @@ class Consumer:
         trust_first_use: bool = False,
         largest: int = LARGEST,
         reviews: ReviewShelf | None = None,
+        dossiers: Dossiers | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -121,6 +122,7 @@ class Consumer:
         self._trust_first_use = trust_first_use
         self._largest = largest
         self._reviews = reviews
+        self._dossiers = dossiers
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
@@ -280,7 +282,13 @@ class Consumer:
                 if stranger := self._stranger(judged.event):
                     self._turn_away(message, judged, stranger)
                 else:
-                    self._answer(message, judged, self._shelf.apply(judged.event))
+                    self._apply(message, judged)
+
+    def _apply(self, message: Delivered, judged: Sound | Unsound) -> None:
+        became = self._shelf.apply(judged.event)
+        self._answer(message, judged, became)
+        if self._dossiers is not None and isinstance(judged, Sound) and isinstance(became, Applied):
+            self._dossiers.applied(judged.event.form)
 
     def _judged(self, message: Delivered) -> Judged:
         return judge(message.payload, message.topic, self._prefix, self._forms, self._largest)
@@ -359,6 +367,8 @@ class Consumer:
                 "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"
             )
         self._pulse.beat()
+        if self._dossiers is not None:
+            self._dossiers.beat()
 
 
 def _receipt(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:

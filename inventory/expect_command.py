@@ -96,6 +96,8 @@ def _publish(settings: InventorySettings, store: Store, lists: list[ExpectedList
 
     now = datetime.now(UTC)
     messages = {topic(settings.prefix, one.site, one.place): signed(one, signer, now) for one in lists}
+    for one, message in zip(lists, messages.values(), strict=True):
+        store.expect_signed(one, message, signer.public)
     send(settings, "expect", messages, retain=True)
     store.expect_sent(lists)
     for one in lists:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from edge.hash_chain import PublicKey
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from inventory.tables import entries, events, expected
+from inventory.tables import announced, entries, events, expected
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A list as it was published."""
+
+    expected: ExpectedList
+    written_at: datetime
+    body: str | None = field(repr=False)  # The signed message; None where it is not known.
+    public_key: str | None  # Of who signed it, in hex.
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,10 @@ def replaced(
     since = before.since if before is not None and goes_on else now
     known = {(line.notice, line.pallet) for line in ([] if before is None else _lines(before)) if line.received}
     marked = tuple(replace(line, received=goes_on and (line.notice, line.pallet) in known) for line in lines)
-    return _written(transaction, ExpectedList(site, place, _next(before, now), marked), since)
+    made = _written(transaction, ExpectedList(site, place, _next(before, now), marked), since)
+    values = {"site": site, "place": str(place), "version": made.version, "written_at": now}
+    transaction.execute(insert(announced).values(**values, lines=[asdict(line) for line in marked]))
+    return made
 
 
 def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
@@ -60,6 +74,19 @@ def note_sent(transaction: Connection, lists: Iterable[ExpectedList]) -> None:
     for one in lists:
         its = (*_of(one.site, one.place), expected.c.version == one.version)
         transaction.execute(update(expected).where(*its).values(sent=True))
+
+
+def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
+    """Keep how a list was signed first."""
+    its = (announced.c.site == one.site, announced.c.place == str(one.place), announced.c.version == one.version)
+    said = {"body": body.decode(), "public_key": key.raw.hex()}
+    transaction.execute(update(announced).where(*its, announced.c.body.is_(None)).values(said))
+
+
+def published(transaction: Connection, place: ReceivingPlace) -> list[Announced]:
+    """Every list that was published for a place of this name, at whatever site, the oldest first."""
+    wanted = select(announced).where(announced.c.place == str(place)).order_by(announced.c.site, announced.c.version)
+    return [Announced(_list(row), row.written_at, row.body, row.public_key) for row in transaction.execute(wanted)]
 
 
 def _received(transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime) -> set[str]:

@@ -47,6 +47,18 @@ class ReviewShelf(Protocol):
         ...
 
 
+class Dossiers(Protocol):
+    """Who writes what a trailer brought, when it is closed."""
+
+    def applied(self, form: str) -> None:
+        """An event of this form was applied."""
+        ...
+
+    def beat(self) -> None:
+        """To be called at every turn: never waits, never fails."""
+        ...
+
+
 class Shelf(Protocol):
     """The part of `inventory.store.Store` that a consumer needs."""
 

@@ -10,9 +10,12 @@ from datetime import timedelta
 from edge.deliver.events import Topics, encode, presence
 from edge.deliver.mqtt import Session
 from edge.deliver.mqtt_client import Will
+from inventory.audit import Auditor
 from inventory.consumer import Consumer, Inbox
-from inventory.forms import load_forms
+from inventory.dossier_desk import Desk, DossierWriter
+from inventory.forms import Forms, load_forms
 from inventory.keys import KeyDirectory
+from inventory.roles import roles
 from inventory.settings import InventorySettings
 from inventory.store import Aside, Store
 
@@ -42,6 +45,7 @@ def serve(settings: InventorySettings) -> None:
             will=Will(here, encode(presence("offline", settings.client_id))),
             manual_ack=True,
         )
+        dossiers = _dossiers(settings, store, forms, keys)
         consumer = Consumer(
             session,
             store,
@@ -53,9 +57,23 @@ def serve(settings: InventorySettings) -> None:
             trust_first_use=settings.trust_first_use,
             largest=largest,
             reviews=store,
+            dossiers=dossiers,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())
         log.info("entries of %s go to %s", ", ".join(forms), store.where)
-        consumer.run()
+        try:
+            consumer.run()
+        finally:
+            if dossiers is not None:
+                dossiers.stop()
         log.info("stopped")
+
+
+def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory) -> DossierWriter | None:
+    """Who writes dossiers; None where the settings name no folder. Raises UnreadableInput for a key that is none."""
+    ours = settings.dossier
+    if ours.folder is None or ours.key is None:
+        return None
+    of = roles(forms, ours.receipts, ours.damages)
+    return DossierWriter(Desk(store, of, keys, Auditor(ours.key), ours.folder, ours.language))

@@ -9,12 +9,32 @@ the two together.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import Layered, Mqtt, Name, Place, Prefix, shipped, state_place
+from edge.config import Layered, Mqtt, Name, Place, Prefix, Section, shipped, state_place
+
+
+class DossierSettings(Section):
+    """`[dossier]`: what a trailer brought, in one signed file."""
+
+    key: Place | None = Field(None, description="the private key that signs dossiers: Ed25519, PEM")
+    folder: Place | None = Field(
+        None, description="where one is written as soon as a trailer is closed; unset: nowhere"
+    )
+    language: Literal["de", "en", "es", "fr", "it", "pl", "pt"] = Field("en", description="what their page is in")
+    receipts: tuple[str, ...] = Field(
+        ("receive",), description="forms whose entries are receipts, beside those that say what they expect"
+    )
+    damages: tuple[str, ...] = Field(("damage",), description="forms whose entries report damage beside a receipt")
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.folder is not None and self.key is None:
+            raise ValueError("folder is set without key: no dossier goes out unsigned; name a private key")
+        return self
 
 
 class InventorySettings(Layered):
@@ -43,6 +63,7 @@ class InventorySettings(Layered):
     rejected_mb: float = Field(50, ge=1, le=100_000, description="all that is put aside together, MB; the oldest goes")
     rejected_days: int = Field(30, ge=1, le=3650, description="what is put aside is kept for so long, days")
     mqtt: Mqtt = Mqtt()
+    dossier: DossierSettings = DossierSettings()
 
     repairs: ClassVar[str] = "every key is explained in config/inventory.toml"
 

@@ -10,14 +10,17 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
 
 from edge.deliver.events import SHOWN
+from edge.hash_chain import PublicKey
 from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.applying import handle
 from inventory.database import connect, parse, prepare, reported, shown
-from inventory.expected import Kept, kept, marked, note_sent, replaced
+from inventory.expected import Kept, kept, marked, note_sent, note_signed, replaced
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
 from inventory.reviews import Review, keep, told
+from inventory.roles import Roles
 from inventory.tables import devices, entries, events, refused, rejected
 from inventory.trail import Came, Strays, names, strays, trail
+from inventory.visits import Gathered, gather, note_dossier, owed, sites
 
 ROW = 500  # Bytes that a row of `rejected` takes beside its payload, at most: a million empty messages are bounded too.
 
@@ -116,6 +119,31 @@ class Store:
         """Note that the broker took these. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             note_sent(transaction, lists)
+
+    def expect_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
+        """Keep the list as it was signed, for dossiers. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            note_signed(transaction, one, body, key)
+
+    def trailer_sites(self, trailer: str, roles: Roles) -> list[str]:
+        """The sites at which anything is known of a trailer. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return sites(transaction, trailer, roles)
+
+    def gather(self, site: str, trailer: str, roles: Roles) -> Gathered:
+        """All that is known of a trailer at a site, at one moment. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return gather(transaction, site, trailer, roles)
+
+    def dossiers_owed(self, roles: Roles) -> list[tuple[str, str, str]]:
+        """Site, trailer and event of each standing closing of which no dossier was written. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return owed(transaction, roles)
+
+    def dossier_written(self, event_id: str, site: str, trailer: str, file: str, sha256: str) -> None:
+        """Note that this closing's dossier was written. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            note_dossier(transaction, event_id, site, trailer, file, sha256, self._now())
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         """Put aside a message that cannot be answered, for as long as there is room. Raises Unavailable."""

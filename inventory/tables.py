@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 FIRST = 1  # The version that applied events as they came, in any order.
 
-VERSION = 6
+VERSION = 7
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
 
 
@@ -157,6 +157,32 @@ expected = Table(
     Column("lines", JSON().with_variant(JSONB(), "postgresql"), nullable=False),  # None: it is withdrawn.
     Column("since", Moment, nullable=False),  # What came before that was no receipt of these.
     Column("sent", Boolean, nullable=False),  # Whether the broker took this version.
+)
+
+announced = Table(
+    "dockvoice_announced",
+    metadata,
+    # Each list that was published, as it was signed: what a trailer's dossier holds receipts against, also when a later
+    # list has taken its place. Lists that say no more than what was received meanwhile are left out.
+    Column("site", Text, primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("lines", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("written_at", Moment, nullable=False),
+    Column("body", Text),  # As it was signed first; None: from before lists were kept so, or nobody has signed it.
+    Column("public_key", Text),  # Whose signature that is, in hex.
+)
+
+dossiers = Table(
+    "dockvoice_dossiers",
+    metadata,
+    # What the inventory has written by itself, by the entry that closed the trailer.
+    Column("event_id", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("trailer", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("written_at", Moment, nullable=False),
 )
 
 rejected = Table(

@@ -9,7 +9,9 @@ from inventory.tables import (
     ARRIVED,
     FIRST,
     VERSION,
+    announced,
     devices,
+    dossiers,
     events,
     expected,
     metadata,
@@ -80,5 +82,16 @@ def _keep_expected(transaction: Connection) -> None:
     metadata.create_all(transaction, tables=[expected])
 
 
-STEPS = (_keep_order, _number_arrivals, _know_instances, _keep_reviews, _keep_expected)
+def _keep_announced(transaction: Connection) -> None:
+    """Bring tables of version 6 to version 7, which keeps each list as it was signed, and what dossiers were written.
+
+    Of the lists before, the latest is known, without its signature.
+    """
+    metadata.create_all(transaction, tables=[announced, dossiers])
+    known = select(expected.c.site, expected.c.place, expected.c.version, expected.c.lines, expected.c.since)
+    columns = ["site", "place", "version", "lines", "written_at"]
+    transaction.execute(insert(announced).from_select(columns, known))
+
+
+STEPS = (_keep_order, _number_arrivals, _know_instances, _keep_reviews, _keep_expected, _keep_announced)
 """From the first version to the second, from there to the third, and so on."""

@@ -17,6 +17,7 @@ from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.element_strings import SEPARATOR
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
@@ -49,14 +50,16 @@ class Talk:
         manner: Manner | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         sending: Sending = AS_DELIVERED,
+        expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
         shift: Callable[[], Shift | None] = lambda: None,
     ) -> None:
         """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
 
-        `sending` is what a scanner sends, `shift` tells which one it is at the site now.
+        `sending` is what a scanner sends, `expected` what is announced now, `shift` which one it is at the site.
         """
         self.rules = rules
         self._sending = sending
+        self._expected = expected
         self._journal = journal
         self._clock = clock
         self._dialogue = Dialogue(rules, manner, trace)
@@ -113,7 +116,8 @@ class Talk:
 
     def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
         since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
-        known = Circumstances(acoustics, self._journal.queries.standing(self.rules.form.name, since))
+        recent = self._journal.queries.standing(self.rules.form.name, since)
+        known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing
         self.latest = utterance.utterance_id
         verdict = decide(reading, closing, self.rules, known)
@@ -150,6 +154,7 @@ class Talk:
         return replace(stepped, orders=(*told, *stepped.orders))
 
     def _step(self, happening: Happening) -> Stepped:
+        self._conversation.look_up(self._journal, happening)
         return self._timed(self._conversation.record(self._journal, self._conversation.plan(happening)))
 
     def _timed(self, stepped: Stepped) -> Stepped:

@@ -20,7 +20,7 @@ from edge.console import SafeConsole, many
 from edge.errors import Unfinished, UnreadableInput, plainly
 from edge.hash_chain import SIGNATURE, Acknowledgement, Broken, PublicKey, Wrong
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
-from edge.keep.bundle import export
+from edge.keep.bundle import export, of_trailer
 from edge.keep.codec import now
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
@@ -158,18 +158,25 @@ def audit_export(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The ZIP file to make; none may be there yet.")],
     every: Annotated[bool, typer.Option("--all", help="All events, instead of some by id.")] = False,
+    trailer: Annotated[str | None, typer.Option(metavar="NAME", help="All events of this trailer, instead.")] = None,
     config: Config = None,
     state: State = None,
 ) -> None:
     """Write events and all that proves them into a ZIP file: reading, recording, signature, public key.
 
-    docs/verify_bundle.py, or whoever follows the README.txt in it, can check it without this program.
+    docs/verify_bundle.py, or whoever follows the README.txt in it, can check it without this program. With --trailer it
+    is what `dockvoice inventory dossier --bundle` takes recordings from: those of the entries, answers and corrections.
     """
-    if bool(event_ids) == every:
-        raise typer.BadParameter("give event ids or --all")
+    if [bool(event_ids), every, trailer is not None].count(True) != 1:
+        raise typer.BadParameter("give event ids, --all or --trailer")
     with Journal.inspect(settings(config, state=state).state) as journal:
         trail = journal.trail
-        events = trail.events() if event_ids is None else [_signed(trail, event_id) for event_id in event_ids]
+        events = trail.events() if not event_ids else [_signed(trail, event_id) for event_id in event_ids]
+        if trailer is not None:
+            wanted = of_trailer(trail, trailer)
+            if not wanted:
+                raise UnreadableInput(f"--trailer {trailer}: no entry here names it; give its number as it was said")
+            events = (one for one in trail.events() if one.event_id in wanted)
         with _progress("exporting", len(event_ids or ()) or trail.last_sequence()) as tell:
             bundled = export(trail, events, file, tell)
     line(f"{file}: {bundled.events} exported")

@@ -54,15 +54,23 @@ def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
 
 def signed(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
     """The message, signed."""
-    said = {
+    said = {**_said(expected, time), KEYID: signer.public.keyid}
+    return encode({**said, SIGNATURE: signer.sign(_text(said))})
+
+
+def unsigned(expected: ExpectedList, time: datetime) -> bytes:
+    """The same without a signature: no device takes it."""
+    return encode(_said(expected, time))
+
+
+def _said(expected: ExpectedList, time: datetime) -> dict[str, Any]:
+    return {
         "site": expected.site,
         "place": asdict(expected.place),
         "version": expected.version,
         "lines": [asdict(line) for line in expected.lines],
         "time": timestamp(time),
-        KEYID: signer.public.keyid,
     }
-    return encode({**said, SIGNATURE: signer.sign(_text(said))})
 
 
 def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicKey) -> ExpectedList:

@@ -5,6 +5,7 @@
     0000000017/event.json       the event with this sequence as published, byte for byte
     0000000017/reading.json     the whole reading it was made from
     0000000017/audio.flac       the recording, unless it was removed
+    0000000017/support/ID.flac  that of an answer or a correction, by the id of its utterance, unless it was removed
 
 docs/verify_bundle.py checks one.
 """
@@ -58,6 +59,19 @@ def export(
         raise
 
 
+def of_trailer(trail: AuditTrail, trailer: str) -> set[str]:
+    """The events of all entries that were ever said of a trailer: what amends and cancels them is among these."""
+    roots: dict[str, str] = {}
+    wanted: set[str] = set()
+    for trailed in trail.events():
+        data = trailed.event.get("data", {})  # of an erased one nothing is known
+        before = data.get("amends") or data.get("cancels") or trailed.event_id
+        roots[trailed.event_id] = roots.get(before, before)
+        if trailer in (data.get("context", {}).get("trailer"), data.get("fields", {}).get("trailer")):
+            wanted.add(roots[trailed.event_id])
+    return {event_id for event_id, root in roots.items() if root in wanted}
+
+
 def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: Callable[[int], None]) -> Bundled:
     signed = unsigned = silent = erased = 0
     with ZipFile(file, "w", ZIP_DEFLATED) as bundle:
@@ -69,20 +83,26 @@ def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: 
                 erased += 1
             elif hash_chain.SIGNATURE in trailed.event:
                 signed += 1
-                silent += not _add(bundle, trailed, trail.directory)
+                silent += not _add(bundle, trailed, trail)
             else:
                 unsigned += 1
             tell(signed + unsigned + erased)
     return Bundled(signed, unsigned, silent, erased)
 
 
-def _add(bundle: ZipFile, trailed: Trailed, directory: Path) -> bool:
+def _add(bundle: ZipFile, trailed: Trailed, trail: AuditTrail) -> bool:
     """Add one event; whether its recording is there too."""
     folder = f"{trailed.sequence:010}"
     bundle.writestr(f"{folder}/event.json", trailed.body)
     bundle.writestr(f"{folder}/reading.json", trailed.reading or "")
-    recording = directory / trailed.audio_path
+    for support in trailed.event["data"].get("support", ()):
+        if (kept := trail.recording(support["id"])) is not None:
+            _record(bundle, f"{folder}/support/{support['id']}.flac", trail.recorded(kept["audio_path"]))
+    return _record(bundle, f"{folder}/audio.flac", trail.directory / trailed.audio_path)
+
+
+def _record(bundle: ZipFile, name: str, recording: Path) -> bool:
     with refusals(recording):
         if there := recording.exists():
-            bundle.writestr(f"{folder}/audio.flac", recording.read_bytes(), ZIP_STORED)  # FLAC is compressed as it is
+            bundle.writestr(name, recording.read_bytes(), ZIP_STORED)  # FLAC is compressed as it is
     return there

@@ -301,6 +301,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     line = ExpectedLine("4550012", "742", "A1", 2, "CS", lot_needed=False)
     store.expect("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
+    store.dossier_written(identity(1, 1), "north", "5501", "5501.zip", "0" * 64)
     attack(store, without_constraints)
     overlooked: dict[str, set[str]] = {}
     chosen = {"events": at(2), "entries": made_of(2), "refused": refused.c.sequence == 3}

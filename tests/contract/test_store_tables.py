@@ -32,7 +32,7 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 9"))
-    with pytest.raises(Misconfigured, match="of version 9, this program's of 6"):
+    with pytest.raises(Misconfigured, match="of version 9, this program's of 7"):
         Store.open(url)
 
 
@@ -127,7 +127,8 @@ def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
         transaction.execute(text("DROP TABLE dockvoice_inventory"))
     with pytest.raises(
         Misconfigured,
-        match="dockvoice_expected, dockvoice_reviews, entries, events, refused, rejected there are not Dock",
+        match="dockvoice_announced, dockvoice_dossiers, dockvoice_expected, dockvoice_reviews, "
+        "entries, events, refused, rejected there are not Dock",
     ):
         Store.open(url)
 

@@ -20,6 +20,7 @@ inventory applies 1                     … refuses 1: not_on_site, … has 1: a
 inventory knows 1                       it came twice
 the office accepts: quantity 13         the oldest that waits for a person, with these values over what was read
 the office discards                     the oldest that waits for a person
+trailer 5501 brings 742: 24 CS A100; 743: 6 EA A200     what is announced for it; received 743: … has come already
 the connection is lost                  … is back
 the headset fails: headset_lost         … is healed: headset_lost
 it is the shift late of 2026-11-21      by the site's clock
@@ -80,6 +81,7 @@ RULES = {
     "has": r"inventory has (\d+): (\S+)",
     "accepts": r"the office accepts: (.+)",
     "discards": r"the office discards",
+    "brings": r"(trailer|door) (\w+) brings (.+)",
     "lost": r"the connection is lost",
     "back": r"the connection is back",
     "fails": r"the headset fails: (\w+)",

@@ -174,8 +174,11 @@ def test_faults_are_named(journal: Journal, tmp_path: Path) -> None:
     assert isinstance(failed(run("key", "--state", state)), Misconfigured)
 
 
-@pytest.mark.parametrize("arguments", [(), ("--all", "some id")])
+@pytest.mark.parametrize("arguments", [(), ("--all", "some id"), ("--all", "--trailer", "5501")])
 def test_either_some_events_or_all(journal: Journal, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     told = run("export", *arguments, tmp_path / "b.zip", "--state", journal.directory)
     assert told.exit_code == 2
-    assert "give event ids or --all" in told.stderr
+    assert "give event ids, --all or --trailer" in told.stderr
+    assert "no entry here names it" in str(
+        failed(run("export", "--trailer", "9", tmp_path / "b", "--state", journal.directory))
+    )

@@ -17,7 +17,7 @@ import pytest
 from edge import hash_chain
 from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import bundle
-from edge.keep.bundle import Bundled, export
+from edge.keep.bundle import Bundled, export, of_trailer
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.records import Entry, Minted
@@ -36,12 +36,17 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def commit(journal: Journal, number: int) -> None:
+def commit(journal: Journal, number: int, **beside: object) -> None:
     said = utterance(number)
     meant: Entry = entry(said, journal.begin(said))
 
     def with_its_utterance(minted: Minted) -> dict[str, object]:
-        data = {"fields": dict(meant.fields), "utterance": {"audio_sha256": meant.audio_sha256}, "site": "Łódź"}
+        data = {
+            "fields": dict(meant.fields),
+            "utterance": {"audio_sha256": meant.audio_sha256},
+            "site": "Łódź",
+            **beside,
+        }
         return {**render(minted), "sequence": str(minted.sequence), "data": data}
 
     journal.commit(meant, ACCEPT, with_its_utterance)
@@ -201,6 +206,38 @@ def test_a_recording_that_is_not_there_any_more_is_told(
     assert export(journal.trail, [first, second], path) == Bundled(events=2, unsigned=0, silent=1)
     checked = check(path, keyid)
     assert (checked.returncode, checked.stdout) == (0, "1 holds\n2 holds, without its recording\n")
+
+
+def test_a_trailers_events_are_those_that_name_it_and_what_amends_and_cancels_them(journal: Journal) -> None:
+    commit(journal, 3, context={"trailer": "5501"})
+    fourth = list(journal.trail.events())[-1].event_id
+    commit(journal, 4, amends=fourth, context={"trailer": "77"})
+    fifth = list(journal.trail.events())[-1].event_id
+    commit(journal, 5, cancels=fifth)
+    commit(journal, 6, fields={"trailer": "77"})
+    numbers = {one.event_id: one.sequence for one in journal.trail.events()}
+    assert {numbers[one] for one in of_trailer(journal.trail, "5501")} == {4, 5, 6}
+    assert {numbers[one] for one in of_trailer(journal.trail, "77")} == {4, 5, 6, 7}
+    assert of_trailer(journal.trail, "0") == set()
+
+
+def test_the_recordings_of_answers_are_in_it_and_are_checked(
+    journal: Journal, keyid: str, check: Check, tmp_path: Path
+) -> None:
+    answer = utterance(7)
+    kept = journal.begin(answer)
+    commit(journal, 8, support=[{"id": answer.utterance_id, "audio_sha256": kept.sha256, "audio_seconds": 1.0}])
+    path = tmp_path / "answered.zip"
+    export(journal.trail, list(journal.trail.events())[-1:], path)
+    name = f"0000000004/support/{answer.utterance_id}.flac"
+    good = parts(path)
+    assert check(path, keyid).stdout == "4 holds\n"
+    for forged in ({**good, name: b"x"}, {**good, "0000000004/support/another.flac": good[name]}):
+        checked = check(zipped(forged, tmp_path / "forged.zip"), keyid)
+        assert (refused(checked), checked.stdout) == (
+            True,
+            "4 the recording of an answer or a correction was altered\n",
+        )
 
 
 def test_unsigned_events_are_left_out(journal: Journal, tmp_path: Path) -> None:

@@ -272,6 +272,14 @@ def end(session: DialogueSession) -> list[Order]:
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
 
 
+def begin_again(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:
+    """A trailer is open again, and is where the operator works, if he said no other meanwhile."""
+    once = session.rules.form.said_once
+    if not session.context and once and once[0] in fields:
+        read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
+        session.context = changed(session, {once[0]: read}, untold=once[:1])
+
+
 def end_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
     """Another shift, or another day, has begun: what was said in the one before is to be said anew."""
     context, session.shift = session.context, began.shift

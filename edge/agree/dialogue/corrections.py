@@ -51,7 +51,11 @@ from edge.records import (
 def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A sentence while nothing is open: a new entry, or the last one, where it begins by taking that back."""
     last = session.recorded.last
-    if last is None or not corrects(heard.reading.words, session.rules.language):
+    if (
+        last is None
+        or session.manner.is_closing(last.draft)
+        or not corrects(heard.reading.words, session.rules.language)
+    ):
         return drafting.begin_entry(session, heard)
     draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
     verdict = drafting.judged_after(session, draft, heard)
@@ -66,7 +70,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     said = drafting.reading_of(session, heard)
     named = session.entry_named(said)
     last = named or session.recorded.last
-    if last is None:
+    if last is None or session.manner.is_closing(last.draft):
         return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CORRECT)]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
     if named is not None and named != session.recorded.last and alone:
@@ -89,6 +93,8 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     last = session.recorded.last
     if last is None:
         return [heard.noted_as_heeded()]
+    if session.manner.is_closing(last.draft):
+        return cancel_last(session, heard)
     session.draft = _replacing_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
     return [noted, _last_told(session, last), *session.ask(Question(About.WRONG))]
@@ -107,10 +113,19 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if last.refused:
         recorded.mending = heard.utterance_id, last.event_id
     session.draft = Draft(
-        heard.utterance_id, session.rules.form.name, heard.reading, session.who, act=Act.CANCEL, replaces=standing
+        heard.utterance_id, last.draft.form, heard.reading, session.who, act=Act.CANCEL, replaces=standing
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.noted(held(session.verdict)), *session.ask(Question(About.CANCEL, fields=last.fields))]
+    return [heard.noted(held(session.verdict)), *session.ask(whether_to_cancel(session, last))]
+
+
+def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
+    """The question whether to cancel an entry; a trailer whose closing is cancelled is open again."""
+    if session.manner.is_closing(last.draft):
+        return Question(
+            About.CANCEL, fields=session.manner.as_told(last.fields, session.rules.form), prompt=Prompt.CONFIRM_REOPEN
+        )
+    return Question(About.CANCEL, fields=last.fields)
 
 
 def give_up_refused_last(session: DialogueSession) -> list[Order]:
@@ -431,12 +446,13 @@ def _ask_if_instead(session: DialogueSession, draft: Draft, heard: UtteranceHear
 
 
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator goes on with something else than whether to cancel: the last entry stays."""
+    """The operator goes on with something else than whether to cancel, or to close: the last entry stays, or all."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or begins_astray(said, session.rules):
         return drafting.reject_answer(session, heard)
     goes_on = correct_last if said.act is Act.AMEND else begin_or_replace_last
-    return [*drafting.drop(session), *goes_on(session, heard)]
+    left = drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
+    return [*left, *goes_on(session, heard)]
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:

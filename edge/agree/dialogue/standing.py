@@ -19,6 +19,10 @@ from edge.records import Act, Draft, FieldReading, Outcome, Verdict
 Taken = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 
+_TAKING = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN})
+"""What the questions are about that such a field answers."""
+
+
 def take(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What holds from then on: read back, and changed as a held entry is. It never changes an open entry."""
     draft = session.draft
@@ -29,7 +33,7 @@ def take(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.state is State.HELD and not session.doubted:
         orders = drafting.commit(session)  # as before the next entry
         return [*orders, *_begin(session, heard)]
-    if session.asked.field in heard.reading.fields and session.about in {About.FIELD, About.CHOICE, About.FIELD_RIGHT}:
+    if session.asked.field in heard.reading.fields and session.about in _TAKING:
         return answers.take_answer(session, replace(_as_answer(session, heard), stands=tuple(heard.reading.fields)))
     return _set_besides(session, heard)
 

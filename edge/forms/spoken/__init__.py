@@ -1,7 +1,11 @@
 """What is said: words or a transcript to the fields of a form, and a form to the words a recogniser should expect."""
 
 from edge.forms.spoken.commands import (
+    DONE,
+    LEFT,
+    OF_TRAILERS,
     TALLY,
+    WHERE,
     about,
     chosen,
     command,

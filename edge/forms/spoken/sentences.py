@@ -145,7 +145,8 @@ def conversational(form: Form, catalogue: Catalogue, names: Sequence[str] = ()) 
     answers = [one for field in form.fields for _ in range(PER_FIELD) for one in _answers(field, catalogue, random)]
     said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
     once = [_once(form, catalogue, random) for _ in range(PER_FIELD) if form.said_once]
-    return (*(command_phrases(names) * COMMANDS), *said_twice, *answers, *once, *_checks(form, catalogue, random))
+    asked = command_phrases(names, trailers=bool(form.expects)) * COMMANDS
+    return (*asked, *said_twice, *answers, *once, *_checks(form, catalogue, random))
 
 
 def _once(form: Form, catalogue: Catalogue, random: Random) -> str:

@@ -1,0 +1,345 @@
+"""The page of a dossier: one HTML file to read, hear and print on A4, with no script and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
+from html import escape
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from inventory.verify_dossier import (
+    DETAILS,
+    Json,
+    Said,
+    Story,
+    heard_at,
+    list_fault,
+    moment,
+    parsed,
+    read_events,
+    seal_fault,
+)
+
+WORDS = Path(__file__).with_name("words")
+LANGUAGES = tuple(sorted(path.stem for path in WORDS.glob("*.toml")))
+
+FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
+BESIDE = ("damage_reported", "said_short", "said_over")  # Shown where there is anything of them.
+
+STYLE = """
+:root{color-scheme:light dark;--line:#8888;--soft:#8882;--bad:#b00020;--good:#1b6e2c}
+@media(prefers-color-scheme:dark){:root{--bad:#ff8a94;--good:#7fd492}}
+body{font:1rem/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:80rem}
+h1{margin:.2em 0}h2{margin:1.6em 0 .3em}
+dl{display:grid;grid-template-columns:max-content auto;gap:.15rem 1rem;margin:.8rem 0}dt{opacity:.75}dd{margin:0}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:.92rem}caption{text-align:left;opacity:.75;padding:.2rem 0}
+th,td{text-align:left;vertical-align:top;padding:.3rem .5rem;border-bottom:1px solid var(--line)}
+thead th{border-bottom:2px solid var(--line)}td.n{text-align:right;white-space:nowrap}
+tr:target{background:var(--soft)}
+.bad{color:var(--bad);font-weight:600}.good{color:var(--good)}small{opacity:.8}
+.note{border-left:.3rem solid var(--bad);padding:.3rem .8rem;background:var(--soft);margin:.4rem 0}
+code{font-size:.85em;overflow-wrap:anywhere}audio{height:2rem;width:14rem;max-width:100%;display:block}
+s{opacity:.6}
+@page{size:A4 landscape;margin:12mm}
+@media print{:root{color-scheme:light}body{padding:0;max-width:none;font-size:9.5pt}
+audio{display:none}.wide{overflow:visible}th,td{padding:.15rem .4rem}
+tr,.note,.few{break-inside:avoid}h2{break-after:avoid}thead{display:table-header-group}
+a{color:inherit;text-decoration:none}}
+"""
+
+FEW = 12  # Rows of a table that is not broken over two sheets.
+
+SHORT = 12  # Digits of a hash that a person reads aloud; the whole one is in dossier.json.
+
+
+def words_of(language: str) -> dict[str, str]:
+    """What the page says in a language of LANGUAGES."""
+    found: dict[str, str] = tomllib.loads((WORDS / f"{language}.toml").read_text(encoding="utf-8"))
+    return found
+
+
+def page(content: Json, files: Mapping[str, bytes], keyid: str) -> str:
+    """The page of what stands in dossier.json and in the files beside it; `keyid` is of the key that signs it."""
+    return _Page(content, files, keyid).whole()
+
+
+class _Page:
+    def __init__(self, content: Json, files: Mapping[str, bytes], keyid: str) -> None:
+        self._of = content
+        self._files = files
+        self._keyid = keyid
+        self._words = words_of(content["language"])
+        self._zone = _zone(content["zone"])
+        self._said = read_events(content, files)
+        self._story = Story(self._said, content["forms"])
+        self._numbers = {one.id: number for number, one in enumerate(self._said, 1)}
+        self._keys = {(one["device"], one["keyid"]): files[f"keys/{one['keyid']}.pub"] for one in content["keys"]}
+        self._seals = {one.id: self._fault(one.event) for one in self._said}
+
+    def whole(self) -> str:
+        title = self._word("title", trailer=self._of["trailer"])
+        parts = [self._head(), *self._notes(), self._figures(), self._lines(), self._entries()]
+        parts += [self._reviews(), self._refused(), self._lists(), self._key_table()]
+        policy = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file:"
+        return (
+            f'<!doctype html>\n<html lang="{escape(self._of["language"])}">\n<head>\n<meta charset="utf-8">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+            f"<h1>{title}</h1>\n" + "\n".join(part for part in parts if part) + "\n</main>\n</body>\n</html>\n"
+        )
+
+    def _word(self, key: str, **values: object) -> str:
+        return escape(self._words[key].format(**values))
+
+    def _head(self) -> str:
+        visit, words = self._of["visit"], self._word
+        closed = words("still_open") if visit["closing"] is None else self._time(visit["closed_at"])
+        notices = sorted({notice for line in self._of["lines"] for notice in line["notices"]})
+        rows = {
+            "site": escape(self._of["site"]),
+            "visit": words("visit_of", number=visit["number"], of=visit["of"]),
+            "began": self._time(visit["began"]),
+            "closed": closed,
+            "as_of": self._time(self._of["as_of"]),
+            "notices": escape(", ".join(notices)) or words("none"),
+            "key": f"<code>{escape(self._keyid)}</code>",
+        }
+        told = "".join(f"<dt>{words(name)}</dt><dd>{value}</dd>" for name, value in rows.items())
+        zone = words("times", zone=str(self._zone))
+        return f"<dl>{told}</dl>\n<p><small>{zone} {words('how')}</small></p>"
+
+    def _notes(self) -> Iterator[str]:
+        figures = self._of["figures"]
+        notes = [] if self._of["visit"]["closing"] else [self._word("open_note")]
+        if figures["reviews"]["open"]:
+            notes.append(self._word("review_note", count=figures["reviews"]["open"]))
+        notes += [
+            self._word("gap", first=one["from"], last=one["to"], device=one["device"])
+            for one in self._of["still_to_come"]
+        ]
+        if any(self._seals.values()):
+            notes.append(self._word("broken_note"))
+        if any(not one["lines"] for one in self._announcements()):
+            notes.append(self._word("withdrawn_note"))
+        return (f'<p class="note">{note}</p>' for note in notes)
+
+    def _figures(self) -> str:
+        figures = self._of["figures"]
+        shown = [name for name in (*FIGURES, *BESIDE) if name in FIGURES or figures[name]]
+        rows = [(self._word("pallets"), self._word("pallets_told", **figures["pallets"]))]
+        rows += [(self._word(name), self._units(figures[name]) or "0") for name in shown]
+        body = [f'<tr><th scope="row">{name}</th><td>{told}</td></tr>' for name, told in rows]
+        return self._table("figures", ("what", "quantity"), body)
+
+    def _lines(self) -> str:
+        rows = []
+        for line in self._of["lines"]:
+            details = [self._word(role, value=one) for role in DETAILS for one in line["details"].get(role, ())]
+            item = escape(line["item"] or "") + (
+                f" <small>{self._word('by_notice')}</small>" if line["item_by_notice"] else ""
+            )
+            unlike = {*line["expected"]} - {*line["good"], *line["damaged"], *line["refused"]}
+            if unlike and line["base"]:
+                details.append(self._word("base", quantity=self._units(line["base"])))
+            whole = line["status"] == "as_expected" and not (line["damaged"] or line["refused"])
+            mark = "good" if whole else "" if line["status"] == "as_expected" else "bad"
+            said = ", ".join(self._link(one) for one in line["entries"])
+            clips = "".join(self._clip(clip, one) for one in line["entries"] for clip in self._by(one).recordings[:1])
+            damaged = [self._units(line["damaged"])]
+            damaged += [
+                f"<small>{self._word(name)}: {self._units(line[name])}</small>" for name in BESIDE if line[name]
+            ]
+            rows.append(
+                f'<tr><th scope="row">{escape(line["pallet"])}</th><td>{item}</td>'
+                f'<td class="n">{self._units(line["expected"])}</td><td class="n">{self._units(line["good"])}</td>'
+                f'<td class="n bad">{"<br>".join(filter(None, damaged))}</td>'
+                f'<td class="n bad">{self._units(line["refused"])}</td>'
+                f'<td class="n">{self._units(line["difference"], signed=True)}</td>'
+                f'<td><span class="{mark}">{self._word("status_" + line["status"])}</span>'
+                f"{''.join(f'<br><small>{one}</small>' for one in details)}</td><td>{said}{clips}</td></tr>"
+            )
+        heads = ("pallet", "item", "expected", "good", "damaged", "refused", "difference", "result", "said_in")
+        return self._table("lines", heads, rows)
+
+    def _entries(self) -> str:
+        heads = ("number", "time", "who", "record", "heard", "recording", "state", "proof")
+        return self._table("entries", heads, [self._entry(one) for one in self._said])
+
+    def _entry(self, one: Said) -> str:
+        number, data, fault = self._numbers[one.id], one.data, self._seals[one.id]
+        who = escape(data.get("operator") or self._words["nobody"])
+        heard = "; ".join(data.get("reading", {}).get("heard", {}).values())
+        clips = "".join(self._clip(clip, one.id) for clip in one.recordings)
+        time = self._time(one.event["time"])
+        if "clock" in one.event:
+            time += f'<br><small class="bad">{self._word("clock", time=self._time(one.received_at))}</small>'
+        seal = f'<span class="good">{self._word("holds")}</span>'
+        if fault:
+            seal = f'<span class="bad">{self._word("broken", why=fault)}</span>'
+        return (
+            f'<tr id="no{number}"><th scope="row">{number}</th><td>{time}</td>'
+            f"<td>{who}<br><small>{escape(one.source.rsplit('/', 1)[-1])} {one.number}</small></td>"
+            f"<td>{self._record(one)}</td><td>{escape(heard)}</td><td>{clips}</td><td>{self._state(one)}</td>"
+            f"<td>{seal}<br><code>{escape(str(one.event.get('chain'))[:SHORT])}</code></td></tr>"
+        )
+
+    def _record(self, one: Said) -> str:
+        data = one.data
+        told = [f"{escape(name)} <b>{escape(_value(value))}</b>" for name, value in data.get("fields", {}).items()]
+        counted = data.get("counted_first", {}).values()
+        told += [f"<small>{self._word('counted_first', value=self._number(value))}</small>" for value in counted]
+        for of in data.get("converted", {}).values():
+            quantity = f"{self._number(of['quantity'])} {of['uom']}"
+            told.append(
+                f"<small>{self._word('converted', quantity=quantity, factor=self._number(of['factor']))}</small>"
+            )
+        return f"<small>{escape(one.form)}</small><br>" + ", ".join(told)
+
+    def _state(self, one: Said) -> str:
+        told, by = [], self._story.replaced_by.get(one.id)
+        if by is not None:
+            told.append(
+                self._word("amended_by" if "fields" in by.data else "cancelled_by", number=self._numbers[by.id])
+            )
+        elif self._story.stands(one) and self._story.trailer(one) != self._of["trailer"]:
+            told.append(self._word("moved"))
+        elif self._story.kind(one) == "closing" and "fields" in one.data:
+            is_before = one.id == self._of["visit"]["after"]
+            told.append(self._word("closing_before" if is_before else "closing"))
+        elif "fields" in one.data:
+            told.append(self._word("stands"))
+        before = self._numbers.get(one.replaces or "")
+        if before is not None:
+            told.append(self._word("amends" if "fields" in one.data else "cancels", number=before))
+        return "<br>".join(told)
+
+    def _reviews(self) -> str:
+        rows = []
+        for listed in self._of["reviews"]:
+            event = parsed(self._files[listed["file"]])
+            data, at = event["data"], timestamp_of(event["data"]["utterance"]["id"])
+            fields = ", ".join(f"{escape(n)} <b>{escape(_value(v))}</b>" for n, v in data["fields"].items())
+            fault = self._fault(event)
+            state = self._word(f"review_{data['state']}")
+            seal = self._word("broken", why=fault) if fault else self._word("holds")
+            clip = self._clip(data["utterance"]["audio_sha256"], None)
+            rows.append(
+                f"<tr><td>{self._time(at)}</td><td>{escape(data['operator'] or self._words['nobody'])}</td>"
+                f"<td>{fields}</td><td>{escape(data.get('reason') or '')}</td><td>{clip}</td><td>{state}</td>"
+                f'<td class="{"bad" if fault else "good"}">{seal}</td></tr>'
+            )
+        return self._table("reviews", ("time", "who", "record", "reason", "recording", "state", "proof"), rows)
+
+    def _refused(self) -> str:
+        rows = []
+        for listed in self._of["refused"]:
+            one = Said(parsed(self._files[listed["file"]]), listed["received_at"])
+            device = escape(one.source.rsplit("/", 1)[-1])
+            reasons = escape("; ".join(listed["reasons"]))
+            row = f"<td>{device} {one.number}</td><td>{self._record(one)}</td><td>{reasons}</td>"
+            rows.append(f"<tr><td>{self._time(one.event['time'])}</td>{row}</tr>")
+        return self._table("turned_down", ("time", "who", "record", "reason"), rows)
+
+    def _lists(self) -> str:
+        rows = []
+        for message in self._announcements():
+            key = self._keys.get((None, message.get("keyid")))
+            fault = None if "signature" in message else self._words["list_unsigned"]
+            fault = fault or list_fault(message, key)
+            seal = (
+                f'<span class="bad">{escape(fault)}</span>'
+                if fault
+                else f'<span class="good">{self._word("holds")}</span>'
+            )
+            count = len(message["lines"]) or self._word("withdrawn")
+            time = self._time(message["time"])
+            rows.append(f"<tr><td>{message['version']}</td><td>{time}</td><td>{count}</td><td>{seal}</td></tr>")
+        return self._table("lists", ("version", "published", "line_count", "proof"), rows)
+
+    def _key_table(self) -> str:
+        rows = [
+            f"<tr><td><code>{escape(one['keyid'])}</code></td>"
+            f"<td>{escape(one['device'].rsplit('/', 1)[-1]) if one['device'] else self._word('office')}</td></tr>"
+            for one in self._of["keys"]
+        ]
+        return self._table("keys", ("keyid", "of_device"), rows)
+
+    def _table(self, name: str, heads: Iterable[str], rows: list[str]) -> str:
+        """A table under its heading; nothing without rows."""
+        if not rows:
+            return ""
+        head, title = "".join(f'<th scope="col">{self._word(one)}</th>' for one in heads), self._word(name)
+        few = ' class="few"' if len(rows) <= FEW else ""
+        return (
+            f'<h2>{title}</h2>\n<div class="wide" role="region" tabindex="0" aria-label="{title}">'
+            f"<table{few}>\n<caption>{self._word(name + '_caption')}</caption>\n<thead><tr>{head}</tr></thead>\n"
+            "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>"
+        )
+
+    def _announcements(self) -> list[Json]:
+        return sorted(
+            (parsed(self._files[one["file"]]) for one in self._of["lists"]), key=lambda one: int(one["version"])
+        )
+
+    def _by(self, event_id: str) -> Said:
+        return self._story.by_id[event_id]
+
+    def _link(self, event_id: str) -> str:
+        number = self._numbers[event_id]
+        return f'<a href="#no{number}">{self._word("number")} {number}</a>'
+
+    def _clip(self, clip: str, event_id: str | None) -> str:
+        """A recording to play, or why there is none, with its hash in either case."""
+        state, short = self._of["clips"][clip], f"<small><code>{escape(clip[:SHORT])}</code></small>"
+        if state != "given":
+            return f"<div><small>{self._word('clip_' + state)}</small> {short}</div>"
+        label = self._word("clip_given", number=self._numbers.get(event_id or "", ""))
+        return f'<div><audio controls preload="none" aria-label="{label}" src="clips/{clip}.flac"></audio>{short}</div>'
+
+    def _units(self, units: Json, *, signed: bool = False) -> str:
+        told = (
+            f"{'+' if signed and _is_more(n) else ''}{self._number(n)}\u00a0{escape(unit)}" for unit, n in units.items()
+        )
+        return ", ".join(one.rstrip("\u00a0") for one in told)
+
+    def _number(self, value: object) -> str:
+        return _value(value).replace(".", self._words["decimal"]).replace("-", "\u2212")
+
+    def _time(self, text: str) -> str:
+        return f'<time datetime="{escape(text)}">{moment(text).astimezone(self._zone):%Y-%m-%d %H:%M:%S}</time>'
+
+    def _fault(self, event: Json) -> str | None:
+        return seal_fault(event, self._keys.get((event.get("source"), event.get("keyid"))))
+
+
+def timestamp_of(utterance_id: str) -> str:
+    """When an utterance began, as `moment` reads it."""
+    return heard_at(utterance_id).isoformat()
+
+
+def _is_more(value: object) -> bool:
+    return not str(value).startswith("-") and value != 0
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "✓" if value is True else "✗" if value is False else str(value)
+
+
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return UTC if name is None else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def local_day(text: str, zone: str | None) -> str:
+    """The day of a moment by the clock on the site's wall."""
+    at: datetime = moment(text).astimezone(_zone(zone))
+    return at.date().isoformat()

@@ -1,0 +1,942 @@
+"""Check the dossier of a trailer: python verify_dossier.py DOSSIER.zip KEYID [DEVICE_KEYID ...] [options].
+
+Needs Python 3.11 and `pip install cryptography`, nothing of Dockvoice. KEYID is the id of the inventory's key, as its
+owner tells it to you: what another key signed is not believed. Further ids are those of the devices and of the office
+that signs lists; where any is given, no other may have signed in there.
+
+    --trailer SITE/NAME    it must be of this trailer
+    --not-before MOMENT    it must rest on what came up to this moment, or later: an older one is not the latest
+
+Prints what it found, and exit code 0 if all of it holds, 1 if anything does not, 2 if it was called wrongly.
+
+The inventory makes dossiers with what stands here: how a dossier is packed, signed and counted has one definition.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import re
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FORMAT = "dockvoice.dossier.v1"
+"""What a dossier says it is, and what its signed text begins with: no signature of anything else can be one of it."""
+
+CONTENT, PAGE, SIGNATURE, README = "dossier.json", "index.html", "SIGNATURE", "README.txt"
+
+MEMBER = re.compile(
+    r"dossier\.json|index\.html|SIGNATURE|README\.txt|(?:events|refused|reviews)/[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.json"
+    r"|lists/[0-9]{1,16}\.json|keys/[0-9a-f]{16}\.pub|clips/[0-9a-f]{64}\.flac"
+)
+"""The only names that a member may have."""
+
+LARGEST = 1_000_000_000  # Bytes of a dossier: some thousand recordings. It is read as a whole.
+
+DIGITS = 15  # That a number keeps in any reader of JSON.
+
+LIST_SIGNED_AS = "dockvoice.expected.v1"  # What the signed text of a list of expected receipts begins with.
+
+Json = dict[str, Any]
+Units = dict[str, Fraction]  # How many, by the unit's code; "" where no unit was said.
+
+
+class Tampered(Exception):
+    """It is not as an inventory wrote it; nothing more of it can be looked at."""
+
+
+# The file
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """The ZIP file with these members: sorted, not compressed, without dates, so that the same gives the same bytes."""
+    body, directory = bytearray(), bytearray()
+    for name, content in sorted(files.items()):
+        of = (zlib.crc32(content), len(content), len(content), len(name), 0)
+        # 20: version 2.0 of the format; 0x21: 1 January 1980, the first day that it knows; 3: made under Unix.
+        directory += struct.pack(
+            "<4s6H3I5H2I", b"PK\x01\x02", 3 << 8 | 20, 20, 0, 0, 0, 0x21, *of, *[0] * 3, 0, len(body)
+        )
+        directory[-8:-4] = struct.pack("<I", 0o100644 << 16)
+        directory += name.encode("ascii")
+        body += struct.pack("<4s5H3I2H", b"PK\x03\x04", 20, 0, 0, 0, 0x21, *of) + name.encode("ascii") + content
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, len(files), len(files), len(directory), len(body), 0)
+    return bytes(body + directory + end)
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """The members of a dossier. Raises Tampered for every trick that a ZIP file allows."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+            members = bundle.infolist()
+            _see_members(members, len(data))
+            files = {one.filename: bundle.read(one) for one in members}
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+        struct.error,
+    ) as broken:
+        raise Tampered(f"is no whole ZIP file: {type(broken).__name__}") from None
+    if packed(files) != data:
+        raise Tampered("is not packed as an inventory packs it: something stands before, between or behind its members")
+    return files
+
+
+def _see_members(members: list[zipfile.ZipInfo], size: int) -> None:
+    seen: set[str] = set()
+    for one in members:
+        if one.filename in seen:
+            raise Tampered(f"{printable(one.filename)}: is in it twice")
+        if not MEMBER.fullmatch(one.filename) or ".." in one.filename or one.orig_filename != one.filename:
+            raise Tampered(f"{printable(one.orig_filename)}: is no name of a member; it may lead out of the folder")
+        if one.compress_type != zipfile.ZIP_STORED or one.file_size != one.compress_size:
+            raise Tampered(f"{one.filename}: is compressed, which nothing in a dossier is; it may be a bomb")
+        seen.add(one.filename)
+    if sum(one.file_size for one in members) > size:
+        raise Tampered("its members are larger than the file: they overlap; it may be a bomb")
+
+
+def parsed(content: bytes) -> Json:
+    """The object in `content`. Raises ValueError where two readers could understand it differently."""
+    try:
+        found = json.loads(content, object_pairs_hook=_unrepeated)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    if not isinstance(found, dict):
+        raise ValueError("is no object")  # noqa: TRY004 - the content is wrong, not the call
+    return found
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> Json:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a member stands twice in one object")
+    return dict(pairs)
+
+
+def written(content: Json) -> bytes:
+    """`content` as it stands in a dossier."""
+    return (json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def keyid_of(key: bytes) -> str:
+    """The short name of a public key."""
+    return sha256(key)[:16]
+
+
+def printable(text: str) -> str:
+    """Words of a file that anybody may have written, for a terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text[:200])
+
+
+# Seals
+
+
+def signed_text(content: bytes) -> str:
+    """What the inventory signs of a dossier.json, which holds the SHA-256 of every other member."""
+    return f"{FORMAT} {sha256(content)}"
+
+
+def has_signed(key: bytes, text: str, signature: str) -> bool:
+    """Whether the holder of this key signed the text; a signature has one spelling."""
+    try:
+        made = bytes.fromhex(signature)
+        Ed25519PublicKey.from_public_bytes(key).verify(made, text.encode())
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return made.hex() == signature
+
+
+def seal_fault(event: Json, key: bytes | None) -> str | None:
+    """What is wrong with the link and the signature of an event, checked with the key it names; None if nothing is."""
+    hashed = {name: value for name, value in event.items() if name not in ("chain", "signature")}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        audio = event["data"]["utterance"]["audio_sha256"]
+        link = sha256(f"{event['previous']}\n{sha256(text.encode())}\n{audio}\n".encode())
+        keyid, chain, signature = str(event["keyid"]), str(event["chain"]), str(event["signature"])
+    except (KeyError, TypeError, UnicodeEncodeError):
+        return "it carries no signature"
+    if key is None or keyid != keyid_of(key):
+        return f"nothing here vouches for the key that it names, {printable(keyid)}"
+    if link != chain:
+        return "it was altered"
+    return None if has_signed(key, chain, signature) else "its signature was not made with the key that it names"
+
+
+def list_fault(message: Json, key: bytes | None) -> str | None:
+    """What is wrong with the signature of a list of expected receipts; None if nothing is."""
+    if "signature" not in message:
+        return "it carries no signature: it is from before lists were kept with theirs"
+    said = {name: value for name, value in message.items() if name != "signature"}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if key is None or message.get("keyid") != keyid_of(key):
+        return f"nothing here vouches for the key that it names, {printable(str(message.get('keyid')))}"
+    signed = has_signed(key, f"{LIST_SIGNED_AS} {sha256(text.encode())}", str(message["signature"]))
+    return None if signed else "its signature was not made for it"
+
+
+# What was said
+
+
+@dataclass(frozen=True)
+class Said:
+    """One event of a device, with when the inventory had it."""
+
+    event: Json = field(repr=False)
+    received_at: str
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self.event["id"])
+
+    @property
+    def source(self) -> str:
+        """The device."""
+        return str(self.event["source"])
+
+    @property
+    def number(self) -> int:
+        """Its number on the device."""
+        return int(self.event["sequence"])
+
+    @property
+    def data(self) -> Json:
+        """What it says."""
+        return dict(self.event["data"])
+
+    @property
+    def form(self) -> str:
+        """The form."""
+        return str(self.data["form"])
+
+    @property
+    def replaces(self) -> str | None:
+        """The event whose entry it amends or cancels."""
+        return self.data.get("amends") or self.data.get("cancels")
+
+    @property
+    def moment(self) -> datetime:
+        """When it was said; where the device's clock is doubtful, when the inventory had it."""
+        return moment(self.received_at if "clock" in self.event else self.event["time"])
+
+    def before(self, other: "Said") -> bool:
+        """Whether it was said before the other, or is it: on one device by their numbers, else by the clocks."""
+        if self.source == other.source:
+            return self.number <= other.number
+        return self.moment <= other.moment
+
+    @property
+    def recordings(self) -> list[str]:
+        """The SHA-256 of what was said for it: the sentence, then answers and corrections."""
+        data = self.data
+        return [str(one["audio_sha256"]) for one in (data["utterance"], *data.get("support", []))]
+
+
+def moment(text: str) -> datetime:
+    """A moment as events write it."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def heard_at(utterance_id: str) -> datetime:
+    """When an utterance began, by the clock of its device: its id is a UUIDv7, which begins with the milliseconds."""
+    return datetime.fromtimestamp(int(utterance_id.replace("-", "")[:12], 16) / 1000, UTC)
+
+
+class Story:
+    """Events with what became of each: which stand, and which replaces which."""
+
+    def __init__(self, said: Iterable[Said], forms: Mapping[str, Any]) -> None:
+        self.said = list(said)
+        self.forms = forms
+        self.by_id = {one.id: one for one in self.said}
+        self.replaced_by: dict[str, Said] = {}
+        for one in self.said:
+            before = self.by_id.get(one.replaces or "")
+            if before is not None and before.source == one.source and before.number < one.number:
+                self.replaced_by.setdefault(before.id, one)
+
+    def role(self, one: Said, role: str) -> str | None:
+        """Which field of its form has this role."""
+        return dict(self.forms.get(one.form, {}).get("fields", {"trailer": "trailer"})).get(role)
+
+    def kind(self, one: Said) -> str:
+        """What its form is for: receipt, damage, closing, other."""
+        return str(self.forms.get(one.form, {}).get("kind", "other"))
+
+    def value(self, one: Said, role: str) -> Any:
+        """The value of the field with this role; None where there is none."""
+        name = self.role(one, role)
+        return None if name is None else one.data.get("fields", {}).get(name)
+
+    def trailer(self, one: Said) -> str | None:
+        """The trailer that it belongs to."""
+        name = self.role(one, "trailer") or "trailer"
+        found = one.data.get("context", {}).get(name, one.data.get("fields", {}).get(name))
+        return None if found is None else str(found)
+
+    def stands(self, one: Said) -> bool:
+        """Whether an entry stands by it."""
+        return one.id not in self.replaced_by and "fields" in one.data
+
+    def root(self, one: Said) -> Said:
+        """The event that it goes back to by amendments."""
+        while (before := self.by_id.get(one.replaces or "")) is not None and self.replaced_by.get(before.id) is one:
+            one = before
+        return one
+
+    def of_trailer(self, trailer: str) -> list[Said]:
+        """The events of all entries that were ever said of this trailer."""
+        roots = {self.root(one).id for one in self.said if self.trailer(one) == trailer}
+        return [one for one in self.said if self.root(one).id in roots]
+
+    def closings(self, trailer: str) -> list[Said]:
+        """The standing entries that close the trailer, in the order in which they were said."""
+        found = [
+            one
+            for one in self.said
+            if self.kind(one) == "closing" and self.stands(one) and self.trailer(one) == trailer
+        ]
+        return sorted(found, key=lambda one: (self.root(one).moment, one.source, self.root(one).number))
+
+
+# What it comes to
+
+
+@dataclass
+class Line:
+    """What was announced and received of one item on one pallet."""
+
+    pallet: str
+    item: str | None
+    notices: set[str] = field(default_factory=set)
+    expected: Units = field(default_factory=dict)
+    good: Units = field(default_factory=dict)
+    damaged: Units = field(default_factory=dict)
+    refused: Units = field(default_factory=dict)
+    said_short: Units = field(default_factory=dict)
+    said_over: Units = field(default_factory=dict)
+    damage_reported: Units = field(default_factory=dict)
+    entries: list[Said] = field(default_factory=list)
+    seen: bool = False  # An entry that counts nothing names the pallet: it is not missing.
+    uncounted: bool = False  # A receipt does not say how many.
+    ambiguous: bool = False  # A count of the pallet does not say of which of its items.
+    by_notice: bool = False  # No entry names the item: the notice does.
+    details: dict[str, set[str]] = field(default_factory=dict)  # Lots and so on, by role.
+
+    @property
+    def present(self) -> Units:
+        """Everything that was there, whatever its condition."""
+        return _sum([self.good, self.damaged, self.refused])
+
+
+def _sum(parts: Iterable[Units]) -> Units:
+    total: Units = {}
+    for part in parts:
+        for unit, quantity in part.items():
+            total[unit] = total.get(unit, Fraction(0)) + quantity
+    return total
+
+
+def _exact(value: Any) -> Fraction | None:
+    """The number by its digits; None of what is none."""
+    return Fraction(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _plain(value: Fraction) -> int | float | None:
+    """It as JSON has it; None where no number of so many digits is exactly it."""
+    if value.denominator == 1:
+        return value.numerator
+    quotient = Decimal(value.numerator) / Decimal(value.denominator)
+    exact = Fraction(quotient) == value and len(quotient.normalize().as_tuple().digits) <= DIGITS
+    return float(quotient) if exact else None
+
+
+def _told(units: Units) -> Json:
+    # What no number is exactly stands as text: 7/12.
+    numbers = ((unit, quantity, _plain(quantity)) for unit, quantity in sorted(units.items()))
+    return {unit: str(quantity) if number is None else number for unit, quantity, number in numbers}
+
+
+def _read(told: Json) -> Units:
+    return {unit: Fraction(str(quantity)) for unit, quantity in told.items()}
+
+
+class Factors:
+    """What the units of items hold, as the devices converted them; one that two say differently is not known."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], set[tuple[str, Fraction]]] = {}
+
+    def learn(self, item: str, unit: str, base: str, factor: Fraction) -> None:
+        """By one entry."""
+        self._known.setdefault((item, unit), set()).add((base, factor))
+        self._known.setdefault((item, base), set()).add((base, Fraction(1)))
+
+    def of(self, item: str, unit: str) -> tuple[str, Fraction] | None:
+        """The base unit, and how many of it this unit holds."""
+        found = self._known.get((item, unit), set())
+        return next(iter(found)) if len(found) == 1 else None
+
+    def in_base(self, item: str | None, units: Units) -> tuple[str, Fraction] | None:
+        """All of it in the base unit; None where a factor is lacking."""
+        if item is None or not units:
+            return None
+        parts = [(self.of(item, unit), quantity) for unit, quantity in units.items()]
+        known = [(one[0], one[1] * quantity) for one, quantity in parts if one is not None]
+        bases = {base for base, _ in known}
+        return (
+            (bases.pop(), sum((q for _, q in known), Fraction(0)))
+            if len(known) == len(parts) and len(bases) == 1
+            else None
+        )
+
+    def difference(self, line: Line) -> tuple[str, Fraction] | None:
+        """How much more there is than announced, in the unit announced where that can be; None: not comparable."""
+        present, expected = line.present, line.expected
+        if len({*present, *expected}) == 1 and present and "" not in present:
+            ((unit, announced),) = expected.items()
+            return unit, present[unit] - announced
+        ours, theirs = self.in_base(line.item, present), self.in_base(line.item, expected)
+        if ours is None or theirs is None or ours[0] != theirs[0]:
+            return None
+        more = ours[1] - theirs[1]
+        if len(expected) == 1:
+            (unit,) = expected
+            factor = self.of(str(line.item), unit)
+            if factor is not None and factor[1] and _plain(more / factor[1]) is not None:
+                return unit, more / factor[1]
+        return ours[0], more
+
+
+DETAILS = ("lot", "expiry", "exception")
+"""Roles of fields that are shown with a line as they were said."""
+
+REFUSED = "refused"  # The exception that says that nothing of the pallet was taken.
+
+
+class Reckoning:
+    """The figures of one visit, from its events and its lists alone."""
+
+    def __init__(self, dossier: Json, contents: Mapping[str, bytes]) -> None:
+        """Of `dossier` only what the figures are made of is looked at."""
+        self.trailer = str(dossier["trailer"])
+        self.story = Story(read_events(dossier, contents), dossier["forms"])
+        after = self.story.by_id.get(dossier["visit"]["after"] or "")
+        self._former = (
+            set()
+            if after is None
+            else {one.id for one in self.story.said if self.story.root(one) is self.story.root(after)}
+        )
+        self.lists = sorted(
+            (parsed(contents[one["file"]]) for one in dossier["lists"]), key=lambda one: int(one["version"])
+        )
+        self.reviews = [parsed(contents[one["file"]]) for one in dossier["reviews"]]
+        self.refused = len(dossier["refused"])
+        self.current = [one for one in self.story.said if one.id not in self._former]
+        self.standing = [
+            one for one in self.current if self.story.stands(one) and self.story.trailer(one) == self.trailer
+        ]
+        self.announced = self._announced()
+        self._factors = Factors()
+        self._lines: dict[tuple[str, str | None], Line] = {}
+
+    def told(self) -> Json:
+        """The lines and the figures, as they stand in dossier.json."""
+        for one in self.announced or ():
+            line = self._line(str(one["pallet"]), str(one["item"]))
+            line.notices.add(str(one["notice"]))
+            line.expected = _sum([line.expected, {str(one["uom"]): _exact(one["quantity"]) or Fraction(0)}])
+        for said in self.standing:
+            self._take(said)
+        lines = [
+            self._line_told(line) for _, line in sorted(self._lines.items(), key=lambda at: (at[0][0], at[0][1] or ""))
+        ]
+        return {"lines": lines, "figures": self._figures(lines)}
+
+    def _announced(self) -> list[Json] | None:
+        """What the receipts are held against: the latest list; None where there is none.
+
+        One that was withdrawn before anything of it was received announces nothing.
+        """
+        latest: list[Json] | None = None
+        for one in self.lists:
+            if one["lines"]:
+                latest = one["lines"]
+            elif latest is not None and not self._begun(latest, moment(one["time"])):
+                latest = None
+        return latest
+
+    def _begun(self, lines: list[Json], by: datetime) -> bool:
+        pallets = {str(line["pallet"]) for line in lines}
+        receipts = (one for one in self.standing if self.story.kind(one) == "receipt")
+        return any(self._pallet(one) in pallets and self.story.root(one).moment <= by for one in receipts)
+
+    def _pallet(self, said: Said) -> str | None:
+        value = self.story.value(said, "pallet")
+        return None if value is None else str(value)
+
+    def _line(self, pallet: str, item: str | None) -> Line:
+        return self._lines.setdefault((pallet, item), Line(pallet, item))
+
+    def _take(self, said: Said) -> None:
+        """Count one standing entry."""
+        kind, pallet = self.story.kind(said), self._pallet(said)
+        if pallet is None or kind == "closing":
+            return
+        announced = sorted({str(one["item"]) for one in self.announced or () if str(one["pallet"]) == pallet})
+        named = self.story.value(said, "item")
+        item = str(named) if named is not None else announced[0] if len(announced) == 1 else None
+        if kind == "receipt":
+            self._count(self._line(pallet, item), said, by_notice=named is None and item is not None)
+            for other in announced if item is None else ():
+                self._line(pallet, other).ambiguous = self._line(pallet, None).ambiguous = True
+            return
+        if kind == "damage":
+            line = self._line(pallet, item)
+            line.damage_reported = _sum([line.damage_reported, self._units(said, "quantity")])
+        for other in announced if item is None else {item} & {*announced}:
+            self._line(pallet, other).seen = True
+
+    def _units(self, said: Said, role: str) -> Units:
+        quantity = _exact(self.story.value(said, role))
+        unit = self.story.value(said, "uom")
+        return {} if quantity is None else {"" if unit is None else str(unit): quantity}
+
+    def _count(self, line: Line, said: Said, *, by_notice: bool) -> None:
+        line.entries.append(said)
+        line.by_notice = line.by_notice or by_notice
+        for role in DETAILS:
+            if (value := self.story.value(said, role)) is not None:
+                line.details.setdefault(role, set()).add(str(value))
+        counted = self._units(said, "quantity")
+        line.uncounted = line.uncounted or not counted
+        turned_down = self.story.value(said, "exception") == REFUSED
+        taken = "refused" if turned_down else "good"
+        setattr(line, taken, _sum([getattr(line, taken), counted]))
+        for name, role in (("damaged", "damaged"), ("said_short", "short"), ("said_over", "over")):
+            setattr(line, name, _sum([getattr(line, name), self._units(said, role)]))
+        converted = said.data.get("converted", {}).get(self.story.role(said, "quantity"))
+        unit, factor = self.story.value(said, "uom"), None if converted is None else _exact(converted["factor"])
+        if line.item is not None and unit is not None and converted is not None and factor is not None:
+            self._factors.learn(line.item, str(unit), str(converted["uom"]), factor)
+
+    def _status(self, line: Line, difference: Fraction | None) -> str:
+        if not line.entries:
+            seen = "uncounted" if line.seen or not line.expected else "missing"
+            return "not_comparable" if line.ambiguous else seen
+        known = (
+            ("uncounted", line.uncounted),
+            ("not_comparable", line.ambiguous),
+            ("without_notice", self.announced is None),
+            ("not_announced", not line.expected),
+            ("not_comparable", difference is None),
+            ("as_expected", difference == 0),
+            ("over", difference is not None and difference > 0),
+            ("short", True),
+        )
+        return next(status for status, holds in known if holds)
+
+    def _line_told(self, line: Line) -> Json:
+        found = self._factors.difference(line) if line.expected and line.entries else None
+        status = self._status(line, None if found is None else found[1])
+        base = self._factors.in_base(line.item, line.present)
+        return {
+            "pallet": line.pallet,
+            "item": line.item,
+            "item_by_notice": line.by_notice,
+            "notices": sorted(line.notices),
+            **{
+                name: _told(getattr(line, name))
+                for name in ("expected", "good", "damaged", "refused", "said_short", "said_over", "damage_reported")
+            },
+            "base": {} if base is None else _told({base[0]: base[1]}),
+            "difference": _told({found[0]: found[1]}) if found is not None and status in COMPARED else {},
+            "status": status,
+            "details": {role: sorted(values) for role, values in sorted(line.details.items())},
+            "entries": [one.id for one in line.entries],
+        }
+
+    def _figures(self, lines: list[Json]) -> Json:
+        def total(name: str, *statuses: str) -> Json:
+            return _told(_sum(_read(line[name]) for line in lines if line["status"] in (statuses or STATUSES)))
+
+        def differing(status: str) -> Json:
+            told = [_read(line["difference"]) for line in lines if line["status"] == status]
+            return _told(_sum({unit: abs(quantity) for unit, quantity in one.items()} for one in told))
+
+        beyond = _sum(_read(total(name, "not_announced")) for name in ("good", "damaged", "refused"))
+        receipts = [one for one in self.standing if self.story.kind(one) == "receipt"]
+        is_open = [one["data"]["state"] == "open" for one in self.reviews]
+        return {
+            "pallets": {
+                "expected": len({line["pallet"] for line in lines if line["expected"]}),
+                "received": len({self._pallet(one) for one in receipts} - {None}),
+            },
+            "lines": {status: sum(line["status"] == status for line in lines) for status in STATUSES},
+            "expected": total("expected"),
+            "good": total("good"),
+            "damaged": total("damaged"),
+            "refused": total("refused"),
+            "damage_reported": total("damage_reported"),
+            "said_short": total("said_short"),
+            "said_over": total("said_over"),
+            "over": differing("over"),
+            "short": differing("short"),
+            "missing": total("expected", "missing"),
+            "not_announced": _told(beyond),
+            "entries": {
+                "standing": len(self.standing),
+                "amended": sum("amends" in one.data for one in self.current),
+                "cancelled": sum("cancels" in one.data for one in self.current),
+                "counted_twice": sum("counted_first" in one.data for one in self.standing),
+                "turned_down": self.refused,
+            },
+            "reviews": {"open": sum(is_open), "decided": len(is_open) - sum(is_open)},
+        }
+
+
+STATUSES = (
+    "as_expected", "over", "short", "missing", "uncounted", "not_comparable", "not_announced", "without_notice",
+)  # fmt: skip
+"""What a line can come to."""
+
+COMPARED = ("as_expected", "over", "short")
+"""Where a count is held against a notice."""
+
+
+def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:
+    """The events of a dossier, in the order in which the inventory had them."""
+    return [Said(parsed(contents[one["file"]]), str(one["received_at"])) for one in dossier["events"]]
+
+
+# Whether it holds
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """From behind the closing of the visit before to the closing of this one; without one, it is open."""
+
+    after: Said | None
+    closing: Said | None
+
+    @classmethod
+    def of(cls, story: Story, after: str | None, closing: str | None) -> "Bounds":
+        """Between these closings, by their ids; what was said first of each counts."""
+        ends = [None if one is None else story.root(story.by_id[one]) for one in (after, closing)]
+        return cls(*ends)
+
+    def hold(self, root: Said) -> bool:
+        """Whether an entry that was said first by this event is of the visit."""
+        began = self.after is None or not root.before(self.after)
+        return began and (self.closing is None or root.before(self.closing))
+
+    def hold_moment(self, at: datetime) -> bool:
+        """Whether what no device numbered is of the visit."""
+        began = self.after is None or at > self.after.moment
+        return began and (self.closing is None or at <= self.closing.moment)
+
+
+class Check:
+    """One dossier under examination: what is wrong with it, and what was found."""
+
+    def __init__(self, data: bytes, believed: str, others: Iterable[str] = ()) -> None:
+        """`believed`: the id of the inventory's key; `others`: those of devices and offices, any where none is."""
+        self.faults: list[str] = []
+        self.told: list[str] = []
+        self._believed = believed
+        self._others = set(others)
+        self._files: dict[str, bytes] = {}
+        self.dossier: Json = {}
+        try:
+            self._files = unpacked(data)
+            self._look()
+        except Tampered as found:
+            self.faults.append(str(found))
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as broken:
+            self.faults.append(
+                f"{CONTENT}: is not what a dossier holds: {type(broken).__name__} {printable(str(broken))}"
+            )
+
+    def is_of(self, trailer: str) -> None:
+        """It must be of this trailer, as SITE/NAME."""
+        found = f"{self.dossier.get('site')}/{self.dossier.get('trailer')}"
+        if found != trailer:
+            self.faults.append(
+                f"trailer: it is of {printable(found)}, not of {printable(trailer)}: another one's dossier"
+            )
+
+    def is_as_late(self, wanted: datetime) -> None:
+        """It must rest on what came up to this moment."""
+        found = str(self.dossier.get("as_of"))
+        try:
+            late = moment(found) >= wanted
+        except ValueError:
+            late = False
+        if not late:
+            self.faults.append(f"as of: it rests on what came up to {printable(found)}: there is a later one")
+
+    def _look(self) -> None:
+        for name in (CONTENT, SIGNATURE, PAGE):
+            if name not in self._files:
+                raise Tampered(f"{name}: is missing")
+        self._signature()
+        self.dossier = parsed(self._files[CONTENT])
+        if self.dossier["dossier"] != FORMAT:
+            self.faults.append(f"{CONTENT}: is of another format, {printable(str(self.dossier['dossier']))}")
+        self._members()
+        keys = self._keys()
+        events = read_events(self.dossier, self._files)
+        self._seals(events, keys)
+        self._signed_lists(keys)
+        self._clips(events)
+        self._visit(events)
+        self._figures()
+
+    def _signature(self) -> None:
+        seal, content = parsed(self._files[SIGNATURE]), self._files[CONTENT]
+        key, signature = bytes.fromhex(seal["public_key"]), str(seal["signature"])
+        if keyid_of(key) != self._believed:
+            self.faults.append(
+                f"{SIGNATURE}: it is signed with the key {keyid_of(key)}, and you expect {printable(self._believed)}: "
+                "it cannot be trusted"
+            )
+        elif seal["keyid"] != self._believed or not has_signed(key, signed_text(content), signature):
+            self.faults.append(f"{SIGNATURE}: was not made for this {CONTENT}: one of the two was altered or exchanged")
+        elif self._files[SIGNATURE] != written(seal):
+            self.faults.append(f"{SIGNATURE}: was altered")
+        else:
+            self.told.append(f"signature: of the inventory, key {self._believed}")
+
+    def _members(self) -> None:
+        listed, ours = self.dossier["files"], {*self._files} - {CONTENT, SIGNATURE}
+        self.faults += [f"{name}: is missing" for name in sorted({*listed} - ours)]
+        self.faults += [f"{name}: was put in" for name in sorted(ours - {*listed})]
+        altered = [name for name in sorted(ours & {*listed}) if sha256(self._files[name]) != listed[name]]
+        self.faults += [f"{name}: was altered or exchanged" for name in altered]
+        listing = [one["file"] for part in ("events", "refused", "reviews", "lists") for one in self.dossier[part]]
+        named = {*listing}
+        if len(named) < len(listing):
+            self.faults.append(f"{CONTENT}: names a file twice")
+        there = {name for name in ours if name.split("/")[0] in ("events", "refused", "reviews", "lists")}
+        self.faults += [
+            f"{name}: stands in one of the two alone, the file or {CONTENT}" for name in sorted(named ^ there)
+        ]
+        self.told.append(f"files: {len(ours)}")
+
+    def _keys(self) -> dict[tuple[str | None, str], bytes]:
+        """The keys that the inventory vouches for, by the device (none: the office's) and the id."""
+        found = {}
+        for one in self.dossier["keys"]:
+            keyid, key = str(one["keyid"]), self._files[f"keys/{one['keyid']}.pub"]
+            if keyid_of(key) != keyid:
+                self.faults.append(f"keys/{keyid}.pub: is another key")
+            elif self._others and keyid not in self._others:
+                self.faults.append(f"keys/{keyid}.pub: of {printable(str(one['device']))}, is none that you named")
+            else:
+                found[one["device"], keyid] = key
+        by = (
+            "as you named them"
+            if self._others
+            else "that the inventory vouches for; give their ids to hold them to that"
+        )
+        self.told.append(f"keys of devices: {len(found)}, {by}")
+        return found
+
+    def _seals(self, events: list[Said], keys: Mapping[tuple[str | None, str], bytes]) -> None:
+        links = {(one.source, one.number): one.event.get("chain") for one in events}
+        if len({one.id for one in events}) < len(events) or len(links) < len(events):
+            self.faults.append("events: two of them have one id, or one number")
+        for one in events:
+            if fault := seal_fault(one.event, keys.get((one.source, str(one.event.get("keyid"))))):
+                self.faults.append(f"{_named(one)}: {fault}")
+            previous = one.event.get("previous")
+            if links.get((one.source, one.number - 1), previous) != previous:
+                self.faults.append(f"{_named(one)}: does not continue the one before it")
+        beside = [listed["file"] for part in ("refused", "reviews") for listed in self.dossier[part]]
+        if len({parsed(self._files[name])["id"] for name in beside}) < len(beside):
+            self.faults.append("refused, reviews: two of them have one id")
+        for name in beside:
+            event = parsed(self._files[name])
+            if fault := seal_fault(event, keys.get((str(event.get("source")), str(event.get("keyid"))))):
+                self.faults.append(f"{name}: {fault}")
+        self.told.append(f"events: {len(events)}, refused ones and reviews: {len(beside)}")
+
+    def _signed_lists(self, keys: Mapping[tuple[str | None, str], bytes]) -> None:
+        for listed in self.dossier["lists"]:
+            message = parsed(self._files[listed["file"]])
+            if fault := list_fault(message, keys.get((None, str(message.get("keyid"))))):
+                self.faults.append(f"{listed['file']}: {fault}")
+            place = {"kind": "trailer", "name": self.dossier["trailer"]}
+            if (message["site"], message["place"]) != (self.dossier["site"], place):
+                self.faults.append(f"{listed['file']}: announces something else than this trailer")
+        self.told.append(f"lists: {len(self.dossier['lists'])}")
+
+    def _clips(self, events: list[Said]) -> None:
+        reviews = [parsed(self._files[one["file"]]) for one in self.dossier["reviews"]]
+        needed = {clip for one in events for clip in one.recordings}
+        needed |= {str(one["data"]["utterance"]["audio_sha256"]) for one in reviews}
+        given = {
+            name.removeprefix("clips/").removesuffix(".flac"): name for name in self._files if name.startswith("clips/")
+        }
+        for clip, name in sorted(given.items()):
+            if sha256(self._files[name]) != clip:
+                self.faults.append(f"{name}: is another recording")
+            elif clip not in needed:
+                self.faults.append(f"{name}: no event here rests on it")
+        listed = self.dossier["clips"]
+        if {*listed} != needed or {clip for clip, state in listed.items() if state == "given"} != {*given}:
+            self.faults.append(f"{CONTENT}: says of other recordings than the events that they are given, or are not")
+        self.told.append(f"recordings: {len(given)} of {len(needed)} are given")
+
+    def _visit(self, events: list[Said]) -> None:
+        story, visit, trailer = (
+            Story(events, self.dossier["forms"]),
+            self.dossier["visit"],
+            str(self.dossier["trailer"]),
+        )
+        bounds = Bounds.of(story, visit["after"], visit["closing"])
+        ours, site = {one.id for one in story.of_trailer(trailer)}, f"/sites/{self.dossier['site']}/"
+        ends = [one for one in (visit["after"], visit["closing"]) if one is not None]
+        closings = [one.id for one in story.closings(trailer)]
+        self.faults += [f"visit: {one} is no entry that closes the trailer" for one in ends if one not in closings]
+        if [one for one in closings if one != visit["after"]][-1:] != [one for one in ends if one != visit["after"]]:
+            self.faults.append("visit: another entry closes the trailer than it says, or none does")
+        for one in events:
+            root = story.root(one)
+            if one.id not in ours or not one.source.startswith(site):
+                self.faults.append(f"{_named(one)}: is of another trailer")
+            elif not bounds.hold(root) and root is not bounds.after:
+                self.faults.append(f"{_named(one)}: is of another visit of the trailer")
+        times = {one["file"]: moment(str(parsed(self._files[one["file"]])["time"])) for one in self.dossier["lists"]}
+        self.faults += [f"{name}: is of another visit" for name, at in times.items() if not bounds.hold_moment(at)]
+        self._beside(story, trailer, site)
+        closed = None if visit["closed_at"] is None else moment(str(visit["closed_at"]))
+        if closed != (None if bounds.closing is None else bounds.closing.moment):
+            self.faults.append("visit: it was closed at another moment than it says")
+        came = [moment(str(one["received_at"])) for part in ("events", "refused") for one in self.dossier[part]]
+        if moment(self.dossier["as_of"]) != max([*came, *times.values()]):
+            self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
+
+    def _beside(self, story: Story, trailer: str, site: str) -> None:
+        """What was refused and what was put aside must be of the trailer, too."""
+        for one in self.dossier["refused"]:
+            if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
+                self.faults.append(f"{one['file']}: is of another trailer")
+        pallets = {
+            str(line["pallet"]) for one in self.dossier["lists"] for line in parsed(self._files[one["file"]])["lines"]
+        }
+        for one in self.dossier["reviews"]:
+            said = Said(parsed(self._files[one["file"]]), self.dossier["as_of"])
+            entered, named = said.data.get("event_id") in story.by_id, story.trailer(said) == trailer
+            if not (named or entered or str(story.value(said, "pallet")) in pallets) or not said.source.startswith(
+                site
+            ):
+                self.faults.append(f"{one['file']}: is of another trailer")
+
+    def _figures(self) -> None:
+        counted = Reckoning(self.dossier, self._files).told()
+        wrong = [fault for part in ("figures", "lines") for fault in _unlike(part, self.dossier[part], counted[part])]
+        self.faults += wrong
+        if not wrong:
+            self.told.append("figures: as the events and the lists give them")
+
+
+def _named(one: Said) -> str:
+    return f"event {one.number} of {printable(one.source)}"
+
+
+def _unlike(at: str, said: Any, counted: Any) -> Iterator[str]:
+    """Where the dossier says something else than its events."""
+    if isinstance(said, dict) and isinstance(counted, dict):
+        for name in sorted({*said, *counted}):
+            yield from _unlike(f"{at}/{printable(str(name))}", said.get(name), counted.get(name))
+    elif isinstance(said, list) and isinstance(counted, list) and len(said) == len(counted):
+        for number, (ours, theirs) in enumerate(zip(said, counted, strict=True), 1):
+            yield from _unlike(f"{at}/{number}", ours, theirs)
+    elif said != counted or type(said) is not type(counted):
+        yield f"{at}: the dossier says {_short(said)}, its events give {_short(counted)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value)} of them"
+    return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
+
+
+def summary(dossier: Json) -> Iterator[str]:
+    """What a dossier says, in lines for a terminal."""
+    visit, figures = dossier["visit"], dossier["figures"]
+    state = f"closed at {visit['closed_at']}" if visit["closing"] else "still open"
+    yield f"trailer {dossier['trailer']} at {dossier['site']}, visit {visit['number']} of {visit['of']}, {state}"
+    pallets = figures["pallets"]
+    yield f"pallets: {pallets['expected']} expected, {pallets['received']} received"
+    for name in ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced"):
+        if told := ", ".join(f"{quantity} {unit}".strip() for unit, quantity in figures[name].items()):
+            yield f"{name.replace('_', ' ')}: {told}"
+    if differing := ", ".join(
+        f"{number} {name.replace('_', ' ')}" for name, number in figures["lines"].items() if number
+    ):
+        yield f"lines: {differing}"
+    if figures["reviews"]["open"]:
+        yield f"waiting for a person: {figures['reviews']['open']}"
+    for gap in dossier["still_to_come"]:
+        yield f"not here yet: numbers {gap['from']} to {gap['to']} of {gap['device']}"
+
+
+def main(arguments: list[str]) -> int:
+    """What is said on the command line; the exit code."""
+    parser = argparse.ArgumentParser(description="Check the dossier of a trailer.")
+    parser.add_argument("dossier", type=Path, metavar="DOSSIER.zip")
+    parser.add_argument(
+        "keyid", nargs="+", metavar="KEYID", help="the inventory's, then those of devices and the office"
+    )
+    parser.add_argument("--trailer", metavar="SITE/NAME", help="it must be of this trailer")
+    parser.add_argument(
+        "--not-before", metavar="MOMENT", type=moment, help="it must rest on what came up to then, or later"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        with given.dossier.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as fault:
+        print(f"{given.dossier}: {fault.strerror}")  # noqa: T201
+        return 1
+    if len(data) > LARGEST:
+        print(f"{given.dossier}: has more than {LARGEST:,} bytes: no dossier has")  # noqa: T201
+        return 1
+    found = Check(data, given.keyid[0], given.keyid[1:])
+    if given.trailer is not None:
+        found.is_of(given.trailer)
+    if given.not_before is not None:
+        found.is_as_late(given.not_before)
+    shown = [*found.told, *(f"WRONG {fault}" for fault in found.faults)]
+    shown += ["IT DOES NOT HOLD"] if found.faults else [*map(printable, summary(found.dossier)), "it holds"]
+    print("\n".join(shown))  # noqa: T201
+    return 1 if found.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,268 @@
+"""The visits of a trailer: what is in the tables of it, parted where it was closed; numbers come back next month."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, or_, select
+
+from edge.deliver.events import AMENDED, CANCELLED, timestamp
+from edge.deliver.expected import unsigned
+from edge.errors import UnreadableInput
+from edge.hash_chain import parsed
+from edge.records import PlaceKind, ReceivingPlace
+from inventory.expected import Announced, published
+from inventory.records import Progress
+from inventory.reviews import Review, told
+from inventory.roles import Roles, trailer_fields
+from inventory.tables import devices, dossiers, entries, events, refused
+from inventory.verify_dossier import Said, Story, heard_at, moment
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedDown:
+    """An event of the trailer that was refused."""
+
+    said: Said
+    device: str
+    body: bytes = field(repr=False)
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list that announced something for the trailer."""
+
+    version: int
+    time: datetime
+    body: bytes = field(repr=False)  # The message, signed where its signature is known.
+    public_key: str | None
+
+
+@dataclass(slots=True)
+class Visit:
+    """One visit, from behind the closing before to its own closing; without one, it is open."""
+
+    number: int
+    after: Said | None
+    closing: Said | None
+    said: list[Said] = field(default_factory=list)
+    lists: list[Listed] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    refused: list[TurnedDown] = field(default_factory=list)
+
+    @property
+    def began(self) -> datetime:
+        """When it was announced, or the first entry was made."""
+        times = [*(one.moment for one in self.said), *(one.time for one in self.lists)]
+        times += [*(one.said.moment for one in self.refused), *(heard_at(one.utterance_id) for one in self.reviews)]
+        return min(times)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that is in the tables of a trailer at a site."""
+
+    site: str
+    trailer: str
+    roles: Roles
+    story: Story
+    bodies: dict[str, bytes] = field(repr=False)  # Of each event, as it came.
+    lists: list[Listed]
+    reviews: list[Review]
+    refused: list[TurnedDown]
+    gaps: list[Progress]  # Devices of the site of which events are still to come.
+
+    def visits(self) -> list[Visit]:
+        """Its visits, the first one first."""
+        closings = self.story.closings(self.trailer)
+        roots = [self.story.root(one) for one in closings]
+        parts = [Visit(0, None, None) for _ in range(len(roots) + 1)]
+        for said in self.story.said:
+            root = self.story.root(said)
+            at = next((n for n, end in enumerate(roots) if root.before(end)), len(roots))
+            parts[at].said.append(said)
+        for turned_down in self.refused:
+            at = next((n for n, end in enumerate(roots) if turned_down.said.before(end)), len(roots))
+            parts[at].refused.append(turned_down)
+        for one in self.lists:
+            parts[_at(one.time, roots)].lists.append(one)
+        for review in self.reviews:
+            parts[_at(heard_at(review.utterance_id), roots)].reviews.append(review)
+        return self._joined(parts, closings)
+
+    def _joined(self, parts: list[Visit], closings: list[Said]) -> list[Visit]:
+        """A trailer that is closed once more, with nothing between, was closed by the later word."""
+        visits: list[Visit] = []
+        after: Said | None = None
+        for part, closing in zip(parts, [*closings, None], strict=True):
+            own = {
+                one.id for one in part.said if closing is not None and self.story.root(one) is self.story.root(closing)
+            }
+            nothing = {one.id for one in part.said} == own and not (part.lists or part.reviews or part.refused)
+            if nothing and closing is None:
+                continue
+            if nothing and visits:
+                visits[-1].said += part.said
+                visits[-1].closing = closing
+            else:
+                part.number, part.after, part.closing = len(visits) + 1, after, closing
+                visits.append(part)
+            after = closing
+        return visits
+
+
+def _at(time: datetime, closings: list[Said]) -> int:
+    return next((n for n, end in enumerate(closings) if time <= end.moment), len(closings))
+
+
+def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
+    """Where anything is known of a trailer."""
+    place = ReceivingPlace(PlaceKind.TRAILER, trailer)
+    found = set(transaction.execute(select(entries.c.site).where(_names(trailer, roles)).distinct()).scalars())
+    return sorted(found | {one.expected.site for one in published(transaction, place)})
+
+
+def gather(transaction: Connection, site: str, trailer: str, roles: Roles) -> Gathered:
+    """All that is in the tables of this trailer, at one moment."""
+    rows = _rows(transaction, site, trailer, roles)
+    every = Story([_said(row, site) for row in rows], roles)
+    story = Story(every.of_trailer(trailer), roles)
+    place = ReceivingPlace(PlaceKind.TRAILER, trailer)
+    lists = [_listed(one) for one in published(transaction, place) if one.expected.site == site]
+    late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
+    known = [
+        Progress(**{name: row[name] for name in Progress.__dataclass_fields__})
+        for row in transaction.execute(late.order_by(devices.c.device)).mappings()
+    ]
+    bodies = {row.event_id: row.body.encode() for row in rows}
+    reviews = _reviews(transaction, site, trailer, story, lists)
+    return Gathered(
+        site, trailer, roles, story, bodies, lists, reviews, _refused(transaction, site, trailer, roles), known
+    )
+
+
+def _names(trailer: str, roles: Roles) -> Any:
+    return or_(*(entries.c.fields[name].as_string() == trailer for name in trailer_fields(roles)))
+
+
+_EVENT = select(
+    events.c.event_id, events.c.device, events.c.sequence, events.c.body, events.c.received_at, events.c.arrival
+)
+
+
+def _rows(transaction: Connection, site: str, trailer: str, roles: Roles) -> list[Any]:
+    """The events that name the trailer, what these amend, and what amends or cancels them; as they arrived."""
+    wanted = _EVENT.join(entries, entries.c.event_id == events.c.event_id).where(entries.c.site == site)
+    found = {row.event_id: row for row in transaction.execute(wanted.where(_names(trailer, roles)))}
+    new = list(found.values())
+    while new:
+        named = [str(_replaces(row.body)) for row in new]
+        new = _new(transaction, _EVENT.where(events.c.site == site, events.c.event_id.in_(named)), found)
+    first: dict[str, int] = {}
+    for row in found.values():
+        first[row.device] = min(row.sequence, first.get(row.device, row.sequence))
+    for device, number in first.items():
+        # By what the events say, not by what the table of entries says of them: that is what a dossier proves.
+        its = (events.c.site == site, events.c.device == device, events.c.sequence > number)
+        later = _EVENT.where(*its, events.c.type.in_((AMENDED, CANCELLED))).order_by(events.c.sequence)
+        for row in transaction.execute(later):
+            if _replaces(row.body) in found:
+                found.setdefault(row.event_id, row)
+    return sorted(found.values(), key=lambda row: (row.arrival, row.event_id))
+
+
+def _new(transaction: Connection, wanted: Select[Any], found: dict[str, Any]) -> list[Any]:
+    new = [row for row in transaction.execute(wanted) if row.event_id not in found]
+    found.update((row.event_id, row) for row in new)
+    return new
+
+
+def _said(row: Any, site: str) -> Said:
+    event = parsed(row.body)
+    if not _is_whole(event):
+        raise UnreadableInput(
+            f"event {row.sequence} of {site}/{row.device}: is none any more; it was altered in the database, as "
+            "`dockvoice inventory audit verify` tells: put it back from a copy"
+        )
+    return Said(event, timestamp(row.received_at))
+
+
+def _replaces(body: str) -> str | None:
+    data = parsed(body).get("data")
+    return (data.get("amends") or data.get("cancels")) if isinstance(data, dict) else None
+
+
+def _listed(one: Announced) -> Listed:
+    if one.body is None:
+        return Listed(one.expected.version, one.written_at, unsigned(one.expected, one.written_at), None)
+    return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)
+
+
+def _refused(transaction: Connection, site: str, trailer: str, roles: Roles) -> list[TurnedDown]:
+    wanted = select(refused).where(refused.c.site == site).order_by(refused.c.device, refused.c.sequence)
+    found = []
+    for row in transaction.execute(wanted):
+        event, nobody = parsed(row.body), Story((), roles)
+        said = Said(event, timestamp(row.received_at))
+        if _is_whole(event) and nobody.trailer(said) == trailer:
+            found.append(TurnedDown(said, row.device, row.body, tuple(row.reasons)))
+    return found
+
+
+def _is_whole(event: dict[str, Any]) -> bool:
+    """Whether it says enough of itself to be shown: what was refused may have any shape."""
+    data = event.get("data")
+    if not (isinstance(data, dict) and isinstance(data.get("form"), str)):
+        return False
+    parts = (data.get("fields", {}), data.get("context", {}), data.get("utterance"))
+    named = ("id", "source", "sequence", "time")
+    if not (all(isinstance(part, dict) for part in parts) and all(isinstance(event.get(n), str) for n in named)):
+        return False
+    try:
+        moment(event["time"])
+        return int(event["sequence"]) > 0 and bool(Said(event, event["time"]).recordings)
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _reviews(transaction: Connection, site: str, trailer: str, story: Story, lists: Iterable[Listed]) -> list[Review]:
+    """What was put aside of the trailer: it says so, or became an entry of it, or is of a pallet announced for it."""
+    entered = {one.id for one in story.said}
+    pallets = {str(line["pallet"]) for one in lists for line in parsed(one.body)["lines"]}
+    found = []
+    for one in told(transaction, every=True):
+        fields = dict(story.forms.get(one.form, {}).get("fields", {}))
+        named = one.fields.get(fields.get("trailer", "trailer"))
+        pallet = one.fields.get(fields.get("pallet", "pallet"))
+        ours = str(named) == trailer if named is not None else one.state == "open" and str(pallet) in pallets
+        if one.site == site and (ours or one.entry in entered):
+            found.append(one)
+    return found
+
+
+def owed(transaction: Connection, roles: Roles) -> list[tuple[str, str, str]]:
+    """Site, trailer and event of each standing closing of which no dossier was written, as they arrived."""
+    closing = {form: str(of["fields"]["trailer"]) for form, of in roles.items() if of["kind"] == "closing"}
+    wanted = (
+        select(entries.c.site, entries.c.form, entries.c.fields, entries.c.event_id)
+        .join(events, events.c.event_id == entries.c.event_id)
+        .outerjoin(dossiers, dossiers.c.event_id == entries.c.event_id)
+        .where(entries.c.form.in_(closing), entries.c.state == "current", dossiers.c.event_id.is_(None))
+        .order_by(events.c.arrival)
+    )
+    found = [(row.site, row.fields.get(closing[row.form]), row.event_id) for row in transaction.execute(wanted)]
+    return [(site, str(trailer), event_id) for site, trailer, event_id in found if trailer is not None]
+
+
+def note_dossier(
+    transaction: Connection, event_id: str, site: str, trailer: str, file: str, sha256: str, now: datetime
+) -> None:
+    """Remember what was written, so that it is not written again; another consumer may have done so first."""
+    its = transaction.execute(select(dossiers.c.event_id).where(dossiers.c.event_id == event_id)).scalar()
+    if its is None:
+        values = {"event_id": event_id, "site": site, "trailer": trailer, "file": file, "sha256": sha256}
+        transaction.execute(insert(dossiers).values(**values, written_at=now))

@@ -1,0 +1,176 @@
+"""What a trailer's dossier is made of, in SQLite and PostgreSQL alike: its visits, its lists, what is owed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, text, update
+
+from edge.records import PlaceKind, ReceivingPlace
+from inventory.store import Store
+from inventory.tables import announced, dossiers, entries
+from inventory.verify_dossier import CONTENT, Check, parsed, unpacked
+from tests.trailer import INVENTORY, SITE, Dock, line, scene
+
+KEYID = INVENTORY.public.keyid
+
+
+@pytest.fixture
+def dock(url: str, tmp_path: Path) -> Iterator[Dock]:
+    made = Dock.at(url, tmp_path / "forms")
+    yield made
+    made.store.close()
+
+
+def test_everything_of_a_trailer_is_gathered_and_nothing_else(dock: Dock) -> None:
+    scene(dock)
+    gathered = dock.gathered()
+    (visit,) = gathered.visits()
+    assert {one.number for one in visit.said if one.source.endswith("dock-3")} == {1, 2, 3, 4, 5, 6, 8}
+    assert ([one.state for one in visit.reviews], len(visit.lists), visit.refused) == (["open"], 1, [])
+    made = dock.dossier()
+    assert Check(made.file, KEYID).faults == []
+    assert made.content["figures"]["entries"] == {
+        "standing": 11,
+        "amended": 1,
+        "cancelled": 1,
+        "counted_twice": 1,
+        "turned_down": 0,
+    }
+    assert dock.store.trailer_sites("5501", dock.roles) == [SITE]
+    assert dock.store.trailer_sites("9", dock.roles) == []
+
+
+def test_what_was_cancelled_is_not_counted_though_the_table_of_entries_says_so(dock: Dock) -> None:
+    one, _ = dock.boxes
+    said = one.record(pallet_id="1", quantity=24, uom="CS", trailer="5501")
+    dock.hear(said, one.cancel(said), one.record(pallet_id="2", quantity=1, uom="CS", trailer="5501"))
+    with dock.store._engine.begin() as transaction:
+        transaction.execute(update(entries).where(entries.c.event_id == said["id"]).values(state="current"))
+    assert [line["pallet"] for line in dock.dossier().content["lines"]] == ["2"]
+
+
+def test_a_number_that_comes_back_is_another_visit(dock: Dock) -> None:
+    one, two = dock.boxes
+    say = {"uom": "CS", "trailer": "5501"}
+    dock.announce(line("1"))
+    early = two.record(pallet_id="3", quantity=5, **say)  # its device is out of reach until long after the closing
+    first = one.record(pallet_id="1", quantity=24, **say)
+    dock.hear(first, one.record("close-trailer", trailer="5501"))
+    dock.hear(one.record("close-trailer", trailer="5501"))  # said once more: nothing lies between
+    dock.clock.on(60 * 24 * 30)
+    dock.announce(line("1", 10, notice="4550099"))
+    dock.hear(two.record(pallet_id="1", quantity=9, **say), early, one.amend(first, quantity=23))
+    dock.hear(*two.said[:2], one.record(pallet_id="2", quantity=2, **say))
+
+    before, now = dock.gathered().visits()
+    assert (before.number, now.number, now.closing) == (1, 2, None)
+    assert (now.after, before.closing) == (before.closing, now.after)
+    then, later = dock.dossier(visit=0), dock.dossier(visit=1)
+    assert Check(then.file, KEYID).faults == Check(later.file, KEYID).faults == []
+    # What was corrected later belongs to the visit in which it was said first.
+    assert [(line["pallet"], line["good"]) for line in then.content["lines"]] == [("1", {"CS": 23}), ("3", {"CS": 5})]
+    assert [(line["pallet"], line["status"]) for line in later.content["lines"]] == [
+        ("1", "short"),
+        ("2", "not_announced"),
+    ]
+    assert later.content["visit"] | {"began": ""} == {
+        "number": 2,
+        "of": 2,
+        "began": "",
+        "closed_at": None,
+        "after": before.closing.id if before.closing else None,
+        "closing": None,
+    }
+    swapped = unpacked(later.file)
+    assert parsed(swapped[CONTENT])["figures"]["short"] == {"CS": 1}
+
+
+def test_a_closing_that_was_taken_back_closes_nothing(dock: Dock) -> None:
+    one, _ = dock.boxes
+    done = one.record("close-trailer", trailer="5501")
+    dock.hear(done, one.record(pallet_id="1", quantity=1, uom="CS", trailer="5501"), one.cancel(done))
+    (visit,) = dock.gathered().visits()
+    assert visit.closing is None
+    assert Check(dock.dossier().file, KEYID).faults == []
+
+
+def test_a_refused_event_is_shown_and_not_counted(dock: Dock) -> None:
+    one, _ = dock.boxes
+    dock.hear(one.record(pallet_id="1", quantity=-1, uom="CS", trailer="5501"))
+    dock.hear(one.record(pallet_id="1", quantity=1, uom="CS", trailer="5501"))
+    made = dock.dossier()
+    assert [one["reasons"] for one in made.content["refused"]] == [["invalid:/quantity: breaks minimum 0"]]
+    assert made.content["figures"]["entries"]["turned_down"] == 1
+    assert (made.content["figures"]["good"], Check(made.file, KEYID).faults) == ({"CS": 1}, [])
+
+
+def test_a_review_counts_for_its_trailer_its_entry_or_an_announced_pallet(dock: Dock) -> None:
+    one, _ = dock.boxes
+    dock.announce(line("1"), line("2"))
+    said = one.record(pallet_id="1", quantity=24, uom="CS", trailer="5501")
+    dock.hear(said)
+    dock.put_aside(one, one.review("recorded", of=said))
+    for fields in ({"pallet_id": "2"}, {"pallet_id": "7"}, {"pallet_id": "2", "trailer": "77"}, {"trailer": "5501"}):
+        dock.clock.on()
+        dock.put_aside(one, one.review(**fields))
+    made = dock.dossier()
+    assert made.content["figures"]["reviews"] == {"open": 2, "decided": 1}
+    assert Check(made.file, KEYID).faults == []
+
+
+def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
+    dock.announce(line("1"), line("2"))
+    dock.store.expect_received({"receive-notice": "pallet_id"})
+    dock.announce(line("1"), line("2", 5))
+    with dock.store._engine.begin() as transaction:
+        rows = transaction.execute(announced.select().order_by(announced.c.version)).all()
+    assert [len(row.lines) for row in rows] == [2, 2]
+    assert [parsed(str(row.body).encode())["version"] for row in rows] == [row.version for row in rows]
+    dock.announce(*[line("1")] * 1)
+    (visit,) = dock.gathered().visits()
+    assert len(visit.lists) == 3
+    made = dock.dossier()
+    assert Check(made.file, KEYID).faults == []
+    assert made.content["figures"]["missing"] == {"CS": 24}
+
+
+def test_lists_from_before_they_were_kept_are_there_without_a_signature(url: str, dock: Dock) -> None:
+    dock.announce(line("1"))
+    with dock.store._engine.begin() as transaction:
+        transaction.execute(text("DROP TABLE dockvoice_announced"))
+        transaction.execute(text("DROP TABLE dockvoice_dossiers"))
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 6"))
+    with closing(Store.open(url)) as upgraded:
+        gathered = upgraded.gather(SITE, "5501", dock.roles)
+    assert [one.public_key for one in gathered.lists] == [None]
+    faults = Check(dock.dossier().file, KEYID).faults
+    assert [fault.split(": ", 1)[1] for fault in faults] == [
+        "it carries no signature: it is from before lists were kept with theirs"
+    ]
+
+
+def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
+    one, two = dock.boxes
+    scene(dock)
+    taken_back = two.record("close-trailer", trailer="88")
+    dock.hear(taken_back, two.cancel(taken_back), one.record("close-trailer", trailer="77"))
+    owed = dock.store.dossiers_owed(dock.roles)
+    assert [(site, trailer) for site, trailer, _ in owed] == [(SITE, "5501"), (SITE, "77")]
+    for _ in range(2):  # another consumer may have written it
+        dock.store.dossier_written(owed[0][2], SITE, "5501", "a.zip", "0" * 64)
+    assert dock.store.dossiers_owed(dock.roles) == owed[1:]
+    with dock.store._engine.begin() as transaction:
+        transaction.execute(delete(dossiers))
+    assert dock.store.dossiers_owed(dock.roles) == owed
+
+
+def test_a_list_of_a_door_or_of_another_site_is_none_of_the_trailer(dock: Dock) -> None:
+    door = ReceivingPlace(PlaceKind.DOOR, "5501")
+    dock.store.expect(SITE, {door: [line("1")]})
+    dock.store.expect("south", {ReceivingPlace(PlaceKind.TRAILER, "5501"): [line("1")]})
+    assert dock.gathered().visits() == []
+    assert dock.store.trailer_sites("5501", dock.roles) == ["south"]

@@ -1,0 +1,272 @@
+"""A trailer for the tests of its dossier: forms, devices that say what came off it, an inventory that applies it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge import hash_chain
+from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, REVIEW_DATA, Topics, timestamp
+from edge.deliver.expected import signed
+from edge.hash_chain import GENESIS
+from edge.keep.device_key import DeviceKey
+from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from inventory.dossier import NO_CLIPS, Clips, Dossier, made
+from inventory.forms import Forms, load_forms
+from inventory.judge import Sound, Unsound, judge
+from inventory.keys import Enrolled
+from inventory.reviews import read_review
+from inventory.roles import Roles, roles
+from inventory.store import Store
+from inventory.verify_dossier import Said, Story
+from inventory.visits import Gathered, Listed
+from tests.dictated import payload
+
+SITE = "north"
+INVENTORY = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
+OFFICE = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
+MORNING = datetime(2026, 11, 20, 6, tzinfo=UTC)
+
+_TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
+_COUNTED = {"pallet_id": _TEXT, "quantity": _COUNT, "uom": _TEXT | {"x-voice": {"of": "quantity"}}, "item": _TEXT}
+_BESIDE = {"lot": _TEXT, "damaged": _COUNT, "short": _COUNT, "over": _COUNT, "exception": _TEXT, "trailer": _TEXT}
+FORMS: dict[str, dict[str, Any]] = {
+    "receive-notice": {
+        "properties": {**_COUNTED, **_BESIDE},
+        "x-voice": {"expects": {"pallet": "pallet_id", "item": "item", "quantity": "quantity", "trailer": "trailer"}},
+    },
+    "receive": {"properties": {**_COUNTED, **_BESIDE}},
+    "damage": {"properties": {**_COUNTED, "trailer": _TEXT}},
+    "unload": {"properties": {"pallet_id": _TEXT, "trailer": _TEXT}},
+    "close-trailer": {"properties": {"trailer": _TEXT}, "x-voice": {"closes": "trailer"}},
+}
+"""As the shipped ones name their fields, and no more of each than a dossier looks at."""
+
+
+def write_forms(directory: Path) -> Path:
+    directory.mkdir(exist_ok=True)
+    for name, said in FORMS.items():
+        (directory / f"{name}.schema.json").write_text(json.dumps({"type": "object", **said}), encoding="utf-8")
+    return directory
+
+
+def line(
+    pallet: str, quantity: float = 24, uom: str = "CS", item: str = "A100", notice: str = "4550012"
+) -> ExpectedLine:
+    return ExpectedLine(notice, pallet, item, quantity, uom, lot_needed=False)
+
+
+class Clock:
+    """One for the devices and the inventory, a minute on with each thing that happens."""
+
+    def __init__(self) -> None:
+        self.now = MORNING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def on(self, minutes: float = 1) -> datetime:
+        self.now += timedelta(minutes=minutes)
+        return self.now
+
+
+@dataclass
+class Box:
+    """A device: each event continues the one before it, signed."""
+
+    name: str
+    clock: Clock
+    key: DeviceKey = field(default_factory=lambda: DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32)))
+    said: list[dict[str, Any]] = field(default_factory=list)
+    clips: dict[str, bytes] = field(default_factory=dict)
+    reviews: int = 0
+
+    def record(self, form: str = "receive-notice", *, data: Any = None, **fields: Any) -> dict[str, Any]:
+        context = {name: fields[name] for name in ("trailer",) if name in fields}
+        return self._say(RECORDED, form, {"fields": fields, "context": context, **(data or {})})
+
+    def amend(self, before: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        return self._say(
+            AMENDED, before["subject"], {"fields": before["data"]["fields"] | fields, "amends": before["id"]}
+        )
+
+    def cancel(self, before: dict[str, Any]) -> dict[str, Any]:
+        return self._say(CANCELLED, before["subject"], {"cancels": before["id"]})
+
+    def review(self, state: str = "open", *, of: Any = None, **fields: Any) -> bytes:
+        self.reviews += 1
+        open_ = {"reason": "unanswered", "doubtful": [], "heard": {}}
+        said: dict[str, Any] = {"state": state, "form": "receive-notice", "operator": "ana", "fields": fields}
+        said |= {"utterance": self._utterance() if of is None else of["data"]["utterance"]}
+        said |= open_ if state == "open" else {"by": "operator"}
+        said |= {} if of is None else {"event_id": of["id"]}
+        event = self._envelope(REVIEW, "receive-notice", self.reviews) | {"dataschema": REVIEW_DATA, "data": said}
+        audio = said["utterance"]["audio_sha256"]
+        return payload(hash_chain.sealed(event, GENESIS, audio, "{}", self.key))
+
+    def _say(self, kind: str, form: str, data: dict[str, Any]) -> dict[str, Any]:
+        self.clock.on()
+        said = {"form": form, "operator": "ana", "utterance": self._utterance(), **data}
+        if "fields" in data:
+            said["reading"] = {"interpreter": "scripted", "heard": {"pallet_id": "seven four two"}, "confidence": {}}
+        if not said.get("context", True):
+            del said["context"]
+        workday = {"business_day": "2026-11-20", "zone": "Europe/Berlin", "utc_offset": "+01:00"}
+        if "fields" in data:
+            said["workday"] = workday
+        event = self._envelope(kind, form, len(self.said) + 1) | {"data": said}
+        event["dataschema"] = f"urn:dockvoice:event:entry-{kind.split('.')[2]}:1#data"
+        previous = self.said[-1]["chain"] if self.said else GENESIS
+        sealed = hash_chain.sealed(event, previous, said["utterance"]["audio_sha256"], "{}", self.key)
+        self.said.append(sealed)
+        return sealed
+
+    def _utterance(self) -> dict[str, Any]:
+        content = f"{self.name} {len(self.clips)}".encode()
+        clip = sha256(content).hexdigest()
+        self.clips[clip] = content
+        return {"id": self._identity(2), "audio_sha256": clip, "audio_seconds": 3.2}
+
+    def _envelope(self, kind: str, form: str, number: int) -> dict[str, Any]:
+        return {
+            "specversion": "1.0",
+            "id": self._identity(1),
+            "source": f"/sites/{SITE}/devices/{self.name}",
+            "type": kind,
+            "subject": form,
+            "time": timestamp(self.clock.now),
+            "datacontenttype": "application/json",
+            "sequence": str(number),
+            "sequencetype": "Integer",
+        }
+
+    def _identity(self, kind: int) -> str:
+        """As a UUIDv7 has it: the milliseconds first."""
+        at = f"{int(self.clock.now.timestamp() * 1000):012x}"
+        made = sha256(f"{self.name} {kind} {len(self.said)} {self.reviews} {len(self.clips)}".encode()).hexdigest()
+        return f"{at[:8]}-{at[8:]}-7{made[:3]}-8{made[3:6]}-{made[6:18]}"
+
+
+class Dock:
+    """Devices, their inventory, and the clock of both."""
+
+    def __init__(self, store: Store, forms: Forms, clock: Clock) -> None:
+        self.store = store
+        self.forms = forms
+        self.clock = clock
+        self.boxes = [Box("dock-3", clock), Box("dock-4", clock)]
+
+    @classmethod
+    def at(cls, url: str, forms: Path) -> Dock:
+        clock = Clock()
+        return cls(Store.open(url, now=clock), load_forms(write_forms(forms)), clock)
+
+    @property
+    def roles(self) -> Roles:
+        return roles(self.forms, ("receive",), ("damage",))
+
+    @property
+    def keys(self) -> list[Enrolled]:
+        return enrolled(self.boxes)
+
+    def hear(self, *events: dict[str, Any]) -> None:
+        """The inventory has them."""
+        for event in events:
+            device = event["source"].rsplit("/", 1)[-1]
+            topic = Topics("dockvoice", SITE, device).entries
+            judged = judge(payload(event), topic, "dockvoice", self.forms)
+            assert isinstance(judged, Sound | Unsound), judged
+            self.store.apply(judged.event)
+
+    def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: DeviceKey = OFFICE) -> None:
+        self.clock.on()
+        place = ReceivingPlace(PlaceKind.TRAILER, trailer)
+        for one in self.store.expect(SITE, {place: lines}):
+            self.store.expect_signed(one, signed(one, sign, self.clock.now), sign.public)
+
+    def put_aside(self, box: Box, body: bytes) -> None:
+        self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))
+
+    def gathered(self, trailer: str = "5501") -> Gathered:
+        return self.store.gather(SITE, trailer, self.roles)
+
+    def dossier(
+        self, trailer: str = "5501", visit: int = -1, *, clips: Clips = NO_CLIPS, language: str = "en"
+    ) -> Dossier:
+        gathered = self.gathered(trailer)
+        return made(gathered.visits()[visit], gathered, self.keys, INVENTORY, language, clips)
+
+    def clips(self) -> Iterator[tuple[str, bytes]]:
+        for box in self.boxes:
+            yield from box.clips.items()
+
+
+class Unstored:
+    """A dock whose inventory is no database: what is said is at hand at once."""
+
+    def __init__(self, forms: Forms) -> None:
+        self.clock = Clock()
+        self.roles = roles(forms, ("receive",), ("damage",))
+        self.boxes = [Box("dock-3", self.clock), Box("dock-4", self.clock)]
+        self.heard: list[Said] = []
+        self.lists: list[Listed] = []
+
+    def hear(self, *events: dict[str, Any]) -> None:
+        self.heard += [Said(event, timestamp(self.clock.now)) for event in events]
+
+    def announce(self, *lines: ExpectedLine) -> None:
+        self.clock.on()
+        one = ExpectedList(SITE, ReceivingPlace(PlaceKind.TRAILER, "5501"), len(self.lists) + 1, lines)
+        body = signed(one, OFFICE, self.clock.now)
+        self.lists.append(Listed(one.version, self.clock.now, body, OFFICE.public.raw.hex()))
+
+    def dossier(self) -> Dossier:
+        story = Story(Story(self.heard, self.roles).of_trailer("5501"), self.roles)
+        bodies = {one.id: payload(one.event) for one in story.said}
+        gathered = Gathered(SITE, "5501", self.roles, story, bodies, self.lists, [], [], [])
+        return made(gathered.visits()[-1], gathered, enrolled(self.boxes), INVENTORY, "en")
+
+
+def enrolled(boxes: Iterable[Box]) -> list[Enrolled]:
+    return [Enrolled(SITE, box.name, box.key.public.keyid, None, revoked=False, key=box.key.public) for box in boxes]
+
+
+def scene(dock: Dock) -> Dock:
+    """A trailer as it comes: one as announced, one short after a second count, one over, one damaged, one missing,
+    one that nobody announced, one refused, one in other units; a correction, a cancellation, something put aside."""
+    one, two = dock.boxes
+    dock.announce(
+        *(line(str(number)) for number in range(742, 748)), line("748", 288, "EA"), line("749", 2.5, "KGM", "B7")
+    )
+    said = [
+        one.record(pallet_id="742", quantity=24, uom="CS", trailer="5501"),
+        one.record(pallet_id="743", quantity=22, uom="CS", trailer="5501", data={"counted_first": {"quantity": 21}}),
+        two.record(pallet_id="744", quantity=26, uom="CS", trailer="5501", lot="L1"),
+        two.record(pallet_id="745", quantity=20, damaged=4, uom="CS", trailer="5501", exception="wet"),
+        one.record(pallet_id="746", quantity=42, uom="CS", trailer="5501"),
+        one.record(pallet_id="748", quantity=24, uom="CS", item="A100", trailer="5501", data=in_pieces(24)),
+        two.record(pallet_id="799", quantity=3, uom="CS", trailer="5501"),
+        two.record(pallet_id="749", quantity=24, uom="CS", trailer="5501", exception="refused"),
+        one.record("unload", pallet_id="750", trailer="5501"),
+        two.record("damage", pallet_id="745", quantity=4, uom="CS", trailer="5501"),
+    ]
+    said += [one.amend(said[4], quantity=24), two.cancel(said[6])]
+    said += [
+        two.record(pallet_id="798", quantity=3, uom="CS", trailer="5501"),
+        one.record(pallet_id="1", quantity=1, uom="CS", trailer="77"),
+    ]
+    dock.hear(*said)
+    dock.put_aside(one, one.review(pallet_id="747", trailer="5501"))
+    dock.hear(one.record("close-trailer", trailer="5501"))
+    return dock
+
+
+def in_pieces(quantity: int, factor: int = 12) -> dict[str, Any]:
+    return {"converted": {"quantity": {"quantity": quantity * factor, "uom": "EA", "factor": factor}}}

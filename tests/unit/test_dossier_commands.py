@@ -1,0 +1,208 @@
+"""`dockvoice inventory dossier`, and the desk that writes dossiers by itself: what goes wrong, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy import update
+from typer.testing import CliRunner, Result
+
+from edge.errors import DockvoiceError
+from inventory.cli import commands
+from inventory.dossier_desk import RETRY_S, Desk, DossierWriter
+from inventory.keys import KeyDirectory
+from inventory.tables import events
+from inventory.verify_dossier import Check
+from tests.rows import every
+from tests.trailer import INVENTORY, Dock, line, scene
+from tests.waiting import until
+
+KEYID = INVENTORY.public.keyid
+
+
+@pytest.fixture
+def dock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dock]:
+    made = Dock.at(f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "forms")
+    for one in made.keys:
+        KeyDirectory(tmp_path / "keys").enrol(one.site, one.device, one.key)
+    private = INVENTORY._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "inventory.key").write_bytes(private)
+    monkeypatch.setenv("DOCKVOICE_INVENTORY_FORMS_DIRECTORY", str(tmp_path / "forms"))
+    monkeypatch.setenv("DOCKVOICE_INVENTORY_KEYS_DIRECTORY", str(tmp_path / "keys"))
+    yield made
+    made.store.close()
+
+
+def run(dock: Dock, *arguments: str | Path) -> Result:
+    given = ["dossier", "--database", dock.store.where, *map(str, arguments)]
+    return CliRunner().invoke(commands, given)
+
+
+def bundled(dock: Dock, path: Path) -> Path:
+    """As a device makes one: with all it has, but for the recording of the first event."""
+    with zipfile.ZipFile(path, "w") as bundle:
+        for box in dock.boxes:
+            for event in box.said:
+                folder = f"{box.name}{event['sequence']}"
+                bundle.writestr(f"{folder}/event.json", json.dumps(event))
+                clip = box.clips[event["data"]["utterance"]["audio_sha256"]]
+                if (box.name, event["sequence"]) != ("dock-3", "1"):
+                    bundle.writestr(f"{folder}/audio.flac", clip)
+    return path
+
+
+def test_what_cannot_be_is_told_in_a_line(dock: Dock, tmp_path: Path) -> None:
+    scene(dock)
+    (tmp_path / "there.zip").touch()
+    (tmp_path / "rubbish.zip").write_bytes(b"PK")
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("1/audio.flac", bytes(50_000_001))
+    key = tmp_path / "inventory.key"
+    rows: dict[str, tuple[tuple[str | Path, ...], str]] = {
+        "an unknown trailer": (("9",), "9: no list and no entry names this trailer"),
+        "a site without it": (("5501", "--site", "south"), "it is known at north; say which with --site"),
+        "no such visit": (("5501", "--visit", "2"), "--visit 2: is 0 of the visits of 5501, which are 1: 2026-11-20"),
+        "no such day": (("5501", "--visit", "2026-11-21"), "is 0 of the visits"),
+        "a language": (("5501", "--language", "xx"), "allowed are de, en, es, fr, it, pl, pt"),
+        "no key": (("5501", "--out", tmp_path / "d.zip"), "nothing goes out unsigned"),
+        "no private key": (("5501", "--out", tmp_path / "d.zip", "--sign", bomb), "is no Ed25519 private key"),
+        "a file that is there": (("5501", "--out", tmp_path / "there.zip", "--sign", key), "exists already"),
+        "a folder that is not": (("5501", "--out", tmp_path / "none" / "d.zip", "--sign", key), "cannot be written"),
+        "no bundle": (("5501", "--bundle", tmp_path / "rubbish.zip"), "rubbish.zip: is no bundle"),
+        "an absent bundle": (("5501", "--bundle", tmp_path / "none.zip"), "none.zip: No such file"),
+        "a bomb": (("5501", "--bundle", bomb), "claims 50,000,001 bytes"),
+    }
+
+    def is_told(row: tuple[tuple[str | Path, ...], str]) -> None:
+        arguments, told = row
+        found = run(dock, *arguments)
+        said = str(found.exception) if isinstance(found.exception, DockvoiceError) else " ".join(found.output.split())
+        assert (found.exit_code != 0, told in said.replace("│ ", "").replace(" │", "")) == (True, True), said
+
+    every(rows, is_told)
+    assert not (tmp_path / "d.zip").exists()
+
+
+def test_a_trailer_is_told_to_people_and_programs(dock: Dock) -> None:
+    scene(dock)
+    told = run(dock, "5501")
+    assert told.exit_code == 0
+    assert told.output.splitlines()[:2] == [
+        "trailer 5501 at north, visit 1 of 1, closed at 2026-11-20T06:16:00.000Z",
+        "pallets: 8 expected, 8 received",
+    ]
+    found = json.loads(run(dock, "5501", "--json", "--visit", "2026-11-20").output)
+    assert (found["figures"]["short"], len(found["lines"])) == ({"CS": 2}, 9)
+
+
+def test_a_visit_of_which_there_is_an_entry_is_meant_before_the_next_notice(dock: Dock) -> None:
+    scene(dock)
+    dock.announce(line("1", notice="4550099"))
+    assert "visit 1 of 2" in run(dock, "5501").output
+    assert "visit 2 of 2, still open" in run(dock, "5501", "--visit", "2").output
+
+
+def test_recordings_go_in_from_the_bundles_that_are_named(dock: Dock, tmp_path: Path) -> None:
+    scene(dock)
+    made, key = tmp_path / "d.zip", tmp_path / "inventory.key"
+    told = run(dock, "5501", "--out", made, "--sign", key, "--bundle", bundled(dock, tmp_path / "b.zip"))
+    assert told.output.splitlines()[-1].endswith("with 13 of 15 recordings")
+    found = Check(made.read_bytes(), KEYID)
+    assert (found.faults, made.stat().st_mode & 0o777) == ([], 0o600)
+    states = list(found.dossier["clips"].values())
+    assert (states.count("given"), states.count("gone"), states.count("not_given")) == (13, 1, 1)
+    assert "elsewhere" not in zipfile.ZipFile(made).namelist()
+    again = tmp_path / "again.zip"
+    assert run(dock, "5501", "--out", again, "--sign", key, "--bundle", tmp_path / "b.zip").exit_code == 0
+    assert again.read_bytes() == made.read_bytes()
+
+
+@pytest.fixture
+def desk(dock: Dock, tmp_path: Path) -> Desk:
+    return Desk(dock.store, dock.roles, KeyDirectory(tmp_path / "keys"), INVENTORY, tmp_path / "out", "de")
+
+
+def settled(writer: DossierWriter) -> None:
+    """Beat until nothing is being written."""
+
+    def idle() -> bool:
+        writer.beat()
+        return writer._writing is None
+
+    writer.beat()
+    until(idle, "it is still being written")
+
+
+def test_a_closed_trailer_is_written_once_also_after_a_restart(desk: Desk, dock: Dock) -> None:
+    scene(dock)
+    for _ in range(2):
+        writer = DossierWriter(desk)
+        settled(writer)
+        writer.stop()
+    (path,) = desk.folder.iterdir()
+    assert path.name.startswith("north.5501.1.")
+    assert Check(path.read_bytes(), KEYID).faults == []
+    path.unlink()  # somebody fetched it
+    settled(DossierWriter(desk))
+    assert list(desk.folder.iterdir()) == []
+
+
+def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
+    desk: Desk, dock: Dock, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, _ = scene(dock).boxes
+    now = [0.0]
+    writer = DossierWriter(desk, lambda: now[0])
+    desk.folder.touch()  # a file in its place, as a share that is not mounted
+    settled(writer)
+    assert "dossier of trailer 5501" in caplog.text
+    assert "next try in 5 s" in caplog.text
+    desk.folder.unlink()
+    settled(writer)
+    assert not desk.folder.exists()  # not before its time
+    dock.hear(one.record("close-trailer", trailer="88/../../x"))
+    with dock.store._engine.begin() as transaction:
+        wrong = events.c.event_id == one.said[0]["id"]
+        transaction.execute(update(events).where(wrong).values(body="gone"))
+    assert "event 1 of north/dock-3: is none any more" in str(run(dock, "5501").exception)
+    writer.applied("receive-notice")
+    settled(writer)
+    assert not desk.folder.exists()
+    writer.applied("close-trailer")
+    caplog.set_level(logging.INFO)
+    settled(writer)
+    (path,) = desk.folder.iterdir()
+    assert path.name.startswith("north.88%2F..%2F..%2Fx.1.")
+    with dock.store._engine.begin() as transaction:
+        body = json.dumps(one.said[0], ensure_ascii=False, separators=(",", ":"))
+        transaction.execute(update(events).where(wrong).values(body=body))
+    now[0] += RETRY_S[1]
+    settled(writer)
+    assert len(list(desk.folder.iterdir())) == 2
+
+
+def test_a_database_that_is_away_is_asked_again(
+    desk: Desk, dock: Dock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene(dock)
+    dock.store.close()
+    file = tmp_path / "inventory.db"
+    file.rename(tmp_path / "away.db")
+    now = [0.0]
+    writer = DossierWriter(desk, lambda: now[0])
+    settled(writer)
+    assert "1 of the dossiers owed could not be written" in caplog.text
+    dock.store.close()
+    for one in tmp_path.glob("inventory.db*"):
+        one.unlink()
+    (tmp_path / "away.db").rename(file)
+    now[0] += RETRY_S[0]
+    settled(writer)
+    assert len(list(desk.folder.iterdir())) == 1
