@@ -1,0 +1,220 @@
+"""The play of the demo: one trailer, from its notice to its dossier."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge.agent.dialogue_driver import Stands
+from edge.agent.parts import assemble
+from edge.agree.dialogue.orders import Say
+from edge.cli.output import EXIT_CODES, log_warnings
+from edge.config import Settings, load
+from edge.console import SafeConsole
+from edge.errors import Misconfigured
+from edge.keep.journal_thread import JournalThread
+from edge.speak.wording import Phrasing
+from lab.demo.door import Door
+from lab.demo.servers import Broker, BrokerKind, Inventory, told
+
+SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
+HERE, TREE = Path(__file__).parents[1] / "recordings", Path(__file__).parents[2] / "tests/data/speech/trailer"
+
+TRAILER = "5501"
+
+NOTICE = """\
+notice,trailer,door,pallet,item,quantity,uom,lot_needed
+4550012,5501,,742,A100,24,CS,no
+4550012,5501,,743,A200,31,CS,no
+4550012,5501,,744,A100,20,CS,no
+4550012,5501,,745,B714,20,CS,no
+4550012,5501,,746,B714,60,EA,yes
+4550012,5501,,747,C3050,12,CT,no
+4550012,5501,,748,B715,40,CS,no
+4550012,5501,,749,B715,24,CS,no
+"""
+
+commands = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What was recorded on the device against what stands in the inventory's table."""
+
+    recorded: int
+    lost: int
+    doubled: int
+
+    @property
+    def whole(self) -> bool:
+        """Every record is there once, as it was recorded."""
+        return not self.lost and not self.doubled
+
+    def __str__(self) -> str:
+        return f"recorded {self.recorded}, lost {self.lost}, doubled {self.doubled}"
+
+
+@commands.command(epilog=EXIT_CODES)
+def demo(
+    using: Annotated[
+        BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
+    ] = BrokerKind.AUTO,
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vosk or pocketsphinx; unset: vosk where its weights are.")
+    ] = None,
+) -> None:
+    """A trailer is received by voice, counted, and proved.
+
+    Starts a broker and an inventory of its own, which announces a trailer. An operator, who is a recording, receives
+    it: the device asks, the broker fails and comes back. Then the trailer is closed, and its dossier made and checked.
+    Exit code 1 if anything was lost, doubled or cannot be proved.
+    """
+    log_warnings()
+    if find_spec("inventory") is None:
+        raise Misconfigured("demo: the inventory is not installed; pip install 'dockvoice-lab[demo]'")
+    with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
+        holds = _Demo(Path(directory), using, engine).run()
+    if not holds:
+        raise typer.Exit(1)
+
+
+class _Demo:
+    def __init__(self, scratch: Path, using: BrokerKind, engine: str | None) -> None:
+        self._scratch = scratch
+        self._broker = Broker(using, scratch)
+        self._inventory = Inventory(scratch, self._broker)
+        self._state = scratch / "state"
+        self._parts = assemble(load(Settings, None, **self._settings(engine)), live=True)
+        self._phrasing = Phrasing(self._parts.form, "en")
+        self._console = SafeConsole(highlight=False)
+        self._owed: dict[str, Mapping[str, Any]] = {}
+
+    def _settings(self, engine: str | None) -> dict[str, Any]:
+        """Those of the demo's device, over the defaults: its state is thrown away."""
+        mqtt = {"host": "127.0.0.1", "port": self._broker.port, "version": self._broker.version}
+        return {
+            "site": "demo",
+            "device": "demo",
+            "operator": "demo",
+            "state_directory": self._state,
+            "deliver": {"mqtt": mqtt, "decisions_key": self._inventory.public_key},
+            "forms": {"active": "receive-notice"},
+            "agree": {"conversation": True},
+            **({} if engine is None else {"understand": {"engine": engine}}),
+        }
+
+    def run(self) -> bool:
+        """Play it; whether all of it holds."""
+        show = self._console.print
+        with ExitStack() as running:
+            running.enter_context(self._broker)
+            show(f"Broker: {self._broker.name}\nRecogniser: {self._parts.interpreter.name}\n", style="dim")
+            self._inventory.enrol(self._state)
+            running.enter_context(self._inventory.running())
+            notice = self._scratch / "notice.csv"
+            notice.write_text(NOTICE, encoding="utf-8")
+            self._inventory.expect(notice)
+            show(f"A notice announces trailer {TRAILER}: {NOTICE.count('5501')} pallets.\n", style="dim")
+            asyncio.run(self._receive())
+            counted = count(self._owed, self._inventory.rows())
+            return self._prove(counted)
+
+    async def _receive(self) -> None:
+        with JournalThread(self._state, self._parts.settings.keep) as desk:
+            door = Door(self._parts, desk, self._show)
+            async with door.open():
+                await door.until_announced()
+                for clip in recordings():
+                    await self._between(clip, door)
+                    who = "colleague" if clip.by_colleague else "operator"
+                    self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
+                    await door.hear(clip.audio)
+                await door.until_recorded()
+                await door.settle(SETTLE_WITHIN_S)
+
+    async def _between(self, clip: Recording, door: Door) -> None:
+        match clip.before:
+            case "broker dies":
+                await asyncio.to_thread(self._broker.kill)
+            case "broker is back":
+                await asyncio.to_thread(self._broker.start)
+            case "silence":
+                await door.until_recorded()
+                return
+            case _:
+                return
+        self._console.print(f"           ({clip.before})", style="yellow")
+
+    def _show(self, stands: Stands) -> None:
+        for order in stands.told:
+            if isinstance(order, Say):
+                self._console.print(f"   device  {self._phrasing.text(order)}", style="cyan")
+        if stands.row is not None:
+            self._owed[stands.row.event_id] = json.loads(stands.row.body)
+
+    def _prove(self, counted: Count) -> bool:
+        """Make the dossier with the recordings, check it as a stranger would, and tell what it comes to."""
+        bundle, dossier = self._scratch / "demo.zip", self._scratch / "5501.zip"
+        told("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
+        figures = self._inventory.dossier(TRAILER, dossier, bundle)
+        checked = verified(dossier, self._inventory.key.key_id)
+        self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == HOLDS else "red")
+        for line in summary(figures):
+            self._console.print(line)
+        self._console.print(str(counted), style="green" if counted.whole else "red")
+        return counted.whole and checked[-1] == HOLDS
+
+
+HOLDS = "it holds"  # What the check says last, of a dossier that does.
+
+
+def verified(dossier: Path, key_id: str) -> list[str]:
+    """What the check says that comes with the inventory and needs nothing of it, line by line."""
+    spec = find_spec("inventory.verify_dossier")
+    if spec is None or spec.origin is None:
+        raise Misconfigured("demo: inventory/verify_dossier.py is missing; install dockvoice-inventory again")
+    command = [sys.executable, spec.origin, str(dossier), key_id, "--trailer", f"demo/{TRAILER}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - ours
+
+
+def summary(figures: Mapping[str, Any]) -> Iterator[str]:
+    """What a dossier comes to."""
+    yield json.dumps(figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Something that is said in the demo."""
+
+    audio: Path
+    text: str
+    by_colleague: bool
+    before: str  # What happens before it is said.
+
+
+def recordings() -> list[Recording]:
+    """Those that came with the program, in order."""
+    manifest = (HERE if HERE.is_dir() else TREE) / "manifest.jsonl"
+    clips = map(json.loads, manifest.read_text(encoding="utf-8").splitlines())
+    return [
+        Recording(manifest.parent / clip["audio"], clip["text"], clip["speaker"] != "rms", clip.get("before", ""))
+        for clip in clips
+    ]
+
+
+def count(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> Count:
+    """Compare what the device recorded with the table: a row counts only with the fields that were recorded."""
+    found = Counter(row["event_id"] for row in rows if row["event_id"] in owed)
+    return Count(len(owed), len(owed) - len(found), found.total() - len(found))

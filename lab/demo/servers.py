@@ -1,0 +1,203 @@
+"""The servers of the demo: a broker, which may fail and come back, and the inventory with a database of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from edge.config import MqttVersion
+from edge.errors import Misconfigured, Unavailable
+from edge.keep.device_key import KEY, DeviceKey
+
+START_WITHIN_S = 20.0
+"""A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""
+
+SBIN = ("/usr/sbin", "/usr/local/sbin")  # Where Debian puts mosquitto: not on the path of an ordinary user.
+
+
+class BrokerKind(StrEnum):
+    """Which broker the demo starts."""
+
+    AUTO = "auto"
+    MOSQUITTO = "mosquitto"
+    EMBEDDED = "embedded"
+
+
+class Broker:
+    """A broker on a free port. It runs within `with`, and can be killed and started again in between."""
+
+    def __init__(self, kind: BrokerKind, scratch: Path) -> None:
+        """Raises Misconfigured where there is none of that kind."""
+        self.port = _free_port()
+        self._log = scratch / "broker.log"
+        self._running = ExitStack()
+        mosquitto = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", ""), *SBIN)))
+        if kind is BrokerKind.MOSQUITTO and mosquitto is None:
+            raise Misconfigured("mosquitto: not installed; install it, or use --with embedded")
+        if mosquitto is not None and kind is not BrokerKind.EMBEDDED:
+            self.name = f"mosquitto ({mosquitto})"
+            self.version = MqttVersion.V5
+            """What it speaks: told, since finding out that the embedded one knows no MQTT 5 takes seconds."""
+            self._command = _mosquitto(mosquitto, scratch, self.port)
+        elif find_spec("amqtt") is None:
+            raise Misconfigured("amqtt: not installed; pip install 'dockvoice-lab[demo]', or install mosquitto")
+        else:
+            self.name = "embedded in Python (amqtt); mosquitto is not used"
+            self.version = MqttVersion.V311
+            self._command = _embedded(scratch, self.port)
+
+    def __enter__(self) -> Broker:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.kill()
+
+    def start(self) -> None:
+        """Start it; it can be reached when this returns. Raises Unavailable."""
+        process = self._running.enter_context(_running(self._command, self._log))
+        _wait_until(lambda: _accepts(self.port), process, "the broker", self._log)
+
+    def kill(self) -> None:
+        """It is gone, with all that it remembered."""
+        self._running.close()
+
+
+def _mosquitto(program: str, scratch: Path, port: int) -> list[str]:
+    settings = scratch / "mosquitto.conf"
+    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")
+    return [program, "-c", str(settings)]
+
+
+def _embedded(scratch: Path, port: int) -> list[str]:
+    settings = scratch / "amqtt.json"  # JSON is YAML, which is what amqtt reads
+    anonymous = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+    listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
+    settings.write_text(json.dumps({"listeners": listeners, "plugins": anonymous}), encoding="utf-8")
+    return [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(settings)]
+
+
+class Inventory:
+    """The inventory as a user runs it: the `dockvoice inventory` command, with an SQLite database in `scratch`."""
+
+    def __init__(self, scratch: Path, broker: Broker) -> None:
+        self._scratch = scratch
+        self._broker = broker
+        self._keys = scratch / "keys"
+        self._database = ["--database", f"sqlite:///{scratch / 'inventory.db'}"]
+        office = scratch / "office"
+        office.mkdir(mode=0o700)
+        self.key = DeviceKey.of(office).public
+        """The public half of the key that it signs with."""
+        self.public_key = scratch / "office.pem"
+        self.public_key.write_bytes(self.key.pem)
+        self._sign = ["--sign", str(office / KEY)]
+
+    def enrol(self, state: Path) -> None:
+        """Let the demo's device enter, as somebody does who sets a device up."""
+        state.mkdir(mode=0o700, exist_ok=True)
+        file = self._scratch / "demo.pem"
+        file.write_bytes(DeviceKey.of(state).public.pem)
+        told("inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys))
+
+    def expect(self, notice: Path) -> str:
+        """Publish what is to come."""
+        reach = ["--broker", f"127.0.0.1:{self._broker.port}", *self._database, *self._sign]
+        return told("inventory", "expect", str(notice), "--site", "demo", *reach)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it; it is subscribed when the block begins."""
+        log = self._scratch / "inventory.log"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+            address = str(self._scratch / "notify")
+            notices.bind(address)
+            notices.setblocking(False)
+            command = [*_DOCKVOICE, "inventory", *self._database, "--broker", f"127.0.0.1:{self._broker.port}"]
+            said = {
+                "NOTIFY_SOCKET": address,
+                "DOCKVOICE_INVENTORY_KEYS_DIRECTORY": str(self._keys),
+                "DOCKVOICE_INVENTORY_MQTT__VERSION": self._broker.version.value,
+            }
+            with _running(command, log, said) as process:
+                _wait_until(lambda: _ready(notices), process, "the inventory", log)
+                yield
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What stands in its table, told by its own command."""
+        found = told("inventory", "rows", *self._database, "--json")
+        return [json.loads(line) for line in found.splitlines()]
+
+    def dossier(self, trailer: str, out: Path, bundle: Path) -> dict[str, Any]:
+        """Make the dossier of a trailer, with the recordings of a device's bundle; its figures."""
+        told("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(bundle), *self._database, *self._sign)
+        figures: dict[str, Any] = json.loads(told("inventory", "dossier", trailer, "--json", *self._database))
+        return figures
+
+
+_DOCKVOICE = (sys.executable, "-m", "edge")
+
+
+def told(*arguments: str) -> str:
+    """What a command of ours prints. Raises Unavailable where it fails."""
+    ran = subprocess.run([*_DOCKVOICE, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if ran.returncode:
+        raise Unavailable(f"dockvoice {' '.join(arguments[:2])}: {ran.stderr.strip()}")
+    return ran.stdout
+
+
+@contextmanager
+def _running(command: list[str], log: Path, environment: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - programs of ours, or the mosquitto that is installed
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=START_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until(there: Callable[[], bool], process: subprocess.Popen[bytes], what: str, log: Path) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while not there():
+        if process.poll() is not None or time.monotonic() > deadline:
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(it said nothing)"]
+            raise Unavailable(f"{what} did not start: {lines[-1]}")
+        time.sleep(0.05)
+
+
+def _ready(notices: socket.socket) -> bool:
+    try:
+        return b"READY=1" in notices.recv(4096)
+    except BlockingIOError:
+        return False
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as chooser:
+        chooser.bind(("127.0.0.1", 0))
+        return int(chooser.getsockname()[1])
