@@ -16,6 +16,7 @@ from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.element_strings import SEPARATOR
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
@@ -48,12 +49,14 @@ class Talk:
         manner: Manner | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         sending: Sending = AS_DELIVERED,
+        expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
     ) -> None:
         """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
 
-        `sending` is what a scanner sends.
+        `sending` is what a scanner sends; `expected` is what is announced at the moment.
         """
         self.rules = rules
+        self._expected = expected
         self._sending = sending
         self._journal = journal
         self._clock = clock
@@ -106,7 +109,8 @@ class Talk:
 
     def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
         since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
-        known = Circumstances(acoustics, self._journal.queries.standing(self.rules.form.name, since))
+        recent = self._journal.queries.standing(self.rules.form.name, since)
+        known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing
         self.latest = utterance.utterance_id
         verdict = decide(reading, closing, self.rules, known)

@@ -21,7 +21,8 @@ from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from lab.report.statistics import wilson
 from lab.scoring import read_manifest
-from lab.scribe.shift import PALLETS, Ledger, Trailer
+from lab.scribe.operator import PALLETS, Ledger
+from lab.scribe.shift import Trailer
 from lab.scribe.spoken import Aloud, hearing, recordings
 
 

@@ -5,7 +5,6 @@ Lines are as a perfect ear would write them: words, with commas where the speake
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -34,12 +33,6 @@ SENTENCES = (
     "right, pallet {id}, {count}, dock {dock}, thanks",
     "pallet {id}, dock {dock}, {count}",
 )
-
-COURTESIES = (
-    "okay", "thanks", "thank you", "good", "copy that", "got it", "yes thanks", "right", "that's right", "cheers",
-    "okay thanks", "perfect", "yep", "yes", "great", "that's correct", "fine",
-)  # fmt: skip
-"""What is said over a readback that is right; a hearer takes none of it for an objection."""
 
 TALK = (
     "right mike see you at lunch", "hey can you move that forklift", "is there any coffee left", "watch your back",
@@ -132,11 +125,6 @@ def mended(slip: Load, load: Load, field: str, random: Random) -> str:
         wrong = "" if name != field else f"{mention(name, slip, random)}, {cue}, "
         parts.append(wrong + mention(name, load, random))
     return ", ".join(parts)
-
-
-def differing(one: Mapping[str, object], meant: Load) -> Sequence[str]:
-    """The fields in which what was understood is not what was meant."""
-    return [name for name, value in meant.fields().items() if one.get(name) != value]
 
 
 def _filled(template: str, load: Load, random: Random) -> str:

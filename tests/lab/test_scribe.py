@@ -13,9 +13,10 @@ from edge.config import Settings
 from edge.records import FieldValue
 from lab.scoring import read_manifest
 from lab.scribe.__main__ import shipped, told, unloaded
-from lab.scribe.shift import Ledger, Trailer
+from lab.scribe.operator import Ledger
+from lab.scribe.shift import Trailer
 from lab.scribe.spoken import Aloud, Recorded, hearing, recordings
-from lab.scribe.wording import Load, differing, sentence
+from lab.scribe.wording import Load, sentence
 
 LOADS = [Load("742", 12, "B"), Load("743", 4, "C")]
 
@@ -75,7 +76,7 @@ def test_a_trailer_is_the_same_for_the_same_seed() -> None:
 
 
 def test_differences_are_told_by_field() -> None:
-    assert differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
+    assert Trailer.differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
     assert "742" in sentence(LOADS[0], Random(3)) or "seven four two" in sentence(LOADS[0], Random(3))
 
 
