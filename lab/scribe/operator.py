@@ -106,6 +106,7 @@ class Line:
 
     text: str
     kind: str
+    first: bool  # Of a pallet.
 
 
 class Utter(Protocol):
@@ -144,6 +145,7 @@ class Operator(ABC, Generic[L]):
         self.aside: set[str] = set()
         """The pallets that were put aside for a person, as the operator was told."""
         self._about = ""
+        self._begins = True
         self._before: list[Mapping[str, FieldValue]] = []
         """What he meant, so far."""
         self._misheard = False
@@ -172,7 +174,15 @@ class Operator(ABC, Generic[L]):
         """The fields in which what was understood is not what was meant."""
         return [name for name, value in load.fields().items() if fields.get(name) != value]
 
+    def is_to_be_asked(self, _asked: Question) -> bool:
+        """Whether a careful person would ask this, too."""
+        return False
+
     # -- what he does
+
+    def _turn_to(self, load: L) -> None:
+        """He stands before the next pallet."""
+        self._about, self._begins = load.pallet, True
 
     def _agree(self, load: L) -> bool:
         """The conversation about it, as long as there is one; whether it came to an end before he gave up."""
@@ -264,7 +274,8 @@ class Operator(ABC, Generic[L]):
 
     def _say(self, line: str, kind: str) -> None:
         self.said.append(f"> {line}")
-        self.turns.append(Line(line, kind))
+        self.turns.append(Line(line, kind, self._begins))
+        self._begins = False
         self.ledger.lines += 1
         self.ledger.words += len(line.split())
         before = self._talk.question
@@ -274,7 +285,7 @@ class Operator(ABC, Generic[L]):
         after = self._talk.question
         if after is not None and after is not before:
             self.ledger.questions += 1
-            if kind not in self.unasked:
+            if kind not in self.unasked and not self.is_to_be_asked(after):
                 self.ledger.needless[kind] += 1
 
     def _wait(self) -> None:

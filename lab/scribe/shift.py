@@ -112,7 +112,7 @@ class Trailer(Operator[Load]):
 
     def _dictate(self, load: Load) -> bool:
         """One pallet, until it is held right, on record, put aside or given up. Whether he thinks it is taken."""
-        self._about = load.pallet
+        self._turn_to(load)
         slip = self._slip(load)
         match self._one_of(self._voice.ways):
             case "whole":
