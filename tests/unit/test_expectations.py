@@ -206,6 +206,33 @@ def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_s
     assert (commit.verdict.fields["quantity"], commit.draft.counted) == (22, (("quantity", 22),))
 
 
+@pytest.mark.parametrize(
+    ("sentence", "asked"),
+    [
+        ("pallet 742, 22 cases, trailer 5501", "Count pallet 7 4 2 again."),
+        ("22 cases on pallet 742", "Count pallet 7 4 2 again."),
+        ("pallet 750, 24 cases", "Which lot?"),
+        ("pallet 999, 24 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
+        ("next one, pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is expected elsewhere. Correct?"),
+    ],
+)
+def test_a_whole_sentence_over_a_held_entry_is_the_next_one_whatever_a_list_says_of_it(
+    sentence: str, asked: str
+) -> None:
+    shift = Shift()
+    shift.say("pallet 747, 288 pieces, trailer 5501")
+    shift.say(sentence)
+    assert shift.said[-1] == asked
+    assert [one.verdict.fields["pallet_id"] for one in shift.commits] == ["747"]
+
+
+def test_over_a_held_entry_a_sentence_about_the_same_pallet_is_no_next_one() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 24 cases, trailer 5501")
+    shift.say("pallet 742, 22 cases, trailer 5501")
+    assert (shift.said[-1], shift.commits) == ("Count pallet 7 4 2 again.", [])
+
+
 def test_a_lot_that_is_needed_is_asked_for() -> None:
     shift = Shift()
     shift.say("pallet 750, 24 cases")
