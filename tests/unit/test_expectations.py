@@ -106,6 +106,22 @@ def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted:
     assert objections(said, FORM, CATALOGUE, KNOWN) == wanted
 
 
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ({"quantity": 22, "damaged": 2}, {}),
+        ({"quantity": 23, "damaged": 2}, {"quantity": Reason.COUNT_DIFFERS}),
+        ({"quantity": 24, "damaged": 2}, {"quantity": Reason.COUNT_DIFFERS}),
+        ({"quantity": 24, "damaged": 0}, {}),
+        ({"quantity": 0, "damaged": 24}, {}),
+        ({"quantity": 22}, {"quantity": Reason.COUNT_DIFFERS}),
+    ],
+)
+def test_what_came_damaged_came(said: Mapping[str, FieldValue], wanted: Mapping[str, Reason]) -> None:
+    form = load_form(REPOSITORY / "schemas" / "forms" / "receive-notice.schema.json")
+    assert objections({"pallet_id": "742", "uom": "CS", **said}, form, CATALOGUE, KNOWN) == wanted
+
+
 def test_where_nothing_is_announced_nothing_is_asked() -> None:
     said: Mapping[str, FieldValue] = {"pallet_id": "999", "quantity": 1, "uom": "CS", "trailer": "5501"}
     for nothing in (Expectations(), expecting((TRAILER, ()))):
