@@ -21,7 +21,7 @@ from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from lab.report.statistics import wilson
 from lab.scoring import read_manifest
-from lab.scribe.operator import PALLETS, Ledger
+from lab.scribe.device import PALLETS, Ledger
 from lab.scribe.shift import Trailer
 from lab.scribe.spoken import Aloud, hearing, recordings
 
@@ -39,7 +39,7 @@ def unloaded(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> t
     with TemporaryDirectory(prefix="dockvoice-scribe-", dir=memory if memory.is_dir() else None) as kept:
         trailer = Trailer(rules or shipped(), Path(kept), Random(seed))  # noqa: S311 - chance, not secrecy
         ledger = trailer.unload(pallets)
-    return ledger, trailer.said
+    return ledger, trailer.device.said
 
 
 commands = typer.Typer(add_completion=False)
@@ -90,7 +90,7 @@ def _spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
                 trailer = Trailer(heard.rules(), Path(kept), chance, Aloud(heard, of, chance))
                 ledger = trailer.unload(min(PALLETS, entries - total.meant))
             if show or ledger.wrong or ledger.lost:
-                typer.echo("\n".join((name, *trailer.said, str(ledger))))
+                typer.echo("\n".join((name, *trailer.device.said, str(ledger))))
             total.add(ledger)
             if show or total.meant >= entries:
                 break

@@ -34,13 +34,13 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reply:
     """By the device."""
 
     clauses: Sequence[str]
 
 
-Turn = Said | Told
+Turn = Said | Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Clock:
                     seconds += self._long(text) * WORDS_PER_MINUTE["en"] / self._rate
                     words += len(text.split())
                     told = 0.0
-                case Told(clauses):
+                case Reply(clauses):
                     seconds += 0.0 if told else LATENCY_S
                     breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # which nobody waits for
                     long = sum(map(self._long, clauses)) - breath

@@ -22,10 +22,10 @@ from edge.forms.catalogue import Catalogue
 from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95
 from lab.scribe.arrivals import USUAL, arrival
-from lab.scribe.clock import Clock, Said, Spent, Told, Turn
+from lab.scribe.clock import Clock, Reply, Said, Spent, Turn
+from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, LineSaid
 from lab.scribe.keyed import HUNG, WORN, Keyed, Terminal
-from lab.scribe.mishearing import Ear, Noise
-from lab.scribe.operator import PALLETS, Ledger, Line
+from lab.scribe.mishearing import Noise, NoisyEar
 from lab.scribe.prompted import SHORTEST, Manner, Prompted
 from lab.scribe.prompted import USUAL as AS_USUAL
 from lab.scribe.receiving import FORM, Receiving
@@ -52,7 +52,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Tried:
     """What one way of working came to."""
 
     name: str
@@ -80,25 +80,25 @@ def chance(seed: str) -> Random:
     return Random(seed)  # noqa: S311 - chance, not secrecy
 
 
-def ours(day: Day, with_: Rules, clock: Clock) -> Found:
+def ours(day: Day, with_: Rules, clock: Clock) -> Tried:
     """The product."""
     phrasing = Phrasing(with_.form, "en")
     total, trailers = Ledger(), []
     for name in day.names():
         with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
-            ear = Ear(with_, day.noise, chance(f"{name} ear"))
-            operator = Receiving(with_, Path(kept), chance(name), ear, day.exceptions)
-            total.add(operator.unload(day.pallets))
-        trailers.append(_each(clock.spent(_turns(operator.turns, phrasing)), day))
-    return Found("Dockvoice", total, tuple(trailers))
+            ear = NoisyEar(with_, day.noise, chance(f"{name} ear"))
+            device = DeviceAtHand(with_, Path(kept) / "device", ear)
+            total.add(Receiving(device, Path(kept), chance(name), day.exceptions).unload(day.pallets))
+        trailers.append(_each(clock.spent(_turns(device.turns, phrasing)), day))
+    return Tried("Dockvoice", total, tuple(trailers))
 
 
-def _turns(turns: Iterable[Line | Say], phrasing: Phrasing) -> Iterator[Turn]:
+def _turns(turns: Iterable[LineSaid | Say], phrasing: Phrasing) -> Iterator[Turn]:
     """What is timed of it: pauses are the operator's own."""
     for turn in turns:
         if isinstance(turn, Say):
             if turn.prompt not in PAUSES:
-                yield Told(phrasing.clauses(turn))
+                yield Reply(phrasing.clauses(turn))
         elif turn.kind not in BESIDE and turn.text not in {"pause", "resume"}:
             yield Said(turn.text, first=turn.first)
 
@@ -107,7 +107,7 @@ def _each(spent: Spent, day: Day) -> Spent:
     return Spent(spent.seconds / day.pallets, spent.last_told / day.pallets, spent.words)
 
 
-def prompted(name: str, manner: Manner, day: Day, clock: Clock) -> Found:
+def prompted(name: str, manner: Manner, day: Day, clock: Clock) -> Tried:
     """A prompt for each value."""
     total, trailers = Ledger(), []
     for seed in day.names():
@@ -115,10 +115,10 @@ def prompted(name: str, manner: Manner, day: Day, clock: Clock) -> Found:
         other = Prompted(coming, manner, day.noise, chance(f"{seed} prompted"))
         total.add(other.unload())
         trailers.append(_each(clock.spent(other.turns), day))
-    return Found(name, total, tuple(trailers))
+    return Tried(name, total, tuple(trailers))
 
 
-def keyed(name: str, terminal: Terminal, day: Day) -> Found:
+def keyed(name: str, terminal: Terminal, day: Day) -> Tried:
     """No noise disturbs it."""
     total, trailers = Ledger(), []
     for seed in day.names():
@@ -126,10 +126,10 @@ def keyed(name: str, terminal: Terminal, day: Day) -> Found:
         other = Keyed(coming, terminal, chance(f"{seed} keyed"))
         total.add(other.unload())
         trailers.append(_each(Spent(other.seconds), day))
-    return Found(name, total, tuple(trailers))
+    return Tried(name, total, tuple(trailers))
 
 
-def every(day: Day, with_: Rules, clock: Clock) -> list[Found]:
+def every(day: Day, with_: Rules, clock: Clock) -> list[Tried]:
     """All ways of working, on the same trailers."""
     return [
         ours(day, with_, clock),

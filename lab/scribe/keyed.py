@@ -12,7 +12,7 @@ from random import Random
 
 from edge.records import FieldValue
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
-from lab.scribe.operator import PATIENCE, Ledger
+from lab.scribe.device import PATIENCE, Ledger
 from lab.scribe.receiving import SAID
 
 MENTAL_S = 1.35

@@ -46,7 +46,7 @@ _DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardLine:
     """A line as it was heard."""
 
     words: tuple[str, ...]  # With the commas at which the speaker took breath.
@@ -58,7 +58,7 @@ class Heard:
         return " ".join(self.words)
 
 
-def heard(line: str, noise: Noise, random: Random) -> Heard:
+def heard(line: str, noise: Noise, random: Random) -> HeardLine:
     """What a recogniser makes of the line."""
     words, doubted = line.split(), set[int]()
     for number in list(_numbers(words)) if noise != Noise() else ():
@@ -68,7 +68,7 @@ def heard(line: str, noise: Noise, random: Random) -> Heard:
             words[at] = _other(words[at], random)
         if chance < noise.doubted + noise.misheard:
             doubted.update(number)
-    return Heard(tuple(words), frozenset(doubted))
+    return HeardLine(tuple(words), frozenset(doubted))
 
 
 def _numbers(words: Sequence[str]) -> Iterator[list[int]]:
@@ -101,7 +101,7 @@ def _other(word: str, random: Random) -> str:
     return random.choice([one for one in _DIGITS if one != said]) + breath
 
 
-class Ear:
+class NoisyEar:
     """A device's ear, in noise: lines come as a recogniser hears them, and talk to others as talk."""
 
     def __init__(self, rules: Rules, noise: Noise, random: Random) -> None:
@@ -120,7 +120,7 @@ class Ear:
         """A number may be another pallet's as well."""
         return False
 
-    def _reading(self, taken: Heard) -> Reading:
+    def _reading(self, taken: HeardLine) -> Reading:
         rules = self._rules
         plain = transcribed(taken.text, rules.form, rules.catalogue, rules.language)
         words = tuple(

@@ -13,9 +13,9 @@ from random import Random
 from edge.records import FieldValue
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
-from lab.scribe.clock import Said, Told, Turn
+from lab.scribe.clock import Reply, Said, Turn
+from lab.scribe.device import PATIENCE, Ledger
 from lab.scribe.mishearing import Noise, heard
-from lab.scribe.operator import PATIENCE, Ledger
 from lab.scribe.receiving import SAID
 
 
@@ -177,7 +177,7 @@ class Prompted:
         return right
 
     def _tell(self, text: str) -> None:
-        self.turns.append(Told((text,)))
+        self.turns.append(Reply((text,)))
 
     def _say(self, text: str, *, routine: bool = False, first: bool = False) -> None:
         self.turns.append(Said(text, routine, first))

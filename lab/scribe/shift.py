@@ -12,7 +12,8 @@ from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
 from lab.desk import Talk
 from lab.scribe import wording
-from lab.scribe.operator import PALLETS, Ledger, Operator, Utter
+from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, Utter
+from lab.scribe.operator import Operator, Words
 from lab.scribe.wording import Load
 
 SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
@@ -70,13 +71,12 @@ class Typed(Typing):
         return wording.sentence(load, random)
 
 
-class Trailer(Operator[Load]):
-    """One trailer unloaded onto the docks."""
+class _Words(Words[Load]):
+    """Those of a voice, and of the scribe's own."""
 
-    def __init__(self, rules: Rules, directory: Path, random: Random, voice: Voice | None = None) -> None:
-        """`directory` is for its journal; `random` decides all that happens; without a voice he types."""
-        self._voice = voice or Typed()
-        super().__init__(rules, directory, random, self._voice)
+    def __init__(self, voice: Voice, random: Random) -> None:
+        self._voice = voice
+        self._random = random
 
     def sentence(self, load: Load) -> str:
         """The whole of a load."""
@@ -94,9 +94,18 @@ class Trailer(Operator[Load]):
         """Something to a colleague."""
         return wording.talk(load, self._random)
 
+
+class Trailer(Operator[Load]):
+    """One trailer unloaded onto the docks."""
+
+    def __init__(self, rules: Rules, directory: Path, random: Random, voice: Voice | None = None) -> None:
+        """`directory` is for its journal; `random` decides all that happens; without a voice he types."""
+        self._voice = voice or Typed()
+        super().__init__(DeviceAtHand(rules, directory, self._voice), _Words(self._voice, random), random)
+
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """All of it. What stands in the journal afterwards is held against what was meant."""
-        self._heard(self._talk.start())
+        self.device.start()
         meant = self._voice.loads(pallets, self._random)
         whole: set[str] = set()
         for load in meant:
@@ -105,18 +114,18 @@ class Trailer(Operator[Load]):
             if self._dictate(load):
                 whole.add(load.pallet)
             self._between(load)
-        self._wait_out()
+        self.device.wait_out()
         self.close_books(meant, whole)
-        self._journal.close()
+        self.device.journal.close()
         return self.ledger
 
     def _dictate(self, load: Load) -> bool:
         """One pallet, until it is held right, on record, put aside or given up. Whether he thinks it is taken."""
-        self._turn_to(load)
+        self.device.turn_to(load.pallet)
         slip = self._slip(load)
         match self._one_of(self._voice.ways):
             case "whole":
-                self._say(self.sentence(load), "plain")
+                self._say(self._words.sentence(load), "plain")
             case "mended":
                 self._say(wording.mended(slip, load, self.differing(slip.fields(), load)[0], self._random), "mended")
             case "misread":
@@ -124,7 +133,7 @@ class Trailer(Operator[Load]):
             case _:
                 # The label first, the count when it is counted, the dock when it is known.
                 for name in ("pallet_id", "quantity", "dock"):
-                    self._say(self.mention(name, load), "part")
+                    self._say(self._words.mention(name, load), "part")
         return self._agree(load)
 
     def _slip(self, load: Load) -> Load:
@@ -139,19 +148,19 @@ class Trailer(Operator[Load]):
         """What happens between two pallets."""
         match self._one_of(BETWEEN):
             case "talk":
-                self._wait_out()
-                self._say(self.chat(load), "talk")
+                self.device.wait_out()
+                self._say(self._words.chat(load), "talk")
                 self._settle(load)
             case "talk of places":
-                self._wait_out()
+                self.device.wait_out()
                 other = replace(load, dock=self._random.choice("ABCDEFGH"))
                 self._say(wording.talk_of_places(other, self._random), "talk of places")
-                self._wait_out()
+                self.device.wait_out()
             case "power cut":
-                self._restart()
+                self.device.restart()
                 self._agree(load)
             case "pause":
-                self._wait_out()
+                self.device.wait_out()
                 self._say("pause", "command")
                 self._say("resume", "command")
             case _:
