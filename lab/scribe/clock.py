@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge.records import SAMPLE_RATE
@@ -91,10 +90,3 @@ class Clock:
         if text not in self._known:
             self._known[text] = len(self._runner.run(self._phrases.sound(text, 1.0))) / SAMPLE_RATE
         return self._known[text]
-
-
-@contextmanager
-def clock(rate: float = RATE) -> Iterator[Clock]:
-    """A clock."""
-    with asyncio.Runner() as runner:
-        yield Clock(runner, rate)

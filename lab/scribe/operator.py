@@ -43,7 +43,7 @@ class Meant(Protocol):
 L = TypeVar("L", bound=Meant)
 
 
-class Words(ABC, Generic[L]):
+class Wording(ABC, Generic[L]):
     """In which words he says it."""
 
     @abstractmethod
@@ -69,7 +69,7 @@ class Operator(Generic[L]):
     unasked: frozenset[str] = frozenset({"part", "talk of places"})
     """Kinds of lines that a careful hearer asks about."""
 
-    def __init__(self, device: DeviceAtHand, words: Words[L], random: Random) -> None:
+    def __init__(self, device: DeviceAtHand, words: Wording[L], random: Random) -> None:
         """`random` decides all that happens."""
         self.device = device
         self.ledger = device.ledger

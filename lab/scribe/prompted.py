@@ -20,7 +20,7 @@ from lab.scribe.receiving import SAID
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Prompting:
     """How a site has set it up."""
 
     ready: bool  # Each value ends with "ready".
@@ -28,15 +28,15 @@ class Manner:
     asks_condition: bool  # Of each pallet; else the operator names what is wrong by himself.
 
 
-USUAL = Manner(ready=True, confirms=True, asks_condition=True)
-SHORTEST = Manner(ready=False, confirms=False, asks_condition=False)
+USUAL = Prompting(ready=True, confirms=True, asks_condition=True)
+SHORTEST = Prompting(ready=False, confirms=False, asks_condition=False)
 """As short as it can be made: what agrees with the notice is taken without a word."""
 
 
 class Prompted:
     """One trailer received."""
 
-    def __init__(self, arrival: Arrival, manner: Manner, noise: Noise, random: Random) -> None:
+    def __init__(self, arrival: Arrival, manner: Prompting, noise: Noise, random: Random) -> None:
         self._arrival = arrival
         self._manner = manner
         self._noise = noise

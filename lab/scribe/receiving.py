@@ -16,7 +16,7 @@ from edge.records import FieldValue, Reason
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival
 from lab.scribe.device import PALLETS, DeviceAtHand, Ledger
-from lab.scribe.operator import Operator, Words
+from lab.scribe.operator import Operator, Wording
 from lab.scribe.tables import Tables
 
 FORM = "receive-notice"
@@ -33,7 +33,7 @@ NOTHING = Pallet("", 0, "CS", "", "")
 """What stands before him before the first."""
 
 
-class ReceivingWords(Words[Pallet]):
+class ReceivingWords(Wording[Pallet]):
     """Those of a receiver."""
 
     def __init__(self, random: Random) -> None:

@@ -13,7 +13,7 @@ from edge.agree.decide import Rules
 from lab.desk import Talk
 from lab.scribe import wording
 from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, Utter
-from lab.scribe.operator import Operator, Words
+from lab.scribe.operator import Operator, Wording
 from lab.scribe.wording import Load
 
 SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
@@ -71,7 +71,7 @@ class Typed(Typing):
         return wording.sentence(load, random)
 
 
-class _Words(Words[Load]):
+class _Words(Wording[Load]):
     """Those of a voice, and of the scribe's own."""
 
     def __init__(self, voice: Voice, random: Random) -> None:
