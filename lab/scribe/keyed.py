@@ -99,7 +99,7 @@ class Keyed:
         """The good ones: counted again where they are not as announced, until two counts are alike."""
         said = load.quantity if load.first_count is None else load.first_count
         if load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]:
-            said += self._random.choice((1, 2, 10))
+            self._press(2 * len(str(said)))  # a slip, which he sees on the screen, wipes out and keys anew
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):

@@ -146,11 +146,11 @@ class Prompted:
         return None, load.exception
 
     def _lot(self, load: Pallet) -> str:
-        """There is nothing to hold it against: it is read back."""
-        lot = ""
+        """There is nothing to hold it against: it is read back. Each label has one, asked for or not."""
+        label, lot = load.lot or str(self._random.randrange(10000, 99999)), ""
         for _ in range(PATIENCE):
-            lot = wording.digits(self._value("Lot?", wording.spelt(str(load.lot))))
-            if self._yes(f"{' '.join(lot)}, correct?", right=lot == load.lot):
+            lot = wording.digits(self._value("Lot?", wording.spelt(label)))
+            if self._yes(f"{' '.join(lot)}, correct?", right=lot == label):
                 break
         return lot
 
