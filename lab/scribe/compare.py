@@ -20,13 +20,10 @@ from typing import Annotated
 
 import typer
 
-from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
 from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.session import Manner
 from edge.cli.output import log_warnings
-from edge.config import Settings
-from edge.forms.catalogue import Catalogue
 from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95, wilson
 from lab.scribe.arrivals import USUAL, arrival
@@ -36,7 +33,7 @@ from lab.scribe.keyed import HUNG, WORN, Keyed, Terminal
 from lab.scribe.mishearing import NOISES, Noise, NoisyEar
 from lab.scribe.prompted import SHORTEST, Prompted, Prompting
 from lab.scribe.prompted import USUAL as AS_USUAL
-from lab.scribe.receiving import FORM, Receiving
+from lab.scribe.receiving import Receiving, receiving
 
 BESIDE = frozenset({"talk", "talk of pallets"})
 """Lines to colleagues: they take as long whatever the device is. What it answers to them is counted."""
@@ -75,12 +72,6 @@ class Tried:
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:
     return mean(values), Z_95 * stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
-
-
-def receiving() -> Rules:
-    """The rules of an agent as shipped that receives against notices."""
-    settings = Settings()
-    return rules(settings, form_named(settings, FORM), Catalogue.load(settings.catalogue_directory))
 
 
 def chance(seed: str) -> Random:

@@ -11,7 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+from edge.agent.parts import form_named, rules
+from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
+from edge.config import Settings
+from edge.forms.catalogue import Catalogue
 from edge.records import FieldValue, Reason
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival
@@ -28,6 +32,18 @@ BETWEEN = {
     "nothing": 80, "talk": 8, "talk of pallets": 3, "power cut": 2, "pause": 2, "broker gone": 2, "broker back": 3,
 }  # fmt: skip
 """What happens between two pallets."""
+
+
+def shipped_for(form: str) -> Rules:
+    """The rules of an agent as shipped that fills this form."""
+    settings = Settings()
+    return rules(settings, form_named(settings, form), Catalogue.load(settings.catalogue_directory))
+
+
+def receiving() -> Rules:
+    """Those of an agent that receives against notices."""
+    return shipped_for(FORM)
+
 
 NOTHING = Pallet("", 0, "CS", "", "")
 """What stands before him before the first."""

@@ -13,12 +13,12 @@ from edge.records import FieldValue
 from lab.scribe import keyed
 from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, arrival
 from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, Clock, Reply, Said, Turn
-from lab.scribe.compare import COLUMNS, Day, picture, prompted, receiving, table
+from lab.scribe.compare import COLUMNS, Day, picture, prompted, table
 from lab.scribe.device import DeviceAtHand
 from lab.scribe.keyed import HUNG, WORN, Keyed
 from lab.scribe.mishearing import NOISES, Noise, NoisyEar, heard
 from lab.scribe.prompted import SHORTEST, USUAL, Prompted, Prompting
-from lab.scribe.receiving import Receiving
+from lab.scribe.receiving import Receiving, receiving
 from lab.scribe.wording import number
 
 LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
