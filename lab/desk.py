@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
@@ -20,7 +21,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.element_strings import SEPARATOR
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
-from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Utterance
+from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Shift, Utterance
 
 DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
@@ -49,11 +50,12 @@ class Talk:
         manner: Manner | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         sending: Sending = AS_DELIVERED,
+        shift: Callable[[], Shift | None] = lambda: None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
     ) -> None:
         """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
 
-        `sending` is what a scanner sends; `expected` is what is announced at the moment.
+        `sending` is what a scanner sends, `shift` which one it is at the site, `expected` what is announced now.
         """
         self.rules = rules
         self._expected = expected
@@ -61,7 +63,7 @@ class Talk:
         self._journal = journal
         self._clock = clock
         self._dialogue = Dialogue(rules, manner, trace)
-        self._conversation = DialogueSteps(self._dialogue, render)
+        self._conversation = DialogueSteps(self._dialogue, render, shift)
         self.latest = ""
         """The utterance that was taken last."""
         self.due: float | None = None
@@ -141,6 +143,12 @@ class Talk:
 
     def tell(self, happening: Happening) -> Stepped:
         """Something happens."""
+        began = self._conversation.shift_begun()
+        told = () if began is None else self._step(began).orders
+        stepped = self._step(happening)
+        return replace(stepped, orders=(*told, *stepped.orders))
+
+    def _step(self, happening: Happening) -> Stepped:
         return self._timed(self._conversation.record(self._journal, self._conversation.plan(happening)))
 
     def _timed(self, stepped: Stepped) -> Stepped:

@@ -21,6 +21,7 @@ from typing import Annotated
 import typer
 
 from edge.agent.dialogue_steps import Render, Stepped, manner
+from edge.agent.particulars import shift
 from edge.agent.parts import form_named, rules
 from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
@@ -99,7 +100,9 @@ def talk(
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         screen = _Screen(filled, language)
         traced = screen.trace if trace else lambda _: None
-        talking = Talk(typed_in, journal, render, time.monotonic, manner(chosen), traced, sending(chosen.scan))
+        talking = Talk(
+            *(typed_in, journal, render, time.monotonic, manner(chosen), traced, sending(chosen.scan), shift(chosen))
+        )
         _converse(talking, screen, scans=scan)
 
 

@@ -187,7 +187,7 @@ def _act(reading: Reading, under: Rules) -> str:
             return f"~{_noted(sure, under)}"
         case Act.COMMAND:
             return f"@{reading.command}"
-        case Act.CANCEL | Act.YES | Act.NO:
+        case Act.CANCEL | Act.YES | Act.NO | Act.CONTEXT:
             return f"@{reading.act}"
 
 

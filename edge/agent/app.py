@@ -23,6 +23,7 @@ from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered, manner
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
+from edge.agent.particulars import shift
 from edge.agent.parts import Parts, budget, converses, dictation, reading, renderer, take, witness_of
 from edge.agent.second_hearing import SecondHearing
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
@@ -132,6 +133,7 @@ class Agent:
             tell=self._stood,
             attentive=lambda: self._dictation.attentive,
             cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
+            shift=shift(parts.settings),
         )
 
     def microphone(self) -> Microphone:

@@ -23,7 +23,7 @@ from edge.agree.dialogue.table import State
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import Draft, Note, OutboxRow, Park
+from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext
 from edge.understand.llm.prompt import AtHand
 
 T = TypeVar("T")
@@ -53,6 +53,7 @@ class Stands:
     told: tuple[Audible, ...]  # What the step wants heard.
     noted: tuple[Note | Park, ...] = ()  # What it put on record of utterances that are no entry by themselves.
     row: OutboxRow | None = None  # The event that is owed by it.
+    context: StandingContext = NOTHING_STANDS  # What was said once for all entries.
 
 
 class DialogueDriver:
@@ -70,19 +71,20 @@ class DialogueDriver:
         tell: Callable[[Stands], None],
         attentive: Callable[[], bool],
         cut_off: Callable[[], bool],
+        shift: Callable[[], Shift | None] = lambda: None,
     ) -> None:
         """`order` makes it heard, `quiet` says whether nothing is being said, `owed` hears of each event committed.
 
         `tell` hears where each step led. `attentive` says whether the operator is speaking, or what he said is still
         being read: it may be the very answer that a deadline would be too early for. `cut_off` says whether what the
-        device was saying was spoken over since that was asked last.
+        device was saying was spoken over since that was asked last. `shift` tells which one it is at the site now.
         """
         self._cut_off = cut_off
         self._said: tuple[Say, ...] = ()
         self._repeats = 0
         self._attentive = attentive
         self._dialogue = dialogue
-        self._conversation = DialogueSteps(dialogue, render)
+        self._conversation = DialogueSteps(dialogue, render, shift)
         self._desk = desk
         self._order = order
         self._quiet = quiet
@@ -147,6 +149,11 @@ class DialogueDriver:
         await self._desk(lambda journal: journal.review.word_given(decided.utterance_id))
 
     async def _happen(self, happening: Happening) -> OutboxRow | None:
+        if (began := self._conversation.shift_begun()) is not None:
+            await self._step(began)
+        return await self._step(happening)
+
+    async def _step(self, happening: Happening) -> OutboxRow | None:
         self._dialogue.owed = await self._desk(lambda journal: journal.outbox.unsettled())
         if refused := self._dialogue.turned_down:
             self._dialogue.taken(await self._desk(lambda journal: journal.dialogue.taken(refused)))
@@ -178,6 +185,8 @@ class DialogueDriver:
                 happening = await asyncio.wait_for(self._posted.get(), LOOK_S)
             except TimeoutError:
                 self._repeat_what_was_cut_off()
+                if (began := self._conversation.shift_begun()) is not None:
+                    await self.happen(began)
                 if not self._is_over():
                     continue
                 await asyncio.sleep(0)  # what the ear was about to hand over is handed over
@@ -232,4 +241,4 @@ class DialogueDriver:
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # asked to forget it: what was said over the device's words has led to something
         now = self._dialogue
-        self._tell(Stands(now.state, now.draft, now.question, now.operator, heard, noted, stepped.row))
+        self._tell(Stands(now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, now.context))

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, Started
+from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, ShiftBegan, Started
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
@@ -35,6 +35,8 @@ from edge.records import (
     OutboxRow,
     Park,
     Receipt,
+    Shift,
+    StandingContext,
 )
 from edge.understand.llm.prompt import AtHand
 
@@ -51,6 +53,7 @@ class Planned:
     orders: tuple[Order, ...]
     draft: Draft | None  # What is being agreed after it.
     operator: str | None
+    context: StandingContext  # What stands after it.
     changes: bool  # Whether anything of it belongs on disk.
     decided: bool  # Whether a person has changed what waits for one.
     refused: frozenset[str]  # The events that waited for somebody to take their place, before it.
@@ -79,10 +82,11 @@ def manner(settings: Settings) -> Manner:
 class DialogueSteps:
     """A dialogue and the journal that it is kept in. One step at a time."""
 
-    def __init__(self, dialogue: Dialogue, render: Render) -> None:
-        """`render` makes the event of an entry."""
+    def __init__(self, dialogue: Dialogue, render: Render, shift: Callable[[], Shift | None] = lambda: None) -> None:
+        """`render` makes the event of an entry; `shift` tells which one it is at the site now."""
         self._dialogue = dialogue
         self._render = render
+        self._shift = shift
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
@@ -93,7 +97,8 @@ class DialogueSteps:
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
         owed = journal.outbox.unsettled()
-        started = Started(kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down)
+        stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down
+        started = Started(*stood, context=kept.context, shift=self._shift())
         return self.record(journal, self.plan(started))
 
     def _in_review(self, journal: Journal) -> InReview:
@@ -102,11 +107,17 @@ class DialogueSteps:
 
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
-        before, refused = (self._dialogue.draft, self._dialogue.operator), self._dialogue.refused
-        orders = tuple(self._dialogue.take(happening))
-        draft, operator = self._dialogue.draft, self._dialogue.operator
-        changes = before != (draft, operator) or any(isinstance(order, Durable) for order in orders)
-        return Planned(orders, draft, operator, changes, isinstance(happening, PersonDecided), refused)
+        dialogue = self._dialogue
+        before, refused = (dialogue.draft, dialogue.operator, dialogue.context), dialogue.refused
+        orders = tuple(dialogue.take(happening))
+        after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
+        changes = before != after or any(isinstance(order, Durable) for order in orders)
+        return Planned(orders, draft, operator, standing, changes, isinstance(happening, PersonDecided), refused)
+
+    def shift_begun(self) -> ShiftBegan | None:
+        """That another shift has begun, if one has since the dialogue was told."""
+        now = self._shift()
+        return None if now is None or now == self._dialogue.shift else ShiftBegan(now)
 
     def record(self, journal: Journal, planned: Planned) -> Stepped:
         """Put on disk what is planned, in one transaction.
@@ -116,7 +127,7 @@ class DialogueSteps:
         row = None
         if planned.changes or planned.decided:
             orders = [order for order in planned.orders if isinstance(order, Durable)]
-            row = journal.turn(orders, planned.draft, planned.operator, self._render)
+            row = journal.turn(orders, planned.draft, planned.operator, self._render, planned.context)
             self._dialogue.aside = self._in_review(journal)
         heard: list[Order] = []
         for order in planned.orders:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import time
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 from edge.config import Settings
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.records import Converted, Entry, Particulars, SiteTime
+from edge.records import Converted, Entry, Particulars, Shift, SiteTime
 
 ParticularsOf = Callable[[Entry], Particulars]
 
@@ -35,6 +35,19 @@ def site_time(settings: Settings) -> SiteTime | None:
         return None
     shifts = {name: time.fromisoformat(begins) for name, begins in workday.shifts.items()}
     return SiteTime(ZoneInfo(workday.zone), time.fromisoformat(workday.begins), shifts)
+
+
+def shift(settings: Settings) -> Callable[[], Shift | None]:
+    """What tells which shift of which business day it is at the site; None where the settings say no time zone."""
+    clock = site_time(settings)
+
+    def now() -> Shift | None:
+        if clock is None:
+            return None
+        workday = clock.at(datetime.now(UTC))
+        return workday.business_day.isoformat(), workday.shift
+
+    return now
 
 
 def _converted(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, Converted]]:

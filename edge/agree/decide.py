@@ -116,7 +116,10 @@ def _verdict(reading: Reading, closing: Closing, rules: Rules, known: Circumstan
     }
     if doubts:
         return _asked(doubts, stands, reading.fields, rules)
-    safe = (is_safe(rules.form[name], said, known.acoustics, rules.demands) for name, said in reading.fields.items())
+    safe = (
+        said.is_taken or is_safe(rules.form[name], said, known.acoustics, rules.demands)
+        for name, said in reading.fields.items()
+    )
     confirm = Confirmation.EARCON if all(safe) else Confirmation.READBACK
     return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), stands, confirm=confirm)
 
@@ -208,6 +211,11 @@ def _doubt(
         return Reason.FIELD_INVALID
     if not rules.catalogue.knows(field.catalogue, said.value):
         return Reason.NOT_IN_CATALOGUE
+    return None if said.is_taken else _unsure(field, said, rules, known)
+
+
+def _unsure(field: FormField, said: FieldReading, rules: Rules, known: Circumstances) -> Reason | None:
+    """Whether it may be another value. Of what is taken from the context that was asked when it was said."""
     demand = demanded(field, said, known.acoustics, rules.demands)
     if said.confidence < demand.confidence:
         return demand.reason
@@ -215,7 +223,7 @@ def _doubt(
 
 
 def _implausible(field: FormField, said: FieldReading, rules: Rules) -> Reason | None:
-    if not rules.demands.asks_unusual or said.value is None:
+    if not rules.demands.asks_unusual or said.value is None or said.is_taken:
         return None
     return None if field.is_usual(said.value) else Reason.UNUSUAL
 

@@ -315,6 +315,18 @@ class Form:
     expects: Mapping[Expects, str] = field(default_factory=dict)
     """The fields that are held against the lists of expected receipts, by what they are there."""
 
+    @cached_property
+    def said_once(self) -> tuple[str, ...]:
+        """The fields of the context that need not be said with each entry; none where an entry is about the first."""
+        if not self.context or self[self.context[0]].identifier:
+            return ()
+        return tuple(name for name in self.context if not self[name].identifier)
+
+    @cached_property
+    def of_context(self) -> Form:
+        """The form of what is said once: no more than those fields, and any of them may be lacking."""
+        return replace(self, fields=tuple(replace(self[name], required=False) for name in self.said_once))
+
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)
 

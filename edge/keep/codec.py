@@ -10,10 +10,22 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from edge.records import Because, Draft, FieldValue, Outcome, Reading, Receipt, Verdict
+from edge.records import (
+    NOTHING_STANDS,
+    Because,
+    Draft,
+    FieldReading,
+    FieldValue,
+    Outcome,
+    Reading,
+    Receipt,
+    StandingContext,
+    Verdict,
+)
 
 _READING = TypeAdapter(Reading)
 _DRAFT = TypeAdapter(Draft)
+_FIELD = TypeAdapter(FieldReading)
 _REASONS = TypeAdapter(tuple[Because, ...])
 
 
@@ -65,7 +77,8 @@ def draft_json(draft: Draft | None) -> str | None:
     """A draft as it is stored; None stays None: nothing is being agreed."""
     if draft is None:
         return None
-    exclude = {"reading"} if draft.counted else {"reading", "counted"}  # as ever, where nothing was counted twice
+    # As ever, where nothing was counted twice, and nothing said for other entries too.
+    exclude = {"reading", *(name for name in ("counted", "stands") if not getattr(draft, name))}
     return to_json({**_DRAFT.dump_python(draft, mode="json", exclude=exclude), "reading": _written(draft.reading)})
 
 
@@ -75,6 +88,33 @@ def draft_of(stored: str | None) -> Draft | None:
         return None
     row = json.loads(stored)
     return _DRAFT.validate_python({**row, "reading": reading_of(row["reading"])})
+
+
+def context_json(context: StandingContext) -> str | None:
+    """The standing context as it is stored, with a list of all utterances that it rests on; None where none stands."""
+    if not context:
+        return None
+    fields = {name: _field_written(_FIELD.dump_python(one, mode="json")) for name, one in context.fields.items()}
+    by = list(dict.fromkeys(utterance for one in context.fields.values() for utterance in one.said_in))
+    return to_json(
+        {
+            "fields": fields,
+            "untold": list(context.untold),
+            "operator": context.operator,
+            "shift": context.shift,
+            "said_in": by,
+        }
+    )
+
+
+def context_of(stored: str | None) -> StandingContext:
+    """The standing context as it was stored."""
+    if stored is None:
+        return NOTHING_STANDS
+    row = json.loads(stored)
+    fields = {name: _FIELD.validate_python(one) for name, one in row["fields"].items()}
+    shift = None if row["shift"] is None else (row["shift"][0], row["shift"][1])
+    return StandingContext(fields, tuple(row["untold"]), row["operator"], shift)
 
 
 def receipt_json(receipt: Receipt | None) -> str | None:
@@ -87,6 +127,13 @@ def _written(reading: Reading) -> dict[str, Any]:
     whole = replace(reading, fields=dict(reading.fields), opinions=())
     written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable"})
     for field in written["fields"].values():
-        if not field["scanned"]:
-            del field["scanned"]  # A reading of what was said is written as it was before there were scanners.
+        _field_written(field)
     return {**written, "opinions": [_written(opinion) for opinion in reading.opinions]}
+
+
+def _field_written(field: dict[str, Any]) -> dict[str, Any]:
+    """What most fields have not is left out: a reading is written as it was before there was such a thing."""
+    for name in ("scanned", "said_in"):
+        if not field[name]:
+            del field[name]
+    return field

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.keep.codec import draft_json, draft_of, fields_of, reading_of
+from edge.keep.codec import context_json, context_of, draft_json, draft_of, fields_of, reading_of
 from edge.keep.database import JournalDatabase, Row
-from edge.records import Act, Draft, LastEntry
+from edge.records import NOTHING_STANDS, Act, Draft, LastEntry, StandingContext
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
 """Of an event: the inventory does not have it, and waits for it no more."""
@@ -42,6 +42,7 @@ class KeptDialogue:
 
     draft: Draft | None  # What was being agreed.
     operator: str | None  # Who was signed on.
+    context: StandingContext = NOTHING_STANDS  # What was said once, for all entries.
 
 
 class DialogueRecord:
@@ -51,9 +52,9 @@ class DialogueRecord:
         self._db = db
 
     def kept(self) -> KeptDialogue:
-        """The draft and who is signed on, as the last turn left them."""
-        (row,) = self._db.rows("SELECT draft, operator FROM conversation")
-        return KeptDialogue(draft_of(row["draft"]), row["operator"])
+        """The draft, who is signed on, and what stands, as the last turn left them."""
+        (row,) = self._db.rows("SELECT draft, operator, context FROM conversation")
+        return KeptDialogue(draft_of(row["draft"]), row["operator"], context_of(row["context"]))
 
     def last_entry(self) -> LastEntry | None:
         """The newest entry; None before the first, and where it is a cancellation: what stood before is not told."""
@@ -79,9 +80,11 @@ class DialogueRecord:
         """Of these events, those that the inventory has, or is still to answer: it may be asked again, and mended."""
         return {row["event_id"] for row in self._db.rows(_TAKEN, json.dumps(list(event_ids)))}
 
-    def keep(self, draft: Draft | None, operator: str | None) -> None:
+    def keep(self, draft: Draft | None, operator: str | None, context: StandingContext) -> None:
         """Keep what is being agreed, inside of the transaction of the step that led to it."""
         self._db.execute("UPDATE conversation SET draft = ?, operator = ?", [draft_json(draft), operator])
+        # Behind the draft, in which it may have been said: that lets go of the recordings that it needed.
+        self._db.execute("UPDATE conversation SET context = ?", [context_json(context)])
 
     def forget(self, utterance_id: str) -> None:
         """Ask no more about the draft that this utterance began, inside of the transaction that decides about it."""

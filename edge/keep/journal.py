@@ -46,6 +46,7 @@ from edge.keep.review import Review
 from edge.keep.review_log import ReviewLog
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals, replacing
 from edge.records import (
+    NOTHING_STANDS,
     SAMPLE_RATE,
     Because,
     Commit,
@@ -61,6 +62,7 @@ from edge.records import (
     Reading,
     Reason,
     ReviewChange,
+    StandingContext,
     Utterance,
     Verdict,
 )
@@ -332,11 +334,12 @@ class Journal(JournalReader):
         draft: Draft | None,
         operator: str | None,
         render: Callable[[Entry, Minted], dict[str, Any]],
+        context: StandingContext = NOTHING_STANDS,
     ) -> OutboxRow | None:
         """Keep what one step of the dialogue changed, in one transaction; the event that is owed by it, if one is.
 
-        `draft` is what is being agreed after the step, `operator` who is signed on. Raises as `conclude` and `commit`
-        do: then nothing of it was kept.
+        `draft` is what is being agreed after the step, `operator` who is signed on, `context` what stands.
+        Raises as `conclude` and `commit` do: then nothing of it was kept.
         """
         owed = None
         with self._db.writing():
@@ -351,7 +354,7 @@ class Journal(JournalReader):
                     case Commit(agreed, verdict):
                         entry = self.queries.entry_of(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))
-            self.dialogue.keep(draft, operator)
+            self.dialogue.keep(draft, operator, context)
         return owed
 
     def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:

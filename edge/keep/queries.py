@@ -232,9 +232,17 @@ class Queries:
             audio_seconds=sound.audio_seconds,
             act=draft.act,
             replaces=draft.replaces,
-            support=tuple(map(self.recording, draft.support)),
+            support=(*map(self.recording, draft.support), *self._said_once(draft)),
             counted=draft.counted,
         )
+
+    def _said_once(self, draft: Draft) -> Iterator[Recording]:
+        """The recordings in which fields were said once for many entries; without those that were removed since."""
+        fields = {} if draft.act is Act.CANCEL else draft.reading.fields
+        by = dict.fromkeys(utterance for one in fields.values() for utterance in one.said_in)
+        for utterance_id in by:
+            if utterance_id not in {draft.utterance_id, *draft.support} and self.kept(utterance_id) is not None:
+                yield self.recording(utterance_id)
 
     def counts(self) -> Counts:
         """How many utterances and events there are, by what became of them; one page is read, however many it are."""

@@ -268,7 +268,8 @@ def _review(directory: Path, db: JournalDatabase) -> int:
         "AND utterance_id NOT IN (SELECT utterance_id FROM entries)",
         [JOURNAL_LOST],
     )
-    db.execute("UPDATE conversation SET draft = NULL")  # as old as the journal: it may long be an entry
+    # As old as the journal: it may long be an entry, and another trailer may stand at the door.
+    db.execute("UPDATE conversation SET draft = NULL, context = NULL")
     return marked.rowcount
 
 

@@ -73,7 +73,12 @@ _RESTED_ON = """
 _LED_TO_NOTHING = """
     SELECT utterance_id FROM utterances WHERE evidence = 'removed' AND source = 'microphone' AND review IS NULL
         AND outcome IN ('ask', 'repeat', 'ignore', 'heed', 'cancel') AND heard_at <= ?
+        AND utterance_id NOT IN (
+            SELECT value FROM entries, json_each(support) WHERE sequence > ? AND support <> '[]'
+        )
+        AND utterance_id NOT IN (SELECT value FROM conversation, json_each(context, '$.said_in'))
 """
+"""What was said once for many entries stays as long as one of them."""
 
 _ORDERS_OUTLIVED = """
     DELETE FROM orders WHERE body IS NULL AND taken_at < (SELECT coalesce(min(heard_at), '') FROM utterances)
@@ -288,7 +293,7 @@ class Retention:
     def _delete(self, upto: int) -> None:
         rested_on = self._db.rows(_RESTED_ON, upto)
         heard_at = max((row["heard_at"] for row in rested_on), default="")
-        gone = to_json([row["utterance_id"] for row in (*rested_on, *self._db.rows(_LED_TO_NOTHING, heard_at))])
+        gone = to_json([row["utterance_id"] for row in (*rested_on, *self._db.rows(_LED_TO_NOTHING, heard_at, upto))])
         sign_off(self._db, gone, self._signer)
         for table in ("outbox", "audit", "entries"):
             self._db.execute(f"DELETE FROM {table} WHERE sequence <= ?", [upto])  # noqa: S608 - our own tables

@@ -6,6 +6,7 @@ counted from the first sample of the source, so that a recording and a microphon
 
 from edge.records.entry import (
     INSTANCE,
+    NOTHING_STANDS,
     Because,
     Commit,
     Confirmation,
@@ -25,6 +26,8 @@ from edge.records.entry import (
     Recording,
     ReviewChange,
     ReviewState,
+    Shift,
+    StandingContext,
     Verdict,
 )
 from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from edge.records.reading import Act, FieldValue, Reading
+from edge.records.reading import Act, FieldReading, FieldValue, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,36 @@ class Draft:
     form: str
     reading: Reading  # All that was said for it so far.
     operator: str | None = None
-    act: Act = Act.RECORD  # RECORD, or AMEND or CANCEL of the entry that the event `replaces` names.
+    act: Act = Act.RECORD
+    """RECORD, AMEND or CANCEL of the entry that the event `replaces` names, or CONTEXT, which becomes no entry."""
     replaces: str | None = None
     support: tuple[str, ...] = ()  # The further utterances it rests on, in order: answers and corrections.
     agreed: tuple[str, ...] = field(default=(), repr=False)  # What the operator said yes to, as `field=value`.
     proved: tuple[str, ...] = field(default=(), repr=False)  # The places whose check digits were said, in the same way.
     counted: tuple[tuple[str, FieldValue], ...] = field(default=(), repr=False)
     """The first counts of what was counted again, by their fields."""
+    stands: tuple[tuple[str, str], ...] = ()
+    """The fields whose values hold for the entries behind it too, each with the utterance that said so."""
+
+
+Shift = tuple[str, str | None]  # A business day, as ISO 8601 has it, and the name of a shift, where there are any.
+
+
+@dataclass(frozen=True, slots=True)
+class StandingContext:
+    """What was said once, and holds for each entry that says nothing else: the trailer, its door, the order."""
+
+    fields: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
+    """By field name, each with the utterances in which it was said."""
+    untold: tuple[str, ...] = ()  # The fields that the next entry reads back: no entry has since they were said.
+    operator: str | None = None  # Who said it.
+    shift: Shift | None = None  # In which shift; None where the site does not say how it counts its days.
+
+    def __bool__(self) -> bool:
+        return bool(self.fields)
+
+
+NOTHING_STANDS = StandingContext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +133,7 @@ class Reason(StrEnum):
     NO_SPEECH = "no_speech"
     CUT_SHORT = "cut_short"  # The end of the utterance was not heard: it was too long, or broken off.
     COMMAND = "command"  # Something asked of the device.
+    CONTEXT = "context"  # Said for the entries from then on.
     ANSWER = "answer"  # Said for an entry that another utterance began.
     TAKEN_BACK = "taken_back"  # The operator said so before it was committed.
     NOT_LISTENING = "not_listening"  # Said while the device was paused, or nobody had signed on.

@@ -102,6 +102,13 @@ class FieldReading:
     calibrated: bool = False
     """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
     scanned: bool = False  # Read from a label; what differs from it was said.
+    said_in: tuple[str, ...] = ()
+    """The utterances in which it was said for several entries, where that is not this one; its words are in theirs."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Is it from the standing context, and nothing was said of it for this entry?"""
+        return bool(self.said_in) and not self.words
 
 
 class NotUnderstood(StrEnum):
@@ -144,6 +151,7 @@ class Act(StrEnum):
     RECORD = "record"  # Dictated the fields of an entry, or some of them.
     AMEND = "amend"  # Corrected fields of the entry at hand: `fields` holds those, and only those.
     CANCEL = "cancel"  # Took the entry at hand back.
+    CONTEXT = "context"  # Said what the entries from then on belong to: `fields` holds that.
     YES = "yes"
     NO = "no"
     COMMAND = "command"  # Asked something of the device: `command` says what.
@@ -158,6 +166,7 @@ class Command(StrEnum):
     WHAT_IS_OPEN = "what_is_open"
     PUT_ASIDE = "put_aside"
     LAST_ENTRY = "last_entry"
+    WHERE_AM_I = "where_am_i"
     HELP = "help"
     PAUSE = "pause"
     RESUME = "resume"

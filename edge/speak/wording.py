@@ -297,8 +297,10 @@ SLOT = re.compile(r"\{(\w+)\}")
 WORD = re.compile(r"\w")  # What a clause must have: the mark that opens a Spanish question is none.
 CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
 
-SEPARATE = frozenset({"entry", "field"})  # Slots that are read back clause by clause.
-BRIEF = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED})  # What is heard with every entry.
+SEPARATE = frozenset({"entry", "field", "standing"})  # Slots that are read back clause by clause.
+BRIEF = frozenset(
+    {Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.READBACK_STANDING, Prompt.READBACK_ALONE}
+)  # What is heard with every entry.
 ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 
 LONG_NUMBER = 8
@@ -345,7 +347,8 @@ class Phrasing:
             if number % 2 == 0:
                 yield part, False
             elif part in SEPARATE:
-                for clause in self.readback.entry(say.fields, say.terms, brief=say.prompt in BRIEF):
+                fields = say.standing if part == "standing" else say.fields
+                for clause in self.readback.entry(fields, say.terms, brief=say.prompt in BRIEF):
                     yield clause, True
             else:
                 yield self._slot(part, say), False

@@ -47,6 +47,9 @@ MISTAKES = frozenset({Case.RECEIVED, Case.SAID_TWICE})
 UNITS = {"CS": 80, "EA": 20}
 """Cases mostly, in percent."""
 
+MOVED = 0.15
+"""The share of trailers of which some pallets go out by another door."""
+
 LOT_NEEDED = 0.15
 """The share of pallets of which the notice asks for the lot."""
 
@@ -100,12 +103,13 @@ class Arrival:
 def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
     """A trailer with so many pallets, of which this share is not as announced, and the notices of the day."""
     here, there = (str(number) for number in random.sample(range(1000, 9999), 2))
-    door = str(random.randint(1, 24))
+    door, other = (str(number) for number in random.sample(range(1, 25), 2))
+    moves = random.randrange(1, pallets) if pallets > 1 and random.random() < MOVED else pallets
     first = random.randrange(100, 9000)
     numbers = random.sample(range(first, first + 5 * pallets), pallets)
     found: list[Pallet] = []
-    for number in numbers:
-        case = _case(random, exceptions)
+    for at, number in enumerate(numbers):
+        case, door = _case(random, exceptions), door if at < moves else other
         if case is Case.SAID_TWICE and not (again := [one for one in found if one.case not in MISTAKES]):
             case = Case.AS_ANNOUNCED
         elif case is Case.SAID_TWICE:
@@ -113,13 +117,13 @@ def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
             found.append(Pallet(one.pallet, one.quantity, one.uom, here, door, case, one.announced, None, one.lot))
             continue
         found.append(_pallet(str(number), here, door, case, random))
-    expected = {ReceivingPlace(PlaceKind.TRAILER, name): [] for name in (here, there)}  # type: dict[ReceivingPlace, list[ExpectedLine]]
+    announced: dict[ReceivingPlace, list[ExpectedLine]] = {}
     for one in found:
         if one.announced is not None and one.case is not Case.SAID_TWICE:
-            at = there if one.case is Case.ELSEWHERE else here
-            line = ExpectedLine("N" + at, one.pallet, "A100", one.announced, one.uom, one.lot is not None)
-            expected[ReceivingPlace(PlaceKind.TRAILER, at)].append(line)
-    return Arrival(found, {place: lines for place, lines in expected.items() if lines})
+            trailer = there if one.case is Case.ELSEWHERE else here
+            line = ExpectedLine(f"N{trailer}", one.pallet, "A100", one.announced, one.uom, one.lot is not None)
+            announced.setdefault(ReceivingPlace(PlaceKind.TRAILER, trailer), []).append(line)
+    return Arrival(found, announced)
 
 
 def _case(random: Random, exceptions: float) -> Case:

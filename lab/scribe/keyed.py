@@ -64,7 +64,12 @@ class Keyed:
         self._scan()  # the trailer's paper, and the sign at the door
         self._scan()
         received = {one.pallet for one in self._arrival.pallets if one.case is Case.RECEIVED}
+        door = self._arrival.pallets[0].door
         for load in self._arrival.pallets:
+            if load.door != door:
+                self._press(1)
+                self._scan()
+                door = load.door
             self.ledger.meant += load.case not in MISTAKES
             self.seconds += TAKE_UP_S * self._terminal.hung
             self._scan()

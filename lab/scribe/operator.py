@@ -75,11 +75,10 @@ class Operator(Generic[L]):
         self.ledger = device.ledger
         self._words = words
         self._random = random
-        self._before: list[Mapping[str, FieldValue]] = []
+        self._before: list[L] = []
         """What he meant, so far."""
 
-    @staticmethod
-    def differing(fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
+    def differing(self, fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
         """The fields in which what was understood is not what was meant."""
         return [name for name, value in load.fields().items() if fields.get(name) != value]
 
@@ -100,9 +99,7 @@ class Operator(Generic[L]):
                 self._say(self._answer(asked, load), "answer")
             elif self.device.state is State.PAUSED:
                 self._say("resume", "command")
-            elif (
-                self.device.state is State.HELD and not self.device.misheard and not self._is_earlier(self.device.held)
-            ):
+            elif self._hears_it_read_back():
                 differing = self.differing(self.device.held, load)
                 if not differing:
                     self._over_a_right_readback(load)
@@ -185,7 +182,7 @@ class Operator(Generic[L]):
 
     def _is_earlier(self, fields: Mapping[str, FieldValue]) -> bool:
         """Whether this is a pallet that he dictated before the one at hand, as he meant it."""
-        return dict(fields) in self._before[:-1]
+        return bool(fields) and any(not self.differing(fields, one) for one in self._before[:-1])
 
     def _stands(self, load: L) -> bool:
         return load.fields() in self.device.recorded()

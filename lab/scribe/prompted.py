@@ -55,7 +55,12 @@ class Prompted:
         one = self._arrival.pallets[0]
         for prompt, name in (("Trailer?", "trailer"), ("Door?", "door")):
             self._value(prompt, wording.said_bare(name, one, self._random))
+        door = one.door
         for load in self._arrival.pallets:
+            if load.door != door:
+                self._value(None, "change door", number=False)
+                self._value("Door?", wording.said_bare("door", load, self._random))
+                door = load.door
             self.ledger.meant += load.case not in MISTAKES
             self._receive(load)
         self._close_books()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -24,6 +25,8 @@ from lab.scribe.operator import Operator, Wording
 from lab.scribe.tables import Tables
 
 FORM = "receive-notice"
+
+SAID_ONCE = frozenset({"trailer", "door"})
 
 SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
 """How a pallet is dictated, in percent: estimates, as those of `lab.scribe.shift`."""
@@ -56,9 +59,8 @@ class ReceivingWords(Wording[Pallet]):
         self._random = random
 
     def sentence(self, load: Pallet) -> str:
-        """The whole of it."""
-        where = ", ".join(wording.said(name, load, self._random) for name in ("trailer", "door"))
-        return f"{wording.received(load, self._random)}, {where}"
+        """The whole of it, but for what was said once for all."""
+        return wording.received(load, self._random)
 
     def mention(self, name: str, load: Pallet) -> str:
         """One field of it."""
@@ -72,10 +74,18 @@ class ReceivingWords(Wording[Pallet]):
         """Something to a colleague."""
         return self._random.choice(wording.TALK)
 
+    def once(self, load: Pallet) -> str:
+        """What holds for all that is on the trailer."""
+        return f"{self.mention('trailer', load)}, {self.mention('door', load)}"
+
+    def moved(self, load: Pallet) -> str:
+        """It is another door now."""
+        return f"{self.mention('door', load)} from now on"
+
     def mended(self, slip: Pallet, load: Pallet) -> str:
         """With a slip of the tongue in the count, put right at once."""
         cue = self._random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
-        rest = [name for name in ("lot", "damaged", "exception", "trailer", "door") if name in load.fields()]
+        rest = [name for name in ("lot", "damaged", "exception") if name in load.fields()]
         said = [self.mention("pallet_id", load), self.mention("quantity", slip), cue, self.mention("quantity", load)]
         return ", ".join([*said, *(self.mention(name, load) for name in rest)])
 
@@ -95,6 +105,10 @@ class Receiving(Operator[Pallet]):
         """The pallet before him."""
         self._counted = 0
         """How many he said that there are."""
+
+    def differing(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
+        """What was said once for all is not read back each time."""
+        return [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
 
     def is_to_be_asked(self, asked: Question) -> bool:
         """Whether who has the list in his hand would ask this, too."""
@@ -121,12 +135,16 @@ class Receiving(Operator[Pallet]):
         self.device.start()
         meant: list[Pallet] = []
         whole: set[str] = set()
-        for load in coming.pallets:
+        self._say(self._words.once(coming.pallets[0]), "context")
+        for before, load in pairwise((coming.pallets[0], *coming.pallets)):
+            if load.door != before.door:
+                self.device.wait_out()
+                self._say(self._words.moved(load), "context")
             if load.case in MISTAKES:
                 self._mistake(load)
             else:
                 meant.append(load)
-                self._before.append(load.fields())
+                self._before.append(load)
                 self.ledger.meant += 1
                 if self._dictate(load):
                     whole.add(load.pallet)
@@ -155,7 +173,7 @@ class Receiving(Operator[Pallet]):
                 self._counted = load.quantity
             case _:
                 # The label first, the rest when it is counted.
-                for name in ("pallet_id", "quantity", "lot", "damaged", "exception", "trailer", "door"):
+                for name in ("pallet_id", "quantity", "lot", "damaged", "exception"):
                     if name in load.fields():
                         self._say(self._words.mention(name, load), "part")
         return self._agree(load)

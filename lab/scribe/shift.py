@@ -109,7 +109,7 @@ class Trailer(Operator[Load]):
         meant = self._voice.loads(pallets, self._random)
         whole: set[str] = set()
         for load in meant:
-            self._before.append(load.fields())
+            self._before.append(load)
             self.ledger.meant += 1
             if self._dictate(load):
                 whole.add(load.pallet)

@@ -75,8 +75,8 @@ def test_a_trailer_is_the_same_for_the_same_seed() -> None:
     assert unloaded("5", pallets=3)[1] == unloaded("5", pallets=3)[1]
 
 
-def test_differences_are_told_by_field() -> None:
-    assert Trailer.differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
+def test_differences_are_told_by_field(books: Books) -> None:
+    assert books.differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
     assert "742" in sentence(LOADS[0], Random(3)) or "seven four two" in sentence(LOADS[0], Random(3))
 
 

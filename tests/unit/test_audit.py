@@ -459,7 +459,7 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         "tally": "what = 'owed'",
     }
     change = f"coalesce({column}, '') || 'x'" if kind == "TEXT" else f"coalesce({column}, 0) + 100"
-    if column in {"body", "draft", "fields", "reading", "reasons", "receipt", "support", "tombstone"}:
+    if column in {"body", "context", "draft", "fields", "reading", "reasons", "receipt", "support", "tombstone"}:
         change = "'\"x\"'"  # JSON all the same: triggers read it
     journal._db.execute(f"UPDATE {table} SET {column} = {change} WHERE {keys[table]}")  # noqa: S608 - the journal's own
 

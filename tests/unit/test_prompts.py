@@ -20,6 +20,7 @@ from edge.agree.dialogue.events import (
     InventoryAnswered,
     Link,
     PersonDecided,
+    ShiftBegan,
     Started,
     UtteranceHeard,
 )
@@ -270,6 +271,29 @@ def receiving(language: str) -> Walk:
     return walk
 
 
+def standing(language: str) -> Walk:
+    """What is said once for all entries, and when it ends."""
+    form = replace(RECEIVE, context=("trailer", "door"))
+    lasting = language_named(language).table["commands"]["from_now_on"][0]
+    walk = Walk(form, language)
+    walk.take(ShiftBegan(("2026-11-21", "late")))
+    for said in ("trailer 5501, door 12", "pallet 745, 24 cases", "pallet 746, 24 cases, door 13", "trailer 5502"):
+        walk.say(said)
+        walk.take(Deadline())
+    walk.say(f"pallet 747, 24 cases, door 14 {lasting}")
+    walk.take(Deadline())
+    walk.ask(Command.WHERE_AM_I)
+    context = walk.dialogue.context
+    restarted = Walk(form, language)
+    for shift in (("2026-11-21", "night"), ("2026-11-22", "late")):
+        restarted.take(Started(context=context, shift=context.shift))
+        restarted.take(ShiftBegan(shift))
+    restarted.ask(Command.WHERE_AM_I)
+    restarted.take(Started(context=replace(context, operator="op-17")))
+    walk.said += restarted.said
+    return walk
+
+
 def scanning(language: str) -> Walk:
     """A label of another pallet than was said, and one with a wrong check digit."""
     pallet, _, dock, *_ = WORDS[language]
@@ -282,7 +306,14 @@ def scanning(language: str) -> Walk:
 
 
 def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
-    walks = (moving(language), checking(language), wondering(language), receiving(language), scanning(language))
+    walks = (
+        moving(language),
+        checking(language),
+        wondering(language),
+        receiving(language),
+        scanning(language),
+        standing(language),
+    )
     for walk in walks:
         phrasing = Phrasing(walk.rules.form, language)
         yield from ((say.prompt, phrasing.text(say)) for say in walk.said)

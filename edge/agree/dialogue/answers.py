@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import Circumstances
-from edge.agree.dialogue import corrections, drafting, review
+from edge.agree.dialogue import context, corrections, drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     answer_to,
@@ -140,6 +140,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
 def _settle(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """The draft with the answer, which is the answer to what hangs on it too, if it leaves no doubt about itself."""
     name, rules = str(session.asked.field), session.rules
+    draft = context.lasting(session, draft, heard)
     doubts = drafting.judged_after(session, draft, heard).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
         draft = settled_by(name, session.open_draft.reading, draft, rules)
@@ -170,7 +171,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
         part, other = meant
         alone = said.fields.keys() == named.keys()
         orders = drafting.revise(session, heard, with_reading(draft, part if alone else said, heard.utterance_id))
-        return [*orders, review.put_next(session, heard, other, draft)]
+        return [*orders, drafting.put_next(session, heard, other, (draft.utterance_id,))]
     if heard.verdict.outcome is Outcome.ACCEPT:
         return corrections.leave_for_entry(session, heard)
     return drafting.reject_answer(session, heard)
@@ -242,7 +243,8 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _merge_other(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
     """The other thing that was named corrects the open entry."""
-    draft = with_fields(session.open_draft, other.reading.fields, other.utterance_id)
+    named = {name: one for name, one in other.reading.fields.items() if not one.is_taken}
+    draft = with_fields(session.open_draft, named, other.utterance_id)
     for support in other.support:
         draft = with_support(draft, support)
     noted = heard.noted_as_heeded()

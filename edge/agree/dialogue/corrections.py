@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue import drafting
+from edge.agree.dialogue import context, drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     among_talk,
@@ -279,7 +279,8 @@ def ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     # That nobody has said that it is right, or somebody that it is wrong, is not forgotten over another question.
     session.doubted = session.doubted or session.about in {About.ENTRY_RIGHT, About.WRONG}
     said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
-    other = Draft(heard.utterance_id, session.open_draft.form, said, session.who)
+    stands = tuple((name, heard.utterance_id) for name in heard.stands)
+    other = Draft(heard.utterance_id, session.open_draft.form, said, session.who, stands=stands)
     return [heard.noted(held(heard.verdict)), *_review_and_ask(session, other)]
 
 
@@ -401,16 +402,22 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
-    """It is an entry of its own. What it was said over is committed before it, if it is an open one."""
-    verdict = replace(drafting.judged_after(session, other, heard), confirm=Confirmation.READBACK)
-    if other.utterance_id != session.open_draft.utterance_id:
-        # It is agreed from here on, and waits for no other person.
-        kept = Note(other.utterance_id, other.reading, held(verdict))
+    """It is an entry of its own. What it was said over is committed before it, if it is an open one.
+
+    Only now it has what stands filled in: until here it may have been a correction, which says nothing of that.
+    """
+    beside = other.utterance_id != session.open_draft.utterance_id
+    before: list[Order] = []
+    if beside:
         session.question = None  # What it was about is decided: nothing besides stays in review.
         # A "no" to the one is no yes to the other, where nobody had said that it is right.
         before = drafting.park(session) if session.doubted else drafting.commit(session)
-        return [kept, *before, *drafting.consider(session, other, verdict, None)]
-    session.recorded.mending = None
+    else:
+        session.draft = session.recorded.mending = None
+    other = replace(other, reading=context.filled(session, other.reading))
+    verdict = replace(drafting.judged_after(session, other, heard), confirm=Confirmation.READBACK)
     orders = drafting.consider(session, other, verdict, None)
+    if beside:  # It is agreed from here on, and waits for no other person.
+        return [Note(other.utterance_id, other.reading, held(verdict)), *before, *orders]
     # The "no" may have meant all of it: silence would be no consent.
     return session.ask(session.is_entry_right) if session.state is State.HELD else orders

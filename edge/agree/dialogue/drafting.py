@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import Circumstances
+from edge.agree.dialogue import context
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, completed, names_another, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
@@ -73,7 +74,8 @@ def _is_terminated(session: DialogueSession, words: tuple[Word, ...]) -> bool:
 def begin_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A new entry."""
     reading = as_heard(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
-    draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who)
+    stands = tuple((name, heard.utterance_id) for name in heard.stands)
+    draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, stands=stands)
     waited = session.next
     if waited is None or names_another(waited.reading, reading, session.rules):
         return begin_draft(session, heard, draft, heard.verdict)
@@ -96,13 +98,21 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     """Ask the next question about the draft, or hold it, or commit what is so sure that nobody need hear it."""
     session.open(draft, verdict)
     terminator = session.rules.form.terminator
-    ended = terminator is None or (heard is not None and _is_terminated(session, heard.reading.words))
+    of_entry = draft.act is not Act.CONTEXT and terminator is not None
+    ended = not of_entry or (heard is not None and _is_terminated(session, heard.reading.words))
     question = next_question(draft, verdict, session.rules, session.challenges, ended=ended)
     if question is not None:
         return session.ask(question)
-    if verdict.confirm is Confirmation.EARCON and not session.manner.holds_sure:
+    sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
+    if sure and not session.manner.holds_sure:
         return commit(session)
-    return session.hold()
+    return hold(session)
+
+
+def hold(session: DialogueSession) -> list[Order]:
+    """The open draft is read back, and committed if nothing is said against it."""
+    session.state = State.HELD
+    return session.hold(context.readback(session))
 
 
 def commit(session: DialogueSession) -> list[Order]:
@@ -110,7 +120,10 @@ def commit(session: DialogueSession) -> list[Order]:
     verdict = session.verdict or judged(session.open_draft, session.rules)
     if verdict.outcome is not Outcome.ACCEPT:
         return park(session)
+    if session.open_draft.act is Act.CONTEXT:
+        return context.settle(session)
     order = Commit(_replacing_what_stands(session, session.open_draft), verdict)
+    context.entered(session, session.open_draft)
     session.close()
     session.breath.words = ()
     return [order]
@@ -130,8 +143,8 @@ def park(session: DialogueSession) -> list[Order]:
     """To a person with the draft, and the operator is told; but a cancellation that nobody confirmed is none."""
     draft, values, besides = session.open_draft, session.values, in_review_besides(session)
     session.close()
-    if draft.act is Act.CANCEL:
-        return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS)]
+    if draft.act in {Act.CANCEL, Act.CONTEXT}:
+        return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *tell_parked(session, draft.reading), *besides]
@@ -143,6 +156,13 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
     if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
         return []
     return tell_parked(session, asked.other.reading)
+
+
+def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
+    """An entry waits for its turn behind the open draft: in review, so that nothing loses it."""
+    reading = replace(said, act=Act.RECORD)
+    session.next = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, support=support)
+    return Park(heard.utterance_id, UNANSWERED, values_of(said), session.next)
 
 
 def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:

@@ -10,6 +10,7 @@ from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.dialogue.table import Event
 from edge.forms.spoken import cue, refuses
 from edge.records import (
+    NOTHING_STANDS,
     Act,
     Because,
     Closing,
@@ -22,6 +23,8 @@ from edge.records import (
     Reading,
     Reason,
     Receipt,
+    Shift,
+    StandingContext,
     Verdict,
 )
 
@@ -52,6 +55,7 @@ class UtteranceHeard:
     began: float | None = None
     """When the operator began to say it, on the driver's clock; None where that is not known."""
     ended: float | None = None  # When he had said it.
+    stands: tuple[str, ...] = ()  # The fields that it says to hold for the entries behind it too.
 
     def event(self, rules: Rules) -> Event:
         """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
@@ -60,8 +64,9 @@ class UtteranceHeard:
             return _OUTCOMES[self.verdict.outcome]
         if self.is_indistinct(rules):
             return Event.INDISTINCT
-        if said.act is Act.RECORD or said.not_understood is not None:
-            return _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
+        if said.act in {Act.RECORD, Act.CONTEXT} or said.not_understood is not None:
+            said_once = said.act is Act.CONTEXT
+            return Event.CONTEXT if said_once else _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
         heeded = cue(said.words, rules.language) if said.act is Act.AMEND else said.words
         if any(word.confidence < rules.demands.uncalibrated for word in heeded):
             return Event.UNCLEAR
@@ -168,6 +173,13 @@ class Hardware:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftBegan:
+    """Another shift of the site, or another business day."""
+
+    shift: Shift
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The device came up. What was open when it went down is told, and asked for again."""
 
@@ -180,6 +192,8 @@ class Started:
     turned_down: Mapping[str, str | None] = field(default_factory=dict)
     """Of those, and of the last entry and what that replaces one after the other, each that the inventory turned down,
     with the one that it was to replace."""
+    context: StandingContext = NOTHING_STANDS
+    shift: Shift | None = None  # In which the device came up; None where the site does not say how it counts its days.
 
 
 Happening = (
@@ -192,6 +206,7 @@ Happening = (
     | PersonDecided
     | Link
     | Hardware
+    | ShiftBegan
     | Started
 )
 
@@ -202,6 +217,7 @@ _ALONE: Mapping[type, Event] = {
     Contradicted: Event.CONTRADICTED,
     Committed: Event.COMMITTED,
     PersonDecided: Event.DECIDED,
+    ShiftBegan: Event.SHIFT_BEGAN,
     Started: Event.STARTED,
 }
 

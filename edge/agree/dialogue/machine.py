@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `contradictions`, `corrections`, `answers`, `scans`, `review`, `receipts` or `status`, which changes the
-one `DialogueSession` and gives the orders. Whoever drives the dialogue puts the durable orders on disk first, all in
-one transaction, together with the draft as it is then; then he carries out the others. A driver whose disk refuses
-throws the dialogue away and begins again from what is on disk.
+of `drafting`, `contradictions`, `corrections`, `standing`, `answers`, `scans`, `review`, `receipts`, `context` or
+`status`, which changes the one `DialogueSession` and gives the orders. Whoever drives the dialogue puts the durable
+orders on disk first, all in one transaction, together with the draft as it is then; then he carries out the others. A
+driver whose disk refuses throws the dialogue away and begins again from what is on disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, contradictions, corrections, drafting, receipts, review, scans, status
+from edge.agree.dialogue import (
+    answers,
+    context,
+    contradictions,
+    corrections,
+    drafting,
+    receipts,
+    review,
+    scans,
+    standing,
+    status,
+)
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
@@ -24,18 +35,30 @@ from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSes
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.spoken import courteous
-from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Outcome, Park
+from edge.records import (
+    Act,
+    Commit,
+    Confirmation,
+    Draft,
+    LastEntry,
+    Note,
+    Outcome,
+    Park,
+    Reading,
+    Shift,
+    StandingContext,
+)
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
     Step.BEGIN: corrections.begin_or_replace_last,
-    Step.NEXT: corrections.begin_next,
-    Step.CORRECT: corrections.correct_held,
+    Step.NEXT: standing.else_left(corrections.begin_next),
+    Step.CORRECT: standing.else_left(corrections.correct_held),
     Step.AMEND: corrections.correct_last,
-    Step.ANSWER: answers.take_answer,
-    Step.SCAN: scans.take_scan,
+    Step.ANSWER: standing.else_left(answers.take_answer),
+    Step.SCAN: standing.else_left(scans.take_scan),
     Step.SCAN_FAULT: scans.tell_fault,
-    Step.PROVE: answers.compare_check_digits,
+    Step.PROVE: standing.else_left(answers.compare_check_digits),
     Step.AGREE: answers.take_yes,
     Step.DISAGREE: answers.take_no,
     Step.NEITHER: answers.ask_for_field,
@@ -48,7 +71,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DROP: answers.take_back_open,
     Step.FORGET: answers.never_mind,
     Step.GIVE_UP: answers.take_back_open_or_last,
-    Step.OBJECT: corrections.object_to_last,
+    Step.OBJECT: standing.object_to_last,
     Step.TAKE_BACK: corrections.cancel_last,
     Step.DEFER: drafting.tell_kept,
     Step.PUT_OFF: drafting.put_off,
@@ -60,6 +83,8 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,
     Step.TELL_LAST: status.tell_last,
+    Step.SET: standing.take,
+    Step.TELL_STANDING: standing.tell,
     Step.HELP: status.tell_help,
     Step.PAUSE: status.pause,
     Step.NOT_PAUSED: status.tell_listening,
@@ -83,6 +108,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.DECIDED: review.take_decision,
     Step.ALARM: status.alarm,
     Step.ALARM_HELD: status.alarm_and_ask,
+    Step.NEW_SHIFT: context.end_with_shift,
     Step.RESTORE: status.restore,
 }
 """How the others are taken. The table gives each of these only the kind of happening that it takes."""
@@ -100,6 +126,7 @@ _QUIET = frozenset(
         Event.DELIVERING,
         Event.FAULT,
         Event.HEALED,
+        Event.SHIFT_BEGAN,
     }
 )
 """Events that put off no deadline by themselves: the operator has no part in them."""
@@ -175,6 +202,16 @@ class Dialogue:
     def operator(self) -> str | None:
         """Who is signed on."""
         return self._session.operator
+
+    @property
+    def context(self) -> StandingContext:
+        """What was said once, and holds for each entry that says nothing else."""
+        return self._session.context
+
+    @property
+    def shift(self) -> Shift | None:
+        """Which shift it is at the site, as far as it was told."""
+        return self._session.shift
 
     @property
     def last(self) -> LastEntry | None:
@@ -257,17 +294,27 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     An answer is never another sentence, however long the question took.
     """
     if heard.reading.scanned:
-        return heard
+        return _with_context(session, heard, heard.reading, heard.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = corrections.of_held(session, session.breath.continued(heard.reading, session.rules))
-    same = corrections.as_before(session, said)
-    if same is heard.reading:
+    return _with_context(session, heard, said, corrections.as_before(session, said))
+
+
+def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
+    """What was heard, with what stands: `same` is what was `said`, with the place of the entry before if it says so."""
+    meant, stands = context.understood(session, same)
+    if meant is heard.reading:
         return heard
-    verdict = decide(same, heard.closing, session.rules, heard.known)
-    if same is not said and verdict.outcome is Outcome.ACCEPT:  # Nobody has said the value: it must be heard.
+    if meant.act is Act.CONTEXT:
+        once = replace(meant, act=Act.RECORD)
+        verdict = decide(once, heard.closing, context.rules_of_context(session.rules), heard.known)
+        return replace(heard, reading=meant, verdict=verdict)
+    verdict = decide(meant, heard.closing, session.rules, heard.known)
+    unheard = same is not said or context.must_be_heard(session, meant)
+    if unheard and verdict.outcome is Outcome.ACCEPT:  # Nobody has said the value: it must be heard.
         verdict = replace(verdict, confirm=Confirmation.READBACK)
-    return replace(heard, reading=same, verdict=verdict)
+    return replace(heard, reading=meant, verdict=verdict, stands=stands)
 
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})

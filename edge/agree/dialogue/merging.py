@@ -286,17 +286,32 @@ PLAIN = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
 
 def is_plain(said: Reading, rules: Rules) -> bool:
     """Is nothing said but fields: "dock D", and not "I am going to dock D"?"""
+    told, heard, roles = _told(said, rules)
+    return all(at in told or roles[at] & PLAIN for at in range(len(heard)))
+
+
+BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.LINK}, PLAIN | {Role.TAIL}
+"""What may stand before and behind fields that are said for their own sake: "I'm at door twelve please"."""
+
+
+def is_statement(said: Reading, rules: Rules) -> bool:
+    """Is it said where somebody is: "next trailer is 5503, at door 12", and not "door twelve is full"?"""
+    told, heard, roles = _told(said, rules)
+    last = max(told, default=0)
+    return all(at in told or roles[at] & (BEFORE if at < last else BEHIND) for at in range(len(heard)))
+
+
+def _told(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
+    """Which of the words say fields, the words, and what each of them may do in a sentence."""
     told = {fold(word) for one in said.fields.values() for word in one.words}
     heard = tokens(said.words, rules.language)
     known = lexicon(rules.form, rules.catalogue, rules.language)
-    plain = {
-        at
-        for start in range(len(heard))
-        for match in known.matches(heard, start)
-        if match.role in PLAIN
-        for at in range(start, match.end)
-    }
-    return all(at in plain or fold(token.heard) in told for at, token in enumerate(heard))
+    roles: list[set[Role]] = [set() for _ in heard]
+    for start in range(len(heard)):
+        for match in known.matches(heard, start):
+            for at in range(start, match.end):
+                roles[at].add(match.role)
+    return {at for at, token in enumerate(heard) if fold(token.heard) in told}, heard, roles
 
 
 def among_talk(

@@ -25,6 +25,16 @@ class Prompt(StrEnum):
 
     READBACK = "readback"
     READBACK_AMENDED = "readback_amended"
+    READBACK_STANDING = "readback_standing"
+    READBACK_ALONE = "readback_alone"
+    STANDING = "standing"
+    STANDING_ANEW = "standing_anew"
+    STANDING_NOW = "standing_now"
+    STANDING_NONE = "standing_none"
+    STANDING_KEPT = "standing_kept"
+    STANDING_ENDED = "standing_ended"
+    SHIFT_BEGAN = "shift_began"
+    DAY_BEGAN = "day_began"
     ASK_FIELD = "ask_field"
     CHOOSE = "choose"
     CHOOSE_SCANNED = "choose_scanned"
@@ -127,6 +137,8 @@ class Say:
     asked: str | None = None  # The field that is asked for, where the prompt asks for one.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
     terms: Terms = field(default_factory=Terms)
+    standing: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
+    """The slot of that name, read back in the same way: what holds from then on."""
 
 
 @dataclass(frozen=True, slots=True)

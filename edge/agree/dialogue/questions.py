@@ -15,6 +15,7 @@ from edge.agree.dialogue.table import State
 from edge.forms.model import Expects, FormField
 from edge.forms.spoken import says_check
 from edge.records import (
+    Act,
     Because,
     Closing,
     Confirmation,
@@ -84,7 +85,9 @@ class Question:
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
     """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
     # What was measured of one utterance says nothing of a draft that rests on several: see `merging.as_heard`.
-    verdict = decide(draft.reading, Closing.PAUSE, rules, replace(known, acoustics=None))
+    once = draft.act is Act.CONTEXT
+    of = replace(rules, form=rules.form.of_context) if once else rules
+    verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
         return verdict
     left = tuple(doubt for doubt in verdict.reasons if not _agreed(draft, doubt))
@@ -249,7 +252,7 @@ def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
             continue
         said = draft.reading.fields.get(one.name)
         if marked(one.name, value) not in draft.proved and not (
-            said is not None and says_check(said.words, rules.language)
+            said is not None and (said.is_taken or says_check(said.words, rules.language))
         ):
             return one
     return None

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances
-from edge.agree.dialogue import drafting, status
+from edge.agree.dialogue import context, drafting, status
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
-from edge.agree.dialogue.questions import judged, likely_values, values_of
+from edge.agree.dialogue.questions import judged, likely_values
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.dialogue.terms import units_said
-from edge.records import Act, Confirmation, Draft, Park, Reading
+from edge.records import Act, Confirmation, Draft
 
 
 def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -32,20 +32,12 @@ def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     return [*status.note(session, heard), *_ask_about(session, draft)]
 
 
-def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, beside: Draft) -> Park:
-    """What was said in one breath with the open entry waits for its turn: in review, so that nothing loses it.
-
-    An utterance makes one entry; this rests on the one that named the other of the two.
-    """
-    reading, support = replace(said, act=Act.RECORD), (beside.utterance_id,)
-    session.next = Draft(heard.utterance_id, beside.form, reading, session.who, support=support)
-    return Park(heard.utterance_id, drafting.UNANSWERED, values_of(said), session.next)
-
-
 def take_up_next(session: DialogueSession) -> list[Order]:
     """Nothing else is open any more: its turn has come."""
     draft, session.next = session.next, None
-    return [] if draft is None else _ask_about(session, draft)
+    if draft is None:
+        return []
+    return _ask_about(session, replace(draft, reading=context.filled(session, draft.reading)))
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -82,7 +74,7 @@ def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator asks what is open in the middle of an entry: that is."""
     if session.question is not None and session.state in QUESTIONS:
         return [*status.note(session, heard), session.put(session.question)]
-    return [*status.note(session, heard), *session.hold()]
+    return [*status.note(session, heard), *drafting.hold(session)]
 
 
 def put_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -13,7 +13,18 @@ from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.records import Act, Draft, FieldValue, LastEntry, Reading, Verdict, Word
+from edge.records import (
+    NOTHING_STANDS,
+    Act,
+    Draft,
+    FieldValue,
+    LastEntry,
+    Reading,
+    Shift,
+    StandingContext,
+    Verdict,
+    Word,
+)
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
 
@@ -153,6 +164,8 @@ class DialogueSession:
     """What was announced when something was heard last: what is taken up again is held against it too."""
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label that was read, and when, on the driver's clock: the trigger may be pulled twice."""
+    context: StandingContext = NOTHING_STANDS  # What was said once, and holds for each entry that says nothing else.
+    shift: Shift | None = None  # Which it is at the site; None where that is not known.
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
@@ -262,11 +275,10 @@ class DialogueSession:
             return self.terms_on_record(entry.draft.replaces)
         return Terms(units_said(entry.draft.reading, self.rules))
 
-    def hold(self) -> list[Order]:
+    def hold(self, readback: Say) -> list[Order]:
         """The draft is read back, and committed if nothing is said against it."""
         self.question, self.state = None, State.HELD
-        prompt = Prompt.READBACK if self.open_draft.act is Act.RECORD else Prompt.READBACK_AMENDED
-        return [self.repeatable(Say(prompt, self.values, terms=self._terms()))]
+        return [self.repeatable(replace(readback, terms=self._terms()))]
 
     def _terms(self) -> Terms:
         """Those in which the open draft is told, beside what is recorded and what waits for a person."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue import context, corrections, drafting
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound, Terms
 from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of
@@ -180,6 +180,8 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if known[spoken] != session.who and (unfinished := _ask_to_finish(session)):
         return [noted, *unfinished]
     orders = _finish_open(session)
+    if known[spoken] != session.who:
+        orders += context.end(session)
     session.operator, session.state = known[spoken], State.IDLE
     session.recorded.last = session.owned(session.recorded.last)
     return [noted, *orders, session.say(Prompt.SIGNED_ON, operator=spoken), *_held(session)]
@@ -197,7 +199,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Nobody speaks until somebody signs on."""
     if unfinished := _ask_to_finish(session):
         return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
-    orders = _finish_open(session)
+    orders = [*_finish_open(session), *context.end(session)]
     session.operator, session.state = None, State.SIGNED_OFF
     session.recorded.last = session.owned(session.recorded.last)
     aside = _tell_aside(session, *orders)
@@ -228,7 +230,7 @@ def _finish_open(session: DialogueSession) -> list[Order]:
 def restore(session: DialogueSession, started: Started) -> list[Order]:
     """Nothing that was open is committed without another word: nobody knows what was said in the dark."""
     recorded = session.recorded
-    session.operator, recorded.owed = started.operator, started.owed
+    session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
     recorded.last = session.owned(started.last)
     session.state = session.resting
     recorded.turned_down |= started.turned_down
@@ -237,6 +239,7 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
     told = _held(session) if session.state is not State.SIGNED_OFF else []
+    told += context.take_up(session, started.context)
     if started.draft is not None:
         return [*told, *_take_up(session, started.draft)]
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told

@@ -36,6 +36,7 @@ class Event(StrEnum):
     """Cut off, or too faint, too fast or too long to be what was read of it: that counts for nothing."""
     NOISE = "noise"  # No words.
     DEFERRED = "deferred"  # Kept, to be read when a model answers again.
+    CONTEXT = "context"  # Said once for all entries: no more than context, or "door thirteen from now on".
     CANCEL = "cancel"
     NEVER_MIND = "never mind"  # What takes back what is open, and nothing that is recorded.
     YES = "yes"
@@ -46,6 +47,7 @@ class Event(StrEnum):
     WHAT_IS_OPEN = "what is open"
     PUT_ASIDE = "put aside"
     LAST_ENTRY = "last entry"
+    WHERE_AM_I = "where am i"
     HELP = "help"
     PAUSE = "pause"
     RESUME = "resume"
@@ -61,6 +63,7 @@ class Event(StrEnum):
     DECIDED = "decided"  # A person in the office decided about what waited for one.
     TROUBLE = "trouble"  # The inventory cannot be reached.
     DELIVERING = "delivering"  # It can again.
+    SHIFT_BEGAN = "shift began"  # Another shift of the site, or another day.
     FAULT = "fault"  # The headset or the microphone fails.
     HEALED = "healed"
     STARTED = "started"  # The device came up, with what was open when it went down.
@@ -106,6 +109,9 @@ class Step(StrEnum):
     TELL_OPEN = "say again what is asked, or was read back"
     PUT_ASIDE = "park it in review"
     TELL_LAST = "tell the last entry"
+    SET = "read back what holds from now on; over an open entry for those behind it"
+    TELL_STANDING = "tell what holds for all entries"
+    NEW_SHIFT = "end what holds for all entries, tell it at the next quiet moment"
     HELP = "tell what can be said"
     PAUSE = "close what is held, pause"
     NOT_PAUSED = "tell that it listens"
@@ -137,6 +143,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.NEXT: AGREEING | IDLE,
         Step.CORRECT: AGREEING,
         Step.AMEND: AGREEING | IDLE,
+        Step.SET: AGREEING | IDLE,
         Step.ANSWER: AGREEING | IDLE,
         Step.SCAN: AGREEING | IDLE,
         Step.PROVE: AGREEING | IDLE,
@@ -172,6 +179,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 MAY_STAY = frozenset(
     {
         Step.SCAN,
+        Step.SET,
         Step.ASK_AGAIN,
         Step.NOT_HEARD,
         Step.DOUBT,
@@ -196,6 +204,9 @@ _ALWAYS = {
     Event.WHAT_IS_OPEN: Step.TELL_OPEN,
     Event.PUT_ASIDE: Step.PUT_ASIDE,
     Event.LAST_ENTRY: Step.TELL_LAST,
+    Event.CONTEXT: Step.SET,
+    Event.WHERE_AM_I: Step.TELL_STANDING,
+    Event.SHIFT_BEGAN: Step.NEW_SHIFT,
     Event.HELP: Step.HELP,
     Event.PAUSE: Step.PAUSE,
     Event.RESUME: Step.NOT_PAUSED,
@@ -234,6 +245,7 @@ _AWAY = {
     Event.ENTRY: Step.TURN_AWAY,
     Event.SCANNED: Step.TURN_AWAY,
     Event.PART: Step.TURN_AWAY,
+    Event.CONTEXT: Step.TURN_AWAY,
     Event.CORRECTION: Step.NOTE,
     Event.UNCLEAR: Step.NOTE,
     Event.INDISTINCT: Step.NOTE,

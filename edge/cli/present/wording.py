@@ -73,6 +73,7 @@ REASONS = {
     Reason.NO_SPEECH: "no words",
     Reason.CUT_SHORT: "its end was not heard",
     Reason.COMMAND: "a command",
+    Reason.CONTEXT: "said for all entries from then on",
     Reason.ANSWER: "an answer",
     Reason.TAKEN_BACK: "taken back",
     Reason.NOT_LISTENING: "said while the device did not listen",

@@ -21,7 +21,7 @@ from edge.forms.spoken.commands import (
 from edge.forms.spoken.confusable import heard_alike
 from edge.forms.spoken.jsgf import jsgf
 from edge.forms.spoken.language import LANGUAGES
-from edge.forms.spoken.likewise import likewise
+from edge.forms.spoken.likewise import from_now_on, likewise
 from edge.forms.spoken.pauses import are_one_number, begins, ends, expected
 from edge.forms.spoken.reader import preface, read, read_given
 from edge.forms.spoken.sentences import phrases, sentences

@@ -1,8 +1,8 @@
-"""What is said to be as it was for the last entry: "same dock". No value stands in the words."""
+"""What is said of other entries too: "same dock", "door thirteen from now on". The words that say so, and the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from edge.forms.model import Form
@@ -10,6 +10,8 @@ from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar.tokens import tokens
 from edge.forms.spoken.language import Language
 from edge.records import Word
+
+Parted = tuple[Sequence[Word], Sequence[Word]]  # The words that say so, and those beside.
 
 
 def likewise(
@@ -20,17 +22,26 @@ def likewise(
     Only at the beginning or the end of what is said: so no words come to stand together that did not. To the question
     for a place, which is `asked`, "the same" is enough.
     """
-    ways = _ways(form, language)
-    said = [_plain(words[:at], language) for at in range(len(words) + 1)]
-    left = [_plain(words[at:], language) for at in range(len(words) + 1)]
-    if asked is not None and form[asked].is_place and said[-1] in _alone(language):
+    if asked is not None and form[asked].is_place and _plain(words, language) in _alone(language):
         return asked, words, ()
+    found = _parted(words, _ways(form, language), language)
+    return None if found is None else (found[0], *found[1])
+
+
+def from_now_on(words: Sequence[Word], language: Language) -> Parted | None:
+    """The words at the beginning or the end that say that the others hold from then on; None where there are none."""
+    found = _parted(words, _lasting(language), language)
+    return None if found is None else found[1]
+
+
+def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Language) -> tuple[str, Parted] | None:
+    """What one of the ways stands for with which the words end or begin; the longest counts."""
     for at in range(len(words)):
-        if (name := ways.get(left[at])) is not None:
-            return name, words[at:], words[:at]
+        if (meant := ways.get(_plain(words[at:], language))) is not None:
+            return meant, (words[at:], words[:at])
     for at in range(len(words), 0, -1):
-        if (name := ways.get(said[at])) is not None:
-            return name, words[:at], words[at:]
+        if (meant := ways.get(_plain(words[:at], language))) is not None:
+            return meant, (words[:at], words[at:])
     return None
 
 
@@ -42,6 +53,11 @@ def _plain(words: Sequence[Word], language: Language) -> Phrase:
 def _alone(language: Language) -> frozenset[Phrase]:
     before, after = _around(language)
     return frozenset(language.unelided((*one, *other)) for one in before for other in after)
+
+
+@lru_cache
+def _lasting(language: Language) -> dict[Phrase, str]:
+    return {language.unelided(one): "" for one in language.commands["from_now_on"]}
 
 
 @lru_cache

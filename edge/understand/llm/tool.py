@@ -27,6 +27,7 @@ COMMANDS = {
     Command.WHAT_IS_OPEN: "go on with what was put aside, or tell what is still open",
     Command.PUT_ASIDE: "put aside, for a person to look at, what is being asked about",
     Command.LAST_ENTRY: "tell the last entry",
+    Command.WHERE_AM_I: "tell which trailer, door or order all entries are for now",
     Command.HELP: "tell what can be said",
     Command.PAUSE: "stop listening for a while",
     Command.RESUME: "listen again",

@@ -1,0 +1,311 @@
+"""The standing context: what was said once for all entries: understood, filled in, changed and ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edge.agree.decide import Rules
+from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
+from edge.agree.dialogue.merging import begins_astray, is_statement, names_another, part_of, unconfirmed
+from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.questions import About, values_of
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import AGREEING, State
+from edge.forms.model import Form
+from edge.forms.spoken import corrects, from_now_on, preface
+from edge.forms.spoken.folding import fold
+from edge.records import (
+    NOTHING_STANDS,
+    Act,
+    Because,
+    Draft,
+    FieldReading,
+    FieldValue,
+    Note,
+    Outcome,
+    Reading,
+    Reason,
+    StandingContext,
+    Verdict,
+    Word,
+)
+
+SAID_FOR_ALL = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what is said once for all entries.
+
+
+# What is said of it.
+
+
+def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
+    """What was said, as the context from then on where it is that; an entry has what stands filled in.
+
+    With the fields of an entry that are said to hold from then on too: "pallet 742, 24 cases, door 13 from now on".
+    """
+    once, open_ = session.rules.form.said_once, session.state in AGREEING or session.state is State.IDLE
+    if not once or not open_ or not said.fields:
+        return said, ()
+    if said.scanned or said.act not in {Act.RECORD, Act.AMEND}:
+        return filled(session, said), ()
+    alone, told = _lasting(session, said)
+    if alone.fields.keys() <= set(once) and (told or _is_of_context(session, alone)):
+        if not is_statement(alone, session.rules) or begins_astray(alone, session.rules):
+            alone = unconfirmed(alone, list(alone.fields))  # "take it to door thirteen" may be said to anybody
+        return replace(alone, words=said.words, act=Act.CONTEXT, not_understood=None), ()
+    stands = tuple(name for name in _next_to(alone, told) if name in once)
+    if not stands or not _begins_entry(session, alone):
+        return filled(session, said), ()
+    return replace(filled(session, alone), words=said.words), stands
+
+
+def _lasting(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
+    """What was said without the words that say that it holds from now on, and those; surely heard, or they are none.
+
+    Over an open entry a "no" before it may be about that.
+    """
+    rules, draft = session.rules, session.draft
+    found = from_now_on(said.words, rules.language)
+    if found is None or any(word.confidence < rules.demands.uncalibrated for word in found[0]):
+        return said, ()
+    if draft is not None and draft.act is not Act.CONTEXT and corrects(said.words, rules.language):
+        return said, ()
+    told, rest = found
+    alone = part_of(said, rest, rules)
+    return (alone, tuple(told)) if alone.fields else (said, ())
+
+
+def _next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
+    """The fields that the words beside those which were `told` are of."""
+    if not told:
+        return []
+    next_to = alone.words[-1] if alone.words[0].start < told[0].start else alone.words[0]
+    return [name for name, one in alone.fields.items() if fold(next_to.text) in map(fold, one.words)]
+
+
+def _is_of_context(session: DialogueSession, said: Reading) -> bool:
+    """Is what names only context said of that: while nothing else is open, and no entry was made of it since?"""
+    draft = session.draft
+    if draft is not None:
+        return draft.act is Act.CONTEXT
+    if said.act is Act.AMEND:
+        return said.fields.keys() <= set(session.context.untold)
+    return session.state is State.IDLE and not _is_whole(said.fields, session.rules.form)
+
+
+def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
+    return all(field.name in fields for field in form.fields if field.required)
+
+
+# What stands, in an entry.
+
+
+def filled(session: DialogueSession, said: Reading) -> Reading:
+    """The sentence of an entry, with what stands for that of which it says nothing."""
+    rules, stands = session.rules, _at_hand(session)
+    once = rules.form.said_once
+    if not stands or said.act is not Act.RECORD or said.fields.keys() <= set(once) or not _begins_entry(session, said):
+        return said
+    head, before = said.fields.get(once[0]), stands.get(once[0])
+    if head is not None and before is not None and head.value != before.value:
+        return said  # of another trailer: what was said of this one is not said of that
+    taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
+    if not taken or (not said.scanned and preface(said.words, rules.form, rules.catalogue, rules.language)):
+        return said
+    whole = replace(said, fields={**said.fields, **taken}, not_understood=None)
+    return whole if _is_anew(session) or _is_whole(whole.fields, rules.form) else said
+
+
+def must_be_heard(session: DialogueSession, said: Reading) -> bool:
+    """Has the reading values from the context that nobody has heard read back in an entry?"""
+    return any(one.is_taken and name in _coming(session).untold for name, one in said.fields.items())
+
+
+def _is_anew(session: DialogueSession) -> bool:
+    """Is whatever is dictated now a new entry?"""
+    draft = session.draft
+    return draft is None or session.about is About.CANCEL or (draft.act is Act.CONTEXT and _is_surely_held(session))
+
+
+def _begins_entry(session: DialogueSession, said: Reading) -> bool:
+    """Does it begin an entry, and not go on with the open one? That has its own values."""
+    draft, rules = session.draft, session.rules
+    if _is_anew(session):
+        return True
+    if draft is None or draft.act is Act.CONTEXT:
+        return False
+    named = any(field.identifier for field in rules.form.fields)
+    return names_another(draft.reading, said, rules) if named else session.state is State.HELD
+
+
+def _is_surely_held(session: DialogueSession) -> bool:
+    return session.state is State.HELD and not session.doubted
+
+
+def _at_hand(session: DialogueSession) -> dict[str, FieldReading]:
+    """What stands for what is dictated now, as far as this form can have it."""
+    form, catalogue = session.rules.form, session.rules.catalogue
+    fields = _coming(session).fields
+    return {
+        name: fields[name]
+        for name in form.said_once
+        if name in fields
+        and (value := fields[name].value) is not None
+        and form[name].allows(value)
+        and catalogue.knows(form[name].catalogue, value)
+    }
+
+
+def _coming(session: DialogueSession) -> StandingContext:
+    """What will stand when what is held, and surely meant, is done with."""
+    draft = session.draft
+    if draft is None or not _is_surely_held(session):
+        return session.context
+    return _with_draft(session, draft)
+
+
+def readback(session: DialogueSession) -> Say:
+    """The open draft as it is read back: of what stands only what has changed, and plainly what holds for how long."""
+    draft, values = session.open_draft, session.values
+    if draft.act is Act.CONTEXT:
+        anew = session.context.fields.keys() - _with_draft(session, draft).fields.keys()
+        return Say(Prompt.STANDING_ANEW if anew else Prompt.STANDING, values)
+    standing = {name: values[name] for name, _ in draft.stands if name in values}
+    reading = draft.reading.fields
+    known = {
+        name for name, one in reading.items() if one.is_taken and name not in session.context.untold and name in values
+    }
+    if draft.act is not Act.RECORD:
+        return Say(Prompt.READBACK_AMENDED, values)
+    told = {name: value for name, value in values.items() if name not in known and name not in standing}
+    if standing:
+        return Say(Prompt.READBACK_STANDING, told, standing=standing)
+    return Say(Prompt.READBACK_ALONE if _differs(session, draft) else Prompt.READBACK, told)
+
+
+def _differs(session: DialogueSession, draft: Draft) -> bool:
+    """Is the entry of something else than stands?"""
+    said = draft.reading.fields
+    return any(name in said and said[name].value != one.value for name, one in _at_hand(session).items())
+
+
+# It changes.
+
+
+def _with_draft(session: DialogueSession, draft: Draft) -> StandingContext:
+    """What stands when the draft is agreed."""
+    fields = draft.reading.fields
+    if draft.act is Act.CONTEXT:
+        by = (draft.utterance_id, *draft.support)
+        said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
+        return changed(session, said, untold=tuple(said))
+    lasting = ((name, fields[name], by) for name, by in draft.stands if name in fields)
+    said = {name: replace(one, said_in=(by,)) for name, one, by in lasting if one.value is not None}
+    return changed(session, said) if said else session.context
+
+
+def changed(
+    session: DialogueSession, said: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
+) -> StandingContext:
+    """What stands with this. Another trailer is a new context: neither door nor order was said of that one."""
+    before, once = session.context, session.rules.form.said_once
+    kept = before.fields
+    head = said.get(once[0])
+    if head is not None and once[0] in kept and kept[once[0]].value != head.value:
+        kept = {}
+    still = tuple(name for name in before.untold if name in kept and name not in said)
+    return StandingContext({**kept, **said}, (*still, *untold), session.who, session.shift)
+
+
+def settle(session: DialogueSession) -> list[Order]:
+    """Nothing was said against the context that was read back: it stands."""
+    draft = session.open_draft
+    session.context = _with_draft(session, draft)
+    session.close()
+    session.breath.words = ()
+    return [Note(draft.utterance_id, draft.reading, replace(SAID_FOR_ALL, fields=values_of(draft.reading)))]
+
+
+def entered(session: DialogueSession, draft: Draft) -> None:
+    """An entry was committed: it has told what it took, and may have said what holds from then on."""
+    if draft.act is Act.CANCEL:
+        return
+    differs = not draft.stands and _differs(session, draft)
+    session.context = after = _with_draft(session, draft)
+    told = {name for name, one in draft.reading.fields.items() if one.is_taken}
+    # What holds again after one that was otherwise is told once more.
+    untold = tuple(after.fields) if differs else tuple(name for name in after.untold if name not in told)
+    session.context = replace(after, untold=untold)
+
+
+def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
+    """The draft with an answer that holds from then on: it is said to, or was asked for since nothing stands."""
+    name, asked, before = session.asked.field, session.asked, session.open_draft.reading.fields
+    once = session.rules.form.said_once
+    if name not in once or name not in draft.reading.fields or draft.act is not Act.RECORD:
+        return draft
+    first = asked.why is Reason.FIELD_MISSING and name not in before and name not in session.context.fields
+    if name not in heard.stands and (not first or session.in_review(draft) or _is_of_other_head(session, draft)):
+        return draft
+    others = tuple(one for one in draft.stands if one[0] != name)
+    return replace(draft, stands=(*others, (name, heard.utterance_id)))
+
+
+def _is_of_other_head(session: DialogueSession, draft: Draft) -> bool:
+    once = session.rules.form.said_once
+    said, before = draft.reading.fields.get(once[0]), session.context.fields.get(once[0])
+    return said is not None and before is not None and said.value != before.value
+
+
+# It ends.
+
+
+def end(session: DialogueSession) -> list[Order]:
+    """Nothing stands any more, and the operator is told so; nothing where nothing stood."""
+    values = standing_values(session)
+    session.context = NOTHING_STANDS
+    return [session.say(Prompt.STANDING_ENDED, values)] if values else []
+
+
+def end_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
+    """Another shift, or another day, has begun: what was said in the one before is to be said anew."""
+    context, session.shift = session.context, began.shift
+    before, (_, shift) = context.shift, began.shift
+    if not context or before is None or before == began.shift:
+        return []
+    session.context = NOTHING_STANDS
+    once = session.rules.form.said_once
+    if not once:
+        told = Say(Prompt.STANDING_ENDED, _known(session, context))
+    elif shift is None or shift == before[1]:
+        told = Say(Prompt.DAY_BEGAN, asked=once[0])
+    else:
+        told = Say(Prompt.SHIFT_BEGAN, slots={"shift": shift}, asked=once[0])
+    session.news.untold.append(told)
+    return []
+
+
+def take_up(session: DialogueSession, kept: StandingContext) -> list[Order]:
+    """After a restart it stands as before, if whoever said it still speaks; he is told."""
+    session.context = kept
+    if not kept:
+        return []
+    if kept.operator != session.who:
+        return end(session)
+    values = standing_values(session)
+    return [session.say(Prompt.STANDING_KEPT, values)] if values else []
+
+
+def standing_values(session: DialogueSession) -> dict[str, FieldValue]:
+    """What stands now, or will when what is held is done with."""
+    return _known(session, _coming(session))
+
+
+def _known(session: DialogueSession, context: StandingContext) -> dict[str, FieldValue]:
+    """What of it this form has words for."""
+    names = {field.name for field in session.rules.form.fields}
+    return {name: one.value for name, one in context.fields.items() if name in names and one.value is not None}
+
+
+def rules_of_context(rules: Rules) -> Rules:
+    """What it takes to be sure of what is said once."""
+    return replace(rules, form=rules.form.of_context)

@@ -1,0 +1,115 @@
+"""Standing: the steps that agree on what is said once for all entries, and tell it; what it is stands in `context`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge.agree.decide import NOTHING_KNOWN, Circumstances
+from edge.agree.dialogue import answers, context, corrections, drafting, status
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import as_heard, with_fields
+from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.questions import About, Question, held, judged, next_question, values_of
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import QUESTIONS, State
+from edge.forms.spoken import corrects
+from edge.records import Act, Draft, FieldReading, Outcome, Verdict
+
+Taken = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+
+
+def take(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What holds from then on: read back, and changed as a held entry is. It never changes an open entry."""
+    draft = session.draft
+    if draft is None:
+        return _begin(session, heard)
+    if draft.act is Act.CONTEXT:
+        return _go_on(session, heard, draft)
+    if session.state is State.HELD and not session.doubted:
+        orders = drafting.commit(session)  # as before the next entry
+        return [*orders, *_begin(session, heard)]
+    if session.asked.field in heard.reading.fields and session.about in {About.FIELD, About.CHOICE, About.FIELD_RIGHT}:
+        return answers.take_answer(session, replace(_as_answer(heard), stands=tuple(heard.reading.fields)))
+    return _set_besides(session, heard)
+
+
+def _begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    return drafting.begin_draft(session, heard, _draft(session, heard), heard.verdict)
+
+
+def _draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
+    reading = replace(as_heard(heard.reading, Circumstances(heard.known.acoustics), session.rules), act=Act.RECORD)
+    return Draft(heard.utterance_id, session.rules.form.name, reading, session.who, act=Act.CONTEXT)
+
+
+def _go_on(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+    """More of the context that is open, or a change of it."""
+    if session.asked.field in heard.reading.fields and session.about is not About.PROOF:
+        return answers.take_answer(session, _as_answer(heard))
+    said = drafting.reading_of(session, _as_answer(heard))
+    return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+
+
+def _as_answer(heard: UtteranceHeard) -> UtteranceHeard:
+    act = Act.AMEND if corrects(heard.reading.words) else Act.RECORD
+    return replace(heard, reading=replace(heard.reading, act=act))
+
+
+def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Over the question about an entry it holds for those behind that, if nothing about it is in doubt."""
+    draft = _draft(session, heard)
+    verdict = judged(draft, session.rules, NOTHING_KNOWN)
+    sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
+    asks = [session.put(session.asked)] if session.state is not State.HELD else session.ask(session.is_entry_right)
+    if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
+        return [heard.noted_as_not_understood(), session.say(Prompt.REPEAT), *asks]
+    said = {name: replace(one, said_in=(heard.utterance_id,)) for name, one in draft.reading.fields.items()}
+    session.context = context.changed(session, said, untold=tuple(said))
+    noted = heard.noted(replace(context.SAID_FOR_ALL, fields=verdict.fields))
+    return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
+
+
+def else_left(step: Taken) -> Taken:
+    """The step, unless what was said over the context that is open is of an entry: that waits until it is agreed."""
+
+    def taken(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+        draft, once = session.draft, set(session.rules.form.said_once)
+        if draft is None or draft.act is not Act.CONTEXT or heard.reading.fields.keys() <= once:
+            return step(session, heard)
+        return _leave(session, heard)
+
+    return taken
+
+
+def _leave(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    is_held = session.state is State.HELD
+    if heard.reading.act is not Act.RECORD:
+        return drafting.doubt(session, heard) if is_held else drafting.reject_answer(session, heard)
+    if is_held and not session.doubted and not corrects(heard.reading.words, session.rules.language):
+        return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
+    before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
+    noted, kept = heard.noted(held(heard.verdict)), drafting.put_next(session, heard, heard.reading)
+    return [noted, kept, *before, *(session.ask(session.is_entry_right) if is_held else [session.put(session.asked)])]
+
+
+def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A "no" that came late: of the context, where no entry was made since that was said."""
+    standing = session.context
+    if not standing.untold:
+        return corrections.object_to_last(session, heard)
+    fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.untold}
+    reading = replace(heard.reading, act=Act.RECORD, fields=fields, not_understood=None)
+    session.draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, act=Act.CONTEXT)
+    session.verdict = judged(session.draft, session.rules)
+    noted = heard.noted(Verdict(Outcome.HOLD, context.SAID_FOR_ALL.reasons, {}))
+    return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]
+
+
+def tell(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks where he is: what stands; then the question once more, if one is open."""
+    values = context.standing_values(session)
+    told = Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE)
+    if session.question is None or session.state not in QUESTIONS:
+        return [*status.note(session, heard), session.repeatable(told)]
+    return [*status.note(session, heard), told, session.put(session.question)]
