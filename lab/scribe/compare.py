@@ -35,8 +35,8 @@ from lab.scribe.prompted import SHORTEST, Prompted, Prompting
 from lab.scribe.prompted import USUAL as AS_USUAL
 from lab.scribe.receiving import Receiving, receiving
 
-BESIDE = frozenset({"talk", "talk of pallets"})
-"""Lines to colleagues: they take as long whatever the device is. What it answers to them is counted."""
+BESIDE = frozenset({"talk", "talk of pallets", "courtesy"})
+"""Lines to colleagues, and thanks: nobody need say them. What the device answers to them is counted."""
 
 PAUSES = frozenset({Prompt.PAUSED, Prompt.RESUMED})
 
@@ -156,7 +156,7 @@ def table(tried: Iterable[Tried]) -> Iterator[str]:
             one.name,
             f"{seconds:.1f} ± {reach:.1f}",
             f"{talked:.1f}",
-            f"{ledger.words / ledger.meant:.1f}",
+            f"{sum(each.words for each in one.trailers) / ledger.meant:.1f}",
             f"{ledger.right} of {ledger.meant}",
             f"{len(ledger.wrong)}" + (f" (to {most.most:.2%})" if most else ""),
             str(len(ledger.lost)),
