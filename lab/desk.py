@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.element_strings import SEPARATOR
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
-from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Shift, Utterance
+from edge.records import SCANNER, Acoustics, Closing, FieldValue, Reading, Receipt, Shift, Utterance
 
 DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
@@ -50,16 +50,16 @@ class Talk:
         manner: Manner | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         sending: Sending = AS_DELIVERED,
-        shift: Callable[[], Shift | None] = lambda: None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
+        shift: Callable[[], Shift | None] = lambda: None,
     ) -> None:
         """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
 
-        `sending` is what a scanner sends, `shift` which one it is at the site, `expected` what is announced now.
+        `sending` is what a scanner sends, `expected` what is announced now, `shift` which one it is at the site.
         """
         self.rules = rules
-        self._expected = expected
         self._sending = sending
+        self._expected = expected
         self._journal = journal
         self._clock = clock
         self._dialogue = Dialogue(rules, manner, trace)
@@ -73,6 +73,11 @@ class Talk:
     def state(self) -> table.State:
         """Where the dialogue stands."""
         return self._dialogue.state
+
+    @property
+    def standing(self) -> Mapping[str, FieldValue | None]:
+        """What was said once for all entries."""
+        return {name: one.value for name, one in self._dialogue.context.fields.items()}
 
     @property
     def question(self) -> Question | None:
@@ -149,6 +154,7 @@ class Talk:
         return replace(stepped, orders=(*told, *stepped.orders))
 
     def _step(self, happening: Happening) -> Stepped:
+        self._conversation.look_up(self._journal, happening)
         return self._timed(self._conversation.record(self._journal, self._conversation.plan(happening)))
 
     def _timed(self, stepped: Stepped) -> Stepped:

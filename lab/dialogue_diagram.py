@@ -37,6 +37,24 @@ pallet 742", "did I do 742?". A number that is not recorded is said to be none. 
 dock", which is that of the last entry, counts the entries of that dock that this device recorded since midnight, by its
 own clock, whoever dictated them; none that is held, cancelled, refused, or corrected to another dock.
 
+While a trailer is unloaded the device answers from its own journal and from the lists that it has taken, without a
+network: "what is left?" or "what is missing on trailer 5501?" names the announced pallets that nobody has received, as
+far as it has heard; "how many on this trailer?", or "so far", sums up what was recorded of it in the last day, by item,
+unit and condition, whoever dictated it, what was refused apart; "where does 742 go?" and "did I do 742?" tell what is
+on record of that pallet, when and by whom, what waits for a person, or where it is expected. No announced figure is
+told. The last two digits are enough to ask, where one pallet ends so. Nothing in a question becomes a record.
+
+The last four digits or more of a pallet that is announced for the trailer at hand are that pallet in an entry as well,
+and are read back in full; where several end so, it is asked which ("pallet 103420, or 583420?").
+
+"Trailer done", or "trailer 5501 is done", tells what was received of it, by item and condition, what was put aside and
+what is missing, and asks "Close trailer 5501?". A yes, and nothing else, puts the closing on record: an entry of the
+form `close-trailer`, whose evidence is what was said and the yes; then what holds for all entries ends. What was read
+back just before is recorded first; what is open otherwise is to be finished first. "What is open" takes up what was put
+aside; whatever else is dictated leaves the trailer open, and that is told. After it, "cancel" or "not done yet" asks
+whether to open the trailer again, and cancels the closing. A pallet of a trailer that was closed within a day is asked
+about: "Trailer 5501 is closed. Open it again?"
+
 "Same dock", at the beginning or the end of what is said or to the question for the dock, is the dock of the last record
 of whoever speaks, and is read back as any value; while an entry is held and a whole one follows, of that. Where there
 is no record, the dock is asked for.

@@ -33,7 +33,7 @@ from edge.console import SafeConsole
 from edge.deliver.events import Topics, recorded
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from edge.forms.loader import closing_form, forms_in
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
@@ -85,14 +85,14 @@ def talk(
     wait for a person at the end, and what the device said. An event names the one that it amends or cancels by number.
     """
     chosen = settings(config, state=state, form=form)
-    filled = form_named(chosen, chosen.forms.active)
+    filled, forms = form_named(chosen, chosen.forms.active), forms_in(chosen.forms_directory)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
     typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
     render = partial(recorded, site=chosen.site, device=chosen.device)
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
-        _act(plays, Play((), typed_in, language, sent), forms_in(chosen.forms_directory), render, manner(chosen))
+        _act(plays, Play((), typed_in, language, sent), forms, render, manner(chosen, closing_form(forms)))
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
@@ -100,8 +100,9 @@ def talk(
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         screen = _Screen(filled, language)
         traced = screen.trace if trace else lambda _: None
+        way = manner(chosen, closing_form(forms))
         talking = Talk(
-            *(typed_in, journal, render, time.monotonic, manner(chosen), traced, sending(chosen.scan), shift(chosen))
+            *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan)), shift=shift(chosen)
         )
         _converse(talking, screen, scans=scan)
 
@@ -144,7 +145,8 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
         sys.stdin.reconfigure(errors="replace")
     while True:
         if typing:
-            sys.stdout.write(f"[{conversation.state}] > ")
+            standing = "".join(f", {name} {value}" for name, value in conversation.standing.items())
+            sys.stdout.write(f"[{conversation.state}{standing}] > ")
             sys.stdout.flush()
             left = None if conversation.due is None else max(0.0, conversation.due - time.monotonic())
             if not select.select([sys.stdin], [], [], left)[0]:

@@ -124,7 +124,7 @@ class Agent:
     def _conversation(self, parts: Parts, desk: JournalThread) -> DialogueDriver:
         speaking = self.speaking
         return DialogueDriver(
-            Dialogue(parts.rules, manner(parts.settings), partial(STEPS.info, "%s")),
+            Dialogue(parts.rules, manner(parts.settings, parts.closing), partial(STEPS.info, "%s")),
             desk,
             renderer(parts, self._clock),
             order=(lambda _: None) if speaking is None else speaking.order,

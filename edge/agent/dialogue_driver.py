@@ -154,7 +154,7 @@ class DialogueDriver:
         return await self._step(happening)
 
     async def _step(self, happening: Happening) -> OutboxRow | None:
-        self._dialogue.owed = await self._desk(lambda journal: journal.outbox.unsettled())
+        await self._desk(lambda journal: self._conversation.look_up(journal, happening))
         if refused := self._dialogue.turned_down:
             self._dialogue.taken(await self._desk(lambda journal: journal.dialogue.taken(refused)))
         planned = self._conversation.plan(happening)

@@ -12,17 +12,27 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from edge.agree.dialogue.events import Committed, Happening, InventoryAnswered, PersonDecided, ShiftBegan, Started
+from edge.agree.dialogue.events import (
+    Committed,
+    Happening,
+    InventoryAnswered,
+    PersonDecided,
+    ShiftBegan,
+    Started,
+    UtteranceHeard,
+)
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.session import MOST_ENTRIES, InReview, Manner
+from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.events import withheld
+from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import (
     Act,
+    Command,
     Commit,
     Draft,
     Drop,
@@ -30,6 +40,7 @@ from edge.records import (
     Entry,
     FieldValue,
     LastEntry,
+    Lately,
     Minted,
     Note,
     OutboxRow,
@@ -41,6 +52,13 @@ from edge.records import (
 from edge.understand.llm.prompt import AtHand
 
 MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
+ASKING = frozenset(
+    {
+        *(Command.LAST_ENTRY, Command.HOW_MANY_HERE, Command.HOW_MANY_ON_TRAILER, Command.WHAT_IS_LEFT),
+        *(Command.WHERE_TO, Command.TRAILER_DONE),
+    }
+)
+"""The commands that ask about what stands on record."""
 MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
@@ -67,8 +85,8 @@ class Stepped:
     row: OutboxRow | None  # The event that is owed by it.
 
 
-def manner(settings: Settings) -> Manner:
-    """How the settings want the device to converse."""
+def manner(settings: Settings, closing: Form | None = None) -> Manner:
+    """How the settings want the device to converse. `closing` is the form by which trailers are closed."""
     agree = settings.agree
     return Manner(
         undo_s=agree.undo_s,
@@ -76,6 +94,7 @@ def manner(settings: Settings) -> Manner:
         holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
         operators=agree.operators or None,
         operator=settings.operator,
+        closing=closing,
     )
 
 
@@ -104,6 +123,14 @@ class DialogueSteps:
     def _in_review(self, journal: Journal) -> InReview:
         drafts = journal.review.drafts(self._dialogue.form, MOST_ASKED)
         return InReview(journal.review.how_many(), tuple(drafts))
+
+    def look_up(self, journal: Journal, happening: Happening) -> None:
+        """Let the dialogue know of the journal what it needs to know of what is about to happen."""
+        self._dialogue.owed = journal.outbox.unsettled()
+        if isinstance(happening, UtteranceHeard):
+            now, asks = datetime.now().astimezone(), happening.reading.command in ASKING
+            entries = journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY) if asks else ()
+            self._dialogue.looked_up(Lately(now, entries))
 
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
@@ -134,7 +161,9 @@ class DialogueSteps:
             match order:
                 case Commit(draft, verdict) if row is not None:
                     # The sound that it is stored comes before what the device goes on to say.
-                    heard += self._dialogue.take(Committed(LastEntry(row.event_id, draft, verdict.fields)))
+                    now = datetime.now().astimezone()
+                    entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
+                    heard += self._dialogue.take(Committed(entry))
                 case Note() | Park() | Commit() | Drop():
                     pass
                 case Say(Prompt.TALLY, fields):
@@ -165,6 +194,7 @@ def at_hand(dialogue: Dialogue) -> AtHand:
         asked=None if question is None else question.field,
         confirming=dialogue.state is State.CONFIRMING,
         last=dialogue.last is not None,
+        standing=tuple(dialogue.context.fields),
     )
 
 

@@ -29,7 +29,7 @@ from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from edge.forms.loader import closing_form, forms_in
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.hear.gate import Gate, WakePhrase
@@ -60,6 +60,7 @@ class Parts:
     interpreter: Interpreter
     panel: Panel | None = None  # The interpreter again, where models beyond this device are asked.
     clients: Clients = field(default_factory=lambda: Clients({}))
+    closing: Form | None = None  # The form by which trailers are closed.
     past: Past = field(default_factory=Past)
     """What models are told of what went before; whoever decides keeps it up to date."""
 
@@ -74,6 +75,7 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
 
     `live`: somebody is there to answer, as nobody is for a recording. Raises Misconfigured naming what is wrong.
     """
+    closing = closing_form(forms_in(settings.forms_directory))
     chosen = form_named(settings, form or settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
     past = Past()
@@ -88,14 +90,14 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
         )
     clients = Clients(settings.understand.clients)
     if settings.understand.mode is Mode.ON_DEVICE:
-        return Parts(settings, chosen, catalogue, reader, None, clients, past)
+        return Parts(settings, chosen, catalogue, reader, None, clients, closing, past)
     from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - who asks no model starts sooner
 
     sure_from = rules(settings, chosen, catalogue).demands.uncalibrated
     replies = Replies(settings.state)
     surroundings = Surroundings(settings, chosen, catalogue, clients, past, replies.keep)
     asked = panel(surroundings, reader, sure_from)
-    return Parts(settings, chosen, catalogue, asked, asked, clients, past)
+    return Parts(settings, chosen, catalogue, asked, asked, clients, closing, past)
 
 
 def converses(settings: Settings, *, live: bool) -> bool:

@@ -140,7 +140,7 @@ def _as_a_whole(reading: Reading, closing: Closing, rules: Rules, known: Circums
 def _too_fast(said: Mapping[str, FieldReading], acoustics: Acoustics, rules: Rules) -> bool:
     """Whether more was read than can have been said: a model that makes up an identifier makes up a long one."""
     identifiers = [field for field in rules.form.fields if field.identifier and field.name in said]
-    values = (said[field.name].value for field in identifiers)
+    values = (said[field.name].value for field in identifiers if not said[field.name].by_end)
     digits = sum(character.isalnum() for value in values if value is not None for character in written(value))
     return digits * rules.demands.seconds_per_digit > acoustics.speech_seconds
 

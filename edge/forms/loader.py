@@ -62,6 +62,11 @@ def forms_in(directory: Path) -> Mapping[str, Form]:
     return MappingProxyType(forms)
 
 
+def closing_form(forms: Mapping[str, Form]) -> Form | None:
+    """The form, of all, by which trailers are closed; None where there is none."""
+    return next((form for form in forms.values() if form.closes is not None), None)
+
+
 def load_form(path: Path) -> Form:
     """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
     schema = _json(path)
@@ -81,6 +86,7 @@ def load_form(path: Path) -> Form:
         template=voice["readback"],
         schema=MappingProxyType(schema),
         context=tuple(voice.get("context", ())),
+        closes=voice.get("closes"),
         expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
     )
 
@@ -199,6 +205,13 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
     context, expects = voice.get("context"), voice.get("expects")
     named = [("context", one) for one in (context if isinstance(context, list) else ())]
     named += [(f"expects/{part}", one) for part, one in (expects.items() if isinstance(expects, dict) else ())]
+    closes = voice.get("closes")
+    named += [("closes", closes)] if isinstance(closes, str) else []
+    if isinstance(closes, str) and closes in known and required != [closes]:
+        yield (
+            f"#/required: found {', '.join(map(str, required)) or 'nothing'}, must be {closes}, which "
+            "#/x-voice/closes names, and no other: nothing else is known when a trailer is closed"
+        )
     for where, missing in [(where, field) for where, field in named if field not in known]:
         yield f"#/x-voice/{where}: {missing!r} is no field; fields: {', '.join(known)}"
 

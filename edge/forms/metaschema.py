@@ -272,6 +272,7 @@ FORM = {
                     "readback": TEXT,
                     "terminator": WORD,
                     "context": {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+                    "closes": {"type": "string"},
                     "expects": _object(["pallet"], {str(part): {"type": "string"} for part in Expects}),
                 },
             ),

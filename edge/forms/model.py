@@ -318,6 +318,7 @@ class Form:
     context: tuple[str, ...] = ()  # The fields that say what an entry belongs to, such as trailer and order.
     expects: Mapping[Expects, str] = field(default_factory=dict)
     """The fields that are held against the lists of expected receipts, by what they are there."""
+    closes: str | None = None  # The field that names the trailer that an entry closes; None: it is no form for that.
 
     @cached_property
     def said_once(self) -> tuple[str, ...]:
@@ -364,6 +365,22 @@ class Form:
         return field.name in fields and not (
             counted is not None and counted.name in fields and "unit" in placeholders(counted.readback)
         )
+
+    @cached_property
+    def places_received(self) -> tuple[str, ...]:
+        """The fields that say of which trailer, or at which door, something is received, the trailer first."""
+        named = (self.place_field(part) for part in (Expects.TRAILER, Expects.DOOR))
+        return tuple(name for name in named if name is not None)
+
+    def place_field(self, part: Expects) -> str | None:
+        """The field that names the trailer, or the door: held against the lists, or of the context and called so."""
+        return self.expects.get(part) or next((name for name in self.context if name == part.value), None)
+
+    @cached_property
+    def by_end(self) -> Form:
+        """The form in which what names a thing may be said by its last characters: of whatever length it is."""
+        fields = (replace(one, pattern=None, least=None) if one.identifier else one for one in self.fields)
+        return replace(self, fields=tuple(fields))
 
     @cached_property
     def has_dates(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from edge.keep.codec import context_json, context_of, draft_json, draft_of, fields_of, reading_of
 from edge.keep.database import JournalDatabase, Row
@@ -97,4 +98,5 @@ def _entry(row: Row) -> LastEntry:
     """From a row of `_LAST` or `_LATEST`."""
     reading = reading_of(json.loads(row["reading"]))
     draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], Act(row["act"]), row["replaces"])
-    return LastEntry(row["event_id"], draft, fields_of(row["fields"]), bool(row["absent"]))
+    at = datetime.fromisoformat(row["recorded_at"])
+    return LastEntry(row["event_id"], draft, fields_of(row["fields"]), bool(row["absent"]), at)

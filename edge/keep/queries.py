@@ -14,7 +14,7 @@ from edge.errors import StorageFailed, UnreadableInput
 from edge.keep import evidence
 from edge.keep.codec import fields_of, reading_of, verdict_of
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.outbox import OutboxState
+from edge.keep.outbox import HELD, OutboxState
 from edge.records import (
     SAMPLE_RATE,
     Act,
@@ -26,6 +26,7 @@ from edge.records import (
     ReceiptOutcome,
     Recording,
     Segment,
+    StandingEntry,
     Utterance,
     Verdict,
 )
@@ -87,6 +88,7 @@ class KeptEntry:
     reasons: tuple[str, ...]  # Those of the inventory's receipt, if it refused; that of a dead letter.
     act: Act = Act.RECORD
     replaces: str | None = None  # The event of the entry that it amends or cancels.
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,25 @@ class Queries:
         lately = (one for one in taken if one.form == form and one.recorded_at > since)
         return [one for one in lately if one.event_id not in gone]
 
+    def on_record(self, since: datetime, limit: int) -> tuple[StandingEntry, ...]:
+        """What was recorded after `since` and stands, the newest first, as far as it is among the last `limit` entries.
+
+        What the inventory turned down is there too where it waits for a person, and says so; what was to be amended
+        by it stands beside it.
+        """
+        latest = self.entries(limit)
+        taken = [one for one in latest if one.state in {OutboxState.WAITING, OutboxState.SETTLED}]
+        gone = {one.replaces for one in taken} | {one.event_id for one in latest if one.act is Act.CANCEL}
+        return tuple(
+            StandingEntry(
+                *(one.event_id, one.form, one.fields, one.operator, one.recorded_at),
+                refused=one.state in HELD,
+                owed=one.state is OutboxState.WAITING,
+            )
+            for one in latest
+            if one.recorded_at > since and one.state is not OutboxState.DISCARDED and one.event_id not in gone
+        )
+
     def history(self, which: str) -> UtteranceHistory:
         """All that is kept about an utterance, by its id, or by the number or the event id of its entry.
 
@@ -364,4 +385,5 @@ def kept_entry(row: Row) -> KeptEntry:
         reasons=tuple([row["reason"], *reasons] if row["reason"] else reasons),
         act=Act(row["act"]),
         replaces=row["replaces"],
+        operator=row["operator"],
     )

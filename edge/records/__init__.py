@@ -15,6 +15,7 @@ from edge.records.entry import (
     Durable,
     Entry,
     LastEntry,
+    Lately,
     Minted,
     Note,
     OutboxRow,
@@ -28,6 +29,7 @@ from edge.records.entry import (
     ReviewState,
     Shift,
     StandingContext,
+    StandingEntry,
     Verdict,
 )
 from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace

@@ -88,6 +88,28 @@ class LastEntry:
     draft: Draft  # What it was made from.
     fields: Mapping[str, FieldValue] = field(repr=False)
     refused: bool = False  # The inventory does not have it: there is nothing that could be amended or cancelled.
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StandingEntry:
+    """An entry of this device that stands, whoever dictated it: nothing took its place, and nobody cancelled it."""
+
+    event_id: str
+    form: str
+    fields: Mapping[str, FieldValue] = field(repr=False)
+    operator: str | None
+    recorded_at: datetime
+    refused: bool = False  # The inventory does not have it, and it waits for a person.
+    owed: bool = False  # The inventory has not answered it yet.
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What stands on record of the last day."""
+
+    now: datetime
+    entries: tuple[StandingEntry, ...] = field(default=(), repr=False)  # The newest first.
 
 
 class Outcome(StrEnum):

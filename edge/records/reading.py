@@ -102,6 +102,7 @@ class FieldReading:
     calibrated: bool = False
     """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
     scanned: bool = False  # Read from a label; what differs from it was said.
+    by_end: bool = False  # Only its last characters were said, and one thing that is announced ends so. Not kept.
     said_in: tuple[str, ...] = ()
     """The utterances in which it was said for several entries, where that is not this one; its words are in theirs."""
 
@@ -163,6 +164,10 @@ class Command(StrEnum):
     SAY_AGAIN = "say_again"
     HOW_MANY_WAITING = "how_many_waiting"
     HOW_MANY_HERE = "how_many_here"
+    HOW_MANY_ON_TRAILER = "how_many_on_trailer"
+    WHAT_IS_LEFT = "what_is_left"
+    WHERE_TO = "where_to"
+    TRAILER_DONE = "trailer_done"
     WHAT_IS_OPEN = "what_is_open"
     PUT_ASIDE = "put_aside"
     LAST_ENTRY = "last_entry"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -129,6 +129,15 @@ class Readback:
 
     def _code(self, field: FormField, fields: Mapping[str, FieldValue]) -> FieldValue | None:
         return self._form.unit_in(field.name, fields)
+
+    def listed(self, name: str, values: Sequence[FieldValue]) -> str:
+        """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
+        field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
+        told = (
+            end if field.spoken in SPELT and len(str(value)) >= LONG_NUMBER and ends.count(end) == 1 else value
+            for value, end in zip(values, ends, strict=True)
+        )
+        return ", ".join(self._shown(field, value) for value in told)
 
     def openings(self) -> tuple[str, ...]:
         """The labels that stand alone: the first clause of most readbacks."""
@@ -364,8 +373,11 @@ class Phrasing:
         match name:
             case "labels":
                 return self.readback.labels()
-            case "question" if say.asked is not None:
-                return self.readback.question(say.asked)
+            case "question" | "listed" if say.asked is not None:
+                question = name == "question"
+                return (
+                    self.readback.question(say.asked) if question else self.readback.listed(say.asked, say.candidates)
+                )
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
                 return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms)

@@ -8,8 +8,22 @@ from statistics import median
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import TALLY, about, command, corrects, exception, preface, read, takes_back
+from edge.forms.model import Form, FormField
+from edge.forms.spoken import (
+    DONE,
+    LEFT,
+    OF_TRAILERS,
+    TALLY,
+    WHERE,
+    about,
+    command,
+    corrects,
+    exception,
+    preface,
+    read,
+    takes_back,
+)
+from edge.forms.spoken.commands import Asked
 from edge.forms.spoken.language import ENGLISH, Language
 from edge.forms.spoken.transcript import BRIEF
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
@@ -73,21 +87,35 @@ def proposed(
 def asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
     """The reading of what is asked about one entry, by its identifiers alone: "delete pallet 742"; None for others.
 
-    Or about a place: "how many on dock B", "how many on this dock".
+    Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
     """
-    if command(words, language) == TALLY:
-        return Reading("", form.name, tuple(words), {}, act=TALLY.act, command=TALLY.command)
+    whole = command(words, language)
+    if whole is not None and (whole == TALLY or whole.command in OF_TRAILERS):
+        return Reading("", form.name, tuple(words), {}, act=whole.act, command=whole.command)
     if (said := about(words, language)) is None:
         return None
     order, named = said
-    names = [field.name for field in form.fields if (field.is_place if order == TALLY else field.identifier)]
+    names = [field.name for field in form.fields if _may_name(order, field, form)]
     if not names:
         return None
-    fields = read(named, form, catalogue, language, asked=names[0])
+    form = form.by_end
+    # Which pallet, of one word; a place is named by what it is called, for there may be several.
+    asked = names[0] if order not in {LEFT, DONE} else None
+    fields = read(named, form, catalogue, language, asked=asked)
     sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
-    if not fields or not sure or preface(named, form, catalogue, language):
-        return None
-    return Reading("", form.name, tuple(words), fields, act=order.act, command=order.command)
+    if fields and sure and not preface(named, form, catalogue, language):
+        return Reading("", form.name, tuple(words), fields, act=order.act, command=order.command)
+    # Who asks where a pallet goes dictates none, however much of one is read in his words.
+    doubtful = bool(fields) and order == WHERE
+    return Reading("", form.name, tuple(words), {}, NotUnderstood.NOT_DICTATION) if doubtful else None
+
+
+def _may_name(order: Asked, field: FormField, form: Form) -> bool:
+    """May what is asked be asked of such a field: of a place, of the thing itself?"""
+    stands = field.name in form.places_received
+    if order in {LEFT, DONE}:
+        return stands
+    return field.is_place or stands if order == TALLY else field.identifier
 
 
 def asked(

@@ -20,8 +20,10 @@ inventory applies 1                     … refuses 1: not_on_site, … has 1: a
 inventory knows 1                       it came twice
 the office accepts: quantity 13         the oldest that waits for a person, with these values over what was read
 the office discards                     the oldest that waits for a person
+trailer 5501 brings 742: 24 CS A100; 743: 6 EA A200     what is announced for it; received 743: … has come already
 the connection is lost                  … is back
 the headset fails: headset_lost         … is healed: headset_lost
+it is the shift late of 2026-11-21      by the site's clock
 the power is cut                        what was open, and who was signed on, must come from the disk
 
 device: Pallet 7 4 2?                   the next thing it says; all that it says must stand here
@@ -79,10 +81,12 @@ RULES = {
     "has": r"inventory has (\d+): (\S+)",
     "accepts": r"the office accepts: (.+)",
     "discards": r"the office discards",
+    "brings": r"(trailer|door) (\w+) brings (.+)",
     "lost": r"the connection is lost",
     "back": r"the connection is back",
     "fails": r"the headset fails: (\w+)",
     "healed": r"the headset is healed: (\w+)",
+    "shift": r"it is the shift (\w+) of (\S+)",
     "cut": r"the power is cut",
     "device": r"device: (.+)",
     "sounds": r"device sounds (heard|stored|not understood|refused|fault)",
@@ -105,7 +109,20 @@ RULES = {
 DOES = frozenset(
     (
         *("says", "types", "silence", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "pass", "witness"),
-        *("applies", "knows", "has", "refuses", "accepts", "discards", "lost", "back", "fails", "healed", "cut"),
+        *(
+            "applies",
+            "knows",
+            "has",
+            "refuses",
+            "accepts",
+            "discards",
+            "lost",
+            "back",
+            "fails",
+            "healed",
+            "cut",
+            "shift",
+        ),
     )
 )
 """The kinds of which something comes: before each, all that the device said must have been told."""

@@ -14,6 +14,7 @@ from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, Perso
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
+from edge.agree.expectations import Expectations
 from edge.deliver.events import check_event, recorded
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
@@ -22,11 +23,16 @@ from edge.records import (
     Acoustics,
     Act,
     Closing,
+    ExpectedLine,
+    ExpectedList,
     NotUnderstood,
     Outcome,
+    PlaceKind,
     Reading,
     Receipt,
     ReceiptOutcome,
+    ReceivingPlace,
+    Shift,
     Transcript,
     Word,
 )
@@ -36,7 +42,7 @@ from edge.understand.stt.transcript_reader import TranscriptReader
 from edge.understand.witness import contradicted
 from lab.desk import Talk
 from tests.playbook.script import DOES, Line
-from tests.shipped import catalogue_in, form_in
+from tests.shipped import catalogue_in, form, form_in
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -56,13 +62,15 @@ class Stage:
         self._now = 0.0
         self._form = "pallet-move"
         self._language = "en"
-        self.manner = Manner()
+        self._shift: Shift | None = None
+        self.manner = Manner(closing=form("close-trailer"))
         self._said: list[str] = []
         self._orders: list[Any] = []
         self._events: list[dict[str, Any]] = []
         self._sentence: tuple[str, tuple[Word, ...]] = "", ()
         self._talk: Talk | None = None
         self._journal: Journal | None = None
+        self._lists: dict[ReceivingPlace, ExpectedList] = {}
 
     def end(self) -> None:
         """The play is over: nothing that the device said may be untold."""
@@ -171,6 +179,14 @@ class Stage:
         decided = PersonDecided(found.utterance_id, Fate.DROPPED, found.fields)
         self._tell(lambda: self._device.tell(decided))
 
+    def on_brings(self, kind: str, name: str, listed: str) -> None:
+        place, lines = ReceivingPlace(PlaceKind(kind), name), []
+        for line in listed.split(";"):
+            pallet, quantity, uom, item = line.replace(":", "").removeprefix(" received").split()
+            received = line.startswith(" received")
+            lines.append(ExpectedLine("N1", pallet, item, int(quantity), uom, lot_needed=False, received=received))
+        self._lists[place] = ExpectedList("north", place, 1, tuple(lines))
+
     def on_lost(self) -> None:
         self._tell(lambda: self._device.tell(Link(up=False)))
 
@@ -182,6 +198,11 @@ class Stage:
 
     def on_healed(self, fault: str) -> None:
         self._tell(lambda: self._device.tell(Hardware(fault, healed=True)))
+
+    def on_shift(self, name: str, day: str) -> None:
+        begun, self._shift = self._talk is not None, (day, name)
+        if begun:
+            self._tell(lambda: self._device.tell(Link(up=True)))  # whatever happens next
 
     def on_cut(self) -> None:
         self.leave()
@@ -251,7 +272,11 @@ class Stage:
         if self._talk is None:
             self._journal = Journal.open(self._directory)
             render = partial(recorded, site="north", device="dock-3")
-            self._talk = Talk(self.rules, self._journal, render, lambda: self._now, self.manner)
+            self._talk = Talk(
+                *(self.rules, self._journal, render, lambda: self._now, self.manner),
+                expected=lambda: Expectations(self._lists.values()),
+                shift=lambda: self._shift,
+            )
             self._tell(self._talk.start)
         return self._talk
 

@@ -118,6 +118,14 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         ),
         ["#/properties/state/x-languages/de", "'nass' already belongs to 'state'"],
     ),
+    "a trailer closed by a field that there is not": (
+        lambda s: s["x-voice"].update(closes="trailer"),
+        ["#/x-voice/closes", "'trailer' is no field"],
+    ),
+    "a trailer closed by what wants more than the trailer": (
+        lambda s: s["x-voice"].update(closes="pallet_id"),
+        ["#/required", "must be pallet_id, which #/x-voice/closes names, and no other"],
+    ),
     "one last digit": (
         lambda s: voice(s, "pallet_id").update(last_digits=1, catalogue="docks"),
         ["#/properties/pallet_id/x-voice/last_digits", "less than the minimum of 2"],
@@ -303,6 +311,7 @@ def test_a_directory_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 def test_the_shipped_forms_load_by_name(repository: Path) -> None:
     assert list(forms_in(repository / "schemas" / "forms")) == [
+        "close-trailer",
         "cycle-count",
         "damage",
         "gate-in",

@@ -16,8 +16,10 @@ import pytest
 
 from edge import hash_chain
 from edge.deliver.events import check_event, recorded
+from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.records import (
+    NOTHING_STANDS,
     Act,
     Because,
     Commit,
@@ -30,6 +32,7 @@ from edge.records import (
     Reason,
     Receipt,
     ReceiptOutcome,
+    StandingContext,
     Utterance,
     Verdict,
 )
@@ -310,3 +313,87 @@ def test_an_event_that_came_twice_is_there(journal: Journal) -> None:
     last = journal.dialogue.last_entry()
     assert last is not None
     assert not last.refused
+
+
+# What is said once for many entries.
+
+
+def standing(by: Utterance) -> StandingContext:
+    dock = replace(READ.fields["dock"], said_in=(by.utterance_id,))
+    return StandingContext({"dock": dock}, ("dock",), "op-17", ("2026-11-21", "late"))
+
+
+def taking(journal: Journal, number: int, context: StandingContext) -> OutboxRow:
+    """An entry that takes what stands."""
+    one = said(journal, number)
+    fields = {**READ.fields, "dock": replace(context.fields["dock"], words=())}
+    pending = replace(draft(one), reading=replace(READ, fields=fields))
+    row = journal.turn([Note(one.utterance_id, READ, HELD), agreed(pending)], None, "op-17", render, context)
+    assert row is not None
+    return row
+
+
+def test_what_stands_is_there_after_a_restart(journal: Journal, tmp_path: Path) -> None:
+    once = said(journal, 1)
+    context = standing(once)
+    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.close()
+    with Journal.open(tmp_path) as again:
+        assert again.dialogue.kept().context == context
+        again.turn([], None, "op-17", render)
+        assert again.dialogue.kept().context == NOTHING_STANDS
+
+
+def test_what_many_entries_rest_on_is_needed_by_each_and_while_it_stands(journal: Journal) -> None:
+    once = said(journal, 1)
+    context = standing(once)
+    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    first, second = taking(journal, 2, context), taking(journal, 3, context)
+    for row in (first, second):
+        assert [one["id"] for one in json.loads(row.body)["data"]["support"]] == [once.utterance_id]
+    journal.outbox.settle(first.event_id, None)
+    assert evidence(journal)[once.utterance_id] == "needed"
+    journal.turn([], None, "op-17", render)  # nothing stands any more
+    assert evidence(journal)[once.utterance_id] == "needed"
+    journal.outbox.settle(second.event_id, None)
+    assert set(evidence(journal).values()) == {"spare"}
+
+
+def test_what_stands_is_needed_though_all_that_rests_on_it_is_settled(journal: Journal) -> None:
+    once = said(journal, 1)
+    context = standing(once)
+    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    row = taking(journal, 2, context)
+    journal.outbox.settle(row.event_id, None)
+    assert evidence(journal)[once.utterance_id] == "needed"
+
+
+def test_an_entry_outlives_the_recording_of_what_it_took(journal: Journal) -> None:
+    """Erased, or removed for its age: what is said behind it is delivered, and the audit knows why it is gone."""
+    once = said(journal, 1)
+    context = standing(once)
+    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render)
+    journal.erasing.entry(once.utterance_id, "a clerk", dict)
+    row = taking(journal, 2, context)
+    assert [one["id"] for one in json.loads(row.body)["data"]["support"]] == [once.utterance_id]
+    check_event(row.body.encode())
+    assert audit.verify(journal.trail).broken is None
+
+
+def test_what_entries_rest_on_is_not_forgotten_with_the_first_of_them(journal: Journal) -> None:
+    once = said(journal, 1)
+    context = standing(once)
+    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    rows = [taking(journal, number, context) for number in (2, 3, 4)]
+    journal.turn([], None, "op-17", render)
+    for row in rows:
+        journal.outbox.settle(row.event_id, None)
+    journal.retention.remove_evidence(journal.retention.spare_evidence(10))
+    assert journal.retention.forget(2) == 2
+    assert once.utterance_id in evidence(journal)
+    assert audit.verify(journal.trail).broken is None
+
+
+def test_what_is_gone_altogether_is_no_support(journal: Journal) -> None:
+    row = taking(journal, 2, standing(utterance(1)))
+    assert "support" not in json.loads(row.body)["data"]

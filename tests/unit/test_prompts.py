@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,19 +41,26 @@ from edge.records import (
     Closing,
     Command,
     Commit,
+    Draft,
     ExpectedLine,
     ExpectedList,
+    FieldReading,
     FieldValue,
     LastEntry,
+    Lately,
     PlaceKind,
+    Reading,
     Receipt,
     ReceiptOutcome,
     ReceivingPlace,
+    StandingEntry,
     Transcript,
     Word,
 )
 from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
+from tests.sayings import NOON
+from tests.shipped import form
 
 REPOSITORY = Path(__file__).parent.parent.parent
 MOVE = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
@@ -75,7 +82,7 @@ WORDS = {
 
 ALIKE = {
     *("correct", "correction", "pause", "attention", "pallet", "no", "headset", "server", "site", "interruption", "on"),
-    *("scan", "scanner", "code", "gs", "in", "do"),
+    *("scan", "scanner", "code", "gs", "in", "do", "minutes"),
 }
 """Words that another language has, too."""
 
@@ -112,9 +119,12 @@ class Walk:
         verdict = decide(reading, Closing.PAUSE, self.rules, known)
         self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
 
-    def ask(self, asked: Command | Act, name: str = "") -> None:
+    def ask(self, asked: Command | Act, name: str = "", expected: Expectations = NOTHING_EXPECTED) -> None:
         meant = next(one for one in NAMED.values() if asked in {one.command, one.act} - {Act.COMMAND})
-        self.say(f"{wording(meant, self.rules.language)} {name}".strip())
+        self.say(f"{wording(meant, self.rules.language)} {name}".strip(), expected=expected)
+
+    def look_up(self, *recorded: StandingEntry) -> None:
+        self.dialogue.looked_up(Lately(NOON, recorded))
 
     def take(self, happening: Happening) -> None:
         for order in self.dialogue.take(happening):
@@ -153,8 +163,18 @@ def moving(language: str) -> Walk:
     walk.ask(Command.HOW_MANY_WAITING)
     walk.ask(Command.HOW_MANY_HERE)
     asked = walk.rules.language.table["commands"]["lookups"][0]
-    walk.say(f"{asked} {pallet} 743")
+    entry = StandingEntry("e1", MOVE.name, {"pallet_id": "743", "quantity": 12, "dock": "B"}, None, NOON)
+    for found in (
+        *(entry, replace(entry, recorded_at=NOON - timedelta(minutes=5)), replace(entry, operator="op-18")),
+        *(replace(entry, recorded_at=NOON - timedelta(hours=2)), replace(entry, refused=True)),
+    ):
+        walk.look_up(found)
+        walk.say(f"{asked} {pallet} 743")
     walk.say(f"{asked} {pallet} 999")
+    walk.take(Link(up=False))
+    walk.look_up(replace(entry, owed=True))
+    walk.say(f"{asked} {pallet} 743")
+    walk.take(Link(up=True))
     _refused(walk)
     _told(walk)
     _cut(walk)
@@ -271,6 +291,55 @@ def receiving(language: str) -> Walk:
     return walk
 
 
+def unloading(language: str) -> Walk:
+    """What is asked of a trailer, of what is announced for it, and of one pallet."""
+    walk = Walk(RECEIVE, language, Manner(closing=form("close-trailer")))
+    place, other = (ReceivingPlace(PlaceKind.TRAILER, name) for name in ("5501", "5502"))
+    line = ExpectedLine("4550012", "742", "A100", 24, "CS", lot_needed=False)
+    lines = tuple(replace(line, pallet=pallet) for pallet in ("742", "842", "743", "744"))
+    lists = (ExpectedList("north", place, 1, lines), ExpectedList("north", other, 1, (replace(line, received=True),)))
+    entry = StandingEntry(
+        "e1",
+        RECEIVE.name,
+        {"pallet_id": "742", "quantity": 24, "uom": "CS", "trailer": "5501", "state": "wet"},
+        None,
+        NOON,
+    )
+    where = walk.rules.language.table["commands"]["whereabouts"][0]
+    walk.ask(Command.WHAT_IS_LEFT)
+    walk.say("pallet 745, 24 cases, trailer 5501")
+    walk.ask(Act.YES)
+    walk.ask(Command.WHAT_IS_LEFT)
+    for expected in (Expectations(lists[:1]), Expectations([replace(lists[0], lines=lines[:2])])):
+        walk.ask(Command.WHAT_IS_LEFT, expected=expected)
+    walk.look_up(entry, replace(entry, refused=True))
+    walk.dialogue.aside = InReview(5, tuple(_unagreed(one) for one in ("742", "743", "744", "745", None)))
+    walk.ask(Command.HOW_MANY_ON_TRAILER)
+    walk.dialogue.aside = InReview(1, (_unagreed("743"),))
+    walk.ask(Command.WHAT_IS_LEFT, expected=Expectations([replace(lists[0], lines=lines[:1])]))
+    for pallet in ("42", "743", "744", "999"):
+        walk.say(f"{where} pallet {pallet}", expected=Expectations(lists[:1]))
+    walk.look_up()
+    walk.say(f"{where} pallet 742", expected=Expectations(lists[1:]))
+    _close(walk, Expectations(lists[:1]), Expectations([replace(lists[0], lines=lines[:2])]))
+    return walk
+
+
+def _close(walk: Walk, *expected: Expectations) -> None:
+    """A trailer is closed, and opened again."""
+    walk.dialogue.aside = InReview()
+    for announced, answer in zip(expected, (Act.NO, Act.YES), strict=True):
+        walk.ask(Command.TRAILER_DONE, expected=announced)
+        walk.ask(answer)
+    walk.ask(Act.CANCEL)
+    walk.ask(Act.YES)
+
+
+def _unagreed(pallet: str | None) -> Draft:
+    fields = {} if pallet is None else {"pallet_id": FieldReading(pallet, (), 1.0)}
+    return Draft(f"u-{pallet}", RECEIVE.name, Reading("test", RECEIVE.name, (), fields))
+
+
 def standing(language: str) -> Walk:
     """What is said once for all entries, and when it ends."""
     form = replace(RECEIVE, context=("trailer", "door"))
@@ -306,15 +375,8 @@ def scanning(language: str) -> Walk:
 
 
 def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
-    walks = (
-        moving(language),
-        checking(language),
-        wondering(language),
-        receiving(language),
-        scanning(language),
-        standing(language),
-    )
-    for walk in walks:
+    walks = (moving(language), checking(language), wondering(language), receiving(language))
+    for walk in (*walks, unloading(language), scanning(language), standing(language)):
         phrasing = Phrasing(walk.rules.form, language)
         yield from ((say.prompt, phrasing.text(say)) for say in walk.said)
 

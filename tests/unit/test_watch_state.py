@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from edge.agent.app import AgentTold
@@ -24,10 +25,12 @@ from edge.cli.watch.layout import Picture
 from edge.cli.watch.live import as_seen
 from edge.cli.watch.state import View
 from edge.config import Agree, Hear, ListeningMode, Settings
+from edge.forms.catalogue import Catalogue
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import Act, Closing, FieldValue, Note, OutboxRow, Outcome, Park, Reading, Reason, Word
 from tests.sayings import NOON, utterance
+from tests.shipped import form_in
 
 BODY = json.dumps({"type": "dockvoice.entry.recorded.v1", "data": {"fields": {}}})
 
@@ -66,7 +69,8 @@ class Desk:
         orders = dialogue.take(happening)
         told = tuple(order for order in orders if isinstance(order, Say | Sound | Hush | Adjust))
         noted = tuple(order for order in orders if isinstance(order, Note | Park))
-        self.tell(Stands(dialogue.state, dialogue.draft, dialogue.question, dialogue.operator, told, noted, row))
+        where = dialogue.state, dialogue.draft, dialogue.question, dialogue.operator
+        self.tell(Stands(*where, told, noted, row, dialogue.context))
 
     def tell(self, *told: AgentTold) -> None:
         for one in told:
@@ -304,3 +308,12 @@ def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: 
     ]
     assert seen.queue[3].what == "cancels number 1"
     assert seen.queue[4].what == "pallet 7 4 2, 1 unit, dock B, amends an earlier one"
+
+
+def test_what_was_said_once_for_all_entries_is_shown_beside_the_operator(repository: Path) -> None:
+    form = form_in(repository / "tests" / "playbook" / "forms" / "trailer-count.schema.json")
+    desk = Desk(Rules(form, Catalogue({})), converses=True)
+    desk.say("trailer five five oh one, door twelve")
+    assert desk.sees().who[-1] == "trailer-count"
+    desk.happen(Deadline())
+    assert desk.sees().who[-1] == "trailer 5501, door 12"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.decide import Circumstances
-from edge.agree.dialogue import context, corrections, drafting
+from edge.agree.decide import Circumstances, Rules
+from edge.agree.dialogue import context, corrections, drafting, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     answer_to,
@@ -31,6 +31,7 @@ from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
+from edge.forms.model import Expects
 from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
 from edge.records import Act, Draft, FieldReading, FieldValue, Note, Outcome, Reading, Reason
 
@@ -55,7 +56,7 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if _is_rest_of_number(session, heard):
         _doubt_cut_number(session)
     match session.about:
-        case About.CANCEL:
+        case About.CANCEL | About.CLOSE:
             return corrections.leave_cancelling(session, heard)
         case About.INSTEAD:
             return corrections.answer_about_other(session, heard)
@@ -152,9 +153,17 @@ def _answered(session: DialogueSession, heard: UtteranceHeard) -> Reading:
     asked, words = session.asked, heard.reading.words
     value = _chosen(session, heard)
     if value is None:
-        return answer_to(str(asked.field), heard.reading, session.rules)
+        said = answer_to(str(asked.field), heard.reading, _by_end(session))
+        return trailers.by_its_end(session, said, heard.known.expected)
     meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
     return replace(heard.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
+
+
+def _by_end(session: DialogueSession) -> Rules:
+    """The rules, where something is announced with identifiers that may be said by their ends."""
+    rules = session.rules
+    announced = Expects.PALLET in rules.form.expects and session.expected.places
+    return replace(rules, form=rules.form.by_end) if announced else rules
 
 
 def _chosen(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
@@ -232,7 +241,12 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return [heard.noted_as_heeded(), *drafting.drop(session), *corrections.give_up_refused_last(session)]
         case About.CANCEL:
             session.draft = with_support(draft, heard.utterance_id)
-            return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
+            reopened = session.manner.is_closing(draft)
+            told = session.say(Prompt.REOPENED, asked.fields) if reopened else session.say(Prompt.CANCELLED)
+            orders = [heard.noted_as_heeded(), *drafting.commit(session), told]
+            if reopened:
+                context.begin_again(session, asked.fields, heard)
+            return orders
         case _ if drafting.judged_after(session, draft, heard).outcome is not Outcome.ACCEPT:
             # Something in it came into doubt after it was read back, or is one that a restart knew nothing of.
             return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
@@ -256,8 +270,10 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What was asked is not so."""
     asked = session.asked
     match asked.about:
-        case About.FIELD_RIGHT:
+        case About.FIELD_RIGHT | About.REOPEN:
             return ask_for_field(session, heard)
+        case About.CLOSE:
+            return [heard.noted_as_heeded(), *drafting.leave_open(session)]
         case About.INSTEAD if asked.other is not None:
             return [heard.noted_as_heeded(), *corrections.enter_separately(session, asked.other, heard)]
         case About.CANCEL:
@@ -281,6 +297,8 @@ def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes."""
     if session.about is About.CANCEL:
         return take_yes(session, heard)
+    if session.about is About.CLOSE:
+        return take_no(session, heard)
     return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.DROPPED)]
 
 

@@ -101,7 +101,7 @@ def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
 
 def filled(session: DialogueSession, said: Reading) -> Reading:
     """The sentence of an entry, with what stands for that of which it says nothing."""
-    rules, stands = session.rules, _at_hand(session)
+    rules, stands = session.rules, at_hand(session)
     once = rules.form.said_once
     if not stands or said.act is not Act.RECORD or said.fields.keys() <= set(once) or not _begins_entry(session, said):
         return said
@@ -109,10 +109,16 @@ def filled(session: DialogueSession, said: Reading) -> Reading:
     if head is not None and before is not None and head.value != before.value:
         return said  # of another trailer: what was said of this one is not said of that
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
-    if not taken or (not said.scanned and preface(said.words, rules.form, rules.catalogue, rules.language)):
+    if not taken or _begins_otherwise(said, rules):
         return said
     whole = replace(said, fields={**said.fields, **taken}, not_understood=None)
     return whole if _is_anew(session) or _is_whole(whole.fields, rules.form) else said
+
+
+def _begins_otherwise(said: Reading, rules: Rules) -> bool:
+    """Do words go before it of which nobody knows what they say: "don't record pallet 742"? "Same again" is known."""
+    alike = any(one.said_in for one in said.fields.values())
+    return not (said.scanned or alike) and bool(preface(said.words, rules.form, rules.catalogue, rules.language))
 
 
 def must_be_heard(session: DialogueSession, said: Reading) -> bool:
@@ -141,8 +147,8 @@ def _is_surely_held(session: DialogueSession) -> bool:
     return session.state is State.HELD and not session.doubted
 
 
-def _at_hand(session: DialogueSession) -> dict[str, FieldReading]:
-    """What stands for what is dictated now, as far as this form can have it."""
+def at_hand(session: DialogueSession) -> dict[str, FieldReading]:
+    """What stands for an entry that is dictated now, as far as this form can have it."""
     form, catalogue = session.rules.form, session.rules.catalogue
     fields = _coming(session).fields
     return {
@@ -185,7 +191,7 @@ def readback(session: DialogueSession) -> Say:
 def _differs(session: DialogueSession, draft: Draft) -> bool:
     """Is the entry of something else than stands?"""
     said = draft.reading.fields
-    return any(name in said and said[name].value != one.value for name, one in _at_hand(session).items())
+    return any(name in said and said[name].value != one.value for name, one in at_hand(session).items())
 
 
 # It changes.
@@ -264,6 +270,14 @@ def end(session: DialogueSession) -> list[Order]:
     values = standing_values(session)
     session.context = NOTHING_STANDS
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
+
+
+def begin_again(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:
+    """A trailer is open again, and is where the operator works, if he said no other meanwhile."""
+    once = session.rules.form.said_once
+    if not session.context and once and once[0] in fields:
+        read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
+        session.context = changed(session, {once[0]: read}, untold=once[:1])
 
 
 def end_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:

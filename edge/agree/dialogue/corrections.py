@@ -26,7 +26,7 @@ from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.forms.spoken import begins, corrects, likewise, preface, read, without_cue
+from edge.forms.spoken import begins, corrects, likewise, preface, read, same_again, without_cue
 from edge.forms.spoken.folding import fold
 from edge.records import (
     Act,
@@ -51,7 +51,11 @@ from edge.records import (
 def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A sentence while nothing is open: a new entry, or the last one, where it begins by taking that back."""
     last = session.recorded.last
-    if last is None or not corrects(heard.reading.words, session.rules.language):
+    if (
+        last is None
+        or session.manner.is_closing(last.draft)
+        or not corrects(heard.reading.words, session.rules.language)
+    ):
         return drafting.begin_entry(session, heard)
     draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
     verdict = drafting.judged_after(session, draft, heard)
@@ -66,7 +70,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     said = drafting.reading_of(session, heard)
     named = session.entry_named(said)
     last = named or session.recorded.last
-    if last is None:
+    if last is None or session.manner.is_closing(last.draft):
         return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CORRECT)]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
     if named is not None and named != session.recorded.last and alone:
@@ -89,6 +93,8 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     last = session.recorded.last
     if last is None:
         return [heard.noted_as_heeded()]
+    if session.manner.is_closing(last.draft):
+        return cancel_last(session, heard)
     session.draft = _replacing_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
     return [noted, _last_told(session, last), *session.ask(Question(About.WRONG))]
@@ -107,10 +113,19 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if last.refused:
         recorded.mending = heard.utterance_id, last.event_id
     session.draft = Draft(
-        heard.utterance_id, session.rules.form.name, heard.reading, session.who, act=Act.CANCEL, replaces=standing
+        heard.utterance_id, last.draft.form, heard.reading, session.who, act=Act.CANCEL, replaces=standing
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.noted(held(session.verdict)), *session.ask(Question(About.CANCEL, fields=last.fields))]
+    return [heard.noted(held(session.verdict)), *session.ask(whether_to_cancel(session, last))]
+
+
+def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
+    """The question whether to cancel an entry; a trailer whose closing is cancelled is open again."""
+    if session.manner.is_closing(last.draft):
+        return Question(
+            About.CANCEL, fields=session.manner.as_told(last.fields, session.rules.form), prompt=Prompt.CONFIRM_REOPEN
+        )
+    return Question(About.CANCEL, fields=last.fields)
 
 
 def give_up_refused_last(session: DialogueSession) -> list[Order]:
@@ -222,25 +237,63 @@ def of_held(session: DialogueSession, said: Reading) -> Reading:
 
 
 def as_before(session: DialogueSession, said: Reading) -> Reading:
-    """The reading, in which "same dock" has the value of the last entry, or of the held one before the next; if any."""
-    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
+    """The reading, in which "same dock" has the value of the last entry, or of the held one before the next; if any.
+
+    And "same again" all that is not said, but for what stands for all entries.
+    """
     if said.act is not Act.RECORD or not said.words:
         return said
-    rules, last = session.rules, session.recorded.last
+    rules, before = session.rules, _entry_before(session)
+    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
     found = likewise(said.words, rules.form, rules.language, asked)
-    before = session.values if session.state is State.HELD else {} if last is None else last.fields
-    if found is None or found[0] not in before:
+    again = same_again(said.words, rules.language) if found is None and asked is None else None
+    if before is None or (found is None and again is None):
         return said
-    name, told, words = found
+    told, words = found[1:] if found is not None else again or ((), ())
     rest = part_of(said, words, rules)
-    if name in rest.fields or (words and not _stands_beside(rest, told, said, rules)):
+    names = [found[0]] if found is not None else _alike(session, before, rest)
+    if not names or any(name in rest.fields or name not in before.fields for name in names):
+        return said
+    if words and not _stands_beside(rest, told, said, rules):
         return said
     sure = min(word.confidence for word in told)
-    fields = {**rest.fields, name: FieldReading(before[name], tuple(word.text for word in told), sure)}
-    whole = all(field.name in fields for field in rules.form.fields if field.required)
-    if not (whole or (rest.fields and session.state is not State.HELD) or name == asked):
+    heard = tuple(word.text for word in told)
+    fields = {**rest.fields, **{name: _same(session, before, name, heard, sure) for name in names}}
+    whole = all(field.name in {*fields, *context.at_hand(session)} for field in rules.form.fields if field.required)
+    begun = bool(rest.fields or again) and session.state is not State.HELD
+    if not (whole or begun or asked in names):
         return said
     return replace(said, fields=fields, not_understood=None)
+
+
+def _entry_before(session: DialogueSession) -> LastEntry | None:
+    """The entry that is held, as if it was recorded; else the last one of whoever speaks."""
+    draft = session.draft
+    if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
+        return LastEntry("", draft, session.values)
+    return session.recorded.last
+
+
+def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
+    """The fields that are the same again: not by what a thing is known, nor what was wrong with it, nor what stands."""
+    form, known = session.rules.form, {*rest.fields, *context.at_hand(session)}
+    return [
+        field.name
+        for field in form.fields
+        if field.name in before.fields
+        and not ({field.name, field.unit_of} & known or field.identifier or field.exception or field.many is not None)
+    ]
+
+
+def _same(
+    session: DialogueSession, before: LastEntry, name: str, heard: tuple[str, ...], confidence: float
+) -> FieldReading:
+    """A field as in the entry before, with the utterances in which it was said, and the unit that was said with it."""
+    said = before.draft.reading.fields.get(name)
+    counted = said.words if said is not None and session.rules.form[name].units else ()
+    said_in = said.said_in if said is not None else ()
+    by = said_in or (before.draft.utterance_id, *before.draft.support)
+    return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
 
 
 def _stands_beside(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
@@ -393,12 +446,13 @@ def _ask_if_instead(session: DialogueSession, draft: Draft, heard: UtteranceHear
 
 
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator goes on with something else than whether to cancel: the last entry stays."""
+    """The operator goes on with something else than whether to cancel, or to close: the last entry stays, or all."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or begins_astray(said, session.rules):
         return drafting.reject_answer(session, heard)
     goes_on = correct_last if said.act is Act.AMEND else begin_or_replace_last
-    return [*drafting.drop(session), *goes_on(session, heard)]
+    left = drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
+    return [*left, *goes_on(session, heard)]
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue import context
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import as_heard, completed, names_another, with_support
+from edge.agree.dialogue.merging import as_heard, completed, marked, names_another, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
-from edge.agree.dialogue.questions import held, judged, likely_values, next_question, values_of
+from edge.agree.dialogue.questions import About, Question, held, judged, likely_values, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED
+from edge.forms.model import Expects
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Commit, Confirmation, Draft, Drop, Note, Outcome, Park, Reading, Verdict, Word
@@ -31,6 +32,7 @@ HELP = {
 """What can be said in each state: told who asks, and with a question that is put for the last time."""
 
 MOST_TRIES = 3  # So many answers to one question that answer nothing, and a person must look at it.
+REOPENED = "reopened"  # What was agreed about a closed trailer, among the values that the operator said yes to.
 UNANSWERED = "unanswered"  # Why an utterance is under review: the question about it got no answer.
 
 
@@ -101,6 +103,7 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     of_entry = draft.act is not Act.CONTEXT and terminator is not None
     ended = not of_entry or (heard is not None and _is_terminated(session, heard.reading.words))
     question = next_question(draft, verdict, session.rules, session.challenges, ended=ended)
+    question = question or _whether_to_reopen(session, draft, verdict)
     if question is not None:
         return session.ask(question)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
@@ -113,6 +116,20 @@ def hold(session: DialogueSession) -> list[Order]:
     """The open draft is read back, and committed if nothing is said against it."""
     session.state = State.HELD
     return session.hold(context.readback(session))
+
+
+def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
+    """Whether the trailer is open again of which it is dictated; what waits for a person was dictated before."""
+    name = session.rules.form.place_field(Expects.TRAILER)
+    trailer = None if name is None else verdict.fields.get(name)
+    if name is None or trailer is None or draft.act is not Act.RECORD or session.in_review(draft):
+        return None
+    if (
+        marked(REOPENED, trailer) in draft.agreed
+        or session.recorded.closing_of(str(trailer), session.manner, session.lately.now) is None
+    ):
+        return None
+    return Question(About.REOPEN, name, fields={name: trailer})
 
 
 def commit(session: DialogueSession) -> list[Order]:
@@ -142,12 +159,20 @@ def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
 def park(session: DialogueSession) -> list[Order]:
     """To a person with the draft, and the operator is told; but a cancellation that nobody confirmed is none."""
     draft, values, besides = session.open_draft, session.values, in_review_besides(session)
+    if session.manner.is_closing(draft) and draft.act is Act.RECORD:
+        return leave_open(session)
     session.close()
     if draft.act in {Act.CANCEL, Act.CONTEXT}:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *tell_parked(session, draft.reading), *besides]
+
+
+def leave_open(session: DialogueSession) -> list[Order]:
+    """A closing that nobody said yes to is none, and the operator is told."""
+    told = session.manner.as_told(session.values, session.rules.form)
+    return [*drop(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
 def in_review_besides(session: DialogueSession) -> list[Order]:

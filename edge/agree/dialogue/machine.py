@@ -17,6 +17,7 @@ from typing import Any
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import (
     answers,
+    closing,
     context,
     contradictions,
     corrections,
@@ -26,6 +27,7 @@ from edge.agree.dialogue import (
     scans,
     standing,
     status,
+    trailers,
 )
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
@@ -41,6 +43,7 @@ from edge.records import (
     Confirmation,
     Draft,
     LastEntry,
+    Lately,
     Note,
     Outcome,
     Park,
@@ -59,7 +62,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.SCAN: standing.else_left(scans.take_scan),
     Step.SCAN_FAULT: scans.tell_fault,
     Step.PROVE: standing.else_left(answers.compare_check_digits),
-    Step.AGREE: answers.take_yes,
+    Step.AGREE: closing.agree,
     Step.DISAGREE: answers.take_no,
     Step.NEITHER: answers.ask_for_field,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
@@ -78,11 +81,17 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TURN_AWAY: status.turn_away,
     Step.SAY_AGAIN: status.say_again,
     Step.TELL_WAITING: status.tell_waiting,
-    Step.TELL_TALLY: status.tell_tally,
+    Step.TELL_TALLY: trailers.tell_tally,
+    Step.TELL_SUMS: trailers.tell_sums,
+    Step.TELL_LEFT: trailers.tell_left,
+    Step.TELL_WHERE: trailers.tell_where,
+    Step.CLOSE: closing.close,
+    Step.CLOSE_NEXT: closing.close_next,
+    Step.FINISH_FIRST: closing.finish_first,
     Step.TAKE_UP: review.take_up_oldest,
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,
-    Step.TELL_LAST: status.tell_last,
+    Step.TELL_LAST: trailers.tell_last,
     Step.SET: standing.take,
     Step.TELL_STANDING: standing.tell,
     Step.HELP: status.tell_help,
@@ -246,6 +255,10 @@ class Dialogue:
     def aside(self, found: InReview) -> None:
         self._session.recorded.aside = found
 
+    def looked_up(self, lately: Lately) -> None:
+        """What stands on record now: the next happening asks for it."""
+        self._session.lately = lately
+
     def taken(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
         self._session.recorded.taken(event_ids)
@@ -298,7 +311,8 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = corrections.of_held(session, session.breath.continued(heard.reading, session.rules))
-    return _with_context(session, heard, said, corrections.as_before(session, said))
+    same = trailers.by_its_end(session, corrections.as_before(session, said), heard.known.expected)
+    return _with_context(session, heard, said, same)
 
 
 def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:

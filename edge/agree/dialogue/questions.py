@@ -45,6 +45,8 @@ class About(StrEnum):
     INSTEAD = "instead"  # Whether an identifier said while an entry is held corrects it, or begins the next one.
     PROOF = "proof"
     WRONG = "wrong"  # What is wrong about the entry read back.
+    CLOSE = "close"  # Whether a trailer is to be closed.
+    REOPEN = "reopen"  # Whether a closed one, of which the entry is, is to be opened again.
 
 
 _STATES = {
@@ -55,6 +57,8 @@ _STATES = {
     About.ENTRY_RIGHT: State.CONFIRMING,
     About.CANCEL: State.CONFIRMING,
     About.INSTEAD: State.CONFIRMING,
+    About.CLOSE: State.CONFIRMING,
+    About.REOPEN: State.CONFIRMING,
     About.PROOF: State.PROVING,
 }
 
@@ -179,6 +183,8 @@ _PLAIN = {
     About.INSTEAD: Prompt.CONFIRM_ENTRY,
     About.PROOF: Prompt.PROVE,
     About.WRONG: Prompt.WHAT_IS_WRONG,
+    About.CLOSE: Prompt.CONFIRM_CLOSE,
+    About.REOPEN: Prompt.CONFIRM_REOPEN,
 }
 
 

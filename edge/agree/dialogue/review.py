@@ -9,7 +9,7 @@ from edge.agree.dialogue import context, drafting, status
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
-from edge.agree.dialogue.questions import judged, likely_values
+from edge.agree.dialogue.questions import About, judged, likely_values
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.dialogue.terms import units_said
@@ -71,7 +71,9 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
 
 
 def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks what is open in the middle of an entry: that is."""
+    """The operator asks what is open in the middle of an entry: that is; before he closes a trailer, what is aside."""
+    if session.about is About.CLOSE:
+        return [*drafting.leave_open(session), *take_up_oldest(session, heard)]
     if session.question is not None and session.state in QUESTIONS:
         return [*status.note(session, heard), session.put(session.question)]
     return [*status.note(session, heard), *drafting.hold(session)]

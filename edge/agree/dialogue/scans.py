@@ -29,6 +29,8 @@ def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     match session.about:
         case About.CANCEL:  # the last entry stays, as it does where somebody goes on dictating
             return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
+        case About.CLOSE:  # likewise the trailer is open
+            return [*drafting.leave_open(session), *drafting.begin_entry(session, heard)]
         case About.INSTEAD:
             return _set_aside(session, heard)
         case _:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from edge.agree.decide import Rules
 from edge.agree.dialogue.merging import BreathBefore
@@ -13,12 +14,14 @@ from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.forms.model import Expects, Form
 from edge.records import (
     NOTHING_STANDS,
     Act,
     Draft,
     FieldValue,
     LastEntry,
+    Lately,
     Reading,
     Shift,
     StandingContext,
@@ -35,6 +38,12 @@ REACTION_S = 0.4
 and an ear and a mouth more than the rest."""
 
 
+AT_THE_DOOR = timedelta(days=1)
+"""A trailer is unloaded within a day; another day one of the same number may come again."""
+
+NOT_LOOKED_UP = Lately(datetime(1970, 1, 1, tzinfo=UTC))
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How the device converses at a site."""
@@ -46,6 +55,21 @@ class Manner:
     operators: Mapping[str, str] | None = None
     """Who may sign on, as spoken, to the name that goes on record; None: nobody needs to."""
     operator: str | None = None  # Who is on record while nobody has signed on.
+    closing: Form | None = None  # The form of the entry that closes a trailer; None: none can be closed here.
+
+    def called(self, operator: str) -> str:
+        """How an operator who is on record is called."""
+        known = self.operators or {}
+        return next((spoken for spoken, on_record in known.items() if on_record == operator), operator)
+
+    def is_closing(self, draft: Draft | None) -> bool:
+        """Whether the draft closes a trailer, or takes that back."""
+        return draft is not None and self.closing is not None and draft.form == self.closing.name
+
+    def as_told(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
+        """The fields of a closing, in the words of the form that is filled."""
+        closes, trailer = None if self.closing is None else self.closing.closes, form.place_field(Expects.TRAILER)
+        return fields if closes is None or trailer is None or closes not in fields else {trailer: fields[closes]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +106,12 @@ class Recorded:
         taken = [one for one in self.entries if not (one.refused or one.event_id in self.turned_down)]
         replaced = {one.draft.replaces for one in taken}
         return [one for one in reversed(taken) if one.draft.act is not Act.CANCEL and one.event_id not in replaced]
+
+    def closing_of(self, trailer: str, manner: Manner, now: datetime) -> LastEntry | None:
+        """The entry by which a trailer was closed, of all who speak to this device; None while it is open."""
+        closings = (one for one in self.stand() if manner.is_closing(one.draft) and trailer in one.fields.values())
+        lately = (one for one in closings if one.recorded_at is None or now - one.recorded_at < AT_THE_DOOR)
+        return next(lately, None)
 
     def standing(self, event_id: str | None) -> str | None:
         """The event that the inventory has: from one that it turned down, back to what that was to replace."""
@@ -123,7 +153,7 @@ class Recorded:
 class DeviceSpeech:
     """What the device has said."""
 
-    again: Say | None = None  # What "say again" is about.
+    again: tuple[Say, ...] = ()  # What "say again" is about.
     latest: Say | None = None  # What was said last, of all that was said.
     put: tuple[Question | None, Draft | None] = (None, None)  # What was asked or read back last.
     put_at: float | None = None  # When that began, in seconds of the driver's clock; None where that is not known.
@@ -162,6 +192,8 @@ class DialogueSession:
     next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
     expected: Expectations = NOTHING_EXPECTED
     """What was announced when something was heard last: what is taken up again is held against it too."""
+    lately: Lately = NOT_LOOKED_UP
+    """What stood on record when something was asked about it last."""
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label that was read, and when, on the driver's clock: the trigger may be pulled twice."""
     context: StandingContext = NOTHING_STANDS  # What was said once, and holds for each entry that says nothing else.
@@ -193,8 +225,8 @@ class DialogueSession:
 
         And if it is of this form: what corrects it could not be read in the words of another.
         """
-        ours = entry is not None and (entry.draft.operator, entry.draft.form) == (self.who, self.rules.form.name)
-        return entry if ours else None
+        known = entry is not None and (entry.draft.form == self.rules.form.name or self.manner.is_closing(entry.draft))
+        return entry if entry is not None and known and entry.draft.operator == self.who else None
 
     def entry_named(self, said: Reading) -> LastEntry | None:
         """The entry of whoever speaks that has all identifiers which were said."""
@@ -288,7 +320,10 @@ class DialogueSession:
 
     def told(self, prompt: Prompt, entry: LastEntry) -> Say:
         """The order to tell an entry on record."""
-        return Say(prompt, entry.fields, terms=Terms(units_said(entry.draft.reading, self.rules)))
+        fields = (
+            self.manner.as_told(entry.fields, self.rules.form) if self.manner.is_closing(entry.draft) else entry.fields
+        )
+        return Say(prompt, fields, terms=Terms(units_said(entry.draft.reading, self.rules)))
 
     def close(self) -> None:
         """Nothing is agreed about any more."""
@@ -302,5 +337,9 @@ class DialogueSession:
 
     def repeatable(self, say: Say) -> Say:
         """The order, which "say again" repeats."""
-        self.spoken.again = say
-        return say
+        return self.several([say])[0]
+
+    def several(self, says: Sequence[Say]) -> Sequence[Say]:
+        """Orders that "say again" repeats together."""
+        self.spoken.again = tuple(says)
+        return says

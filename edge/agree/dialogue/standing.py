@@ -13,10 +13,14 @@ from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import About, Question, held, judged, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.forms.spoken import corrects
+from edge.forms.spoken import corrects, from_now_on
 from edge.records import Act, Draft, FieldReading, Outcome, Verdict
 
 Taken = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+
+
+_TAKING = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN})
+"""What the questions are about that such a field answers."""
 
 
 def take(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -29,8 +33,8 @@ def take(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.state is State.HELD and not session.doubted:
         orders = drafting.commit(session)  # as before the next entry
         return [*orders, *_begin(session, heard)]
-    if session.asked.field in heard.reading.fields and session.about in {About.FIELD, About.CHOICE, About.FIELD_RIGHT}:
-        return answers.take_answer(session, replace(_as_answer(heard), stands=tuple(heard.reading.fields)))
+    if session.asked.field in heard.reading.fields and session.about in _TAKING:
+        return answers.take_answer(session, replace(_as_answer(session, heard), stands=tuple(heard.reading.fields)))
     return _set_besides(session, heard)
 
 
@@ -46,14 +50,17 @@ def _draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
 def _go_on(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """More of the context that is open, or a change of it."""
     if session.asked.field in heard.reading.fields and session.about is not About.PROOF:
-        return answers.take_answer(session, _as_answer(heard))
-    said = drafting.reading_of(session, _as_answer(heard))
+        return answers.take_answer(session, _as_answer(session, heard))
+    said = drafting.reading_of(session, _as_answer(session, heard))
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
 
-def _as_answer(heard: UtteranceHeard) -> UtteranceHeard:
-    act = Act.AMEND if corrects(heard.reading.words) else Act.RECORD
-    return replace(heard, reading=replace(heard.reading, act=act))
+def _as_answer(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
+    """The same, as what the question is answered with."""
+    words, language = heard.reading.words, session.rules.language
+    lasting = from_now_on(words, language)
+    act = Act.AMEND if corrects(words, language) else Act.RECORD
+    return replace(heard, reading=replace(heard.reading, words=tuple(lasting[1]) if lasting else words, act=act))
 
 
 def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -13,7 +13,7 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.dialogue.terms import units_said
 from edge.forms.spoken import command, is_name
 from edge.forms.spoken.folding import fold
-from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
+from edge.records import Act, Because, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
 UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})  # States in which what is dictated is put aside.
 
@@ -46,9 +46,9 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator wants to hear what was said last, and all of it."""
-    again = session.spoken.again or Say(Prompt.NOTHING_SAID)
-    whole = replace(again, terms=replace(again.terms, ends=frozenset()))
-    return [*note(session, heard), session.repeatable(whole)]
+    again = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
+    whole = [replace(one, terms=replace(one.terms, ends=frozenset())) for one in again]
+    return [*note(session, heard), *session.several(whole)]
 
 
 def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -68,12 +68,8 @@ def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
 
 
 def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks for the last entry, or for one by its number."""
-    named, last = session.identifiers_of(values_of(heard.reading)), session.recorded.last
-    if named:
-        found = session.entry_named(heard.reading)
-        told = session.told(Prompt.RECORDED, found) if found else Say(Prompt.NOT_RECORDED, named)
-        return [*note(session, heard), session.repeatable(told)]
+    """The operator asks for the last entry."""
+    last = session.recorded.last
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
     prompt = Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY
@@ -141,7 +137,7 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         session.question = session.is_entry_right
     elif session.state is State.HELD:
         orders = drafting.commit(session)
-    if session.draft is not None and session.draft.act is Act.CANCEL:
+    if session.draft is not None and (session.draft.act is Act.CANCEL or session.manner.is_closing(session.draft)):
         orders = drafting.park(session)
     session.state = State.PAUSED
     return [heard.noted_as_heeded(Reason.COMMAND), *orders, session.say(Prompt.PAUSED)]
@@ -209,7 +205,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _ask_to_finish(session: DialogueSession) -> list[Order]:
     """Whoever leaves is asked once to finish what is open: the question that is open is put again."""
     draft, asked = session.draft, session.question
-    if draft is None or asked is None or draft.act is Act.CANCEL or session.leaving:
+    if draft is None or asked is None or draft.act is Act.CANCEL or session.manner.is_closing(draft) or session.leaving:
         return []
     session.leaving = True
     values = likely_values(draft.reading)
@@ -246,14 +242,11 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
 
 
 def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
-    rules, recorded = session.rules, session.recorded
-    if draft.form != rules.form.name:
+    rules = session.rules
+    if draft.form != rules.form.name and not session.manner.is_closing(draft):
         return _park_of_another_form(session, draft)
-    if draft.act is Act.CANCEL:
-        if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
-            return [Drop(draft)]
-        session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
-        return session.ask(Question(About.CANCEL, fields=recorded.last.fields))
+    if draft.act is Act.CANCEL or session.manner.is_closing(draft):
+        return _ask_whether(session, draft)
     verdict = judged(draft, rules)
     if corrections.names_another_than_last(session, draft):
         return corrections.ask_if_replaces_last(session, draft, verdict, draft.reading)
@@ -261,6 +254,18 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     if session.state is not State.HELD:
         return orders
     return session.ask(replace(session.is_entry_right, prompt=Prompt.RESTORED))
+
+
+def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
+    """Whether to cancel the last entry, or to close a trailer, as before."""
+    recorded, values = session.recorded, values_of(draft.reading)
+    if draft.act is Act.RECORD:
+        session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
+        return session.ask(Question(About.CLOSE, fields=session.manner.as_told(values, session.rules.form)))
+    if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
+        return [Drop(draft)]
+    session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
+    return session.ask(corrections.whether_to_cancel(session, recorded.last))
 
 
 def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:

@@ -44,6 +44,10 @@ class Event(StrEnum):
     SAY_AGAIN = "say again"
     HOW_MANY_WAITING = "how many waiting"
     HOW_MANY_HERE = "how many here"
+    HOW_MANY_ON_TRAILER = "how many on trailer"
+    WHAT_IS_LEFT = "what is left"
+    WHERE_TO = "where to"
+    TRAILER_DONE = "trailer done"
     WHAT_IS_OPEN = "what is open"
     PUT_ASIDE = "put aside"
     LAST_ENTRY = "last entry"
@@ -104,7 +108,13 @@ class Step(StrEnum):
     TURN_AWAY = "park it in review, tell why"
     SAY_AGAIN = "say the last thing again"
     TELL_WAITING = "tell how many wait"
-    TELL_TALLY = "tell how many entries of today are for a place"
+    TELL_TALLY = "tell how much there is of the trailer, or how many entries of today are for a place"
+    TELL_SUMS = "tell how much was received of the trailer"
+    TELL_LEFT = "tell which announced pallets nobody has received"
+    TELL_WHERE = "tell where a pallet goes, or is"
+    CLOSE = "tell what was received of the trailer, ask whether to close it"
+    CLOSE_NEXT = "commit the held entry, tell what was received of the trailer, ask whether to close it"
+    FINISH_FIRST = "ask to finish what is open"
     TAKE_UP = "ask again about the oldest that was put aside; where there is none, tell how many wait"
     TELL_OPEN = "say again what is asked, or was read back"
     PUT_ASIDE = "park it in review"
@@ -164,6 +174,9 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.TAKE_UP: QUESTIONS | IDLE,
+        Step.TELL_OPEN: QUESTIONS | IDLE,
+        Step.CLOSE: frozenset({State.CONFIRMING}),
+        Step.CLOSE_NEXT: frozenset({State.CONFIRMING, State.IDLE}),
         Step.PUT_ASIDE: IDLE,
         Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
@@ -179,6 +192,8 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
 MAY_STAY = frozenset(
     {
         Step.SCAN,
+        Step.TELL_OPEN,
+        Step.CLOSE,
         Step.SET,
         Step.ASK_AGAIN,
         Step.NOT_HEARD,
@@ -201,6 +216,10 @@ _ALWAYS = {
     Event.SAY_AGAIN: Step.SAY_AGAIN,
     Event.HOW_MANY_WAITING: Step.TELL_WAITING,
     Event.HOW_MANY_HERE: Step.TELL_TALLY,
+    Event.HOW_MANY_ON_TRAILER: Step.TELL_SUMS,
+    Event.WHAT_IS_LEFT: Step.TELL_LEFT,
+    Event.WHERE_TO: Step.TELL_WHERE,
+    Event.TRAILER_DONE: Step.FINISH_FIRST,
     Event.WHAT_IS_OPEN: Step.TELL_OPEN,
     Event.PUT_ASIDE: Step.PUT_ASIDE,
     Event.LAST_ENTRY: Step.TELL_LAST,
@@ -256,6 +275,7 @@ _AWAY = {
     Event.DEFERRED: Step.TURN_AWAY,
     Event.WHAT_IS_OPEN: Step.TELL_WAITING,
     Event.PUT_ASIDE: Step.NOTE,
+    Event.TRAILER_DONE: Step.NOTE,
 }
 
 TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
@@ -278,6 +298,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.CANCEL: Step.TAKE_BACK,
             Event.NEVER_MIND: Step.TELL_LAST,
             Event.WHAT_IS_OPEN: Step.TAKE_UP,
+            Event.TRAILER_DONE: Step.CLOSE,
             Event.PUT_ASIDE: Step.NOTE,
             Event.YES: Step.NOTE,
             Event.NO: Step.OBJECT,
@@ -295,6 +316,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.YES: Step.COMMIT,
             Event.NO: Step.WHAT_IS_WRONG,
             Event.DEFERRED: Step.PUT_OFF,
+            Event.TRAILER_DONE: Step.CLOSE_NEXT,
             Event.DEADLINE: Step.DUE,
             Event.CONTRADICTED: Step.WHICH,
             Event.FAULT: Step.ALARM_HELD,

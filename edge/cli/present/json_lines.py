@@ -166,6 +166,7 @@ class AgentLines:
         return {
             "dialogue": stands.state,
             "operator": stands.operator,
+            "standing": {name: one.value for name, one in stands.context.fields.items()},
             "question": None
             if asked is None
             else {"about": asked.about, "field": asked.field, "candidates": list(asked.candidates)},

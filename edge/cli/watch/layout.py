@@ -96,7 +96,7 @@ class QueueRow:
 class Picture:
     """What is to be seen."""
 
-    who: tuple[str, ...] = ()  # The device and its site, the form, the operator.
+    who: tuple[str, ...] = ()  # The device and its site, the form, the operator, the context.
     broker: str = ""  # Its address.
     up: bool | None = None  # Whether the broker can be reached; None before it was tried.
     microphone: str = ""  # When it is heard, and its name.

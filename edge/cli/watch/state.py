@@ -31,7 +31,14 @@ PUSH_TO_TALK, WAKE_PHRASE = "push-to-talk", "wake-phrase"
 HOW = {"keyboard": "typed", "scanner": "scanned"}  # What is not heard, by its source.
 
 ANSWER_KEYS = (("y", "yes"), ("n", "no"), ("c", "cancel"), ("r", "put aside"), ("a", "say again"))
-QUESTION_KEYS = (("p", "pause"), ("w", "how many waiting"), ("o", "what is open"), ("l", "last entry"), ("h", "help"))
+QUESTION_KEYS = (
+    ("p", "pause"),
+    ("w", "how many waiting"),
+    ("o", "what is open"),
+    ("l", "last entry"),
+    ("t", "where am I"),
+    ("h", "help"),
+)
 VOICE_KEYS = (("+ -", "loudness"), ("> <", "speed"))
 
 _MEANINGS = {State.IDLE: Tone.GOOD, State.PAUSED: Tone.QUIET, State.SIGNED_OFF: Tone.QUIET}
@@ -144,7 +151,12 @@ class View:
     def _who(self) -> tuple[str, ...]:
         started, signed_on = self._told("started"), self._told("dialogue").get("operator")
         where = f"{started['device']} at {started['site']}" if started else ""
-        return tuple(filter(None, (where, started.get("form"), signed_on or started.get("operator"))))
+        return tuple(filter(None, (where, started.get("form"), signed_on or started.get("operator"), self._standing())))
+
+    def _standing(self) -> str:
+        """What was said once for all entries: `trailer 5501, door 12`."""
+        standing = self._told("dialogue").get("standing", {})
+        return ", ".join(f"{self._labels.get(name, name)} {value}" for name, value in standing.items())
 
     def _microphone(self) -> str:
         if not (started := self._told("started")):

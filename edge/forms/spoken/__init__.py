@@ -1,7 +1,11 @@
 """What is said: words or a transcript to the fields of a form, and a form to the words a recogniser should expect."""
 
 from edge.forms.spoken.commands import (
+    DONE,
+    LEFT,
+    OF_TRAILERS,
     TALLY,
+    WHERE,
     about,
     chosen,
     command,
@@ -21,7 +25,7 @@ from edge.forms.spoken.commands import (
 from edge.forms.spoken.confusable import heard_alike
 from edge.forms.spoken.jsgf import jsgf
 from edge.forms.spoken.language import LANGUAGES
-from edge.forms.spoken.likewise import from_now_on, likewise
+from edge.forms.spoken.likewise import from_now_on, likewise, same_again
 from edge.forms.spoken.pauses import are_one_number, begins, ends, expected
 from edge.forms.spoken.reader import preface, read, read_given
 from edge.forms.spoken.sentences import phrases, sentences

@@ -31,6 +31,11 @@ class Asked:
 YES, NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
 LAST = Asked(Act.COMMAND, Command.LAST_ENTRY)
 TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
+LEFT = Asked(Act.COMMAND, Command.WHAT_IS_LEFT)
+WHERE = Asked(Act.COMMAND, Command.WHERE_TO)
+DONE = Asked(Act.COMMAND, Command.TRAILER_DONE)
+OF_TRAILERS = frozenset({Command.WHAT_IS_LEFT, Command.HOW_MANY_ON_TRAILER, Command.WHERE_TO, Command.TRAILER_DONE})
+"""What is asked while a trailer is unloaded. Its wordings hold labels of forms, and are no entries all the same."""
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
     str(command): Asked(Act.COMMAND, command) for command in Command
 }
@@ -117,14 +122,44 @@ def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> 
 
 
 def about(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Asked, tuple[Word, ...]] | None:
-    """What is asked about an entry that is named behind it, and those words: "delete", "did I do"; None for no such."""
-    said = _unhesitating(words, language)
-    asking = dict.fromkeys(language.commands["lookups"], LAST) | dict.fromkeys(language.commands["tallies"], TALLY)
-    asking |= {one: asked for one, asked in _known(language).items() if asked == CANCEL and one not in language.cues}
+    """What is asked about that which is named behind it, and those words: "delete", "did I do"; None for no such.
+
+    Or before it, or between: "trailer 5501 is done", "where does 742 go".
+    """
+    said, asking = _unhesitating(words, language), _asking(language)
     for size in range(len(said) - 1, 0, -1):
         if (asked := asking.get(_plain(said[:size], language))) is not None:
-            return asked, said[size:]
-    return None
+            return asked, _before(said[size:], _ENDS.get(asked), language)
+    named = _before(said, _ENDS[DONE], language)
+    return (DONE, named) if len(named) < len(said) else None
+
+
+_NAMING: Mapping[str, Asked] = {
+    "lookups": LAST,
+    "tallies": TALLY,
+    "remainders": LEFT,
+    "whereabouts": WHERE,
+    "closings": DONE,
+}
+"""By the name of a list in a language's file, what is asked of that which is named behind."""
+_ENDS: Mapping[Asked, str] = {
+    LAST: "lookup_ends",
+    WHERE: "whereabouts_ends",
+    DONE: "closing_ends",
+}  # What may stand behind that, besides.
+
+
+@lru_cache
+def _asking(language: Language) -> Mapping[Phrase, Asked]:
+    known = {one: asked for one, asked in _known(language).items() if asked == CANCEL and one not in language.cues}
+    naming = {said: asked for name, asked in _NAMING.items() for said in language.commands[name]}
+    return {language.unelided(said): asked for said, asked in {**naming, **known}.items()}
+
+
+def _before(said: tuple[Word, ...], ends: str | None, language: Language) -> tuple[Word, ...]:
+    """The words before the longest of these ends, where they have one and there are words before it."""
+    behind = set() if ends is None else {language.unelided(one) for one in language.commands[ends]}
+    return next((said[:at] for at in range(1, len(said)) if _plain(said[at:], language) in behind), said)
 
 
 def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -190,12 +225,17 @@ def _spelt(said: Sequence[str], language: Language) -> set[str]:
     return reached.get(len(said), set())
 
 
-def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> tuple[str, ...]:
-    """Ways to say each command, for a recogniser to expect; `names` are of those who may sign on."""
+def command_phrases(
+    names: Sequence[str] = (), language: Language = ENGLISH, *, trailers: bool = False
+) -> tuple[str, ...]:
+    """Ways to say each command, for a recogniser to expect; `names` are of those who may sign on.
+
+    `trailers`: what is asked while a trailer is unloaded may be said, too.
+    """
     plain: list[str] = []
     signing: list[str] = []
     for name, asked in NAMED.items():
-        if asked.command in UNEXPECTED:
+        if asked.command in UNEXPECTED or (asked.command in OF_TRAILERS and not trailers):
             continue
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)

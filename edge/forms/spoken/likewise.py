@@ -34,6 +34,12 @@ def from_now_on(words: Sequence[Word], language: Language) -> Parted | None:
     return None if found is None else found[1]
 
 
+def same_again(words: Sequence[Word], language: Language) -> Parted | None:
+    """The words at the beginning or the end that say that all is as it was; None where there are none."""
+    found = _parted(words, _alike(language), language)
+    return None if found is None else found[1]
+
+
 def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Language) -> tuple[str, Parted] | None:
     """What one of the ways stands for with which the words end or begin; the longest counts."""
     for at in range(len(words)):
@@ -53,6 +59,11 @@ def _plain(words: Sequence[Word], language: Language) -> Phrase:
 def _alone(language: Language) -> frozenset[Phrase]:
     before, after = _around(language)
     return frozenset(language.unelided((*one, *other)) for one in before for other in after)
+
+
+@lru_cache
+def _alike(language: Language) -> dict[Phrase, str]:
+    return {language.unelided(one): "" for one in language.commands["same_again"]}
 
 
 @lru_cache

@@ -17,6 +17,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
 from edge.forms.spoken import saying
 from edge.forms.spoken.commands import command_phrases
+from edge.forms.spoken.language import ENGLISH
 from edge.forms.spoken.vocabulary import check
 from edge.records import FieldValue
 
@@ -37,6 +38,9 @@ UNLABELLED = 0.8
 """The share of values said without their label where the form lets them stand so: "large", "sealed"."""
 OPTIONAL = 0.5
 """The share of sentences in which a field is said that may be left out."""
+
+SAID_ANEW = 0.2
+"""The share of sentences that say a field which is said once for all entries."""
 
 OPENINGS = {"": 68, "um": 8, "okay": 8, "moving": 8, "i have": 8}
 BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
@@ -67,6 +71,8 @@ def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sent
         fields = [one for one in form.fields if one.spoken is not Spoken.UNIT]  # which the word behind a count says
         wanted = [one for one in fields if one.required]
         fields = [one for one in fields if one.required or random.random() < OPTIONAL] or fields
+        if form.said_once and random.random() >= SAID_ANEW:
+            fields = [one for one in fields if one.name not in form.said_once] or fields
         if random.random() >= IN_ORDER:
             random.shuffle(fields)
         if len(fields) > 1 and random.random() < INCOMPLETE:
@@ -138,7 +144,19 @@ def conversational(form: Form, catalogue: Catalogue, names: Sequence[str] = ()) 
     random = Random(SEED)  # noqa: S311 - sampling, not secrecy
     answers = [one for field in form.fields for _ in range(PER_FIELD) for one in _answers(field, catalogue, random)]
     said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
-    return (*(command_phrases(names) * COMMANDS), *said_twice, *answers, *_checks(form, catalogue, random))
+    once = [_once(form, catalogue, random) for _ in range(PER_FIELD) if form.said_once]
+    asked = command_phrases(names, trailers=bool(form.expects)) * COMMANDS
+    return (*asked, *said_twice, *answers, *once, *_checks(form, catalogue, random))
+
+
+def _once(form: Form, catalogue: Catalogue, random: Random) -> str:
+    """What is said once for all entries: "trailer five five oh one door twelve", "door thirteen from now on"."""
+    fields = [form[name] for name in form.said_once if random.random() >= OPTIONAL] or [form[form.said_once[0]]]
+    said = " ".join(_mention(saying.value(one, catalogue, random), one, catalogue, random) for one in fields)
+    return said if random.random() < LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
+
+
+LASTING = 0.5  # The share of these that do not say that they hold from then on.
 
 
 def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:

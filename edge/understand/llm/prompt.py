@@ -45,12 +45,14 @@ class AtHand:
     asked: str | None = None  # The field the device has just asked for.
     confirming: bool = False  # The device has just asked a question that is answered with yes or no.
     last: bool = False  # An entry was recorded a moment ago, and can still be corrected or taken back.
+    standing: tuple[str, ...] = ()  # The fields that were said once for all entries.
 
     def awaited(self, form: Form) -> tuple[str, ...]:
         """The fields that he has still to say: the one that was asked, else all that are not known."""
         if self.asked is not None or self.confirming:
             return () if self.asked is None else (self.asked,)
-        return tuple(field.name for field in form.fields if field.required and field.name not in self.pending)
+        known = {*self.pending, *self.standing}
+        return tuple(field.name for field in form.fields if field.required and field.name not in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Past:
         if self._at_hand is None:
             return self._state
         now = self._at_hand()
-        return Context(now.pending, now.asked, now.confirming, now.last, self._state.turns)
+        return Context(now.pending, now.asked, now.confirming, now.last, now.standing, self._state.turns)
 
     def follow(self, at_hand: Callable[[], AtHand]) -> None:
         """Entries are agreed with the operator: what he is in the middle of is asked of whoever does so."""

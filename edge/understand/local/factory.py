@@ -34,7 +34,7 @@ def recogniser(
     """
     wanted = settings.understand
     names = tuple(settings.agree.operators)
-    commands = command_phrases(names) if converses else ()
+    commands = command_phrases(names, trailers=bool(form.expects)) if converses else ()
     if wanted.engine is Engine.POCKETSPHINX:
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
     model = _vosk_model(wanted.model)

@@ -1,0 +1,142 @@
+"""Closing: the steps that agree that all of a trailer was received, and open it again. The closing is an entry, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edge.agree.dialogue import answers, context, drafting, status, trailers
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import marked, with_support
+from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
+from edge.agree.dialogue.questions import About, Question, held, likely_values, values_of
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.terms import units_said
+from edge.agree.received import missing
+from edge.forms.model import Expects
+from edge.records import (
+    Act,
+    Because,
+    Commit,
+    Draft,
+    FieldReading,
+    FieldValue,
+    Outcome,
+    PlaceKind,
+    Reading,
+    Reason,
+    ReceivingPlace,
+    StandingEntry,
+    Verdict,
+)
+
+
+def close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator says that a trailer is done: what was received of it is told, and whether to close it asked."""
+    form, place = session.manner.closing, trailers.asked_of(session, heard)
+    if form is None or form.closes is None or session.rules.form.place_field(Expects.TRAILER) is None:
+        return drafting.ask_to_repeat(session, heard)
+    if place is None or place.kind is not PlaceKind.TRAILER:
+        return trailers.which_place(session, heard)
+    if session.recorded.closing_of(place.name, session.manner, session.lately.now) is not None:
+        return [*status.note(session, heard), session.say(Prompt.CLOSED, trailers.as_field(session, place))]
+    said = heard.reading
+    sure = min(word.confidence for word in said.words)
+    read = FieldReading(place.name, tuple(word.text for word in said.words), sure)
+    reading = Reading(said.interpreter, form.name, said.words, {form.closes: read})
+    if form.faults(values_of(reading)):
+        return drafting.ask_to_repeat(session, heard)
+    told = _told(session, place)
+    verdict = _agreed({form.closes: place.name})
+    session.open(Draft(heard.utterance_id, form.name, reading, session.who), verdict)
+    asked = session.ask(Question(About.CLOSE, fields=trailers.as_field(session, place)))
+    session.several([*told, *(order for order in asked if isinstance(order, Say))])
+    return [heard.noted(held(verdict)), *told, *asked]
+
+
+def close_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The same over an entry that was read back: it is committed first, as before the next entry, and counts."""
+    draft, verdict = session.open_draft, session.verdict
+    if session.doubted or session.next is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
+        return finish_first(session, heard)
+    place = trailers.asked_of(session, heard)  # while that entry still says where it is
+    if draft.act is not Act.CONTEXT:
+        entries = (one for one in session.lately.entries if one.event_id != draft.replaces)
+        latest = StandingEntry("", draft.form, verdict.fields, draft.operator, session.lately.now)
+        session.lately = replace(session.lately, entries=(latest, *entries))
+    named = {} if place is None else trailers.as_field(session, place)
+    read = {name: FieldReading(value, (), 1.0) for name, value in named.items()}
+    return [*drafting.commit(session), *close(session, replace(heard, reading=replace(heard.reading, fields=read)))]
+
+
+def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What is open is to be agreed first: its question is put again, behind what it is about."""
+    noted, draft = heard.noted_as_heeded(Reason.COMMAND), session.open_draft
+    asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
+    if session.manner.is_closing(draft) or draft.act is Act.CANCEL or session.about is About.ENTRY_RIGHT:
+        return [noted, *asked]
+    values = likely_values(draft.reading)
+    terms = Terms(units_said(draft.reading, session.rules))
+    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
+    return [noted, *open_, *asked]
+
+
+def _told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+    """What was received, what waits for a person, and what is missing."""
+    form, aside = session.rules.form, trailers.put_aside_of(session, place)
+    lacking = missing(place, session.expected, form, session.lately.entries) or ()
+    numbers = [one for one in lacking if one not in aside.numbers]
+    gone = (
+        trailers.listed(session, Prompt.MISSING, Prompt.MISSING_MANY, numbers) if Expects.PALLET in form.expects else []
+    )
+    return [*trailers.sums_told(session, place), *aside.told, *gone]
+
+
+def _agreed(fields: Mapping[str, FieldValue]) -> Verdict:
+    return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), fields)
+
+
+# What is answered to "Close trailer 5501?".
+
+
+def agree(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A yes, to whether a trailer is to be closed, or opened again, or to any other question."""
+    match session.about:
+        case About.CLOSE:
+            return _agree_to_close(session, heard)
+        case About.REOPEN:
+            return reopen(session, heard)
+        case _:
+            return answers.take_yes(session, heard)
+
+
+def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """It is closed: on record, and nothing that is dictated from now on is of it."""
+    told = session.asked.fields
+    session.draft = with_support(session.open_draft, heard.utterance_id)
+    stands = context.standing_values(session)
+    ended = context.end(session) if told.items() <= stands.items() else []
+    if len(stands) == len(told):  # that it is closed says enough
+        ended = []
+    return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CLOSED, told), *ended]
+
+
+# A trailer that is closed.
+
+
+def reopen(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The entry is of a trailer that was closed, and that is open again: the closing is cancelled by this yes."""
+    draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
+    trailer = str(told[str(session.asked.field)])
+    last = session.recorded.closing_of(trailer, session.manner, session.lately.now)
+    if verdict is None or last is None:  # taken back meanwhile
+        return drafting.revise(session, heard, draft)
+    cancelled = Draft(
+        *(heard.utterance_id, last.draft.form, heard.reading, session.who),
+        act=Act.CANCEL,
+        replaces=session.recorded.standing(last.event_id),
+    )
+    draft = replace(draft, agreed=(*draft.agreed, marked(drafting.REOPENED, trailer)))
+    goes_on = drafting.consider(session, draft, verdict, None)
+    nothing = Verdict(Outcome.ACCEPT, (), {})
+    return [heard.noted(held(nothing)), Commit(cancelled, nothing), Say(Prompt.REOPENED, told), *goes_on]

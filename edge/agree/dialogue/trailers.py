@@ -1,0 +1,239 @@
+"""Trailers: the steps that tell what was received, what is left, and where a pallet goes, by what this device knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from edge.agree.dialogue import context, drafting, status
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.orders import FEWEST_TOLD, Order, Prompt, Say
+from edge.agree.dialogue.questions import likely_values, values_of
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import AGREEING
+from edge.agree.expectations import Expectations
+from edge.agree.received import Sums, ending_so, missing, named_place, of_place, place_field, summed
+from edge.forms.model import Expects
+from edge.records import Act, FieldValue, Reading, ReceivingPlace, StandingEntry
+
+MOST_LISTED = 3  # So many numbers are told of more: nobody keeps a fourth in mind.
+
+FEWEST_ASKED = 2  # So many last characters say in a question which pallet is meant: nothing comes of it but an answer.
+
+JUST_NOW, THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def standing(session: DialogueSession) -> ReceivingPlace | None:
+    """The trailer, or else the door, at which whoever speaks works."""
+    form, draft = session.rules.form, session.draft if session.state in AGREEING else None
+    if draft is not None and (named := named_place(form, values_of(draft.reading))) is not None:
+        return named
+    if (named := named_place(form, context.standing_values(session))) is not None:
+        return named
+    for one in session.recorded.stand():
+        if session.manner.is_closing(one.draft):  # what was received before is done with
+            return None
+        if session.owned(one) is not None and (named := named_place(form, one.fields)) is not None:
+            return named
+    return None
+
+
+def asked_of(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
+    """The place that is asked about: that which is named, else that where he works."""
+    return named_place(session.rules.form, values_of(heard.reading)) or standing(session)
+
+
+def which_place(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Nobody has said yet which trailer stands there."""
+    if not session.rules.form.places_received:
+        return drafting.ask_to_repeat(session, heard)
+    named = session.rules.form.places_received[0]
+    return [*status.note(session, heard), session.repeatable(Say(Prompt.ASK_FIELD, asked=named))]
+
+
+def as_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
+    """A place as the field of the form that names it."""
+    named = place_field(session.rules.form, place.kind)
+    return {} if named is None else {named.name: place.name}
+
+
+def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
+    """The reading, in which the last digits of one pallet that is announced where the operator works are that pallet.
+
+    Where several end so, it is asked which; what is announced itself, wherever that is, stands as it was said.
+    """
+    name, place = session.rules.form.expects.get(Expects.PALLET), named_place(session.rules.form, values_of(said))
+    one, here = said.fields.get(str(name)), place or standing(session)
+    if said.scanned or one is None or here is None or not isinstance(one.value, str) or one.rivals:
+        return said
+    if expected.of(one.value):
+        return said
+    found = ending_so(one.value, (line.pallet for line in expected.at(here)), FEWEST_TOLD)
+    if found == (one.value,):
+        return said
+    return replace(said, fields={**said.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)})
+
+
+# What is left, and how much there is.
+
+
+def tell_left(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks what is left: of the pallets that were announced, those that nobody has received."""
+    if Expects.PALLET not in session.rules.form.expects:
+        return status.tell_waiting(session, heard)
+    if (place := asked_of(session, heard)) is None:
+        return which_place(session, heard)
+    fields, aside = as_field(session, place), put_aside_of(session, place)
+    lacking = missing(place, session.expected, session.rules.form, session.lately.entries)
+    if lacking is None:
+        return [*status.note(session, heard), session.say(Prompt.NOT_ANNOUNCED, fields)]
+    told = listed(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in aside.numbers])
+    return [*status.note(session, heard), *session.several([*(told or [Say(Prompt.LEFT_NONE, fields)]), *aside.told])]
+
+
+def tell_sums(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks how much of the trailer was received so far, by whomever at this device."""
+    if (place := asked_of(session, heard)) is None:
+        return which_place(session, heard)
+    told = [*sums_told(session, place), *put_aside_of(session, place).told]
+    return [*status.note(session, heard), *session.several(told)]
+
+
+def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """How many so far: of the trailer, where one is named or stands there; else of the dock."""
+    form, named = session.rules.form, values_of(heard.reading)
+    if named_place(form, named) is not None or (not named and standing(session) is not None):
+        return tell_sums(session, heard)
+    return status.tell_tally(session, heard)
+
+
+def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+    """What was received at a place, by item, unit and condition; what was refused is told apart."""
+    form = session.rules.form
+    sums: Sums = summed(of_place(session.lately.entries, form, place), form, session.expected)
+    first = Say(Prompt.SUMS, as_field(session, place), {"count": str(sums.entries)})
+    conditions = (Say(Prompt.SUM_OF, {name: value}, {"count": str(count)}) for name, value, count in sums.conditions)
+    refused = [Say(Prompt.SUM_REFUSED, slots={"count": str(sums.refused)})] if sums.refused else []
+    return [first, *(Say(Prompt.SUM, counted) for counted in sums.counts), *conditions, *refused]
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What waits for a person of what is received at a place."""
+
+    numbers: tuple[str, ...]
+    told: tuple[Say, ...]
+
+
+def put_aside_of(session: DialogueSession, place: ReceivingPlace) -> Aside:
+    """Whatever is not known to be of another place may be of this one."""
+    form, pallet = session.rules.form, session.rules.form.expects.get(Expects.PALLET)
+    values = [likely_values(one.reading) for one in session.recorded.aside.drafts if one.act is Act.RECORD]
+    here = [one for one in values if named_place(form, one) in {None, place}]
+    numbers = tuple(str(one[pallet]) for one in here if pallet is not None and pallet in one)
+    without = len(here) - len(numbers)
+    unknown = [Say(Prompt.ASIDE, slots={"count": str(without)})] if without else []
+    return Aside(numbers, (*listed(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown))
+
+
+def listed(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
+    """So many, and their numbers, or the first of them; nothing for none."""
+    if not numbers:
+        return []
+    prompt = few if len(numbers) <= MOST_LISTED else many
+    pallet, first = session.rules.form.expects[Expects.PALLET], tuple(numbers[:MOST_LISTED])
+    return [Say(prompt, slots={"count": str(len(numbers))}, asked=pallet, candidates=first)]
+
+
+# One pallet.
+
+
+def tell_where(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks where a pallet goes, or is: the one that he names, else the one at hand."""
+    named = session.identifiers_of(values_of(heard.reading)) or _at_hand(session)
+    if not named:
+        return [*status.note(session, heard), session.say(Prompt.NO_ENTRY)]
+    return _tell_of(session, heard, named, Prompt.NOTHING_KNOWN)
+
+
+def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks for the last entry, or for one by its number."""
+    named = session.identifiers_of(values_of(heard.reading))
+    return _tell_of(session, heard, named, Prompt.NOT_RECORDED) if named else status.tell_last(session, heard)
+
+
+def _at_hand(session: DialogueSession) -> dict[str, FieldValue]:
+    if session.draft is not None and session.state in AGREEING:
+        return session.identifiers_of(values_of(session.draft.reading))
+    last = session.recorded.last
+    return {} if last is None else session.identifiers_of(last.fields)
+
+
+def _tell_of(
+    session: DialogueSession, heard: UtteranceHeard, named: Mapping[str, FieldValue], unknown: Prompt
+) -> list[Order]:
+    """What this device knows of one thing, by its records, by what waits for a person, by what was announced."""
+    form, meant = session.rules.form, dict(named)
+    name, said = next(iter(named.items()))
+    if isinstance(said, str):
+        ways = ending_so(said, _known(session, name), FEWEST_ASKED)
+        if len(ways) > 1:
+            several = Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])
+            return [*status.note(session, heard), session.repeatable(several)]
+        meant[name] = ways[0]
+    recorded = next((one for one in session.lately.entries if one.form == form.name and _is(one.fields, meant)), None)
+    if recorded is not None:
+        told = _recorded(session, recorded)
+    elif any(_is(likely_values(one.reading), meant) for one in session.recorded.aside.drafts):
+        told = Say(Prompt.PARKED_ENTRY, meant)
+    else:
+        told = _announced(session, meant, unknown)
+    return [*status.note(session, heard), session.repeatable(told)]
+
+
+def _is(fields: Mapping[str, FieldValue], meant: Mapping[str, FieldValue]) -> bool:
+    return all(fields.get(name) == value for name, value in meant.items())
+
+
+def _known(session: DialogueSession, name: str) -> Iterable[str]:
+    """The numbers that a question may be about: on record, put aside, announced where he works."""
+    form, place = session.rules.form, standing(session)
+    yield from (str(one.fields[name]) for one in session.lately.entries if one.form == form.name and name in one.fields)
+    yield from (str(found[name]) for one in session.recorded.aside.drafts if name in (found := values_of(one.reading)))
+    if name == form.expects.get(Expects.PALLET):
+        places = session.expected.places if place is None else (place,)
+        yield from (line.pallet for one in places for line in session.expected.at(one))
+
+
+def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
+    """An entry as it stands: who dictated it if somebody else did, when if it was not just now, and its state."""
+    ago, last = session.lately.now - entry.recorded_at, session.terms_on_record(entry.event_id)
+    if entry.refused:
+        return Say(Prompt.RECORDED_REFUSED, entry.fields, terms=last)
+    if entry.owed and session.news.cut_off:
+        return Say(Prompt.RECORDED_UNSENT, entry.fields, terms=last)
+    if entry.operator not in {None, session.who}:
+        return Say(
+            Prompt.RECORDED_BY, entry.fields, {"operator": session.manner.called(str(entry.operator))}, terms=last
+        )
+    if ago < JUST_NOW:
+        return Say(Prompt.RECORDED, entry.fields, terms=last)
+    if ago < THIS_HOUR:
+        return Say(Prompt.RECORDED_AGO, entry.fields, {"minutes": str(ago // JUST_NOW)}, terms=last)
+    at = entry.recorded_at.astimezone(session.lately.now.tzinfo)
+    return Say(Prompt.RECORDED_AT, entry.fields, {"time": f"{at:%H:%M}"}, terms=last)
+
+
+def _announced(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
+    """What the lists say of a thing that is not on record here: that it came, or where it is expected."""
+    pallet = session.rules.form.expects.get(Expects.PALLET)
+    lines = () if pallet is None or pallet not in meant else session.expected.of(str(meant[pallet]))
+    if not lines:
+        return Say(unknown, meant)
+    if all(line.received for _, line in lines):
+        return Say(Prompt.RECEIVED, meant)
+    if unknown is Prompt.NOT_RECORDED:
+        return Say(unknown, meant)
+    place, _ = lines[0]
+    return Say(Prompt.ANNOUNCED, {**meant, **as_field(session, place)})

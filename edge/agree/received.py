@@ -1,0 +1,139 @@
+"""What was received: the entries of a trailer, or of a door, summed up and held against what was announced. Pure.
+
+Blind, as `expectations`: which pallets are lacking may be told, how much is on them never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from edge.agree.expectations import PLACES, Expectations
+from edge.forms.model import Expects, Form, FormField, Spoken
+from edge.records import FieldValue, PlaceKind, ReceivingPlace, StandingEntry, exact
+
+COUNTED = frozenset({Spoken.CARDINAL, Spoken.DECIMAL})
+
+MOST_ITEMS = 3  # More would not be listened to: then what all items come to is told by units alone.
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What entries come to."""
+
+    entries: int
+    refused: int  # Of those besides that the inventory turned down.
+    counts: tuple[Mapping[str, FieldValue], ...] = field(default=(), repr=False)
+    """In the form's own fields: "240 cases of A100, 2 damaged", "12 pieces of A200"."""
+    conditions: tuple[tuple[str, FieldValue, int], ...] = field(default=(), repr=False)
+    """Of a field that says what is wrong with the whole, and each of its values: how many are so."""
+
+
+def place_field(form: Form, kind: PlaceKind) -> FormField | None:
+    """The field of a form that names a trailer, or a door."""
+    name = next((form.place_field(part) for part, other in PLACES.items() if other is kind), None)
+    return None if name is None else form[name]
+
+
+def named_place(form: Form, values: Mapping[str, FieldValue]) -> ReceivingPlace | None:
+    """The trailer, or else the door, that values name."""
+    for kind in (PlaceKind.TRAILER, PlaceKind.DOOR):
+        named = place_field(form, kind)
+        if named is not None and named.name in values:
+            return ReceivingPlace(kind, str(values[named.name]))
+    return None
+
+
+def of_place(entries: Iterable[StandingEntry], form: Form, place: ReceivingPlace) -> tuple[StandingEntry, ...]:
+    """The entries of a form that name a place, refused ones too."""
+    named = place_field(form, place.kind)
+    if named is None:
+        return ()
+    return tuple(one for one in entries if one.form == form.name and one.fields.get(named.name) == place.name)
+
+
+def summed(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> Sums:
+    """What the entries come to, by item, unit and condition."""
+    stand = [one.fields for one in entries if not one.refused]
+    items = [_item(fields, form, expected) for fields in stand]
+    by_item = len(set(items)) <= MOST_ITEMS and None not in items
+    groups: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
+    for fields, item in zip(stand, items, strict=True):
+        groups.setdefault(item if by_item else None, []).append(fields)
+    counts = [count for item, group in groups.items() for count in _counts(item, group, form)]
+    return Sums(len(stand), len(entries) - len(stand), tuple(counts), _conditions(stand, form))
+
+
+def _item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) -> FieldValue | None:
+    """The item that an entry names, or that alone is announced on its pallet."""
+    item, pallet = (form.expects.get(part) for part in (Expects.ITEM, Expects.PALLET))
+    if item is None:
+        return None
+    if item in fields:
+        return fields[item]
+    announced = {line.item for _, line in expected.of(str(fields.get(str(pallet))))}
+    return next(iter(announced)) if len(announced) == 1 else None
+
+
+def _counts(
+    item: FieldValue | None, group: Sequence[Mapping[str, FieldValue]], form: Form
+) -> Iterable[dict[str, FieldValue]]:
+    """One for each unit of the quantity; what is counted besides, "two damaged", stands with the first."""
+    quantity = form.expects.get(Expects.QUANTITY)
+    counted = [one for one in form.fields if one.spoken in COUNTED and one.many is None]
+    main = next((one for one in counted if one.name == quantity), next(iter(counted), None))
+    if main is None:
+        return []
+    unit = form.unit_field(main.name)
+    of_unit: dict[FieldValue | None, list[FieldValue]] = {}
+    for fields in group:
+        if main.name in fields:
+            of_unit.setdefault(form.unit_in(main.name, fields), []).append(fields[main.name])
+    named = {} if item is None else {form.expects[Expects.ITEM]: item}
+    rows: list[dict[str, FieldValue]] = [
+        {**named, main.name: _sum(values), **({} if unit is None or code is None else {unit.name: code})}
+        for code, values in of_unit.items()
+    ]
+    besides: dict[str, FieldValue] = {
+        one.name: _sum([fields[one.name] for fields in group if one.name in fields])
+        for one in counted
+        if one is not main and any(fields.get(one.name) for fields in group)
+    }
+    return [{**row, **(besides if at == 0 else {})} for at, row in enumerate(rows)] or ([besides] if besides else [])
+
+
+def _sum(values: Iterable[FieldValue]) -> int | float:
+    """Digit by digit: as doubles, a tenth and two tenths are no three tenths."""
+    total = sum((exact(one) for one in values if isinstance(one, int | float)), Decimal())
+    return int(total) if total == total.to_integral_value() else float(total)
+
+
+def _conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:
+    """Of each field whose values are said by themselves ("wet"), how many entries have which."""
+    wrong = [one for one in form.fields if one.choices and one.unit_of is None and (one.exception or one.bare)]
+    found = ((one.name, value, sum(f.get(one.name) == value for f in stand)) for one in wrong for value in one.choices)
+    return tuple(row for row in found if row[2])
+
+
+def missing(
+    place: ReceivingPlace, expected: Expectations, form: Form, entries: Iterable[StandingEntry]
+) -> tuple[str, ...] | None:
+    """The pallets that are announced at a place and that nobody has received, as far as is known here.
+
+    None where nothing is announced there. What this device recorded counts, wherever it said that the pallet stood.
+    """
+    lines, pallet = expected.at(place), form.expects.get(Expects.PALLET)
+    if not lines or pallet is None:
+        return None
+    here = {one.fields.get(pallet) for one in entries if one.form == form.name and not one.refused}
+    owed = dict.fromkeys(line.pallet for line in lines if not line.received)
+    return tuple(one for one in owed if one not in here)
+
+
+def ending_so(said: str, known: Iterable[str], fewest: int) -> tuple[str, ...]:
+    """Which of what is known is meant by its last characters: itself, where there is such, or all that end so."""
+    there = dict.fromkeys(known)
+    if said in there or len(said) < fewest:
+        return (said,)
+    return tuple(one for one in there if one.endswith(said)) or (said,)

@@ -1,0 +1,102 @@
+"""What was received: sums by item, unit and condition, and what is missing, of entries as they stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.agree.received import Sums, ending_so, missing, named_place, of_place, summed
+from edge.forms.loader import load_form
+from edge.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace, StandingEntry
+from tests.sayings import NOON
+
+REPOSITORY = Path(__file__).parents[2]
+FORM = load_form(REPOSITORY / "tests" / "data" / "forms" / "receive.schema.json")
+MOVE = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
+TRAILER, DOOR = ReceivingPlace(PlaceKind.TRAILER, "5501"), ReceivingPlace(PlaceKind.DOOR, "12")
+LINE = ExpectedLine("N1", "742", "A100", 24, "CS", lot_needed=False)
+
+
+def entry(pallet: str, quantity: int, uom: str = "CS", **more: FieldValue) -> StandingEntry:
+    fields = {"pallet_id": pallet, "quantity": quantity, "uom": uom, "trailer": "5501", **more}
+    return StandingEntry(pallet, FORM.name, fields, None, NOON)
+
+
+def announced(*lines: ExpectedLine) -> Expectations:
+    return Expectations([ExpectedList("north", TRAILER, 1, lines)])
+
+
+@pytest.mark.parametrize(
+    ("entries", "wanted"),
+    [
+        ([], Sums(0, 0)),
+        ([entry("742", 24), entry("743", 20)], Sums(2, 0, ({"quantity": 44, "uom": "CS"},))),
+        (
+            [entry("742", 24), entry("743", 6, "EA")],
+            Sums(2, 0, ({"quantity": 24, "uom": "CS"}, {"quantity": 6, "uom": "EA"})),
+        ),
+        (
+            [entry("742", 24, item="A100"), entry("743", 6, item="A200"), entry("744", 1, item="A100")],
+            Sums(
+                3,
+                0,
+                ({"item": "A100", "quantity": 25, "uom": "CS"}, {"item": "A200", "quantity": 6, "uom": "CS"}),
+            ),
+        ),
+        # Of one the item is not known: then what they come to is told by units alone.
+        ([entry("742", 24, item="A100"), entry("743", 6)], Sums(2, 0, ({"quantity": 30, "uom": "CS"},))),
+        (
+            [entry("742", 24, state="wet"), replace(entry("743", 6), refused=True)],
+            Sums(1, 1, ({"quantity": 24, "uom": "CS"},), (("state", "wet", 1),)),
+        ),
+    ],
+)
+def test_what_entries_come_to(entries: list[StandingEntry], wanted: Sums) -> None:
+    assert summed(entries, FORM, NOTHING_EXPECTED) == wanted
+
+
+def test_more_items_than_anybody_listens_to_are_told_by_units_alone() -> None:
+    entries = [entry(str(700 + at), 1, item=item) for at, item in enumerate(("A100", "A200", "A300", "A400"))]
+    assert summed(entries, FORM, NOTHING_EXPECTED).counts == ({"quantity": 4, "uom": "CS"},)
+
+
+def test_the_item_of_a_pallet_is_the_one_that_alone_is_announced_on_it() -> None:
+    one, two = announced(LINE), announced(LINE, replace(LINE, item="A200"))
+    assert summed([entry("742", 24)], FORM, one).counts == ({"item": "A100", "quantity": 24, "uom": "CS"},)
+    assert summed([entry("742", 24)], FORM, two).counts == ({"quantity": 24, "uom": "CS"},)
+
+
+def test_entries_are_of_the_place_that_they_name_and_of_their_own_form() -> None:
+    here, there = entry("742", 24), entry("743", 6, trailer="5502")
+    assert of_place((here, there, replace(here, form="other")), FORM, TRAILER) == (here,)
+    assert of_place((here,), MOVE, TRAILER) == ()
+    assert (named_place(FORM, here.fields), named_place(FORM, {"door": "12"})) == (TRAILER, DOOR)
+    assert named_place(FORM, {}) is None
+
+
+def test_missing_is_what_nobody_has_received_as_far_as_is_known() -> None:
+    expected = announced(
+        *(LINE, replace(LINE, item="A200"), replace(LINE, pallet="743", received=True), replace(LINE, pallet="744"))
+    )
+    refused = replace(entry("744", 1), refused=True)
+    assert missing(TRAILER, expected, FORM, ()) == ("742", "744")
+    assert missing(TRAILER, expected, FORM, (entry("742", 1, trailer="5502"), refused)) == ("744",)
+    assert missing(DOOR, expected, FORM, ()) is None, "of what nobody announced nothing is missing"
+
+
+@pytest.mark.parametrize(
+    ("said", "fewest", "meant"),
+    [
+        ("742", 2, ("742",)),  # itself, though 8742 ends so
+        ("42", 2, ("742", "8742")),
+        ("56", 2, ("9956",)),
+        ("6", 2, ("6",)),  # too little
+        ("956", 4, ("956",)),
+        ("111", 2, ("111",)),  # nothing ends so: it stands as it was said
+    ],
+)
+def test_the_last_characters_say_which_is_meant(said: str, fewest: int, meant: tuple[str, ...]) -> None:
+    assert ending_so(said, ["742", "8742", "9956", "742"], fewest) == meant
