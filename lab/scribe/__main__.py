@@ -16,12 +16,13 @@ import typer
 from rich.progress import Progress
 
 from edge.agree.decide import Rules
+from edge.agree.dialogue.session import Manner
 from edge.cli.output import log_warnings
 from edge.config import Settings
 from lab.report.statistics import wilson
 from lab.scoring import read_manifest
 from lab.scribe.device import PALLETS, DeviceAtHand, Ledger
-from lab.scribe.receiving import Receiving, receiving, shipped_for
+from lab.scribe.receiving import Receiving, closing, receiving, shipped_for
 from lab.scribe.shift import Trailer, Typing
 from lab.scribe.spoken import Aloud, hearing, recordings
 
@@ -42,7 +43,7 @@ def unloaded(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> t
 def received(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
     """One trailer that was announced, likewise."""
     with _kept() as kept:
-        device = DeviceAtHand(rules or receiving(), kept / "device", Typing())
+        device = DeviceAtHand(rules or receiving(), kept / "device", Typing(), closing(Manner()))
         ledger = Receiving(device, kept, Random(seed)).unload(pallets)  # noqa: S311 - chance, not secrecy
     return ledger, device.said
 

@@ -47,6 +47,9 @@ MISTAKES = frozenset({Case.RECEIVED, Case.SAID_TWICE})
 UNITS = {"CS": 80, "EA": 20}
 """Cases mostly, in percent."""
 
+ALIKE = 0.3
+"""The share of pallets that are announced as the one before them is, with the same count: a trailer has few items."""
+
 MOVED = 0.15
 """The share of trailers of which some pallets go out by another door."""
 
@@ -116,7 +119,8 @@ def arrival(pallets: int, random: Random, exceptions: float = USUAL) -> Arrival:
             one = random.choice(again)
             found.append(Pallet(one.pallet, one.quantity, one.uom, here, door, case, one.announced, None, one.lot))
             continue
-        found.append(_pallet(str(number), here, door, case, random))
+        like = found[-1] if found and found[-1].announced is not None and random.random() < ALIKE else None
+        found.append(_pallet(str(number), here, door, case, random, like))
     announced: dict[ReceivingPlace, list[ExpectedLine]] = {}
     for one in found:
         if one.announced is not None and one.case is not Case.SAID_TWICE:
@@ -132,9 +136,11 @@ def _case(random: Random, exceptions: float) -> Case:
     return random.choices(list(EXCEPTIONS), list(EXCEPTIONS.values()))[0]
 
 
-def _pallet(number: str, trailer: str, door: str, case: Case, random: Random) -> Pallet:
+def _pallet(number: str, trailer: str, door: str, case: Case, random: Random, like: Pallet | None) -> Pallet:
     (uom,) = random.choices(list(UNITS), list(UNITS.values()))
     announced = random.choice((*range(6, 61), 72, 96, 120, 144) if uom == "CS" else (*range(20, 100), 120, 240, 360))
+    if like is not None and like.announced is not None:
+        uom, announced = like.uom, like.announced
     quantity, first, damaged, exception = announced, None, None, None
     match case:
         case Case.DAMAGED:

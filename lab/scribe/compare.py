@@ -33,7 +33,7 @@ from lab.scribe.keyed import HUNG, WORN, Keyed, Terminal
 from lab.scribe.mishearing import NOISES, Noise, NoisyEar
 from lab.scribe.prompted import SHORTEST, Prompted, Prompting
 from lab.scribe.prompted import USUAL as AS_USUAL
-from lab.scribe.receiving import Receiving, receiving
+from lab.scribe.receiving import Receiving, closing, receiving
 
 BESIDE = frozenset({"talk", "talk of pallets", "courtesy"})
 """Lines to colleagues, and thanks: nobody need say them. What the device answers to them is counted."""
@@ -86,7 +86,7 @@ def ours(name: str, manner: Manner, day: Day, with_: Rules, clock: Clock) -> Tri
     for seed in day.names():
         with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
             ear = NoisyEar(with_, day.noise, chance(f"{seed} ear"))
-            device = DeviceAtHand(with_, Path(kept) / "device", ear, manner)
+            device = DeviceAtHand(with_, Path(kept) / "device", ear, closing(manner))
             total.add(Receiving(device, Path(kept), chance(seed), day.exceptions).unload(day.pallets))
         trailers.append(_each(clock.spent(_turns(device.turns, phrasing)), day))
     return Tried(name, total, tuple(trailers))

@@ -15,12 +15,14 @@ from random import Random
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
-from edge.config import Settings
+from edge.agree.dialogue.session import Manner
+from edge.config import Settings, shipped
 from edge.forms.catalogue import Catalogue
+from edge.forms.loader import closing_form, forms_in
 from edge.records import FieldValue, Reason
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival
-from lab.scribe.device import PALLETS, DeviceAtHand, Ledger
+from lab.scribe.device import PALLETS, PATIENCE, DeviceAtHand, Ledger
 from lab.scribe.operator import Operator, Wording
 from lab.scribe.tables import Tables
 
@@ -30,6 +32,9 @@ SAID_ONCE = frozenset({"trailer", "door"})
 
 SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
 """How a pallet is dictated, in percent: estimates, as those of `lab.scribe.shift`."""
+
+SAME_AGAIN = 0.5
+"""So often "same again" is said of a pallet that is like the last."""
 
 BETWEEN = {
     "nothing": 80, "talk": 8, "talk of pallets": 3, "power cut": 2, "pause": 2, "broker gone": 2, "broker back": 3,
@@ -46,6 +51,11 @@ def shipped_for(form: str) -> Rules:
 def receiving() -> Rules:
     """Those of an agent that receives against notices."""
     return shipped_for(FORM)
+
+
+def closing(manner: Manner) -> Manner:
+    """The same, with the form of an entry that closes a trailer."""
+    return replace(manner, closing=closing_form(forms_in(shipped("schemas") / "forms")))
 
 
 NOTHING = Pallet("", 0, "CS", "", "")
@@ -74,6 +84,10 @@ class ReceivingWords(Wording[Pallet]):
         """Something to a colleague."""
         return self._random.choice(wording.TALK)
 
+    def same_again(self, load: Pallet) -> str:
+        """All as it was for the one before."""
+        return f"same again, {self.mention('pallet_id', load)}"
+
     def once(self, load: Pallet) -> str:
         """What holds for all that is on the trailer."""
         return f"{self.mention('trailer', load)}, {self.mention('door', load)}"
@@ -93,7 +107,7 @@ class ReceivingWords(Wording[Pallet]):
 class Receiving(Operator[Pallet]):
     """One trailer received, and an inventory of its own."""
 
-    unasked = frozenset({"part", "talk of pallets"})
+    unasked = frozenset({"part", "talk of pallets", "close"})
 
     def __init__(self, device: DeviceAtHand, directory: Path, random: Random, exceptions: float = USUAL) -> None:
         """`directory` is for the inventory; `exceptions` is the share of pallets not as announced."""
@@ -153,7 +167,10 @@ class Receiving(Operator[Pallet]):
         self.device.wait_out()
         self._tables.online = True
         self._tables.deliver()
+        self._close()
         self.close_books(meant, whole)
+        if coming.pallets[0].trailer not in self._tables.closed():
+            self.ledger.lost.append(f"the closing of {coming.pallets[0].trailer}")
         self._tables.close()
         self.device.journal.close()
         return self.ledger
@@ -162,6 +179,9 @@ class Receiving(Operator[Pallet]):
         """One pallet, until it is held right, on record, put aside or given up. Whether he thinks it is taken."""
         self._stand_before(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
+        if self._is_like_the_last(load) and self._random.random() < SAME_AGAIN:
+            self._say(self._words.same_again(load), "plain")
+            return self._agree(load)
         match "misread" if load.first_count is not None else self._one_of(SAID):
             case "whole":
                 self._say(self._words.sentence(load), "plain")
@@ -178,13 +198,34 @@ class Receiving(Operator[Pallet]):
                         self._say(self._words.mention(name, load), "part")
         return self._agree(load)
 
+    def _is_like_the_last(self, load: Pallet) -> bool:
+        """Whether all that is to be said of it is what was said of the one before, which is on record."""
+        if load.first_count is not None or not self._before[:-1]:
+            return False
+        last, meant = self._before[-2].fields(), load.fields()
+        same = all(last.get(name) == meant.get(name) for name in ("quantity", "uom", "lot", "damaged", "exception"))
+        latest = [*self.device.recorded()[-1:], self.device.held]
+        return same and any(one.get("pallet_id") == last["pallet_id"] for one in latest)
+
+    def _close(self) -> None:
+        """The trailer is done, as he says, and as he says once more when he has heard what is on record of it."""
+        self.device.turn_to("")
+        self._say("trailer done", "close")
+        for _ in range(PATIENCE):
+            if self.device.question is None:
+                break
+            self._say("yes", "close")
+        self._tables.deliver()
+
     def _stand_before(self, load: Pallet) -> None:
         self.device.turn_to(load.pallet)
         self._load, self._counted = load, load.quantity
 
     def _mistake(self, load: Pallet) -> None:
-        """He says what is on record already; asked about it, he notices."""
+        """He says what is on record already; asked about it, he notices. What was put aside is on no record."""
         self.device.wait_out()
+        if load.pallet in self.device.aside:
+            return
         self._stand_before(load)
         self._say(self._words.sentence(load), "mistake")
         if self.device.question is not None:

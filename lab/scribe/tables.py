@@ -62,8 +62,15 @@ class Tables:
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
         """What stands here of the device's."""
-        rows = self._store.rows()
-        return [dict(row.fields) for row in rows if row.state == "current" and row.device == DEVICE]
+        return self._standing(self._form)
+
+    def closed(self) -> set[str]:
+        """The trailers that it has closed."""
+        return {str(fields["trailer"]) for fields in self._standing("close-trailer")}
+
+    def _standing(self, form: str) -> Sequence[Mapping[str, FieldValue]]:
+        rows = (row for row in self._store.rows() if (row.state, row.device, row.form) == ("current", DEVICE, form))
+        return [dict(row.fields) for row in rows]
 
     def close(self) -> None:
         """Let go of the database."""

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from edge.agree.dialogue.session import Manner
 from edge.records import FieldValue
 from lab.scribe import keyed
 from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, arrival
@@ -18,7 +19,7 @@ from lab.scribe.device import DeviceAtHand
 from lab.scribe.keyed import HUNG, WORN, Keyed
 from lab.scribe.mishearing import NOISES, Noise, NoisyEar, heard
 from lab.scribe.prompted import SHORTEST, USUAL, Prompted, Prompting
-from lab.scribe.receiving import Receiving, receiving
+from lab.scribe.receiving import Receiving, closing, receiving
 from lab.scribe.wording import number
 
 LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
@@ -145,7 +146,7 @@ def test_the_books_of_a_trailer_are_held_against_the_inventory(
     kind: type[Receiving], wrong: int, lost: int, tmp_path: Path
 ) -> None:
     rules = receiving()
-    device = DeviceAtHand(rules, tmp_path / "device", NoisyEar(rules, Noise(), Random(1)))
+    device = DeviceAtHand(rules, tmp_path / "device", NoisyEar(rules, Noise(), Random(1)), closing(Manner()))
     ledger = kind(device, tmp_path, Random("8")).unload(8)
     assert (len(ledger.wrong), len(ledger.lost)) == (wrong, lost), "\n".join(device.said)
     assert ledger.right + ledger.aside + ledger.given_up + lost == ledger.meant
