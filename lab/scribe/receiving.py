@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -19,6 +20,7 @@ from edge.agree.dialogue.session import Manner
 from edge.config import Settings, shipped
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import closing_form, forms_in
+from edge.forms.model import Form
 from edge.records import FieldValue, Reason
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival
@@ -48,6 +50,7 @@ def shipped_for(form: str) -> Rules:
     return rules(settings, form_named(settings, form), Catalogue.load(settings.catalogue_directory))
 
 
+@cache
 def receiving() -> Rules:
     """Those of an agent that receives against notices."""
     return shipped_for(FORM)
@@ -55,7 +58,12 @@ def receiving() -> Rules:
 
 def closing(manner: Manner) -> Manner:
     """The same, with the form of an entry that closes a trailer."""
-    return replace(manner, closing=closing_form(forms_in(shipped("schemas") / "forms")))
+    return replace(manner, closing=_closing_form())
+
+
+@cache
+def _closing_form() -> Form | None:
+    return closing_form(forms_in(shipped("schemas") / "forms"))
 
 
 NOTHING = Pallet("", 0, "CS", "", "")

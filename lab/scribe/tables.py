@@ -6,13 +6,14 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from edge.agree.expectations import Expectations
 from edge.config import shipped
 from edge.deliver.events import RECORDED, Topics
 from edge.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
-from inventory.forms import load_forms
+from inventory.forms import Forms, load_forms
 from inventory.judge import Sound, judge
 from inventory.records import Applied, Event
 from inventory.store import Store
@@ -24,6 +25,11 @@ OWED = 100
 """Events that are sent at once: more than a trailer makes between two pallets."""
 
 
+@cache
+def _forms() -> Forms:
+    return load_forms(shipped("schemas") / "forms")
+
+
 class Tables:
     """The inventory's tables, with no broker between them and the device."""
 
@@ -31,7 +37,7 @@ class Tables:
         """`form` is what is received with."""
         self._form = form
         self._device = device
-        self._forms = load_forms(shipped("schemas") / "forms")
+        self._forms = _forms()
         self._store = Store.open(f"sqlite:///{directory / 'inventory.db'}")
         self.online = True
 
