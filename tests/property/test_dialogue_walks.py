@@ -31,7 +31,7 @@ from edge.agree.dialogue.events import (
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
 from edge.agree.dialogue.session import Manner
-from edge.agree.dialogue.table import AGREEING, Event, leads
+from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, leads
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.scanned import read_scan
@@ -128,8 +128,11 @@ class Walk:
         before, event = self.dialogue.state, event_of(happening, self.rules)
         if isinstance(happening, UtteranceHeard):
             self.heard.add(happening.utterance_id)
+        waits = self.dialogue._session.next is not None
         orders = self.dialogue.take(happening)
         allowed = leads(before, event)
+        if waits and State.IDLE in allowed:  # its turn has come
+            allowed |= QUESTIONS
         if event is Event.NOISE:  # talk that answers a question is none
             allowed |= leads(before, Event.UNCLEAR)
         if isinstance(happening, UtteranceHeard) and self.rules.form.said_once:  # as what stands, or with it
