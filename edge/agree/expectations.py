@@ -108,10 +108,12 @@ def _differs(
     counted: str, lines: tuple[ExpectedLine, ...], values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue
 ) -> bool:
     """Whether a count is another one than announced. Of several items, or in units without factors, nobody knows."""
-    quantity, unit = values[counted], form.unit_in(counted, values)
-    if len(lines) != 1 or isinstance(quantity, bool) or not isinstance(quantity, int | float):
+    unit = form.unit_in(counted, values)
+    came = [values[counted], values.get(form.expects.get(Expects.DAMAGED, ""), 0)]
+    counts = [exact(one) for one in came if isinstance(one, int | float) and not isinstance(one, bool)]
+    if len(lines) != 1 or len(counts) != len(came):
         return False
-    (line,) = lines
+    (line,), quantity = lines, float(sum(counts))
     if unit is None or unit == line.uom:
         return unit is not None and exact(quantity) != exact(line.quantity)
     name = form.expects.get(Expects.ITEM)

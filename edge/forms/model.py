@@ -66,6 +66,7 @@ class Expects(StrEnum):
     PALLET = "pallet"
     ITEM = "item"
     QUANTITY = "quantity"
+    DAMAGED = "damaged"  # What came too, though it is not among the quantity.
     LOT = "lot"
     TRAILER = "trailer"
     DOOR = "door"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -14,31 +15,45 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
+from edge.agree.dialogue.session import Manner
 from edge.cli.output import log_warnings
 from edge.config import Settings
-from edge.forms.catalogue import Catalogue
 from lab.report.statistics import wilson
 from lab.scoring import read_manifest
-from lab.scribe.shift import PALLETS, Ledger, Trailer
+from lab.scribe.device import PALLETS, DeviceAtHand, Ledger
+from lab.scribe.receiving import Receiving, closing, receiving, shipped_for
+from lab.scribe.shift import Trailer, Typing
 from lab.scribe.spoken import Aloud, hearing, recordings
 
 
 def shipped() -> Rules:
     """The rules of an agent with the settings that it is shipped with."""
-    settings = Settings()
-    form = form_named(settings, settings.forms.active)
-    return rules(settings, form, Catalogue.load(settings.catalogue_directory))
+    return shipped_for(Settings().forms.active)
 
 
 def unloaded(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
     """One trailer, and both sides of what was said."""
-    memory = Path("/dev/shm")  # noqa: S108 - a journal that is thrown away, which need not wait for a disk
-    with TemporaryDirectory(prefix="dockvoice-scribe-", dir=memory if memory.is_dir() else None) as kept:
-        trailer = Trailer(rules or shipped(), Path(kept), Random(seed))  # noqa: S311 - chance, not secrecy
+    with _kept() as kept:
+        trailer = Trailer(rules or shipped(), kept, Random(seed))  # noqa: S311 - chance, not secrecy
         ledger = trailer.unload(pallets)
-    return ledger, trailer.said
+    return ledger, trailer.device.said
+
+
+def received(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
+    """One trailer that was announced, likewise."""
+    with _kept() as kept:
+        device = DeviceAtHand(rules or receiving(), kept / "device", Typing(), closing(Manner()))
+        ledger = Receiving(device, kept, Random(seed)).unload(pallets)  # noqa: S311 - chance, not secrecy
+    return ledger, device.said
+
+
+@contextmanager
+def _kept() -> Iterator[Path]:
+    """Room for a journal that is thrown away, which need not wait for a disk."""
+    memory = Path("/dev/shm")  # noqa: S108
+    with TemporaryDirectory(prefix="dockvoice-scribe-", dir=memory if memory.is_dir() else None) as kept:
+        yield Path(kept)
 
 
 commands = typer.Typer(add_completion=False)
@@ -48,6 +63,7 @@ commands = typer.Typer(add_completion=False)
 def main(
     entries: Annotated[int, typer.Option(help="Pallets to be dictated.")] = 4000,
     seed: Annotated[int, typer.Option(help="Of the shifts; 0: a new one.")] = 0,
+    notices: Annotated[bool, typer.Option("--notices", help="Received against notices, with an inventory.")] = False,
     show: Annotated[str, typer.Option(metavar="TRAILER", help="Print one trailer, word for word: 7/12.")] = "",
     speech: Annotated[
         Path | None, typer.Option(metavar="MANIFEST", help="Spoken: each pallet a recording of this set, at 10 dB.")
@@ -61,21 +77,20 @@ def main(
     if speech is not None:
         _spoken(speech, entries, seed or secrets.randbelow(2**31), show)
         return
+    unload = received if notices else unloaded
     if show:
-        ledger, said = unloaded(show)
+        ledger, said = unload(show)
         typer.echo("\n".join((*said, str(ledger))))
         return
     seed = seed or secrets.randbelow(2**31)
     total = Ledger()
     trailers = [f"{seed}/{number}" for number in range(-(-entries // PALLETS))]
     with ProcessPoolExecutor() as pool, Progress(transient=True) as progress:
-        for name, (ledger, _) in zip(
-            trailers, progress.track(pool.map(unloaded, trailers), len(trailers)), strict=True
-        ):
+        for name, (ledger, _) in zip(trailers, progress.track(pool.map(unload, trailers), len(trailers)), strict=True):
             total.add(ledger)
             for kind, found in (("WRONG", ledger.wrong), ("LOST", ledger.lost)):
                 for one in found:
-                    typer.echo(f"{kind} {one}: python -m lab.scribe --show {name}")
+                    typer.echo(f"{kind} {one}: python -m lab.scribe {'--notices ' * notices}--show {name}")
     typer.echo("\n".join(told(total)) + f"\nagain: --seed {seed}")
 
 
@@ -89,7 +104,7 @@ def _spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
                 trailer = Trailer(heard.rules(), Path(kept), chance, Aloud(heard, of, chance))
                 ledger = trailer.unload(min(PALLETS, entries - total.meant))
             if show or ledger.wrong or ledger.lost:
-                typer.echo("\n".join((name, *trailer.said, str(ledger))))
+                typer.echo("\n".join((name, *trailer.device.said, str(ledger))))
             total.add(ledger)
             if show or total.meant >= entries:
                 break

@@ -5,17 +5,25 @@ Lines are as a perfect ear would write them: words, with commas where the speake
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+
+from lab.scribe.arrivals import Pallet
 
 _ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )  # fmt: skip
 _TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_FIGURES = {word: figure for figure, word in enumerate(_ONES)} | {ten: 10 * at for at, ten in enumerate(_TENS) if ten}
+_FIGURES["oh"] = 0
+NUMBER_WORDS = frozenset({*_ONES, *_TENS[2:], "oh", "hundred"})
+TEENS_AND_TENS = dict(zip(_ONES[13:], _TENS[3:], strict=True))
+TEENS_AND_TENS |= {ten: teen for teen, ten in TEENS_AND_TENS.items()}
+"""Thirteen and thirty: what is heard for one another most of all."""
 _CALLED = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")
 _UNITS = ("units", "cases", "boxes", "pieces", "cartons")
+_CODES = {"CS": ("case", "cases"), "EA": ("piece", "pieces")}
 
 FIGURES = 0.2
 """The share of numbers written as figures, as most recognisers do."""
@@ -35,12 +43,6 @@ SENTENCES = (
     "pallet {id}, dock {dock}, {count}",
 )
 
-COURTESIES = (
-    "okay", "thanks", "thank you", "good", "copy that", "got it", "yes thanks", "right", "that's right", "cheers",
-    "okay thanks", "perfect", "yep", "yes", "great", "that's correct", "fine",
-)  # fmt: skip
-"""What is said over a readback that is right; a hearer takes none of it for an objection."""
-
 TALK = (
     "right mike see you at lunch", "hey can you move that forklift", "is there any coffee left", "watch your back",
     "where did you put the tape gun", "yeah two sugars please", "no", "not now mike", "what time is it",
@@ -54,6 +56,22 @@ TALK_OF_PLACES = (
     "take it to dock {dock} mike", "dock {dock} is full", "that one is {count}", "is that pallet {id}",
     "they want {count} tomorrow", "dock {dock} has no lights", "I think pallet {id} is broken",
 )  # fmt: skip
+"""To colleagues, with words of the form: a careful hearer records none of it, and may ask."""
+
+
+RECEIVED = (
+    "pallet {id}, {count}{rest}",
+    "pallet {id}, {count}{rest}",
+    "pallet {id} {count}{rest}",
+    "pallet number {id}, {count}{rest}",
+    "{count} on pallet {id}{rest}",
+    "okay, pallet {id}, {count}{rest}",
+    "next one, pallet {id}, {count}{rest}",
+    "pallet {id} with {count}{rest}",
+    "right, pallet {id}, {count}{rest}, thanks",
+)
+
+TALK_OF_PALLETS = ("is that pallet {id}", "that one is {count}", "they want {count} tomorrow", "door {door} is full")
 """To colleagues, with words of the form: a careful hearer records none of it, and may ask."""
 
 
@@ -72,7 +90,7 @@ class Load:
 
 def count(quantity: int, random: Random) -> str:
     """A count of things."""
-    number = str(quantity) if random.random() < FIGURES else _number(quantity)
+    number = _figures_or_words(quantity, random)
     unit = random.choice(_UNITS)
     return f"{number} {unit if quantity != 1 else unit.rstrip('s') if unit != 'boxes' else 'box'}"
 
@@ -134,15 +152,86 @@ def mended(slip: Load, load: Load, field: str, random: Random) -> str:
     return ", ".join(parts)
 
 
-def differing(one: Mapping[str, object], meant: Load) -> Sequence[str]:
-    """The fields in which what was understood is not what was meant."""
-    return [name for name, value in meant.fields().items() if one.get(name) != value]
-
-
 def _filled(template: str, load: Load, random: Random) -> str:
     return template.format(
         id=identifier(load.pallet, random), count=count(load.quantity, random), dock=place(load.dock, random)
     )
+
+
+def received(pallet: Pallet, random: Random) -> str:
+    """The whole of what was received, but for where."""
+    rest = [said(name, pallet, random) for name in ("lot", "damaged", "exception") if name in pallet.fields()]
+    template = random.choice(RECEIVED)
+    return template.format(
+        id=identifier(pallet.pallet, random),
+        count=said("quantity", pallet, random),
+        rest="".join(f", {one}" for one in rest),
+    )
+
+
+def said(field: str, pallet: Pallet, random: Random) -> str:
+    """One field of what was received."""
+    return {
+        "pallet_id": lambda: f"pallet {identifier(pallet.pallet, random)}",
+        "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit(pallet)}",
+        "uom": lambda: _unit(pallet),
+        "lot": lambda: f"lot {identifier(str(pallet.lot), random)}",
+        "damaged": lambda: f"{_number(pallet.damaged or 0)} damaged",
+        "exception": lambda: str(pallet.exception),
+        "trailer": lambda: f"trailer {identifier(pallet.trailer, random)}",
+        "door": lambda: f"door {_figures_or_words(int(pallet.door), random)}",
+    }[field]()
+
+
+def said_bare(field: str, pallet: Pallet, random: Random) -> str:
+    """The value alone."""
+    return {
+        "pallet_id": lambda: identifier(pallet.pallet, random),
+        "quantity": lambda: _number(pallet.quantity),
+        "lot": lambda: identifier(str(pallet.lot), random),
+        "damaged": lambda: _number(pallet.damaged or 0),
+        "trailer": lambda: identifier(pallet.trailer, random),
+        "door": lambda: _number(int(pallet.door)),
+    }.get(field, lambda: said(field, pallet, random))()
+
+
+def talk_of_pallets(pallet: Pallet, random: Random) -> str:
+    """Something to a colleague, with words of the form."""
+    return random.choice(TALK_OF_PALLETS).format(
+        id=identifier(pallet.pallet, random), count=said("quantity", pallet, random), door=pallet.door
+    )
+
+
+def spelt(digits: str) -> str:
+    """Figure by figure, as systems demand it that take no other way."""
+    return " ".join(_ONES[int(digit)] for digit in digits)
+
+
+def digits(said: str) -> str:
+    """What was spelt so, or is there in figures."""
+    return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in said.split())
+
+
+def cardinal(quantity: int) -> str:
+    """A count without its unit."""
+    return _number(quantity)
+
+
+def number(said: str) -> int:
+    """The count that was said so: what no count can be, such as "forty twelve", is the sum of its words."""
+    total = 0
+    for word in said.split():
+        total = total * 100 if word == "hundred" else total + _FIGURES.get(word, 0)
+    return total
+
+
+def _unit(pallet: Pallet) -> str:
+    one, more = _CODES[pallet.uom]
+    return one if pallet.quantity == 1 else more
+
+
+def _figures_or_words(number: int, random: Random) -> str:
+    return str(number) if random.random() < FIGURES else _number(number)
 
 
 def _number(number: int) -> str:

@@ -13,9 +13,10 @@ from edge.config import Settings
 from edge.records import FieldValue
 from lab.scoring import read_manifest
 from lab.scribe.__main__ import shipped, told, unloaded
-from lab.scribe.shift import Ledger, Trailer
+from lab.scribe.device import Ledger
+from lab.scribe.shift import Trailer
 from lab.scribe.spoken import Aloud, Recorded, hearing, recordings
-from lab.scribe.wording import Load, differing, sentence
+from lab.scribe.wording import Load, sentence
 
 LOADS = [Load("742", 12, "B"), Load("743", 4, "C")]
 
@@ -56,7 +57,7 @@ def test_the_ledger_counts_what_is_not_as_it_was_meant(
 
 def test_what_was_put_aside_aloud_is_not_lost(books: Books) -> None:
     books.written = [LOADS[0].fields()]
-    books.aside.add("743")
+    books.device.aside.add("743")
     books.close_books(LOADS, {"742", "743"})
     assert (books.ledger.aside, books.ledger.lost) == (1, [])
 
@@ -74,8 +75,8 @@ def test_a_trailer_is_the_same_for_the_same_seed() -> None:
     assert unloaded("5", pallets=3)[1] == unloaded("5", pallets=3)[1]
 
 
-def test_differences_are_told_by_field() -> None:
-    assert differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
+def test_differences_are_told_by_field(books: Books) -> None:
+    assert books.differing({"pallet_id": "742", "quantity": 13}, LOADS[0]) == ["quantity", "dock"]
     assert "742" in sentence(LOADS[0], Random(3)) or "seven four two" in sentence(LOADS[0], Random(3))
 
 
@@ -102,4 +103,4 @@ def test_a_trailer_that_is_spoken_in_noise_ends_with_nothing_wrong_and_nothing_l
     with hearing(Settings()) as heard:
         trailer = Trailer(heard.rules(), tmp_path, random, Aloud(heard, recorded, random))
         ledger = trailer.unload(1)
-    assert (ledger.right, ledger.wrong, ledger.lost) == (1, [], []), "\n".join(trailer.said)
+    assert (ledger.right, ledger.wrong, ledger.lost) == (1, [], []), "\n".join(trailer.device.said)

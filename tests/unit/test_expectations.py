@@ -106,6 +106,22 @@ def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted:
     assert objections(said, FORM, CATALOGUE, KNOWN) == wanted
 
 
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ({"quantity": 22, "damaged": 2}, {}),
+        ({"quantity": 23, "damaged": 2}, {"quantity": Reason.COUNT_DIFFERS}),
+        ({"quantity": 24, "damaged": 2}, {"quantity": Reason.COUNT_DIFFERS}),
+        ({"quantity": 24, "damaged": 0}, {}),
+        ({"quantity": 0, "damaged": 24}, {}),
+        ({"quantity": 22}, {"quantity": Reason.COUNT_DIFFERS}),
+    ],
+)
+def test_what_came_damaged_came(said: Mapping[str, FieldValue], wanted: Mapping[str, Reason]) -> None:
+    form = load_form(REPOSITORY / "schemas" / "forms" / "receive-notice.schema.json")
+    assert objections({"pallet_id": "742", "uom": "CS", **said}, form, CATALOGUE, KNOWN) == wanted
+
+
 def test_where_nothing_is_announced_nothing_is_asked() -> None:
     said: Mapping[str, FieldValue] = {"pallet_id": "999", "quantity": 1, "uom": "CS", "trailer": "5501"}
     for nothing in (Expectations(), expecting((TRAILER, ()))):
@@ -204,6 +220,33 @@ def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_s
     shift.take(Deadline())
     (commit,) = shift.commits
     assert (commit.verdict.fields["quantity"], commit.draft.counted) == (22, (("quantity", 22),))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "asked"),
+    [
+        ("pallet 742, 22 cases, trailer 5501", "Count pallet 7 4 2 again."),
+        ("22 cases on pallet 742", "Count pallet 7 4 2 again."),
+        ("pallet 750, 24 cases", "Which lot?"),
+        ("pallet 999, 24 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
+        ("next one, pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is expected elsewhere. Correct?"),
+    ],
+)
+def test_a_whole_sentence_over_a_held_entry_is_the_next_one_whatever_a_list_says_of_it(
+    sentence: str, asked: str
+) -> None:
+    shift = Shift()
+    shift.say("pallet 747, 288 pieces, trailer 5501")
+    shift.say(sentence)
+    assert shift.said[-1] == asked
+    assert [one.verdict.fields["pallet_id"] for one in shift.commits] == ["747"]
+
+
+def test_over_a_held_entry_a_sentence_about_the_same_pallet_is_no_next_one() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 24 cases, trailer 5501")
+    shift.say("pallet 742, 22 cases, trailer 5501")
+    assert (shift.said[-1], shift.commits) == ("Count pallet 7 4 2 again.", [])
 
 
 def test_a_lot_that_is_needed_is_asked_for() -> None:
@@ -330,3 +373,14 @@ def test_a_count_is_asked_for_again_also_where_the_pallet_is_in_doubt_and_comes_
     question = next_question(Draft("u1", FORM.name, reading), verdict, rules, 0, ended=True)
     assert question is not None
     assert (question.prompt, question.fields) == (Prompt.COUNT_AGAIN, {"pallet_id": "742"})
+
+
+def test_a_pallet_is_held_against_the_list_of_the_trailer_that_was_said_once() -> None:
+    shift = Shift()
+    shift.say("trailer 5501")
+    shift.say("pallet 744, 24 cases")
+    assert shift.said == ["trailer 5 5 0 1 from now on.", "pallet 7 4 4 is expected elsewhere. Correct?"]
+    shift.say("yes")
+    shift.take(Deadline())
+    (commit,) = shift.commits
+    assert commit.verdict.fields == {"pallet_id": "744", "quantity": 24, "uom": "CS", "trailer": "5501"}

@@ -275,8 +275,12 @@ def _entry_before(session: DialogueSession) -> LastEntry | None:
 
 
 def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
-    """The fields that are the same again: not by what a thing is known, nor what was wrong with it, nor what stands."""
-    form, known = session.rules.form, {*rest.fields, *context.at_hand(session)}
+    """The fields that are the same again: not by what a thing is known, nor what was wrong with it.
+
+    Nor, where anything stands, what might: what the one before said of that was of it alone.
+    """
+    form, stands = session.rules.form, context.at_hand(session)
+    known = {*rest.fields, *(form.said_once if stands else ())}
     return [
         field.name
         for field in form.fields
@@ -456,16 +460,22 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
-    """It is an entry of its own. What it was said over is committed before it, if it is an open one."""
-    verdict = replace(drafting.judged_after(session, other, heard), confirm=Confirmation.READBACK)
-    if other.utterance_id != session.open_draft.utterance_id:
-        # It is agreed from here on, and waits for no other person.
-        kept = Note(other.utterance_id, other.reading, held(verdict))
+    """It is an entry of its own. What it was said over is committed before it, if it is an open one.
+
+    Only now it has what stands filled in: until here it may have been a correction, which says nothing of that.
+    """
+    beside = other.utterance_id != session.open_draft.utterance_id
+    before: list[Order] = []
+    if beside:
         session.question = None  # What it was about is decided: nothing besides stays in review.
         # A "no" to the one is no yes to the other, where nobody had said that it is right.
         before = drafting.park(session) if session.doubted else drafting.commit(session)
-        return [kept, *before, *drafting.consider(session, other, verdict, None)]
-    session.recorded.mending = None
+    else:
+        session.draft = session.recorded.mending = None
+    other = replace(other, reading=context.filled(session, other.reading))
+    verdict = replace(drafting.judged_after(session, other, heard), confirm=Confirmation.READBACK)
     orders = drafting.consider(session, other, verdict, None)
+    if beside:  # It is agreed from here on, and waits for no other person.
+        return [Note(other.utterance_id, other.reading, held(verdict)), *before, *orders]
     # The "no" may have meant all of it: silence would be no consent.
     return session.ask(session.is_entry_right) if session.state is State.HELD else orders

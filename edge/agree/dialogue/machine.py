@@ -35,6 +35,7 @@ from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartT
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
+from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.spoken import courteous
 from edge.records import (
     Act,
@@ -365,7 +366,15 @@ def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event
             return Event.YES
         if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
             return Event.NOISE
+    if event is Event.PART and session.state is State.HELD and _only_lists_object(session, heard):
+        return Event.ENTRY
     return event
+
+
+def _only_lists_object(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether it would be an entry, were nothing announced: what a list says of that is asked as it begins."""
+    unannounced = replace(heard.known, expected=NOTHING_EXPECTED)
+    return decide(heard.reading, heard.closing, session.rules, unannounced).outcome is Outcome.ACCEPT
 
 
 def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:

@@ -1,0 +1,92 @@
+"""Seconds that a conversation takes: what is said as long as espeak-ng says it, and the waits as they were measured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from edge.records import SAMPLE_RATE
+from edge.speak.espeak import WORDS_PER_MINUTE, EspeakVoice
+from edge.speak.synthesis import BREATHS_MS, NO_BREATH_MS, Phrases
+
+RATE = 155
+"""Words per minute of an operator: the middle of what `lab.operator_speech` gives its speakers."""
+
+LATENCY_S = 0.46
+"""From the operator's last word to the device's first: the median of answers in docs/speaking.md, for every device."""
+
+REACTION_S = 0.7
+"""Until an operator answers what he has heard to its end, as in `lab.simulated_operator`."""
+
+ROUTINE_S = 0.3
+"""So much of a prompt that comes with every pallet is heard by who talks over it: enough to tell it from another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """By the operator."""
+
+    text: str
+    routine: bool = False  # The answer to a prompt that he knows by its beginning, and talks over.
+    first: bool = False  # He begins by himself: nothing before it is answered.
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """By the device."""
+
+    clauses: Sequence[str]
+
+
+Turn = Said | Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds, and the operator's words."""
+
+    seconds: float = 0.0
+    last_told: float = 0.0
+    """Of these, what the device said behind his last word about a pallet: he may be on his way to the next one."""
+    words: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.seconds + other.seconds, self.last_told + other.last_told, self.words + other.words)
+
+
+class Clock:
+    """Measures turns. Needs espeak-ng; no sound is heard."""
+
+    def __init__(self, runner: asyncio.Runner, rate: float = RATE) -> None:
+        self._runner = runner
+        self._phrases = Phrases(EspeakVoice, "en")
+        self._rate = rate
+        self._known: dict[str, float] = {}
+
+    def spent(self, turns: Iterable[Turn]) -> Spent:
+        """What a trailer took."""
+        seconds = last = told = 0.0  # What was told since he spoke is what he answers, or hears on his way.
+        words = 0
+        for turn in turns:
+            match turn:
+                case Said(text, routine, first):
+                    if first:
+                        last += told
+                    elif told:
+                        seconds += min(ROUTINE_S, told) - told if routine else REACTION_S
+                    seconds += self._long(text) * WORDS_PER_MINUTE["en"] / self._rate
+                    words += len(text.split())
+                    told = 0.0
+                case Reply(clauses):
+                    seconds += 0.0 if told else LATENCY_S
+                    breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # which nobody waits for
+                    long = sum(map(self._long, clauses)) - breath
+                    seconds, told = seconds + long, told + long
+        return Spent(seconds, last + told, words)
+
+    def _long(self, text: str) -> float:
+        """How long espeak-ng says it, at its usual pace."""
+        if text not in self._known:
+            self._known[text] = len(self._runner.run(self._phrases.sound(text, 1.0))) / SAMPLE_RATE
+        return self._known[text]

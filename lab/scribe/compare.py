@@ -1,0 +1,245 @@
+"""`python -m lab.scribe.compare`: seconds and words a pallet of receiving, beside prompts and beside scan and key.
+
+The same trailers each time. Ours is the agent's dialogue with its reader and its journal, and an inventory behind it;
+the others are small models of what vendors describe (docs/rivals.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import sqrt
+from pathlib import Path
+from random import Random
+from statistics import mean, stdev
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Prompt, Say
+from edge.agree.dialogue.session import Manner
+from edge.cli.output import log_warnings
+from edge.speak.wording import Phrasing
+from lab.report.statistics import Z_95, wilson
+from lab.scribe.arrivals import USUAL, arrival
+from lab.scribe.clock import RATE, Clock, Reply, Said, Spent, Turn
+from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, LineSaid
+from lab.scribe.keyed import HUNG, WORN, Keyed, Terminal
+from lab.scribe.mishearing import NOISES, Noise, NoisyEar
+from lab.scribe.prompted import SHORTEST, Prompted, Prompting
+from lab.scribe.prompted import USUAL as AS_USUAL
+from lab.scribe.receiving import Receiving, closing, receiving
+
+BESIDE = frozenset({"talk", "talk of pallets", "courtesy"})
+"""Lines to colleagues, and thanks: nobody need say them. What the device answers to them is counted."""
+
+PAUSES = frozenset({Prompt.PAUSED, Prompt.RESUMED})
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What is the same for all of them."""
+
+    seed: str
+    trailers: int
+    noise: Noise
+    exceptions: float = USUAL
+    pallets: int = PALLETS
+
+    def names(self) -> Iterator[str]:
+        """The seed of each trailer."""
+        return (f"{self.seed}/{number}" for number in range(self.trailers))
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one way of working came to."""
+
+    name: str
+    ledger: Ledger
+    trailers: tuple[Spent, ...]
+    """A pallet's share of each trailer."""
+
+    def seconds(self) -> tuple[float, float]:
+        """A pallet, with half of the 95 % interval of the mean, by trailer."""
+        return _mean([one.seconds for one in self.trailers])
+
+
+def _mean(values: Sequence[float]) -> tuple[float, float]:
+    return mean(values), Z_95 * stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def chance(seed: str) -> Random:
+    """The same for the same seed."""
+    return Random(seed)  # noqa: S311 - chance, not secrecy
+
+
+def ours(name: str, manner: Manner, day: Day, with_: Rules, clock: Clock) -> Tried:
+    """The product."""
+    phrasing = Phrasing(with_.form, "en")
+    total, trailers = Ledger(), []
+    for seed in day.names():
+        with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
+            ear = NoisyEar(with_, day.noise, chance(f"{seed} ear"))
+            device = DeviceAtHand(with_, Path(kept) / "device", ear, closing(manner))
+            total.add(Receiving(device, Path(kept), chance(seed), day.exceptions).unload(day.pallets))
+        trailers.append(_each(clock.spent(_turns(device.turns, phrasing)), day))
+    return Tried(name, total, tuple(trailers))
+
+
+def _turns(turns: Iterable[LineSaid | Say], phrasing: Phrasing) -> Iterator[Turn]:
+    """What is timed of it: pauses are the operator's own."""
+    for turn in turns:
+        if isinstance(turn, Say):
+            if turn.prompt not in PAUSES:
+                yield Reply(phrasing.clauses(turn))
+        elif turn.kind not in BESIDE and turn.text not in {"pause", "resume"}:
+            yield Said(turn.text, first=turn.first)
+
+
+def _each(spent: Spent, day: Day) -> Spent:
+    return Spent(spent.seconds / day.pallets, spent.last_told / day.pallets, spent.words)
+
+
+def prompted(name: str, manner: Prompting, day: Day, clock: Clock) -> Tried:
+    """A prompt for each value."""
+    total, trailers = Ledger(), []
+    for seed in day.names():
+        coming = arrival(day.pallets, chance(seed), day.exceptions)
+        other = Prompted(coming, manner, day.noise, chance(f"{seed} prompted"))
+        total.add(other.unload())
+        trailers.append(_each(clock.spent(other.turns), day))
+    return Tried(name, total, tuple(trailers))
+
+
+def keyed(name: str, terminal: Terminal, day: Day) -> Tried:
+    """No noise disturbs it."""
+    total, trailers = Ledger(), []
+    for seed in day.names():
+        coming = arrival(day.pallets, chance(seed), day.exceptions)
+        other = Keyed(coming, terminal, chance(f"{seed} keyed"))
+        total.add(other.unload())
+        trailers.append(_each(Spent(other.seconds), day))
+    return Tried(name, total, tuple(trailers))
+
+
+def every(day: Day, with_: Rules, clock: Clock) -> list[Tried]:
+    """All ways of working, on the same trailers."""
+    return [
+        ours("Dockvoice", Manner(), day, with_, clock),
+        ours("Dockvoice, what is sure not read back", Manner(holds_sure=False), day, with_, clock),
+        prompted("prompts, as usual", AS_USUAL, day, clock),
+        prompted("prompts, as short as can be", SHORTEST, day, clock),
+        keyed("scan and key, terminal hung", HUNG, day),
+        keyed("scan and key, terminal worn", WORN, day),
+    ]
+
+
+COLUMNS = (
+    "a pallet", "seconds", "to his last word", "his words", "right", "wrong", "lost", "put aside", "needless questions",
+)  # fmt: skip
+
+
+def table(tried: Iterable[Tried]) -> Iterator[str]:
+    """The ways beside each other, as Markdown."""
+    yield f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}"
+    for one in tried:
+        ledger, (seconds, reach) = one.ledger, one.seconds()
+        talked = mean(each.seconds - each.last_told for each in one.trailers)
+        most = wilson(len(ledger.wrong), ledger.meant)
+        cells = (
+            one.name,
+            f"{seconds:.1f} ± {reach:.1f}",
+            f"{talked:.1f}",
+            f"{sum(each.words for each in one.trailers) / ledger.meant:.1f}",
+            f"{ledger.right} of {ledger.meant}",
+            f"{len(ledger.wrong)}" + (f" (to {most.most:.2%})" if most else ""),
+            str(len(ledger.lost)),
+            str(ledger.aside),
+            f"{sum(ledger.needless.values()) / ledger.meant:.2f}",
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+RATES = (120, RATE, 190)
+SHARES = (0.0, USUAL, 0.6)
+
+
+def sensitivity(day: Day, with_: Rules, runner: asyncio.Runner) -> Iterator[str]:
+    """Seconds a pallet by speaking rate, noise and share of exceptions, each by itself; in brackets wrong and lost."""
+    conditions = [(f"{rate} words a minute", day, rate) for rate in RATES]
+    conditions += [(f"noise: {name}", replace(day, noise=noise), RATE) for name, noise in NOISES.items()]
+    conditions += [(f"{share:.0%} not as announced", replace(day, exceptions=share), RATE) for share in SHARES]
+    for number, (name, of, rate) in enumerate(conditions):
+        found = every(of, with_, Clock(runner, rate))
+        if number == 0:
+            yield f"| seconds a pallet | {' | '.join(one.name for one in found)} |\n|---|{'--:|' * len(found)}"
+        cells = (
+            f"{one.seconds()[0]:.1f} ({len(one.ledger.wrong) + len(one.ledger.lost)} of {one.ledger.meant})"
+            for one in found
+        )
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def picture(tried: Sequence[Tried]) -> str:
+    """Seconds a pallet, as SVG: to the operator's last word, then what he is told behind it, with the interval."""
+    left, line, width = 250, 30, 720
+    longest = max(sum(one.seconds()) for one in tried)
+
+    def x(seconds: float) -> float:
+        return left + seconds / longest * (width - left - 60)
+
+    parts = []
+    for number, one in enumerate(tried):
+        top, (seconds, reach) = 12 + number * line, one.seconds()
+        talked = mean(each.seconds - each.last_told for each in one.trailers)
+        parts.append(f'<text x="0" y="{top + 13}">{one.name}</text>')
+        parts.append(f'<rect x="{left}" y="{top}" width="{x(talked) - left:.1f}" height="18" fill="#1d4e89"/>')
+        told = x(seconds) - x(talked)
+        parts.append(f'<rect x="{x(talked):.1f}" y="{top}" width="{told:.1f}" height="18" fill="#9fc2e8"/>')
+        parts.append(f'<path d="M{x(seconds - reach):.1f} {top + 9}H{x(seconds + reach):.1f}" stroke="black"/>')
+        parts.append(f'<text x="{x(seconds + reach) + 6:.1f}" y="{top + 13}">{seconds:.1f} s</text>')
+    body, letters = "\n".join(parts), 'font-family="sans-serif" font-size="12"'
+    height = 18 + line * len(tried)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {letters}>'
+    return f'{head}\n<rect width="{width}" height="{height}" fill="white"/>\n{body}\n</svg>\n'
+
+
+commands = typer.Typer(add_completion=False)
+
+
+@commands.command()
+def main(
+    trailers: Annotated[int, typer.Option(help=f"Of {PALLETS} pallets each.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the trailers; 0: a new one.")] = 0,
+    noise: Annotated[str, typer.Option(help=f"One of {', '.join(NOISES)}.")] = "none",
+    sensitive: Annotated[bool, typer.Option("--sensitivity", help="By rate, noise and exceptions too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this file, as SVG.")] = None,
+) -> None:
+    """Receive the same trailers in each way; print seconds and words a pallet, and what ended wrong or lost."""
+    log_warnings()
+    if noise not in NOISES:
+        raise typer.BadParameter(f"found {noise!r}; allowed are {', '.join(NOISES)}", param_hint="--noise")
+    seed = seed or secrets.randbelow(2**31)
+    day, with_ = Day(str(seed), trailers, NOISES[noise]), receiving()
+    with asyncio.Runner() as runner:
+        tried = every(day, with_, Clock(runner, RATE))
+        if plot is not None:
+            plot.write_text(picture(tried), encoding="utf-8")
+        if as_json:
+            typer.echo(json.dumps([asdict(one) for one in tried]))
+            return
+        typer.echo("\n".join(table(tried)))
+        if sensitive:
+            typer.echo("\n" + "\n".join(sensitivity(day, with_, runner)))
+    typer.echo(f"\nagain: --seed {seed}")
+
+
+if __name__ == "__main__":
+    commands()

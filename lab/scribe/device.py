@@ -1,0 +1,211 @@
+"""The device as an operator has it before him: what he says to it, what he hears, and what was asked in vain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from edge.agent.dialogue_steps import Stepped
+from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Prompt, Say
+from edge.agree.dialogue.questions import Question
+from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import State
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.deliver.events import recorded
+from edge.keep.journal import Journal
+from edge.records import FieldValue, Receipt
+from lab.desk import Talk
+
+SITE, DEVICE = "dock", "dock-1"
+
+PALLETS = 40
+"""A trailer's, on two rows of twenty: what is usual."""
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before everything in a journal."""
+
+PATIENCE = 6
+"""So often an operator answers about one pallet before he gives up and writes it on paper."""
+
+
+@dataclass
+class Ledger:
+    """What became of what was meant."""
+
+    meant: int = 0
+    right: int = 0
+    wrong: list[str] = field(default_factory=list)
+    """On record with another value, twice, or not meant at all."""
+    lost: list[str] = field(default_factory=list)
+    """Said whole, and neither on record nor put aside aloud."""
+    aside: int = 0
+    """Put aside, and the operator was told."""
+    given_up: int = 0
+    """Never taken although the operator said it again and again; he knows that."""
+    questions: int = 0
+    needless: Counter[str] = field(default_factory=Counter)
+    """Questions after a line that a person would have written down at once, by that line's kind."""
+    lines: int = 0
+    words: int = 0
+
+    def add(self, other: Ledger) -> None:
+        """The other's counts too."""
+        self.meant += other.meant
+        self.right += other.right
+        self.wrong += other.wrong
+        self.lost += other.lost
+        self.aside += other.aside
+        self.given_up += other.given_up
+        self.questions += other.questions
+        self.needless += other.needless
+        self.lines += other.lines
+        self.words += other.words
+
+
+@dataclass(frozen=True, slots=True)
+class LineSaid:
+    """What the operator said."""
+
+    text: str
+    kind: str
+    first: bool  # Of a pallet.
+
+
+class Utter(Protocol):
+    """How a line of his reaches the device."""
+
+    def utter(self, talk: Talk, line: str, kind: str, about: str, note: Callable[[str], None]) -> Iterator[Stepped]:
+        """Say the line to the device, while it is about this pallet; `note` takes what is worth printing."""
+
+    def is_misheard(self, pallet: str) -> bool:
+        """Whether he knows that there is no such pallet."""
+
+
+class DeviceAtHand:
+    """A device with a journal of its own."""
+
+    def __init__(self, rules: Rules, directory: Path, mouth: Utter, manner: Manner | None = None) -> None:
+        """`directory` is for its journal."""
+        self._rules = rules
+        self._directory = directory
+        self._mouth = mouth
+        self._manner = manner or Manner()
+        self._render = partial(recorded, site=SITE, device=DEVICE)
+        self.expected = NOTHING_EXPECTED
+        """What is announced now."""
+        self.journal, self._talk = self._on()
+        self.ledger = Ledger()
+        self.said: list[str] = []
+        """Both sides, to be printed where something went wrong."""
+        self.turns: list[LineSaid | Say] = []
+        """Both sides, to be timed."""
+        self.held: Mapping[str, FieldValue] = {}
+        """The entry that was read back last."""
+        self.told: Mapping[str, FieldValue] = {}
+        """The entry that was told last, of those on record."""
+        self.aside: set[str] = set()
+        """The pallets that were put aside for a person, as the operator was told."""
+        self.misheard = False
+        """He was asked to say the last thing again."""
+        self._about = ""
+        self._begins = True
+
+    @property
+    def question(self) -> Question | None:
+        """What is asked now."""
+        return self._talk.question
+
+    @property
+    def state(self) -> State:
+        """Where the dialogue stands."""
+        return self._talk.state
+
+    @property
+    def waits(self) -> bool:
+        """Whether it does something if nobody speaks."""
+        return self._talk.due is not None
+
+    def turn_to(self, pallet: str) -> None:
+        """What is said from here on is about this one."""
+        self._about, self._begins = pallet, True
+
+    def start(self) -> None:
+        """It is switched on."""
+        self.hear(self._talk.start())
+
+    def say(self, line: str, kind: str, is_to_be_asked: Callable[[Question], bool] = lambda _: False) -> None:
+        """The operator says it. What a person would not have asked behind it is counted as needless."""
+        self.said.append(f"> {line}")
+        self.turns.append(LineSaid(line, kind, self._begins))
+        self._begins = False
+        self.ledger.lines += 1
+        self.ledger.words += len(line.split())
+        before = self.question
+        self.misheard = False
+        for stepped in self._mouth.utter(self._talk, line, kind, self._about, self.said.append):
+            self.hear(stepped)
+        after = self.question
+        if after is not None and after is not before:
+            self.ledger.questions += 1
+            if not is_to_be_asked(after):
+                self.ledger.needless[kind] += 1
+
+    def wait(self) -> None:
+        """He says nothing until it does something."""
+        if self.waits:
+            self.said.append("> /wait")
+            self.hear(self._talk.expire())
+
+    def wait_out(self) -> None:
+        """Silence until the device waits for nothing more."""
+        for _ in range(PATIENCE):
+            if not self.waits:
+                return
+            self.wait()
+
+    def answer(self, receipt: Receipt) -> None:
+        """The inventory answers."""
+        self.hear(self._talk.answer(receipt))
+
+    def hear(self, stepped: Stepped) -> None:
+        """He hears what the device says."""
+        for order in stepped.orders:
+            if not isinstance(order, Say):
+                continue
+            self.said.append(f"    {order.prompt.value} {dict(order.fields)} {list(order.candidates)}")
+            self.turns.append(order)
+            if order.prompt in {Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY}:
+                self.held = order.fields
+            if order.prompt is Prompt.LAST_ENTRY:
+                self.told = order.fields
+            self.misheard |= order.prompt is Prompt.REPEAT
+            if order.prompt in {Prompt.PARKED, Prompt.PARKED_ENTRY, Prompt.DEFERRED}:
+                named = str(order.fields.get("pallet_id", self._about))
+                self.aside.add(self._about if self._mouth.is_misheard(named) else named)
+        if stepped.row is not None:
+            self.said.append(f"    event {stepped.row.sequence}")
+
+    def restart(self) -> None:
+        """The power fails and comes back."""
+        self.said.append("> /restart")
+        self.journal.close()
+        self.journal, self._talk = self._on()
+        self.start()
+
+    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+        """The entries that stand in its journal."""
+        entries = self.journal.queries.entries_standing(self._rules.form.name, BEGINNING, 10 * PALLETS)
+        return [entry.fields for entry in entries]
+
+    def _on(self) -> tuple[Journal, Talk]:
+        journal = Journal.open(self._directory)
+        return journal, Talk(self._rules, journal, self._render, lambda: 0.0, self._manner, expected=self._at_hand)
+
+    def _at_hand(self) -> Expectations:
+        return self.expected

@@ -1,0 +1,131 @@
+"""Mishearing: what a recogniser makes of a line, by how often the device's own was found to mishear at that noise.
+
+A run of number words, or of figures, is one number. Each is heard surely and right, right but in doubt, as another one
+in doubt, or as another one surely. Words that are no number are heard as they are said, by every kind of device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from edge.agent.dialogue_steps import Stepped
+from edge.agree.decide import Rules
+from edge.forms.spoken import preface, read
+from edge.forms.spoken.transcript import transcribed
+from edge.records import Reading
+from edge.understand.proposal import proposed
+from lab.desk import Talk
+from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
+
+SURE, IN_DOUBT = 1.0, 0.3
+"""A recogniser's confidence in a word: far above and far below what any policy demands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How often a number comes out otherwise than said."""
+
+    doubted: float = 0.0  # Heard right, and in doubt.
+    misheard: float = 0.0  # Heard as another one, and in doubt.
+    mistaken: float = 0.0  # Heard as another one, surely.
+
+
+NUMBERS = 3
+"""What can be misheard in a clip of the set that is counted: pallet, count and dock."""
+
+NOISES = {
+    "none": Noise(),
+    "20 dB": Noise(doubted=3 / (59 * NUMBERS)),
+    "10 dB": Noise(5 / (116 * NUMBERS), (7 + 1) / (116 * NUMBERS), 1 / (116 * NUMBERS)),
+}
+"""By what kept clips from being right at once, in docs/accuracy.md: unsure; misread or incomplete; wrong."""
+
+_DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@dataclass(frozen=True, slots=True)
+class HeardLine:
+    """A line as it was heard."""
+
+    words: tuple[str, ...]  # With the commas at which the speaker took breath.
+    doubted: frozenset[int]  # Which of them are in doubt.
+
+    @property
+    def text(self) -> str:
+        """As one line."""
+        return " ".join(self.words)
+
+
+def heard(line: str, noise: Noise, random: Random) -> HeardLine:
+    """What a recogniser makes of the line."""
+    words, doubted = line.split(), set[int]()
+    for number in list(_numbers(words)) if noise != Noise() else ():
+        chance = random.random()
+        if noise.doubted <= chance < noise.doubted + noise.misheard + noise.mistaken:
+            at = random.choice([one for one in number if TEENS_AND_TENS.get(_bare(words[one]))] or number)
+            words[at] = _other(words[at], random)
+        if chance < noise.doubted + noise.misheard:
+            doubted.update(number)
+    return HeardLine(tuple(words), frozenset(doubted))
+
+
+def _numbers(words: Sequence[str]) -> Iterator[list[int]]:
+    """Where the words of each number stand: up to a breath."""
+    number: list[int] = []
+    for at, word in enumerate(words):
+        if _bare(word) in NUMBER_WORDS or _bare(word).isdigit():
+            number.append(at)
+        if number and (number[-1] != at or word.endswith(",")):
+            if word == "and" and words[at - 1] == "hundred":
+                continue
+            yield number
+            number = []
+    if number:
+        yield number
+
+
+def _bare(word: str) -> str:
+    return word.rstrip(",")
+
+
+def _other(word: str, random: Random) -> str:
+    """Another number than was said: sixty for sixteen where there is such a pair, else any digit."""
+    said, breath = _bare(word), word[len(_bare(word)) :]
+    if said in TEENS_AND_TENS:
+        return TEENS_AND_TENS[said] + breath
+    if said.isdigit():
+        at = random.randrange(len(said))
+        return said[:at] + random.choice([one for one in "123456789" if one != said[at]]) + said[at + 1 :] + breath
+    return random.choice([one for one in _DIGITS if one != said]) + breath
+
+
+class NoisyEar:
+    """A device's ear, in noise: lines come as a recogniser hears them, and talk to others as talk."""
+
+    def __init__(self, rules: Rules, noise: Noise, random: Random) -> None:
+        self._rules = rules
+        self._noise = noise
+        self._random = random
+
+    def utter(self, talk: Talk, line: str, _kind: str, _about: str, note: Callable[[str], None]) -> Iterator[Stepped]:
+        """The line, as it is heard."""
+        taken = heard(line, self._noise, self._random)
+        if taken.text != line or taken.doubted:
+            note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")
+        yield talk.hear(self._reading(taken))
+
+    def is_misheard(self, _pallet: str) -> bool:
+        """A number may be another pallet's as well."""
+        return False
+
+    def _reading(self, taken: HeardLine) -> Reading:
+        rules = self._rules
+        plain = transcribed(taken.text, rules.form, rules.catalogue, rules.language)
+        words = tuple(
+            replace(word, confidence=IN_DOUBT if at in taken.doubted else SURE) for at, word in enumerate(plain)
+        )
+        fields = read(words, rules.form, rules.catalogue, rules.language)
+        before = preface(words, rules.form, rules.catalogue, rules.language)
+        return proposed("ear", rules.form, rules.catalogue, words, fields, rules.language, preface=before)

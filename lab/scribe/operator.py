@@ -1,0 +1,208 @@
+"""The operator's part in a conversation with the device, whatever form he fills: what he says to what he hears.
+
+The operator knows what he means and what the device said. The ledger is the scribe's: what was meant, and whether it
+was ever said whole.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Generic, Protocol, TypeVar
+
+from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.table import State
+from edge.records import FieldValue
+from lab.scribe.device import PATIENCE, DeviceAtHand
+
+OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
+"""What follows a readback that is right."""
+
+GOES_ON = 0.4
+"""The share of questions about his talk that an operator does not answer: he has not noticed that he was heard."""
+
+COURTESIES = (
+    "okay", "thanks", "thank you", "good", "copy that", "got it", "yes thanks", "right", "that's right", "cheers",
+    "okay thanks", "perfect", "yep", "yes", "great", "that's correct", "fine",
+)  # fmt: skip
+"""What is said over a readback that is right; a hearer takes none of it for an objection."""
+
+
+class Meant(Protocol):
+    """What somebody means of one pallet."""
+
+    @property
+    def pallet(self) -> str:
+        """Its number."""
+
+    def fields(self) -> Mapping[str, FieldValue]:
+        """As it is to go on record."""
+
+
+L = TypeVar("L", bound=Meant)
+
+
+class Wording(ABC, Generic[L]):
+    """In which words he says it."""
+
+    @abstractmethod
+    def sentence(self, load: L) -> str:
+        """The whole of a load."""
+
+    @abstractmethod
+    def mention(self, name: str, load: L) -> str:
+        """One field of it."""
+
+    @abstractmethod
+    def bare(self, name: str, load: L) -> str:
+        """The value of a field alone."""
+
+    @abstractmethod
+    def chat(self, load: L) -> str:
+        """Something to a colleague."""
+
+
+class Operator(Generic[L]):
+    """One conversation with a device that has a journal of its own, and the operator's part in it."""
+
+    unasked: frozenset[str] = frozenset({"part", "talk of places"})
+    """Kinds of lines that a careful hearer asks about."""
+
+    def __init__(self, device: DeviceAtHand, words: Wording[L], random: Random) -> None:
+        """`random` decides all that happens."""
+        self.device = device
+        self.ledger = device.ledger
+        self._words = words
+        self._random = random
+        self._before: list[L] = []
+        """What he meant, so far."""
+
+    def differing(self, fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
+        """The fields in which what was understood is not what was meant."""
+        return [name for name, value in load.fields().items() if fields.get(name) != value]
+
+    def is_to_be_asked(self, _asked: Question) -> bool:
+        """Whether a careful person would ask this, too."""
+        return False
+
+    # -- what he does
+
+    def _say(self, line: str, kind: str) -> None:
+        self.device.say(line, kind, lambda asked: kind in self.unasked or self.is_to_be_asked(asked))
+
+    def _agree(self, load: L) -> bool:
+        """The conversation about it, as long as there is one; whether it came to an end before he gave up."""
+        for _ in range(PATIENCE):
+            asked = self.device.question
+            if asked is not None:
+                self._say(self._answer(asked, load), "answer")
+            elif self.device.state is State.PAUSED:
+                self._say("resume", "command")
+            elif self._hears_it_read_back():
+                differing = self.differing(self.device.held, load)
+                if not differing:
+                    self._over_a_right_readback(load)
+                    return True
+                self._say(self._correction(differing[0], load), "correction")
+            elif not self.device.misheard and (self._stands(load) or load.pallet in self.device.aside):
+                return True
+            else:
+                self._say(self._words.sentence(load), "again")
+        if self.device.state is State.HELD and not self.differing(self.device.held, load):
+            return True
+        self._say("cancel", "cancel")
+        self.ledger.given_up += 1
+        return False
+
+    def _hears_it_read_back(self) -> bool:
+        held = self.device.state is State.HELD and not self.device.misheard
+        return held and not self._is_earlier(self.device.held)
+
+    def _over_a_right_readback(self, load: L) -> None:
+        match self._one_of(OVER_A_READBACK):
+            case "silence":
+                self.device.wait()
+            case "courtesy":
+                self._say(self._random.choice(COURTESIES), "courtesy")
+                self._say_what_it_asks(load)
+            case "talk":
+                self._say(self._words.chat(load), "talk")
+                self._settle(load)
+            case _:
+                return  # the next sentence commits it
+
+    def _say_what_it_asks(self, load: L) -> None:
+        """Where he was not understood, he waits for what is asked then."""
+        for _ in range(PATIENCE):
+            if (asked := self.device.question) is not None:
+                self._say(self._answer(asked, load), "answer")
+            elif self.device.misheard and self.device.state is State.HELD:
+                self.device.wait()
+            else:
+                return
+
+    def _settle(self, load: L) -> None:
+        """After talk that the device may have taken for something: until nothing is open about this pallet."""
+        for _ in range(PATIENCE):
+            asked = self.device.question
+            if asked is None or self._random.random() < GOES_ON:
+                return
+            self._say(self._answer(asked, load), "answer")
+
+    def _one_of(self, shares: Mapping[str, int]) -> str:
+        return self._random.choices(list(shares), list(shares.values()))[0]
+
+    # -- what he says to what he hears
+
+    def _answer(self, asked: Question, load: L) -> str:
+        meant = load.fields()
+        match asked.about:
+            case About.FIELD | About.CHOICE:
+                say = self._random.choice((self._words.bare, self._words.mention))
+                return say(str(asked.field), load)
+            case About.FIELD_RIGHT:
+                right = asked.candidates[0] == meant.get(str(asked.field))
+                return "yes" if right else f"no, {self._words.mention(str(asked.field), load)}"
+            case About.ENTRY_RIGHT:
+                differing = [] if self._is_earlier(asked.fields) else self.differing(asked.fields, load)
+                return "yes" if not differing else self._correction(differing[0], load)
+            case About.WRONG:
+                differing = self.differing(self.device.told, load)
+                return self._words.mention(differing[0], load) if len(differing) == 1 else "nothing"
+            case _:
+                return "no"
+
+    def _correction(self, name: str, load: L) -> str:
+        cue = self._random.choice(("no", "correction", "no sorry", "no, wrong"))
+        say = self._words.bare if cue.startswith("no") and name == "quantity" else self._words.mention
+        return f"{cue}, {say(name, load)}"
+
+    # -- the scribe
+
+    def _is_earlier(self, fields: Mapping[str, FieldValue]) -> bool:
+        """Whether this is a pallet that he dictated before the one at hand, as he meant it."""
+        return bool(fields) and any(not self.differing(fields, one) for one in self._before[:-1])
+
+    def _stands(self, load: L) -> bool:
+        return load.fields() in self.device.recorded()
+
+    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+        """What stands on record."""
+        return self.device.recorded()
+
+    def close_books(self, loads: Sequence[L], whole: set[str]) -> None:
+        """Hold what stands on record against what was meant; `whole` are the pallets that were said whole."""
+        meant = [load.fields() for load in loads]
+        for fields in self.recorded():
+            if fields in meant:
+                meant.remove(next(one for one in meant if one == fields))
+                self.ledger.right += 1
+            else:
+                self.ledger.wrong.append(str(dict(fields)))
+        for left in meant:
+            pallet = str(left["pallet_id"])
+            if pallet in self.device.aside:
+                self.ledger.aside += 1
+            elif pallet in whole:
+                self.ledger.lost.append(str(left))

@@ -1,0 +1,203 @@
+"""A prompt-driven dialogue of the Vocollect kind: one prompt for each value, and the same operator to answer them.
+
+As vendors and their users describe it (docs/rivals.md); no program of theirs was looked at. The host knows the notice,
+as ours does. What happens beside the dialogue, talk to colleagues and power cuts, never disturbs this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
+
+from edge.records import FieldValue
+from lab.scribe import wording
+from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
+from lab.scribe.clock import Reply, Said, Turn
+from lab.scribe.device import PATIENCE, Ledger
+from lab.scribe.mishearing import Noise, heard
+from lab.scribe.receiving import SAID
+
+
+@dataclass(frozen=True, slots=True)
+class Prompting:
+    """How a site has set it up."""
+
+    ready: bool  # Each value ends with "ready".
+    confirms: bool  # Each count is read back and takes a "yes", also where it is as announced.
+    asks_condition: bool  # Of each pallet; else the operator names what is wrong by himself.
+
+
+USUAL = Prompting(ready=True, confirms=True, asks_condition=True)
+SHORTEST = Prompting(ready=False, confirms=False, asks_condition=False)
+"""As short as it can be made: what agrees with the notice is taken without a word."""
+
+
+class Prompted:
+    """One trailer received."""
+
+    def __init__(self, arrival: Arrival, manner: Prompting, noise: Noise, random: Random) -> None:
+        self._arrival = arrival
+        self._manner = manner
+        self._noise = noise
+        self._random = random
+        here = arrival.pallets[0].trailer
+        lines = [(place, line) for place, of in arrival.announced.items() for line in of]
+        self._here = {line.pallet: line for place, line in lines if place.name == here}
+        self._elsewhere = {line.pallet: line for place, line in lines if place.name != here}
+        self._received = {one.pallet for one in arrival.pallets if one.case is Case.RECEIVED}
+        self.recorded: list[Mapping[str, FieldValue]] = []
+        self.turns: list[Turn] = []
+        self.ledger = Ledger()
+
+    def unload(self) -> Ledger:
+        """All of it."""
+        one = self._arrival.pallets[0]
+        for prompt, name in (("Trailer?", "trailer"), ("Door?", "door")):
+            self._value(prompt, wording.said_bare(name, one, self._random))
+        door = one.door
+        for load in self._arrival.pallets:
+            if load.door != door:
+                self._value(None, "change door", number=False)
+                self._value("Door?", wording.said_bare("door", load, self._random))
+                door = load.door
+            self.ledger.meant += load.case not in MISTAKES
+            self._receive(load)
+        self._close_books()
+        return self.ledger
+
+    def _receive(self, load: Pallet) -> None:
+        number = self._pallet(load)
+        if number is None:
+            return
+        line = self._here.get(number) or self._elsewhere.get(number)
+        uom = load.uom if line is None else line.uom
+        unit = "Quantity?" if line is None else {"CS": "Cases?", "EA": "Pieces?"}[uom]
+        damaged, exception = (None, None) if self._manner.asks_condition else self._exceptions(load)
+        announced = None if line is None else int(line.quantity)
+        quantity = self._count(load, unit, announced, damaged or 0)
+        if line is None:
+            self._value("Unit?", {"CS": "cases", "EA": "pieces"}[uom], number=False)
+        if self._manner.asks_condition:
+            damaged, exception = self._condition(load)
+        lot = self._lot(load) if line is not None and line.lot_needed else None
+        taken = replace(load, pallet=number, quantity=quantity, uom=uom, lot=lot, damaged=damaged, exception=exception)
+        self._received.add(number)
+        self.recorded.append(taken.fields())
+
+    # -- value by value
+
+    def _pallet(self, load: Pallet) -> str | None:
+        """Its number, which the host knows, or that it is to be received all the same; None where it was received."""
+        for attempt in range(PATIENCE):
+            spelt = wording.spelt(load.pallet)
+            number = wording.digits(self._value(None if attempt == 0 else "Pallet?", spelt))
+            if number in self._received:
+                self._tell("Already received.")
+                if number == load.pallet:
+                    return None
+            elif number in self._here:
+                return number
+            else:
+                other = "Other trailer" if number in self._elsewhere else "Not announced"
+                if self._yes(f"{other}: {' '.join(number)}. Receive it?", right=number == load.pallet):
+                    return number
+        self.ledger.given_up += 1
+        return None
+
+    def _count(self, load: Pallet, unit: str, announced: int | None, damaged: int) -> int:
+        """The good ones. What is not as announced is counted again, as ours is, until two counts are alike."""
+        believed = load.quantity if load.first_count is None else load.first_count
+        slips = load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]
+        said = believed + (self._random.choice((1, 2, 10)) if slips else 0)
+        before: set[int] = set()
+        count = 0
+        for _ in range(PATIENCE):
+            count = wording.number(self._value(unit, wording.cardinal(said)))
+            if (self._manner.confirms or announced is None) and not self._is_right(count, believed):
+                said = believed
+                continue
+            said = believed = load.quantity  # Whatever he is told now, he looks again.
+            # Where the condition is asked for behind the count, the host waits for that before it doubts the count.
+            open_damage = load.damaged if self._manner.asks_condition and load.damaged else 0
+            if announced is None or count + damaged + open_damage == announced:
+                return count
+            if count in before:
+                self._yes("Short, correct?" if count < announced else "Over, correct?", right=True)
+                return count
+            before.add(count)
+            unit = "Count again."
+        return count
+
+    def _is_right(self, count: int, believed: int) -> bool:
+        return self._yes(f"{count}, correct?", right=count == believed)
+
+    def _exceptions(self, load: Pallet) -> tuple[int | None, str | None]:
+        """What he names by himself in the place of the count."""
+        if load.damaged is not None:
+            self._value("Cases?", "damaged", number=False)
+            return wording.number(self._value("How many damaged?", wording.cardinal(load.damaged))), None
+        if load.exception is not None:
+            self._value("Cases?", load.exception, number=False)
+        return None, load.exception
+
+    def _condition(self, load: Pallet) -> tuple[int | None, str | None]:
+        if load.damaged is not None:
+            self._value("Condition?", "damaged", number=False)
+            count = wording.number(self._value("How many damaged?", wording.cardinal(load.damaged)))
+            self._yes(f"{count}, correct?", right=count == load.damaged)
+            return load.damaged, None
+        self._value("Condition?", load.exception or "good", number=False)
+        return None, load.exception
+
+    def _lot(self, load: Pallet) -> str:
+        """There is nothing to hold it against: it is read back. Each label has one, asked for or not."""
+        label, lot = load.lot or str(self._random.randrange(10000, 99999)), ""
+        for _ in range(PATIENCE):
+            lot = wording.digits(self._value("Lot?", wording.spelt(label)))
+            if self._yes(f"{' '.join(lot)}, correct?", right=lot == label):
+                break
+        return lot
+
+    # -- prompts and answers
+
+    def _value(self, prompt: str | None, answer: str, *, number: bool = True) -> str:
+        """What was heard; without a prompt he begins by himself, for "Pallet?" has been waiting for him."""
+        said = f"{answer} ready" if self._manner.ready and number else answer
+        if prompt is not None:
+            self._tell(prompt)
+        self._say(said, routine=prompt is not None, first=prompt is None)
+        taken = heard(answer, self._noise, self._random)
+        while taken.doubted:
+            self.ledger.questions += 1
+            self._tell("Say again.")
+            self._say(said)
+            taken = heard(answer, self._noise, self._random)
+        return taken.text
+
+    def _yes(self, question: str, *, right: bool) -> bool:
+        self.ledger.questions += 1
+        self._tell(question)
+        self._say("yes" if right else "no")
+        return right
+
+    def _tell(self, text: str) -> None:
+        self.turns.append(Reply((text,)))
+
+    def _say(self, text: str, *, routine: bool = False, first: bool = False) -> None:
+        self.turns.append(Said(text, routine, first))
+        self.ledger.lines += 1
+        self.ledger.words += len(text.split())
+
+    # -- the scribe
+
+    def _close_books(self) -> None:
+        meant = [one.fields() for one in self._arrival.pallets if one.case not in MISTAKES]
+        for fields in self.recorded:
+            if fields in meant:
+                meant.remove(dict(fields))
+                self.ledger.right += 1
+            else:
+                self.ledger.wrong.append(str(dict(fields)))
+        self.ledger.lost += [str(left) for left in meant]
+        del self.ledger.lost[: self.ledger.given_up]  # which he knows

@@ -1,0 +1,271 @@
+"""Receiving against a notice: a trailer that was announced, dictated to the device, beside what the inventory has then.
+
+The lists are the inventory's own, and what the device records goes through the inventory's judgement into its tables;
+between the two stands no broker. What the operator meant is compared with the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+from edge.agent.parts import form_named, rules
+from edge.agree.decide import Rules
+from edge.agree.dialogue.questions import Question
+from edge.agree.dialogue.session import Manner
+from edge.config import Settings, shipped
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import closing_form, forms_in
+from edge.forms.model import Form
+from edge.records import FieldValue, Reason
+from lab.scribe import wording
+from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival
+from lab.scribe.device import PALLETS, PATIENCE, DeviceAtHand, Ledger
+from lab.scribe.operator import Operator, Wording
+from lab.scribe.tables import Tables
+
+FORM = "receive-notice"
+
+SAID_ONCE = frozenset({"trailer", "door"})
+
+SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
+"""How a pallet is dictated, in percent: estimates, as those of `lab.scribe.shift`."""
+
+SAME_AGAIN = 0.5
+"""So often "same again" is said of a pallet that is like the last."""
+
+BETWEEN = {
+    "nothing": 80, "talk": 8, "talk of pallets": 3, "power cut": 2, "pause": 2, "broker gone": 2, "broker back": 3,
+}  # fmt: skip
+"""What happens between two pallets."""
+
+
+def shipped_for(form: str) -> Rules:
+    """The rules of an agent as shipped that fills this form."""
+    settings = Settings()
+    return rules(settings, form_named(settings, form), Catalogue.load(settings.catalogue_directory))
+
+
+@cache
+def receiving() -> Rules:
+    """Those of an agent that receives against notices."""
+    return shipped_for(FORM)
+
+
+def closing(manner: Manner) -> Manner:
+    """The same, with the form of an entry that closes a trailer."""
+    return replace(manner, closing=_closing_form())
+
+
+@cache
+def _closing_form() -> Form | None:
+    return closing_form(forms_in(shipped("schemas") / "forms"))
+
+
+NOTHING = Pallet("", 0, "CS", "", "")
+"""What stands before him before the first."""
+
+
+class ReceivingWords(Wording[Pallet]):
+    """Those of a receiver."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+
+    def sentence(self, load: Pallet) -> str:
+        """The whole of it, but for what was said once for all."""
+        return wording.received(load, self._random)
+
+    def mention(self, name: str, load: Pallet) -> str:
+        """One field of it."""
+        return wording.said(name, load, self._random)
+
+    def bare(self, name: str, load: Pallet) -> str:
+        """The value of a field alone."""
+        return wording.said_bare(name, load, self._random)
+
+    def chat(self, load: Pallet) -> str:
+        """Something to a colleague."""
+        return self._random.choice(wording.TALK)
+
+    def same_again(self, load: Pallet) -> str:
+        """All as it was for the one before."""
+        return f"same again, {self.mention('pallet_id', load)}"
+
+    def once(self, load: Pallet) -> str:
+        """What holds for all that is on the trailer."""
+        return f"{self.mention('trailer', load)}, {self.mention('door', load)}"
+
+    def moved(self, load: Pallet) -> str:
+        """It is another door now."""
+        return f"{self.mention('door', load)} from now on"
+
+    def mended(self, slip: Pallet, load: Pallet) -> str:
+        """With a slip of the tongue in the count, put right at once."""
+        cue = self._random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
+        rest = [name for name in ("lot", "damaged", "exception") if name in load.fields()]
+        said = [self.mention("pallet_id", load), self.mention("quantity", slip), cue, self.mention("quantity", load)]
+        return ", ".join([*said, *(self.mention(name, load) for name in rest)])
+
+
+class Receiving(Operator[Pallet]):
+    """One trailer received, and an inventory of its own."""
+
+    unasked = frozenset({"part", "talk of pallets", "close"})
+
+    def __init__(self, device: DeviceAtHand, directory: Path, random: Random, exceptions: float = USUAL) -> None:
+        """`directory` is for the inventory; `exceptions` is the share of pallets not as announced."""
+        self._words: ReceivingWords
+        super().__init__(device, ReceivingWords(random), random)
+        self._exceptions = exceptions
+        self._tables = Tables(directory, FORM, device)
+        self._load = NOTHING
+        """The pallet before him."""
+        self._counted = 0
+        """How many he said that there are."""
+
+    def differing(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
+        """What was said once for all is not read back each time."""
+        return [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
+
+    def is_to_be_asked(self, asked: Question) -> bool:
+        """Whether who has the list in his hand would ask this, too."""
+        load = self._load
+        match asked.why:
+            case Reason.COUNT_DIFFERS:
+                return load.announced != self._counted + (load.damaged or 0)
+            case Reason.NOT_EXPECTED:
+                return load.case is Case.UNKNOWN
+            case Reason.EXPECTED_ELSEWHERE:
+                return load.case is Case.ELSEWHERE
+            case Reason.ALREADY_RECEIVED | Reason.DOUBLE_COUNT:
+                return load.case in MISTAKES
+            case _:
+                return False
+
+    # -- the operator's day
+
+    def unload(self, pallets: int = PALLETS) -> Ledger:
+        """All of it. What the inventory has afterwards is held against what was meant."""
+        coming = arrival(pallets, self._random, self._exceptions)
+        self._tables.announce(coming.announced)
+        self._tables.receive_elsewhere(one.fields() for one in coming.pallets if one.case is Case.RECEIVED)
+        self.device.start()
+        meant: list[Pallet] = []
+        whole: set[str] = set()
+        self._say(self._words.once(coming.pallets[0]), "context")
+        for before, load in pairwise((coming.pallets[0], *coming.pallets)):
+            if load.door != before.door:
+                self.device.wait_out()
+                self._say(self._words.moved(load), "context")
+            if load.case in MISTAKES:
+                self._mistake(load)
+            else:
+                meant.append(load)
+                self._before.append(load)
+                self.ledger.meant += 1
+                if self._dictate(load):
+                    whole.add(load.pallet)
+            self._between(load)
+            self._tables.deliver()
+        self.device.wait_out()
+        self._tables.online = True
+        self._tables.deliver()
+        self._close()
+        self.close_books(meant, whole)
+        if coming.pallets[0].trailer not in self._tables.closed():
+            self.ledger.lost.append(f"the closing of {coming.pallets[0].trailer}")
+        self._tables.close()
+        self.device.journal.close()
+        return self.ledger
+
+    def _dictate(self, load: Pallet) -> bool:
+        """One pallet, until it is held right, on record, put aside or given up. Whether he thinks it is taken."""
+        self._stand_before(load)
+        slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
+        if self._is_like_the_last(load) and self._random.random() < SAME_AGAIN:
+            self._say(self._words.same_again(load), "plain")
+            return self._agree(load)
+        match "misread" if load.first_count is not None else self._one_of(SAID):
+            case "whole":
+                self._say(self._words.sentence(load), "plain")
+            case "mended":
+                self._say(self._words.mended(slip, load), "mended")
+            case "misread":
+                self._counted = slip.quantity if load.first_count is None else load.first_count
+                self._say(self._words.sentence(replace(load, quantity=self._counted)), "plain")
+                self._counted = load.quantity
+            case _:
+                # The label first, the rest when it is counted.
+                for name in ("pallet_id", "quantity", "lot", "damaged", "exception"):
+                    if name in load.fields():
+                        self._say(self._words.mention(name, load), "part")
+        return self._agree(load)
+
+    def _is_like_the_last(self, load: Pallet) -> bool:
+        """Whether all that is to be said of it is what was said of the one before, which is on record."""
+        if load.first_count is not None or not self._before[:-1]:
+            return False
+        last, meant = self._before[-2].fields(), load.fields()
+        same = all(last.get(name) == meant.get(name) for name in ("quantity", "uom", "lot", "damaged", "exception"))
+        latest = [*self.device.recorded()[-1:], self.device.held]
+        return same and any(one.get("pallet_id") == last["pallet_id"] for one in latest)
+
+    def _close(self) -> None:
+        """The trailer is done, as he says, and as he says once more when he has heard what is on record of it."""
+        self.device.turn_to("")
+        self._say("trailer done", "close")
+        for _ in range(PATIENCE):
+            if self.device.question is None:
+                break
+            self._say("yes", "close")
+        self._tables.deliver()
+
+    def _stand_before(self, load: Pallet) -> None:
+        self.device.turn_to(load.pallet)
+        self._load, self._counted = load, load.quantity
+
+    def _mistake(self, load: Pallet) -> None:
+        """He says what is on record already; asked about it, he notices. What was put aside is on no record."""
+        self.device.wait_out()
+        if load.pallet in self.device.aside:
+            return
+        self._stand_before(load)
+        self._say(self._words.sentence(load), "mistake")
+        if self.device.question is not None:
+            self._say("cancel", "command")
+        self.device.wait_out()
+
+    def _between(self, load: Pallet) -> None:
+        """What happens between two pallets."""
+        match self._one_of(BETWEEN):
+            case "talk":
+                self.device.wait_out()
+                self._say(self._words.chat(load), "talk")
+                self._settle(load)
+            case "talk of pallets":
+                self.device.wait_out()
+                self._say(wording.talk_of_pallets(load, self._random), "talk of pallets")
+                self.device.wait_out()
+            case "power cut":
+                self.device.restart()
+                if load.case not in MISTAKES:
+                    self._agree(load)
+            case "pause":
+                self.device.wait_out()
+                self._say("pause", "command")
+                self._say("resume", "command")
+            case "broker gone":
+                self._tables.online = False
+            case "broker back":
+                self._tables.online = True
+            case _:
+                pass
+
+    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+        """What the inventory has."""
+        return self._tables.recorded()

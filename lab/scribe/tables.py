@@ -1,0 +1,88 @@
+"""An inventory behind a device: its lists go there, and what is recorded there comes into its tables, or is refused."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from edge.agree.expectations import Expectations
+from edge.config import shipped
+from edge.deliver.events import RECORDED, Topics
+from edge.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
+from inventory.forms import Forms, load_forms
+from inventory.judge import Sound, judge
+from inventory.records import Applied, Event
+from inventory.store import Store
+from lab.scribe.device import DEVICE, SITE, DeviceAtHand
+
+TOPICS = Topics("dockvoice", SITE, DEVICE)
+
+OWED = 100
+"""Events that are sent at once: more than a trailer makes between two pallets."""
+
+
+@cache
+def _forms() -> Forms:
+    return load_forms(shipped("schemas") / "forms")
+
+
+class Tables:
+    """The inventory's tables, with no broker between them and the device."""
+
+    def __init__(self, directory: Path, form: str, device: DeviceAtHand) -> None:
+        """`form` is what is received with."""
+        self._form = form
+        self._device = device
+        self._forms = _forms()
+        self._store = Store.open(f"sqlite:///{directory / 'inventory.db'}")
+        self.online = True
+
+    def announce(self, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> None:
+        """The notices of the day."""
+        self._store.expect(SITE, announced)
+        self._publish()
+
+    def receive_elsewhere(self, entries: Iterable[Mapping[str, FieldValue]]) -> None:
+        """Another device has received these."""
+        for number, fields in enumerate(entries, 1):
+            name, now = str(uuid.uuid4()), datetime.now(UTC)
+            body = json.dumps({"id": name}).encode()
+            self._store.apply(Event(name, SITE, "dock-2", number, RECORDED, self._form, name, now, None, body, fields))
+        self._publish()
+
+    def deliver(self) -> None:
+        """What is owed comes here, while there is a broker, and the answers go back."""
+        rows = self._device.journal.outbox.due(OWED) if self.online else []
+        for row in rows:
+            judged = judge(row.body.encode(), TOPICS.entries, TOPICS.prefix, self._forms)
+            applied = isinstance(judged, Sound) and isinstance(self._store.apply(judged.event), Applied)
+            self._device.said += [] if applied else [f"    the inventory: {judged}"]
+            outcome = ReceiptOutcome.APPLIED if applied else ReceiptOutcome.REFUSED
+            self._device.answer(Receipt(row.event_id, outcome, handled=row.sequence))
+        if rows:
+            self._publish()
+
+    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+        """What stands here of the device's."""
+        return self._standing(self._form)
+
+    def closed(self) -> set[str]:
+        """The trailers that it has closed."""
+        return {str(fields["trailer"]) for fields in self._standing("close-trailer")}
+
+    def _standing(self, form: str) -> Sequence[Mapping[str, FieldValue]]:
+        rows = (row for row in self._store.rows() if (row.state, row.device, row.form) == ("current", DEVICE, form))
+        return [dict(row.fields) for row in rows]
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._store.close()
+
+    def _publish(self) -> None:
+        """The device gets the lists as they are now."""
+        self._store.expect_received({self._form: "pallet_id"})
+        self._device.expected = Expectations(one.expected for one in self._store.expected())

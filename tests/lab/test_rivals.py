@@ -1,0 +1,168 @@
+"""Receiving beside prompts and beside scan and key: each would show what it is measured for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from edge.agree.dialogue.session import Manner
+from edge.records import FieldValue
+from lab.scribe import keyed
+from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, arrival
+from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, Clock, Reply, Said, Turn
+from lab.scribe.compare import COLUMNS, Day, picture, prompted, table
+from lab.scribe.device import DeviceAtHand
+from lab.scribe.keyed import HUNG, WORN, Keyed
+from lab.scribe.mishearing import NOISES, Noise, NoisyEar, heard
+from lab.scribe.prompted import SHORTEST, USUAL, Prompted, Prompting
+from lab.scribe.receiving import Receiving, closing, receiving
+from lab.scribe.wording import number
+
+LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
+
+
+@pytest.mark.parametrize(
+    ("noise", "changed", "doubted"),
+    [
+        (Noise(), False, set()),
+        (Noise(doubted=1), False, {1, 2, 3, 4, 5, 7, 10}),
+        (Noise(misheard=1), True, {1, 2, 3, 4, 5, 7, 10}),
+        (Noise(mistaken=1), True, set()),
+    ],
+)
+def test_a_number_is_heard_otherwise_as_often_as_the_noise_has_it(
+    noise: Noise, changed: bool, doubted: set[int]
+) -> None:
+    taken = heard(LINE, noise, Random(3))
+    said = LINE.split()
+    assert taken.doubted == doubted
+    differing = [at for at, (one, other) in enumerate(zip(said, taken.words, strict=True)) if one != other]
+    assert len(differing) == 3 * changed
+    assert {said[at] for at in (0, 6, 8, 9)} <= {*taken.words}, "words that are no number stay as they are"
+
+
+def test_at_ten_decibels_a_number_in_twenty_four_is_not_heard_surely_and_right() -> None:
+    taken = [heard("pallet seven four two", NOISES["10 dB"], Random(seed)) for seed in range(4000)]
+    assert 0.03 < sum(one.text != "pallet seven four two" or bool(one.doubted) for one in taken) / 4000 < 0.055
+
+
+class SteadyClock(Clock):
+    """A second a word."""
+
+    def _long(self, text: str) -> float:
+        return float(len(text.split()))
+
+
+@pytest.mark.parametrize(
+    ("turns", "seconds", "last"),
+    [
+        ([Said("a b", first=True)], 2.0, 0.0),
+        # What the device says behind his last word he may hear on his way: it is told apart.
+        ([Said("a b", first=True), Reply(("c d e",))], 2 + LATENCY_S + 3, 3.0),
+        ([Said("a", first=True), Reply(("b c",)), Said("d")], 1 + LATENCY_S + 2 + REACTION_S + 1, 0.0),
+        ([Said("a", first=True), Reply(("b c",)), Said("d", routine=True)], 1 + LATENCY_S + ROUTINE_S + 1, 0.0),
+        ([Said("a", first=True), Reply(("b",)), Reply(("c",)), Said("d", first=True)], 1 + LATENCY_S + 2 + 1, 2.0),
+    ],
+)
+def test_a_conversation_takes_what_is_said_and_what_is_waited(
+    turns: Sequence[Turn], seconds: float, last: float
+) -> None:
+    breath = 0.03 * sum(isinstance(one, Reply) for one in turns)
+    with asyncio.Runner() as runner:
+        spent = SteadyClock(runner, 165).spent(turns)
+    routine = any(isinstance(one, Said) and one.routine for one in turns)
+    assert spent.seconds == pytest.approx(seconds - breath * (not routine))
+    assert spent.last_told == pytest.approx(last - breath * bool(last))
+
+
+@pytest.fixture
+def coming() -> Arrival:
+    return arrival(40, Random("40"), exceptions=0.5)
+
+
+def test_of_an_arrival_notices_say_what_they_are_right_and_wrong_about(coming: Arrival) -> None:
+    assert {one.case for one in coming.pallets} >= {Case.AS_ANNOUNCED, Case.SHORT, Case.DAMAGED, Case.UNKNOWN}
+    lines = {line.pallet: line for of in coming.announced.values() for line in of}
+    for one in coming.pallets:
+        assert (one.pallet in lines) == (one.case is not Case.UNKNOWN)
+        if one.case in {Case.SHORT, Case.OVER}:
+            assert lines[one.pallet].quantity != one.quantity
+        elif one.case is Case.DAMAGED:
+            assert lines[one.pallet].quantity == one.quantity + (one.damaged or 0)
+    assert {one.case for one in arrival(40, Random(1), exceptions=0).pallets} == {Case.AS_ANNOUNCED}
+    assert set(EXCEPTIONS) == {*Case} - {Case.AS_ANNOUNCED}
+
+
+@pytest.mark.parametrize("manner", [USUAL, SHORTEST])
+def test_who_is_prompted_and_heard_has_it_right(coming: Arrival, manner: Prompting) -> None:
+    other = Prompted(coming, manner, Noise(), Random(5))
+    ledger = other.unload()
+    meant = sum(one.case not in MISTAKES for one in coming.pallets)
+    assert (ledger.right, ledger.wrong, ledger.lost, ledger.meant) == (meant, [], [], meant)
+    assert ("yes" in {turn.text for turn in other.turns if isinstance(turn, Said)}) is True
+    ready = [turn.text for turn in other.turns if isinstance(turn, Said) and turn.text.endswith(" ready")]
+    assert bool(ready) is manner.ready
+
+
+def test_what_is_misheard_surely_goes_wrong_more_often_where_less_is_read_back(coming: Arrival) -> None:
+    noisy = Noise(mistaken=0.2)
+    usual, shortest = (Prompted(coming, manner, noisy, Random(5)).unload() for manner in (USUAL, SHORTEST))
+    assert len(usual.wrong) < len(shortest.wrong)
+
+
+def test_what_is_heard_in_doubt_is_said_again(coming: Arrival) -> None:
+    doubtful = Prompted(coming, SHORTEST, Noise(doubted=0.5), Random(5)).unload()
+    assert doubtful.wrong == []
+    assert doubtful.questions > len(coming.pallets)
+
+
+def test_keys_take_the_time_of_the_model_and_a_wrong_key_is_found_by_the_notice(
+    coming: Arrival, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung, worn = Keyed(coming, HUNG, Random(5)), Keyed(coming, WORN, Random(5))
+    right = sum(one.case not in MISTAKES for one in coming.pallets)
+    assert hung.unload().right == worn.unload().right == right
+    assert hung.seconds > worn.seconds > len(coming.pallets) * (keyed.MENTAL_S + keyed.POINT_S)
+    monkeypatch.setattr(keyed, "KEYING_ERROR", 0.5)
+    bad = Keyed(coming, WORN, Random(5)).unload()
+    assert bad.wrong
+    assert bad.questions > right / 4
+
+
+class Forgetful(Receiving):
+    """An inventory from which a row is gone, and in which one was altered."""
+
+    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+        _, altered, *rest = super().recorded()
+        return [{**altered, "quantity": 9999}, *rest]
+
+
+@pytest.mark.parametrize(("kind", "wrong", "lost"), [(Receiving, 0, 0), (Forgetful, 1, 2)])
+def test_the_books_of_a_trailer_are_held_against_the_inventory(
+    kind: type[Receiving], wrong: int, lost: int, tmp_path: Path
+) -> None:
+    rules = receiving()
+    device = DeviceAtHand(rules, tmp_path / "device", NoisyEar(rules, Noise(), Random(1)), closing(Manner()))
+    ledger = kind(device, tmp_path, Random("8")).unload(8)
+    assert (len(ledger.wrong), len(ledger.lost)) == (wrong, lost), "\n".join(device.said)
+    assert ledger.right + ledger.aside + ledger.given_up + lost == ledger.meant
+
+
+def test_the_table_and_the_picture_tell_each_way() -> None:
+    day = Day("3", 2, NOISES["none"], pallets=4)
+    with asyncio.Runner() as runner:
+        tried = [prompted("prompts", SHORTEST, day, SteadyClock(runner))]
+    head, row = table(tried)
+    assert row.count("|") == len(COLUMNS) + 1
+    assert "of 8 |" in row or "of 7 |" in row
+    assert head.startswith("| a pallet | seconds |")
+    assert f"{tried[0].seconds()[0]:.1f} s</text>" in picture(tried)
+    assert list(table([])) == [head]
+
+
+def test_what_a_count_can_be_heard_as_is_a_number() -> None:
+    assert [number(text) for text in ("twelve", "one hundred and sixteen", "forty twelve")] == [12, 116, 52]
