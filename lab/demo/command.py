@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -37,12 +37,12 @@ TRAILER = "5501"
 NOTICE = """\
 notice,trailer,door,pallet,item,quantity,uom,lot_needed
 4550012,5501,,742,A100,24,CS,no
-4550012,5501,,743,A200,31,CS,no
+4550012,5501,,743,A200,30,CS,no
 4550012,5501,,744,A100,20,CS,no
-4550012,5501,,745,B714,20,CS,no
+4550012,5501,,745,B714,16,CS,no
 4550012,5501,,746,B714,60,EA,yes
 4550012,5501,,747,C3050,12,CT,no
-4550012,5501,,748,B715,40,CS,no
+4550012,5501,,748,B715,16,CS,no
 4550012,5501,,749,B715,24,CS,no
 """
 
@@ -169,10 +169,9 @@ class _Demo:
         bundle, dossier = self._scratch / "demo.zip", self._scratch / "5501.zip"
         told("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
         figures = self._inventory.dossier(TRAILER, dossier, bundle)
-        checked = verified(dossier, self._inventory.key.key_id)
+        checked = verified(dossier, self._inventory.key.keyid)
         self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == HOLDS else "red")
-        for line in summary(figures):
-            self._console.print(line)
+        self._console.print(f"Pallets: {summary(figures)}")
         self._console.print(str(counted), style="green" if counted.whole else "red")
         return counted.whole and checked[-1] == HOLDS
 
@@ -189,9 +188,17 @@ def verified(dossier: Path, key_id: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - ours
 
 
-def summary(figures: Mapping[str, Any]) -> Iterator[str]:
-    """What a dossier comes to."""
-    yield json.dumps(figures)
+def summary(figures: Mapping[str, Any]) -> str:
+    """What a dossier comes to, in pallets."""
+    lines = figures["lines"]
+    statuses = Counter(line["status"] for line in lines)
+    counts = {
+        "expected": sum(bool(line["expected"]) for line in lines),
+        "received": sum(bool(line["entries"]) for line in lines),
+        "damaged": sum(any(line["damaged"].values()) for line in lines),
+        **{name.replace("_", " "): statuses[name] for name in ("over", "short", "missing", "not_announced")},
+    }
+    return ", ".join(f"{name} {number}" for name, number in counts.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,39 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 
 from edge.agent.clock import Clock
 from edge.agent.delivery import Delivery
 from edge.agent.dialogue_driver import DialogueDriver, Stands
 from edge.agent.dialogue_steps import manner
-from edge.agent.events import DictationEvent, SourceEnded
 from edge.agent.parts import Parts, dictation, renderer, take
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import Frame
+from edge.records import SAMPLE_RATE, Frame
 
+SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
+REACTION_S = 0.6  # People take as long; what comes within 0.4 s the device takes for no answer to what it just asked.
 LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
-class Mouth(Source):
-    """A recording that is taken for speech into the microphone, as fast as the device can hear."""
+class Headset(Source):
+    """A microphone before which recordings are played, and silence between them, in real time."""
 
     name = "microphone"
     live = True
 
-    def __init__(self, recording: Path) -> None:
-        self._recording = RecordedSource(recording)
+    def __init__(self) -> None:
+        self._recordings: SimpleQueue[RecordedSource] = SimpleQueue()
+        self._quiet, self._off = Event(), Event()
+        self._quiet.set()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether all was played."""
+        return self._quiet.is_set()
+
+    def play(self, recording: Path) -> None:
+        """Let this be said next."""
+        self._quiet.clear()
+        self._recordings.put(RecordedSource(recording))
+
+    def close(self) -> None:
+        """End the sound."""
+        self._off.set()
 
     def frames(self) -> Iterator[Frame]:
-        """Its sound."""
-        yield from self._recording.frames()
+        """Its sound, no faster than it is said: what is said before a question was put is no answer to it."""
+        began, start = time.monotonic(), 0
+        for pcm in self._sound():
+            frame = Frame(start, pcm)
+            start += frame.samples
+            time.sleep(max(0.0, began + start / SAMPLE_RATE - time.monotonic()))
+            yield frame
+
+    def _sound(self) -> Iterator[bytes]:
+        while not self._off.is_set():
+            if self._recordings.empty():
+                self._quiet.set()
+                yield SILENCE
+            else:
+                yield from (frame.pcm for frame in self._recordings.get().frames())
+
+
+async def until(there: Callable[[], bool]) -> None:
+    """Wait until something has come about that nobody tells of."""
+    while not there():  # noqa: ASYNC110 - sound and conversation go on in threads and rooms that have no event for it
+        await asyncio.sleep(LOOK_S)
 
 
 class Door:
@@ -59,16 +97,11 @@ class Door:
             cut_off=lambda: False,
         )
         self._dictation = dictation(
-            *(parts, desk, self._told),
+            *(parts, desk, lambda _: None),
             conversing=self._conversing,
             expected=self._delivery.expected.at_hand,
         )
-        self._mouths: SimpleQueue[Mouth | None] = SimpleQueue()
-        self._ended = asyncio.Event()
-
-    def _told(self, what: DictationEvent) -> None:
-        if isinstance(what, SourceEnded):
-            self._ended.set()
+        self._headset = Headset()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -77,30 +110,28 @@ class Door:
             await self._dictation.resume()
             await self._conversing.start()
             beside = [group.create_task(self._delivery.run()), group.create_task(self._conversing.run())]
-            hearing = group.create_task(take(self._dictation, iter(self._mouths.get, None)))
+            hearing = group.create_task(take(self._dictation, [self._headset]))
             try:
                 yield
             finally:
-                self._mouths.put(None)
+                self._headset.close()
             await hearing
             for task in beside:
                 task.cancel()
 
     async def hear(self, recording: Path) -> None:
         """The operator, or somebody beside him, says it; what comes of it is on disk when this returns."""
-        self._ended.clear()
-        self._mouths.put(Mouth(recording))
-        await self._ended.wait()
+        await asyncio.sleep(REACTION_S)
+        self._headset.play(recording)
+        await until(lambda: self._headset.quiet and not self._dictation.attentive)
 
     async def until_announced(self) -> None:
         """Wait until it knows what is expected."""
-        while not self._delivery.expected.at_hand().places:
-            await asyncio.sleep(LOOK_S)
+        await until(lambda: bool(self._delivery.expected.at_hand().places))
 
     async def until_recorded(self) -> None:
         """Wait until what was read back is on record: nobody says anything against it."""
-        while self._dialogue.state is State.HELD:
-            await asyncio.sleep(LOOK_S)
+        await until(lambda: self._dialogue.state is not State.HELD)
 
     async def settle(self, within_s: float) -> int:
         """Wait so long for the inventory's receipts; how many events are owed then."""

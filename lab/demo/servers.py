@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from edge.config import MqttVersion
 from edge.errors import Misconfigured, Unavailable
@@ -23,6 +23,7 @@ from edge.keep.device_key import KEY, DeviceKey
 START_WITHIN_S = 20.0
 """A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""
 
+KEYS = "DOCKVOICE_INVENTORY_KEYS_DIRECTORY"  # The setting that says where the keys of devices are.
 SBIN = ("/usr/sbin", "/usr/local/sbin")  # Where Debian puts mosquitto: not on the path of an ordinary user.
 
 
@@ -57,7 +58,7 @@ class Broker:
             self.version = MqttVersion.V311
             self._command = _embedded(scratch, self.port)
 
-    def __enter__(self) -> Broker:
+    def __enter__(self) -> Self:
         """Start it."""
         self.start()
         return self
@@ -129,7 +130,7 @@ class Inventory:
             command = [*_DOCKVOICE, "inventory", *self._database, "--broker", f"127.0.0.1:{self._broker.port}"]
             said = {
                 "NOTIFY_SOCKET": address,
-                "DOCKVOICE_INVENTORY_KEYS_DIRECTORY": str(self._keys),
+                KEYS: str(self._keys),
                 "DOCKVOICE_INVENTORY_MQTT__VERSION": self._broker.version.value,
             }
             with _running(command, log, said) as process:
@@ -143,17 +144,21 @@ class Inventory:
 
     def dossier(self, trailer: str, out: Path, bundle: Path) -> dict[str, Any]:
         """Make the dossier of a trailer, with the recordings of a device's bundle; its figures."""
-        told("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(bundle), *self._database, *self._sign)
-        figures: dict[str, Any] = json.loads(told("inventory", "dossier", trailer, "--json", *self._database))
+        known = {KEYS: str(self._keys)}
+        make = ("inventory", "dossier", trailer, *self._database)
+        told(*make, "--out", str(out), "--bundle", str(bundle), *self._sign, environment=known)
+        figures: dict[str, Any] = json.loads(told(*make, "--json", environment=known))
         return figures
 
 
 _DOCKVOICE = (sys.executable, "-m", "edge")
 
 
-def told(*arguments: str) -> str:
+def told(*arguments: str, environment: Mapping[str, str] = {}) -> str:
     """What a command of ours prints. Raises Unavailable where it fails."""
-    ran = subprocess.run([*_DOCKVOICE, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    ran = subprocess.run(  # noqa: S603 - our own program
+        [*_DOCKVOICE, *arguments], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
     if ran.returncode:
         raise Unavailable(f"dockvoice {' '.join(arguments[:2])}: {ran.stderr.strip()}")
     return ran.stdout
