@@ -151,12 +151,10 @@ class View:
     def _who(self) -> tuple[str, ...]:
         started, signed_on = self._told("started"), self._told("dialogue").get("operator")
         where = f"{started['device']} at {started['site']}" if started else ""
-        return tuple(filter(None, (where, started.get("form"), signed_on or started.get("operator"), self._standing())))
-
-    def _standing(self) -> str:
-        """What was said once for all entries: `trailer 5501, door 12`."""
-        standing = self._told("dialogue").get("standing", {})
-        return ", ".join(f"{self._labels.get(name, name)} {value}" for name, value in standing.items())
+        # What was said once for all entries: `trailer 5501, door 12`.
+        once = self._told("dialogue").get("standing", {}).items()
+        standing = ", ".join(f"{self._labels.get(name, name)} {value}" for name, value in once)
+        return tuple(filter(None, (where, started.get("form"), signed_on or started.get("operator"), standing)))
 
     def _microphone(self) -> str:
         if not (started := self._told("started")):
