@@ -278,8 +278,12 @@ def _entry_before(session: DialogueSession) -> LastEntry | None:
 
 
 def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
-    """The fields that are the same again: not by what a thing is known, nor what was wrong with it, nor what stands."""
-    form, known = session.rules.form, {*rest.fields, *context.at_hand(session)}
+    """The fields that are the same again: not by what a thing is known, nor what was wrong with it.
+
+    Nor, where anything stands, what might: what the one before said of that was of it alone.
+    """
+    form, stands = session.rules.form, context.at_hand(session)
+    known = {*rest.fields, *(form.said_once if stands else ())}
     return [
         field.name
         for field in form.fields

@@ -149,12 +149,13 @@ class View:
         return self._last.get("dialogue") if self._now.get("converses", True) else None
 
     def _who(self) -> tuple[str, ...]:
-        started, signed_on = self._told("started"), self._told("dialogue").get("operator")
+        started, dialogue = self._told("started"), self._told("dialogue")
         where = f"{started['device']} at {started['site']}" if started else ""
-        # What was said once for all entries: `trailer 5501, door 12`.
-        once = self._told("dialogue").get("standing", {}).items()
-        standing = ", ".join(f"{self._labels.get(name, name)} {value}" for name, value in once)
-        return tuple(filter(None, (where, started.get("form"), signed_on or started.get("operator"), standing)))
+        said_once = ", ".join(
+            f"{self._labels.get(name, name)} {value}" for name, value in dialogue.get("standing", {}).items()
+        )
+        who = dialogue.get("operator") or started.get("operator")
+        return tuple(filter(None, (where, started.get("form"), who, said_once)))
 
     def _microphone(self) -> str:
         if not (started := self._told("started")):
