@@ -66,9 +66,33 @@ def forms_in(directory: Path) -> Mapping[str, Form]:
     return MappingProxyType(forms)
 
 
-def closing_form(forms: Mapping[str, Form]) -> Form | None:
-    """The form, of all, by which trailers are closed; None where there is none."""
-    return next((form for form in forms.values() if form.closes is not None), None)
+class FormLibrary(Mapping[str, Form]):
+    """The forms of a directory by name. Each is read when it is first wanted: a device fills few of those there are."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises Misconfigured where there is none; what is wrong with one shows when it is read."""
+        self._files = form_files(directory)
+        self._read: dict[str, Form] = {}
+
+    def __getitem__(self, name: str) -> Form:
+        """The form. Raises KeyError; and Misconfigured naming the file and every fault in it."""
+        if name not in self._read:
+            self._read[name] = load_form(self._files[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names, in order."""
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._files)
+
+    @property
+    def closing(self) -> Form | None:
+        """The form by which trailers are closed; None where there is none."""
+        may = (name for name, path in self._files.items() if '"closes"' in _text(path))
+        return next((self[name] for name in may if self[name].closes is not None), None)
 
 
 def load_form(path: Path) -> Form:
@@ -92,16 +116,28 @@ def load_form(path: Path) -> Form:
         context=tuple(voice.get("context", ())),
         closes=voice.get("closes"),
         expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
+        called=MappingProxyType(dict(_called(schema))),
     )
 
 
-def _json(path: Path) -> Any:
+def _called(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What the work is called, by language."""
+    yield OWN_LANGUAGE, tuple(schema["x-voice"].get("called", ()))
+    yield from ((code, tuple(given["called"])) for code, given in schema.get("x-languages", {}).items())
+
+
+def _text(path: Path) -> str:
     try:
-        return strict(path.read_text(encoding="utf-8"), LIMITS)
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
     except (OSError, UnicodeDecodeError) as fault:
         raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be a readable UTF-8 file") from None
+
+
+def _json(path: Path) -> Any:
+    try:
+        return strict(_text(path), LIMITS)
     except DuplicateKey as fault:
         raise Misconfigured(f"{path}: {fault.key!r} stands twice in one object; keep one of them") from None
     except NotJson as fault:

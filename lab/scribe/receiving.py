@@ -19,7 +19,7 @@ from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
 from edge.config import Settings, shipped
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import closing_form, forms_in
+from edge.forms.loader import FormLibrary
 from edge.forms.model import Form
 from edge.records import FieldValue, Reason
 from lab.scribe import wording
@@ -63,7 +63,7 @@ def closing(manner: Manner) -> Manner:
 
 @cache
 def _closing_form() -> Form | None:
-    return closing_form(forms_in(shipped("schemas") / "forms"))
+    return FormLibrary(shipped("schemas") / "forms").closing
 
 
 NOTHING = Pallet("", 0, "CS", "", "")
