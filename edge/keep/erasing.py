@@ -140,6 +140,8 @@ class Erasing:
             self._erase_utterances(utterances)
             if name is not None and not waiting:
                 self._db.execute("UPDATE conversation SET operator = NULL WHERE operator = ?", [name])
+                said_once = "json_extract(context, '$.operator') = ?"
+                self._db.execute(f"UPDATE conversation SET context = NULL WHERE {said_once}", [name])  # noqa: S608 - ours
                 self._db.execute("UPDATE decisions SET who = ? WHERE who = ?", [NOBODY, name])
         self.finish()
         left = tuple(sorted(path.name for path in self._directory.glob("journal.broken-*")))
