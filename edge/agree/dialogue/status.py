@@ -13,7 +13,7 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.dialogue.terms import units_said
 from edge.forms.spoken import command, is_name
 from edge.forms.spoken.folding import fold
-from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
+from edge.records import Act, Command, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
 
 UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})  # States in which what is dictated is put aside.
 
@@ -254,7 +254,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
             return [Drop(draft)]
         session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
         return session.ask(Question(About.CANCEL, fields=recorded.last.fields))
-    verdict = judged(draft, rules)
+    verdict = replace(judged(draft, rules), confirm=Confirmation.READBACK)
     if corrections.names_another_than_last(session, draft):
         return corrections.ask_if_replaces_last(session, draft, verdict, draft.reading)
     orders = drafting.consider(session, draft, verdict, None)
