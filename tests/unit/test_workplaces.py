@@ -27,7 +27,7 @@ from edge.cli.present.json_lines import AgentLines
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from edge.forms.loader import FormLibrary
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
@@ -38,7 +38,7 @@ from tests.fakes import ScriptedInterpreter
 from tests.shipped import ROOT
 from tests.waiting import until
 
-FORMS = forms_in(ROOT / "schemas" / "forms")
+FORMS = FormLibrary(ROOT / "schemas" / "forms")
 MOVE, COUNT = FORMS["pallet-move"], FORMS["stock-count"]
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 ENTRY = "pallet 742, twelve units, dock B"
