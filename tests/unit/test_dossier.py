@@ -527,3 +527,12 @@ def test_a_device_that_has_not_sent_all_is_named(dock: Dock) -> None:
     assert made.content["still_to_come"] == [{"device": "dock-3", "from": 2, "to": 3}]
     assert "Numbers 2 to 3 of dock-3 have not come yet" in unpacked(made.file)[PAGE].decode()
     assert replace(made).file == made.file
+
+
+def test_a_corrected_line_names_the_sentence_that_said_its_pallet_too(dock: Dock) -> None:
+    one, _ = dock.boxes
+    said = one.record(pallet_id="1", quantity=24, uom="CS", trailer="5501")
+    dock.hear(said, one.amend(said, quantity=23))
+    text = unpacked(dock.dossier(clips=Clips(one.clips)).file)[PAGE].decode()
+    line_of_pallet = text[text.index('<tr><th scope="row">1</th>') : text.index('<tr id="no1">')]
+    assert [line_of_pallet.count(part) for part in ('href="#no1"', 'href="#no2"', "<audio")] == [1, 1, 2]
