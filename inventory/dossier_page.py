@@ -290,8 +290,10 @@ class _Page:
 
     def _with_former(self, one: Said) -> list[Said]:
         """An entry with those that it goes back to: a correction alone does not say the pallet."""
-        former = self._story.by_id.get(one.replaces or "")
-        return [one] if former is None else [*self._with_former(former), one]
+        found = [one]
+        while (former := self._story.by_id.get(found[0].replaces or "")) is not None:
+            found.insert(0, former)
+        return found
 
     def _link(self, event_id: str) -> str:
         number = self._numbers[event_id]
