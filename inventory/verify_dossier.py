@@ -888,6 +888,13 @@ def _short(value: Any) -> str:
     return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
 
 
+QUANTITIES = (
+    "expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced",
+    "damage_reported", "said_short", "said_over",
+)  # fmt: skip
+"""The figures that are so many of a unit, as they are told."""
+
+
 def summary(dossier: Json) -> Iterator[str]:
     """What a dossier says, in lines for a terminal."""
     visit, figures = dossier["visit"], dossier["figures"]
@@ -895,7 +902,7 @@ def summary(dossier: Json) -> Iterator[str]:
     yield f"trailer {dossier['trailer']} at {dossier['site']}, visit {visit['number']} of {visit['of']}, {state}"
     pallets = figures["pallets"]
     yield f"pallets: {pallets['expected']} expected, {pallets['received']} received"
-    for name in ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced"):
+    for name in QUANTITIES:
         if told := ", ".join(f"{quantity} {unit}".strip() for unit, quantity in figures[name].items()):
             yield f"{name.replace('_', ' ')}: {told}"
     if differing := ", ".join(

@@ -313,7 +313,7 @@ def test_a_whole_one_holds_and_says_so(whole: bytes, repository: Path, tmp_path:
 
     good = run(str(tmp_path / "d.zip"), KEYID, device, office, "--trailer", "north/5501", "--not-before", "2026-11-20")
     assert (good.returncode, good.stderr) == (0, "")
-    assert good.stdout.splitlines()[-13:] == [
+    assert good.stdout.splitlines()[-14:] == [
         "trailer 5501 at north, visit 1 of 1, closed at 2026-11-20T06:16:00.000Z",
         "pallets: 8 expected, 8 received",
         "expected: 144 CS, 288 EA, 2.5 KGM",
@@ -324,6 +324,7 @@ def test_a_whole_one_holds_and_says_so(whole: bytes, repository: Path, tmp_path:
         "short: 2 CS",
         "missing: 24 CS",
         "not announced: 3 CS",
+        "damage reported: 4 CS",
         "lines: 4 as expected, 1 missing, 1 not announced, 1 not comparable, 1 over, 1 short",
         "waiting for a person: 1",
         "it holds",
