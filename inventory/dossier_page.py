@@ -192,7 +192,7 @@ class _Page:
 
     def _record(self, one: Said) -> str:
         data = one.data
-        told = [f"{escape(name)} <b>{escape(_value(value))}</b>" for name, value in data.get("fields", {}).items()]
+        told = [self._field(one.form, name, value) for name, value in data.get("fields", {}).items()]
         counted = data.get("counted_first", {}).values()
         told += [f"<small>{self._word('counted_first', value=self._number(value))}</small>" for value in counted]
         for of in data.get("converted", {}).values():
@@ -201,6 +201,10 @@ class _Page:
                 f"<small>{self._word('converted', quantity=quantity, factor=self._number(of['factor']))}</small>"
             )
         return f"<small>{escape(one.form)}</small><br>" + ", ".join(told)
+
+    def _field(self, form: str, name: str, value: object) -> str:
+        title = self._of["forms"].get(form, {}).get("titles", {}).get(name, name)
+        return f"{escape(title)} <b>{escape(_value(value))}</b>"
 
     def _state(self, one: Said) -> str:
         told, by = [], self._story.replaced_by.get(one.id)
@@ -225,7 +229,7 @@ class _Page:
         for listed in self._of["reviews"]:
             event = parsed(self._files[listed["file"]])
             data, at = event["data"], timestamp_of(event["data"]["utterance"]["id"])
-            fields = ", ".join(f"{escape(n)} <b>{escape(_value(v))}</b>" for n, v in data["fields"].items())
+            fields = ", ".join(self._field(data["form"], name, value) for name, value in data["fields"].items())
             fault = self._fault(event)
             state = self._word(f"review_{data['state']}")
             seal = self._word("broken", why=fault) if fault else self._word("holds")

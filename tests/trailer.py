@@ -35,7 +35,8 @@ OFFICE = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
 MORNING = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
 _TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
-_COUNTED = {"pallet_id": _TEXT, "quantity": _COUNT, "uom": _TEXT | {"x-voice": {"of": "quantity"}}, "item": _TEXT}
+_PALLET = _TEXT | {"title": "Pallet", "x-languages": {"de": {"labels": ["palette"]}}}
+_COUNTED = {"pallet_id": _PALLET, "quantity": _COUNT, "uom": _TEXT | {"x-voice": {"of": "quantity"}}, "item": _TEXT}
 _BESIDE = {"lot": _TEXT, "damaged": _COUNT, "short": _COUNT, "over": _COUNT, "exception": _TEXT, "trailer": _TEXT}
 FORMS: dict[str, dict[str, Any]] = {
     "receive-notice": {

@@ -458,14 +458,16 @@ class Reader(HTMLParser):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_is_whole_in_every_language_and_asks_for_nothing_from_elsewhere(language: str, dock: Unstored) -> None:
-    one, _ = scene(dock).boxes
+    one, _ = dock.boxes
     dock.hear(
         one.record(pallet_id="<script>alert(1)</script>", quantity=1, uom="CS", trailer="5501", lot='"><img src=x>')
     )
+    scene(dock)
     files = unpacked(dock.dossier(clips=Clips(dock.clips()), language=language).file)
     text = files[PAGE].decode()
     found = Reader()
     found.feed(text)
+    assert f"{ {'de': 'Palette'}.get(language, 'Pallet') } <b>742</b>" in text
     assert (found.open, "<script" in text, "<img" in text, "{" in text.split("</style>")[1]) == (
         [],
         False,
