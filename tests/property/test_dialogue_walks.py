@@ -22,6 +22,7 @@ from edge.agree.dialogue.events import (
     InventoryAnswered,
     Link,
     PersonDecided,
+    ShiftBegan,
     SpeechBegan,
     Started,
     UtteranceHeard,
@@ -30,7 +31,7 @@ from edge.agree.dialogue.events import (
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
 from edge.agree.dialogue.session import Manner
-from edge.agree.dialogue.table import AGREEING, Event, leads
+from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, leads
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.scanned import read_scan
@@ -43,7 +44,11 @@ TAKES = {"pallet_id": ("21",), "bay": ("10",)}
 FORM = replace(LOADED, fields=tuple(replace(field, scan=TAKES.get(field.name, ())) for field in LOADED.fields))
 RULES = Rules(FORM, Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue"))
 
-REQUIRED = {field.name for field in FORM.fields if field.required}
+ONCE = Rules(
+    load_form(REPOSITORY / "tests" / "playbook" / "forms" / "trailer-count.schema.json"),
+    Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue"),
+)
+"""Whose trailer and door are said once."""
 
 SAID = [
     *("pallet five four three two bay a", "pallet five four three three bay d", "pallet five five five", "bay b", "d"),
@@ -63,17 +68,32 @@ SAID = [
 ]
 
 
-def heard(said: str, number: int, closing: Closing = Closing.PAUSE) -> UtteranceHeard:
+SAID_ONCE = [
+    *("trailer five five oh one door twelve", "trailer five five oh two", "door thirteen", "door thirteen from now on"),
+    *("no door fourteen", "order four five five zero zero one two", "door one~0.2 two", "take it to door three please"),
+    *("pallet five four three two nine cases", "pallet five four three three ten cases door nine", "nine cases"),
+    *("pallet five four three four", "pallet five four three five nine cases door three from now on", "same again"),
+    *(
+        "same again pallet five four three six",
+        "no pallet five four three two nine cases",
+        "twelve",
+        "five five oh one",
+    ),
+    *("grumble", "yes", "no", "cancel", "where am i", "pause", "resume", "sign on ana", "sign off", "never mind"),
+]
+
+
+def heard(said: str, number: int, rules: Rules = RULES, closing: Closing = Closing.PAUSE) -> UtteranceHeard:
     if said.startswith("]"):
         reading = read_scan(f"{said}\n", FORM, RULES.catalogue, date(2026, 11, 21))
         # The trigger may be pulled twice, and a second apart is as soon as any label may come after another.
-        return UtteranceHeard(f"u{number}", reading, decide(reading, closing, RULES), closing, began=float(number))
+        return UtteranceHeard(f"u{number}", reading, decide(reading, closing, rules), closing, began=float(number))
     words = [
         Word(text, at * 0.4, at * 0.4 + 0.38, float(sure or 0.94))
         for at, (text, _, sure) in enumerate(word.partition("~") for word in said.split())
     ]
-    reading = proposal("test", words, RULES.form, RULES.catalogue)
-    return UtteranceHeard(f"u{number}", reading, decide(reading, closing, RULES), closing)
+    reading = proposal("test", words, rules.form, rules.catalogue)
+    return UtteranceHeard(f"u{number}", reading, decide(reading, closing, rules), closing)
 
 
 spoken = st.sampled_from(SAID)
@@ -89,23 +109,34 @@ others = st.sampled_from(
         Hardware("headset_lost", healed=True),
         InventoryAnswered(Receipt("e1", ReceiptOutcome.REFUSED, ("not_on_site",))),
         InventoryAnswered(Receipt("e1", ReceiptOutcome.APPLIED)),
+        ShiftBegan(("2026-11-21", "late")),
+        ShiftBegan(("2026-11-21", "night")),
     ]
 )
 
 
 class Walk:
-    def __init__(self, manner: Manner) -> None:
-        self.dialogue = Dialogue(RULES, manner)
+    def __init__(self, manner: Manner, rules: Rules = RULES) -> None:
+        self.rules = rules
+        self.dialogue = Dialogue(rules, manner)
+        self.heard: set[str] = set()
         self.waits = False
         self.became: Counter[str] = Counter()
         self.take(Started())
 
     def take(self, happening: Happening) -> None:
-        before, event = self.dialogue.state, event_of(happening, RULES)
+        before, event = self.dialogue.state, event_of(happening, self.rules)
+        if isinstance(happening, UtteranceHeard):
+            self.heard.add(happening.utterance_id)
+        waits = self.dialogue._session.next is not None
         orders = self.dialogue.take(happening)
         allowed = leads(before, event)
+        if waits and State.IDLE in allowed:  # its turn has come
+            allowed |= QUESTIONS
         if event is Event.NOISE:  # talk that answers a question is none
             allowed |= leads(before, Event.UNCLEAR)
+        if isinstance(happening, UtteranceHeard) and self.rules.form.said_once:  # as what stands, or with it
+            allowed = allowed.union(*(leads(before, one) for one in (Event.CONTEXT, Event.ENTRY, Event.PART)))
         assert self.dialogue.state in allowed, (before, event, self.dialogue.state)
         for order in orders:
             self.see(order)
@@ -123,7 +154,12 @@ class Walk:
                 self.became[draft.utterance_id] += 1
                 assert self.became[draft.utterance_id] == 1, "committed twice"
                 fields = order.verdict.fields
-                assert draft.act is Act.CANCEL or fields.keys() >= REQUIRED, "something is lacking"
+                required = {field.name for field in self.rules.form.fields if field.required}
+                assert draft.act is Act.CANCEL or fields.keys() >= required, "something is lacking"
+                assert draft.act is not Act.CONTEXT
+                for name, one in draft.reading.fields.items():
+                    by = {*one.said_in} & self.heard
+                    assert one.words or by or f"{name}={one.value}" in draft.agreed, "nobody said so"
                 self.take(Committed(LastEntry(f"e{sum(self.became.values())}", draft, fields)))
             case Drop(draft):
                 assert draft.utterance_id not in self.became
@@ -138,9 +174,17 @@ class Walk:
 def test_any_walk_keeps_to_the_table_and_comes_to_rest(
     operators: dict[str, str] | None, happenings: list[str | Happening]
 ) -> None:
-    walk = Walk(Manner(operators=operators))
+    come_to_rest(Walk(Manner(operators=operators)), happenings)
+
+
+@given(st.lists(st.sampled_from(SAID_ONCE) | others, max_size=25))
+def test_what_is_said_once_is_never_an_entry_nor_in_one_unsaid(happenings: list[str | Happening]) -> None:
+    come_to_rest(Walk(Manner(operators={"ana": "op-17"}, operator="op-1"), ONCE), ["sign on ana", *happenings])
+
+
+def come_to_rest(walk: Walk, happenings: list[str | Happening]) -> None:
     for number, happening in enumerate(happenings):
-        walk.take(heard(happening, number) if isinstance(happening, str) else happening)
+        walk.take(heard(happening, number, walk.rules) if isinstance(happening, str) else happening)
     for _ in range(4):
         if walk.waits:
             walk.waits = False

@@ -330,3 +330,14 @@ def test_a_count_is_asked_for_again_also_where_the_pallet_is_in_doubt_and_comes_
     question = next_question(Draft("u1", FORM.name, reading), verdict, rules, 0, ended=True)
     assert question is not None
     assert (question.prompt, question.fields) == (Prompt.COUNT_AGAIN, {"pallet_id": "742"})
+
+
+def test_a_pallet_is_held_against_the_list_of_the_trailer_that_was_said_once() -> None:
+    shift = Shift()
+    shift.say("trailer 5501")
+    shift.say("pallet 744, 24 cases")
+    assert shift.said == ["trailer 5 5 0 1 from now on.", "pallet 7 4 4 is expected elsewhere. Correct?"]
+    shift.say("yes")
+    shift.take(Deadline())
+    (commit,) = shift.commits
+    assert commit.verdict.fields == {"pallet_id": "744", "quantity": 24, "uom": "CS", "trailer": "5501"}

@@ -83,13 +83,21 @@ def _next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
 
 
 def _is_of_context(session: DialogueSession, said: Reading) -> bool:
-    """Is what names only context said of that: while nothing else is open, and no entry was made of it since?"""
-    draft = session.draft
+    """Is what names only context said of that: while nothing else is open, and no entry was made of it since?
+
+    Where entries are known by nothing else, "trailer 5501" begins one: it is to be said that it holds from now on.
+    """
+    draft, form = session.draft, session.rules.form
     if draft is not None:
         return draft.act is Act.CONTEXT
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
-    return session.state is State.IDLE and not _is_whole(said.fields, session.rules.form)
+    return session.state is State.IDLE and _names_things(form) and not _is_whole(said.fields, form)
+
+
+def _names_things(form: Form) -> bool:
+    """Are entries of the form known by a name of their own, such as a pallet's?"""
+    return any(field.identifier for field in form.fields)
 
 
 def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
@@ -139,8 +147,7 @@ def _begins_entry(session: DialogueSession, said: Reading) -> bool:
         return True
     if draft is None or draft.act is Act.CONTEXT:
         return False
-    named = any(field.identifier for field in rules.form.fields)
-    return names_another(draft.reading, said, rules) if named else session.state is State.HELD
+    return names_another(draft.reading, said, rules) if _names_things(rules.form) else session.state is State.HELD
 
 
 def _is_surely_held(session: DialogueSession) -> bool:
@@ -177,9 +184,8 @@ def readback(session: DialogueSession) -> Say:
         return Say(Prompt.STANDING_ANEW if anew else Prompt.STANDING, values)
     standing = {name: values[name] for name, _ in draft.stands if name in values}
     reading = draft.reading.fields
-    known = {
-        name for name, one in reading.items() if one.is_taken and name not in session.context.untold and name in values
-    }
+    heard_before = (name for name, one in reading.items() if one.is_taken and name not in session.context.untold)
+    known = set(heard_before) if _names_things(session.rules.form) else set()
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
     told = {name: value for name, value in values.items() if name not in known and name not in standing}
@@ -189,9 +195,10 @@ def readback(session: DialogueSession) -> Say:
 
 
 def _differs(session: DialogueSession, draft: Draft) -> bool:
-    """Is the entry of something else than stands?"""
-    said = draft.reading.fields
-    return any(name in said and said[name].value != one.value for name, one in at_hand(session).items())
+    """Does the entry say something of the context that stands for no other: another door, or one where none stands?"""
+    said, stands = draft.reading.fields, at_hand(session)
+    own = (name for name in session.rules.form.said_once if name in said and stands)
+    return any(name not in stands or said[name].value != stands[name].value for name in own)
 
 
 # It changes.
@@ -246,10 +253,15 @@ def entered(session: DialogueSession, draft: Draft) -> None:
 def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
     """The draft with an answer that holds from then on: it is said to, or was asked for since nothing stands."""
     name, asked, before = session.asked.field, session.asked, session.open_draft.reading.fields
-    once = session.rules.form.said_once
-    if name not in once or name not in draft.reading.fields or draft.act is not Act.RECORD:
+    form = session.rules.form
+    if name not in form.said_once or name not in draft.reading.fields or draft.act is not Act.RECORD:
         return draft
-    first = asked.why is Reason.FIELD_MISSING and name not in before and name not in session.context.fields
+    first = (
+        _names_things(form)
+        and asked.why is Reason.FIELD_MISSING
+        and name not in before
+        and name not in session.context.fields
+    )
     if name not in heard.stands and (not first or session.in_review(draft) or _is_of_other_head(session, draft)):
         return draft
     others = tuple(one for one in draft.stands if one[0] != name)
