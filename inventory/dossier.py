@@ -123,7 +123,7 @@ def collected(
             "closing": None if visit.closing is None else visit.closing.id,
         },
         "as_of": timestamp(max([*map(moment, came), *(one.time for one in visit.lists)], default=visit.began)),
-        "forms": {form: of.roles[form] for form in sorted(forms) if form in of.roles},
+        "forms": {form: _worded(of.roles[form], language) for form in sorted(forms) if form in of.roles},
         "events": [{"file": _file("events", one), "received_at": one.received_at} for one in said],
         "refused": [
             {"file": _file("refused", one.said), "received_at": one.said.received_at, "reasons": list(one.reasons)}
@@ -142,6 +142,11 @@ def collected(
     }
     content |= Reckoning(content, files).told()
     return content, files
+
+
+def _worded(form: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """A form with what its fields are called in this language, else in English."""
+    return {**form, "titles": {name: titles.get(language, titles["en"]) for name, titles in form["titles"].items()}}
 
 
 def _same(of: Gathered, one: Said, closing: Said) -> bool:

@@ -29,6 +29,8 @@ LANGUAGES = tuple(sorted(path.stem for path in WORDS.glob("*.toml")))
 FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
 BESIDE = ("damage_reported", "said_short", "said_over")  # Shown where there is anything of them.
 
+AMISS = ("over", "short", "missing", "not_announced")  # What a carrier is asked about.
+
 STYLE = """
 :root{color-scheme:light dark;--line:#8888;--soft:#8882;--bad:#b00020;--good:#1b6e2c}
 @media(prefers-color-scheme:dark){:root{--bad:#ff8a94;--good:#7fd492}}
@@ -147,9 +149,9 @@ class _Page:
             if unlike and line["base"]:
                 details.append(self._word("base", quantity=self._units(line["base"])))
             whole = line["status"] == "as_expected" and not (line["damaged"] or line["refused"])
-            mark = "good" if whole else "" if line["status"] == "as_expected" else "bad"
-            said = ", ".join(self._link(one) for one in line["entries"])
-            clips = "".join(self._clip(clip, one) for one in line["entries"] for clip in self._by(one).recordings[:1])
+            mark = "good" if whole else "bad" if line["status"] in AMISS else ""
+            sentences = [before for one in line["entries"] for before in self._with_former(self._story.by_id[one])]
+            said = "".join(self._link(one.id) + self._clip(one.recordings[0], one.id) for one in sentences)
             damaged = [self._units(line["damaged"])]
             damaged += [
                 f"<small>{self._word(name)}: {self._units(line[name])}</small>" for name in BESIDE if line[name]
@@ -161,7 +163,7 @@ class _Page:
                 f'<td class="n bad">{self._units(line["refused"])}</td>'
                 f'<td class="n">{self._units(line["difference"], signed=True)}</td>'
                 f'<td><span class="{mark}">{self._word("status_" + line["status"])}</span>'
-                f"{''.join(f'<br><small>{one}</small>' for one in details)}</td><td>{said}{clips}</td></tr>"
+                f"{''.join(f'<br><small>{one}</small>' for one in details)}</td><td>{said}</td></tr>"
             )
         heads = ("pallet", "item", "expected", "good", "damaged", "refused", "difference", "result", "said_in")
         return self._table("lines", heads, rows)
@@ -173,7 +175,7 @@ class _Page:
     def _entry(self, one: Said) -> str:
         number, data, fault = self._numbers[one.id], one.data, self._seals[one.id]
         who = escape(data.get("operator") or self._words["nobody"])
-        heard = "; ".join(data.get("reading", {}).get("heard", {}).values())
+        heard = "; ".join(dict.fromkeys(filter(None, data.get("reading", {}).get("heard", {}).values())))
         clips = "".join(self._clip(clip, one.id) for clip in one.recordings)
         time = self._time(one.event["time"])
         if "clock" in one.event:
@@ -190,7 +192,7 @@ class _Page:
 
     def _record(self, one: Said) -> str:
         data = one.data
-        told = [f"{escape(name)} <b>{escape(_value(value))}</b>" for name, value in data.get("fields", {}).items()]
+        told = [self._field(one.form, name, value) for name, value in data.get("fields", {}).items()]
         counted = data.get("counted_first", {}).values()
         told += [f"<small>{self._word('counted_first', value=self._number(value))}</small>" for value in counted]
         for of in data.get("converted", {}).values():
@@ -199,6 +201,10 @@ class _Page:
                 f"<small>{self._word('converted', quantity=quantity, factor=self._number(of['factor']))}</small>"
             )
         return f"<small>{escape(one.form)}</small><br>" + ", ".join(told)
+
+    def _field(self, form: str, name: str, value: object) -> str:
+        title = self._of["forms"].get(form, {}).get("titles", {}).get(name, name)
+        return f"{escape(title)} <b>{escape(_value(value))}</b>"
 
     def _state(self, one: Said) -> str:
         told, by = [], self._story.replaced_by.get(one.id)
@@ -223,7 +229,7 @@ class _Page:
         for listed in self._of["reviews"]:
             event = parsed(self._files[listed["file"]])
             data, at = event["data"], timestamp_of(event["data"]["utterance"]["id"])
-            fields = ", ".join(f"{escape(n)} <b>{escape(_value(v))}</b>" for n, v in data["fields"].items())
+            fields = ", ".join(self._field(data["form"], name, value) for name, value in data["fields"].items())
             fault = self._fault(event)
             state = self._word(f"review_{data['state']}")
             seal = self._word("broken", why=fault) if fault else self._word("holds")
@@ -286,8 +292,12 @@ class _Page:
             (parsed(self._files[one["file"]]) for one in self._of["lists"]), key=lambda one: int(one["version"])
         )
 
-    def _by(self, event_id: str) -> Said:
-        return self._story.by_id[event_id]
+    def _with_former(self, one: Said) -> list[Said]:
+        """An entry with those that it goes back to: a correction alone does not say the pallet."""
+        found = [one]
+        while (former := self._story.by_id.get(found[0].replaces or "")) is not None:
+            found.insert(0, former)
+        return found
 
     def _link(self, event_id: str) -> str:
         number = self._numbers[event_id]

@@ -21,7 +21,8 @@ CALLED = {
 }
 """By role: what the field is called where the form's `x-voice.expects` names no other (docs/dossier.md)."""
 
-Roles = dict[str, dict[str, Any]]  # By form: what it is for, and which field has which role.
+Roles = dict[str, dict[str, Any]]
+"""By form: what it is for, which field has which role, and what people call each field, by language."""
 
 
 def roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str] = ()) -> Roles:
@@ -36,8 +37,9 @@ def _of(name: str, schema: object, receipts: Collection[str], damages: Collectio
     said = schema if isinstance(schema, Mapping) else {}  # `true` is a schema too
     voice, properties = said.get("x-voice", {}), said.get("properties", {})
     expects = voice.get("expects", {})
+    titles = {field: _titles(field, one) for field, one in properties.items()}
     if "closes" in voice:
-        return {"kind": "closing", "fields": {"trailer": str(voice["closes"])}}
+        return {"kind": "closing", "fields": {"trailer": str(voice["closes"])}, "titles": titles}
     fields = {role: str(expects[role]) for role in CALLED if role in expects}
     for role, names in CALLED.items():
         there = [one for one in names if one in properties]
@@ -47,7 +49,16 @@ def _of(name: str, schema: object, receipts: Collection[str], damages: Collectio
     if units:
         fields["uom"] = units[0]
     is_receipt = name in receipts or {"pallet", "quantity"} <= {*expects}
-    return {"kind": "receipt" if is_receipt else "damage" if name in damages else "other", "fields": fields}
+    kind = "receipt" if is_receipt else "damage" if name in damages else "other"
+    return {"kind": kind, "fields": fields, "titles": titles}
+
+
+def _titles(field: str, of: object) -> dict[str, str]:
+    """What people call a field, by language: its title, and the first of the words that open it elsewhere."""
+    said = of if isinstance(of, Mapping) else {}
+    spoken = {language: (one.get("labels") or [""])[0] for language, one in said.get("x-languages", {}).items()}
+    found = {language: label[:1].upper() + label[1:] for language, label in spoken.items() if label}
+    return {**found, "en": str(said.get("title", field))}
 
 
 def _counts(field: object) -> str | None:

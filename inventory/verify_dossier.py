@@ -45,6 +45,8 @@ MEMBER = re.compile(
 
 LARGEST = 1_000_000_000  # Bytes of a dossier: some thousand recordings. It is read as a whole.
 
+LONGEST = 400  # Characters of a line that is told; in a file that somebody made there may be any number.
+
 DIGITS = 15  # That a number keeps in any reader of JSON.
 
 LIST_SIGNED_AS = "dockvoice.expected.v1"  # What the signed text of a list of expected receipts begins with.
@@ -146,7 +148,7 @@ def keyid_of(key: bytes) -> str:
 
 def printable(text: str) -> str:
     """Words of a file that anybody may have written, for a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text[:200])
+    return "".join(letter if letter.isprintable() else "�" for letter in text[:LONGEST])
 
 
 # Seals
@@ -886,6 +888,13 @@ def _short(value: Any) -> str:
     return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
 
 
+QUANTITIES = (
+    "expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced",
+    "damage_reported", "said_short", "said_over",
+)  # fmt: skip
+"""The figures that are so many of a unit, as they are told."""
+
+
 def summary(dossier: Json) -> Iterator[str]:
     """What a dossier says, in lines for a terminal."""
     visit, figures = dossier["visit"], dossier["figures"]
@@ -893,7 +902,7 @@ def summary(dossier: Json) -> Iterator[str]:
     yield f"trailer {dossier['trailer']} at {dossier['site']}, visit {visit['number']} of {visit['of']}, {state}"
     pallets = figures["pallets"]
     yield f"pallets: {pallets['expected']} expected, {pallets['received']} received"
-    for name in ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced"):
+    for name in QUANTITIES:
         if told := ", ".join(f"{quantity} {unit}".strip() for unit, quantity in figures[name].items()):
             yield f"{name.replace('_', ' ')}: {told}"
     if differing := ", ".join(
@@ -933,8 +942,8 @@ def main(arguments: list[str]) -> int:
     if given.not_before is not None:
         found.is_as_late(given.not_before)
     shown = [*found.told, *(f"WRONG {fault}" for fault in found.faults)]
-    shown += ["IT DOES NOT HOLD"] if found.faults else [*map(printable, summary(found.dossier)), "it holds"]
-    print("\n".join(shown))  # noqa: T201
+    shown += ["IT DOES NOT HOLD"] if found.faults else [*summary(found.dossier), "it holds"]
+    print("\n".join(map(printable, shown)))  # noqa: T201
     return 1 if found.faults else 0
 
 

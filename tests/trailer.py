@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -22,7 +22,7 @@ from inventory.dossier import NO_CLIPS, Clips, Dossier, made
 from inventory.forms import Forms, load_forms
 from inventory.judge import Sound, Unsound, judge
 from inventory.keys import Enrolled
-from inventory.reviews import read_review
+from inventory.reviews import Review, read_review
 from inventory.roles import Roles, roles
 from inventory.store import Store
 from inventory.verify_dossier import Said, Story
@@ -35,7 +35,8 @@ OFFICE = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
 MORNING = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
 _TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
-_COUNTED = {"pallet_id": _TEXT, "quantity": _COUNT, "uom": _TEXT | {"x-voice": {"of": "quantity"}}, "item": _TEXT}
+_PALLET = _TEXT | {"title": "Pallet", "x-languages": {"de": {"labels": ["palette"]}}}
+_COUNTED = {"pallet_id": _PALLET, "quantity": _COUNT, "uom": _TEXT | {"x-voice": {"of": "quantity"}}, "item": _TEXT}
 _BESIDE = {"lot": _TEXT, "damaged": _COUNT, "short": _COUNT, "over": _COUNT, "exception": _TEXT, "trailer": _TEXT}
 FORMS: dict[str, dict[str, Any]] = {
     "receive-notice": {
@@ -203,10 +204,6 @@ class Dock:
         gathered = self.gathered(trailer)
         return made(gathered.visits()[visit], gathered, self.keys, INVENTORY, language, clips)
 
-    def clips(self) -> Iterator[tuple[str, bytes]]:
-        for box in self.boxes:
-            yield from box.clips.items()
-
 
 class Unstored:
     """A dock whose inventory is no database: what is said is at hand at once."""
@@ -217,6 +214,7 @@ class Unstored:
         self.boxes = [Box("dock-3", self.clock), Box("dock-4", self.clock)]
         self.heard: list[Said] = []
         self.lists: list[Listed] = []
+        self.reviews: list[Review] = []
 
     def hear(self, *events: dict[str, Any]) -> None:
         self.heard += [Said(event, timestamp(self.clock.now)) for event in events]
@@ -227,18 +225,31 @@ class Unstored:
         body = signed(one, OFFICE, self.clock.now)
         self.lists.append(Listed(one.version, self.clock.now, body, OFFICE.public.raw.hex()))
 
-    def dossier(self) -> Dossier:
-        story = Story(Story(self.heard, self.roles).of_trailer("5501"), self.roles)
+    def put_aside(self, box: Box, body: bytes) -> None:
+        self.reviews.append(read_review(body, Topics("dockvoice", SITE, box.name)))
+
+    def gathered(self, trailer: str = "5501") -> Gathered:
+        story = Story(Story(self.heard, self.roles).of_trailer(trailer), self.roles)
         bodies = {one.id: payload(one.event) for one in story.said}
-        gathered = Gathered(SITE, "5501", self.roles, story, bodies, self.lists, [], [], [])
-        return made(gathered.visits()[-1], gathered, enrolled(self.boxes), INVENTORY, "en")
+        lists = self.lists if trailer == "5501" else []
+        return Gathered(SITE, trailer, self.roles, story, bodies, lists, self.reviews, [], [])
+
+    def dossier(self, trailer: str = "5501", *, clips: Clips = NO_CLIPS, language: str = "en") -> Dossier:
+        gathered = self.gathered(trailer)
+        return made(gathered.visits()[-1], gathered, enrolled(self.boxes), INVENTORY, language, clips)
+
+    def clips(self) -> dict[str, bytes]:
+        return {clip: content for box in self.boxes for clip, content in box.clips.items()}
 
 
 def enrolled(boxes: Iterable[Box]) -> list[Enrolled]:
     return [Enrolled(SITE, box.name, box.key.public.keyid, None, revoked=False, key=box.key.public) for box in boxes]
 
 
-def scene(dock: Dock) -> Dock:
+AnyDock = TypeVar("AnyDock", Dock, Unstored)
+
+
+def scene(dock: AnyDock) -> AnyDock:
     """A trailer as it comes: one as announced, one short after a second count, one over, one damaged, one missing,
     one that nobody announced, one refused, one in other units; a correction, a cancellation, something put aside."""
     one, two = dock.boxes

@@ -12,7 +12,7 @@ from sqlalchemy import delete, text, update
 from edge.records import PlaceKind, ReceivingPlace
 from inventory.store import Store
 from inventory.tables import announced, dossiers, entries
-from inventory.verify_dossier import CONTENT, Check, parsed, unpacked
+from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpacked
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
 
 KEYID = INVENTORY.public.keyid
@@ -174,3 +174,12 @@ def test_a_list_of_a_door_or_of_another_site_is_none_of_the_trailer(dock: Dock) 
     dock.store.expect("south", {ReceivingPlace(PlaceKind.TRAILER, "5501"): [line("1")]})
     assert dock.gathered().visits() == []
     assert dock.store.trailer_sites("5501", dock.roles) == ["south"]
+
+
+def test_a_device_that_has_not_sent_all_is_named(dock: Dock) -> None:
+    one, _ = dock.boxes
+    first, _, third = (one.record(pallet_id=str(n), quantity=1, uom="CS", trailer="5501") for n in range(3))
+    dock.hear(first, third)
+    made = dock.dossier()
+    assert made.content["still_to_come"] == [{"device": "dock-3", "from": 2, "to": 3}]
+    assert "Numbers 2 to 3 of dock-3 have not come yet" in unpacked(made.file)[PAGE].decode()

@@ -1,19 +1,27 @@
-"""A trailer closed over a real broker: its dossier is written, and no folder that fails keeps a receipt back."""
+"""A trailer from the spoken sentence to the checked file; and that no folder that fails keeps a receipt back."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from zipfile import ZipFile
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from edge.keep.device_key import DeviceKey
+from inventory.forms import load_forms
+from inventory.keys import KeyDirectory
+from tests.command import DOCKVOICE, dockvoice
 from tests.dictated import payload
 from tests.integration.test_inventory import Device
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
-from tests.trailer import INVENTORY, Box, Clock, write_forms
+from tests.trailer import INVENTORY, Box, Clock, Dock, write_forms
 from tests.waiting import until
 
 
@@ -43,12 +51,63 @@ def test_a_closed_trailer_becomes_a_file_that_holds(
             folder.unlink()
             until(lambda: any(folder.glob("*.zip")), running.log.read_text)
     (made,) = folder.iterdir()
-    script = [
-        sys.executable,
-        "-I",
-        str(repository / "inventory" / "verify_dossier.py"),
-        str(made),
-        INVENTORY.public.keyid,
+    assert checked(repository, made, INVENTORY.public.keyid)[-1] == "it holds"
+
+
+def checked(repository: Path, made: Path, *keyids: str) -> list[str]:
+    """What an insurer sees, who has the script and nothing of this program."""
+    script = [sys.executable, "-I", str(repository / "inventory" / "verify_dossier.py"), str(made), *keyids]
+    found = subprocess.run(script, capture_output=True, text=True, check=False, timeout=60)
+    assert found.returncode == 0, found.stdout
+    return found.stdout.splitlines()
+
+
+SAID = """trailer 5501, door 12
+/wait
+pallet 742, 24 cases
+/wait
+pallet 743, 20 cases, 4 damaged
+/wait
+no, 3 damaged
+/wait
+pallet 745, 7 cases
+/wait
+cancel
+yes
+/wait
+trailer done
+yes
+/wait
+"""
+"""With the shipped form `receive`: trailer and door are said once."""
+
+
+def test_what_was_said_of_a_trailer_is_in_its_file_with_every_sentence(tmp_path: Path, repository: Path) -> None:
+    state, bundle, key = tmp_path / "state", tmp_path / "bundle.zip", tmp_path / "inventory.key"
+    environment = {**os.environ, "DOCKVOICE_SITE": "north", "DOCKVOICE_DEVICE": "dock-3"}
+    talk = [*DOCKVOICE, "talk", "--form", "receive", "--state", str(state)]
+    subprocess.run(talk, input=SAID, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    assert dockvoice("audit", "export", "--trailer", "5501", bundle, "--state", state).returncode == 0
+
+    with ZipFile(bundle) as opened:
+        said = [json.loads(opened.read(name)) for name in sorted(opened.namelist()) if name.endswith("/event.json")]
+    dock = Dock.at(f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "unused")
+    dock.forms = load_forms(repository / "schemas" / "forms")
+    with closing(dock.store):
+        dock.hear(*said)
+    signer = DeviceKey.read(state)
+    KeyDirectory(tmp_path / "keys").enrol("north", "dock-3", signer.public)
+    key.write_bytes(INVENTORY._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    made = tmp_path / "5501.zip"
+    (tmp_path / "inventory.toml").write_text(f'keys_directory = "{tmp_path / "keys"}"\n', encoding="utf-8")
+    where = ("--config", tmp_path / "inventory.toml", "--database", dock.store.where)
+    told = dockvoice("inventory", "dossier", "5501", *where, "--sign", key, "--bundle", bundle, "--out", made)
+    assert told.stdout.splitlines()[-1].endswith("with 9 of 9 recordings"), told
+    lines = checked(repository, made, INVENTORY.public.keyid, signer.public.keyid)
+    assert [line for line in lines if line.startswith(("good", "damaged", "lines", "it "))] == [
+        "good: 44 CS",
+        "damaged: 3 CS",
+        "lines: 2 without notice",
+        "it holds",
     ]
-    checked = subprocess.run(script, capture_output=True, text=True, check=False, timeout=60)
-    assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "it holds"), checked.stdout

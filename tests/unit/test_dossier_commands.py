@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import zipfile
@@ -186,6 +187,23 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     now[0] += RETRY_S[1]
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 2
+
+
+def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing(
+    desk: Desk, dock: Dock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene(dock)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("inventory.dossier_desk.os.fsync", full)
+        assert desk.write_owed() == 1
+    assert "No space left on device" in caplog.text
+    assert list(desk.folder.iterdir()) == []
+    assert desk.write_owed() == 0
+    assert len(list(desk.folder.iterdir())) == 1
 
 
 def test_a_database_that_is_away_is_asked_again(
