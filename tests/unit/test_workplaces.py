@@ -14,7 +14,7 @@ import pytest
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided
-from edge.agent.parts import Parts, assemble
+from edge.agent.parts import Parts, assemble, languages_of
 from edge.agent.typed_input import Readers, typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -267,6 +267,35 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
     one.attend()
     asyncio.run(Workplaces(Workplace(Work(rules.form.name), Readers(rules, one, recogniser=one))).prepare())
     assert len(made) == 1
+
+
+def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -> None:
+    interpreters = {
+        "english": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio"},
+        "german": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio", "language": "de"},
+    }
+    understand = {
+        "engine": "pocketsphinx",
+        "mode": "cloud-first",
+        "first": "english",
+        "clients": {"openai": {"kind": "openai", "key": "none"}},
+        "interpreters": interpreters,
+    }
+    forms = {"active": "pallet-move", "at_hand": ["pallet-move", "stock-count"]}
+    settings = load(Settings, None, understand=understand, forms=forms, speak={"enabled": True})
+    parts = assemble(settings, live=True)
+    works = parts.workplaces()
+    german, french = works.at("stock-count", "de"), works.at("stock-count", "fr")
+    assert german.panel is not None
+    assert german.panel.name == "cloud-first(openai/gpt-audio)"
+    assert (german.rules.form.name, german.rules.language.code) == ("stock-count", "de")
+    assert (french.panel, type(french.readers.interpreter)) == (None, Unheard)
+    assert isinstance(works.at("stock-count").readers.recogniser, AtFirstUse)
+    assert works.at("pallet-move", "en").panel is not None, "it is the device's own language by its name"
+    assert languages_of(settings) == ("de",)
+    assert len(list(works.panels(languages_of(settings)))) == len(parts.at_hand) * len((None, "de"))
+    with pytest.raises(LookupError, match="not at hand"):
+        works.at("temperature")
 
 
 def test_two_forms_of_one_name_are_not_at_hand_together(tmp_path: Path) -> None:
