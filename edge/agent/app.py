@@ -85,7 +85,7 @@ class Agent:
         self._signed, self._begun = asyncio.Event(), asyncio.Event()
         speaks = live and parts.settings.speak.enabled is not False
         self._works = parts.workplaces()
-        words = (parts.settings.speak, parts.form, parts.clients, self._blink, (*parts.known.values(), *parts.at_hand))
+        words = (parts.settings.speak, parts.form, parts.clients, self._blink, parts.at_hand)
         self.speaking = VoiceOutput(*words) if speaks else None
         """The device's voice, for whoever answers the operator."""
         self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None

@@ -78,7 +78,7 @@ def parts_of(directory: Path, **more: Any) -> Parts:
         spoken = language_named(language or "en")
         return Workplace(Work(form.name, language), Readers(Rules(form, CATALOGUE, language=spoken), Unheard(form)))
 
-    return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), known=FORMS, make=make)
+    return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), make=make)
 
 
 class Device:
@@ -190,7 +190,7 @@ def test_what_was_typed_in_another_form_before_a_crash_is_read_in_its_own(tmp_pa
 
 def test_one_running_agent_goes_from_english_to_german(tmp_path: Path) -> None:
     parts = parts_of(tmp_path)
-    lines = AgentLines(parts.settings, parts.rules, FORMS)
+    lines = AgentLines(parts.settings, parts.rules, parts.at_hand)
 
     async def play(device: Device) -> None:
         await device.speak("de")
