@@ -13,8 +13,10 @@ import pytest
 
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
-from edge.agent.events import Decided
-from edge.agent.parts import Parts, assemble, languages_of
+from edge.agent.dictation import Dictation
+from edge.agent.ear import Ear
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import Parts, assemble, languages_of, take
 from edge.agent.typed_input import Readers, typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -24,7 +26,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.table import State
 from edge.cli.present.json_lines import AgentLines
-from edge.config import Settings, load
+from edge.config import Endpoint, Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
@@ -34,7 +36,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import Closing, Commit, Frame, NotUnderstood, Reading, Work
-from tests.fakes import ScriptedInterpreter
+from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
 from tests.shipped import ROOT
 from tests.waiting import until
 
@@ -233,6 +235,30 @@ def test_the_voice_speaks_of_the_form_and_in_the_language_that_were_changed_to()
     assert voice._phrasing.text(moved) == "Zuletzt: Palette 7 4 2, 12 Stück, Tor Berta."
     voice.take_up(MOVE, None)
     assert voice._phrases._language == "en"
+
+
+def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_somebody_begins_to_speak(
+    tmp_path: Path, rules: Rules
+) -> None:
+    silent = Reading("scripted", "", (), {}, NotUnderstood.NO_WORDS)
+    ears = {form.name: ScriptedInterpreter(silent) for form in (MOVE, COUNT)}
+
+    def make(form: Form, language: str | None) -> Workplace:
+        return Workplace(Work(form.name, language), Readers(Rules(form, CATALOGUE), ears[form.name]))
+
+    works, heard = Workplaces(make(MOVE, None), make, [COUNT]), []
+
+    def tell(told: DictationEvent) -> None:
+        if isinstance(told, Decided):
+            heard.append(told.utterance.form)
+            works.take_up(Work("stock-count"))
+
+    with JournalThread(tmp_path) as desk:
+        listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), desk=desk)
+        dictation = Dictation(listening, works=works, desk=desk, operator=None, render=lambda *_: {}, tell=tell)
+        asyncio.run(take(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
+    assert heard == ["pallet-move", "stock-count"]
+    assert [len(one.read) for one in ears.values()] == [1, 1]
 
 
 def test_what_is_said_in_a_language_that_nobody_hears_is_told_to_be_unheard() -> None:
