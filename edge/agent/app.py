@@ -98,6 +98,9 @@ class Agent:
             decided=self._signed.set,
             review=review_delivery.renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
         )
+        if live:
+            spoken = parts.settings.speak.language.value
+            self._delivery.tell_of("work", {"form": parts.form.name, "language": spoken, "chosen": True})
         self.headset = Headset(
             parts.settings, self._notifier, partial(self._delivery.tell_of, "microphone"), self._worn
         )

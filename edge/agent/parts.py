@@ -202,8 +202,9 @@ def forms_at_hand(settings: Settings, active: Form, known: FormLibrary) -> tuple
 
     Raises Misconfigured for one that does not exist, and where two are called alike.
     """
-    listed = [form_named(settings, name, known) for name in settings.forms.at_hand]
-    forms = (*listed,) if active in listed else (active, *listed)
+    first = () if active.name in settings.forms.at_hand else (active.name,)
+    listed = dict.fromkeys((*first, *settings.forms.at_hand))
+    forms = tuple(active if name == active.name else form_named(settings, name) for name in listed)
     for code in LANGUAGES:
         called: dict[str, str] = {}
         for form in forms:

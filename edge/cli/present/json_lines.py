@@ -115,7 +115,7 @@ class AgentLines:
     """The lines of an agent that listens: those of its events, and what else there is to see of it."""
 
     def __init__(self, settings: Settings, rules: Rules, forms: Mapping[str, Form] | None = None) -> None:
-        """`forms` are all of the site, by name, of which some may be filled beside that of `rules`."""
+        """`forms` are all, by name, of which something may be told; None: that of `rules` alone."""
         self._settings = settings
         self._rules = rules
         self._forms = forms or {rules.form.name: rules.form}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 from rich.text import Text
 
@@ -24,9 +23,7 @@ REPEAT = "Please say it again."  # What the operator is asked when no field was 
 Show = Callable[[AgentTold], None]
 
 
-def teller(
-    form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] = MappingProxyType({})
-) -> Show:
+def teller(form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] | None = None) -> Show:
     """What shows each thing told: a JSON line per utterance, or text. `names` gives a source's file name.
 
     `known` are all forms, by name, of which something may be told; none: `form` alone.
