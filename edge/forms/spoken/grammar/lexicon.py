@@ -52,6 +52,7 @@ class Role(IntEnum):
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
 REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
+OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 OF_SEVERAL = ("portions", "totals")
 """Words that relate counts to one another: where a form has several, they are nothing else; elsewhere they say less."""
 
@@ -124,7 +125,8 @@ class Lexicon:
         # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
         taken = {said for said, _ in own} | _yes_and_no(form, language)
         taken |= {(*adjective, *unit) for adjective in language.words["adjectives"] for unit in units}
-        for first, sense in self._around(taken, language):
+        valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}} | _yes_and_no(form, language)
+        for first, sense in self._around(taken, valued, language):
             self._add(first, sense)
         for said, use in _counting(form, language):
             self._add(*_opened(said, use, language))
@@ -158,18 +160,22 @@ class Lexicon:
             else:
                 self.asides.setdefault(aside[0], []).append(aside[1:])
 
-    def _around(self, taken: Collection[Phrase], language: Language) -> Iterator[tuple[str, Sense]]:
-        """The phrases of the language, each as what it may be beside the words of the form, which are `taken`."""
-        counted = {said for said, _ in _counting(self._form, language)}
+    def _around(
+        self, taken: Collection[Phrase], valued: Collection[Phrase], language: Language
+    ) -> Iterator[tuple[str, Sense]]:
+        """The phrases of the language, each as what it may be beside the words of the form, which are `taken`.
+
+        Those that say a value by themselves, `valued`, hedge nothing else and are no other talk: Spanish "roto".
+        """
         below_zero = any(field.spoken is Spoken.DECIMAL and (field.least or 0) < 0 for field in self._form.fields)
-        signs = {phrase(sign) for sign in language.table["decimals"]["minus"]} if below_zero else set()
+        signed = language.table["decimals"]
+        signs = {phrase(sign) for sign in (*signed["minus"], *signed["plus"])} if below_zero else set()
         relating = {said for name in OF_SEVERAL for said in language.words[name]} if self.has_several_counts else set()
         for said, first, sense in _of_language(language):
             role = sense.use.role
             # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
             own = said in taken and (role in REMARKS or (role is Role.MOOD and len(said) > 1))
-            own |= said in counted and role is Role.HEDGE_BEFORE  # German "gut".
-            own |= said in signs
+            own |= said in signs or (said in valued and role in OF_OTHERS)
             relates = role in {Role.PORTION, Role.TOTAL} and not relating
             if not (own or relates or (role in REMARKS and said in relating)):
                 yield first, sense
@@ -206,7 +212,8 @@ class Lexicon:
         # And the beginning of a label is neither: "off trailer", "damaged count".
         labels = [match.end for match in found if match.role is Role.LABEL]
         label = max((end for end in labels if not any(one.pause for one in tokens[at + 1 : end])), default=0)
-        found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
+        if label > at + 1:
+            found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
         small = [match for match in found if match.role not in OF_FIELDS]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in OF_FIELDS]
@@ -311,5 +318,5 @@ def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[s
 
 def ways(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
     """How a value of an `enum` is said: as it is on record, and as the language calls it."""
-    named = (choice, field.called(choice, language.code))
+    named = (choice, *field.wording(language.code).values.get(choice, ()))
     return tuple(dict.fromkeys(name.lower().replace("-", " ") for name in named))
