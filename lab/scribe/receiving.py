@@ -6,7 +6,8 @@ between the two stands no broker. What the operator meant is compared with the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -15,6 +16,7 @@ from random import Random
 
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
 from edge.config import Settings, shipped
@@ -112,6 +114,15 @@ class ReceivingWords(Wording[Pallet]):
         return ", ".join([*said, *(self.mention(name, load) for name in rest)])
 
 
+def _sums(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
+    """How many there are of each unit, and how many damaged."""
+    sums: Counter[str] = Counter()
+    for fields in entries:
+        sums[str(fields["uom"])] += int(str(fields["quantity"]))
+        sums["damaged"] += int(str(fields.get("damaged", 0)))
+    return sums
+
+
 class Receiving(Operator[Pallet]):
     """One trailer received, and an inventory of its own."""
 
@@ -177,6 +188,9 @@ class Receiving(Operator[Pallet]):
         self._tables.deliver()
         self._close()
         self.close_books(meant, whole)
+        told = _sums(turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM)
+        if told != (has := _sums(self.recorded())):
+            self.ledger.wrong.append(f"told at the closing: {dict(told)}, on record: {dict(has)}")
         if coming.pallets[0].trailer not in self._tables.closed():
             self.ledger.lost.append(f"the closing of {coming.pallets[0].trailer}")
         self._tables.close()

@@ -134,14 +134,14 @@ def test_keys_take_the_time_of_the_model_and_a_wrong_key_is_found_by_the_notice(
 
 
 class Forgetful(Receiving):
-    """An inventory from which a row is gone, and in which one was altered."""
+    """An inventory from which a row is gone, and in which one was altered: its sums are not those that were told."""
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
         _, altered, *rest = super().recorded()
         return [{**altered, "quantity": 9999}, *rest]
 
 
-@pytest.mark.parametrize(("kind", "wrong", "lost"), [(Receiving, 0, 0), (Forgetful, 1, 2)])
+@pytest.mark.parametrize(("kind", "wrong", "lost"), [(Receiving, 0, 0), (Forgetful, 2, 2)])
 def test_the_books_of_a_trailer_are_held_against_the_inventory(
     kind: type[Receiving], wrong: int, lost: int, tmp_path: Path
 ) -> None:
