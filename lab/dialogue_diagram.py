@@ -60,12 +60,12 @@ of whoever speaks, and is read back as any value; while an entry is held and a w
 is no record, the dock is asked for.
 
 What an entry belongs to, as trailer, door and order, is said once ([forms.md](forms.md#said-once)): an utterance that
-names no more than that, while nothing is open, or that says "from now on", is read back, held, corrected and asked about
-as an entry is, and holds for each one that says nothing else of it. It is filled in before anything is judged, so that
-lists and catalogues see it. Over an open entry it is taken for those behind: what was read back is committed, what is
-asked is asked again. An entry said while what stands is itself in question waits for its turn, and is asked about then. A
-"no" behind it, before any entry, asks what is wrong with it. Nobody is asked to confirm it again in each entry: what
-changed is read back once. It ends with the trailer, the operator or the shift, told once.
+names no more than that, while nothing is open, or that says "from now on", is read back, held, corrected and asked
+about as an entry is, and holds for each one that says nothing else of it. It is filled in before anything is judged, so
+that lists and catalogues see it. Over an open entry it is taken for those behind: what was read back is committed, what
+is asked is asked again. An entry said while what stands is itself in question waits for its turn, and is asked about
+then. A "no" behind it, before any entry, asks what is wrong with it. Nobody is asked to confirm it again in each entry:
+what changed is read back once. It ends with the trailer, the operator or the shift, told once.
 
 "Same again" takes all that the entry before had, but for its identifiers, its exception, what is said besides and what
 stands; the readback has it all.
@@ -88,6 +88,12 @@ or door, or received already by whatever device is asked about at once, and a ye
 one announced is asked for again, "Count pallet 7 4 2 again", without a word of either figure: the second count stands,
 whatever it is, and the first is kept beside it. A lot that is needed is asked for. A device without a speaker asks
 nothing of that, and records.
+
+Where [several forms are at hand](forms.md#several-forms-at-hand), "switch to counting" fills another one from then on,
+"counting" by itself does where nothing is open, and whoever signs on is asked which it is to be, unless he says so in
+the same breath. Neither counts within a sentence, or where the words give a field a value. What is open is finished
+first; who says it twice puts it aside. Each entry stays of its own form: it is told in the words of that, and to
+correct or cancel one of another form than is filled, the operator is told to switch to it. "Which work" tells it.
 
 A label that is scanned ([scanners.md](scanners.md)) begins an entry, answers, or adds to what is open; what differs
 from what was said is asked ("pallet 742 scanned, pallet 724 said. Which?"). Over an entry that was read back the label

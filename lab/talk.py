@@ -22,7 +22,7 @@ import typer
 
 from edge.agent.dialogue_steps import Render, Stepped, manner
 from edge.agent.particulars import shift
-from edge.agent.parts import form_named, rules
+from edge.agent.parts import form_named, forms_at_hand, rules
 from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
@@ -37,6 +37,7 @@ from edge.forms.loader import closing_form, forms_in
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
+from edge.records import Work
 from edge.speak.wording import Phrasing
 from lab.desk import SCANNED, Talk, as_sent
 from lab.plays import WAIT, Play, acted
@@ -85,24 +86,27 @@ def talk(
     wait for a person at the end, and what the device said. An event names the one that it amends or cancels by number.
     """
     chosen = settings(config, state=state, form=form)
-    filled, forms = form_named(chosen, chosen.forms.active), forms_in(chosen.forms_directory)
+    known = forms_in(chosen.forms_directory)
+    filled = form_named(chosen, chosen.forms.active, known)
+    at_hand = forms_at_hand(chosen, filled, known)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
     typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
     render = partial(recorded, site=chosen.site, device=chosen.device)
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
-        _act(plays, Play((), typed_in, language, sent), forms, render, manner(chosen, closing_form(forms)))
+        _act(plays, Play((), typed_in, language, sent, at_hand), known, render, manner(chosen, closing_form(known)))
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
         journal = opened.enter_context(Journal.open(directory))
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
-        screen = _Screen(filled, language)
+        screen = _Screen(filled, language, known)
         traced = screen.trace if trace else lambda _: None
-        way = manner(chosen, closing_form(forms))
+        way = manner(chosen, closing_form(known))
         talking = Talk(
-            *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan)), shift=shift(chosen)
+            *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan), at_hand),
+            shift=shift(chosen),
         )
         _converse(talking, screen, scans=scan)
 
@@ -163,13 +167,18 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
 class _Screen:
     """Shows what the device does."""
 
-    def __init__(self, form: Form, language: str) -> None:
-        self._phrasing = Phrasing(form, language)
+    def __init__(self, form: Form, language: str, known: Mapping[str, Form]) -> None:
+        self._language = language
+        self._known = known
+        self._phrasing = Phrasing(form, language, known.values())
         self._console = SafeConsole(highlight=False, soft_wrap=True)
 
     def show(self, stepped: Stepped) -> None:
         for order in stepped.orders:
             match order:
+                case Work(form) if form is not None:
+                    self._phrasing = Phrasing(self._known[form], self._language, self._known.values())
+                    self._line("form", form, "dim")
                 case Say():
                     self._line("device", self._phrasing.text(order), "bold")
                 case Sound(earcon):

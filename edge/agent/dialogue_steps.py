@@ -109,8 +109,9 @@ class DialogueSteps:
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
-        self._dialogue.aside = self._in_review(journal)
         kept = journal.dialogue.kept()
+        work = self._dialogue.resume(kept.work, kept.operator)
+        self._dialogue.aside = self._in_review(journal)
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
         held = {one.event_id: one.replaces for one in journal.review.held()}
@@ -118,11 +119,13 @@ class DialogueSteps:
         owed = journal.outbox.unsettled()
         stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down
         started = Started(*stood, context=kept.context, shift=self._shift())
-        return self.record(journal, self.plan(started))
+        stepped = self.record(journal, self.plan(started))
+        return replace(stepped, orders=(*work, *stepped.orders))
 
     def _in_review(self, journal: Journal) -> InReview:
         drafts = journal.review.drafts(self._dialogue.form, MOST_ASKED)
-        return InReview(journal.review.how_many(), tuple(drafts))
+        elsewhere = (form for form in journal.review.forms() if form != self._dialogue.form)
+        return InReview(journal.review.how_many(), tuple(drafts), tuple(elsewhere))
 
     def look_up(self, journal: Journal, happening: Happening) -> None:
         """Let the dialogue know of the journal what it needs to know of what is about to happen."""
@@ -204,4 +207,5 @@ def answered(journal: Journal, receipt: Receipt) -> InventoryAnswered:
     replaces = None if entry is None else entry.replaces
     if entry is not None and entry.act is Act.CANCEL:
         entry = journal.queries.entry(str(entry.replaces))
-    return InventoryAnswered(receipt, {} if entry is None else entry.fields, replaces)
+    fields, form = ({}, None) if entry is None else (entry.fields, entry.form)
+    return InventoryAnswered(receipt, fields, replaces, form)

@@ -319,6 +319,8 @@ class Form:
     expects: Mapping[Expects, str] = field(default_factory=dict)
     """The fields that are held against the lists of expected receipts, by what they are there."""
     closes: str | None = None  # The field that names the trailer that an entry closes; None: it is no form for that.
+    called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By language, what the work is called, the first as the device says it."""
 
     @cached_property
     def said_once(self) -> tuple[str, ...]:
@@ -334,6 +336,10 @@ class Form:
 
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)
+
+    def names(self, language: str) -> tuple[str, ...]:
+        """What the work is called in one language; where the form has no word for it, its own name in English."""
+        return self.called.get(language) or self.called.get(OWN_LANGUAGE) or (self.spoken_name,)
 
     @cached_property
     def model(self) -> type[BaseModel]:

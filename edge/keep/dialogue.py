@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from edge.keep.codec import context_json, context_of, draft_json, draft_of, fields_of, reading_of
 from edge.keep.database import JournalDatabase, Row
-from edge.records import NOTHING_STANDS, Act, Draft, LastEntry, StandingContext
+from edge.records import NOTHING_STANDS, Act, Draft, LastEntry, StandingContext, Work
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
 """Of an event: the inventory does not have it, and waits for it no more."""
@@ -44,6 +44,7 @@ class KeptDialogue:
     draft: Draft | None  # What was being agreed.
     operator: str | None  # Who was signed on.
     context: StandingContext = NOTHING_STANDS  # What was said once, for all entries.
+    work: Work | None = None  # What was changed to; None where nothing ever was.
 
 
 class DialogueRecord:
@@ -53,9 +54,10 @@ class DialogueRecord:
         self._db = db
 
     def kept(self) -> KeptDialogue:
-        """The draft, who is signed on, and what stands, as the last turn left them."""
-        (row,) = self._db.rows("SELECT draft, operator, context FROM conversation")
-        return KeptDialogue(draft_of(row["draft"]), row["operator"], context_of(row["context"]))
+        """The draft, who is signed on, what stands and what is done, as the last turn left them."""
+        (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
+        work = None if row["work"] is None else Work(**json.loads(row["work"]))
+        return KeptDialogue(draft_of(row["draft"]), row["operator"], context_of(row["context"]), work)
 
     def last_entry(self) -> LastEntry | None:
         """The newest entry; None before the first, and where it is a cancellation: what stood before is not told."""
@@ -86,6 +88,10 @@ class DialogueRecord:
         self._db.execute("UPDATE conversation SET draft = ?, operator = ?", [draft_json(draft), operator])
         # Behind the draft, in which it may have been said: that lets go of the recordings that it needed.
         self._db.execute("UPDATE conversation SET context = ?", [context_json(context)])
+
+    def keep_work(self, work: Work) -> None:
+        """Keep what is done from now on, inside of the transaction of the step that changed it."""
+        self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 
     def forget(self, utterance_id: str) -> None:
         """Ask no more about the draft that this utterance began, inside of the transaction that decides about it."""

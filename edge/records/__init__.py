@@ -31,6 +31,7 @@ from edge.records.entry import (
     StandingContext,
     StandingEntry,
     Verdict,
+    Work,
 )
 from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from edge.records.particulars import Converted, Factor, Particulars, SiteTime, Workday

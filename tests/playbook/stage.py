@@ -16,6 +16,7 @@ from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.expectations import Expectations
 from edge.deliver.events import check_event, recorded
+from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
@@ -35,6 +36,7 @@ from edge.records import (
     Shift,
     Transcript,
     Word,
+    Work,
 )
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
@@ -61,6 +63,7 @@ class Stage:
         self._directory = directory
         self._now = 0.0
         self._form = "pallet-move"
+        self._at_hand: list[str] = []
         self._language = "en"
         self._shift: Shift | None = None
         self.manner = Manner(closing=form("close-trailer"))
@@ -92,6 +95,10 @@ class Stage:
 
     def on_form(self, name: str) -> None:
         self._form = name
+
+    def on_at_hand(self, listed: str) -> None:
+        self._at_hand = [name.strip() for name in listed.split(",")]
+        self._form = self._at_hand[0]
 
     def on_operators(self, listed: str) -> None:
         pairs = (pair.split("=") for pair in listed.split(","))
@@ -237,6 +244,9 @@ class Stage:
     def on_something_waits(self) -> None:
         assert self._device.due is not None
 
+    def on_of(self, form: str) -> None:
+        assert self._last["data"]["form"] == form
+
     def on_entry(self, listed: str) -> None:
         told = dict(pair.strip().split(" ", 1) for pair in listed.split(","))
         assert {name: str(value) for name, value in self._last["data"]["fields"].items()} == told
@@ -272,18 +282,29 @@ class Stage:
         if self._talk is None:
             self._journal = Journal.open(self._directory)
             render = partial(recorded, site="north", device="dock-3")
+            forms = self.forms
             self._talk = Talk(
                 *(self.rules, self._journal, render, lambda: self._now, self.manner),
+                forms=forms,
                 expected=lambda: Expectations(self._lists.values()),
                 shift=lambda: self._shift,
             )
+            self._phrasing = partial(Phrasing, language=self._language, others=forms)
             self._tell(self._talk.start)
         return self._talk
 
     @property
     def rules(self) -> Rules:
-        ours = HERE / "forms" / f"{self._form}.schema.json"
-        shipped = REPOSITORY / "schemas" / "forms" / f"{self._form}.schema.json"
+        return self._rules_of(self._form)
+
+    @property
+    def forms(self) -> list[Form]:
+        """Those at hand."""
+        return [self._rules_of(name).form for name in self._at_hand]
+
+    def _rules_of(self, name: str) -> Rules:
+        ours = HERE / "forms" / f"{name}.schema.json"
+        shipped = REPOSITORY / "schemas" / "forms" / f"{name}.schema.json"
         form = form_in(ours if ours.exists() else shipped)
         return Rules(form, catalogue_in(HERE / "catalogue"), language=language_named(self._language))
 
@@ -315,10 +336,14 @@ class Stage:
 
     def _tell(self, happen: Any) -> None:
         device = self._device
+        phrasing = self._phrasing(device.rules.form)
         stepped: Stepped = happen()
         self._orders += stepped.orders
-        phrasing = Phrasing(device.rules.form, self._language)
-        self._said += [phrasing.text(order) for order in stepped.orders if isinstance(order, Say)]
+        for order in stepped.orders:
+            if isinstance(order, Work):
+                phrasing = self._phrasing(device.rules.form)
+            elif isinstance(order, Say):
+                self._said.append(phrasing.text(order))
         if stepped.row is not None:
             self._events.append(check_event(stepped.row.body.encode()))
         assert device.state not in AGREEING or device.due is not None, "it would wait for ever"

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
@@ -27,6 +28,8 @@ from edge.forms.spoken.commands import BACK, CANCEL, NAMED
 from edge.forms.spoken.language import language_named
 from edge.records import Act, Closing, Command, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
+from tests.shipped import catalogue as catalogue_shipped
+from tests.shipped import form as shipped
 from tests.tiers import sized
 
 
@@ -76,6 +79,49 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
         for phrase in command_phrases(["ana"]):
             assert read(words(phrase), form, catalogue) == {}, phrase
             assert proposal("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
+
+
+ASKED = {
+    "en": ("what is left on trailer 5501", "where does 742 go", "did I do 42 already", "trailer 5501 is done"),
+    "de": ("was fehlt noch auf Auflieger 5501", "wo gehört 742 hin", "habe ich 42 schon", "Auflieger 5501 ist fertig"),
+    "fr": (
+        *("que reste-t-il dans la remorque 5501", "où va la palette 742", "j'ai déjà fait la palette 42"),
+        "fermer la remorque 5501",
+    ),
+    "es": ("qué falta en el remolque 5501", "dónde va el palé 742", "ya hice el palé 42", "cerrar el remolque 5501"),
+    "it": (
+        *("cosa manca sul rimorchio 5501", "dove va il pallet 742", "ho già fatto il pallet 42"),
+        "chiudi il rimorchio 5501",
+    ),
+    "pl": ("czego brakuje na naczepie 5501", "gdzie idzie paleta 742", "czy mam paletę 42", "naczepa 5501 gotowa"),
+    "pt": ("o que falta no reboque 5501", "onde vai a palete 742", "já fiz a palete 42", "fechar o reboque 5501"),
+}
+"""What is asked of a trailer or a pallet that is named; the last of each closes a trailer."""
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
+    rules = Rules(shipped("receive-notice"), catalogue_shipped(), language=language_named(code))
+    readings = [typed(said, rules) for said in ASKED[code]]
+    named = [{name: one.value for name, one in reading.fields.items()} for reading in readings]
+    assert [(reading.act, reading.command) for reading in readings] == [
+        (Act.COMMAND, asked)
+        for asked in (Command.WHAT_IS_LEFT, Command.WHERE_TO, Command.LAST_ENTRY, Command.TRAILER_DONE)
+    ]
+    assert named == [{"trailer": "5501"}, {"pallet_id": "742"}, {"pallet_id": "42"}, {"trailer": "5501"}]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("where does pallet 742 twelve cases go", "did I do pallet 742 twelve cases door 12", "where does pallet go"),
+        *("where does mike live", "close pallet 742", "what is left of pallet 742 twelve cases"),
+    ],
+)
+def test_what_is_asked_in_words_that_say_more_is_no_entry(said: str) -> None:
+    rules = Rules(shipped("receive-notice"), catalogue_shipped())
+    assert decide(typed(said, rules), Closing.PAUSE, rules).outcome not in {Outcome.ACCEPT, Outcome.IGNORE}
+    assert typed(said, rules).act is Act.RECORD
 
 
 SENTENCE = "pallet seven four two twelve units dock b"

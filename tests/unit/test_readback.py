@@ -27,7 +27,7 @@ from tests.rows import every
 ROOT = Path(__file__).parent.parent.parent
 FORMS = forms_in(ROOT / "schemas/forms")
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
-MOVE = FORMS["pallet-move"]
+MOVE, COUNT = FORMS["pallet-move"], FORMS["stock-count"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 15, "dock": "B"}
 
 SSCC = "376130321109103420"  # its check digit fits
@@ -77,9 +77,12 @@ def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
 def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
     def is_filled(prompt: Prompt) -> None:
         slots = {name: "besides" for name in SLOTS.findall(prompts(language)[prompt]) if name not in {"entry", "field"}}
-        text = Phrasing(MOVE, language).text(Say(prompt, ENTRY, slots))
+        works = (MOVE.name, COUNT.name)
+        text = Phrasing(MOVE, language, [COUNT]).text(Say(prompt, ENTRY, slots, works=works))
         assert "{" not in text
-        assert all("besides" in text for name in slots if name != "labels")
+        assert all("besides" in text for name in slots if name not in {"labels", "others"} and "ork" not in name)
+        named = (MOVE, COUNT) if "orks}" in prompts(language)[prompt] else ()
+        assert all(form.names(language)[0].lower() in text.lower() for form in named)
         if "{entry}" in prompts(language)[prompt]:
             assert "7 4 2, 15" in text
 

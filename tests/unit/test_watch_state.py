@@ -70,7 +70,7 @@ class Desk:
         told = tuple(order for order in orders if isinstance(order, Say | Sound | Hush | Adjust))
         noted = tuple(order for order in orders if isinstance(order, Note | Park))
         where = dialogue.state, dialogue.draft, dialogue.question, dialogue.operator
-        self.tell(Stands(*where, told, noted, row, dialogue.context))
+        self.tell(Stands(*where, told, noted, row, context=dialogue.context))
 
     def tell(self, *told: AgentTold) -> None:
         for one in told:

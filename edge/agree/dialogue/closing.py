@@ -83,12 +83,10 @@ def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 def _told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """What was received, what waits for a person, and what is missing."""
-    form, aside = session.rules.form, trailers.put_aside_of(session, place)
-    lacking = missing(place, session.expected, form, session.lately.entries) or ()
+    aside = trailers.put_aside_of(session, place)
+    lacking = missing(place, session.expected, trailers.receiving(session), session.lately.entries) or ()
     numbers = [one for one in lacking if one not in aside.numbers]
-    gone = (
-        trailers.listed(session, Prompt.MISSING, Prompt.MISSING_MANY, numbers) if Expects.PALLET in form.expects else []
-    )
+    gone = trailers.listed(session, Prompt.MISSING, Prompt.MISSING_MANY, numbers)
     return [*trailers.sums_told(session, place), *aside.told, *gone]
 
 

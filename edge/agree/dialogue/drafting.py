@@ -9,10 +9,11 @@ from edge.agree.dialogue import context
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, completed, marked, names_another, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
 from edge.agree.dialogue.questions import About, Question, held, judged, likely_values, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
+from edge.agree.dialogue.terms import units_said
 from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.model import Expects
 from edge.forms.spoken import cue
@@ -199,6 +200,31 @@ def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
         return [session.say(Prompt.PARKED)]
     each = [known] if two is None else [session.identifiers_of(values_of(part)) for part in two]
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
+
+
+def ask_to_finish(session: DialogueSession) -> list[Order]:
+    """Whoever leaves, or changes the work, is asked once to finish what is open: its question is put again."""
+    draft, asked = session.draft, session.question
+    if draft is None or asked is None or draft.act is Act.CANCEL or session.manner.is_closing(draft) or session.leaving:
+        return []
+    session.leaving = True
+    values = likely_values(draft.reading)
+    terms = Terms(units_said(draft.reading, session.rules))
+    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
+    return [*open_, session.put(asked)]
+
+
+def finish_open(session: DialogueSession) -> list[Order]:
+    """Close what is open before somebody else speaks, or another form is filled.
+
+    What is held is committed, what is asked goes to a person. What is told of it stays of its form.
+    """
+    session.next = None  # it waits for a person, and is counted
+    if session.draft is None:
+        return []
+    sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
+    closed = commit(session) if sure else park(session)
+    return [replace(one, form=form) if isinstance(one, Say) else one for one in closed]
 
 
 def drop(session: DialogueSession) -> list[Order]:

@@ -9,7 +9,7 @@ driver whose disk refuses throws the dialogue away and begins again from what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -28,14 +28,16 @@ from edge.agree.dialogue import (
     standing,
     status,
     trailers,
+    works,
 )
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Works
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.expectations import NOTHING_EXPECTED
+from edge.forms.model import Form
 from edge.forms.spoken import courteous
 from edge.records import (
     Act,
@@ -50,6 +52,7 @@ from edge.records import (
     Reading,
     Shift,
     StandingContext,
+    Work,
 )
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
@@ -101,6 +104,10 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.ADJUST: status.adjust_voice,
     Step.SIGN_ON: status.sign_on,
     Step.SIGN_OFF: status.sign_off,
+    Step.SWITCH: works.switch,
+    Step.TELL_WORK: works.tell,
+    Step.ASK_WORK: works.ask,
+    Step.NOT_HEARD_HERE: works.tell_unheard,
 }
 """How each step is taken that answers what the operator said."""
 
@@ -144,6 +151,7 @@ _TOLD: Mapping[type, str] = {
     Note: "verdict.outcome",
     Park: "why",
     Commit: "draft.act",
+    Work: "form",
     Say: "prompt",
     Sound: "earcon",
     Adjust: "what",
@@ -173,14 +181,36 @@ def _named(order: Order) -> str:
 
 
 class Dialogue:
-    """The conversation of one device, which fills one form."""
+    """The conversation of one device, which fills one form at a time."""
 
     def __init__(
-        self, rules: Rules, manner: Manner | None = None, trace: Callable[[StepTrace], None] = lambda _: None
+        self,
+        rules: Rules,
+        manner: Manner | None = None,
+        trace: Callable[[StepTrace], None] = lambda _: None,
+        forms: Sequence[Form] = (),
     ) -> None:
-        """`manner` is how the site wants it; None: as is usual. `trace` is told of each step when it is taken."""
-        self._session = DialogueSession(rules, manner or Manner())
+        """`manner` is how the site wants it; None: as is usual. `trace` is told of each step when it is taken.
+
+        `forms` are those at hand, that of `rules` among them; none: that alone.
+        """
+        at_hand = Works(tuple(forms) or (rules.form,), rules.language)
+        self._session = DialogueSession(rules, manner or Manner(), at_hand)
         self._trace = trace
+
+    def resume(self, work: Work | None, operator: str | None) -> list[Order]:
+        """Before it is started: take up what was done when the device went down, as far as that is still at hand.
+
+        Who was signed on and did not say which work it is, or did one that is gone, is asked.
+        """
+        if work is None:
+            return []
+        session = self._session
+        session.operator = operator
+        known = work if session.works.named(work.form) else replace(work, form=None)
+        if known.form is None and operator is None:
+            known = replace(known, form=session.rules.form.name)
+        return works.take_up(session, known)
 
     @property
     def state(self) -> State:
@@ -191,6 +221,21 @@ class Dialogue:
     def open(self) -> bool:
         """Whether the operator is in the middle of an entry."""
         return self.state in AGREEING
+
+    @property
+    def rules(self) -> Rules:
+        """Those of the form that it fills now, in the language that is spoken now."""
+        return self._session.rules
+
+    def rules_of(self, form: str) -> Rules | None:
+        """Those of a form at hand, by its name; None for any other."""
+        found = self._session.works.named(form)
+        return None if found is None else replace(self._session.rules, form=found)
+
+    @property
+    def work(self) -> tuple[str, str | None]:
+        """The form that it fills now, and the language that was changed to; None: the device's own."""
+        return self._session.rules.form.name, self._session.works.language
 
     @property
     def form(self) -> str:
@@ -345,6 +390,8 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
     event = event_of(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
         return event
+    if works.bids_work(session, happening):
+        return Event.SWITCH
     event = _over_readback(session, happening, event)
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR

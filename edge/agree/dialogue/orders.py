@@ -119,6 +119,14 @@ class Prompt(StrEnum):
     SIGNED_OFF = "signed_off"
     SIGN_ON_FIRST = "sign_on_first"
     UNKNOWN_OPERATOR = "unknown_operator"
+    WORK = "work"  # The form that is filled from now on.
+    WHICH_WORK = "which_work"
+    UNKNOWN_WORK = "unknown_work"
+    WORK_NOW = "work_now"
+    ONLY_WORK = "only_work"
+    OTHER_WORK = "other_work"
+    ASIDE_ELSEWHERE = "aside_elsewhere"
+    UNHEARD_LANGUAGE = "unheard_language"
     PARKED = "parked"
     PARKED_ENTRY = "parked_entry"
     ASIDE = "aside"
@@ -165,6 +173,8 @@ class Say:
     terms: Terms = field(default_factory=Terms)
     standing: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """The slot of that name, read back in the same way: what holds from then on."""
+    form: str | None = None  # The form of the fields; None: the one that is filled now.
+    works: tuple[str, ...] = ()  # The forms that are named.
 
 
 @dataclass(frozen=True, slots=True)

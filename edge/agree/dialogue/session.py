@@ -15,6 +15,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.model import Expects, Form
+from edge.forms.spoken.language import Language
 from edge.records import (
     NOTHING_STANDS,
     Act,
@@ -78,6 +79,7 @@ class InReview:
 
     count: int = 0  # How many utterances.
     drafts: tuple[Draft, ...] = field(default=(), repr=False)  # Of those that can be asked about, the oldest first.
+    elsewhere: tuple[str, ...] = ()  # The other forms for which something waits.
 
 
 @dataclass(slots=True)
@@ -85,6 +87,8 @@ class Recorded:
     """The entries on record that may still be spoken of, and what the inventory answered to them."""
 
     last: LastEntry | None = None  # What "cancel" and "correction" are about while there is no draft.
+    left: dict[str, LastEntry | None] = field(default_factory=dict)
+    """By form, what was last when another form was taken up."""
     entries: deque[LastEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES), repr=False)
     """What was committed, the oldest first, cancellations too: what is asked by its number is looked up here."""
     owed: int = 0  # How many events are owed to the inventory.
@@ -177,11 +181,32 @@ class Timer:
 
 
 @dataclass(slots=True)
+class Works:
+    """Which forms and languages are at hand, and what was chosen of them."""
+
+    forms: tuple[Form, ...]  # Those at hand on this device, as they are told.
+    own_language: Language  # The device's own.
+    allowed: frozenset[str] | None = None  # The forms that whoever speaks may fill, by name; None: all at hand.
+    chosen: bool = True  # Whether it is known which form he fills.
+    language: str | None = None  # The language that was changed to, by its code; None: the device's own.
+
+    @property
+    def open(self) -> tuple[Form, ...]:
+        """The forms that whoever speaks may fill here."""
+        return tuple(form for form in self.forms if self.allowed is None or form.name in self.allowed)
+
+    def named(self, form: str | None) -> Form | None:
+        """The form at hand of that name; None where none is."""
+        return next((one for one in self.forms if one.name == form), None)
+
+
+@dataclass(slots=True)
 class DialogueSession:
     """Where a conversation stands. Steps change it; the machine keeps its timer."""
 
-    rules: Rules
+    rules: Rules  # Of the form that is filled now, in the language that is spoken now.
     manner: Manner
+    works: Works
     state: State = field(init=False)
     operator: str | None = None  # Who is signed on.
     draft: Draft | None = None  # What is being agreed; None where nothing is open.
@@ -213,7 +238,9 @@ class DialogueSession:
     @property
     def resting(self) -> State:
         """The state in which nothing is open."""
-        return State.SIGNED_OFF if self.manner.operators and not self.operator else State.IDLE
+        if self.manner.operators and not self.operator:
+            return State.SIGNED_OFF
+        return State.IDLE if self.works.chosen else State.CHOOSING_WORK
 
     @property
     def who(self) -> str | None:
@@ -234,9 +261,10 @@ class DialogueSession:
         owned = (one for one in self.recorded.stand() if named and self.owned(one) is not None)
         return next((one for one in owned if all(one.fields.get(name) == named[name] for name in named)), None)
 
-    def identifiers_of(self, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
-        """Those of the values by which the thing is known."""
-        names = (field.name for field in self.rules.form.fields if field.identifier)
+    def identifiers_of(self, values: Mapping[str, FieldValue], form: str | None = None) -> dict[str, FieldValue]:
+        """Those of the values by which the thing is known; by the fields of another form, where that is named."""
+        of = self.rules.form if form is None else self.works.named(form)
+        names = (field.name for field in (() if of is None else of.fields) if field.identifier)
         return {name: values[name] for name in names if name in values}
 
     def in_review(self, draft: Draft) -> bool:
@@ -305,7 +333,12 @@ class DialogueSession:
             return Terms()
         if entry.draft.act is Act.CANCEL:
             return self.terms_on_record(entry.draft.replaces)
-        return Terms(units_said(entry.draft.reading, self.rules))
+        return self.terms_of(entry)
+
+    def terms_of(self, entry: LastEntry) -> Terms:
+        """Those in which an entry was dictated, whichever form at hand it is of."""
+        form = self.works.named(entry.draft.form)
+        return Terms() if form is None else Terms(units_said(entry.draft.reading, replace(self.rules, form=form)))
 
     def hold(self, readback: Say) -> list[Order]:
         """The draft is read back, and committed if nothing is said against it."""
@@ -320,10 +353,9 @@ class DialogueSession:
 
     def told(self, prompt: Prompt, entry: LastEntry) -> Say:
         """The order to tell an entry on record."""
-        fields = (
-            self.manner.as_told(entry.fields, self.rules.form) if self.manner.is_closing(entry.draft) else entry.fields
-        )
-        return Say(prompt, fields, terms=Terms(units_said(entry.draft.reading, self.rules)))
+        if self.manner.is_closing(entry.draft):
+            return Say(prompt, self.manner.as_told(entry.fields, self.rules.form))
+        return Say(prompt, entry.fields, terms=self.terms_of(entry), form=entry.draft.form)
 
     def close(self) -> None:
         """Nothing is agreed about any more."""

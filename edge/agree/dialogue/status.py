@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from edge.agree.dialogue import context, corrections, drafting
+from edge.agree.dialogue import context, corrections, drafting, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
-from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound, Terms
-from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of
+from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
+from edge.agree.dialogue.questions import About, Question, judged, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.agree.dialogue.terms import units_said
-from edge.forms.spoken import command, is_name
+from edge.forms.spoken import command, is_name, with_work
 from edge.forms.spoken.folding import fold
+from edge.forms.spoken.language import Language
 from edge.records import Act, Because, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
-UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})  # States in which what is dictated is put aside.
+UNASKED = frozenset(
+    {State.SIGNED_OFF, State.PAUSED, State.CHOOSING_WORK}
+)  # States in which what is dictated is put aside.
 
 
 def do_nothing(_: DialogueSession, __: object) -> list[Order]:
@@ -36,12 +39,21 @@ def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Dictated while nothing is taken."""
-    prompt = Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST
     said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.tell_parked(session, heard.reading)
-    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, session.say(prompt)]
+    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _why_away(session)]
+
+
+def _why_away(session: DialogueSession) -> Say:
+    match session.state:
+        case State.PAUSED:
+            return session.say(Prompt.PAUSED)
+        case State.CHOOSING_WORK:
+            return works.which(session)
+        case _:
+            return session.say(Prompt.SIGN_ON_FIRST)
 
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -69,7 +81,7 @@ def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
 
 def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator asks for the last entry."""
-    last = session.recorded.last
+    last = session.recorded.last or works.latest_elsewhere(session)
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
     prompt = Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY
@@ -89,6 +101,8 @@ def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def tell_help(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What can be said here; then the question once more, for that is what help was needed with."""
+    if session.state is State.CHOOSING_WORK:
+        return works.tell(session, heard)
     if session.question is None or session.state not in QUESTIONS:
         return [*note(session, heard), session.say(drafting.HELP[session.state])]
     return [*note(session, heard), Say(drafting.HELP[session.state]), session.put(session.question)]
@@ -147,8 +161,9 @@ def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator goes on, with what was asked before the pause if that is open."""
     noted = heard.noted_as_heeded(Reason.COMMAND)
     if session.draft is None or session.question is None:
-        session.state = State.IDLE
-        return [noted, session.say(Prompt.RESUMED)]
+        session.state = session.resting
+        asked = [] if session.works.chosen else [works.which(session)]
+        return [noted, session.say(Prompt.RESUMED), *asked]
     return [noted, Say(Prompt.RESUMED), *session.ask(session.question)]
 
 
@@ -167,20 +182,36 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     asked = command(heard.reading.words, session.rules.language)
     name = (asked.name if asked is not None else None) or ""
     known = session.manner.operators or {name: name}
-    language = session.rules.language
-    spoken = next((one for one in known if fold(one) == name or (name and is_name(name, one, language))), "")
+    spoken, form = _who_and_what(session, name, known)
     noted = heard.noted_as_heeded(Reason.COMMAND)
     if not spoken:
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
-    if known[spoken] != session.who and (unfinished := _ask_to_finish(session)):
+    who = known.get(spoken, spoken)
+    if who != session.who and (unfinished := drafting.ask_to_finish(session)):
         return [noted, *unfinished]
-    orders = _finish_open(session)
-    if known[spoken] != session.who:
+    orders = drafting.finish_open(session)
+    if who != session.who:
         orders += context.end(session)
-    session.operator, session.state = known[spoken], State.IDLE
+    session.operator, session.state = who, State.IDLE
     session.recorded.last = session.owned(session.recorded.last)
-    return [noted, *orders, session.say(Prompt.SIGNED_ON, operator=spoken), *_held(session)]
+    told = session.say(Prompt.SIGNED_ON, operator=spoken)
+    return [noted, *orders, told, *_held(session), *works.begin(session, form)]
+
+
+def _who_and_what(session: DialogueSession, name: str, known: Mapping[str, str]) -> tuple[str, str | None]:
+    """Who signs on, as spoken, and with which form, if that was said in one breath: "ben, counting"."""
+    language = session.rules.language
+    both = with_work(name, session.works.open, language) if len(session.works.open) > 1 else None
+    alone = "" if both is not None and not session.manner.operators else _known_as(name, known, language)
+    if alone or both is None:
+        return alone, None
+    name, form = both
+    return _known_as(name, known if session.manner.operators else {name: name}, language), form
+
+
+def _known_as(name: str, known: Mapping[str, str], language: Language) -> str:
+    return next((one for one in known if fold(one) == name or (name and is_name(name, one, language))), "")
 
 
 def _held(session: DialogueSession) -> list[Order]:
@@ -193,34 +224,13 @@ def _held(session: DialogueSession) -> list[Order]:
 
 def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Nobody speaks until somebody signs on."""
-    if unfinished := _ask_to_finish(session):
+    if unfinished := drafting.ask_to_finish(session):
         return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
-    orders = [*_finish_open(session), *context.end(session)]
+    orders = [*drafting.finish_open(session), *context.end(session)]
     session.operator, session.state = None, State.SIGNED_OFF
     session.recorded.last = session.owned(session.recorded.last)
     aside = _tell_aside(session, *orders)
     return [heard.noted_as_heeded(Reason.COMMAND), *orders, *aside, session.say(Prompt.SIGNED_OFF)]
-
-
-def _ask_to_finish(session: DialogueSession) -> list[Order]:
-    """Whoever leaves is asked once to finish what is open: the question that is open is put again."""
-    draft, asked = session.draft, session.question
-    if draft is None or asked is None or draft.act is Act.CANCEL or session.manner.is_closing(draft) or session.leaving:
-        return []
-    session.leaving = True
-    values = likely_values(draft.reading)
-    terms = Terms(units_said(draft.reading, session.rules))
-    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
-    return [*open_, session.put(asked)]
-
-
-def _finish_open(session: DialogueSession) -> list[Order]:
-    """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
-    session.next = None  # it waits for a person, and is counted
-    if session.draft is None:
-        return []
-    sure = session.state is State.HELD and not session.doubted
-    return drafting.commit(session) if sure else drafting.park(session)
 
 
 def restore(session: DialogueSession, started: Started) -> list[Order]:
@@ -238,6 +248,8 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     told += context.take_up(session, started.context)
     if started.draft is not None:
         return [*told, *_take_up(session, started.draft)]
+    if session.state is State.CHOOSING_WORK:
+        return [*told, works.which(session)]
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 

@@ -21,6 +21,7 @@ class State(StrEnum):
     CONFIRMING = "confirming"  # A question was put whose answer is yes or no.
     PROVING = "proving"  # The check digits of a place were asked for.
     PAUSED = "paused"  # The operator wants not to be listened to for a while.
+    CHOOSING_WORK = "choosing work"  # Somebody signed on, and has not said yet which of the forms at hand he fills.
 
 
 class Event(StrEnum):
@@ -58,6 +59,9 @@ class Event(StrEnum):
     ADJUST = "adjust"  # Louder, softer, faster, slower.
     SIGN_ON = "sign on"
     SIGN_OFF = "sign off"
+    WHICH_WORK = "which work"
+    SWITCH = "switch"  # "Switch to counting"; where nothing is open, "counting".
+    UNHEARD = "unheard"  # Sound in a language for which no recogniser is here.
     SPEAKING = "speaking"  # The operator began to speak, over the device's voice or not.
     DEADLINE = "deadline"  # The timer ran out.
     CONTRADICTED = "contradicted"  # A second reader heard a value of the last utterance otherwise.
@@ -129,6 +133,10 @@ class Step(StrEnum):
     ADJUST = "adjust the voice"
     SIGN_ON = "ask to finish what is open, else close it, sign on"
     SIGN_OFF = "ask to finish what is open, else close it, sign off"
+    SWITCH = "ask to finish what is open, else close it, fill the other form; ask which, where none is called so"
+    TELL_WORK = "tell which work it is"
+    ASK_WORK = "ask which work it is to be"
+    NOT_HEARD_HERE = "tell that this language is not heard here"
     LISTEN = "fall silent, give time"
     LET_GO = "park what was open"
     REMEMBER = "remember it as the last entry"
@@ -146,6 +154,7 @@ AGREEING = frozenset({State.HELD, State.ASKING, State.CHOOSING, State.CONFIRMING
 QUESTIONS = AGREEING - {State.HELD}  # States in which an answer is waited for.
 
 IDLE = frozenset({State.IDLE})
+CHOOSING_WORK = frozenset({State.CHOOSING_WORK})
 
 LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
     {
@@ -180,11 +189,12 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.PUT_ASIDE: IDLE,
         Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
-        Step.RESUME: AGREEING | IDLE,
-        Step.SIGN_ON: IDLE,
+        Step.RESUME: AGREEING | IDLE | CHOOSING_WORK,
+        Step.SIGN_ON: IDLE | CHOOSING_WORK,
+        Step.SWITCH: IDLE,
         Step.SIGN_OFF: frozenset({State.SIGNED_OFF}),
         Step.ALARM_HELD: frozenset({State.CONFIRMING}),
-        Step.RESTORE: AGREEING | {State.IDLE, State.SIGNED_OFF},
+        Step.RESTORE: AGREEING | CHOOSING_WORK | {State.IDLE, State.SIGNED_OFF},
     }
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
@@ -202,6 +212,7 @@ MAY_STAY = frozenset(
         Step.FORGET,
         Step.SIGN_ON,
         Step.SIGN_OFF,
+        Step.SWITCH,
         Step.DECIDED,
         Step.WHICH,
     }
@@ -232,6 +243,9 @@ _ALWAYS = {
     Event.ADJUST: Step.ADJUST,
     Event.SIGN_ON: Step.SIGN_ON,
     Event.SIGN_OFF: Step.SIGN_OFF,
+    Event.WHICH_WORK: Step.TELL_WORK,
+    Event.SWITCH: Step.SWITCH,
+    Event.UNHEARD: Step.NOT_HEARD_HERE,
     Event.SPEAKING: Step.LISTEN,
     Event.DEADLINE: Step.NOTHING,
     Event.CONTRADICTED: Step.NOTHING,
@@ -276,6 +290,7 @@ _AWAY = {
     Event.WHAT_IS_OPEN: Step.TELL_WAITING,
     Event.PUT_ASIDE: Step.NOTE,
     Event.TRAILER_DONE: Step.NOTE,
+    Event.SWITCH: Step.NOTE,
 }
 
 TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
@@ -330,7 +345,21 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             **_AWAY,
             Event.PAUSE: Step.NOTE,
             Event.RESUME: Step.RESUME,
+            Event.UNHEARD: Step.NOTE,
             Event.DEADLINE: Step.LET_GO,
+        },
+        State.CHOOSING_WORK: {
+            **_ALWAYS,
+            **_AWAY,
+            Event.SWITCH: Step.SWITCH,
+            Event.CORRECTION: Step.ASK_WORK,
+            Event.UNCLEAR: Step.ASK_WORK,
+            Event.INDISTINCT: Step.ASK_WORK,
+            Event.CANCEL: Step.ASK_WORK,
+            Event.NEVER_MIND: Step.ASK_WORK,
+            Event.YES: Step.ASK_WORK,
+            Event.NO: Step.ASK_WORK,
+            Event.STARTED: Step.RESTORE,
         },
     }
 )

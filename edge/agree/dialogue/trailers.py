@@ -14,7 +14,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, place_field, summed
-from edge.forms.model import Expects
+from edge.forms.model import Expects, Form
 from edge.records import Act, FieldValue, Reading, ReceivingPlace, StandingEntry
 
 MOST_LISTED = 3  # So many numbers are told of more: nobody keeps a fourth in mind.
@@ -37,6 +37,12 @@ def standing(session: DialogueSession) -> ReceivingPlace | None:
         if session.owned(one) is not None and (named := named_place(form, one.fields)) is not None:
             return named
     return None
+
+
+def receiving(session: DialogueSession) -> Form:
+    """The form by which pallets are received: the one that is filled, or another at hand that is held against lists."""
+    forms = (session.rules.form, *session.works.forms)
+    return next((form for form in forms if Expects.PALLET in form.expects), session.rules.form)
 
 
 def asked_of(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
@@ -80,12 +86,13 @@ def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) 
 
 def tell_left(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator asks what is left: of the pallets that were announced, those that nobody has received."""
-    if Expects.PALLET not in session.rules.form.expects:
+    form = receiving(session)
+    if Expects.PALLET not in form.expects:
         return status.tell_waiting(session, heard)
     if (place := asked_of(session, heard)) is None:
         return which_place(session, heard)
     fields, aside = as_field(session, place), put_aside_of(session, place)
-    lacking = missing(place, session.expected, session.rules.form, session.lately.entries)
+    lacking = missing(place, session.expected, form, session.lately.entries)
     if lacking is None:
         return [*status.note(session, heard), session.say(Prompt.NOT_ANNOUNCED, fields)]
     told = listed(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in aside.numbers])
@@ -110,12 +117,16 @@ def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """What was received at a place, by item, unit and condition; what was refused is told apart."""
-    form = session.rules.form
+    form = receiving(session)
     sums: Sums = summed(of_place(session.lately.entries, form, place), form, session.expected)
     first = Say(Prompt.SUMS, as_field(session, place), {"count": str(sums.entries)})
-    conditions = (Say(Prompt.SUM_OF, {name: value}, {"count": str(count)}) for name, value, count in sums.conditions)
+    counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
+    conditions = (
+        Say(Prompt.SUM_OF, {name: value}, {"count": str(count)}, form=form.name)
+        for name, value, count in sums.conditions
+    )
     refused = [Say(Prompt.SUM_REFUSED, slots={"count": str(sums.refused)})] if sums.refused else []
-    return [first, *(Say(Prompt.SUM, counted) for counted in sums.counts), *conditions, *refused]
+    return [first, *counts, *conditions, *refused]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +153,9 @@ def listed(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequenc
     if not numbers:
         return []
     prompt = few if len(numbers) <= MOST_LISTED else many
-    pallet, first = session.rules.form.expects[Expects.PALLET], tuple(numbers[:MOST_LISTED])
-    return [Say(prompt, slots={"count": str(len(numbers))}, asked=pallet, candidates=first)]
+    form, first = receiving(session), tuple(numbers[:MOST_LISTED])
+    slots = {"count": str(len(numbers))}
+    return [Say(prompt, slots=slots, asked=form.expects[Expects.PALLET], candidates=first, form=form.name)]
 
 
 # One pallet.

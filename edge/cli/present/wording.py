@@ -110,6 +110,8 @@ QUESTIONS = {
     "instead": "whether that corrects the entry, or begins the next",
     "proof": "for the check digits of the {field}",
     "wrong": "what is wrong",
+    "close": "whether to close the trailer",
+    "reopen": "whether to open the closed trailer again",
 }
 """By the values of `edge.agree.questions.About`, which takes half a second to load."""
 
