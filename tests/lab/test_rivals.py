@@ -160,7 +160,7 @@ def test_the_table_and_the_picture_tell_each_way() -> None:
     assert row.count("|") == len(COLUMNS) + 1
     assert "of 8 |" in row or "of 7 |" in row
     assert head.startswith("| a pallet | seconds |")
-    assert f"{tried[0].seconds()[0]:.1f} s</text>" in picture(tried)
+    assert f"{tried[0].figures.seconds:.1f} s</text>" in picture([tried[0].figures])
     assert list(table([])) == [head]
 
 
