@@ -286,7 +286,8 @@ class Receiving(Operator[Pallet]):
                 self._settle(load)
             case "talk of pallets":
                 self.device.wait_out()
-                self._say(wording.talk_of_pallets(load, self._random), "talk of pallets")
+                other = replace(load, door=str(self._random.randint(1, 24)))
+                self._say(wording.talk_of_pallets(other, self._random), "talk of pallets")
                 self.device.wait_out()
             case "power cut":
                 self.device.restart()
