@@ -126,7 +126,8 @@ field that was heard in noise, or that was recorded a little while ago, is asked
 `python -m lab.scribe` dictates whole trailers, typed, with colleagues, courtesies, slips of the tongue and power cuts,
 beside a ledger of what was meant, and prints how many pallets ended right, wrong, lost or put aside, and the questions
 that a person would not have asked. With `--speech MANIFEST` each pallet is a recording of that set, 10 dB over
-noise, which the device hears.
+noise, which the device hears. With `--notices` trailers are received against notices, and what the inventory has then
+is held against what was meant; how long that takes beside other ways of working is in [rivals.md](rivals.md).
 
 See a conversation step by step: `dockvoice talk --trace` shows what happened, the state before and after, the step of
 the table below and what was ordered; `dockvoice run --trace` logs the same, with no word of what was said.

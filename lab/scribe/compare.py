@@ -57,21 +57,48 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What one way of working came to, a pallet or in all."""
+
+    name: str
+    seconds: float
+    reach: float  # Half of the 95 % interval of the mean, by trailer.
+    to_last_word: float
+    words: float
+    meant: int
+    right: int
+    wrong: int
+    lost: int
+    aside: int
+    needless: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
-    """What one way of working came to."""
+    """One way of working, on all trailers."""
 
     name: str
     ledger: Ledger
     trailers: tuple[Spent, ...]
-    """A pallet's share of each trailer."""
+    """A pallet's share of each trailer; of words all of them."""
 
-    def seconds(self) -> tuple[float, float]:
-        """A pallet, with half of the 95 % interval of the mean, by trailer."""
-        return _mean([one.seconds for one in self.trailers])
-
-
-def _mean(values: Sequence[float]) -> tuple[float, float]:
-    return mean(values), Z_95 * stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+    @property
+    def figures(self) -> Figures:
+        """As they are told."""
+        ledger, seconds = self.ledger, [one.seconds for one in self.trailers]
+        return Figures(
+            name=self.name,
+            seconds=mean(seconds),
+            reach=Z_95 * stdev(seconds) / sqrt(len(seconds)) if len(seconds) > 1 else 0.0,
+            to_last_word=mean(one.seconds - one.last_told for one in self.trailers),
+            words=sum(one.words for one in self.trailers) / ledger.meant,
+            meant=ledger.meant,
+            right=ledger.right,
+            wrong=len(ledger.wrong),
+            lost=len(ledger.lost),
+            aside=ledger.aside,
+            needless=sum(ledger.needless.values()) / ledger.meant,
+        )
 
 
 def chance(seed: str) -> Random:
@@ -148,20 +175,18 @@ COLUMNS = (
 def table(tried: Iterable[Tried]) -> Iterator[str]:
     """The ways beside each other, as Markdown."""
     yield f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}"
-    for one in tried:
-        ledger, (seconds, reach) = one.ledger, one.seconds()
-        talked = mean(each.seconds - each.last_told for each in one.trailers)
-        most = wilson(len(ledger.wrong), ledger.meant)
+    for one in (each.figures for each in tried):
+        most = wilson(one.wrong, one.meant)
         cells = (
             one.name,
-            f"{seconds:.1f} ± {reach:.1f}",
-            f"{talked:.1f}",
-            f"{sum(each.words for each in one.trailers) / ledger.meant:.1f}",
-            f"{ledger.right} of {ledger.meant}",
-            f"{len(ledger.wrong)}" + (f" (to {most.most:.2%})" if most else ""),
-            str(len(ledger.lost)),
-            str(ledger.aside),
-            f"{sum(ledger.needless.values()) / ledger.meant:.2f}",
+            f"{one.seconds:.1f} ± {one.reach:.1f}",
+            f"{one.to_last_word:.1f}",
+            f"{one.words:.1f}",
+            f"{one.right} of {one.meant}",
+            f"{one.wrong}" + (f" (to {most.most:.2%})" if most else ""),
+            str(one.lost),
+            str(one.aside),
+            f"{one.needless:.2f}",
         )
         yield f"| {' | '.join(cells)} |"
 
@@ -179,25 +204,22 @@ def sensitivity(day: Day, with_: Rules, runner: asyncio.Runner) -> Iterator[str]
         found = every(of, with_, Clock(runner, rate))
         if number == 0:
             yield f"| seconds a pallet | {' | '.join(one.name for one in found)} |\n|---|{'--:|' * len(found)}"
-        cells = (
-            f"{one.seconds()[0]:.1f} ({len(one.ledger.wrong) + len(one.ledger.lost)} of {one.ledger.meant})"
-            for one in found
-        )
+        told = (one.figures for one in found)
+        cells = (f"{one.seconds:.1f} ({one.wrong + one.lost} of {one.meant})" for one in told)
         yield f"| {name} | {' | '.join(cells)} |"
 
 
-def picture(tried: Sequence[Tried]) -> str:
+def picture(tried: Sequence[Figures]) -> str:
     """Seconds a pallet, as SVG: to the operator's last word, then what he is told behind it, with the interval."""
     left, line, width = 250, 30, 720
-    longest = max(sum(one.seconds()) for one in tried)
+    longest = max(one.seconds + one.reach for one in tried)
 
     def x(seconds: float) -> float:
         return left + seconds / longest * (width - left - 60)
 
     parts = []
     for number, one in enumerate(tried):
-        top, (seconds, reach) = 12 + number * line, one.seconds()
-        talked = mean(each.seconds - each.last_told for each in one.trailers)
+        top, seconds, reach, talked = 12 + number * line, one.seconds, one.reach, one.to_last_word
         parts.append(f'<text x="0" y="{top + 13}">{one.name}</text>')
         parts.append(f'<rect x="{left}" y="{top}" width="{x(talked) - left:.1f}" height="18" fill="#1d4e89"/>')
         told = x(seconds) - x(talked)
@@ -231,9 +253,9 @@ def main(
     with asyncio.Runner() as runner:
         tried = every(day, with_, Clock(runner, RATE))
         if plot is not None:
-            plot.write_text(picture(tried), encoding="utf-8")
+            plot.write_text(picture([one.figures for one in tried]), encoding="utf-8")
         if as_json:
-            typer.echo(json.dumps([asdict(one) for one in tried]))
+            typer.echo(json.dumps([asdict(one.figures) for one in tried]))
             return
         typer.echo("\n".join(table(tried)))
         if sensitive:

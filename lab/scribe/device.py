@@ -77,6 +77,20 @@ class LineSaid:
     first: bool  # Of a pallet.
 
 
+READ_BACK = frozenset(
+    {
+        Prompt.READBACK,
+        Prompt.READBACK_ALONE,
+        Prompt.READBACK_STANDING,
+        Prompt.READBACK_AMENDED,
+        Prompt.CONFIRM_ENTRY,
+        Prompt.STANDING,
+        Prompt.STANDING_ANEW,
+    }
+)
+"""What tells the values that are to go on record, or are to hold."""
+
+
 class Utter(Protocol):
     """How a line of his reaches the device."""
 
@@ -180,7 +194,7 @@ class DeviceAtHand:
                 continue
             self.said.append(f"    {order.prompt.value} {dict(order.fields)} {list(order.candidates)}")
             self.turns.append(order)
-            if order.prompt in {Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY}:
+            if order.prompt in READ_BACK:
                 self.held = order.fields
             if order.prompt is Prompt.LAST_ENTRY:
                 self.told = order.fields

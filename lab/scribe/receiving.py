@@ -6,7 +6,8 @@ between the two stands no broker. What the operator meant is compared with the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -15,8 +16,10 @@ from random import Random
 
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.table import State
 from edge.config import Settings, shipped
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import FormLibrary
@@ -30,7 +33,7 @@ from lab.scribe.tables import Tables
 
 FORM = "receive-notice"
 
-SAID_ONCE = frozenset({"trailer", "door"})
+SAID_ONCE = ("trailer", "door")
 
 SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
 """How a pallet is dictated, in percent: estimates, as those of `lab.scribe.shift`."""
@@ -112,6 +115,15 @@ class ReceivingWords(Wording[Pallet]):
         return ", ".join([*said, *(self.mention(name, load) for name in rest)])
 
 
+def _sums(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
+    """How many there are of each unit, and how many damaged."""
+    sums: Counter[str] = Counter()
+    for fields in entries:
+        sums[str(fields["uom"])] += int(str(fields["quantity"]))
+        sums["damaged"] += int(str(fields.get("damaged", 0)))
+    return sums
+
+
 class Receiving(Operator[Pallet]):
     """One trailer received, and an inventory of its own."""
 
@@ -129,8 +141,12 @@ class Receiving(Operator[Pallet]):
         """How many he said that there are."""
 
     def differing(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
-        """What was said once for all is not read back each time."""
-        return [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
+        """What was said once for all is not read back each time. What he never said comes last."""
+        wrong = [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
+        return [*wrong, *(name for name in fields if name not in load.fields())]
+
+    def _correction(self, name: str, load: Pallet) -> str:
+        return super()._correction(name, load) if name in load.fields() else "cancel"
 
     def is_to_be_asked(self, asked: Question) -> bool:
         """Whether who has the list in his hand would ask this, too."""
@@ -157,11 +173,11 @@ class Receiving(Operator[Pallet]):
         self.device.start()
         meant: list[Pallet] = []
         whole: set[str] = set()
-        self._say(self._words.once(coming.pallets[0]), "context")
+        self._set(coming.pallets[0], *SAID_ONCE)
         for before, load in pairwise((coming.pallets[0], *coming.pallets)):
             if load.door != before.door:
                 self.device.wait_out()
-                self._say(self._words.moved(load), "context")
+                self._set(load, "door")
             if load.case in MISTAKES:
                 self._mistake(load)
             else:
@@ -177,6 +193,9 @@ class Receiving(Operator[Pallet]):
         self._tables.deliver()
         self._close()
         self.close_books(meant, whole)
+        told = _sums(turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM)
+        if told != (has := _sums(self.recorded())):
+            self.ledger.wrong.append(f"told at the closing: {dict(told)}, on record: {dict(has)}")
         if coming.pallets[0].trailer not in self._tables.closed():
             self.ledger.lost.append(f"the closing of {coming.pallets[0].trailer}")
         self._tables.close()
@@ -213,11 +232,29 @@ class Receiving(Operator[Pallet]):
         last, meant = self._before[-2].fields(), load.fields()
         same = all(last.get(name) == meant.get(name) for name in ("quantity", "uom", "lot", "damaged", "exception"))
         latest = [*self.device.recorded()[-1:], self.device.held]
-        return same and any(one.get("pallet_id") == last["pallet_id"] for one in latest)
+        there = any(one.get("pallet_id") == last["pallet_id"] for one in latest)
+        return same and there and last["pallet_id"] not in self.device.aside
+
+    def _set(self, load: Pallet, *names: str) -> None:
+        """What holds from here on is said until it is read back as it was said."""
+        self.device.turn_to("")
+        meant = {name: load.fields()[name] for name in names}
+        for _ in range(PATIENCE):
+            self._go_on()
+            self.device.held = {}
+            self._say(self._words.once(load) if len(names) > 1 else self._words.moved(load), "context")
+            if self.device.held == meant:
+                break
+
+    def _go_on(self) -> None:
+        """He has heard it where the device was told to wait."""
+        if self.device.state is State.PAUSED:
+            self._say("resume", "command")
 
     def _close(self) -> None:
         """The trailer is done, as he says, and as he says once more when he has heard what is on record of it."""
         self.device.turn_to("")
+        self._go_on()
         self._say("trailer done", "close")
         for _ in range(PATIENCE):
             if self.device.question is None:
@@ -249,7 +286,8 @@ class Receiving(Operator[Pallet]):
                 self._settle(load)
             case "talk of pallets":
                 self.device.wait_out()
-                self._say(wording.talk_of_pallets(load, self._random), "talk of pallets")
+                other = replace(load, door=str(self._random.randint(1, 24)))
+                self._say(wording.talk_of_pallets(other, self._random), "talk of pallets")
                 self.device.wait_out()
             case "power cut":
                 self.device.restart()

@@ -291,7 +291,7 @@ def is_plain(said: Reading, rules: Rules) -> bool:
     return all(at in told or roles[at] & PLAIN for at in range(len(heard)))
 
 
-BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.LINK}, PLAIN | {Role.TAIL}
+BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.LINK}, PLAIN - {Role.WITHIN} | {Role.TAIL}
 """What may stand before and behind fields that are said for their own sake: "I'm at door twelve please"."""
 
 
