@@ -8,7 +8,7 @@ no fault of another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
@@ -151,7 +151,7 @@ def _paired(codes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _wording(given: Mapping[str, Any]) -> Wording:
-    units = given.get("units", ())
+    units, zero = given.get("units", ()), given.get("zero", ())
     return Wording(
         labels=tuple(given.get("labels", ())),
         units=tuple(units),
@@ -160,6 +160,8 @@ def _wording(given: Mapping[str, Any]) -> Wording:
         codes=MappingProxyType(units if isinstance(units, dict) else {}),
         true=tuple(given.get("true", ())),
         false=tuple(given.get("false", ())),
+        counted=tuple(given.get("counted", ())),
+        zero=MappingProxyType(zero if isinstance(zero, dict) else dict.fromkeys(zero, "")),
     )
 
 
@@ -224,14 +226,15 @@ def _unit_contradictions(
         if twins[0] != name:
             yield f"{where}/of: {of!r} has its unit in {twins[0]!r} already; keep one of the two"
     unit = _unit_of(name, fields)
-    listed = [("x-voice", voice.get("units", {}))] + [
-        (f"x-languages/{code}", wording["units"])
+    listed = [("x-voice/units", voice.get("units", {}))] + [
+        (f"x-languages/{code}/{part}", wording[part])
         for code, wording in keywords.get("x-languages", {}).items()
-        if "units" in wording
+        for part in ("units", "zero")
+        if part in wording
     ]
     claimed = any(name == _of(others) for one, others in known.items() if one not in fields)
     for place, units in () if claimed else listed:  # what is broken may be the field that holds the unit
-        yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}/units")
+        yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}")
     if unit is not None:
         said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
         for code in [code for code in unit["enum"] if code not in said]:
@@ -336,7 +339,7 @@ class _Said:
     is_unit: bool = False
     is_value: bool = False
     may_be_label: bool = False
-    """What says yes may be the label as well: "sealed", or "sealed: yes"."""
+    """What says yes, or is a unit, may be the label as well: "sealed: yes", "two short" and "short two"."""
 
     def taken(self, language: Language) -> list[str]:
         """Words in it that the language needs for itself, where that makes it useless."""
@@ -356,14 +359,20 @@ def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_S
         units = voice.get("units", {})
         yield from (_Said(where, words) for words in voice["labels"])
         singular = [one for one in units.values() if one == one.lower()]  # no codes of units
-        yield from (_Said(where, words, is_unit=True) for words in dict.fromkeys([*units.keys(), *singular]))
+        yield from _units(where, dict.fromkeys([*units.keys(), *singular]), voice["labels"])
     where = metaschema.pointer("properties", field, "x-languages", code)
     wording = keywords.get("x-languages", {}).get(code, {})
     yield from (_Said(where, words) for words in wording.get("labels", ()))
-    yield from (_Said(where, words, is_unit=True) for words in wording.get("units", ()))
+    yield from _units(where, wording.get("units", ()), wording.get("labels", ()))
+    yield from (_Said(f"{where}/counted", words, is_unit=True) for words in wording.get("counted", ()))
+    yield from (_Said(f"{where}/zero", words, is_value=True) for words in wording.get("zero", ()))
     yield from (_Said(where, words, is_value=True) for words in wording.get("values", {}).values())
     yield from (_Said(f"{where}/true", words, is_value=True, may_be_label=True) for words in wording.get("true", ()))
     yield from (_Said(f"{where}/false", words, is_value=True) for words in wording.get("false", ()))
+
+
+def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterator[_Said]:
+    yield from (_Said(where, words, is_unit=True, may_be_label=words in labels) for words in units)
 
 
 def _reserved(language: Language, word: str) -> bool:

@@ -185,7 +185,9 @@ INTEGER_FIELD = _object(
             units=UNITS,
             usual=_object(["minimum", "maximum"], {"minimum": {"type": "integer"}, "maximum": {"type": "integer"}}),
         ),
-        "x-languages": _written("labels", both={"units": UNITS_WRITTEN}),
+        "x-languages": _written(
+            "labels", both={"units": UNITS_WRITTEN, "counted": _all_of(WRITTEN), "zero": UNITS_WRITTEN}
+        ),
     },
 )
 NUMBER_FIELD = _object(

@@ -129,6 +129,10 @@ class Wording:
     """Unit words to codes, where another field holds the unit; the first word of a code is for several."""
     true: tuple[str, ...] = ()  # What says that a field of yes and no is true, without its label: "sealed".
     false: tuple[str, ...] = ()  # Likewise false: "not sealed".
+    counted: tuple[str, ...] = ()
+    """What stands behind a count instead of its unit and says whose it is, but not in which unit: "good"."""
+    zero: Mapping[str, str] = field(default_factory=dict)
+    """What says that a count is zero ("empty"), to the code of its unit; "" where no other field holds that."""
 
 
 @dataclass(frozen=True, slots=True)

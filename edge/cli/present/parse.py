@@ -36,6 +36,11 @@ SMALL: Mapping[Role, str] = {
     Role.HEDGE_BEFORE: "makes the next value doubtful",
     Role.HEDGE_BEHIND: "makes the value before doubtful",
     Role.CHOICE: "between two values",
+    Role.RANGE: "before two numbers",
+    Role.PORTION: "relates two counts",
+    Role.TOTAL: "may say all there is",
+    Role.VAGUE: "stands for a number nobody said",
+    Role.NOTHING: "says zero",
     Role.ELSEWHERE: "before a place that is not meant",
     Role.CHECK: "announces check digits",
 }
@@ -66,6 +71,8 @@ HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
     Happens.STRANGER: ("nothing explains it", Tone.BAD),
     Happens.DANGLING: ("leads to nothing", Tone.BAD),
     Happens.HEDGE: ("makes the value before doubtful", Tone.OPEN),
+    Happens.PORTION: ("one count may be a part of another", Tone.OPEN),
+    Happens.TOTAL: ("may say all there is", Tone.OPEN),
     Happens.ASIDE: ("remark", Tone.QUIET),
     Happens.NAY: ("may deny all of it", Tone.OPEN),
 }

@@ -56,9 +56,10 @@ def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
 
 
 def _words(field: FormField, catalogue: Catalogue) -> set[str]:
+    named = field.wording(OWN_LANGUAGE)
     said = [*field.labels, *field.units.keys(), *field.units.values(), *listed(field, catalogue, ENGLISH)]
+    said += [*named.counted, *named.zero]
     if field.spoken in SECTIONS:
-        named = field.wording(OWN_LANGUAGE)
         said += [*named.true, *named.false]
         said += [" ".join(phrase(one)) for one in words_of(table(OWN_LANGUAGE)[SECTIONS[field.spoken]])]
     words = {word for one in said for word in one.split()}

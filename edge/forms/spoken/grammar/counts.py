@@ -12,13 +12,21 @@ from edge.forms.spoken.grammar.path import marked
 from edge.forms.spoken.grammar.spans import Spans
 from edge.records import FieldValue
 
+BEFORE_UNITS = {
+    Role.ADJECTIVE: (weights.LINK, ""),
+    Role.HEDGE_BEHIND: (weights.HEDGE, "h"),
+    Role.PORTION: (weights.LINK, "w"),
+}
+"""What may stand between a number and its unit: what it costs, and how it marks the count."""
+
 
 class UnitCount(NamedTuple):
     """A number with its unit."""
 
     end: int
     field: str
-    values: tuple[FieldValue, ...]
+    values: tuple[FieldValue | None, ...]
+    """None where no number is said."""
     cost: float
     marks: str
     code: str | None = None
@@ -39,7 +47,7 @@ class UnitCounts:
     def at(self, at: int) -> list[UnitCount]:
         """Those that begin at a token."""
         if (known := self._known.get(at)) is None:
-            known = self._known[at] = [*self._none(at), *self._some(at), *self._anew(at)]
+            known = self._known[at] = [*self._none(at), *self._unsaid(at), *self._some(at), *self._anew(at)]
         return known
 
     def _none(self, at: int) -> Iterator[UnitCount]:
@@ -48,6 +56,31 @@ class UnitCounts:
             for count in self._with_unit(at + 1, (0,), 0.0, ""):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
+
+    def _unsaid(self, at: int) -> Iterator[UnitCount]:
+        """What says a count without a number: "empty", which is none of it; "a few cases", which is no count."""
+        for match in self._spans.matches[at]:
+            match match.role:
+                case Role.NOTHING:
+                    yield UnitCount(match.end, match.field, (0,), weights.ASKED, "z", match.code)
+                case Role.VAGUE:
+                    for count in self._with_unit(match.end, (0,), weights.HEDGE, ""):
+                        if self._spans.fields[count.field].spoken is Spoken.CARDINAL:
+                            yield count._replace(values=(None,), marks=marked(count.marks, "v", "w"))
+                case Role.RANGE:
+                    yield from self._between(match.end)
+                case _:
+                    pass
+
+    def _between(self, at: int) -> Iterator[UnitCount]:
+        """The first number behind "between", and the second: "ten and twelve units"."""
+        for end, value, cost, marks in self._numbers_at(at) if at < len(self._tokens) else ():
+            if end < len(self._tokens):
+                joined = (self._words[end],) in self._language.words["joins"]
+                starts = {match.end for match in self._spans.matches[end] if match.role is Role.CHOICE}
+                for start in {end + 1} | starts if joined else starts:
+                    for stop, other, more, _ in self._numbers_at(start) if start < len(self._tokens) else ():
+                        yield from self._with_unit(stop, (value, other), cost + more + weights.CHOICE, marks)
 
     def _some(self, at: int) -> Iterator[UnitCount]:
         for end, value, cost, marks in self._numbers_at(at):
@@ -94,14 +127,15 @@ class UnitCounts:
     def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
         """From one number to another: "10-12 units"."""
         for end, other, more in self._numbers.cardinals(at) if self._tokens[at].dash else ():
-            if isinstance(value, int) and value < other:
+            if isinstance(value, int | float) and value < other:
                 yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
 
     def _second(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
         """As words announce, the number again, or another one: "twelve, that's one two, units", "ten to twelve"."""
         announced = {Role.REPEAT, Role.CHOICE}
         for match in self._spans.matches[at]:
-            for end, other, more in self._numbers.cardinals(match.end) if match.role in announced else ():
+            announces = match.role in announced and match.end < len(self._tokens)
+            for end, other, more, _ in self._numbers_at(match.end) if announces else ():
                 if match.role is Role.CHOICE:
                     yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
                 elif other == value:
@@ -120,10 +154,8 @@ class UnitCounts:
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._spans.fields[match.field].types(values[-1]):
                     yield UnitCount(match.end, match.field, values, so_far, so_marked, match.code)
-                elif match.role is Role.ADJECTIVE:
-                    reached.append((match.end, so_far + weights.LINK, so_marked))
-                elif match.role is Role.HEDGE_BEHIND:
-                    reached.append((match.end, so_far + weights.HEDGE, marked(so_marked, "h")))
+                elif (dearer := BEFORE_UNITS.get(match.role)) is not None:
+                    reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == at and self._is_strange(here):
                 reached.append((here + 1, so_far + weights.STRANGE_ADJECTIVE, marked(so_marked, "s")))
 

@@ -37,6 +37,11 @@ class Role(IntEnum):
     HEDGE_BEFORE = auto()
     HEDGE_BEHIND = auto()
     CHOICE = auto()
+    RANGE = auto()  # Before the first of two numbers: "between".
+    PORTION = auto()  # One count may be a part of another: "of which".
+    TOTAL = auto()  # A count may be of all, other counts among it: "in total".
+    VAGUE = auto()  # Stands for a number that nobody said: "a few".
+    NOTHING = auto()  # Says that a count of the form is zero: "empty".
     ELSEWHERE = auto()
     CHECK = auto()
     QUESTION = auto()
@@ -47,6 +52,8 @@ class Role(IntEnum):
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
 REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
+OF_SEVERAL = ("portions", "totals")
+"""Words that relate counts to one another: where a form has several, they are nothing else; elsewhere they say less."""
 
 _ROLES = {
     "openings": Role.OPENING,
@@ -61,6 +68,10 @@ _ROLES = {
     "hedges_before": Role.HEDGE_BEFORE,
     "hedges_behind": Role.HEDGE_BEHIND,
     "choices": Role.CHOICE,
+    "ranges": Role.RANGE,
+    "portions": Role.PORTION,
+    "totals": Role.TOTAL,
+    "vague": Role.VAGUE,
     "elsewhere": Role.ELSEWHERE,
     "checks": Role.CHECK,
 }
@@ -102,18 +113,19 @@ class Lexicon:
     """The phrases of one form, its catalogue and one language, by their first words."""
 
     def __init__(self, form: Form, catalogue: Catalogue, language: Language) -> None:
+        self._form = form
         self._by_first: dict[str, list[Sense]] = {}
         self._is_number = language.numerals.is_part
-        own = list(_of_form(form, catalogue, language))
+        self.has_several_counts = sum(field.spoken is Spoken.CARDINAL for field in form.fields) > 1
+        own = [*_of_form(form, catalogue, language), *_zeros(form, language)]
         for said, use in own:
             self._add(said, use, language)
         units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
         taken = {said for said, _ in own} | _yes_and_no(form, language)
         taken |= {(*adjective, *unit) for adjective in language.words["adjectives"] for unit in units}
-        for said, use in _of_language(language):
-            if use.role not in REMARKS or said not in taken:
-                self._add(said, use, language)
+        for said, use in [*self._around(taken, language), *_counting(form, language)]:
+            self._add(said, use, language)
         self.shapes = {
             field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
         }
@@ -136,13 +148,28 @@ class Lexicon:
         """Asides that begin with a slot ("{number} minutes ago"), by the slot and the word behind it, if any."""
         labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
         for aside in language.words["asides"]:
-            if any(aside[: len(label)] == label for label in labels) or _counts(aside, units):
+            if _names(aside, labels) or _counts(aside, units):
                 continue  # What is a remark elsewhere is a field of this form.
             if aside[0].startswith(SLOT):
                 second = aside[1] if len(aside) > 1 else ""
                 self.slotted.setdefault(aside[0], {}).setdefault(second, []).append(aside[2:])
             else:
                 self.asides.setdefault(aside[0], []).append(aside[1:])
+
+    def _around(self, taken: Collection[Phrase], language: Language) -> Iterator[tuple[Phrase, Use]]:
+        """The phrases of the language, each as what it may be beside the words of the form, which are `taken`."""
+        counted = {said for said, _ in _counting(self._form, language)}
+        below_zero = any(field.spoken is Spoken.DECIMAL and (field.least or 0) < 0 for field in self._form.fields)
+        signs = {phrase(sign) for sign in language.table["decimals"]["minus"]} if below_zero else set()
+        relating = {said for name in OF_SEVERAL for said in language.words[name]} if self.has_several_counts else set()
+        for said, use in _of_language(language):
+            # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
+            own = said in taken and (use.role in REMARKS or (use.role is Role.MOOD and len(said) > 1))
+            own |= said in counted and use.role is Role.HEDGE_BEFORE  # German "gut".
+            own |= said in signs
+            relates = use.role in {Role.PORTION, Role.TOTAL} and not relating
+            if not (own or relates or (use.role in REMARKS and said in relating)):
+                yield said, use
 
     def _implausible(self, name: str, value: FieldValue | None) -> float:
         field = self._items[name]
@@ -177,6 +204,10 @@ class Lexicon:
                 if end == len(tokens) or not tokens[end].inner:
                     found.append(Match(end, *entry.use))
         # Of the small words the longest phrase counts: "over to" is no "over". But "no one" may be "no, one ...".
+        # And the beginning of a label is neither: "off trailer", "damaged count".
+        labels = [match.end for match in found if match.role is Role.LABEL]
+        label = max((end for end in labels if not any(one.pause for one in tokens[at + 1 : end])), default=0)
+        found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
         small = [match for match in found if match.role not in OF_FIELDS]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in OF_FIELDS]
@@ -197,6 +228,12 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """Does a phrase begin with the word?"""
         return word in self._by_first
+
+
+def _names(aside: Phrase, labels: Collection[Phrase]) -> bool:
+    """Does a label stand at its beginning, or before its slot: "off trailer {code}"?"""
+    slots = [at for at, word in enumerate(aside) if word.startswith(SLOT)]
+    return any(aside[: len(one)] == one or any(aside[:at][-len(one) :] == one for at in slots) for one in labels)
 
 
 def _counts(aside: Phrase, units: Collection[Phrase]) -> bool:
@@ -231,6 +268,19 @@ def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[t
                 yield (other, *label[1:]), Use(Role.LABEL, field.name)
         for said, value in listed(field, catalogue, language).items():
             yield phrase(said), Use(Role.VALUE, field.name, value)
+
+
+def _zeros(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
+    """What says that a count is zero: "empty"."""
+    for field in form.fields:
+        zero = field.wording(language.code).zero
+        yield from ((phrase(said), Use(Role.NOTHING, field.name, code=code or None)) for said, code in zero.items())
+
+
+def _counting(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
+    """What says whose a count is besides its units, and what it may be elsewhere too: "thirty-eight good"."""
+    for field in form.fields:
+        yield from ((phrase(said), Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
 
 
 def _yes_and_no(form: Form, language: Language) -> set[Phrase]:

@@ -8,7 +8,7 @@ a doubt about it, it is what the operator is asked about.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.forms.model import SPELT, Form, FormField, Spoken
@@ -21,7 +21,10 @@ from edge.records import FieldReading, FieldValue
 TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
 """What says something of a form; a label alone does not: "the dock doors are freezing"."""
 NAMING = frozenset({Happens.MENTION, Happens.LABEL})
+COUNTED = frozenset({Spoken.CARDINAL, Spoken.DECIMAL})
+"""How fields are spoken whose value is one number of several words."""
 LOOSE = frozenset({Happens.STRANGER, Happens.NUMBER})
+RELATING = frozenset({Happens.PORTION, Happens.TOTAL})
 UNSURE = frozenset("hs")
 """The marks of a mention whose value is in doubt: it is hedged, or holds a strange word."""
 
@@ -165,7 +168,7 @@ class Said:
         """Everything was said: what is left."""
         # What was unclear about a value that a correction took the place of is of no matter any more.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
-        numbers = self.of.spoken in SPELT or self.of.spoken is Spoken.CARDINAL
+        numbers = self.of.spoken in SPELT or self.of.spoken in COUNTED
         if numbers and any(event.happens is Happens.NUMBER or self._goes_on(event) for event in self.beside):
             self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
         if self.denied:
@@ -298,7 +301,8 @@ class _Telling:
         for at in range(len(events) - 1, -1, -1):
             event = events[at]
             self._named.append(named)
-            if event.happens in NAMING:
+            # The unit belongs to its count, which is told behind it: of the two the count is the neighbour of others.
+            if event.happens in NAMING and form[str(event.field)].unit_of is None:
                 named = event
             if event.happens is Happens.MENTION:
                 self._finally.setdefault(event.field, at)
@@ -316,7 +320,7 @@ class _Telling:
         match event.happens:
             case Happens.MENTION:
                 self._mention(at, event)
-                self._said = event
+                self._said = event if self._form[str(event.field)].unit_of is None else self._said
             case Happens.LABEL:
                 self._label(at, event)
             case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.STRANGER if event.field is not None:
@@ -367,8 +371,10 @@ class _Telling:
         start, end = self._loose.around(event)
         paused_before = self._tokens[start].pause > 0
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
-        open_ended = self._form[str(before.field)].spoken in SPELT
-        counts = self._form[str(after.field)].spoken is Spoken.CARDINAL
+        # A count behind its label ends with no unit.
+        spoken, unended = self._form[str(before.field)].spoken, (before.basis or 0) > before.start
+        open_ended = spoken in SPELT or (spoken in COUNTED and unended)
+        counts = self._form[str(after.field)].spoken in COUNTED
         number = self._loose.holds_number(start, end)
         if not paused_after and counts and (number or (open_ended and not paused_before)):
             return [str(before.field), str(after.field)]
@@ -382,7 +388,29 @@ def _told(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
         telling.tell(at, event)
     for said in telling.fields.values():
         said.settle()
+    _leave_open(path, telling.fields.values())
+    for said in telling.fields.values():
+        if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):
+            # The unit that goes with "empty" is that of nothing else: "twelve empty boxes".
+            count = telling.fields[said.of.unit_of]
+            said.doubtful |= count.doubtful or count.values != [0]
     return telling.fields
+
+
+def _leave_open(path: Path, told: Iterable[Said]) -> None:
+    """Leave open what is counted where another count may be a part of it: "24 cases including two damaged".
+
+    Whether the 24 are the good ones or all is not said, and neither number may be offered. The whole is the larger one.
+    Of what was said before ("two of those damaged"), nothing is said here but the part.
+    """
+    related = {event.happens for event in path.events if event.happens in RELATING}
+    counts = [said for said in told if said.of.spoken is Spoken.CARDINAL and said.values]
+    if not related or (len(counts) == 1 and related == {Happens.TOTAL}):
+        return
+    sizes = [max((value for value in said.values if isinstance(value, int)), default=0) for said in counts]
+    for said, size in zip(counts, sizes, strict=True):
+        if size == max(sizes):
+            said.values, said.parts = [], [*said.values, None]
 
 
 def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReading:

@@ -39,6 +39,11 @@ class Mentions:
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._implausible = spans.lexicon.implausible
         self._yes_or_no = [field for field in spans.form.fields if field.spoken is Spoken.YES_NO]
+        counted = {field.name for field in spans.form.fields if field.units}
+        # Where one count has units of measure, the others are known by their own words: "short".
+        self._counted = {name for name in counted if spans.form.unit_field(name) is not None} or counted
+        below = [field for field in spans.form.fields if field.spoken is Spoken.DECIMAL and (field.least or 0) < 0]
+        self._below_zero = below[0] if len(below) == 1 else None
 
     def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
         """A value of a field, begun or said, from the token `at` on."""
@@ -56,7 +61,7 @@ class Mentions:
         for without, value, cost in self._speller.ended(path, spelling):
             yield self._said(without, spelling.start, at, str(path.field), value, spelling.cost + cost, spelling.marks)
 
-    def say(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float, marks: str) -> None:
+    def say(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """A value of a field, from the token `at` to before `end`."""
         self._agenda.add(end, self._said(path.dearer(cost), at, end, name, value, cost, marks))
 
@@ -65,7 +70,8 @@ class Mentions:
     ) -> Path:
         """The path with a mention that its state and what is pending mark."""
         pending, before = path.pending, path.mentioned(name)
-        dearer = self._implausible(name, value) + self._said_before(before, value, marks, pending, at)
+        dearer = 0.0 if "v" in marks else self._implausible(name, value)
+        dearer += self._said_before(before, value, marks, pending, at)
         dearer += self._of_other_length(name, before, value, marks)
         if pending:
             dearer += self._unmentioned(path, before, at)
@@ -176,9 +182,23 @@ class Mentions:
             self.value(path, name, at, cost, marks)
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled_yes_no(field, at):
-                self.say(path, at, end, field.name, value, cost + weights.ASKED, "")
+                self.listed(path, at, end, field.name, value, cost)
+        self._signed(path, at)
         if self._tokens[at].pause and not path.pending and self.is_behind_spelt(path):
             self._unitless(path, at)
+
+    def listed(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
+        """A value that is known by its own words, which may be said of something else: "light broken"."""
+        behind = path.last.end if path.last is not None else 0
+        marks = "s" if self._spans.is_said_of(behind, at) else ""
+        self.say(path, at, end, name, value, cost + weights.ASKED, marks)
+
+    def _signed(self, path: Path, at: int) -> None:
+        """A number below zero, which is of the one field that may be: "minus eighteen"."""
+        if self._below_zero is None or path.pending or self._below_zero.name in path.story.said:
+            return
+        for end, value, cost in self._spans.below_zero(at):
+            self.say(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
 
     def _may_be(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The fields that a bare value may be of here: name, cost, marks."""
@@ -189,7 +209,7 @@ class Mentions:
         if "r" in pending or "o" in pending:
             if last is not None and last != asked:
                 yield last, 0.0, "b"
-        elif pending:
+        elif pending.strip("h"):
             yield from self._corrected(said, last)
         elif last is not None and self._goes_on(path, last, at):
             yield last, 0.0, "ab"
@@ -217,8 +237,7 @@ class Mentions:
     def _unitless(self, path: Path, at: int) -> None:
         """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve"."""
         said = path.story.said
-        counted = [name for name, field in self._fields.items() if field.units and name not in {*said, self._asked}]
-        for name in counted:
+        for name in self._counted - {*said, self._asked}:
             for end, value, cost in self._numbers.cardinals(at):
                 if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
                     self.say(path, at, end, name, value, cost + weights.UNITLESS, "u")
@@ -239,23 +258,28 @@ class CountMentions:
         if path.state is Place.LABELLED and path.field != count.field:
             path = self._agenda.opened(path)
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
+        cost = count.cost + self._crowded(path, at, count.cost)
+        straight_on = path.state is Place.SAID and not self._tokens[at].pause
+        dearer = self._joined(path, at)
+        dearer += weights.OTHER if self._is_torn_off(path, count, straight_on=straight_on) else 0.0
+        if straight_on:
+            cost += weights.LINK
+            dearer += self._torn(path, at, count)
+        last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
+        path = self._with_others(path, count, at, marks).dearer(dearer)
+        self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
+
+    def _with_others(self, path: Path, count: UnitCount, at: int, marks: str) -> Path:
+        """The path, told what a count says besides its last value: its unit, and other numbers that it may be."""
+        if "w" in count.marks:
+            path = path.telling(Telling(Happens.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:
             so_marked = marked(marks, *path.pending.replace("r", ""))
             path = path.telling(Telling(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
         for value in count.values[:-1]:
             path = path.telling(Telling(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
-        if self._may_lack_its_beginning(path, at, count.cost):
-            marks = marked(marks, "s")
-        cost = count.cost + self._crowded(path, at, count.cost)
-        path = path.dearer(self._joined(path, at))
-        straight_on = path.state is Place.SAID and not self._tokens[at].pause
-        if self._is_torn_off(path, count, straight_on=straight_on):
-            path = path.dearer(weights.OTHER)
-        if straight_on:
-            cost += weights.LINK
-            path = path.dearer(self._torn(path, at, count))
-        self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, marks)
+        return path
 
     def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:
         """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""

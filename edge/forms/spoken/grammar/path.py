@@ -22,6 +22,8 @@ class Happens(StrEnum):
     DANGLING = "dangling"  # A cue, a hedge or a choice that nothing follows.
     HEDGE = "hedge"  # What stands before is only about right.
     NAY = "nay"  # "No" without a pause at the beginning: "no twelve units on pallet 742".
+    PORTION = "portion"  # One count may be a part of another, or of one said before: "of those two damaged".
+    TOTAL = "total"  # A count may be of all, what else is counted among it: "24 cases in total, two damaged".
     ASIDE = "aside"  # A remark with figures, behind which the words go straight on.
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
 
@@ -35,7 +37,8 @@ class Telling(NamedTuple):
     marks: str = ""
     """Of a mention, each a letter: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds a strange
     word, `b` is bare, `r` is announced as a repetition, `a` said again, `e` of another field than the last,
-    `u` a count without its unit. Of a stranger: `p` has a pause before it."""
+    `u` a count without its unit, `v` one without a number, `z` one that a word says is zero.
+    Of a stranger: `p` has a pause before it."""
     cost: float = 0.0
     start: int = 0
     end: int = 0

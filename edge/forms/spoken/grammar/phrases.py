@@ -21,9 +21,10 @@ Step = Callable[["SmallWords", Path, Match, int], None]
 class _Links:
     """The small words behind values, which may have been parts of them: a digit, a letter, an "and"."""
 
-    def __init__(self, spans: Spans) -> None:
+    def __init__(self, spans: Spans, counts: UnitCounts) -> None:
         self._spans = spans
         self._numbers = spans.numbers
+        self._counts = counts
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
 
@@ -72,6 +73,32 @@ class _Links:
             return False
         return any(tuple(self._words[at : at + len(join)]) == join for join in joins)
 
+    def may_be_unit(self, path: Path, match: Match, at: int) -> bool:
+        """May a label be the unit of the digits before it, which then are no part of the id: "742 fifteen short"?"""
+        if path.state is not Place.SAID or self._tokens[at].pause:
+            return False
+        units = (one for one in self._spans.matches[at] if one.role is Role.UNIT and one.end == match.end)
+        return self._fields[str(path.field)].spoken in SPELT and any(one.field == match.field for one in units)
+
+    def parts(self, path: Path, match: Match, at: int) -> bool:
+        """Does a small word stand between two counts, of which one may be a part of the other: "two short of 24"?"""
+        last = path.last
+        if not self._spans.lexicon.has_several_counts or last is None or last.happens is not Happens.MENTION:
+            return False
+        said = tuple(self._words[at : match.end])
+        counted = self._fields[str(last.field)].spoken is Spoken.CARDINAL
+        return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
+
+    def touches(self, path: Path, at: int) -> bool:
+        """Stands nothing but small words, and no pause, between a value and the token: "dock B is full"?"""
+        if path.state is Place.SAID:
+            return not self._tokens[at].pause
+        last = path.last
+        said = last is not None and last.happens is Happens.MENTION and path.state is Place.BETWEEN
+        if last is None or not said or any(token.pause for token in self._tokens[last.end : at + 1]):
+            return False
+        return tuple(self._words[last.end : at]) in self._language.words["links"]
+
 
 class SmallWords:
     """The steps of one utterance over phrases that mean something."""
@@ -84,7 +111,7 @@ class SmallWords:
         self._agenda = agenda
         self._mentions = mentions
         self._asked = asked
-        self._links = _Links(spans)
+        self._links = _Links(spans, counts)
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
 
@@ -104,6 +131,8 @@ class SmallWords:
     # Fields.
 
     def _label(self, path: Path, match: Match, at: int) -> None:
+        if self._links.may_be_unit(path, match, at):
+            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._agenda.opened(path)
         cost = weights.RESTART if again else 0.0
@@ -118,7 +147,7 @@ class SmallWords:
 
     def _value(self, path: Path, match: Match, at: int) -> None:
         if self._fields[match.field].bare and path.state is not Place.LABELLED and not path.pending:
-            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+            self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
 
     def _check(self, path: Path, match: Match, _at: int) -> None:
         """Check digits or the check word of the place that was said."""
@@ -150,7 +179,15 @@ class SmallWords:
         between = path.between
         if self._links.may_be_of_value(path, match, at) or self._leads_on(path, match, at):
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+        if self._links.parts(path, match, at):
+            path = path.telling(Telling(Happens.PORTION, start=at, end=match.end))
         self._agenda.go(path, match.end, cost, **between)
+
+    def _portion(self, path: Path, match: Match, at: int) -> None:
+        """What relates one count to another, wherever it stands."""
+        relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
+        cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
+        self._agenda.happen(path, Telling(relates, start=at, end=match.end), cost, **path.between)
 
     def _within(self, path: Path, match: Match, at: int) -> None:
         """A small word between a label, or a question, and the value."""
@@ -178,7 +215,7 @@ class SmallWords:
 
     def _tail(self, path: Path, match: Match, at: int) -> None:
         """A remark; one that asks ("got it?") makes no question of what it is about."""
-        if path.state is Place.SAID and not self._tokens[at].pause and self._says_how(path, match, at):
+        if self._links.touches(path, at) and self._says_how(path, match, at):
             return
         begins = self._tokens[at].pause or at == 0
         parted = begins and not self._spans.goes_straight_on(match.end)
@@ -268,6 +305,8 @@ class SmallWords:
         Role.HEDGE_BEFORE: _hedge_before,
         Role.HEDGE_BEHIND: _hedge_behind,
         Role.CHOICE: _choice,
+        Role.PORTION: _portion,
+        Role.TOTAL: _portion,
         Role.ELSEWHERE: _elsewhere,
         Role.CHECK: _check,
         Role.QUESTION: _question,

@@ -13,7 +13,7 @@ from edge.forms.model import DayOrder, Form, FormField, Spoken
 from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.letters import letters
-from edge.forms.spoken.grammar.lexicon import Lexicon, Role
+from edge.forms.spoken.grammar.lexicon import Lexicon, Match, Role
 from edge.forms.spoken.grammar.path import Happens, Telling
 from edge.forms.spoken.grammar.tokens import Token, ends_word
 from edge.forms.spoken.kinds import date, decimal, yes_no
@@ -152,9 +152,17 @@ class Spans:
         self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
         """By token, the phrases that begin with it."""
         self.numbers = Numbers(tokens, language)
+        for at, found in enumerate(self.matches):
+            self.matches[at] = self._without_talk(found)
         self._today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         self._slips: dict[int, list[tuple[int, Telling]]] = {}
+
+    def _without_talk(self, found: list[Match]) -> list[Match]:
+        """Phrases that begin at a token; a label that is other talk elsewhere ("trailer") is none before a value."""
+        labels = {match.end for match in found if match.role is Role.LABEL}
+        valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
+        return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
     # Words and pauses.
 
@@ -175,6 +183,21 @@ class Spans:
             for match in self.matches[start]
             if (said := tuple(self.words[start : match.end]))
         )
+
+    def is_said_of(self, start: int, at: int) -> bool:
+        """Does a word that tells of a thing lead up to a token at once, or by small words: "light is broken"?
+
+        Only the words from `start` on are looked at.
+        """
+        while at > start and not self.tokens[at].pause:
+            ending = [(begin, match) for begin in range(start, at) for match in self.matches[begin] if match.end == at]
+            if any(tuple(self.words[begin:at]) in self.language.words["adjectives"] for begin, _ in ending):
+                return True
+            small = [begin for begin, match in ending if match.role is Role.LINK]
+            if not small:
+                return False
+            at = min(small)
+        return False
 
     # Letters and the values of fields.
 
@@ -219,6 +242,12 @@ class Spans:
                 return self._yes_no(field, at, labelled=True)
             case _:
                 return ()
+
+    def below_zero(self, at: int) -> Iterator[tuple[int, float, float]]:
+        """The numbers that begin at a token and say by themselves that they are below zero."""
+        for end, value, cost in self.numbers.decimals(at):
+            if value < 0 and ends_word(self.tokens, end):
+                yield end, value, cost
 
     def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
         """What says yes or no about a field by itself: "sealed"."""
