@@ -104,9 +104,7 @@ def expected(
         return Expectation.MORE
     if complete or (converses and corrects(words, language)):
         closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
-        if complete and _may_add(fields, form):
-            return Expectation.EITHER
-        return Expectation.FINISHED if closed else Expectation.EITHER
+        return Expectation.FINISHED if closed and not (complete and _may_add(fields, form)) else Expectation.EITHER
     begun = last is not None and _is_begun(last, fields[last.name])
     return Expectation.MORE if begun or _owes(fields, form, awaited) else Expectation.EITHER
 
