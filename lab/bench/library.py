@@ -1,4 +1,4 @@
-"""How well each form of the library is heard: `python -m lab.bench.library [--form NAME] [--json] [--details FILE]`.
+"""How well each form of the library is heard: `python -m lab.bench.library [--form NAME] [--noise-only] [--json]`.
 
 Voices say the sentences of `tests/data/speech/library/sentences.toml`, one each and in turn; each clip goes the
 production way twice, clean and in made noise at 20 dB. What was said before is kept in `.cache/library`. Needs Debian's
@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -109,10 +110,12 @@ def _keep(audio: Path, said: Sound) -> None:
     part.replace(audio)
 
 
-def heard(settings: Settings, form: str, said: Mapping[str, Mapping[str, FieldValue]]) -> tuple[Line, ...]:
+def heard(
+    settings: Settings, form: str, said: Mapping[str, Mapping[str, FieldValue]], *, noise_only: bool
+) -> tuple[Line, ...]:
     """What came of the sentences of a form, clean and in noise."""
     clean = tuple(clips(form, said))
-    sounds = [*recorded(clean), *in_noise(clean, [NOISE_DB])]
+    sounds = [*(() if noise_only else recorded(clean)), *in_noise(clean, [NOISE_DB])]
     return tuple(line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
 
 
@@ -178,11 +181,16 @@ def main() -> None:
         prog="python -m lab.bench.library", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--form", action="append", choices=[*said], help="default: all; may be given again")
+    parser.add_argument("--noise-only", action="store_true", help="not clean: half the time")
     parser.add_argument("--json", action="store_true", help="counts as JSON")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
     settings = load(Settings, None)
-    lines = [one for form in asked.form or said for one in heard(settings, form, said[form])]
+    lines: list[Line] = []
+    for form in asked.form or said:
+        lines += (found := heard(settings, form, said[form], noise_only=asked.noise_only))
+        right = {name: marks(some)[Mark.RIGHT] for name, some in by_condition(found).items()}
+        print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
     if asked.details is not None:
         write_lines(asked.details, lines)
     if asked.json:

@@ -43,7 +43,7 @@ MOST_OPTIONAL = 1.5
 OPENINGS = {"": 68, "um": 8, "okay": 8, "moving": 8, "i have": 8}
 BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
-CLOSINGS = {"": 90, "please": 6, "thanks": 2, "thank you": 2}
+CLOSINGS = {"": 90, "please": 10}
 STILL_TO_DO, HELD = "i have to ", "i have "
 """Of a move that is still to be made nobody says that it was."""
 CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
