@@ -150,13 +150,18 @@ def _paired(codes: Mapping[str, str]) -> dict[str, str]:
     return pairs | {more: more for of in words.values() for more in of[2:]}
 
 
+def _ways(called: str | list[str]) -> tuple[str, ...]:
+    """What a value is called in a language: in one way, or in several."""
+    return (called,) if isinstance(called, str) else tuple(called)
+
+
 def _wording(given: Mapping[str, Any]) -> Wording:
     units, zero = given.get("units", ()), given.get("zero", ())
     return Wording(
         labels=tuple(given.get("labels", ())),
         units=tuple(units),
         ask=given.get("ask"),
-        values=MappingProxyType(given.get("values", {})),
+        values=MappingProxyType({value: _ways(called) for value, called in given.get("values", {}).items()}),
         codes=MappingProxyType(units if isinstance(units, dict) else {}),
         true=tuple(given.get("true", ())),
         false=tuple(given.get("false", ())),
@@ -307,7 +312,7 @@ def _said_alone(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
     if keywords["x-voice"]["spoken"] == Spoken.ENUM:
         named = wording.get("values", {})
         for choice in keywords.get("enum", ()):
-            yield from {" ".join(phrase(one.replace("-", " "))) for one in (choice, named.get(choice, choice))}
+            yield from {" ".join(phrase(one.replace("-", " "))) for one in (choice, *_ways(named.get(choice, choice)))}
     for words in (*wording.get("true", ()), *wording.get("false", ())):
         yield " ".join(phrase(words))
 
@@ -366,7 +371,8 @@ def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_S
     yield from _units(where, wording.get("units", ()), wording.get("labels", ()))
     yield from (_Said(f"{where}/counted", words, is_unit=True) for words in wording.get("counted", ()))
     yield from (_Said(f"{where}/zero", words, is_value=True) for words in wording.get("zero", ()))
-    yield from (_Said(where, words, is_value=True) for words in wording.get("values", {}).values())
+    for called in wording.get("values", {}).values():
+        yield from (_Said(where, words, is_value=True) for words in _ways(called))
     yield from (_Said(f"{where}/true", words, is_value=True, may_be_label=True) for words in wording.get("true", ()))
     yield from (_Said(f"{where}/false", words, is_value=True) for words in wording.get("false", ()))
 

@@ -102,7 +102,9 @@ LENGTHS = {"pattern": {"type": "string"}, "minLength": LENGTH, "maxLength": LENG
 MOST_LISTED = 50  # Values in one list: two minutes of dictation, and more than anybody checks in a readback.
 PLACES = 0.000001  # The finest step of a decimal: smaller ones are written with an exponent.
 
-VALUES = {"type": "object", "additionalProperties": WRITTEN, "minProperties": 1}
+VALUE_WRITTEN = {"if": {"type": "array"}, "then": _all_of(WRITTEN), "else": WRITTEN}
+"""What a value is called in a language: in one way, or in several, the first of which is read back."""
+VALUES = {"type": "object", "additionalProperties": VALUE_WRITTEN, "minProperties": 1}
 UNITS = {"type": "object", "propertyNames": WORDS, "additionalProperties": UNIT, "minProperties": 1}
 UNITS_WRITTEN = {
     "if": {"type": "object"},

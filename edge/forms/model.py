@@ -123,8 +123,8 @@ class Wording:
     labels: tuple[str, ...]
     units: tuple[str, ...]
     ask: str | None = None  # The question for the field; None: its label asks.
-    values: Mapping[str, str] = field(default_factory=dict)
-    """What the values of an `enum` are called, where that is not the value itself."""
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the values of an `enum` are called, where that is not the value itself; the first is read back."""
     codes: Mapping[str, str] = field(default_factory=dict)
     """Unit words to codes, where another field holds the unit; the first word of a code is for several."""
     true: tuple[str, ...] = ()  # What says that a field of yes and no is true, without its label: "sealed".
@@ -272,7 +272,7 @@ class FormField:
 
     def called(self, value: str, language: str) -> str:
         """What a value of an `enum` is called in one language; where the form has no word for it, itself."""
-        return self.wording(language).values.get(value, value)
+        return self.wording(language).values.get(value, (value,))[0]
 
     def unit(self, value: FieldValue, code: FieldValue | None = None, language: str = OWN_LANGUAGE) -> str:
         """The unit word for so many: the one for its code, where another field holds that; else the first."""

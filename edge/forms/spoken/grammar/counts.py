@@ -46,6 +46,8 @@ class UnitCounts:
 
     def at(self, at: int) -> list[UnitCount]:
         """Those that begin at a token."""
+        if at >= len(self._tokens):
+            return []
         if (known := self._known.get(at)) is None:
             known = self._known[at] = [*self._none(at), *self._unsaid(at), *self._some(at), *self._anew(at)]
         return known

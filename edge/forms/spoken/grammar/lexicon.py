@@ -52,6 +52,7 @@ class Role(IntEnum):
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
 REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
+OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 OF_SEVERAL = ("portions", "totals")
 """Words that relate counts to one another: where a form has several, they are nothing else; elsewhere they say less."""
 
@@ -124,7 +125,8 @@ class Lexicon:
         # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
         taken = {said for said, _ in own} | _yes_and_no(form, language)
         taken |= {(*adjective, *unit) for adjective in language.words["adjectives"] for unit in units}
-        for said, use in [*self._around(taken, language), *_counting(form, language)]:
+        valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}} | _yes_and_no(form, language)
+        for said, use in [*self._around(taken, valued, language), *_counting(form, language)]:
             self._add(said, use, language)
         self.shapes = {
             field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
@@ -156,17 +158,21 @@ class Lexicon:
             else:
                 self.asides.setdefault(aside[0], []).append(aside[1:])
 
-    def _around(self, taken: Collection[Phrase], language: Language) -> Iterator[tuple[Phrase, Use]]:
-        """The phrases of the language, each as what it may be beside the words of the form, which are `taken`."""
-        counted = {said for said, _ in _counting(self._form, language)}
+    def _around(
+        self, taken: Collection[Phrase], valued: Collection[Phrase], language: Language
+    ) -> Iterator[tuple[Phrase, Use]]:
+        """The phrases of the language, each as what it may be beside the words of the form, which are `taken`.
+
+        Those that say a value by themselves, `valued`, hedge nothing else and are no other talk: Spanish "roto".
+        """
         below_zero = any(field.spoken is Spoken.DECIMAL and (field.least or 0) < 0 for field in self._form.fields)
-        signs = {phrase(sign) for sign in language.table["decimals"]["minus"]} if below_zero else set()
+        said = language.table["decimals"]
+        signs = {phrase(sign) for sign in (*said["minus"], *said["plus"])} if below_zero else set()
         relating = {said for name in OF_SEVERAL for said in language.words[name]} if self.has_several_counts else set()
         for said, use in _of_language(language):
             # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
             own = said in taken and (use.role in REMARKS or (use.role is Role.MOOD and len(said) > 1))
-            own |= said in counted and use.role is Role.HEDGE_BEFORE  # German "gut".
-            own |= said in signs
+            own |= said in signs or (said in valued and use.role in OF_OTHERS)
             relates = use.role in {Role.PORTION, Role.TOTAL} and not relating
             if not (own or relates or (use.role in REMARKS and said in relating)):
                 yield said, use
@@ -300,5 +306,5 @@ def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[s
 
 def ways(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
     """How a value of an `enum` is said: as it is on record, and as the language calls it."""
-    named = (choice, field.called(choice, language.code))
+    named = (choice, *field.wording(language.code).values.get(choice, ()))
     return tuple(dict.fromkeys(name.lower().replace("-", " ") for name in named))

@@ -8,8 +8,9 @@ a doubt about it, it is what the operator is asked about.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from edge.forms.model import SPELT, Form, FormField, Spoken
 from edge.forms.spoken.grammar.path import Happens, Path, Telling
@@ -171,6 +172,9 @@ class Said:
         numbers = self.of.spoken in SPELT or self.of.spoken in COUNTED
         if numbers and any(event.happens is Happens.NUMBER or self._goes_on(event) for event in self.beside):
             self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
+        # One of two, of which the other was no value of this: "three times four cases".
+        alone = len(self.values) == 1 and self.of.spoken in COUNTED
+        self.doubtful |= alone and any("o" in event.marks for event in self.standing)
         if self.denied:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
@@ -397,14 +401,25 @@ def _told(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
     return telling.fields
 
 
-def _leave_open(path: Path, told: Iterable[Said]) -> None:
+def _leave_open(path: Path, told: Collection[Said]) -> None:
     """Leave open what is counted where another count may be a part of it: "24 cases including two damaged".
 
     Whether the 24 are the good ones or all is not said, and neither number may be offered. The whole is the larger one.
     Of what was said before ("two of those damaged"), nothing is said here but the part.
     """
     related = {event.happens for event in path.events if event.happens in RELATING}
-    counts = [said for said in told if said.of.spoken is Spoken.CARDINAL and said.values]
+    counted = [said for said in told if said.of.spoken is Spoken.CARDINAL]
+    counts = [said for said in counted if said.values]
+    # "24 cases damaged" are 24 damaged ones, or 24 of which some are.
+    unsaid = {said.of.name for said in counted if not said.events}
+    # And of 24 cases, "two wet" are some.
+    wrong = {said.of.name for said in told if said.of.bare}
+    if any(
+        (event.happens is Happens.UNIT and event.field in unsaid)
+        or (event.happens is Happens.NUMBER and behind.field in wrong)
+        for event, behind in pairwise((*path.events, Telling(Happens.DANGLING)))
+    ):
+        related.add(Happens.PORTION)
     if not related or (len(counts) == 1 and related == {Happens.TOTAL}):
         return
     sizes = [max((value for value in said.values if isinstance(value, int)), default=0) for said in counts]

@@ -190,12 +190,12 @@ class Mentions:
     def listed(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
         """A value that is known by its own words, which may be said of something else: "light broken"."""
         behind = path.last.end if path.last is not None else 0
-        marks = "s" if self._spans.is_said_of(behind, at) else ""
+        marks = "s" if self._spans.is_said_of(behind, at) or self._spans.tells_of_next(at, end) else ""
         self.say(path, at, end, name, value, cost + weights.ASKED, marks)
 
     def _signed(self, path: Path, at: int) -> None:
         """A number below zero, which is of the one field that may be: "minus eighteen"."""
-        if self._below_zero is None or path.pending or self._below_zero.name in path.story.said:
+        if self._below_zero is None or path.pending.strip("h") or self._below_zero.name in path.story.said:
             return
         for end, value, cost in self._spans.below_zero(at):
             self.say(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
@@ -275,7 +275,7 @@ class CountMentions:
             path = path.telling(Telling(Happens.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:
-            so_marked = marked(marks, *path.pending.replace("r", ""))
+            so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
             path = path.telling(Telling(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
         for value in count.values[:-1]:
             path = path.telling(Telling(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))

@@ -80,6 +80,25 @@ class _Links:
         units = (one for one in self._spans.matches[at] if one.role is Role.UNIT and one.end == match.end)
         return self._fields[str(path.field)].spoken in SPELT and any(one.field == match.field for one in units)
 
+    def leads_on_to(self, match: Match, at: int) -> bool:
+        """Is a word that may hedge what stands before it plainly of what follows: ", about 24", ", maybe wet"?"""
+        if not self._spans.goes_straight_on(match.end):
+            return False
+        roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
+        counted = bool(self._counts.at(match.end))
+        if counted and Role.LINK in roles and self._spans.lexicon.has_several_counts:
+            return True  # "Plus two damaged".
+        hedges = Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0
+        return hedges and (counted or self._spans.begins_bare(match.end))
+
+    def multiplies(self, path: Path, match: Match, at: int) -> bool:
+        """Does a small word stand between figures of a remark and a count: "four layers of twelve cases"?"""
+        last = path.last
+        if last is None or last.happens is not Happens.ASIDE or last.end != at or not self._counts.at(match.end):
+            return False
+        named = tuple(self._words[at : match.end]) in self._language.words["between_counts"]
+        return named and any(self._numbers.begins(one) for one in range(last.start, last.end))
+
     def parts(self, path: Path, match: Match, at: int) -> bool:
         """Does a small word stand between two counts, of which one may be a part of the other: "two short of 24"?"""
         last = path.last
@@ -146,7 +165,7 @@ class SmallWords:
         self._agenda.happen(self._agenda.opened(path), event, cost, state=Place.BETWEEN)
 
     def _value(self, path: Path, match: Match, at: int) -> None:
-        if self._fields[match.field].bare and path.state is not Place.LABELLED and not path.pending:
+        if self._fields[match.field].bare and path.state is not Place.LABELLED and not path.pending.strip("h"):
             self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
 
     def _check(self, path: Path, match: Match, _at: int) -> None:
@@ -181,6 +200,8 @@ class SmallWords:
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.parts(path, match, at):
             path = path.telling(Telling(Happens.PORTION, start=at, end=match.end))
+        if self._links.multiplies(path, match, at):
+            between = {**between, "pending": marked(path.pending, "h")}
         self._agenda.go(path, match.end, cost, **between)
 
     def _portion(self, path: Path, match: Match, at: int) -> None:
@@ -250,16 +271,23 @@ class SmallWords:
             pending = "n" if said in self._language.words["nots"] else "m"
             self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
 
-    def _elsewhere(self, path: Path, match: Match, _at: int) -> None:
+    def _elsewhere(self, path: Path, match: Match, at: int) -> None:
+        ranges = any(one.role is Role.RANGE and one.end == match.end for one in self._spans.matches[at])
+        if ranges and self._counts.at(at):
+            return  # "Between two and four degrees" says nothing of a place.
         self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 
     def _hedge_before(self, path: Path, match: Match, _at: int) -> None:
         self._agenda.go(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
 
     def _hedge_behind(self, path: Path, match: Match, at: int) -> None:
-        if path.field is not None:
+        if path.field is not None and not self._links.leads_on_to(match, at):
             event = Telling(Happens.HEDGE, path.field, start=at, end=match.end)
-            self._agenda.happen(self._agenda.opened(path), event, weights.HEDGE, state=Place.BETWEEN)
+            roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
+            either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
+            pending = marked(path.pending, "h") if either else path.pending
+            opened = self._agenda.opened(path)
+            self._agenda.happen(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
     def _choice(self, path: Path, match: Match, at: int) -> None:
         if path.state is not Place.SAID:

@@ -153,7 +153,7 @@ class Spans:
         """By token, the phrases that begin with it."""
         self.numbers = Numbers(tokens, language)
         for at, found in enumerate(self.matches):
-            self.matches[at] = self._without_talk(found)
+            self.matches[at] = self._without_hedge(self._without_talk(found))
         self._today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         self._slips: dict[int, list[tuple[int, Telling]]] = {}
@@ -163,6 +163,11 @@ class Spans:
         labels = {match.end for match in found if match.role is Role.LABEL}
         valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
+
+    def _without_hedge(self, found: list[Match]) -> list[Match]:
+        """Phrases that begin at a token; what says whose a count is ("38 gut") hedges the next one only at once."""
+        ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
+        return [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends] if ends else found
 
     # Words and pauses.
 
@@ -198,6 +203,11 @@ class Spans:
                 return False
             at = min(small)
         return False
+
+    def tells_of_next(self, at: int, end: int) -> bool:
+        """Are words that tell how something is said of the thing whose label follows at once: "full pallet 742"?"""
+        follows = self.goes_straight_on(end) and any(match.role is Role.LABEL for match in self.matches[end])
+        return follows and tuple(self.words[at:end]) in self.language.words["adjectives"]
 
     # Letters and the values of fields.
 
@@ -252,6 +262,15 @@ class Spans:
     def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
         """What says yes or no about a field by itself: "sealed"."""
         return (one for one in self._yes_no(field, at, labelled=False) if ends_word(self.tokens, one[0]))
+
+    def begins_bare(self, at: int) -> bool:
+        """Does a value begin at a token that is known without its label: "wet", "not sealed", "minus eighteen"?"""
+        if any(match.role is Role.VALUE for match in self.matches[at]):
+            return True
+        yes_or_no = [field for field in self.form.fields if field.spoken is Spoken.YES_NO]
+        return any(True for field in yes_or_no for _ in self.unlabelled_yes_no(field, at)) or any(
+            True for field in self.form.fields if field.spoken is Spoken.DECIMAL for _ in self.below_zero(at)
+        )
 
     def says_value(self, name: str, at: int) -> bool:
         """Do all words from a token on say a value of a field without its label?"""

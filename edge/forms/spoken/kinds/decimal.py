@@ -64,6 +64,8 @@ def _signed(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
 ) -> Iterator[Exactly]:
     yield from _unsigned(words, at, numerals, language, places)
+    for start in ends(words, at, language["decimals"]["plus"]):
+        yield from _unsigned(words, start, numerals, language, places)
     for start in ends(words, at, language["decimals"]["minus"]):
         yield from (
             # Behind its own beginning: numerals read no number behind "minus".
