@@ -213,7 +213,8 @@ class Lexicon:
         # And the beginning of a label is neither: "off trailer", "damaged count".
         labels = [match.end for match in found if match.role is Role.LABEL]
         label = max((end for end in labels if not any(one.pause for one in tokens[at + 1 : end])), default=0)
-        found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
+        if label > at + 1:
+            found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
         small = [match for match in found if match.role not in OF_FIELDS]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in OF_FIELDS]

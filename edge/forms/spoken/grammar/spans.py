@@ -153,7 +153,8 @@ class Spans:
         """By token, the phrases that begin with it."""
         self.numbers = Numbers(tokens, language)
         for at, found in enumerate(self.matches):
-            self.matches[at] = self._without_hedge(self._without_talk(found))
+            if len(found) > 1:
+                self.matches[at] = self._without_hedge(self._without_talk(found))
         self._today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         self._slips: dict[int, list[tuple[int, Telling]]] = {}
