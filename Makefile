@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test nightly oracle soak accuracy style check format system-demo system-test models clean
+.PHONY: help demo quick test nightly oracle soak accuracy library style check format system-demo system-test models clean
 
 # What of the tests runs side by side: logic alone keeps a processor busy, what has servers and sound mostly waits.
 THINKING := auto
@@ -52,7 +52,7 @@ NIGHT := $(SEED)
 endif
 # All of it runs, whatever fails on the way.
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; one to two hours
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; one to two hours
 	@failed=; \
 	echo "The seed of this night: $(NIGHT)"; \
 	TIER=nightly SOUND=none $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
@@ -83,6 +83,16 @@ accuracy: $(CACHE)/test.stamp models  ## The tables of docs/accuracy.md; SPEECH=
 		--details $(CACHE)/accuracy.jsonl > $(CACHE)/accuracy.md
 	@cat $(CACHE)/accuracy.md
 	@echo "Plots, and the worst clips to listen to: $(CACHE)/accuracy.html"
+
+# Debian packages of those who say the library's sentences.
+VOICES := flite festival festvox-us-slt-hts
+
+system-voices:
+	@.ci/system-packages --need $(VOICES)
+
+library: $(CACHE)/test.stamp system-voices models  ## How well each form of the library is heard, clean and at 20 dB; some ten minutes
+	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/python -m lab.bench.library > $(CACHE)/library.md
+	@cat $(CACHE)/library.md
 
 style: $(CACHE)/test.stamp
 	$(BIN)/ruff check

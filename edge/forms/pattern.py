@@ -31,6 +31,10 @@ MOST_WAYS = 2
 """Ways to put separators into what was said that are looked for: more than one is none."""
 
 
+OPTIONAL = 0.3
+"""The share of samples in which a part that may be left out stands: the letters before the digits of a trailer."""
+
+
 @dataclass(frozen=True, slots=True)
 class CharacterRun:
     """So many of these characters in a row."""
@@ -99,10 +103,11 @@ class Shape:
         return sum(part.least for part in self.parts)
 
     def sample(self, random: Random, longest: int) -> str:
-        """A string of this shape, no part longer than `longest` unless it must be."""
+        """A string of this shape, no part longer than `longest` unless it must be; what may be left out mostly is."""
         return "".join(
             random.choice(part.characters)
             for part in self.parts
+            if part.least or random.random() < OPTIONAL
             for _ in range(random.randint(part.least, max(part.least, min(part.most, longest))))
         )
 

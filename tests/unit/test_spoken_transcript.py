@@ -89,6 +89,26 @@ def test_a_form_of_the_library_records_what_is_said_or_asks(
     every(rows.items(), becomes)
 
 
+SPOKEN = Path(__file__).parents[1] / "data" / "speech" / "library" / "sentences.toml"
+
+
+@pytest.mark.parametrize(("name", "said"), tomllib.loads(SPOKEN.read_text(encoding="utf-8")).items())
+def test_what_voices_say_for_a_form_of_the_library_is_read_as_its_truth(
+    name: str, said: Mapping[str, Mapping[str, FieldValue]], forms: Mapping[str, Form], catalogue: Catalogue
+) -> None:
+    form = forms[name]
+    assert len(said) >= FEWEST
+
+    def becomes(row: tuple[str, Mapping[str, FieldValue]]) -> None:
+        text, truth = row
+        assert not form.faults(truth)
+        assert {
+            name: (one.value, one.rivals) for name, one in read_transcript(text, form, catalogue, "en").items()
+        } == {name: (value, ()) for name, value in truth.items()}
+
+    every(said.items(), becomes)
+
+
 def named(form: Form, catalogue: Catalogue, readings: Mapping[str, FieldReading]) -> str:
     """Readings as a table of the library writes them: what is refused has a "!"."""
 

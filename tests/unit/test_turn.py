@@ -9,8 +9,10 @@ from edge.records import Expectation, Word
 from tests import shipped
 
 
-def after(said: str, *, converses: bool = False, awaited: tuple[str, ...] | None = None) -> Expectation:
-    form, catalogue = shipped.form(), shipped.catalogue()
+def after(
+    said: str, *, converses: bool = False, awaited: tuple[str, ...] | None = None, of: str = "pallet-move"
+) -> Expectation:
+    form, catalogue = shipped.form(of), shipped.catalogue()
     words = [Word(text, number * 0.4, number * 0.4 + 0.4, 1.0) for number, text in enumerate(said.split())]
     fields = read(words, form, catalogue)
     return expected(words, fields, form, catalogue, converses=converses, awaited=awaited)
@@ -119,3 +121,16 @@ def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(said:
     assert after(said, converses=True) is expectation
     if expectation is Expectation.FINISHED:
         assert after(said) is not Expectation.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("said", "expectation"),
+    [
+        # "Wet" may follow, with a breath before it.
+        ("pallet seven four two location alpha twelve zero three", Expectation.EITHER),
+        ("pallet seven four two location alpha twelve zero three wet", Expectation.FINISHED),
+        ("pallet seven four two", Expectation.MORE),
+    ],
+)
+def test_who_may_say_more_of_a_whole_entry_is_waited_for_as_usual(said: str, expectation: Expectation) -> None:
+    assert after(said, of="put-away") is expectation

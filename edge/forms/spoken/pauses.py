@@ -104,7 +104,7 @@ def expected(
         return Expectation.MORE
     if complete or (converses and corrects(words, language)):
         closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
-        return Expectation.FINISHED if closed else Expectation.EITHER
+        return Expectation.FINISHED if closed and not (complete and _may_add(fields, form)) else Expectation.EITHER
     begun = last is not None and _is_begun(last, fields[last.name])
     return Expectation.MORE if begun or _owes(fields, form, awaited) else Expectation.EITHER
 
@@ -113,6 +113,11 @@ def _owes(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[st
     """Whether who has said a part of the entry has more to say: he stops to look, and a listener waits."""
     wanted = [field.name for field in form.fields if field.required] if awaited is None else awaited
     return bool(fields) and any(name not in fields for name in wanted)
+
+
+def _may_add(fields: Mapping[str, FieldReading], form: Form) -> bool:
+    """Whether a whole entry may get more: "two damaged". What it belongs to is said once, and not behind each."""
+    return any(field.name not in fields and field.name not in form.context for field in form.fields)
 
 
 def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, language: Language) -> frozenset[Role]:

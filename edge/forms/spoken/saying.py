@@ -148,7 +148,8 @@ def _other_kind(field: FormField, random: Random) -> FieldValue:
         alone = field.month_alone is Partial.END and random.random() < MONTH_ALONE
         return (_month_end(day) if alone else day).isoformat()
     step = field.step or Decimal(1)
-    least, most = exact(field.least or 0), exact(LARGEST if field.most is None else field.most)
+    usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
+    least, most = (exact(of if one is None else one) for one, of in zip(usual, (0, LARGEST), strict=True))
     steps = int(min(most - least, Decimal(COMMON_COUNT)) / step)
     return float(least + random.randint(0, steps) * step)
 

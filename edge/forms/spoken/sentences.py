@@ -37,7 +37,9 @@ BY_UNIT = 0.85
 UNLABELLED = 0.8
 """The share of values said without their label where the form lets them stand so: "large", "sealed"."""
 OPTIONAL = 0.5
-"""The share of sentences in which a field is said that may be left out."""
+"""The share of sentences in which a field is said that may be left out, where there are few such fields."""
+MOST_OPTIONAL = 1.5
+"""So many of them in a sentence, on average, however many there are: nobody says nine things in one breath."""
 
 SAID_ANEW = 0.2
 """The share of sentences that say a field which is said once for all entries."""
@@ -67,10 +69,12 @@ class Sentence:
 
 def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sentence]:
     """Sentences without end: fields in any order, with fillers, units, corrections, some fields left out."""
+    several = sum(not one.required for one in form.fields if one.spoken is not Spoken.UNIT)
+    share = min(OPTIONAL, MOST_OPTIONAL / several) if several else OPTIONAL
     while True:
         fields = [one for one in form.fields if one.spoken is not Spoken.UNIT]  # which the word behind a count says
         wanted = [one for one in fields if one.required]
-        fields = [one for one in fields if one.required or random.random() < OPTIONAL] or fields
+        fields = [one for one in fields if one.required or random.random() < share] or fields
         if form.said_once and random.random() >= SAID_ANEW:
             fields = [one for one in fields if one.name not in form.said_once] or fields
         if random.random() >= IN_ORDER:
@@ -101,19 +105,22 @@ def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random:
         if (unit := form.unit_field(field.name)) is not None:
             code = random.choice(unit.choices)
             truth[unit.name], said = code, _counted_in(code, field)
-        parts.append(say(truth[field.name], said, catalogue, random))
+        parts.append(say(truth[field.name], said, form, catalogue, random))
     parts.append(_chosen(CLOSINGS, random))
     text = " ".join(part for part in parts if part)
     return Sentence(text.replace(STILL_TO_DO, HELD), truth, complete)
 
 
-def _put_right(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
+def _put_right(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     """Another value first, then a cue and the value; one of the two may go without label and unit."""
     slip = saying.value(field, catalogue, random)
     bare = random.random() < BARE
     earlier = bare and bool(field.units)
-    first = (saying.said if earlier else _mention)(slip, field, catalogue, random)
-    later = (saying.said if bare and not earlier else _mention)(value, field, catalogue, random)
+
+    def words(of: FieldValue, *, alone: bool) -> str:
+        return saying.said(of, field, catalogue, random) if alone else _mention(of, field, form, catalogue, random)
+
+    first, later = words(slip, alone=earlier), words(value, alone=bare and not earlier)
     return f"{first} {_chosen(CUES, random)} {later}"
 
 
@@ -122,7 +129,7 @@ def _counted_in(code: str, field: FormField) -> FormField:
     return replace(field, units={several: one for several, one in field.units.items() if field.codes[several] == code})
 
 
-def _mention(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
+def _mention(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     words = saying.said(value, field, catalogue, random)
     if saying.stands_alone(value, field) and random.random() < UNLABELLED:
         return words
@@ -131,7 +138,7 @@ def _mention(value: FieldValue, field: FormField, catalogue: Catalogue, random: 
         return f"{_chosen(BEFORE_COUNT, random)} {words} {singular if value == 1 else plural}".strip()
     label = random.choice(field.labels)
     words = words if not isinstance(value, bool) else "yes" if value else "no"
-    link = "" if field.identifier or field.spoken is Spoken.CARDINAL else _chosen(BEFORE_PLACE, random)
+    link = _chosen(BEFORE_PLACE, random) if field.is_place or field.name in form.context else ""
     return f"{link} {label} {words}".strip()
 
 

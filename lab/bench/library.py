@@ -1,0 +1,240 @@
+"""How well each form of the library is heard: `python -m lab.bench.library [--form NAME] [--noise-only] [--json]`.
+
+Voices say the sentences of `tests/data/speech/library/sentences.toml`, one each and in turn; each clip goes the
+production way twice, clean and in made noise at 20 dB. What was said before is kept in `.cache/library`. Needs
+Debian's flite, festival and festvox-us-slt-hts, and the recogniser's weights. `--voices` tells how well each voice that
+was tried is heard, with sentences of the form pallet-move; that needs festvox-kallpc16k as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from hashlib import sha256
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+
+from edge.audio.framing import floats
+from edge.config import Settings, load
+from edge.records import SAMPLE_RATE, FieldValue
+from edge.speak.espeak import EspeakVoice
+from lab.evaluate import evaluate, in_noise, recorded
+from lab.noises import Sound
+from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S
+from lab.report.comparing import Table, markdown, percent
+from lab.report.goals import GOALS, shortfall
+from lab.report.lines import Line, line, write_lines
+from lab.report.measures import by_condition, grouped, marks
+from lab.report.statistics import wilson
+from lab.scoring import Clip, Mark
+
+REPOSITORY = Path(__file__).parents[2]
+SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "library" / "sentences.toml"
+KEPT = REPOSITORY / ".cache" / "library"
+
+SET = REPOSITORY / "tests" / "data" / "speech" / "set"
+
+NOISE_DB = 20
+"""Speech above the made noise, of the second hearing."""
+
+SILENT = 0.01
+"""Of the loudest sample: softer is no speech, at the beginning and the end of what a voice says."""
+
+ESPEAK_PACE = 0.95
+"""Of espeak-ng's usual pace: in the middle of those of the simulated operator."""
+
+Sentences = Mapping[str, Mapping[str, Mapping[str, FieldValue]]]
+
+
+def sentences() -> Sentences:
+    """By form, each sentence with the entry it makes."""
+    read: Sentences = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))
+    return read
+
+
+def _flite(name: str, text: str) -> Sound:
+    return _written(["flite", "-voice", name, "-t", text])
+
+
+def _festival(name: str, text: str) -> Sound:
+    return _written(["text2wave", "-eval", f"(voice_{name})"], text)
+
+
+def _written(command: Sequence[str], text: str = "") -> Sound:
+    """What a program writes to the file behind its option `-o`."""
+    with NamedTemporaryFile(suffix=".wav") as file:
+        subprocess.run([*command, "-o", file.name], input=text.encode(), capture_output=True, check=True)  # noqa: S603
+        samples, rate = soundfile.read(file.name)
+    return np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.float64)
+
+
+def _espeak(variant: str, text: str) -> Sound:
+    async def said() -> bytes:
+        voice = EspeakVoice(ESPEAK_PACE, variant)
+        return b"".join([piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)])
+
+    return floats(asyncio.run(said())).astype(np.float64)
+
+
+TRIED: Mapping[str, Callable[[str], Sound]] = {
+    **{f"flite-{name}": partial(_flite, name) for name in ("slt", "rms", "awb", "kal16", "kal")},
+    **{f"festival-{name}": partial(_festival, name) for name in ("cmu_us_slt_arctic_hts", "kal_diphone")},
+    **{f"espeak-{name or 'plain'}": partial(_espeak, name) for name in ("", "m3", "m4", "m5", "f1", "f2")},
+}
+"""Voices that come freely with a package; those of espeak-ng are the simulated operator's."""
+
+VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
+"""Who speaks, in turn: those of whom at least 80 % of what `--voices` lets them say is heard right."""
+
+AUDITION, SEED = 14, 3
+"""So many sentences each voice says that is tried, and by which chance they are chosen."""
+
+
+def auditions() -> tuple[Clip, ...]:
+    """Plain sentences of the set of pallet-move, all of them by each voice."""
+    lines = (SET / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    plain = [one for one in map(json.loads, lines) if one["kind"] == "plain"]
+    Random(SEED).shuffle(plain)  # noqa: S311 - chance, not secrecy
+    some = plain[:AUDITION]
+    return tuple(_clip(one["form"], one["text"], one["fields"], voice) for voice in TRIED for one in some)
+
+
+def clips(form: str, said: Mapping[str, Mapping[str, FieldValue]]) -> tuple[Clip, ...]:
+    """The sentences of a form as clips, each in the voice whose turn it is."""
+    return tuple(
+        _clip(form, text, fields, voice) for (text, fields), voice in zip(said.items(), cycle(VOICES), strict=False)
+    )
+
+
+def _clip(form: str, text: str, fields: Mapping[str, FieldValue], voice: str) -> Clip:
+    audio = KEPT / f"{sha256(f'{voice} {text}'.encode()).hexdigest()[:16]}.flac"
+    if not audio.exists():
+        _keep(audio, TRIED[voice](text))
+    return Clip(
+        audio=audio,
+        form=form,
+        fields=dict(fields),
+        condition="clean",
+        speaker=voice,
+        speech_end=soundfile.info(audio).duration - AFTER_S,
+        text=text,
+    )
+
+
+def _keep(audio: Path, said: Sound) -> None:
+    """The speech between silences, whole or not at all."""
+    audio.parent.mkdir(parents=True, exist_ok=True)
+    loud = np.flatnonzero(np.abs(said) > SILENT * np.abs(said).max())
+    silence = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
+    part = audio.with_suffix(".part")
+    soundfile.write(part, np.pad(said[loud[0] : loud[-1]], tuple(silence)), SAMPLE_RATE, "PCM_16", format="FLAC")
+    part.replace(audio)
+
+
+def heard(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[Line, ...]:
+    """What came of clips, clean and in noise."""
+    sounds = [*(() if noise_only else recorded(clean)), *in_noise(clean, [NOISE_DB])]
+    return tuple(line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
+
+
+def by_form(lines: Sequence[Line]) -> Table:
+    """A row for each form and condition, held against the goal."""
+    rows = (
+        _row(f"{form}: {condition}", condition, some)
+        for form, of_form in grouped(lines, lambda one: one.form).items()
+        for condition, some in by_condition(of_form).items()
+    )
+    columns = ("form: condition", "n", "right", "asked", "wrong", "right %", "wrong %", "goal")
+    return Table("The library", columns, tuple(rows), "In brackets: 95 % intervals (Wilson).")
+
+
+def by_voice(lines: Sequence[Line]) -> Table:
+    """A row for each voice and condition."""
+    voices = grouped(lines, lambda one: f"{one.speaker}: {one.condition}")
+    rows = (_row(voice, None, some) for voice, some in voices.items())
+    columns = ("voice: condition", "n", "right", "asked", "wrong", "right %", "wrong %")
+    return Table("The library by voice", columns, tuple(rows))
+
+
+def _row(name: str, condition: str | None, lines: Sequence[Line]) -> tuple[str, ...]:
+    counted = marks(lines)
+    right, wrong = counted[Mark.RIGHT], counted[Mark.WRONG]
+    shares = percent(wilson(right, len(lines))), percent(wilson(wrong, len(lines)))
+    told = () if condition is None else ("met" if meets(condition, lines) else "missed",)
+    return name, *map(str, (len(lines), right, len(lines) - right - wrong, wrong)), *shares, *told
+
+
+def meets(condition: str, lines: Sequence[Line]) -> bool:
+    """Whether as many are right, and as few wrong, as the goal of the condition says."""
+    counted, goal = marks(lines), GOALS[condition]
+    of = len(lines) / 100
+    return counted[Mark.RIGHT] >= goal.right * of and counted[Mark.WRONG] <= goal.wrong * of
+
+
+def amiss(lines: Sequence[Line]) -> Iterator[str]:
+    """Each clip that was not right, with what was heard."""
+    for one in lines:
+        if one.mark is not Mark.RIGHT:
+            yield f"{one.mark} ({one.form}, {one.condition}, {one.speaker}): {one.text}"
+            for each in one.heard:
+                yield f"    {each.transcript}  {each.verdict} {each.ask or ''} {' '.join(each.reasons)}"
+                yield f"    { ({name: (read.value, read.confidence) for name, read in each.readings.items()}) }"
+
+
+def _as_json(lines: Sequence[Line]) -> Mapping[str, Any]:
+    return {
+        form: {condition: _counts(condition, some) for condition, some in by_condition(of_form).items()}
+        for form, of_form in grouped(lines, lambda one: one.form).items()
+    }
+
+
+def _counts(condition: str, lines: Sequence[Line]) -> Mapping[str, Any]:
+    counted = marks(lines)
+    return {"n": len(lines), **{mark.value: counted[mark] for mark in Mark}, "met": meets(condition, lines)}
+
+
+def main() -> None:
+    """Hear the forms and print the figures, and on the standard error each clip that was not right."""
+    said = sentences()
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench.library", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--form", action="append", choices=[*said], help="default: all; may be given again")
+    parser.add_argument("--noise-only", action="store_true", help="not clean: half the time")
+    parser.add_argument("--voices", action="store_true", help="not the library: each voice that was tried")
+    parser.add_argument("--json", action="store_true", help="counts as JSON")
+    parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
+    asked = parser.parse_args()
+    settings = load(Settings, None)
+    if asked.voices:
+        print(markdown(by_voice(heard(settings, auditions()))))
+        return
+    lines: list[Line] = []
+    for form in asked.form or said:
+        lines += (found := heard(settings, clips(form, said[form]), noise_only=asked.noise_only))
+        right = {name: marks(some)[Mark.RIGHT] for name, some in by_condition(found).items()}
+        print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
+    if asked.details is not None:
+        write_lines(asked.details, lines)
+    if asked.json:
+        print(json.dumps(_as_json(lines), indent=2))
+    else:
+        print("\n".join(map(markdown, (by_form(lines), by_voice(lines), shortfall(lines)))))
+        print("\n".join(amiss(lines)), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

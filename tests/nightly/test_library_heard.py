@@ -1,0 +1,25 @@
+"""Each form of the library as voices dictate it, at 20 dB: hardly anything wrong, and most of it right at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from edge.config import Settings, load
+from edge.records import FieldValue
+from lab.bench.library import amiss, clips, heard, sentences
+from lab.report.measures import marks
+from lab.scoring import Mark
+
+RIGHT, WRONG = 0.65, 1
+"""The share that must be right, well below what was measured: made voices and noise; so many may be wrong of 44. The
+figures and their goals are those of `make library`."""
+
+
+@pytest.mark.parametrize(("form", "said"), sentences().items())
+def test_a_form_of_the_library_is_heard(form: str, said: Mapping[str, Mapping[str, FieldValue]]) -> None:
+    lines = heard(load(Settings, None), clips(form, said), noise_only=True)
+    found = marks(lines)
+    assert found[Mark.RIGHT] >= RIGHT * len(lines), "\n".join(amiss(lines))
+    assert found[Mark.WRONG] <= WRONG, "\n".join(amiss(lines))
