@@ -35,6 +35,7 @@ from edge.records import (
     OutboxRow,
     Park,
     Receipt,
+    operators_of,
 )
 from edge.understand.llm.prompt import AtHand
 
@@ -71,7 +72,7 @@ def manner(settings: Settings) -> Manner:
         undo_s=agree.undo_s,
         patience_s=agree.patience_s,
         holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
-        operators=agree.operators or None,
+        operators=operators_of(agree.operators) or None,
         operator=settings.operator,
     )
 

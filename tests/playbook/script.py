@@ -4,6 +4,7 @@
 form goods-check                        the form to fill
 language de                             what is spoken; English if nothing is said
 may sign on: ana = op-17, ben = op-18   who may
+by number: 471 ana = op-17, 472 ben = op-18   the same, with a number each
 what is sure is recorded at once        instead of being read back and held
 
 operator: pallet seven four two         what is said; `dock~0.4` is a word the recogniser doubts
@@ -22,6 +23,7 @@ the office accepts: quantity 13         the oldest that waits for a person, with
 the office discards                     the oldest that waits for a person
 the connection is lost                  … is back
 the headset fails: headset_lost         … is healed: headset_lost
+the roster says: 472 ben = op-18        from now on these may, and no others
 the power is cut                        what was open, and who was signed on, must come from the disk
 
 device: Pallet 7 4 2?                   the next thing it says; all that it says must stand here
@@ -61,6 +63,8 @@ RULES = {
     "form": r"form ([\w-]+)",
     "language": r"language (\w+)",
     "operators": r"may sign on: (.+)",
+    "numbered": r"by number: (.+)",
+    "roster": r"the roster says: (.+)",
     "at_once": r"what is sure is recorded at once",
     "says": r"operator: (.+)",
     "types": r"operator types: (.+)",
@@ -105,7 +109,20 @@ RULES = {
 DOES = frozenset(
     (
         *("says", "types", "silence", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "pass", "witness"),
-        *("applies", "knows", "has", "refuses", "accepts", "discards", "lost", "back", "fails", "healed", "cut"),
+        *(
+            "applies",
+            "knows",
+            "has",
+            "refuses",
+            "accepts",
+            "discards",
+            "lost",
+            "back",
+            "fails",
+            "healed",
+            "cut",
+            "roster",
+        ),
     )
 )
 """The kinds of which something comes: before each, all that the device said must have been told."""

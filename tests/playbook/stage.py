@@ -10,7 +10,7 @@ from typing import Any
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, PersonDecided, SpeechBegan
+from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, PersonDecided, RosterTaken, SpeechBegan
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
@@ -23,12 +23,14 @@ from edge.records import (
     Act,
     Closing,
     NotUnderstood,
+    Operator,
     Outcome,
     Reading,
     Receipt,
     ReceiptOutcome,
     Transcript,
     Word,
+    operators_of,
 )
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
@@ -87,7 +89,14 @@ class Stage:
 
     def on_operators(self, listed: str) -> None:
         pairs = (pair.split("=") for pair in listed.split(","))
-        self.manner = replace(self.manner, operators={name.strip(): who.strip() for name, who in pairs})
+        self.manner = replace(self.manner, operators=operators_of({name.strip(): who.strip() for name, who in pairs}))
+
+    def on_numbered(self, listed: str) -> None:
+        self.manner = replace(self.manner, operators=_numbered(listed))
+
+    def on_roster(self, listed: str) -> None:
+        self.manner = replace(self.manner, operators=_numbered(listed))
+        self._tell(lambda: self._device.tell(RosterTaken(self.manner.operators)))
 
     def on_language(self, code: str) -> None:
         self._language = code
@@ -297,6 +306,13 @@ class Stage:
         if stepped.row is not None:
             self._events.append(check_event(stepped.row.body.encode()))
         assert device.state not in AGREEING or device.due is not None, "it would wait for ever"
+
+
+def _numbered(listed: str) -> tuple[Operator, ...]:
+    """`471 ana = op-17, 472 ben = op-18`: number, spoken name, name on record."""
+    said = (pair.partition("=")[::2] for pair in listed.split(","))
+    parts = ((*one.split(), who.strip()) for one, who in said)
+    return tuple(Operator(who, number, (spoken,)) for number, spoken, who in parts)
 
 
 def _word(number: int, said: str) -> Word:

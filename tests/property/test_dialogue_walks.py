@@ -22,6 +22,7 @@ from edge.agree.dialogue.events import (
     InventoryAnswered,
     Link,
     PersonDecided,
+    RosterTaken,
     SpeechBegan,
     Started,
     UtteranceHeard,
@@ -30,11 +31,11 @@ from edge.agree.dialogue.events import (
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
 from edge.agree.dialogue.session import Manner
-from edge.agree.dialogue.table import AGREEING, Event, leads
+from edge.agree.dialogue.table import AGREEING, Event, State, leads
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.scanned import read_scan
-from edge.records import Act, Closing, Commit, Drop, LastEntry, Note, Park, Receipt, ReceiptOutcome, Word
+from edge.records import Act, Closing, Commit, Drop, LastEntry, Note, Operator, Park, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -45,6 +46,8 @@ RULES = Rules(FORM, Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogu
 
 REQUIRED = {field.name for field in FORM.fields if field.required}
 
+CREW = (Operator("op-17", "471", ("ana",)), Operator("op-18", "472", ("anna",)), Operator("op-19", "19"))
+
 SAID = [
     *("pallet five four three two bay a", "pallet five four three three bay d", "pallet five five five", "bay b", "d"),
     *("no bay d", "correction pallet five five one", "four seven", "one two", "damaged", "damaged damaged", "grumble"),
@@ -54,6 +57,8 @@ SAID = [
     *(
         "sign on ana",
         "sign on zoe",
+        "sign on four~0.2 seven one",
+        "sign on nineteen",
         "sign off",
         "bay a bay b",
         "what time is it now then",
@@ -83,6 +88,9 @@ others = st.sampled_from(
         Deadline(),
         PersonDecided("u1", Fate.RECORDED, {"pallet_id": "742"}),
         PersonDecided("u2", Fate.DROPPED),
+        RosterTaken(CREW[:1]),
+        RosterTaken(CREW),
+        RosterTaken(None),
         Link(up=False),
         Link(up=True),
         Hardware("headset_lost"),
@@ -104,6 +112,10 @@ class Walk:
         before, event = self.dialogue.state, event_of(happening, RULES)
         orders = self.dialogue.take(happening)
         allowed = leads(before, event)
+        if State.IDLE in allowed and self.dialogue.operator is None:  # nobody speaks who is not on the roster
+            allowed |= {State.SIGNED_OFF}
+        if event is Event.UNCLEAR:
+            allowed |= leads(before, Event.DOUBTED_SIGN_ON)
         if event is Event.NOISE:  # talk that answers a question is none
             allowed |= leads(before, Event.UNCLEAR)
         assert self.dialogue.state in allowed, (before, event, self.dialogue.state)
@@ -133,10 +145,10 @@ class Walk:
                 pass
 
 
-@pytest.mark.parametrize("operators", [None, {"ana": "op-17"}])
+@pytest.mark.parametrize("operators", [None, CREW])
 @given(st.lists(spoken | others, max_size=25))
 def test_any_walk_keeps_to_the_table_and_comes_to_rest(
-    operators: dict[str, str] | None, happenings: list[str | Happening]
+    operators: tuple[Operator, ...] | None, happenings: list[str | Happening]
 ) -> None:
     walk = Walk(Manner(operators=operators))
     for number, happening in enumerate(happenings):

@@ -20,6 +20,7 @@ from edge.agree.dialogue.events import (
     InventoryAnswered,
     Link,
     PersonDecided,
+    RosterTaken,
     Started,
     UtteranceHeard,
 )
@@ -44,6 +45,7 @@ from edge.records import (
     ExpectedList,
     FieldValue,
     LastEntry,
+    Operator,
     PlaceKind,
     Receipt,
     ReceiptOutcome,
@@ -111,9 +113,9 @@ class Walk:
         verdict = decide(reading, Closing.PAUSE, self.rules, known)
         self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
 
-    def ask(self, asked: Command | Act, name: str = "") -> None:
+    def ask(self, asked: Command | Act, name: str = "", sure: float = 0.94) -> None:
         meant = next(one for one in NAMED.values() if asked in {one.command, one.act} - {Act.COMMAND})
-        self.say(f"{wording(meant, self.rules.language)} {name}".strip())
+        self.say(f"{wording(meant, self.rules.language)} {name}".strip(), sure=sure)
 
     def take(self, happening: Happening) -> None:
         for order in self.dialogue.take(happening):
@@ -216,7 +218,7 @@ def _cut(walk: Walk) -> None:
 
 def checking(language: str) -> Walk:
     """Signing on, exceptions and check digits."""
-    walk = Walk(CHECK, language, Manner(operators={"ana": "op-17"}))
+    walk = Walk(CHECK, language, Manner(operators=(Operator("op-17", spoken=("ana",)),)))
     walk.say("pallet 5432, bay A")
     walk.ask(Command.HELP)
     walk.ask(Command.SIGN_ON, "zoe")
@@ -231,6 +233,9 @@ def checking(language: str) -> Walk:
     walk.say("pallet 5433, bay B")
     walk.ask(Command.SIGN_OFF)  # not finished
     walk.ask(Command.SIGN_OFF)
+    walk.ask(Command.SIGN_ON, "ana", sure=0.3)
+    walk.ask(Act.YES)
+    walk.take(RosterTaken((Operator("op-18", spoken=("ben",)),)))
     return walk
 
 

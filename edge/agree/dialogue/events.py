@@ -18,6 +18,7 @@ from edge.records import (
     FieldValue,
     LastEntry,
     Note,
+    Operator,
     Outcome,
     Reading,
     Reason,
@@ -168,6 +169,13 @@ class Hardware:
 
 
 @dataclass(frozen=True, slots=True)
+class RosterTaken:
+    """Who may sign on has changed."""
+
+    operators: tuple[Operator, ...] | None  # None: nobody needs to.
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The device came up. What was open when it went down is told, and asked for again."""
 
@@ -192,6 +200,7 @@ Happening = (
     | PersonDecided
     | Link
     | Hardware
+    | RosterTaken
     | Started
 )
 
@@ -202,6 +211,7 @@ _ALONE: Mapping[type, Event] = {
     Contradicted: Event.CONTRADICTED,
     Committed: Event.COMMITTED,
     PersonDecided: Event.DECIDED,
+    RosterTaken: Event.ROSTER,
     Started: Event.STARTED,
 }
 

@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `contradictions`, `corrections`, `answers`, `scans`, `review`, `receipts` or `status`, which changes the
-one `DialogueSession` and gives the orders. Whoever drives the dialogue puts the durable orders on disk first, all in
-one transaction, together with the draft as it is then; then he carries out the others. A driver whose disk refuses
-throws the dialogue away and begins again from what is on disk.
+of `drafting`, `contradictions`, `corrections`, `answers`, `scans`, `review`, `receipts`, `shifts` or `status`, which
+changes the one `DialogueSession` and gives the orders. Whoever drives the dialogue puts the durable orders on disk
+first, all in one transaction, together with the draft as it is then; then he carries out the others. A driver whose
+disk refuses throws the dialogue away and begins again from what is on disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, contradictions, corrections, drafting, receipts, review, scans, status
+from edge.agree.dialogue import answers, contradictions, corrections, drafting, receipts, review, scans, shifts, status
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
@@ -23,7 +23,7 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.forms.spoken import courteous
-from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Outcome, Park
+from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Operator, Outcome, Park
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
@@ -64,8 +64,12 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.NOT_PAUSED: status.tell_listening,
     Step.RESUME: status.resume,
     Step.ADJUST: status.adjust_voice,
-    Step.SIGN_ON: status.sign_on,
-    Step.SIGN_OFF: status.sign_off,
+    Step.SIGN_ON: shifts.sign_on,
+    Step.WHO: shifts.ask_who,
+    Step.SIGN_ON_ASKED: shifts.sign_on_asked,
+    Step.SOMEBODY_ELSE: shifts.ask_about_next,
+    Step.WHO_AGAIN: shifts.ask_who_again,
+    Step.SIGN_OFF: shifts.sign_off,
 }
 """How each step is taken that answers what the operator said."""
 
@@ -82,6 +86,9 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.DECIDED: review.take_decision,
     Step.ALARM: status.alarm,
     Step.ALARM_HELD: status.alarm_and_ask,
+    Step.NOBODY: shifts.leave_unasked,
+    Step.ROSTER: shifts.take_roster,
+    Step.NEW_CREW: shifts.take_new_crew,
     Step.RESTORE: status.restore,
 }
 """How the others are taken. The table gives each of these only the kind of happening that it takes."""
@@ -99,6 +106,7 @@ _QUIET = frozenset(
         Event.DELIVERING,
         Event.FAULT,
         Event.HEALED,
+        Event.ROSTER,
     }
 )
 """Events that put off no deadline by themselves: the operator has no part in them."""
@@ -152,8 +160,8 @@ class Dialogue:
 
     @property
     def open(self) -> bool:
-        """Whether the operator is in the middle of an entry."""
-        return self.state in AGREEING
+        """Whether the operator is in the middle of an entry, or is asked who he is."""
+        return self.state in AGREEING or self.state is State.IDENTIFYING
 
     @property
     def form(self) -> str:
@@ -174,6 +182,11 @@ class Dialogue:
     def operator(self) -> str | None:
         """Who is signed on."""
         return self._session.operator
+
+    @property
+    def signed_on(self) -> Operator | None:
+        """What the roster has of whoever is signed on."""
+        return self._session.signed_on
 
     @property
     def last(self) -> LastEntry | None:
@@ -241,6 +254,8 @@ class Dialogue:
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
         if session.state is State.IDLE and session.next is not None:
             orders += review.take_up_next(session)
+        if session.state is State.IDLE and session.is_unlisted and not session.news.interrupted:
+            orders += shifts.dismiss(session)
         if session.state is State.IDLE and not session.news.interrupted:
             orders += receipts.tell_news(session)
         said = (order for order in reversed(orders) if isinstance(order, Say))
@@ -283,6 +298,8 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
     event = event_of(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
         return event
+    if event is Event.UNCLEAR and shifts.may_sign_on(session, happening):
+        return Event.DOUBTED_SIGN_ON
     event = _over_readback(session, happening, event)
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
@@ -320,7 +337,7 @@ def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
 def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
     """A sound comes first that says what became of the operator's words."""
     if event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
-        asks = changed and session.state in QUESTIONS
+        asks = changed and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
         orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
 
 
@@ -328,7 +345,8 @@ def _timed(session: DialogueSession, event: Event, *, changed: bool) -> list[Ord
     """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not."""
     timer, state = session.timer, session.state
     news = bool(session.news.untold) and state is State.IDLE
-    if not (state in AGREEING or (state is State.PAUSED and session.draft is not None) or news):
+    asks = state in AGREEING or state is State.IDENTIFYING
+    if not (asks or (state is State.PAUSED and session.draft is not None) or news):
         stopping, timer.runs = timer.runs, False
         return [StopTimer()] if stopping else []
     if event is Event.SPEAKING:

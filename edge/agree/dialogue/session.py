@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from edge.agree.crew import Meant
 from edge.agree.decide import Rules
 from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
@@ -13,7 +14,7 @@ from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.records import Act, Draft, FieldValue, LastEntry, Reading, Verdict, Word
+from edge.records import Act, Draft, FieldValue, LastEntry, Operator, Reading, Verdict, Word
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
 
@@ -32,9 +33,16 @@ class Manner:
     """An entry is held for so long after its readback: time to say "no", which is said at once or not at all."""
     patience_s: float = 8.0  # An answer is waited for so long, twice.
     holds_sure: bool = True  # Also what the policy would record with a mere sound is read back and held.
-    operators: Mapping[str, str] | None = None
-    """Who may sign on, as spoken, to the name that goes on record; None: nobody needs to."""
+    operators: tuple[Operator, ...] | None = None  # Who may sign on; None: nobody needs to.
     operator: str | None = None  # Who is on record while nobody has signed on.
+
+
+@dataclass(frozen=True, slots=True)
+class Identifying:
+    """Who may be meant that signs on, asked about one after the other."""
+
+    candidates: tuple[Meant, ...]  # The first is asked about.
+    back: State  # Where it leads when it is none of them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,7 @@ class DialogueSession:
     manner: Manner
     state: State = field(init=False)
     operator: str | None = None  # Who is signed on.
+    called: str | None = field(default=None, repr=False)  # As he was greeted; None since a restart.
     draft: Draft | None = None  # What is being agreed; None where nothing is open.
     verdict: Verdict | None = None  # What was decided about the draft.
     doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.
@@ -153,6 +162,7 @@ class DialogueSession:
     """What was announced when something was heard last: what is taken up again is held against it too."""
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label that was read, and when, on the driver's clock: the trigger may be pulled twice."""
+    identifying: Identifying | None = None  # Who is asked about that signs on.
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
@@ -169,6 +179,16 @@ class DialogueSession:
     def resting(self) -> State:
         """The state in which nothing is open."""
         return State.SIGNED_OFF if self.manner.operators and not self.operator else State.IDLE
+
+    @property
+    def signed_on(self) -> Operator | None:
+        """What the roster has of whoever is signed on."""
+        return next((one for one in self.manner.operators or () if one.name == self.operator), None)
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether whoever speaks may not, or no more."""
+        return bool(self.manner.operators) and self.signed_on is None
 
     @property
     def who(self) -> str | None:

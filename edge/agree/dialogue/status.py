@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue import corrections, drafting, shifts
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
-from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound, Terms
-from edge.agree.dialogue.questions import About, Question, judged, likely_values, values_of
+from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
+from edge.agree.dialogue.questions import About, Question, judged, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.agree.dialogue.terms import units_said
-from edge.forms.spoken import command, is_name
-from edge.forms.spoken.folding import fold
 from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
-UNASKED = frozenset({State.SIGNED_OFF, State.PAUSED})  # States in which what is dictated is put aside.
+UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED})
+"""States in which what is dictated is put aside."""
 
 
 def do_nothing(_: DialogueSession, __: object) -> list[Order]:
@@ -36,12 +34,17 @@ def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Dictated while nothing is taken."""
-    prompt = Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST
     said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.tell_parked(session, heard.reading)
-    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, session.say(prompt)]
+    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _why_not_taken(session)]
+
+
+def _why_not_taken(session: DialogueSession) -> Say:
+    if session.state is State.IDENTIFYING:
+        return shifts.question(session)
+    return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
 
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -56,15 +59,7 @@ def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
     told = session.say(prompt, count=str(owed), refused=str(refused))
-    return [*note(session, heard), told, *_tell_aside(session)]
-
-
-def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
-    """How many utterances wait for a person, with those that these orders put aside."""
-    there = {one.utterance_id for one in session.recorded.aside.drafts}
-    new = {order.utterance_id for order in more if isinstance(order, Park)} - there
-    count = session.recorded.aside.count + len(new)
-    return [session.say(Prompt.ASIDE, count=str(count))] if count else []
+    return [*note(session, heard), told, *shifts.tell_aside(session)]
 
 
 def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -166,65 +161,6 @@ def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
     return [order for order in orders if not isinstance(order, Say)]
 
 
-def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Somebody says who speaks from now on."""
-    asked = command(heard.reading.words, session.rules.language)
-    name = (asked.name if asked is not None else None) or ""
-    known = session.manner.operators or {name: name}
-    language = session.rules.language
-    spoken = next((one for one in known if fold(one) == name or (name and is_name(name, one, language))), "")
-    noted = heard.noted_as_heeded(Reason.COMMAND)
-    if not spoken:
-        told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
-    if known[spoken] != session.who and (unfinished := _ask_to_finish(session)):
-        return [noted, *unfinished]
-    orders = _finish_open(session)
-    session.operator, session.state = known[spoken], State.IDLE
-    session.recorded.last = session.owned(session.recorded.last)
-    return [noted, *orders, session.say(Prompt.SIGNED_ON, operator=spoken), *_held(session)]
-
-
-def _held(session: DialogueSession) -> list[Order]:
-    """What waits for a person is told again to whoever begins to work: until it is decided, it is not in stock."""
-    if not session.recorded.refused:
-        return []
-    slots = {"count": str(session.recorded.owed), "refused": str(len(session.recorded.refused))}
-    return [Say(Prompt.WAITING_REFUSED, slots=slots)]
-
-
-def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Nobody speaks until somebody signs on."""
-    if unfinished := _ask_to_finish(session):
-        return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
-    orders = _finish_open(session)
-    session.operator, session.state = None, State.SIGNED_OFF
-    session.recorded.last = session.owned(session.recorded.last)
-    aside = _tell_aside(session, *orders)
-    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *aside, session.say(Prompt.SIGNED_OFF)]
-
-
-def _ask_to_finish(session: DialogueSession) -> list[Order]:
-    """Whoever leaves is asked once to finish what is open: the question that is open is put again."""
-    draft, asked = session.draft, session.question
-    if draft is None or asked is None or draft.act is Act.CANCEL or session.leaving:
-        return []
-    session.leaving = True
-    values = likely_values(draft.reading)
-    terms = Terms(units_said(draft.reading, session.rules))
-    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
-    return [*open_, session.put(asked)]
-
-
-def _finish_open(session: DialogueSession) -> list[Order]:
-    """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
-    session.next = None  # it waits for a person, and is counted
-    if session.draft is None:
-        return []
-    sure = session.state is State.HELD and not session.doubted
-    return drafting.commit(session) if sure else drafting.park(session)
-
-
 def restore(session: DialogueSession, started: Started) -> list[Order]:
     """Nothing that was open is committed without another word: nobody knows what was said in the dark."""
     recorded = session.recorded
@@ -236,7 +172,7 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     recorded.entries.extend(started.entries)
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
-    told = _held(session) if session.state is not State.SIGNED_OFF else []
+    told = shifts.held(session) if session.state is not State.SIGNED_OFF else []
     if started.draft is not None:
         return [*told, *_take_up(session, started.draft)]
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told

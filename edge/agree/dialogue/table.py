@@ -20,6 +20,7 @@ class State(StrEnum):
     CHOOSING = "choosing"  # Two values of a field were offered.
     CONFIRMING = "confirming"  # A question was put whose answer is yes or no.
     PROVING = "proving"  # The check digits of a place were asked for.
+    IDENTIFYING = "identifying"  # Somebody signs on, and was asked whether it is he.
     PAUSED = "paused"  # The operator wants not to be listened to for a while.
 
 
@@ -51,7 +52,9 @@ class Event(StrEnum):
     RESUME = "resume"
     ADJUST = "adjust"  # Louder, softer, faster, slower.
     SIGN_ON = "sign on"
+    DOUBTED_SIGN_ON = "doubted sign on"  # A number or a name of the roster that was not heard surely.
     SIGN_OFF = "sign off"
+    ROSTER = "roster"  # Who may sign on has changed.
     SPEAKING = "speaking"  # The operator began to speak, over the device's voice or not.
     DEADLINE = "deadline"  # The timer ran out.
     CONTRADICTED = "contradicted"  # A second reader heard a value of the last utterance otherwise.
@@ -111,7 +114,14 @@ class Step(StrEnum):
     NOT_PAUSED = "tell that it listens"
     RESUME = "go on"
     ADJUST = "adjust the voice"
-    SIGN_ON = "ask to finish what is open, else close it, sign on"
+    SIGN_ON = "ask to finish what is open, else close it, sign on; ask whether it is he, where that is in doubt"
+    WHO = "ask whether it is he"
+    SIGN_ON_ASKED = "sign on who was asked about"
+    SOMEBODY_ELSE = "ask about the next who may be meant, else leave it"
+    WHO_AGAIN = "ask again whether it is he; after three times, leave it"
+    NOBODY = "leave it"
+    ROSTER = "take it; who is no more on it is signed off as soon as nothing is open"
+    NEW_CREW = "take it; nobody need sign on where it names nobody"
     SIGN_OFF = "ask to finish what is open, else close it, sign off"
     LISTEN = "fall silent, give time"
     LET_GO = "park what was open"
@@ -130,6 +140,8 @@ AGREEING = frozenset({State.HELD, State.ASKING, State.CHOOSING, State.CONFIRMING
 QUESTIONS = AGREEING - {State.HELD}  # States in which an answer is waited for.
 
 IDLE = frozenset({State.IDLE})
+
+UNLED = frozenset({State.SIGNED_OFF, State.IDLE, State.PAUSED})  # States in which nothing is asked.
 
 LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
     {
@@ -161,7 +173,13 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE,
-        Step.SIGN_ON: IDLE,
+        Step.SIGN_ON: frozenset({State.IDLE, State.IDENTIFYING}),
+        Step.WHO: frozenset({State.IDENTIFYING}),
+        Step.SIGN_ON_ASKED: IDLE,
+        Step.SOMEBODY_ELSE: UNLED | {State.IDENTIFYING},
+        Step.WHO_AGAIN: UNLED | {State.IDENTIFYING},
+        Step.NOBODY: UNLED,
+        Step.NEW_CREW: IDLE,
         Step.SIGN_OFF: frozenset({State.SIGNED_OFF}),
         Step.ALARM_HELD: frozenset({State.CONFIRMING}),
         Step.RESTORE: AGREEING | {State.IDLE, State.SIGNED_OFF},
@@ -179,6 +197,7 @@ MAY_STAY = frozenset(
         Step.FORGET,
         Step.SIGN_ON,
         Step.SIGN_OFF,
+        Step.NEW_CREW,
         Step.DECIDED,
         Step.WHICH,
     }
@@ -201,7 +220,9 @@ _ALWAYS = {
     Event.RESUME: Step.NOT_PAUSED,
     Event.ADJUST: Step.ADJUST,
     Event.SIGN_ON: Step.SIGN_ON,
+    Event.DOUBTED_SIGN_ON: Step.WHO,
     Event.SIGN_OFF: Step.SIGN_OFF,
+    Event.ROSTER: Step.ROSTER,
     Event.SPEAKING: Step.LISTEN,
     Event.DEADLINE: Step.NOTHING,
     Event.CONTRADICTED: Step.NOTHING,
@@ -254,6 +275,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.PAUSE: Step.NOTE,
             Event.RESUME: Step.NOTE,
             Event.SIGN_OFF: Step.NOTE,
+            Event.ROSTER: Step.NEW_CREW,
             Event.STARTED: Step.RESTORE,
         },
         State.IDLE: {
@@ -291,6 +313,19 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
         State.CHOOSING: {**_ALWAYS, **_ANSWERED, Event.NO: Step.NEITHER},
         State.CONFIRMING: {**_ALWAYS, **_ANSWERED, Event.YES: Step.AGREE, Event.NO: Step.DISAGREE},
         State.PROVING: {**_ALWAYS, **_ANSWERED, Event.UNCLEAR: Step.PROVE, Event.PART: Step.PROVE},
+        State.IDENTIFYING: {
+            **_ALWAYS,
+            **_AWAY,
+            Event.UNCLEAR: Step.WHO_AGAIN,
+            Event.INDISTINCT: Step.WHO_AGAIN,
+            Event.CANCEL: Step.SOMEBODY_ELSE,
+            Event.NEVER_MIND: Step.SOMEBODY_ELSE,
+            Event.YES: Step.SIGN_ON_ASKED,
+            Event.NO: Step.SOMEBODY_ELSE,
+            Event.PAUSE: Step.NOTE,
+            Event.RESUME: Step.NOTE,
+            Event.DEADLINE: Step.NOBODY,
+        },
         State.PAUSED: {
             **_ALWAYS,
             **_AWAY,

@@ -11,7 +11,7 @@ from edge.forms.spoken.commands import (
     cue,
     exception,
     finds_nothing_wrong,
-    is_name,
+    numbers_said,
     proves,
     refuses,
     says_check,

@@ -42,6 +42,8 @@ UNEXPECTED = frozenset({Command.HOW_MANY_HERE})
 """No recogniser is told to expect these either: nearly all of their words are those of sentences."""
 EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
+REMEMBERED = 128
+"""What somebody signs on with is held against each number of a roster, whole and in two parts."""
 TWICE = 2
 """Said so often in one utterance, an exception needs no question."""
 
@@ -203,10 +205,10 @@ def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> 
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
 
-def is_name(said: str, known: str, language: Language = ENGLISH) -> bool:
-    """Is what somebody signs on with this name, or this number: "one four", "fourteen" or "14"?"""
-    one, other = phrase(said), phrase(known)
-    return one == other or bool(_spelt(one, language) & _spelt(other, language))
+@lru_cache(maxsize=REMEMBERED)
+def numbers_said(said: str, language: Language = ENGLISH) -> frozenset[str]:
+    """The numbers that the words may say as a whole, digit by digit or not: "one four", "fourteen", "14"."""
+    return frozenset(_spelt(phrase(said), language))
 
 
 def _aloud(name: str, language: Language) -> str:

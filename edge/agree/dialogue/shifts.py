@@ -1,0 +1,199 @@
+"""Shifts: the steps by which operators sign on and off, and what becomes of whoever is on the roster no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.agree.crew import Meant, meant, unknown
+from edge.agree.dialogue import drafting
+from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
+from edge.agree.dialogue.questions import likely_values
+from edge.agree.dialogue.session import DialogueSession, Identifying
+from edge.agree.dialogue.table import State
+from edge.agree.dialogue.terms import units_said
+from edge.forms.spoken import command
+from edge.records import Act, Command, Operator, Park, Reason
+
+# Who signs on.
+
+
+def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Somebody says who speaks from now on."""
+    noted, said = heard.noted_as_heeded(Reason.COMMAND), _said(session, heard)
+    candidates = _candidates(session, said)
+    if not candidates:
+        name = unknown(said, session.rules.language)
+        told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
+    leaves = [one.operator.name for one in candidates] != [session.who]
+    if leaves and (unfinished := _ask_to_finish(session)):
+        return [noted, *unfinished]
+    if len(candidates) == 1 and candidates[0].sure:
+        return [noted, *_finish_open(session), *_let_begin(session, candidates[0])]
+    back = session.state if session.draft is None else State.IDLE
+    return [noted, *_finish_open(session), *_ask_about(session, candidates, back)]
+
+
+def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
+    """The words behind "sign on"."""
+    asked = command(heard.reading.words, session.rules.language)
+    return (asked.name if asked is not None else None) or ""
+
+
+def _candidates(session: DialogueSession, said: str) -> tuple[Meant, ...]:
+    if session.manner.operators is None:  # whoever says so
+        return (Meant(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
+    return meant(said, session.manner.operators, session.rules.language)
+
+
+def _let_begin(session: DialogueSession, who: Meant) -> list[Order]:
+    session.operator, session.called, session.state = who.operator.name, who.called, State.IDLE
+    session.recorded.last = session.owned(session.recorded.last)
+    return [session.say(Prompt.SIGNED_ON, operator=who.called), *held(session)]
+
+
+def held(session: DialogueSession) -> list[Order]:
+    """What waits for a person is told again to whoever begins to work: until it is decided, it is not in stock."""
+    if not session.recorded.refused:
+        return []
+    slots = {"count": str(session.recorded.owed), "refused": str(len(session.recorded.refused))}
+    return [Say(Prompt.WAITING_REFUSED, slots=slots)]
+
+
+# Where it is in doubt who.
+
+
+def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether what was not heard surely may be somebody of the roster who signs on, while nothing is open."""
+    said = heard.reading
+    if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
+        return False
+    return session.manner.operators is not None and bool(_candidates(session, _said(session, heard)))
+
+
+def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A number or a name was not heard surely: it is asked whether it is he, and nobody is signed on meanwhile."""
+    candidates = _candidates(session, _said(session, heard))
+    return [heard.noted_as_heeded(Reason.COMMAND), *_ask_about(session, candidates, session.state)]
+
+
+def _ask_about(session: DialogueSession, candidates: tuple[Meant, ...], back: State) -> list[Order]:
+    if session.identifying is not None:
+        back = session.identifying.back
+    session.identifying, session.state, session.tries = Identifying(candidates, back), State.IDENTIFYING, 0
+    return [question(session)]
+
+
+def question(session: DialogueSession) -> Say:
+    """Whether it is he."""
+    return session.say(Prompt.IS_IT, operator=_identifying(session).candidates[0].number_and_name)
+
+
+def _identifying(session: DialogueSession) -> Identifying:
+    if session.identifying is None:
+        raise ValueError(f"the dialogue is {session.state}, but asks about nobody")
+    return session.identifying
+
+
+def sign_on_asked(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """It is he."""
+    who, session.identifying = _identifying(session).candidates[0], None
+    return [heard.noted_as_heeded(), *_let_begin(session, who)]
+
+
+def ask_about_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """It is not he; it may be another one."""
+    asked = _identifying(session)
+    if asked.candidates[1:]:
+        return [heard.noted_as_heeded(), *_ask_about(session, asked.candidates[1:], asked.back)]
+    return [heard.noted_as_heeded(), *leave_unasked(session, heard)]
+
+
+def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What was said is neither a yes nor a no."""
+    noted = heard.noted_as_not_understood()
+    session.tries += 1
+    if session.tries >= drafting.MOST_TRIES:
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), *leave_unasked(session, heard)]
+    return [noted, Sound(Earcon.NOT_UNDERSTOOD), question(session)]
+
+
+def leave_unasked(session: DialogueSession, _: object) -> list[Order]:
+    """Nobody signs on: all is as it was before it was asked."""
+    back, session.identifying = _identifying(session).back, None
+    session.state = session.resting if back is State.SIGNED_OFF else back
+    return [session.say(Prompt.HELP_SIGNED_OFF if session.state is State.SIGNED_OFF else Prompt.KEPT_AS_IT_IS)]
+
+
+# Who leaves.
+
+
+def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Nobody speaks until somebody signs on."""
+    if unfinished := _ask_to_finish(session):
+        return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
+    orders = _finish_open(session)
+    aside = tell_aside(session, *orders)
+    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *aside, *_leave(session)]
+
+
+def _leave(session: DialogueSession) -> list[Order]:
+    session.operator = session.called = session.identifying = None
+    session.state = State.SIGNED_OFF
+    session.recorded.last = session.owned(session.recorded.last)
+    return [session.say(Prompt.SIGNED_OFF)]
+
+
+def tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
+    """How many utterances wait for a person, with those that these orders put aside."""
+    there = {one.utterance_id for one in session.recorded.aside.drafts}
+    new = {order.utterance_id for order in more if isinstance(order, Park)} - there
+    count = session.recorded.aside.count + len(new)
+    return [session.say(Prompt.ASIDE, count=str(count))] if count else []
+
+
+def _ask_to_finish(session: DialogueSession) -> list[Order]:
+    """Whoever leaves is asked once to finish what is open: the question that is open is put again."""
+    draft, asked = session.draft, session.question
+    if draft is None or asked is None or draft.act is Act.CANCEL or session.leaving:
+        return []
+    session.leaving = True
+    values = likely_values(draft.reading)
+    terms = Terms(units_said(draft.reading, session.rules))
+    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
+    return [*open_, session.put(asked)]
+
+
+def _finish_open(session: DialogueSession) -> list[Order]:
+    """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
+    session.next = None  # it waits for a person, and is counted
+    if session.draft is None:
+        return []
+    sure = session.state is State.HELD and not session.doubted
+    return drafting.commit(session) if sure else drafting.park(session)
+
+
+# The roster changes.
+
+
+def take_roster(session: DialogueSession, taken: RosterTaken) -> list[Order]:
+    """Who may sign on has changed: whoever may no more finishes what is open first."""
+    session.manner = replace(session.manner, operators=taken.operators)
+    return []
+
+
+def take_new_crew(session: DialogueSession, taken: RosterTaken) -> list[Order]:
+    """The same while nobody is signed on: where nobody is named any more, nobody needs to be."""
+    orders = take_roster(session, taken)
+    session.state = session.resting
+    return orders
+
+
+def dismiss(session: DialogueSession) -> list[Order]:
+    """Nothing is open any more, and whoever speaks is not on the roster."""
+    if session.operator is None:
+        session.state = State.SIGNED_OFF
+        return [session.say(Prompt.SIGN_ON_FIRST)]
+    told = Say(Prompt.NOT_LISTED, slots={"operator": session.called or session.operator})
+    return [told, *tell_aside(session), *_leave(session)]
