@@ -35,7 +35,7 @@ from edge.keep.entries import Entries
 from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
-from edge.keep.expected import ExpectedLists
+from edge.keep.expected import SignedLists
 from edge.keep.orders import Orders
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
@@ -144,7 +144,8 @@ class JournalReader:
         self.readings = ModelReadings(db)
         self.review_log = ReviewLog(db)
         self.orders = Orders(db)
-        self.expected = ExpectedLists(db)
+        self.expected = SignedLists(db, "expected")
+        self.roster = SignedLists(db, "roster")
         self.trail = AuditTrail(db)
         self.successor = Successor(directory, db)
 

@@ -25,7 +25,12 @@ class Roster:
 
     site: str
     version: int  # Higher each time.
-    operators: tuple[Operator, ...]  # None: the roster is withdrawn.
+    operators: tuple[Operator, ...]
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the inventory says no more who may sign on."""
+        return not self.operators
 
 
 def operators_of(names: Mapping[str, str]) -> tuple[Operator, ...]:

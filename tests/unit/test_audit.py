@@ -433,6 +433,7 @@ def one_row_each(journal: Journal) -> None:
     journal.orders.take("a signature", "{}")
     journal.orders.count(NotDone.LATE)
     journal.expected.take("north", "door/12", 1, "{}")
+    journal.roster.take("north", "roster", 1, "{}")
     reviewed(journal)
     with journal._db.writing():
         (gone,) = journal._db.rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
@@ -455,6 +456,7 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         "orders": "rowid = 1",
         "orders_not_done": "reason = 'late'",
         "expected": "site = 'north'",
+        "roster": "site = 'north'",
         "conversation": "one = 1",
         "tally": "what = 'owed'",
     }

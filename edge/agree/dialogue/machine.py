@@ -221,6 +221,16 @@ class Dialogue:
     def aside(self, found: InReview) -> None:
         self._session.recorded.aside = found
 
+    @property
+    def crew(self) -> tuple[Operator, ...] | None:
+        """Who may sign on; None: nobody needs to. What it is when the device comes up, it is before it `Started`."""
+        return self._session.manner.operators
+
+    @crew.setter
+    def crew(self, operators: tuple[Operator, ...] | None) -> None:
+        self._session.manner = replace(self._session.manner, operators=operators)
+        self._session.state = self._session.resting
+
     def taken(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
         self._session.recorded.taken(event_ids)
