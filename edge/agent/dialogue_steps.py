@@ -35,11 +35,13 @@ from edge.records import (
     OutboxRow,
     Park,
     Receipt,
+    Shifted,
     operators_of,
 )
 from edge.understand.llm.prompt import AtHand
 
 MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
+MINUTE_S = 60
 MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
@@ -74,6 +76,7 @@ def manner(settings: Settings) -> Manner:
         holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
         operators=operators_of(agree.operators) or None,
         operator=settings.operator,
+        idle_s=None if agree.idle_signoff_minutes is None else agree.idle_signoff_minutes * MINUTE_S,
     )
 
 
@@ -94,7 +97,9 @@ class DialogueSteps:
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
         owed = journal.outbox.unsettled()
-        started = Started(kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down)
+        who = kept.operator or self._dialogue.who
+        away = None if who is None else journal.shifts.on_break(who)
+        started = Started(kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down)
         return self.record(journal, self.plan(started))
 
     def _in_review(self, journal: Journal) -> InReview:
@@ -125,8 +130,10 @@ class DialogueSteps:
                 case Commit(draft, verdict) if row is not None:
                     # The sound that it is stored comes before what the device goes on to say.
                     heard += self._dialogue.take(Committed(LastEntry(row.event_id, draft, verdict.fields)))
-                case Note() | Park() | Commit() | Drop():
+                case Note() | Park() | Commit() | Drop() | Shifted():
                     pass
+                case Say(Prompt.GOODBYE, _, slots):
+                    heard += [order, *_totals(journal, slots["name"])]
                 case Say(Prompt.TALLY, fields):
                     heard.append(
                         replace(order, slots={"count": str(_recorded_today(journal, self._dialogue.form, fields))})
@@ -137,6 +144,28 @@ class DialogueSteps:
             # A crash before this leaves them to a person, who is told of what was recorded since.
             journal.review.put_right(mended, partial(withheld, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
+
+
+def _totals(journal: Journal, operator: str) -> list[Say]:
+    """What the shift that ends came to; of what is put aside on the device, his and, where there is more, all of it."""
+    totals = journal.shifts.totals(operator)
+    if totals is None:  # it began before shifts were kept, or so long ago that it was removed
+        return []
+    counted = {form: str(count) for form, count in totals.recorded.items()}
+    if len(counted) > 1:
+        told = [_say(Prompt.TOTAL_OF_FORM, form=form.replace("-", " "), count=count) for form, count in counted.items()]
+    else:
+        told = [_say(Prompt.TOTAL, count=count) for count in counted.values()] or [_say(Prompt.TOTAL_NONE)]
+    if totals.turned_down:
+        told.append(_say(Prompt.TOTAL_TURNED_DOWN, count=str(totals.turned_down)))
+    if totals.aside:
+        told.append(_say(Prompt.TOTAL_ASIDE, count=str(totals.aside)))
+    waiting = journal.review.how_many()
+    return told if waiting <= totals.aside else [*told, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
+
+
+def _say(prompt: Prompt, **slots: str) -> Say:
+    return Say(prompt, slots=slots)
 
 
 def _recorded_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) -> int:

@@ -44,6 +44,7 @@ from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
 from edge.keep.review_log import ReviewLog
+from edge.keep.shifts import Shifts
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals, replacing
 from edge.records import (
     SAMPLE_RATE,
@@ -61,6 +62,7 @@ from edge.records import (
     Reading,
     Reason,
     ReviewChange,
+    Shifted,
     Utterance,
     Verdict,
 )
@@ -146,6 +148,7 @@ class JournalReader:
         self.orders = Orders(db)
         self.expected = SignedLists(db, "expected")
         self.roster = SignedLists(db, "roster")
+        self.shifts = Shifts(db)
         self.trail = AuditTrail(db)
         self.successor = Successor(directory, db)
 
@@ -349,6 +352,8 @@ class Journal(JournalReader):
                         self._entries.conclude(dropped.utterance_id, dropped.reading, TAKEN_BACK)
                     case Park():
                         self._entries.park(order)
+                    case Shifted():
+                        self.shifts.note(order)
                     case Commit(agreed, verdict):
                         entry = self.queries.entry_of(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))
@@ -391,5 +396,5 @@ class Journal(JournalReader):
 
 
 def _in_turn(order: Durable) -> int:
-    """Verdicts come before what is parked, and both before what is committed."""
-    return 2 if isinstance(order, Commit) else isinstance(order, Park)
+    """Verdicts before what is parked, both before what is committed, and that before who works from then on."""
+    return 3 if isinstance(order, Shifted) else 2 if isinstance(order, Commit) else isinstance(order, Park)

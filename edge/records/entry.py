@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from edge.records.operators import Shifted
 from edge.records.reading import Act, FieldValue, Reading
 
 
@@ -266,4 +267,4 @@ class Drop:
     draft: Draft
 
 
-Durable = Note | Park | Commit | Drop
+Durable = Note | Park | Commit | Drop | Shifted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,24 @@ class Operator:
     )  # What he is called; of the settings' operators, maybe a number too.
     language: str | None = None  # ISO 639-1; None: that of the device.
     forms: tuple[str, ...] | None = field(default=None, repr=False)  # The names of those that he may fill; None: all.
+
+
+class ShiftChange(StrEnum):
+    """What an operator does besides his work."""
+
+    ON = "on"
+    BREAK = "break"
+    BACK = "back"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """Put on record that somebody signed on or off, went or came back."""
+
+    operator: str  # By the name on record.
+    change: ShiftChange
+    reason: str | None = None  # Why the break, or the end of the shift, as a code.
 
 
 @dataclass(frozen=True, slots=True)

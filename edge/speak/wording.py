@@ -71,7 +71,7 @@ def prompts(language: str) -> Mapping[Prompt, str]:
 
 @cache
 def codes(table: str, language: str) -> Mapping[str, str]:
-    """What codes are called in one of LANGUAGES: `faults`, what is said when they are `mended`, `reasons`, `scans`."""
+    """What codes are called in one of LANGUAGES: `faults`, what is said of them when `mended`, `reasons`, and so on."""
     return MappingProxyType(_table(language)[table])
 
 
@@ -319,7 +319,7 @@ class Phrasing:
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
         self._faults, self._mended = (codes(name, spoken) for name in ("faults", "mended"))
-        self._codes = {"reason": codes("reasons", spoken), "scan": codes("scans", spoken)}
+        self._codes = {slot: codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
@@ -368,7 +368,7 @@ class Phrasing:
                 return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms)
             case "fault" if name in say.slots:
                 return _called(say.slots[name], self._mended if say.prompt is Prompt.HEALED else self._faults)
-            case "reason" | "scan" if name in say.slots:
+            case "reason" | "scan" | "away" if name in say.slots:
                 return _called(say.slots[name], self._codes[name])
             case _:
                 return say.slots.get(name)

@@ -5,6 +5,7 @@ form goods-check                        the form to fill
 language de                             what is spoken; English if nothing is said
 may sign on: ana = op-17, ben = op-18   who may
 by number: 471 ana = op-17, 472 ben = op-18   the same, with a number each
+idle for 10 minutes signs off           whoever is signed on, where nothing is open
 what is sure is recorded at once        instead of being read back and held
 
 operator: pallet seven four two         what is said; `dock~0.4` is a word the recogniser doubts
@@ -37,6 +38,7 @@ event: recorded 1                       the last event; amended 2 of 1; cancelle
 no event
 rests on 2 utterances                   the last event
 operator on record: op-17               of the last event; nobody
+worked: op-17 break meal, op-17 shift   what has ended: of whom, what and why
 1 under review                          0 …; 1 on record as cancelled
 """
 
@@ -65,6 +67,8 @@ RULES = {
     "operators": r"may sign on: (.+)",
     "numbered": r"by number: (.+)",
     "roster": r"the roster says: (.+)",
+    "idle": r"idle for (\d+) minutes signs off",
+    "worked": r"worked: (.+)",
     "at_once": r"what is sure is recorded at once",
     "says": r"operator: (.+)",
     "types": r"operator types: (.+)",

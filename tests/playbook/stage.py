@@ -98,6 +98,9 @@ class Stage:
         self.manner = replace(self.manner, operators=_numbered(listed))
         self._tell(lambda: self._device.tell(RosterTaken(self.manner.operators)))
 
+    def on_idle(self, minutes: str) -> None:
+        self.manner = replace(self.manner, idle_s=float(minutes) * 60)
+
     def on_language(self, code: str) -> None:
         self._language = code
 
@@ -243,6 +246,12 @@ class Stage:
 
     def on_record(self, operator: str) -> None:
         assert self._last["data"]["operator"] == (None if operator == "nobody" else operator)
+
+    def on_worked(self, listed: str) -> None:
+        assert self._journal is not None
+        ended = [one for one in self._journal.shifts.spans(100) if one.ended is not None]
+        told = [" ".join(filter(None, (one.operator, one.kind, one.reason))) for one in ended]
+        assert sorted(told) == sorted(one.strip() for one in listed.split(","))
 
     def on_review(self, count: str) -> None:
         assert self._journal is not None

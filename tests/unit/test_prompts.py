@@ -124,10 +124,19 @@ class Walk:
                     # How many it is stands in the journal, and is filled in by whoever carries the order out.
                     counted = {"count": "2"} if order.prompt is Prompt.TALLY else order.slots
                     self.said.append(replace(order, slots=counted))
+                    self.said += TOTALS if order.prompt is Prompt.GOODBYE else ()
                 case Commit(draft, verdict):
                     self.take(Committed(LastEntry(draft.utterance_id, draft, verdict.fields)))
                 case _:
                     pass
+
+
+TOTALS = tuple(
+    Say(prompt, slots={"form": "pallet move", "count": "2"})
+    for prompt in Prompt
+    if prompt.value.startswith("total_") or prompt in {Prompt.TOTAL, Prompt.IN_ALL_ASIDE}
+)
+"""What whoever carries the order out tells behind a goodbye: it stands in the journal."""
 
 
 def moving(language: str) -> Walk:
@@ -218,7 +227,7 @@ def _cut(walk: Walk) -> None:
 
 def checking(language: str) -> Walk:
     """Signing on, exceptions and check digits."""
-    walk = Walk(CHECK, language, Manner(operators=(Operator("op-17", spoken=("ana",)),)))
+    walk = Walk(CHECK, language, Manner(operators=(Operator("op-17", spoken=("ana",)),), idle_s=600))
     walk.say("pallet 5432, bay A")
     walk.ask(Command.HELP)
     walk.ask(Command.SIGN_ON, "zoe")
@@ -235,7 +244,13 @@ def checking(language: str) -> Walk:
     walk.ask(Command.SIGN_OFF)
     walk.ask(Command.SIGN_ON, "ana", sure=0.3)
     walk.ask(Act.YES)
-    walk.take(RosterTaken((Operator("op-18", spoken=("ben",)),)))
+    walk.take(RosterTaken((Operator("op-18", spoken=("maria",)),)))
+    walk.ask(Command.SIGN_ON, "maria")
+    walk.say(walk.rules.language.table["breaks"]["meal"][0])
+    walk.ask(Command.RESUME)
+    walk.take(Deadline())
+    walk.take(RosterTaken(None))
+    walk.ask(Command.SIGN_OFF)  # and nobody was signed on
     return walk
 
 
@@ -311,7 +326,7 @@ def test_no_english_is_left_over(language: str) -> None:
     assert left == {}
 
 
-TABLES = ("faults", "mended", "reasons", "scans")
+TABLES = ("faults", "mended", "reasons", "scans", "aways")
 
 
 def words(text: str) -> set[str]:

@@ -36,7 +36,7 @@ NAMES = """
     event_sha256 AuditReport.found Erased.waiting Erased.left dated_at
     instance held reentered
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
-    uom base shift zone utc_offset notice pallet item site ReceivingPlace.name
+    uom base kind on_break began ended shift zone utc_offset notice pallet item site ReceivingPlace.name
     heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
 """
 """Text that is no speech: names of things, people, places and times, codes, and what services are sent or send beside

@@ -185,6 +185,7 @@ class Started:
     owed: int = 0
     held: frozenset[str] = frozenset()  # The events of the entries that wait for a person.
     entries: tuple[LastEntry, ...] = field(default=(), repr=False)  # The latest on record, the oldest first.
+    on_break: str | None = None  # Why the operator was away.
     turned_down: Mapping[str, str | None] = field(default_factory=dict)
     """Of those, and of the last entry and what that replaces one after the other, each that the inventory turned down,
     with the one that it was to replace."""

@@ -23,7 +23,7 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
 from edge.forms.spoken import courteous
-from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Operator, Outcome, Park
+from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Operator, Outcome, Park, Shifted
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
@@ -61,6 +61,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TELL_LAST: status.tell_last,
     Step.HELP: status.tell_help,
     Step.PAUSE: status.pause,
+    Step.PAUSE_FOR: status.pause_for,
     Step.NOT_PAUSED: status.tell_listening,
     Step.RESUME: status.resume,
     Step.ADJUST: status.adjust_voice,
@@ -86,6 +87,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.DECIDED: review.take_decision,
     Step.ALARM: status.alarm,
     Step.ALARM_HELD: status.alarm_and_ask,
+    Step.UNUSED: shifts.sign_off_unused,
     Step.NOBODY: shifts.leave_unasked,
     Step.ROSTER: shifts.take_roster,
     Step.NEW_CREW: shifts.take_new_crew,
@@ -115,6 +117,7 @@ _TOLD: Mapping[type, str] = {
     Note: "verdict.outcome",
     Park: "why",
     Commit: "draft.act",
+    Shifted: "change",
     Say: "prompt",
     Sound: "earcon",
     Adjust: "what",
@@ -182,6 +185,16 @@ class Dialogue:
     def operator(self) -> str | None:
         """Who is signed on."""
         return self._session.operator
+
+    @property
+    def who(self) -> str | None:
+        """Who goes on record."""
+        return self._session.who
+
+    @property
+    def on_break(self) -> str | None:
+        """Why it is paused, where a reason was given."""
+        return self._session.on_break
 
     @property
     def signed_on(self) -> Operator | None:
@@ -353,10 +366,8 @@ def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *,
 
 def _timed(session: DialogueSession, event: Event, *, changed: bool) -> list[Order]:
     """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not."""
-    timer, state = session.timer, session.state
-    news = bool(session.news.untold) and state is State.IDLE
-    asks = state in AGREEING or state is State.IDENTIFYING
-    if not (asks or (state is State.PAUSED and session.draft is not None) or news):
+    timer, seconds = session.timer, _deadline(session)
+    if seconds is None:
         stopping, timer.runs = timer.runs, False
         return [StopTimer()] if stopping else []
     if event is Event.SPEAKING:
@@ -364,7 +375,17 @@ def _timed(session: DialogueSession, event: Event, *, changed: bool) -> list[Ord
     elif changed or event not in _QUIET:
         timer.extensions = MOST_EXTENSIONS
     put_off = event is Event.SPEAKING and timer.extensions >= 0
-    if timer.runs and not (changed or event not in _QUIET or put_off):
+    if timer.runs and timer.seconds == seconds and not (changed or event not in _QUIET or put_off):
         return []
-    timer.runs = True
-    return [StartTimer(session.manner.undo_s if state is State.HELD else session.manner.patience_s)]
+    timer.runs, timer.seconds = True, seconds
+    return [StartTimer(seconds)]
+
+
+def _deadline(session: DialogueSession) -> float | None:
+    """How long what there is may wait; None where nothing waits."""
+    state, manner = session.state, session.manner
+    asks = state in AGREEING or state is State.IDENTIFYING
+    news = bool(session.news.untold) and state is State.IDLE
+    if asks or news or (state is State.PAUSED and session.draft is not None):
+        return manner.undo_s if state is State.HELD else manner.patience_s
+    return manner.idle_s if state is State.IDLE and session.operator is not None else None

@@ -35,6 +35,7 @@ class Manner:
     holds_sure: bool = True  # Also what the policy would record with a mere sound is read back and held.
     operators: tuple[Operator, ...] | None = None  # Who may sign on; None: nobody needs to.
     operator: str | None = None  # Who is on record while nobody has signed on.
+    idle_s: float | None = None  # Whoever says nothing for so long, with nothing open, is signed off; None: nobody.
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class Timer:
     """The one deadline, which the driver counts."""
 
     runs: bool = False
+    seconds: float | None = None  # What it was started with.
     extensions: int = 0  # How often speech may still put it off.
 
 
@@ -152,6 +154,7 @@ class DialogueSession:
     state: State = field(init=False)
     operator: str | None = None  # Who is signed on.
     called: str | None = field(default=None, repr=False)  # As he was greeted; None since a restart.
+    on_break: str | None = None  # Why it is paused, where a reason was given.
     draft: Draft | None = None  # What is being agreed; None where nothing is open.
     verdict: Verdict | None = None  # What was decided about the draft.
     doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.

@@ -13,7 +13,12 @@ from edge.agree.dialogue.session import DialogueSession, Identifying
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import units_said
 from edge.forms.spoken import command
-from edge.records import Act, Command, Operator, Park, Reason
+from edge.records import Act, Command, Operator, Park, Reason, ShiftChange, Shifted
+
+RELIEVED, NOT_LISTED, UNUSED = "relieved", "not_listed", "unused"
+"""Why a shift ended, where its operator did not sign off: another signed on, the roster changed, nobody spoke."""
+
+MINUTE_S = 60
 
 # Who signs on.
 
@@ -48,9 +53,12 @@ def _candidates(session: DialogueSession, said: str) -> tuple[Meant, ...]:
 
 
 def _let_begin(session: DialogueSession, who: Meant) -> list[Order]:
-    session.operator, session.called, session.state = who.operator.name, who.called, State.IDLE
+    before, name = session.operator, who.operator.name
+    ends = [] if before is None or before == name else [Shifted(before, ShiftChange.OFF, RELIEVED)]
+    begins = [Shifted(name, ShiftChange.ON)] if before != name else come_back(session)
+    session.operator, session.called, session.state, session.on_break = name, who.called, State.IDLE, None
     session.recorded.last = session.owned(session.recorded.last)
-    return [session.say(Prompt.SIGNED_ON, operator=who.called), *held(session)]
+    return [*ends, *begins, session.say(Prompt.SIGNED_ON, operator=who.called), *held(session)]
 
 
 def held(session: DialogueSession) -> list[Order]:
@@ -134,15 +142,48 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if unfinished := _ask_to_finish(session):
         return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
     orders = _finish_open(session)
-    aside = tell_aside(session, *orders)
-    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *aside, *_leave(session)]
+    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *_leave(session, None, *orders)]
 
 
-def _leave(session: DialogueSession) -> list[Order]:
-    session.operator = session.called = session.identifying = None
+def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
+    """Nothing is open, and whoever is signed on has said nothing for long: he may be gone, and another one come."""
+    idle_s = session.manner.idle_s
+    if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news
+        return []
+    minutes = f"{idle_s / MINUTE_S:g}"
+    return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_leave(session, UNUSED)]
+
+
+def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
+    """Nobody is signed on any more; `put` are the orders by which something was put aside just now."""
+    name, called = session.operator, session.called or _called(session)
+    session.operator = session.called = session.identifying = session.on_break = None
     session.state = State.SIGNED_OFF
     session.recorded.last = session.owned(session.recorded.last)
-    return [session.say(Prompt.SIGNED_OFF)]
+    if name is None:
+        return [*tell_aside(session, *put), session.say(Prompt.SIGNED_OFF)]
+    told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
+    return [Shifted(name, ShiftChange.OFF, why), told]
+
+
+def _called(session: DialogueSession) -> str | None:
+    """What whoever is signed on is called, as far as the roster says."""
+    return next(iter(session.signed_on.spoken), None) if session.signed_on is not None else None
+
+
+def come_back(session: DialogueSession) -> list[Order]:
+    """Whoever was away is back."""
+    away, session.on_break = session.on_break, None
+    return [] if away is None or session.who is None else [Shifted(session.who, ShiftChange.BACK)]
+
+
+def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
+    """Whoever speaks takes a break; without a reason it is a mere pause."""
+    if reason is None:
+        return [session.say(Prompt.PAUSED)]
+    session.on_break = reason
+    told = session.say(Prompt.PAUSED_FOR, away=reason)
+    return [told] if session.who is None else [Shifted(session.who, ShiftChange.BREAK, reason), told]
 
 
 def tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
@@ -196,4 +237,4 @@ def dismiss(session: DialogueSession) -> list[Order]:
         session.state = State.SIGNED_OFF
         return [session.say(Prompt.SIGN_ON_FIRST)]
     told = Say(Prompt.NOT_LISTED, slots={"operator": session.called or session.operator})
-    return [told, *tell_aside(session), *_leave(session)]
+    return [told, *_leave(session, NOT_LISTED)]

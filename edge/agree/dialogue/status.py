@@ -10,6 +10,7 @@ from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say,
 from edge.agree.dialogue.questions import About, Question, judged, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
+from edge.forms.spoken import break_reason
 from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
 UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED})
@@ -139,16 +140,25 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.draft is not None and session.draft.act is Act.CANCEL:
         orders = drafting.park(session)
     session.state = State.PAUSED
-    return [heard.noted_as_heeded(Reason.COMMAND), *orders, session.say(Prompt.PAUSED)]
+    reason = break_reason(heard.reading.words, session.rules.language)
+    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *shifts.go_away(session, reason)]
+
+
+def pause_for(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator says that he is away while he is; another reason than before begins another break."""
+    reason = break_reason(heard.reading.words, session.rules.language)
+    if reason in {None, session.on_break}:
+        return note(session, heard)
+    return [heard.noted_as_heeded(Reason.COMMAND), *shifts.go_away(session, reason)]
 
 
 def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator goes on, with what was asked before the pause if that is open."""
-    noted = heard.noted_as_heeded(Reason.COMMAND)
+    noted = [heard.noted_as_heeded(Reason.COMMAND), *shifts.come_back(session)]
     if session.draft is None or session.question is None:
         session.state = State.IDLE
-        return [noted, session.say(Prompt.RESUMED)]
-    return [noted, Say(Prompt.RESUMED), *session.ask(session.question)]
+        return [*noted, session.say(Prompt.RESUMED)]
+    return [*noted, Say(Prompt.RESUMED), *session.ask(session.question)]
 
 
 def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
@@ -173,8 +183,12 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
     told = shifts.held(session) if session.state is not State.SIGNED_OFF else []
-    if started.draft is not None:
-        return [*told, *_take_up(session, started.draft)]
+    session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
+    if started.draft is not None:  # whoever is asked is no more away
+        return [*told, *shifts.come_back(session), *_take_up(session, started.draft)]
+    if session.on_break is not None:
+        session.state = State.PAUSED
+        return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 

@@ -111,6 +111,8 @@ class Step(StrEnum):
     TELL_LAST = "tell the last entry"
     HELP = "tell what can be said"
     PAUSE = "close what is held, pause"
+    PAUSE_FOR = "on record; another reason begins another break"
+    UNUSED = "sign off whoever has said nothing for long"
     NOT_PAUSED = "tell that it listens"
     RESUME = "go on"
     ADJUST = "adjust the voice"
@@ -181,8 +183,9 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.NOBODY: UNLED,
         Step.NEW_CREW: IDLE,
         Step.SIGN_OFF: frozenset({State.SIGNED_OFF}),
+        Step.UNUSED: frozenset({State.SIGNED_OFF}),
         Step.ALARM_HELD: frozenset({State.CONFIRMING}),
-        Step.RESTORE: AGREEING | {State.IDLE, State.SIGNED_OFF},
+        Step.RESTORE: AGREEING | UNLED,
     }
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
@@ -198,6 +201,7 @@ MAY_STAY = frozenset(
         Step.SIGN_ON,
         Step.SIGN_OFF,
         Step.NEW_CREW,
+        Step.UNUSED,
         Step.DECIDED,
         Step.WHICH,
     }
@@ -291,6 +295,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.PUT_ASIDE: Step.NOTE,
             Event.YES: Step.NOTE,
             Event.NO: Step.OBJECT,
+            Event.DEADLINE: Step.UNUSED,
             Event.STARTED: Step.RESTORE,
         },
         State.HELD: {
@@ -329,7 +334,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
         State.PAUSED: {
             **_ALWAYS,
             **_AWAY,
-            Event.PAUSE: Step.NOTE,
+            Event.PAUSE: Step.PAUSE_FOR,
             Event.RESUME: Step.RESUME,
             Event.DEADLINE: Step.LET_GO,
         },

@@ -3,6 +3,7 @@
 from edge.forms.spoken.commands import (
     TALLY,
     about,
+    break_reason,
     chosen,
     command,
     command_phrases,

@@ -30,6 +30,7 @@ class Asked:
 
 YES, NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
 LAST = Asked(Act.COMMAND, Command.LAST_ENTRY)
+PAUSE = Asked(Act.COMMAND, Command.PAUSE)
 TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
     str(command): Asked(Act.COMMAND, command) for command in Command
@@ -59,6 +60,11 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
         if asked is not None and asked.command is Command.SIGN_ON:
             return Asked(asked.act, asked.command, " ".join(said[at:]))
     return None
+
+
+def break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
+    """Why whoever pauses goes away, as a code; None where he does not say."""
+    return _reasons(language).get(_plain(words, language))
 
 
 def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -201,6 +207,7 @@ def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> 
             continue
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
+    plain.extend(" ".join(said) for reason in language.breaks.values() for said in reason[:EXPECTED])
     spoken = [_aloud(name, language) for name in names]
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
@@ -228,8 +235,14 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
 @lru_cache
 def _known(language: Language) -> Mapping[Phrase, Asked]:
     known = {said: CANCEL for name in BACK for said in language.commands[name]}
+    known |= {said: PAUSE for ways_to_say in language.breaks.values() for said in ways_to_say}
     known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
     return {language.unelided(said): asked for said, asked in known.items()}
+
+
+@lru_cache
+def _reasons(language: Language) -> Mapping[Phrase, str]:
+    return {language.unelided(said): reason for reason, ways in language.breaks.items() for said in ways}
 
 
 @lru_cache

@@ -127,6 +127,11 @@ class Language:
         return {name: _phrases(said, self.elided) for name, said in self.table["commands"].items()}
 
     @cached_property
+    def breaks(self) -> Mapping[str, tuple[Phrase, ...]]:
+        """By the code of a reason, the ways to say that one goes away for it."""
+        return {reason: _phrases(said, self.elided) for reason, said in self.table["breaks"].items()}
+
+    @cached_property
     def separators(self) -> frozenset[str]:
         """What people say between the parts of a printed number, and the number itself does not hold: "dash"."""
         return frozenset(fold(word) for word in self.table["letters"]["separators"])
