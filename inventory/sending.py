@@ -11,7 +11,7 @@ from edge.deliver.reason_codes import FAILURE
 from edge.errors import Misconfigured, Unavailable
 from inventory.settings import InventorySettings
 
-KEPT_S = 2.0  # What a broker keeps comes right behind its word that it is subscribed to.
+KEPT_S = 1.0  # What a broker keeps comes right behind its word that it is subscribed to.
 SEND_S = 20.0  # A broker that is there has taken a message by then.
 
 

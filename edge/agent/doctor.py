@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from edge.agent.clock import Clock
 from edge.agent.parts import converses, form_named, witness_of
+from edge.agent.roster_delivery import names_of, operators_at_start
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
@@ -189,17 +190,19 @@ async def _form(settings: Settings) -> Iterable[Finding]:
 async def _words(settings: Settings) -> Iterable[Finding]:
     """What operators and forms are called: can the device's own recogniser hear it, and tell it from the others?"""
     form = form_named(settings, settings.forms.active)
-    names = list(settings.agree.operators)
+    crew = operators_at_start(settings) or ()
+    whose = {name: one.name for one in crew for name in names_of([one])}
     meant = dict(spoken_words(form, Catalogue.load(settings.catalogue_directory)))
     place = weights.located(weights.named(settings.understand.model), settings.models)
     known = None if place is None else vocabulary_of(place)
-    wanted = [*(name for name in names if not name.isdecimal()), *meant]
+    by_name = names_of(one for one in crew if one.number is None)  # who has a number signs on by that
+    wanted = [*(name for name in by_name if not name.isdecimal()), *meant]
     unheard = [one for one in wanted if known is not None and not known.issuperset(one.lower().split())]
     if unheard:
         found = f"the recogniser does not know {', '.join(map(repr, unheard))}, and cannot hear it"
         todo = "sign on by number ('14', or 'one four'); in forms and catalogues use words of everyday English"
         return [Finding("words", Severity.FAILED, found, todo)]
-    pairs = [*heard_alike(names), *(pair for pair in heard_alike(meant) if meant[pair[0]] != meant[pair[1]])]
+    pairs = [pair for each in (whose, meant) for pair in heard_alike(each) if each[pair[0]] != each[pair[1]]]
     if pairs:
         told = ", ".join(f"{one!r} and {other!r}" for one, other in pairs)
         todo = "choose words or names that differ in more than a vowel, or numbers that are said digit by digit"

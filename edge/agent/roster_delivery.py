@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from edge.agent.review_delivery import pinned_key
 from edge.agent.signed_inbox import SignedInbox
 from edge.config import Settings
 from edge.deliver.events import MalformedMessage, Topics
 from edge.deliver.roster import read_roster
+from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
 from edge.keep.expected import SignedLists
-from edge.keep.journal import JournalReader
+from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.records import Operator, Roster, operators_of
 
 logger = logging.getLogger(__name__)
 
 ROSTER = "roster"  # As the journal names it: a site has one.
+
+
+def operators_at_start(settings: Settings) -> tuple[Operator, ...] | None:
+    """Who may sign on, before an agent has opened the journal; None: nobody needs to. Raises Misconfigured."""
+    key, settled = pinned_key(settings.deliver.decisions_key), operators_of(settings.agree.operators) or None
+    if key is None:
+        return settled
+    try:
+        with Journal.inspect(settings.state) as journal:
+            bodies = dict(journal.roster.bodies(settings.site))
+        return read_roster(bodies[ROSTER].encode(), settings.site, key).operators
+    except (UnreadableInput, KeyError, MalformedMessage):  # no journal, an older one, no roster, or another key's
+        return settled
+
+
+def names_of(operators: Iterable[Operator] | None) -> tuple[str, ...]:
+    """All that they sign on with, numbers and names."""
+    said = (name for one in operators or () for name in (one.number or "", *one.spoken))
+    return tuple(dict.fromkeys(filter(None, said)))
 
 
 class RosterInbox(SignedInbox[Roster]):

@@ -17,10 +17,12 @@ from edge.deliver.events import Topics, encode
 from edge.deliver.mqtt import Delivered, Session
 from edge.deliver.roster import signed, topic
 from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import Operator, Roster, operators_of
 from tests.command import dockvoice
 from tests.dictated import ANOTHER
+from tests.integration.test_business_replies import Shift, shift
 from tests.integration.test_expected import NOW, broker, is_told, office, publish, while_running
 from tests.mosquitto import Mosquitto
 from tests.waiting import until
@@ -148,6 +150,38 @@ def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosqu
             until(lambda: heard[1:] == [SETTLED], "not withdrawn")
 
         while_running(taking, meanwhile)
-    faulty = dockvoice("inventory", "roster", str(tmp_path / "none.csv"), *at)
-    assert faulty.returncode != 0
-    assert "cannot be read" in faulty.stderr
+
+
+def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it_no_more(
+    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None]
+) -> None:
+    agree = {"conversation": True, "undo_s": 1}
+
+    async def work(operator: Shift) -> None:
+        publish(HERE, signed(ROSTER, office, NOW))
+        await operator.hears("Sign on first.")  # nobody needed to until then
+        await operator.type("sign on four seven one")
+        await operator.hears("Hello ana.")
+        await operator.type("pallet 742, twelve units")
+        await operator.hears("Which dock?")
+        publish(HERE, signed(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+        await operator.type("dock B")
+        await operator.hears("ana is no more on the roster.")
+        await operator.hears("1 recorded.")
+
+    async def work_without_a_broker(operator: Shift) -> None:
+        await operator.type("sign on ana")
+        await operator.hears("I do not know ana.")
+        await operator.type("sign on ben")
+        await operator.hears("Hello ben.")
+
+    key = tmp_path / "office.pem"
+    shift(tmp_path / "dock", broker.port, work, settle_s=0, decisions_key=key, agree=agree)
+    shift(tmp_path / "dock", 1, work_without_a_broker, settle_s=0, decisions_key=key, agree=agree)
+    with Journal.inspect(tmp_path / "dock") as journal:
+        (entry,) = journal.queries.histories()
+        assert (entry.operator, entry.fields) == ("op-17", {"pallet_id": "742", "quantity": 12, "dock": "B"})
+        assert [(one.operator, one.reason) for one in journal.shifts.spans(9)] == [
+            ("op-18", None),
+            ("op-17", "not_listed"),
+        ]
