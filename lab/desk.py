@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
@@ -17,6 +17,7 @@ from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
 from edge.forms.element_strings import SEPARATOR
+from edge.forms.model import Form
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
 from edge.records import SCANNER, Acoustics, Closing, Reading, Receipt, Utterance
@@ -48,16 +49,16 @@ class Talk:
         manner: Manner | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         sending: Sending = AS_DELIVERED,
+        forms: Sequence[Form] = (),
     ) -> None:
         """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
 
-        `sending` is what a scanner sends.
+        `sending` is what a scanner sends; `forms` are those at hand, as for `Dialogue`.
         """
-        self.rules = rules
         self._sending = sending
         self._journal = journal
         self._clock = clock
-        self._dialogue = Dialogue(rules, manner, trace)
+        self._dialogue = Dialogue(rules, manner, trace, forms)
         self._conversation = DialogueSteps(self._dialogue, render)
         self.latest = ""
         """The utterance that was taken last."""
@@ -70,6 +71,11 @@ class Talk:
         return self._dialogue.state
 
     @property
+    def rules(self) -> Rules:
+        """Those of the form that is filled now."""
+        return self._dialogue.rules
+
+    @property
     def question(self) -> Question | None:
         """What is asked now."""
         return self._dialogue.question
@@ -77,26 +83,27 @@ class Talk:
     def start(self) -> Stepped:
         """Take up what is open in the journal; what was typed in vain goes to a person."""
         for utterance in list(self._journal.queries.unread()):
-            if utterance.typed is not None and utterance.form == self.rules.form.name:
-                self._take_up(utterance)
+            rules = self._dialogue.rules_of(utterance.form)
+            if utterance.typed is not None and rules is not None:
+                self._take_up(utterance, rules)
         return self._timed(self._conversation.start(self._journal))
 
     def say(self, text: str) -> Stepped:
         """The operator says it: on disk before it is read. Raises UnreadableInput where it is too long for that."""
         utterance = typed_utterance(self.rules.form.name, text)
         self._journal.begin(utterance)
-        return self._hear(utterance, self._read(utterance))
+        return self._hear(utterance, self._read(utterance, self.rules))
 
     def scan(self, scan: str) -> Stepped:
         """The operator scans a label, of which the scanner sends this: on disk before it is read."""
         utterance = scanned_utterance(self.rules.form.name, scan, DESK_SCANNER)
         self._journal.begin(utterance)
-        return self._hear(utterance, self._read(utterance))
+        return self._hear(utterance, self._read(utterance, self.rules))
 
-    def _read(self, utterance: Utterance) -> Reading:
+    def _read(self, utterance: Utterance, rules: Rules) -> Reading:
         if utterance.source == SCANNER:
-            return scanned(utterance, self.rules, self._sending)
-        return typed(utterance.typed or "", self.rules)
+            return scanned(utterance, rules, self._sending)
+        return typed(utterance.typed or "", rules)
 
     def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
         """The operator said what makes this reading; `acoustics` is how it sounded, where it did."""
@@ -113,10 +120,10 @@ class Talk:
         began = self._clock() if reading.scanned else None
         return self.tell(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known, began))
 
-    def _take_up(self, utterance: Utterance) -> None:
+    def _take_up(self, utterance: Utterance, rules: Rules) -> None:
         """Conclude what was typed before the program was killed."""
-        reading = self._read(utterance)
-        verdict = decide(reading, utterance.segment.closing, self.rules)
+        reading = self._read(utterance, rules)
+        verdict = decide(reading, utterance.segment.closing, rules)
         if is_for_a_person(utterance, reading, verdict, agreed=True):
             logger.warning(
                 "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id

@@ -60,6 +60,12 @@ one announced is asked for again, "Count pallet 7 4 2 again", without a word of 
 whatever it is, and the first is kept beside it. A lot that is needed is asked for. A device without a speaker asks
 nothing of that, and records.
 
+Where [several forms are at hand](forms.md#several-forms-at-hand), "switch to counting" fills another one from then on,
+"counting" by itself does where nothing is open, and whoever signs on is asked which it is to be, unless he says so in
+the same breath. Neither counts within a sentence, or where the words give a field a value. What is open is finished
+first; who says it twice puts it aside. Each entry stays of its own form: it is told in the words of that, and to
+correct or cancel one of another form than is filled, the operator is told to switch to it. "Which work" tells it.
+
 A label that is scanned ([scanners.md](scanners.md)) begins an entry, answers, or adds to what is open; what differs
 from what was said is asked ("pallet 742 scanned, pallet 724 said. Which?"). Over an entry that was read back the label
 of another pallet is the next entry. What is wrong with a label is told, and changes nothing.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
+from edge.agent.typed_input import Readers
+from edge.agent.workplaces import Workplace, Workplaces
+from edge.agree.decide import Rules
 from edge.errors import DockvoiceError
 from edge.ports import Attention, Interpreter, Source, SpeechScorer, Voice
-from edge.records import FieldReading, FieldValue, Frame, NotUnderstood, Reading, Utterance
+from edge.records import FieldReading, FieldValue, Frame, NotUnderstood, Reading, Utterance, Work
+from edge.understand.panel import Panel
 
 SPEECH, SILENCE = b"\x00\x10" * 320, b"\x00\x00" * 320
 
@@ -98,3 +102,8 @@ class ScriptedVoice(Voice):
             raise self.fault
         for _ in text.split():
             yield b"\x00\x20" * 800
+
+
+def alone(rules: Rules, interpreter: Interpreter, panel: Panel | None = None) -> Workplaces:
+    """The one workplace of a device at which nothing changes."""
+    return Workplaces(Workplace(Work(rules.form.name), Readers(rules, interpreter), panel))

@@ -9,10 +9,12 @@ from functools import cache
 from pathlib import Path
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
+from edge.forms.loader import SUFFIX, load_form
 from edge.forms.model import Form
 
 ROOT = Path(__file__).parent.parent
+FORMS = [path.name.removesuffix(SUFFIX) for path in sorted((ROOT / "schemas" / "forms").glob(f"*{SUFFIX}"))]
+"""The names of those that come with the program, in the order of their files."""
 
 
 @cache

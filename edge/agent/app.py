@@ -35,7 +35,7 @@ from edge.hear.recording import RecordedSource
 from edge.hear.scanner import follow_scanner
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
-from edge.records import Operator, OutboxRow, Receipt
+from edge.records import Operator, OutboxRow, Receipt, Work
 from edge.systemd_notify import Notifier
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
@@ -89,7 +89,9 @@ class Agent:
         self._notifier = Notifier.from_environment()
         self._signed, self._begun = asyncio.Event(), asyncio.Event()
         speaks = live and parts.settings.speak.enabled is not False
-        self.speaking = VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink) if speaks else None
+        self._works = parts.workplaces()
+        words = (parts.settings.speak, parts.form, parts.clients, self._blink, (*parts.known.values(), *parts.at_hand))
+        self.speaking = VoiceOutput(*words) if speaks else None
         """The device's voice, for whoever answers the operator."""
         self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
         self._news = _OperatorNews(desk, self._conversing, self.speaking)
@@ -99,9 +101,11 @@ class Agent:
             turned_down=self._news.turned_down,
             decided=self._signed.set,
             crew=self._news.crew_changed,
-            review=review_delivery.renderer(parts.rules, parts.settings.site, parts.settings.device),
+            review=review_delivery.renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
         )
-        self.headset = Headset(parts.settings, self._notifier, self._delivery.tell_of_microphone, self._worn)
+        self.headset = Headset(
+            parts.settings, self._notifier, partial(self._delivery.tell_of, "microphone"), self._worn
+        )
         """How the device listens; of no effect on recordings."""
         gate = self.headset.gate if live else None
         self._decisions = Decisions(parts.settings, desk, self._conversing, self._delivery.written)
@@ -109,11 +113,12 @@ class Agent:
         self._second = (
             None
             if witness is None or self._conversing is None
-            else SecondHearing(witness, parts.rules, self._conversing.post)
+            else SecondHearing(witness, self._works.rules_for_witness, self._conversing.post)
         )
         self._dictation = dictation(
             *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing),
             expected=self._delivery.expected.at_hand,
+            works=self._works,
         )
         begins_when_heard = self._conversing if parts.settings.agree.conversation == "auto" else None
         self._audience = (
@@ -124,12 +129,21 @@ class Agent:
         self._upkeep = Supervisor(parts.settings, desk, self._pulse, self._notifier, self._clock, self._dictation)
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
-        self._afterwards = None if parts.panel is None else LateReadings(parts.panel, desk, parts.rules, per_minute)
+        self._afterwards = None if parts.panel is None else LateReadings(self._works, desk, per_minute)
 
     def _conversation(self, parts: Parts, desk: JournalThread) -> DialogueDriver:
         speaking = self.speaking
+
+        def take_up(work: Work) -> None:
+            """Another form is filled from now on, or another language spoken."""
+            form = self._works.take_up(work).rules.form
+            if speaking is not None:
+                speaking.take_up(form, work.language)
+            spoken = work.language or parts.settings.speak.language.value
+            self._delivery.tell_of("work", {"form": form.name, "language": spoken, "chosen": work.form is not None})
+
         return DialogueDriver(
-            Dialogue(parts.rules, manner(parts.settings), partial(STEPS.info, "%s")),
+            Dialogue(parts.rules, manner(parts.settings), partial(STEPS.info, "%s"), parts.at_hand),
             desk,
             renderer(parts, self._clock),
             order=(lambda _: None) if speaking is None else speaking.order,
@@ -138,6 +152,7 @@ class Agent:
             tell=self._stood,
             attentive=lambda: self._dictation.attentive,
             cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
+            take_up=take_up,
         )
 
     def microphone(self) -> Microphone:
@@ -246,7 +261,7 @@ class Agent:
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
         """The same with a panel at work; nobody asks a model any more when its connections are closed."""
         async with (
-            reading(self._parts, afterwards.note, await budget(self._settings, self._desk)),
+            reading(self._parts, afterwards.note, await budget(self._settings, self._desk), self._works),
             asyncio.TaskGroup() as group,
         ):
             beside = [group.create_task(work) for work in (self._parts.clients.warm(), afterwards.read_deferred())]
@@ -320,7 +335,7 @@ class Agent:
     def _worn(self, told: HeadsetTold) -> None:
         """Something about the headset changed."""
         if isinstance(told, Earshot):
-            self._delivery.tell_of_speaker(heard=told.heard)
+            self._delivery.tell_of("speaker", {"heard": told.heard})
             self._tell(told)
             return
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"

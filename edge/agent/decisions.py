@@ -88,7 +88,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     if asked.decision == "discard":
         found = journal.review.discard(asked.which, asked.who, asked.reason or "", partial(withheld, reason=DISCARDED))
         held = found.event_id if found.state in HELD else None
-        return Done(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields, held=held), None)
+        return Done(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields, held=held, form=found.form), None)
     journal.successor.demand_none()
     journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
     found = waits_in.review.utterance(asked.which)
@@ -104,7 +104,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     fields = journal.queries.history(row.event_id).fields
     fate = Fate.CORRECTED if _differ(found.fields, fields) else Fate.RECORDED
     held = found.event_id if found.state in HELD else None
-    return Done(PersonDecided(found.utterance_id, fate, fields, entry, held), row)
+    return Done(PersonDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
 
 def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
@@ -182,7 +182,7 @@ def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
     journal.review.note(found, "accept", order.who, order.reason)
     row = OutboxRow(str(found.event_id), found.sequence, json.dumps(found.event))
     fate = Fate.CORRECTED if order.values else Fate.RECORDED
-    return Done(PersonDecided(found.utterance_id, fate, found.fields), row)
+    return Done(PersonDecided(found.utterance_id, fate, found.fields, form=found.form), row)
 
 
 async def take_signed(

@@ -12,13 +12,14 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
-from edge.agree.decide import Rules, decide
+from edge.agent.workplaces import Workplaces
+from edge.agree.decide import decide
 from edge.errors import Unavailable
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
 from edge.records import Closing, OutboxRow, Outcome, Reading, Utterance
-from edge.understand.panel import Came, Panel, PanelAnswer
+from edge.understand.panel import Came, PanelAnswer
 from edge.understand.remote.failures import Garbled, OurFault
 from edge.understand.weighing import Pacing, contradicts
 
@@ -35,11 +36,13 @@ class _Concluded:
 class LateReadings:
     """Works beside dictation, for as long as `keep_answers` and `read_deferred` run."""
 
-    def __init__(self, panel: Panel, desk: JournalThread, rules: Rules, per_minute: int) -> None:
-        """`per_minute`: so many deferred utterances are read in a minute, at most."""
-        self._panel = panel
+    def __init__(self, works: Workplaces, desk: JournalThread, per_minute: int) -> None:
+        """`works` has who reads which utterance, and by which rules: those of its own form, whatever is filled now.
+
+        `per_minute`: so many deferred utterances are read in a minute, at most.
+        """
+        self._works = works
         self._desk = desk
-        self._rules = rules
         self._pacing = Pacing(per_minute)
         self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
         self._wake = asyncio.Event()
@@ -93,7 +96,8 @@ class LateReadings:
         if kept is None or kept.verdict is None:
             return
         if kept.verdict.outcome is Outcome.DEFER:
-            await self._review(late.utterance_id, late.reading, Closing.PAUSE)  # nothing cut short is deferred
+            # Nothing cut short is deferred.
+            await self._review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
         if kept.event_id is not None:
             await self._check(late, kept.event_id)
 
@@ -112,7 +116,7 @@ class LateReadings:
         while True:
             await self._turn()
             self._wake.clear()  # before looking: what is deferred from here on wakes again
-            utterance = await self._desk(lambda journal: journal.readings.oldest_deferred(self._rules.form.name))
+            utterance = await self._desk(lambda journal: journal.readings.oldest_deferred(self._works.forms))
             if utterance is None:
                 continue
             self._wake.set()
@@ -131,9 +135,9 @@ class LateReadings:
 
     async def _read(self, utterance: Utterance) -> None:
         stays = f"{utterance.utterance_id}: stays deferred"
-        reading = None
+        reading, panel = None, self._works.of(utterance).panel
         try:
-            reading = await self._panel.read_later(utterance)
+            reading = None if panel is None else await panel.read_later(utterance)
         except (OurFault, Garbled) as fault:
             logger.warning("%s: no model makes a reading of it, a person must: %s", utterance.utterance_id, fault)
         except Unavailable as fault:
@@ -141,10 +145,11 @@ class LateReadings:
             self._pacing.failed(asyncio.get_running_loop().time())
             return
         await self._desk.when_there_is_room(
-            lambda: self._review(utterance.utterance_id, reading, utterance.segment.closing), stays
+            lambda: self._review(utterance.utterance_id, utterance.form, reading, utterance.segment.closing), stays
         )
 
-    async def _review(self, utterance_id: str, reading: Reading | None, closing: Closing) -> None:
-        verdict = None if reading is None else decide(reading, closing, self._rules)
+    async def _review(self, utterance_id: str, form: str, reading: Reading | None, closing: Closing) -> None:
+        rules = self._works.rules_of(form)
+        verdict = None if reading is None or rules is None else decide(reading, closing, rules)
         why = UNREADABLE if reading is None else DEFERRED
         await self._desk(lambda journal: journal.readings.reviewed(utterance_id, verdict, why))

@@ -72,15 +72,14 @@ class _Status:
 
     def __init__(self, settings: Settings, key: PublicKey) -> None:
         self._of: dict[str, Any] = {"site": settings.site, "device": settings.device, "key": key}
-        self.microphone: dict[str, Any] | None = None
-        self.speaker: dict[str, Any] | None = None
+        self.known: dict[str, dict[str, Any]] = {}  # Its parts: how it listens and speaks, and what is done at it.
         self.waiting: int | None = None  # How many reviews are open; None before the first look.
         self.roster: dict[str, Any] | None = None
         self.not_done: dict[str, int] = {}  # How many decisions of the inventory's side were not done, by reason.
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """As it is published."""
-        known: dict[str, Any] = {"microphone": self.microphone, "speaker": self.speaker}
+        known: dict[str, Any] = {**self.known}
         if state == "online":
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
             known |= {"roster": self.roster}
@@ -180,15 +179,12 @@ class Delivery:
         self._notes.nothing_owed.clear()
         self._news.put_nowait(None)
 
-    def tell_of_microphone(self, state: dict[str, Any]) -> None:
-        """Put on the status topic how the device listens, now and at each connection."""
-        self._status.microphone = state
-        if self._session.connected:
-            self._announce("online")
+    def tell_of(self, part: Literal["microphone", "speaker", "work"], state: dict[str, Any]) -> None:
+        """Put a part of the device's state on the status topic, now and at each connection.
 
-    def tell_of_speaker(self, *, heard: bool) -> None:
-        """Put on the status topic whether the operator hears the device."""
-        self._status.speaker = {"heard": heard}
+        How it listens, whether the operator hears it, or what is done at it.
+        """
+        self._status.known[part] = state
         if self._session.connected:
             self._announce("online")
 

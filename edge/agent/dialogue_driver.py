@@ -23,7 +23,7 @@ from edge.agree.dialogue.table import State
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import Draft, Note, Operator, OutboxRow, Park
+from edge.records import Draft, Note, Operator, OutboxRow, Park, Work
 from edge.understand.llm.prompt import AtHand
 
 T = TypeVar("T")
@@ -53,6 +53,7 @@ class Stands:
     told: tuple[Audible, ...]  # What the step wants heard.
     noted: tuple[Note | Park, ...] = ()  # What it put on record of utterances that are no entry by themselves.
     row: OutboxRow | None = None  # The event that is owed by it.
+    form: str | None = None  # The form that is filled now.
 
 
 class DialogueDriver:
@@ -70,13 +71,16 @@ class DialogueDriver:
         tell: Callable[[Stands], None],
         attentive: Callable[[], bool],
         cut_off: Callable[[], bool],
+        take_up: Callable[[Work], None] = lambda _: None,
     ) -> None:
         """`order` makes it heard, `quiet` says whether nothing is being said, `owed` hears of each event committed.
 
         `tell` hears where each step led. `attentive` says whether the operator is speaking, or what he said is still
         being read: it may be the very answer that a deadline would be too early for. `cut_off` says whether what the
-        device was saying was spoken over since that was asked last.
+        device was saying was spoken over since that was asked last. `take_up` changes the form and the language of all
+        that is not the dialogue.
         """
+        self._take_up = take_up
         self._cut_off = cut_off
         self._said: tuple[Say, ...] = ()
         self._repeats = 0
@@ -125,7 +129,7 @@ class DialogueDriver:
         async with self._turn:
             self._carry_out(await self._desk(self._conversation.start))
             for one in await self._desk(lambda journal: journal.review.untold()):
-                await self._tell_decided(PersonDecided(one.utterance_id, Fate(one.fate), one.fields))
+                await self._tell_decided(PersonDecided(one.utterance_id, Fate(one.fate), one.fields, form=one.form))
 
     async def happen(self, happening: Happening) -> OutboxRow | None:
         """Let it happen; the event that came of it, if one did. Raises StorageFailed."""
@@ -223,6 +227,8 @@ class DialogueDriver:
                     self._patience, self._due, self._counts = seconds, time.monotonic() + seconds, False
                 case StopTimer():
                     self._due = None
+                case Work():
+                    self._take_up(order)
                 case Say() | Sound() | Hush() | Adjust():
                     self._order(order)
                 case _:
@@ -230,10 +236,13 @@ class DialogueDriver:
         if stepped.row is not None:
             self._owed(stepped.row)
         heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
+        self._remember(heard)
+        now = self._dialogue
+        self._tell(Stands(now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, now.form))
+
+    def _remember(self, heard: tuple[Audible, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
             self._dialogue.told(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # asked to forget it: what was said over the device's words has led to something
-        now = self._dialogue
-        self._tell(Stands(now.state, now.draft, now.question, now.operator, heard, noted, stepped.row))

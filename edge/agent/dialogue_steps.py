@@ -90,8 +90,9 @@ class DialogueSteps:
 
     def start(self, journal: Journal) -> Stepped:
         """Take the conversation up where the journal says that it stood."""
-        self._dialogue.aside = self._in_review(journal)
         kept = journal.dialogue.kept()
+        work = self._dialogue.resume(kept.work, kept.operator)
+        self._dialogue.aside = self._in_review(journal)
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
         held = {one.event_id: one.replaces for one in journal.review.held()}
@@ -100,11 +101,13 @@ class DialogueSteps:
         who = kept.operator or self._dialogue.who
         away = None if who is None else journal.shifts.on_break(who)
         started = Started(kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down)
-        return self.record(journal, self.plan(started))
+        stepped = self.record(journal, self.plan(started))
+        return replace(stepped, orders=(*work, *stepped.orders))
 
     def _in_review(self, journal: Journal) -> InReview:
         drafts = journal.review.drafts(self._dialogue.form, MOST_ASKED)
-        return InReview(journal.review.how_many(), tuple(drafts))
+        elsewhere = (form for form in journal.review.forms() if form != self._dialogue.form)
+        return InReview(journal.review.how_many(), tuple(drafts), tuple(elsewhere))
 
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
@@ -153,7 +156,10 @@ def _totals(journal: Journal, operator: str) -> list[Say]:
         return []
     counted = {form: str(count) for form, count in totals.recorded.items()}
     if len(counted) > 1:
-        told = [_say(Prompt.TOTAL_OF_FORM, form=form.replace("-", " "), count=count) for form, count in counted.items()]
+        told = [
+            Say(Prompt.TOTAL_OF_FORM, slots={"form": form.replace("-", " "), "count": count}, works=(form,))
+            for form, count in counted.items()
+        ]
     else:
         told = [_say(Prompt.TOTAL, count=count) for count in counted.values()] or [_say(Prompt.TOTAL_NONE)]
     if totals.turned_down:
@@ -193,4 +199,5 @@ def answered(journal: Journal, receipt: Receipt) -> InventoryAnswered:
     replaces = None if entry is None else entry.replaces
     if entry is not None and entry.act is Act.CANCEL:
         entry = journal.queries.entry(str(entry.replaces))
-    return InventoryAnswered(receipt, {} if entry is None else entry.fields, replaces)
+    fields, form = ({}, None) if entry is None else (entry.fields, entry.form)
+    return InventoryAnswered(receipt, fields, replaces, form)

@@ -18,20 +18,19 @@ from typing import Any, TypeVar
 from edge.agent.breaths import Breath, Breaths, TornNumbers, one_sound
 from edge.agent.ear import Attended, Ear, HandedOver
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agent.typed_input import UNSPOKEN, Readers, scanned_utterance, typed_utterance
-from edge.agree.decide import Circumstances, Rules, decide
+from edge.agent.typed_input import UNSPOKEN, scanned_utterance, typed_utterance
+from edge.agent.workplaces import Workplaces
+from edge.agree.decide import Circumstances, decide
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.questions import held
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.forms.scanned import AS_DELIVERED, Sending
-from edge.forms.spoken.language import Language
 from edge.hear.acoustics import measured
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import RECORDING
 from edge.keep.storage import DiskFull
-from edge.ports import Interpreter, Source
+from edge.ports import Source
 from edge.records import (
     SAMPLE_RATE,
     Act,
@@ -44,6 +43,7 @@ from edge.records import (
     Reading,
     Utterance,
     Verdict,
+    Work,
 )
 
 INTERRUPTED = "interrupted"
@@ -82,25 +82,21 @@ class Dictation:
         self,
         listening: Ear,
         *,
-        rules: Rules,
-        interpreter: Interpreter,
+        works: Workplaces,
         desk: JournalThread,
         operator: str | None,
         render: Callable[[Entry, Minted], dict[str, Any]],
         tell: Callable[[DictationEvent], None],
         converse: Callable[[UtteranceHeard], Awaitable[OutboxRow | None]] | None = None,
-        typed_in: Language | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
-        sending: Sending = AS_DELIVERED,
     ) -> None:
-        """`render` makes the event of an entry, `tell` hears what happens.
+        """`works` has who reads, and by which rules. `render` makes the event of an entry, `tell` hears what happens.
 
         `converse` agrees with the operator what becomes of a live utterance; without it, one utterance is one entry.
-        `typed_in` is a language in which may be typed besides that of `rules`; `expected` is what is announced now,
-        `sending` what a scanner sends.
+        `expected` is what is announced now.
         """
         self._listening = listening
-        self._rules = rules
+        self._works = works
         self._desk = desk
         self._operator = operator
         self._render = render
@@ -110,9 +106,9 @@ class Dictation:
         self._handed: asyncio.Queue[HandedOver | _Earshot | None] = asyncio.Queue()
         self._typed: set[str] = set()
         self._expected = expected
-        self._readers = Readers(rules, interpreter, typed_in, sending)
         self._concluding = False
         self._torn = TornNumbers()
+        self._at = works.present
         self._breaths = Breaths()
 
     @property
@@ -139,13 +135,13 @@ class Dictation:
         """Read and decide what an earlier run kept, heard or typed, but did not decide; returns how many utterances.
 
         Nobody listens for a question about it, or could object to a readback: what would be asked goes to a person, and
-        where entries are agreed with the operator, so does every entry. What was dictated for another form waits until
-        an agent fills that form: read as this one, it could only be misunderstood.
+        where entries are agreed with the operator, so does every entry. What was dictated for a form that is not at
+        hand waits until an agent fills that form: read as another one, it could only be misunderstood.
         """
         unread = await self._desk(lambda journal: list(journal.queries.unread()))
         earlier = [utterance for utterance in unread if utterance.utterance_id not in self._typed]
-        ours = [utterance for utterance in earlier if utterance.form == self._rules.form.name]
-        for form in sorted({utterance.form for utterance in earlier} - {self._rules.form.name}):
+        ours = [utterance for utterance in earlier if utterance.form in self._works.forms]
+        for form in sorted({utterance.form for utterance in earlier} - self._works.forms.keys()):
             logger.warning(
                 "kept and not read yet: utterances for the form %r; run with --form %s to read them", form, form
             )
@@ -153,7 +149,7 @@ class Dictation:
             # To begin what has begun changes nothing, and tells where its recording is.
             evidence = await self._desk(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
-            await self._take_up(Attended(utterance, evidence, self._readers.of(utterance), began, live=False))
+            await self._take_up(Attended(utterance, evidence, self._works.attention(utterance), began, live=False))
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
@@ -187,11 +183,13 @@ class Dictation:
         It is on disk when this returns. It may come at any time: before `resume`, which leaves it alone, and when
         nothing is concluded any more, which the next start makes up for. Raises UnreadableInput where it is too long.
         """
-        await self._take_in(typed_utterance(self._rules.form.name, text))
+        at = self._works.present
+        await self._take_in(typed_utterance(at.rules.form.name, text, language=at.work.language))
 
     async def scan(self, scan: str, device: str) -> None:
         """Take what a scanner sent, as what is typed is taken: it is on disk when this returns."""
-        await self._take_in(scanned_utterance(self._rules.form.name, scan, device))
+        at = self._works.present
+        await self._take_in(scanned_utterance(at.rules.form.name, scan, device, at.work.language))
 
     async def _take_in(self, utterance: Utterance) -> None:
         self._typed.add(utterance.utterance_id)  # before it is on disk, where `resume` would find it
@@ -201,7 +199,7 @@ class Dictation:
         except DiskFull as fault:
             self.stop_capture(str(fault))
         else:
-            self._handed.put_nowait(Attended(utterance, evidence, self._readers.of(utterance), began, live=True))
+            self._handed.put_nowait(Attended(utterance, evidence, self._works.attention(utterance), began, live=True))
 
     async def conclude(self) -> None:
         """Read, decide and record what is handed over, in order, until the last source has ended."""
@@ -248,14 +246,28 @@ class Dictation:
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
     async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
-        reading = self._torn.read(heard.utterance, await heard.attention.finish(heard.utterance), self._rules)
+        at = self._works.of(heard.utterance)
+        if at is not self._at:  # no number goes on, and no entry, where another form was filled, or language spoken
+            self._at, self._torn = at, TornNumbers()
+            self._breaths.forget()
+        reading = self._torn.read(heard.utterance, await heard.attention.finish(heard.utterance), at.rules)
         sound = None if heard.utterance.source in UNSPOKEN else measured(heard.utterance.segment)
         # Where nobody converses, a question of the lists would stand in the way of the entry for ever.
         expected = self._expected() if heard.live and self.converses else NOTHING_EXPECTED
         known = Circumstances(sound, await self._recent(heard), expected)
-        return reading, decide(reading, heard.utterance.segment.closing, self._rules, known), known
+        return reading, decide(reading, heard.utterance.segment.closing, at.rules, known), known
 
-    async def _conclude(self, heard: Attended) -> None:
+    async def _as_of_now(self, heard: Attended) -> Attended:
+        """What was said while the form, or the language, was about to change: it was said behind that."""
+        said, work = heard.utterance, self._works.present.work
+        if not (heard.live and self.converses) or work == Work(said.form, said.language):
+            return heard
+        await self._with_room(partial(self._desk, lambda journal: journal.assign(said.utterance_id, work)))
+        moved = replace(said, form=str(work.form), language=work.language)
+        return replace(heard, utterance=moved, attention=self._works.attention(moved))
+
+    async def _conclude(self, attended: Attended) -> None:
+        heard = await self._as_of_now(attended)
         reading, verdict, known = await self._judged(heard)
         replaces = None
         if self._converse is not None and not self._alone and heard.live:
@@ -270,7 +282,7 @@ class Dictation:
             reading, verdict, draft = await self._taken_together(heard, said, verdict, known)
             row, replaces = await self._recorded(heard, reading, verdict, draft), draft.replaces
             if row is None:
-                self._breaths.remember(said, verdict, self._rules)
+                self._breaths.remember(said, verdict, self._at.rules)
             else:
                 self._breaths.remember_entry(said, row.event_id, verdict, len(draft.support))
         self._typed.discard(heard.utterance.utterance_id)
@@ -280,13 +292,13 @@ class Dictation:
         self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
         """What was said, or that and the breaths before it where they make an entry as one sound; and its draft."""
-        utterance, rules = heard.utterance, self._rules
+        utterance, rules = heard.utterance, self._at.rules
         alone = _draft(utterance, said.reading, self._operator)
         before = () if utterance.source in UNSPOKEN else self._breaths.before(said, verdict, rules)
         if not before:
             return said.reading, verdict, alone
         whole = one_sound((*before, utterance))
-        reading = await self._readers.interpreter.attend().finish(whole)
+        reading = await self._at.readers.interpreter.attend().finish(whole)
         on_record = self._breaths.recorded
         recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
         together = decide(reading, whole.segment.closing, rules, Circumstances(measured(whole.segment), recent))
@@ -302,15 +314,20 @@ class Dictation:
         """What was recorded a little while ago. Nothing for a recording: its time is not that of the shift."""
         if not heard.live:
             return ()
-        since = heard.utterance.heard_at - timedelta(minutes=self._rules.demands.double_count_minutes)
+        since = heard.utterance.heard_at - timedelta(minutes=self._at.rules.demands.double_count_minutes)
         return await self._desk(lambda journal: journal.queries.standing(heard.utterance.form, since))
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
         """Put the verdict on record. Until there is room for that, the utterance is kept, unread."""
 
-        async def recorded() -> OutboxRow | None:
-            return await self._desk(lambda journal: self._record(journal, heard, reading, verdict, draft))
+        def record(journal: Journal) -> OutboxRow | None:
+            if verdict.outcome is not Outcome.ACCEPT:
+                journal.conclude(heard.utterance.utterance_id, reading, verdict)
+                return None
+            entry = journal.queries.entry_of(draft, verdict)
+            return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
+        recorded = partial(self._desk, record)
         return await (self._with_room(recorded) if heard.live else recorded())
 
     async def _with_room(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -322,15 +339,6 @@ class Dictation:
             raise fault
         if self._listening.lacking != str(fault):
             self.stop_capture(str(fault))
-
-    def _record(
-        self, journal: Journal, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft
-    ) -> OutboxRow | None:
-        if verdict.outcome is not Outcome.ACCEPT:
-            journal.conclude(heard.utterance.utterance_id, reading, verdict)
-            return None
-        entry = journal.queries.entry_of(draft, verdict)
-        return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
 
 def _draft(utterance: Utterance, reading: Reading, operator: str | None) -> Draft:

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event
 
 import uuid_utils
 
 from edge.agent.events import AlreadyKept, CaptureStopped, SourceEnded
+from edge.agent.workplaces import Workplace
 from edge.config import Endpoint
 from edge.errors import DockvoiceError
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
@@ -20,7 +21,7 @@ from edge.hear.gate import Gate, Shut
 from edge.keep.evidence import Evidence
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.ports import Attention, Interpreter, Source, SpeechScorer
+from edge.ports import Attention, Source, SpeechScorer
 from edge.records import SAMPLE_RATE, Closing, Frame, Segment, Utterance
 
 
@@ -77,6 +78,17 @@ class Attended:
     concluded: Future[None] = field(default_factory=Future)  # Set by whoever concludes it.
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A stretch of sound that is closed, before it is on disk."""
+
+    source: Source
+    segment: Segment
+    work: Workplace  # At which it was said.
+    attention: Attention
+    closed_at: float  # As of `Attended`.
+
+
 HandedOver = Attended | AlreadyKept | SourceEnded | CaptureStopped
 """What the ear hands over, in the order of the sound."""
 
@@ -84,30 +96,30 @@ HandOver = Callable[[HandedOver], object]
 
 
 class Ear:
-    """One ear for one form. Made once; its sources are heard one after another."""
+    """One ear. Made once; its sources are heard one after another."""
 
     def __init__(
         self,
         *,
-        form: str,
+        present: Callable[[], Workplace],
         endpoint: Endpoint,
         scorer: SpeechScorer,
-        interpreter: Interpreter,
         desk: JournalThread,
         beat: Callable[[], None] = lambda: None,
         gate: Gate | None = None,
         meant: Callable[[Segment], Segment | None] | None = None,
         speaking: Callable[[], None] = lambda: None,
     ) -> None:
-        """`gate` is what a live source goes through, `meant` takes the wake phrase off an utterance, where one is used.
+        """`present` tells at which workplace somebody begins to speak. `gate` is what a live source goes through.
+
+        `meant` takes the wake phrase off an utterance, where one is used.
 
         All these are called in the ear's thread: `beat` for every frame heard, `speaking` when somebody begins to
         speak to a live source.
         """
-        self._form = form
+        self._present = present
         self._endpoint = endpoint
         self._scorer = scorer
-        self._interpreter = interpreter
         self._desk = desk
         self._beat = beat
         self._gate = gate
@@ -143,7 +155,8 @@ class Ear:
 
     def _hear_one(self, source: Source, hand_over: HandOver) -> SourceEnded:
         began = time.perf_counter()
-        attention = self._interpreter.attend()
+        work = self._present()
+        attention = work.readers.interpreter.attend()
         watched = _Watched(source, self._stopping, self._beat)
         lacking = None
         endpointing = Endpointing(self._endpoint)
@@ -151,6 +164,7 @@ class Ear:
         for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
             if isinstance(event, Opened):
                 lacking = self._opened(source)
+                work, attention = self._attending(work, attention)
             match event:
                 case Opened(pcm) | Continued(pcm):
                     attention.hear(pcm)
@@ -160,18 +174,24 @@ class Ear:
                     thought_s = time.perf_counter() - thinks
                 case Closed() if lacking is not None:
                     hand_over(CaptureStopped(lacking))
-                    attention = self._interpreter.attend()
+                    attention = work.readers.interpreter.attend()
                 case Closed(segment):
                     # Sound came on while it was thought about the pause: by so much it is late.
                     late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
-                    self._keep_meant(source, segment, attention, hand_over, time.perf_counter() - late_s)
+                    said = _Said(source, segment, work, attention, time.perf_counter() - late_s)
+                    self._keep_meant(said, hand_over)
                     thought_s = 0.0
-                    attention = self._interpreter.attend()
+                    attention = work.readers.interpreter.attend()
                 case Abandoned():
-                    attention = self._interpreter.attend()
+                    attention = work.readers.interpreter.attend()
             # Not before it was handed over: a deadline waits for what is being said.
             self.is_open = self.is_open and not isinstance(event, Closed | Abandoned)
         return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
+
+    def _attending(self, work: Workplace, attention: Attention) -> tuple[Workplace, Attention]:
+        """Where somebody begins to speak, and who listens: another one, where the form or the language changed."""
+        now = self._present()
+        return (work, attention) if now is work else (now, now.readers.interpreter.attend())
 
     def _opened(self, source: Source) -> str | None:
         """Why what somebody begins to say cannot be recorded; None where it can be."""
@@ -181,27 +201,27 @@ class Ear:
         self._speaking()
         return self.lacking
 
-    def _keep_meant(
-        self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver, closed_at: float
-    ) -> None:
+    def _keep_meant(self, said: _Said, hand_over: HandOver) -> None:
         """Keep what is meant for the device: what was said to others is not recorded at all."""
-        meant = segment if self._meant is None or not source.live else self._meant(segment)
+        segment = said.segment
+        meant = segment if self._meant is None or not said.source.live else self._meant(segment)
         if meant is None:
             return
         if meant is not segment:
-            attention = self._interpreter.attend()
+            attention = said.work.readers.interpreter.attend()
             attention.hear(meant.pcm)
-        self._keep(source, meant, attention, hand_over, closed_at)
+            said = replace(said, segment=meant, attention=attention)
+        self._keep(said, hand_over)
 
-    def _keep(
-        self, source: Source, segment: Segment, attention: Attention, hand_over: HandOver, closed_at: float
-    ) -> None:
+    def _keep(self, said: _Said, hand_over: HandOver) -> None:
+        source, segment, work = said.source, said.segment, said.work
         # A microphone is never played again, and need not wait for the answer.
         kept = None if source.live else self._desk.now(lambda journal: journal.queries.known(source.name, segment))
         if kept is not None:
             hand_over(AlreadyKept(source.name, segment, kept))
             return
-        utterance = Utterance(str(uuid_utils.uuid7()), self._form, source.name, datetime.now(UTC), segment)
+        which, form, language = str(uuid_utils.uuid7()), work.rules.form.name, work.work.language
+        utterance = Utterance(which, form, source.name, datetime.now(UTC), segment, language=language)
         try:
             evidence = self._desk.begin(utterance)
         except DiskFull as fault:
@@ -209,7 +229,7 @@ class Ear:
                 raise
             hand_over(CaptureStopped(str(fault)))
             return
-        attended = Attended(utterance, evidence, attention, closed_at, source.live)
+        attended = Attended(utterance, evidence, said.attention, said.closed_at, source.live)
         hand_over(attended)
         if not source.live:
             self._wait_for(attended.concluded)

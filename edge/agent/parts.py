@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from edge.agent.clock import Clock
@@ -19,9 +20,10 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
-from edge.agent.particulars import particulars
-from edge.agent.typed_input import sending
+from edge.agent.particulars import ParticularsOf, particulars
+from edge.agent.typed_input import Readers, sending
 from edge.agent.voice_output import VoiceOutput
+from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
@@ -31,13 +33,13 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.spoken.language import language_named
+from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import Replies
 from edge.ports import Interpreter, Source
-from edge.records import Entry, Minted, Segment
+from edge.records import Entry, Minted, Particulars, Segment, Work
 from edge.understand.llm.prompt import Past
 from edge.understand.local import moonshine
 from edge.understand.local.factory import recogniser, vosk_weights
@@ -62,11 +64,19 @@ class Parts:
     clients: Clients = field(default_factory=lambda: Clients({}))
     past: Past = field(default_factory=Past)
     """What models are told of what went before; whoever decides keeps it up to date."""
+    at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; none: `form` alone.
+    known: Mapping[str, Form] = field(default_factory=dict)  # All forms of the site, by name.
+    make: Callable[[Form, str | None], Workplace] | None = None  # Makes what another form, or language, needs.
 
     @property
     def rules(self) -> Rules:
         """What it takes to be sure."""
         return rules(self.settings, self.form, self.catalogue)
+
+    def workplaces(self) -> Workplaces:
+        """All that depends on the form and on the language, for one agent."""
+        readers = Readers(self.rules, self.interpreter, typed_in(self.settings), sending(self.settings.scan))
+        return Workplaces(Workplace(Work(self.form.name), readers, self.panel), self.make, self.at_hand)
 
 
 def assemble(settings: Settings, form: str | None = None, *, live: bool = False) -> Parts:
@@ -74,28 +84,122 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
 
     `live`: somebody is there to answer, as nobody is for a recording. Raises Misconfigured naming what is wrong.
     """
-    chosen = form_named(settings, form or settings.forms.active)
+    known = forms_in(settings.forms_directory)
+    chosen = form_named(settings, form or settings.forms.active, known)
+    at_hand = forms_at_hand(settings, chosen, known) if live else (chosen,)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    past = Past()
-    agrees = converses(settings, live=live)
-    # Asked in the ear's thread while the conversation may go on: what is read is never changed, only replaced, and an
-    # answer that is a moment old changes how long a pause is waited for, no value.
-    reader = recogniser(settings, chosen, catalogue, converses=agrees, awaited=lambda: past().awaited(chosen))
+    clients = Clients(settings.understand.clients)
+    making = _Making(settings, catalogue, at_hand, clients, Past(), converses=converses(settings, live=live))
+    reader = making.recogniser(chosen)
     if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
             *(reader.name, settings.understand.model, settings.models, settings.understand.model),
         )
-    clients = Clients(settings.understand.clients)
-    if settings.understand.mode is Mode.ON_DEVICE:
-        return Parts(settings, chosen, catalogue, reader, None, clients, past)
-    from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - who asks no model starts sooner
+    begun = making.workplace(chosen, None, reader)
 
-    sure_from = rules(settings, chosen, catalogue).demands.uncalibrated
-    replies = Replies(settings.state)
-    surroundings = Surroundings(settings, chosen, catalogue, clients, past, replies.keep)
-    asked = panel(surroundings, reader, sure_from)
-    return Parts(settings, chosen, catalogue, asked, asked, clients, past)
+    def make(another: Form, language: str | None) -> Workplace:
+        return making.workplace(another, language, AtFirstUse(reader.name, partial(making.recogniser, another)))
+
+    of_start = (chosen, catalogue, begun.readers.interpreter, begun.panel)
+    return Parts(settings, *of_start, clients, making.past, at_hand, known, make)
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What workplaces are made of."""
+
+    settings: Settings
+    catalogue: Catalogue
+    at_hand: tuple[Form, ...]
+    clients: Clients
+    past: Past
+    converses: bool = field(kw_only=True)
+
+    def recogniser(self, form: Form) -> Interpreter:
+        """The device's own, for a form."""
+        # Asked in the ear's thread while the conversation may go on: what is read is never changed, only replaced, and
+        # an answer that is a moment old changes how long a pause is waited for, no value.
+        awaited = partial(self._awaited, form)
+        at_hand = self.at_hand if self.converses else ()
+        return recogniser(
+            self.settings, form, self.catalogue, converses=self.converses, awaited=awaited, at_hand=at_hand
+        )
+
+    def _awaited(self, form: Form) -> Collection[str] | None:
+        return self.past().awaited(form)
+
+    def workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
+        """That of a form in a language; None: the device's own. `own` is the device's recogniser for the form.
+
+        A language that nobody here hears is typed and scanned, and its sound is told to be unheard.
+        """
+        usual = rules(self.settings, form, self.catalogue)
+        demands = usual if language is None else replace(usual, language=language_named(language))
+        interpreter, panel = self._reader(form, language, own, demands)
+        besides = typed_in(self.settings) if language is None else None
+        recogniser = own if language is None or demands.language is ENGLISH else None
+        readers = Readers(demands, interpreter, besides, sending(self.settings.scan), recogniser)
+        return Workplace(Work(form.name, language), readers, panel)
+
+    def _reader(
+        self, form: Form, language: str | None, own: Interpreter, demands: Rules
+    ) -> tuple[Interpreter, Panel | None]:
+        understand = self.settings.understand
+        is_own = language is None or demands.language is language_named(spoken(self.settings))
+        asked = () if is_own else interpreters_of(self.settings, demands.language.code)
+        if understand.mode is Mode.ON_DEVICE or not (is_own or asked):
+            return (own if demands.language is ENGLISH else Unheard(form)), None
+        from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - who asks no model starts sooner
+
+        if not is_own:
+            seats = {"mode": Mode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
+            understand = understand.model_copy(update=seats)
+            own = own if demands.language is ENGLISH else Unheard(form)
+        settings = self.settings.model_copy(update={"understand": understand})
+        keep = Replies(settings.state).keep
+        surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
+        asking = panel(surroundings, own, demands.demands.uncalibrated)
+        return asking, asking
+
+
+def interpreters_of(settings: Settings, language: str) -> tuple[str, ...]:
+    """The interpreters beyond this device that are set up for a language, by name, in the order of the settings."""
+    understand = settings.understand
+    listed = understand.interpreters.items()
+    return tuple(name for name, one in listed if one.client is not None and one.language.split("-")[0] == language)
+
+
+def languages_of(settings: Settings) -> tuple[str, ...]:
+    """The languages besides the device's own in which models are asked."""
+    if settings.understand.mode is Mode.ON_DEVICE:
+        return ()
+    others = (one for one in LANGUAGES if one != language_named(spoken(settings)).code)
+    return tuple(one for one in others if interpreters_of(settings, one))
+
+
+def typed_in(settings: Settings) -> Language:
+    """The language of the device's own words, in which may be typed besides that which is spoken."""
+    return language_named(settings.speak.language.value)
+
+
+def forms_at_hand(settings: Settings, active: Form, known: Mapping[str, Form]) -> tuple[Form, ...]:
+    """The forms that operators may switch between, that which they begin with among them.
+
+    Raises Misconfigured for one that does not exist, and where two are called alike.
+    """
+    listed = [form_named(settings, name, known) for name in settings.forms.at_hand]
+    forms = (*listed,) if active in listed else (active, *listed)
+    for code in LANGUAGES:
+        called: dict[str, str] = {}
+        for form in forms:
+            for name in form.names(code):
+                if (other := called.setdefault(name, form.name)) != form.name:
+                    raise Misconfigured(
+                        f"forms.at_hand: {other!r} and {form.name!r} are both called {name!r} ({code}); "
+                        "give one of them another name under `called`, or take it from the list"
+                    )
+    return forms
 
 
 def converses(settings: Settings, *, live: bool) -> bool:
@@ -130,12 +234,12 @@ def spoken(settings: Settings) -> str:
     return "en" if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
 
 
-def form_named(settings: Settings, name: str) -> Form:
-    """The form of that name; raises Misconfigured telling which there are."""
-    forms = forms_in(settings.forms_directory)
+def form_named(settings: Settings, name: str, known: Mapping[str, Form] | None = None) -> Form:
+    """The form of that name, of all that are `known`; raises Misconfigured telling which there are."""
+    forms = known or forms_in(settings.forms_directory)
     if name not in forms:
-        known = ", ".join(sorted(forms)) or "none"
-        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({known})")
+        there = ", ".join(sorted(forms)) or "none"
+        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({there})")
     return forms[name]
 
 
@@ -149,19 +253,20 @@ def dictation(
     speaking: VoiceOutput | None = None,
     conversing: DialogueDriver | None = None,
     expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
+    works: Workplaces | None = None,
 ) -> Dictation:
     """Sound to entry, without delivery. `clock` is this machine's, where somebody watches it already.
 
     `gate` is what the sound of a microphone goes through; `speaking` is the device's own voice, not to be heard;
     `conversing` agrees with the operator what becomes of what a microphone hears; `expected` is what is announced.
+    `works` are those of the agent; None: nothing changes the form.
     """
-    settings = parts.settings
+    settings, works = parts.settings, works or parts.workplaces()
     detector = scorer(settings.hear.vad)
     listening = Ear(
-        form=parts.form.name,
+        present=lambda: works.present,
         endpoint=settings.hear.endpoint,
         scorer=detector if speaking is None else speaking.deaf_to_itself(detector),
-        interpreter=parts.interpreter,
         desk=desk,
         beat=beat,
         gate=gate,
@@ -170,27 +275,29 @@ def dictation(
     )
     return Dictation(
         listening,
-        rules=parts.rules,
-        interpreter=parts.interpreter,
+        works=works,
         desk=desk,
         operator=settings.operator,
         render=renderer(parts, clock or Clock()),
         tell=tell,
         converse=None if conversing is None else conversing.happen,
-        typed_in=language_named(settings.speak.language.value),
         expected=expected,
-        sending=sending(settings.scan),
     )
 
 
 def renderer(parts: Parts, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
     """What makes the event of an entry, and says in it whether the wall clock was right."""
-    settings, beside = parts.settings, particulars(parts.settings, parts.form, parts.catalogue)
+    settings = parts.settings
+    known = {**parts.known, parts.form.name: parts.form}
+
+    @cache
+    def beside(form: str) -> ParticularsOf:
+        return particulars(settings, known[form], parts.catalogue) if form in known else lambda _: Particulars()
 
     def render(entry: Entry, minted: Minted) -> dict[str, Any]:
         believed = clock.believed()
         named = {"site": settings.site, "device": settings.device}
-        return recorded(entry, minted, **named, clock_believed=believed, particulars=beside(entry))
+        return recorded(entry, minted, **named, clock_believed=believed, particulars=beside(entry.form)(entry))
 
     return render
 
@@ -218,18 +325,23 @@ async def budget(settings: Settings, desk: JournalThread) -> Budget:
 
 @asynccontextmanager
 async def reading(
-    parts: Parts, note: Callable[[PanelAnswer], None] | None = None, budget: Budget | None = None
+    parts: Parts,
+    note: Callable[[PanelAnswer], None] | None = None,
+    budget: Budget | None = None,
+    works: Workplaces | None = None,
 ) -> AsyncIterator[None]:
     """Let the interpreter read: a panel's members work only inside. What is under way at the end is called off.
 
-    `note` is told of each answer of a model that is to be kept or counted; `budget` is what models may cost.
+    `note` is told of each answer of a model that is to be kept or counted; `budget` is what models may cost; `works`
+    are those of the agent, whose panels are all let to work.
     """
+    alone = () if parts.panel is None else (parts.panel,)
+    panels = alone if works is None else tuple(works.panels(languages_of(parts.settings)))
     try:
-        if parts.panel is None:
+        async with AsyncExitStack() as at_work:
+            for panel in panels:
+                await at_work.enter_async_context(panel.at_work(note, budget))
             yield
-        else:
-            async with parts.panel.at_work(note, budget):
-                yield
     finally:
         await parts.clients.aclose()
 

@@ -35,14 +35,16 @@ WINDOW = 16  # So many are on the way at one time.
 logger = logging.getLogger(__name__)
 
 
-def renderer(rules: Rules, site: str, device: str) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
-    """What makes the event of a change. What is doubtful is said in the words of this form, and of no other."""
+def renderer(
+    rules_of: Callable[[str], Rules | None], site: str, device: str
+) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
+    """What makes the event of a change. What is doubtful is said by the rules of its form, where that is at hand."""
 
     def render(change: ReviewChange, minted: Minted) -> dict[str, Any]:
-        reading = change.reading
+        reading, rules = change.reading, rules_of(change.form)
         doubts = (
             ()
-            if reading is None or change.why is None or change.form != rules.form.name
+            if reading is None or change.why is None or rules is None
             else decide(reading, Closing.PAUSE, rules).reasons
         )
         return review(change, minted, doubts, site=site, device=device)

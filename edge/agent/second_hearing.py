@@ -40,8 +40,13 @@ class Witness(Protocol):
 class SecondHearing:
     """Hears again what is held. Belongs to the loop."""
 
-    def __init__(self, witness: Witness, rules: Rules, post: Callable[[Contradicted], None]) -> None:
-        """`post` tells the dialogue."""
+    def __init__(
+        self, witness: Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[Contradicted], None]
+    ) -> None:
+        """`rules` gives those by which an utterance was read; None where the witness does not hear its language.
+
+        `post` tells the dialogue.
+        """
         self._witness = witness
         self._rules = rules
         self._post = post
@@ -75,8 +80,9 @@ class SecondHearing:
             await self._witness.end()
 
     async def _hear(self, utterance: Utterance, reading: Reading) -> None:
-        if self._of != utterance.utterance_id:
-            return  # over before its turn came
+        rules = self._rules(utterance)
+        if self._of != utterance.utterance_id or rules is None:
+            return  # over before its turn came, or nothing for this ear
         try:
             async with asyncio.timeout(LONGEST_S) as limit:
                 self._limit = limit
@@ -88,7 +94,7 @@ class SecondHearing:
             self._failed(str(fault))
         else:
             self.failures = 0
-            known = self._rules.form, self._rules.catalogue
+            known = rules.form, rules.catalogue
             otherwise = await asyncio.to_thread(contradicted, reading.words, words, *known)
             if otherwise and self._of == utterance.utterance_id:
                 self._post(Contradicted(utterance.utterance_id, otherwise))

@@ -16,7 +16,7 @@ import uuid_utils
 from edge.agree.decide import Rules
 from edge.config import Scan
 from edge.errors import UnreadableInput
-from edge.forms.scanned import Sending, read_scan
+from edge.forms.scanned import AS_DELIVERED, Sending, read_scan
 from edge.forms.spoken import corrects, preface, read, takes_back
 from edge.forms.spoken.commands import Asked, wording
 from edge.forms.spoken.language import Language
@@ -85,8 +85,9 @@ class Readers:
 
     rules: Rules
     interpreter: Interpreter  # Of what was said.
-    typed_in: Language | None
-    sending: Sending
+    typed_in: Language | None = None
+    sending: Sending = AS_DELIVERED
+    recogniser: Interpreter | None = None  # The device's own, where the interpreter asks others besides.
 
     def of(self, utterance: Utterance) -> Attention:
         """The attention that was not paid to it yet."""
@@ -152,7 +153,9 @@ def pressed(asked: Act | Command, language: Language) -> str:
     return wording(Asked(Act.COMMAND, asked) if isinstance(asked, Command) else Asked(asked), language)
 
 
-def typed_utterance(form: str, text: str | None = None, closing: Closing = Closing.PAUSE) -> Utterance:
+def typed_utterance(
+    form: str, text: str | None = None, closing: Closing = Closing.PAUSE, language: str | None = None
+) -> Utterance:
     """The utterance that typing `text` takes the place of; None where what is read of it comes from elsewhere.
 
     What is to be read is its `typed`. Raises UnreadableInput for a line that is too long.
@@ -160,12 +163,12 @@ def typed_utterance(form: str, text: str | None = None, closing: Closing = Closi
     samples = len(SILENCE) // SAMPLE_BYTES
     segment = Segment(0, 0, samples, samples, closing, SILENCE)
     kept = None if text is None else _line(text)
-    return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept)
+    return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept, language=language)
 
 
-def scanned_utterance(form: str, scan: str, device: str) -> Utterance:
+def scanned_utterance(form: str, scan: str, device: str, language: str | None = None) -> Utterance:
     """The utterance of one scan, by the scanner of this name."""
-    return replace(typed_utterance(form, scan), source=SCANNER, device=device)
+    return replace(typed_utterance(form, scan, language=language), source=SCANNER, device=device)
 
 
 def _line(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from edge.agent.dialogue_driver import DialogueDriver
@@ -58,19 +58,24 @@ class VoiceOutput:
         form: Form,
         clients: Mapping[str, Any],
         blink: Callable[[], Awaitable[bool]] = _not_at_all,
+        forms: Iterable[Form] = (),
     ) -> None:
-        """`clients` are the connections that the settings name, for a voice of a service.
+        """`form` is filled at the beginning; of the others of `forms` something may be told too.
 
-        `blink` lets sound cards be seen that are new, as soon as nobody speaks; whether it did.
+        `clients` are the connections that the settings name, for a voice of a service. `blink` lets sound cards be seen
+        that are new, as soon as nobody speaks; whether it did.
         """
         language = settings.language.value
         self._settings = settings
+        self._clients = clients
+        self._forms = tuple(forms)
         self._blink = blink
         self._told: dict[tuple[Prompt, str], float] = {}
         self._own = OwnVoice()
-        self._phrasing = Phrasing(form, language)
+        self._phrasing = Phrasing(form, language, self._forms)
         self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.played)
         self._phrases = phrases(settings, clients)
+        self._phrases_in = {language: self._phrases}
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
         self._looked = asyncio.Event()
         self.lack: str | None = None
@@ -176,6 +181,15 @@ class VoiceOutput:
         self._told[told] = now
         return False
 
+    def take_up(self, form: Form, language: str | None) -> None:
+        """Speak of this form from now on, in this language; None: that of the settings."""
+        spoken = language or self._settings.language.value
+        self._phrasing = Phrasing(form, spoken, self._forms)
+        if spoken not in self._phrases_in:
+            self._phrases_in[spoken] = phrases(self._settings, self._clients, spoken)
+        self._phrases = self._phrases_in[spoken]
+        self._speaker.speak_as(self._phrases, self._phrasing)
+
     def decided(self, verdict: Verdict) -> None:
         """Answer what was said."""
         always = self._settings.read_back is ReadBack.ALWAYS
@@ -213,9 +227,9 @@ class VoiceOutput:
                 self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 
 
-def phrases(settings: Speak, clients: Mapping[str, Any]) -> Phrases:
-    """The voice that the settings ask for; behind one of a service, espeak stands in."""
-    language = settings.language.value
+def phrases(settings: Speak, clients: Mapping[str, Any], spoken: str | None = None) -> Phrases:
+    """The voice that the settings ask for; behind one of a service, espeak stands in. `spoken` in another language."""
+    language = spoken or settings.language.value
     if settings.voice is VoiceKind.ESPEAK:
         return Phrases(EspeakVoice, language)
     return Phrases(_of_service(settings, clients), language, stand_in=EspeakVoice)

@@ -173,7 +173,8 @@ TableName = Annotated[str, AfterValidator(_table_name)]
 class Forms(Section):
     """What may be said."""
 
-    active: Name = Field("pallet-move", description="the form operators fill")
+    active: Name = Field("pallet-move", description="the form operators fill, or begin with")
+    at_hand: tuple[Name, ...] = Field((), description="the forms that operators may switch between")
     directory: Place | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
     catalogue: Place | None = Field(None, description="where the catalogues' *.csv are; unset: the shipped ones")
 

@@ -377,6 +377,7 @@ def status(
     time: datetime | None = None,
     microphone: Mapping[str, Any] | None = None,
     speaker: Mapping[str, Any] | None = None,
+    work: Mapping[str, Any] | None = None,
     under_review: int | None = None,
     decisions_not_done: Mapping[str, int] | None = None,
     roster: Mapping[str, Any] | None = None,
@@ -384,13 +385,13 @@ def status(
     """The retained word on a device's connection, and the key it signs with.
 
     A last will carries no time, since nobody knows it beforehand. `microphone` is how the device listens: mode, muted,
-    faults; `speaker`, whether it is heard; `under_review`, how many utterances wait for a person, and
-    `decisions_not_done`, how many decisions about them were not done, by the reason; `roster`, which version is in
-    force, and why the last that came was not taken. A device that only replays has neither microphone nor speaker, and
-    a mute one no speaker.
+    faults; `speaker`, whether it is heard; `work`, which form is filled, in which language; `under_review`, how many
+    utterances wait for a person, and `decisions_not_done`, how many decisions about them were not done, by the reason;
+    `roster`, which version is in force, and why the last that came was not taken. A device that only replays has none
+    of the first three, and a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
-    worn = {"microphone": microphone, "speaker": speaker}
+    worn = {"microphone": microphone, "speaker": speaker, "work": work}
     known: dict[str, Any] = {part: dict(state) for part, state in worn.items() if state is not None}
     known |= {} if under_review is None else {"under_review": under_review}
     known |= {} if decisions_not_done is None else {"decisions_not_done": dict(decisions_not_done)}

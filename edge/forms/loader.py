@@ -82,7 +82,14 @@ def load_form(path: Path) -> Form:
         schema=MappingProxyType(schema),
         context=tuple(voice.get("context", ())),
         expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
+        called=MappingProxyType(dict(_called(schema))),
     )
+
+
+def _called(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What the work is called, by language."""
+    yield OWN_LANGUAGE, tuple(schema["x-voice"].get("called", ()))
+    yield from ((code, tuple(given["called"])) for code, given in schema.get("x-languages", {}).items())
 
 
 def _json(path: Path) -> Any:

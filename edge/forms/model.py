@@ -313,9 +313,15 @@ class Form:
     context: tuple[str, ...] = ()  # The fields that say what an entry belongs to, such as trailer and order.
     expects: Mapping[Expects, str] = field(default_factory=dict)
     """The fields that are held against the lists of expected receipts, by what they are there."""
+    called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By language, what the work is called, the first as the device says it."""
 
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)
+
+    def names(self, language: str) -> tuple[str, ...]:
+        """What the work is called in one language; where the form has no word for it, its own name in English."""
+        return self.called.get(language) or self.called.get(OWN_LANGUAGE) or (self.spoken_name,)
 
     @cached_property
     def model(self) -> type[BaseModel]:

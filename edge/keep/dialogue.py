@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edge.keep.codec import draft_json, draft_of, fields_of, reading_of
 from edge.keep.database import JournalDatabase, Row
-from edge.records import Act, Draft, LastEntry
+from edge.records import Act, Draft, LastEntry, Work
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
 """Of an event: the inventory does not have it, and waits for it no more."""
@@ -42,6 +42,7 @@ class KeptDialogue:
 
     draft: Draft | None  # What was being agreed.
     operator: str | None  # Who was signed on.
+    work: Work | None = None  # What was changed to; None where nothing ever was.
 
 
 class DialogueRecord:
@@ -52,8 +53,9 @@ class DialogueRecord:
 
     def kept(self) -> KeptDialogue:
         """The draft and who is signed on, as the last turn left them."""
-        (row,) = self._db.rows("SELECT draft, operator FROM conversation")
-        return KeptDialogue(draft_of(row["draft"]), row["operator"])
+        (row,) = self._db.rows("SELECT draft, operator, work FROM conversation")
+        work = None if row["work"] is None else Work(**json.loads(row["work"]))
+        return KeptDialogue(draft_of(row["draft"]), row["operator"], work)
 
     def last_entry(self) -> LastEntry | None:
         """The newest entry; None before the first, and where it is a cancellation: what stood before is not told."""
@@ -82,6 +84,10 @@ class DialogueRecord:
     def keep(self, draft: Draft | None, operator: str | None) -> None:
         """Keep what is being agreed, inside of the transaction of the step that led to it."""
         self._db.execute("UPDATE conversation SET draft = ?, operator = ?", [draft_json(draft), operator])
+
+    def keep_work(self, work: Work) -> None:
+        """Keep what is done from now on, inside of the transaction of the step that changed it."""
+        self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 
     def forget(self, utterance_id: str) -> None:
         """Ask no more about the draft that this utterance began, inside of the transaction that decides about it."""

@@ -25,6 +25,7 @@ EVIDENCE = "evidence"  # The directory of recordings inside the state directory;
 NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.
 TYPED = "typed"  # The key, in a file's comment, of what was typed in the place of speech, or scanned.
 DEVICE = "device"  # Likewise of the scanner's name.
+LANGUAGE = "language"  # Likewise, and in its row, of the language that was spoken.
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,13 @@ def describe(utterance: Utterance) -> dict[str, str | int]:
     }
 
 
-def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[str, str | int]:
+def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[str, str | int | None]:
     """The row of `utterances` for what was heard, before it has a verdict."""
     is_new = recording.path.parent.name == NEW
     path = place(utterance) if is_new else recording.path.relative_to(directory)
     return {
         **describe(utterance),
+        LANGUAGE: utterance.language,
         "samples": len(utterance.segment.pcm) // SAMPLE_BYTES,
         "audio_path": path.as_posix(),
         "audio_sha256": recording.sha256,
@@ -82,6 +84,7 @@ def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
         ),
         typed=description.get(TYPED),
         device=description.get(DEVICE),
+        language=description.get(LANGUAGE),
     )
 
 
@@ -196,7 +199,7 @@ def sweep(directory: Path) -> None:
 
 def _comment(utterance: Utterance) -> str:
     """What was typed or scanned stands here and nowhere else: the file is durable first, and what events prove."""
-    told = {TYPED: utterance.typed, DEVICE: utterance.device}
+    told = {TYPED: utterance.typed, DEVICE: utterance.device, LANGUAGE: utterance.language}
     return json.dumps({**describe(utterance), **{key: value for key, value in told.items() if value is not None}})
 
 

@@ -65,6 +65,7 @@ from edge.records import (
     Shifted,
     Utterance,
     Verdict,
+    Work,
 )
 
 TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # Of a draft that the operator took back.
@@ -252,6 +253,14 @@ class Journal(JournalReader):
             raise
         return self._in_place(utterance, recording)
 
+    def assign(self, utterance_id: str, work: Work) -> None:
+        """What was heard, and not concluded yet, was said for this form and in this language: they had just changed."""
+        with self._db.writing():
+            self._db.execute(
+                "UPDATE utterances SET form = ?, language = ? WHERE utterance_id = ? AND outcome IS NULL",
+                [work.form, work.language, utterance_id],
+            )
+
     def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
         """Keep a verdict that makes no entry: ask, repeat, ignore, defer. The last one stands; a commit may follow.
 
@@ -357,6 +366,8 @@ class Journal(JournalReader):
                     case Commit(agreed, verdict):
                         entry = self.queries.entry_of(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))
+                    case Work():
+                        self.dialogue.keep_work(order)
             self.dialogue.keep(draft, operator)
         return owed
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,13 +163,16 @@ class ModelReadings:
         with self._db.writing():
             self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
 
-    def oldest_deferred(self, form: str) -> Utterance | None:
-        """The utterance of that form that has waited longest for a model, with its sound; None while none waits.
+    def oldest_deferred(self, forms: Iterable[str]) -> Utterance | None:
+        """The utterance of these forms that has waited longest for a model, with its sound; None while none waits.
 
         One whose recording the disk does not give back goes to review: it must not hold up those behind it.
         """
-        waiting = f"SELECT * FROM utterances WHERE {_WAITS} AND form = ? ORDER BY heard_at, utterance_id LIMIT ?"  # noqa: S608 - our own
-        for row in self._db.rows(waiting, form, _OLDEST):
+        waiting = (
+            f"SELECT * FROM utterances WHERE {_WAITS} AND form IN (SELECT value FROM json_each(?)) "  # noqa: S608 - our own
+            "ORDER BY heard_at, utterance_id LIMIT ?"
+        )
+        for row in self._db.rows(waiting, json.dumps(list(forms)), _OLDEST):
             try:
                 return evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:

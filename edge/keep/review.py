@@ -46,6 +46,7 @@ class Untold:
     utterance_id: str
     fate: str = field(repr=False)  # What became of it, as the dialogue tells it.
     fields: Mapping[str, FieldValue] = field(repr=False)  # Of what it became, else of what it was.
+    form: str | None = None
 
 
 _UNTOLD = """
@@ -55,7 +56,8 @@ _UNTOLD = """
         (SELECT fields FROM entries WHERE utterance_id = d.subject),
         (SELECT fields FROM reviews WHERE utterance_id = d.subject AND state = 'open' ORDER BY sequence DESC LIMIT 1),
         '{}'
-    ) AS fields FROM decisions d WHERE d.untold IS NOT NULL ORDER BY d.id
+    ) AS fields, (SELECT form FROM utterances WHERE utterance_id = d.subject) AS form
+    FROM decisions d WHERE d.untold IS NOT NULL ORDER BY d.id
 """
 
 
@@ -87,6 +89,11 @@ class Review:
         )
         drafts = (draft_of(row["draft"]) or _read_alone(row["utterance_id"], form, row["reading"]) for row in found)
         return [one for one in drafts if one is not None and one.reading.fields]
+
+    def forms(self) -> list[str]:
+        """The forms for which something is under review."""
+        found = self._db.rows("SELECT DISTINCT form FROM utterances WHERE review IS NOT NULL ORDER BY form")
+        return [row["form"] for row in found]
 
     def held(self) -> list[KeptEntry]:
         """The entries that the inventory turned down, or that cannot be delivered as they are, oldest first."""
@@ -209,7 +216,7 @@ class Review:
     def untold(self) -> list[Untold]:
         """The decisions that the operator is still to be told of, the oldest first."""
         found = self._db.rows(_UNTOLD)
-        return [Untold(row["subject"], row["untold"], fields_of(row["fields"])) for row in found]
+        return [Untold(row["subject"], row["untold"], fields_of(row["fields"]), row["form"]) for row in found]
 
     def note(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
         """Keep who decided what, inside of the transaction that carries it out."""

@@ -12,7 +12,8 @@ audit       the chain over the entries' events (see `edge/hash_chain.py`), never
 outbox      each entry's event as published, and what became of it; owed until `settled_at`. Of a dead letter the
             `tombstone` is published in the place of its `body`. What was turned down or is a dead letter waits for a
             person, its recording with it; `reentered` names the event under which its entry was entered once more
-conversation  its one row is the draft that is being agreed with the operator, and who is signed on
+conversation  its one row is the draft that is being agreed with the operator, who is signed on, and his `work`:
+            the form and the language that were changed to
 decisions   what a person decided about dead letters, flags and utterances under review, and why
 answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
 reviews     each change of what waits for a person, as it was told to the inventory; owed until `settled_at`

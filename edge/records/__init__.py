@@ -26,6 +26,7 @@ from edge.records.entry import (
     ReviewChange,
     ReviewState,
     Verdict,
+    Work,
 )
 from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from edge.records.operators import Operator, Roster, ShiftChange, Shifted, operators_of

@@ -267,4 +267,12 @@ class Drop:
     draft: Draft
 
 
-Durable = Note | Park | Commit | Drop | Shifted
+@dataclass(frozen=True, slots=True)
+class Work:
+    """From here on this form is filled, and this language spoken."""
+
+    form: str | None  # None: it was asked which, and is not answered yet.
+    language: str | None = None  # By its code; None: the device's own.
+
+
+Durable = Note | Park | Commit | Drop | Shifted | Work

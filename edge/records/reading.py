@@ -111,6 +111,7 @@ class NotUnderstood(StrEnum):
     NOT_DICTATION = "not_dictation"  # Words, but none that name a field of the form.
     TALK = "talk"
     """Plainly not for the device: nothing of what is said of a form, and no more figures in a row than in any talk."""
+    UNHEARD_LANGUAGE = "unheard_language"  # Sound in a language for which no recogniser is here.
 
 
 SCANNER = "scanner"
@@ -167,6 +168,7 @@ class Command(StrEnum):
     SLOWER = "slower"
     SIGN_ON = "sign_on"
     SIGN_OFF = "sign_off"
+    WHICH_WORK = "which_work"
 
 
 @dataclass(frozen=True, slots=True)

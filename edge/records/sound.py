@@ -101,3 +101,4 @@ class Utterance:
     typed: str | None = field(default=None, repr=False)
     """What was typed in the place of speech, or scanned, key by key as it came; None for what was said."""
     device: str | None = field(default=None, repr=False)  # The scanner, by its own name.
+    language: str | None = None  # The language that was spoken, by its code; None: the device's own.

@@ -153,6 +153,7 @@ class Speaker:
         self._orders: asyncio.Queue[tuple[Phrases, Phrase, Clauses]] = asyncio.Queue()
         self._news: deque[tuple[Say, Sound | None]] = deque(maxlen=MOST_WAITING)
         self._told_silent = False
+        self._unprepared = asyncio.Event()
 
     @property
     def pace(self) -> float:
@@ -170,6 +171,11 @@ class Speaker:
                 self._loudspeaker.hush()
             case Adjust(what):
                 self._adjust(what)
+
+    def speak_as(self, phrases: Phrases | None, phrasing: Phrasing) -> None:
+        """Speak with this voice and in these words from now on; what was ordered before is said as it was ordered."""
+        self._phrases, self._phrasing = phrases, phrasing
+        self._unprepared.set()
 
     def news(self, say: Say, sound: Sound | None = None) -> None:
         """Say it at the next quiet moment, after its sound. Of more than can be listened to the oldest are not told."""
@@ -218,10 +224,13 @@ class Speaker:
             self._pace = min(max(self._pace * PACE_STEP ** FASTER[what], SLOWEST), FASTEST)
 
     async def _prepare(self) -> None:
-        if self._phrases is not None:
-            for which in Earcon:
-                earcon(which)
-            await self._phrases.prepare(self._phrasing.constant(), self._pace)
+        for which in Earcon if self._phrases is not None else ():
+            earcon(which)
+        while True:
+            self._unprepared.clear()
+            if self._phrases is not None:
+                await self._phrases.prepare(self._phrasing.constant(), self._pace)
+            await self._unprepared.wait()
 
     async def _tell_news(self) -> None:
         while True:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -86,6 +86,7 @@ class Readback:
         """Raises ValueError for a language that is none of LANGUAGES; with or without a region ("de-AT")."""
         self._form = form
         self._language = language_named(language)
+        self.language = self._language.code
         self._ending = str(_table(self._language.code)["ending"])
 
     def entry(self, fields: Mapping[str, FieldValue], terms: Terms = PLAIN, *, brief: bool = False) -> Clauses:
@@ -160,6 +161,10 @@ class Readback:
         if self._language.code == "en":
             return field.ask
         return field.wording(self._language.code).ask or f"{self._label(field)}?"
+
+    def called(self, form: Form) -> str:
+        """What a form is called."""
+        return self._written(form.names(self._language.code)[0])
 
     def labels(self) -> str:
         """What an entry consists of: `pallet, quantity, dock`."""
@@ -310,16 +315,18 @@ LONGEST_SLOT = 200
 
 
 class Phrasing:
-    """Words orders to speak, for one form and in one language."""
+    """Words orders to speak, for the form that is filled and in one language."""
 
-    def __init__(self, form: Form, language: str = "en") -> None:
-        """Raises ValueError for a language the device does not speak."""
+    def __init__(self, form: Form, language: str = "en", others: Iterable[Form] = ()) -> None:
+        """`others` are forms of which something may be told besides. Raises ValueError for a language not spoken."""
         self.readback = Readback(form, language)
         self._form = form
+        self._forms = {one.name: one for one in (*others, form)}
+        self._or = str(_table(self.readback.language)["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
-        self._faults, self._mended = (codes(name, spoken) for name in ("faults", "mended"))
-        self._codes = {slot: codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
+        self._codes = {"fault": codes("faults", spoken), "mended": codes("mended", spoken)}
+        self._codes |= {slot: codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
@@ -339,13 +346,20 @@ class Phrasing:
         questions = {self.readback.question(field.name) for field in self._form.fields}
         return tuple(sorted(whole | opening | labels | questions))
 
+    def _readback_of(self, say: Say) -> Readback:
+        """Who reads back what is told: in the words of its own form, where that is known."""
+        if say.form is None or say.form == self._form.name or say.form not in self._forms:
+            return self.readback
+        return Readback(self._forms[say.form], self.readback.language)
+
     def _parts(self, say: Say) -> Iterator[tuple[str, bool]]:
         """Texts, each with whether a clause begins with it."""
+        readback = self._readback_of(say)
         for number, part in enumerate(SLOT.split(self._texts[say.prompt])):
             if number % 2 == 0:
                 yield part, False
             elif part in SEPARATE:
-                for clause in self.readback.entry(say.fields, say.terms, brief=say.prompt in BRIEF):
+                for clause in readback.entry(say.fields, say.terms, brief=say.prompt in BRIEF):
                     yield clause, True
             else:
                 yield self._slot(part, say), False
@@ -366,12 +380,20 @@ class Phrasing:
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
                 return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms)
-            case "fault" if name in say.slots:
-                return _called(say.slots[name], self._mended if say.prompt is Prompt.HEALED else self._faults)
-            case "reason" | "scan" | "away" if name in say.slots:
-                return _called(say.slots[name], self._codes[name])
+            case "fault" | "reason" | "scan" | "away" if name in say.slots:
+                healed = name == "fault" and say.prompt is Prompt.HEALED
+                return _called(say.slots[name], self._codes["mended" if healed else name])
+            case "form" | "work" | "works" | "others" | "Work" | "Works" if set(say.works) & self._forms.keys():
+                return self._called("Work" if name == "form" else name, say.works)
             case _:
                 return say.slots.get(name)
+
+    def _called(self, slot: str, forms: Sequence[str]) -> str:
+        """What forms are called, all or the first or the others: `receiving, put away or counting`."""
+        part = forms[:1] if slot.lower() == "work" else forms[slot == "others" :]
+        *most, last = (self.readback.called(self._forms[name]) for name in part)
+        told = f"{', '.join(most)} {self._or} {last}" if most else last
+        return told[:1].upper() + told[1:] if slot[0].isupper() else told
 
     def _telling(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
         """What tells a long number from the other that is offered: its end, from where they differ."""

@@ -86,11 +86,8 @@ def put_aside(directory: Path) -> str:
     """The signed word of the office on an utterance that waits for a person."""
     said = utterance(0)
     settings = Settings(state_directory=directory)
-    told = renderer(
-        rules(settings, form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)),
-        "site",
-        "device",
-    )
+    demands = rules(settings, form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory))
+    told = renderer(lambda _: demands, "site", "device")
     with Journal.open(directory) as journal:
         journal.begin(said)
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")

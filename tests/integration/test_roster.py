@@ -158,7 +158,8 @@ def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it
     agree = {"conversation": True, "undo_s": 1}
 
     async def work(operator: Shift) -> None:
-        publish(HERE, signed(ROSTER, office, NOW))
+        speaks_as_the_device = replace(ROSTER, operators=(replace(ANA, language=None), BEN))
+        publish(HERE, signed(speaks_as_the_device, office, NOW))
         await operator.hears("Sign on first.")  # nobody needed to until then
         await operator.type("sign on four seven one")
         await operator.hears("Hello ana.")

@@ -2,9 +2,11 @@
 
 # A comment. Without any other line first: pallet moves, nobody signs on, nothing has happened yet.
 form goods-check                        the form to fill
+at hand: receive, cycle-count           the forms at hand, the first of them to begin with
 language de                             what is spoken; English if nothing is said
 may sign on: ana = op-17, ben = op-18   who may
-by number: 471 ana = op-17, 472 ben = op-18   the same, with a number each
+by number: 471 ana = op-17, 472 ben = op-18 may receive speaks es
+                                        the same, with a number each; which forms, and what he speaks
 idle for 10 minutes signs off           whoever is signed on, where nothing is open
 what is sure is recorded at once        instead of being read back and held
 
@@ -31,9 +33,11 @@ device: Pallet 7 4 2?                   the next thing it says; all that it says
 device sounds stored                    heard, stored, not understood, refused, fault: since something was done last
 device falls silent                     … talks on
 device is louder                        softer, faster, slower
-dialogue is held                        signed off, idle, held, asking, choosing, confirming, proving, paused
+dialogue is held                        signed off, idle, held, asking, choosing, confirming, proving, paused,
+                                        choosing work
 nothing waits                           … something waits: is there a deadline?
 entry: pallet_id 742, quantity 12       the last event's values
+entry of cycle-count                    the last event's form
 event: recorded 1                       the last event; amended 2 of 1; cancelled 2 of 1
 no event
 rests on 2 utterances                   the last event
@@ -64,6 +68,7 @@ class Line:
 RULES = {
     "form": r"form ([\w-]+)",
     "language": r"language (\w+)",
+    "at_hand": r"at hand: (.+)",
     "operators": r"may sign on: (.+)",
     "numbered": r"by number: (.+)",
     "roster": r"the roster says: (.+)",
@@ -100,6 +105,7 @@ RULES = {
     "state": r"dialogue is ([\w ]+)",
     "nothing_waits": r"nothing waits",
     "something_waits": r"something waits",
+    "of": r"entry of ([\w-]+)",
     "entry": r"entry: (.+)",
     "event": r"event: (recorded|amended|cancelled) (\d+)(?: of (\d+))?",
     "no_event": r"no event",

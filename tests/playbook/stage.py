@@ -30,6 +30,7 @@ from edge.records import (
     ReceiptOutcome,
     Transcript,
     Word,
+    Work,
     operators_of,
 )
 from edge.speak.wording import Phrasing
@@ -57,6 +58,7 @@ class Stage:
         self._directory = directory
         self._now = 0.0
         self._form = "pallet-move"
+        self._at_hand: list[str] = []
         self._language = "en"
         self.manner = Manner()
         self._said: list[str] = []
@@ -86,6 +88,10 @@ class Stage:
 
     def on_form(self, name: str) -> None:
         self._form = name
+
+    def on_at_hand(self, listed: str) -> None:
+        self._at_hand = [name.strip() for name in listed.split(",")]
+        self._form = self._at_hand[0]
 
     def on_operators(self, listed: str) -> None:
         pairs = (pair.split("=") for pair in listed.split(","))
@@ -228,6 +234,9 @@ class Stage:
     def on_something_waits(self) -> None:
         assert self._device.due is not None
 
+    def on_of(self, form: str) -> None:
+        assert self._last["data"]["form"] == form
+
     def on_entry(self, listed: str) -> None:
         told = dict(pair.strip().split(" ", 1) for pair in listed.split(","))
         assert {name: str(value) for name, value in self._last["data"]["fields"].items()} == told
@@ -269,14 +278,20 @@ class Stage:
         if self._talk is None:
             self._journal = Journal.open(self._directory)
             render = partial(recorded, site="north", device="dock-3")
-            self._talk = Talk(self.rules, self._journal, render, lambda: self._now, self.manner)
+            forms = [self._rules_of(name).form for name in self._at_hand]
+            rules = replace(self.rules, form=forms[0]) if forms else self.rules
+            self._talk = Talk(rules, self._journal, render, lambda: self._now, self.manner, forms=forms)
+            self._phrasing, self._spoken = partial(Phrasing, others=forms), self._language
             self._tell(self._talk.start)
         return self._talk
 
     @property
     def rules(self) -> Rules:
-        ours = HERE / "forms" / f"{self._form}.schema.json"
-        shipped = REPOSITORY / "schemas" / "forms" / f"{self._form}.schema.json"
+        return self._rules_of(self._form)
+
+    def _rules_of(self, name: str) -> Rules:
+        ours = HERE / "forms" / f"{name}.schema.json"
+        shipped = REPOSITORY / "schemas" / "forms" / f"{name}.schema.json"
         form = form_in(ours if ours.exists() else shipped)
         return Rules(form, catalogue_in(HERE / "catalogue"), language=language_named(self._language))
 
@@ -308,20 +323,29 @@ class Stage:
 
     def _tell(self, happen: Any) -> None:
         device = self._device
+        phrasing = self._phrasing(device.rules.form, self._spoken)
         stepped: Stepped = happen()
         self._orders += stepped.orders
-        phrasing = Phrasing(device.rules.form, self._language)
-        self._said += [phrasing.text(order) for order in stepped.orders if isinstance(order, Say)]
+        for order in stepped.orders:
+            if isinstance(order, Work):
+                self._spoken = order.language or self._language
+                phrasing = self._phrasing(device.rules.form, self._spoken)
+            elif isinstance(order, Say):
+                self._said.append(phrasing.text(order))
         if stepped.row is not None:
             self._events.append(check_event(stepped.row.body.encode()))
         assert device.state not in AGREEING or device.due is not None, "it would wait for ever"
 
 
 def _numbered(listed: str) -> tuple[Operator, ...]:
-    """`471 ana = op-17, 472 ben = op-18`: number, spoken name, name on record."""
-    said = (pair.partition("=")[::2] for pair in listed.split(","))
-    parts = ((*one.split(), who.strip()) for one, who in said)
-    return tuple(Operator(who, number, (spoken,)) for number, spoken, who in parts)
+    """`471 ana = op-17, 472 ben = op-18 may receive speaks es`: number, spoken name, name on record, and rights."""
+    return tuple(_operator(*pair.split()) for pair in listed.split(","))
+
+
+def _operator(number: str, spoken: str, _: str, who: str, *rights: str) -> Operator:
+    told = dict(zip(rights[::2], rights[1::2], strict=True))
+    forms = tuple(told["may"].split("+")) if "may" in told else None
+    return Operator(who, number, (spoken,), told.get("speaks"), forms)
 
 
 def _word(number: int, said: str) -> Word:

@@ -25,7 +25,7 @@ from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage
 from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
 from edge.understand.weighing import MOST_WAIT_S, Pacing
-from tests.fakes import reading
+from tests.fakes import alone, reading
 from tests.sayings import ACCEPT, ASK, FIELDS, entry, render, utterance
 
 DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), Because(Reason.FIELD_UNSURE, "dock")), {})
@@ -125,7 +125,7 @@ class Bench:
         async def main(desk: JournalThread) -> None:
             terms = PanelTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
-            beside = LateReadings(panel, desk, self.rules, per_minute=600)
+            beside = LateReadings(alone(self.rules, panel, panel), desk, per_minute=600)
             async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.note), asyncio.TaskGroup() as group:
                 working = [group.create_task(work) for work in (beside.keep_answers(), beside.read_deferred())]
                 for answer in answers:
@@ -250,7 +250,7 @@ async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadin
     """What keeps answers, at work."""
     terms = PanelTerms(Mode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
-    beside = LateReadings(panel, desk, bench.rules, per_minute=600)
+    beside = LateReadings(alone(bench.rules, panel, panel), desk, per_minute=600)
     async with panel.at_work(), asyncio.TaskGroup() as group:
         working = group.create_task(beside.keep_answers())
         yield beside

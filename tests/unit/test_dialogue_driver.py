@@ -32,7 +32,7 @@ from edge.keep.storage import DiskFull
 from edge.records import Acoustics, Closing, OutboxRow, Outcome, Reading, Receipt, ReceiptOutcome, Word
 from edge.understand.llm.prompt import AtHand
 from edge.understand.proposal import proposal
-from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
+from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone
 from tests.sayings import utterance
 from tests.waiting import until
 
@@ -329,18 +329,17 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
 def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
     """What a microphone hears, agreed with the bench's operator: a whole sentence, and a yes."""
     interpreter = ScriptedInterpreter(read(WHOLE, bench.rules), read("yes", bench.rules))
+    works = alone(bench.rules, interpreter)
     listening = Ear(
-        form=bench.rules.form.name,
+        present=lambda: works.present,
         endpoint=Endpoint(),
         scorer=LoudnessScorer(),
-        interpreter=interpreter,
         desk=bench.desk,
         speaking=bench.conversing.heard_speaking,
     )
     return Dictation(
         listening,
-        rules=bench.rules,
-        interpreter=interpreter,
+        works=works,
         desk=bench.desk,
         operator=None,
         render=render,
@@ -395,7 +394,7 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
             assert len(told) == 1, "what was handed over before is concluded before"
             await bench.conversing.start()
 
-        interpreter = dictation._readers.interpreter
+        interpreter = dictation._at.readers.interpreter
         assert isinstance(interpreter, ScriptedInterpreter)
         interpreter.readings[1] = read(OTHER, rules)
         interpreter._before = lambda _: None if told else dictation.heard(begin)

@@ -42,7 +42,7 @@ from edge.records import (
     Word,
 )
 from edge.understand.proposal import proposal
-from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
+from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 from tests.sayings import utterance
 
 WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -78,18 +78,17 @@ class Bench:
         def beat() -> None:
             self.beats += 1
 
+        works = alone(self.rules, interpreter)
         listening = Ear(
-            form=self.rules.form.name,
+            present=lambda: works.present,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
-            interpreter=interpreter,
             desk=desk,
             beat=beat,
         )
         return Dictation(
             listening,
-            rules=self.rules,
-            interpreter=interpreter,
+            works=works,
             desk=desk,
             operator="op-17",
             render=render,

@@ -302,7 +302,19 @@ def test_a_directory_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 
 def test_the_shipped_forms_load_by_name(repository: Path) -> None:
-    assert list(forms_in(repository / "schemas" / "forms")) == ["pallet-move", "stock-count"]
+    assert list(forms_in(repository / "schemas" / "forms")) == [
+        "cycle-count",
+        "damage",
+        "gate-in",
+        "load",
+        "pallet-move",
+        "put-away",
+        "receive-notice",
+        "receive",
+        "stock-count",
+        "temperature",
+        "unload",
+    ]
 
 
 VALID: Mapping[str, object] = {"pallet_id": "007", "quantity": 12, "dock": "B"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -112,7 +113,10 @@ def test_gaps_for_people(database: str) -> None:
         (("asn.csv", "--site", "north", "--sign", "asn.csv"), "is no Ed25519 private key"),
         (("asn.csv", "--received"), "give FILE, --withdraw or --received, one of them"),
         (("--withdraw", "door/12", "--site", "north"), "must be given: devices take a list only with a signature"),
-        (("--received", "--sign", "office.key"), "no form says which of its fields is the pallet"),
+        (
+            ("--received", "--sign", "office.key", "--config", "moves.toml"),
+            "no form says which of its fields is the pallet",
+        ),
         (("--withdraw", "door/12", "--site", "north", "--sign", "office.key"), "published are none"),
         (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: line 2, column quantity: found '0'"),
         (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: 2 faults; nothing was published"),
@@ -120,9 +124,17 @@ def test_gaps_for_people(database: str) -> None:
     ],
 )
 def test_what_is_expected_is_published_only_where_all_of_it_is_right(
-    arguments: tuple[str, ...], told: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: tuple[str, ...],
+    told: str,
+    database: str,
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("moves").mkdir()
+    shutil.copy(repository / "schemas" / "forms" / "pallet-move.schema.json", "moves")
+    Path("moves.toml").write_text("forms_directory = 'moves'\n", encoding="utf-8")
     header = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
     Path("asn.csv").write_text(header + "4550012,5501,,742,A100,24,CS,yes\n", encoding="utf-8")
     Path("bad.csv").write_text(header + "4550012,5501,,742,A100,0,CS,\n", encoding="utf-8")

@@ -17,7 +17,7 @@ from edge.config import Endpoint
 from edge.hear.gate import Gate
 from edge.keep.journal_thread import JournalThread
 from edge.records import Entry, FieldValue, Minted, Segment
-from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, reading
+from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
 WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -33,19 +33,18 @@ def heard(
     told: list[DictationEvent] = []
     interpreter = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
     with JournalThread(directory) as desk:
+        works = alone(rules, interpreter)
         listening = Ear(
-            form=rules.form.name,
+            present=lambda: works.present,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
-            interpreter=interpreter,
             desk=desk,
             gate=Gate(push_to_talk=False),
             meant=meant,
         )
         dictation = Dictation(
             listening,
-            rules=rules,
-            interpreter=interpreter,
+            works=works,
             desk=desk,
             operator=None,
             render=render,

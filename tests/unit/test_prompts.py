@@ -45,8 +45,10 @@ from edge.records import (
     ExpectedList,
     FieldValue,
     LastEntry,
+    NotUnderstood,
     Operator,
     PlaceKind,
+    Reading,
     Receipt,
     ReceiptOutcome,
     ReceivingPlace,
@@ -89,13 +91,16 @@ SERIOUS = {FaultKind.UNPLUGGED.value, "muted"}
 class Walk:
     """A dialogue in one language, and all that it wanted said."""
 
-    def __init__(self, form: Form, language: str, manner: Manner | None = None) -> None:
-        self.rules = Rules(form, CATALOGUE, language=language_named(language))
-        self.dialogue = Dialogue(self.rules, manner)
+    def __init__(self, form: Form, language: str, manner: Manner | None = None, forms: tuple[Form, ...] = ()) -> None:
+        self.dialogue = Dialogue(Rules(form, CATALOGUE, language=language_named(language)), manner, forms=forms)
         self.said: list[Say] = []
         self.language = language
         self._number = 0
         self.take(Started())
+
+    @property
+    def rules(self) -> Rules:
+        return self.dialogue.rules
 
     def say(
         self,
@@ -290,6 +295,33 @@ def receiving(language: str) -> Walk:
     return walk
 
 
+def changing(language: str) -> Walk:
+    """Several forms at hand, one of which is chosen, and a language that nobody hears."""
+    may = Operator("op-18", spoken=("maria",), forms=(MOVE.name,)), Operator("op-19", spoken=("zoe",), forms=("x",))
+    walk = Walk(MOVE, language, Manner(operators=(Operator("op-17", spoken=("ana",)), *may)), (MOVE, CHECK))
+    pallet, units, dock, *_ = WORDS[language]
+    bid = walk.rules.language.table["works"]["switch"][0]
+    walk.ask(Command.SIGN_ON, "ana")
+    walk.say(MOVE.names(language)[0])
+    walk.say(f"{pallet} 742, 12 {units}, {dock} B")
+    walk.ask(Act.YES)
+    walk.say(bid.replace("*", CHECK.names(language)[0]))
+    walk.ask(Command.WHICH_WORK)
+    walk.ask(Act.CANCEL)
+    walk.say(bid.replace("*", "grmpf"))
+    walk.dialogue.aside = InReview(1, elsewhere=(MOVE.name,))
+    walk.ask(Command.WHAT_IS_OPEN)
+    unheard = Reading("none", CHECK.name, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
+    walk.take(UtteranceHeard("x", unheard, decide(unheard, Closing.PAUSE, walk.rules)))
+    walk.ask(Command.SIGN_ON, "maria")
+    walk.say(bid.replace("*", CHECK.names(language)[0]))
+    walk.ask(Command.SIGN_ON, "zoe")
+    alone = Walk(MOVE, language)
+    alone.ask(Command.WHICH_WORK)
+    walk.said += alone.said
+    return walk
+
+
 def scanning(language: str) -> Walk:
     """A label of another pallet than was said, and one with a wrong check digit."""
     pallet, _, dock, *_ = WORDS[language]
@@ -302,9 +334,16 @@ def scanning(language: str) -> Walk:
 
 
 def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
-    walks = (moving(language), checking(language), wondering(language), receiving(language), scanning(language))
+    walks = (
+        moving(language),
+        checking(language),
+        wondering(language),
+        receiving(language),
+        scanning(language),
+        changing(language),
+    )
     for walk in walks:
-        phrasing = Phrasing(walk.rules.form, language)
+        phrasing = Phrasing(walk.rules.form, language, (MOVE, CHECK))
         yield from ((say.prompt, phrasing.text(say)) for say in walk.said)
 
 

@@ -27,7 +27,7 @@ from tests.rows import every
 ROOT = Path(__file__).parent.parent.parent
 FORMS = forms_in(ROOT / "schemas/forms")
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
-MOVE = FORMS["pallet-move"]
+MOVE, COUNT = FORMS["pallet-move"], FORMS["stock-count"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 15, "dock": "B"}
 
 SSCC = "376130321109103420"  # its check digit fits
@@ -40,7 +40,8 @@ AWKWARD = (1, 2, 13, 14, 15, 19, 30, 50, 65, 75, 90, 100, 115, 150, 215, 250, 10
 def entries(form: Form, count: int) -> list[dict[str, FieldValue]]:
     chance = Random(form.name)
     made = [{one.name: value(one, CATALOGUE, chance) for one in form.fields if one.required} for _ in range(count)]
-    for entry, quantity in zip(made, AWKWARD, strict=False):
+    counted = [entry for entry in made if "quantity" in entry]
+    for entry, quantity in zip(counted, AWKWARD, strict=False):
         entry["quantity"] = quantity
     return made
 
@@ -76,9 +77,12 @@ def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
 def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
     def is_filled(prompt: Prompt) -> None:
         slots = {name: "besides" for name in SLOTS.findall(prompts(language)[prompt]) if name not in {"entry", "field"}}
-        text = Phrasing(MOVE, language).text(Say(prompt, ENTRY, slots))
+        works = (MOVE.name, COUNT.name)
+        text = Phrasing(MOVE, language, [COUNT]).text(Say(prompt, ENTRY, slots, works=works))
         assert "{" not in text
-        assert all("besides" in text for name in slots if name != "labels")
+        assert all("besides" in text for name in slots if name not in {"labels", "others"} and "ork" not in name)
+        named = (MOVE, COUNT) if "orks}" in prompts(language)[prompt] else ()
+        assert all(form.names(language)[0].lower() in text.lower() for form in named)
         if "{entry}" in prompts(language)[prompt]:
             assert "7 4 2, 15" in text
 
@@ -94,7 +98,12 @@ def test_what_is_read_back_says_the_entry_it_was_made_from(form: Form, language:
         heard = {
             name: (said.value, said.rivals) for name, said in read_transcript(line, form, CATALOGUE, language).items()
         }
-        assert heard == {name: (meant, ()) for name, meant in entry.items()}, line
+        told = {name: (meant, ()) for name, meant in entry.items()}
+        if form.name in {"pallet-move", "stock-count"}:
+            assert heard == told, line
+        else:  # In a transcript the breath of a separator, "menos" and "no" may mean more than one thing: asked about.
+            sure = {one: (value, rivals) for one, (value, rivals) in heard.items() if value is not None and not rivals}
+            assert sure.items() <= told.items(), line
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -181,7 +190,9 @@ def test_a_readback_begins_with_the_only_identifier_and_no_other_clause_is_witho
     def first(form: Form, prompt: Prompt = Prompt.READBACK) -> str:
         return Phrasing(form, language).clauses(Say(prompt, entries(form, 1)[0]))[0]
 
-    assert all(first(form)[0].isdigit() or first(form).split()[1][0].isdigit() for form in FORMS.values())
+    begun = [form for form in FORMS.values() if [one for one in form.fields if one.identifier] == [form.fields[0]]]
+    assert len(begun) > 1
+    assert all(first(form)[0].isdigit() or first(form).split()[1][0].isdigit() for form in begun)
     assert not first(MOVE, Prompt.CONFIRM_ENTRY)[0].isdigit()
     two = replace(MOVE, fields=tuple(replace(one, identifier=True) for one in MOVE.fields))
     assert not first(two)[0].isdigit()

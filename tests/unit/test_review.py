@@ -255,7 +255,8 @@ def test_what_a_model_answered_is_shown_in_a_line(state: Path) -> None:
 def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_made_of(state: Path) -> None:
     settings = Settings(state_directory=state)
     form = form_named(settings, "pallet-move")
-    told = renderer(rules(settings, form, Catalogue.load(settings.catalogue_directory)), "north", "dock-b")
+    demands = rules(settings, form, Catalogue.load(settings.catalogue_directory))
+    told = renderer({form.name: demands}.get, "north", "dock-b")
     with Journal.open(state) as journal:
         assert journal.write_reviews(told) == 1
         (row,) = journal.review_log.due(9)

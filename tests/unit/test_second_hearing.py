@@ -56,7 +56,7 @@ class Desk:
     def __init__(self, witness: Scripted, rules: Rules) -> None:
         self.posted: list[Contradicted] = []
         self._told = asyncio.Event()
-        self.hearing = SecondHearing(witness, rules, self._post)
+        self.hearing = SecondHearing(witness, lambda _: rules, self._post)
         self.rules = rules
 
     def _post(self, what: Contradicted) -> None:

@@ -11,7 +11,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
-from edge.records import FieldReading
+from edge.records import FieldReading, FieldValue
 from tests.rows import every
 
 TABLES = Path(__file__).parent / "tables"
@@ -64,3 +64,41 @@ def test_what_a_model_writes_becomes_these_fields(
         assert told(form, read_transcript(text, form, catalogue, table["language"])) == expected
 
     every(said.items(), becomes)
+
+
+LIBRARY = sorted(TABLES.glob("library_*.toml"))
+FEWEST = 40  # In English.
+FEWEST_OF_ANOTHER = 12  # In two languages at least, besides English.
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=[path.stem for path in LIBRARY])
+def test_a_form_of_the_library_records_what_is_said_or_asks(
+    path: Path, forms: Mapping[str, Form], catalogue: Catalogue
+) -> None:
+    form = forms[path.stem.removeprefix("library_").replace("_", "-")]
+    said = tomllib.loads(path.read_text(encoding="utf-8"))
+    rows = {(language, text): expected for language, of in said.items() for text, expected in of.items()}
+    assert len(said["en"]) >= FEWEST
+    assert sum(len(of) >= FEWEST_OF_ANOTHER for language, of in said.items() if language != "en") > 1
+
+    def becomes(row: tuple[tuple[str, str], str]) -> None:
+        (language, text), expected = row
+        read = read_transcript(text, form, catalogue, language)
+        assert named(form, catalogue, read) == expected
+
+    every(rows.items(), becomes)
+
+
+def named(form: Form, catalogue: Catalogue, readings: Mapping[str, FieldReading]) -> str:
+    """Readings as a table of the library writes them: what is refused has a "!"."""
+
+    def shown(name: str, value: FieldValue) -> str:
+        field = form[name]
+        return f"{value}" + ("" if field.allows(value) and catalogue.knows(field.catalogue, value) else "!")
+
+    def slot(name: str, reading: FieldReading) -> str:
+        values = () if reading.value is None else (reading.value, *reading.rivals)
+        return "|".join(shown(name, value) for value in values) or "?"
+
+    given = [field.name for field in form.fields if field.name in readings]
+    return ", ".join(f"{name}={slot(name, readings[name])}" for name in given) or NOTHING

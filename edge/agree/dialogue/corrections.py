@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue import drafting
+from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     among_talk,
@@ -67,7 +67,8 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     named = session.entry_named(said)
     last = named or session.recorded.last
     if last is None:
-        return [heard.noted_as_heeded(), session.say(Prompt.NOTHING_TO_CORRECT)]
+        elsewhere = works.tell_elsewhere(session)
+        return [heard.noted_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
     if named is not None and named != session.recorded.last and alone:
         # No more than which one: what is to become of it is asked.
@@ -88,7 +89,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """A "no" that came too late for the undo window: what was recorded over it may be wrong."""
     last = session.recorded.last
     if last is None:
-        return [heard.noted_as_heeded()]
+        return [heard.noted_as_heeded(), *works.tell_elsewhere(session)]
     session.draft = _replacing_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
     return [noted, _last_told(session, last), *session.ask(Question(About.WRONG))]
@@ -99,6 +100,8 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
     last = session.entry_named(heard.reading) if named else recorded.last
     if last is None:
+        if not named and (elsewhere := works.tell_elsewhere(session)):
+            return [heard.noted_as_heeded(), *elsewhere]
         told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
         return [heard.noted_as_heeded(), told]
     standing = recorded.standing(last.event_id)

@@ -8,10 +8,11 @@ from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, completed, names_another, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
 from edge.agree.dialogue.questions import held, judged, likely_values, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
+from edge.agree.dialogue.terms import units_said
 from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold
@@ -155,6 +156,27 @@ def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
         return [session.say(Prompt.PARKED)]
     each = [known] if two is None else [session.identifiers_of(values_of(part)) for part in two]
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
+
+
+def ask_to_finish(session: DialogueSession) -> list[Order]:
+    """Whoever leaves, or changes the work, is asked once to finish what is open: its question is put again."""
+    draft, asked = session.draft, session.question
+    if draft is None or asked is None or draft.act is Act.CANCEL or session.leaving:
+        return []
+    session.leaving = True
+    values = likely_values(draft.reading)
+    terms = Terms(units_said(draft.reading, session.rules))
+    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
+    return [*open_, session.put(asked)]
+
+
+def finish_open(session: DialogueSession) -> list[Order]:
+    """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
+    session.next = None  # it waits for a person, and is counted
+    if session.draft is None:
+        return []
+    sure = session.state is State.HELD and not session.doubted
+    return commit(session) if sure else park(session)
 
 
 def drop(session: DialogueSession) -> list[Order]:

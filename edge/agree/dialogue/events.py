@@ -18,6 +18,7 @@ from edge.records import (
     FieldValue,
     LastEntry,
     Note,
+    NotUnderstood,
     Operator,
     Outcome,
     Reading,
@@ -57,8 +58,9 @@ class UtteranceHeard:
     def event(self, rules: Rules) -> Event:
         """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
         said = self.reading
-        if self.verdict.outcome in _WHATEVER_IT_SOUNDED_LIKE:
-            return _OUTCOMES[self.verdict.outcome]
+        unheard = said.not_understood is NotUnderstood.UNHEARD_LANGUAGE
+        if unheard or self.verdict.outcome in _WHATEVER_IT_SOUNDED_LIKE:
+            return Event.UNHEARD if unheard else _OUTCOMES[self.verdict.outcome]
         if self.is_indistinct(rules):
             return Event.INDISTINCT
         if said.act is Act.RECORD or said.not_understood is not None:
@@ -131,6 +133,7 @@ class InventoryAnswered:
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """Those of its entry; of a cancellation those of the entry that was to be cancelled."""
     replaces: str | None = None  # The event that it was to amend or cancel.
+    form: str | None = None  # The form of the fields; None: the one that is filled now.
 
 
 class Fate(StrEnum):
@@ -151,6 +154,7 @@ class PersonDecided:
     """Those of the entry; of what was dropped, those that were understood."""
     entry: LastEntry | None = None  # What is on record by it.
     held: str | None = None  # The event that waited, where the inventory had turned one down.
+    form: str | None = None  # The form of the fields; None: the one that is filled now.
 
 
 @dataclass(frozen=True, slots=True)

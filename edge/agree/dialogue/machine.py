@@ -9,21 +9,33 @@ disk refuses throws the dialogue away and begins again from what is on disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue import answers, contradictions, corrections, drafting, receipts, review, scans, shifts, status
+from edge.agree.dialogue import (
+    answers,
+    contradictions,
+    corrections,
+    drafting,
+    receipts,
+    review,
+    scans,
+    shifts,
+    status,
+    works,
+)
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner
-from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Works
+from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
+from edge.forms.model import Form
 from edge.forms.spoken import courteous
-from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Operator, Outcome, Park, Shifted
+from edge.records import Commit, Confirmation, Draft, LastEntry, Note, Operator, Outcome, Park, Shifted, Work
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
@@ -71,6 +83,10 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.SOMEBODY_ELSE: shifts.ask_about_next,
     Step.WHO_AGAIN: shifts.ask_who_again,
     Step.SIGN_OFF: shifts.sign_off,
+    Step.SWITCH: works.switch,
+    Step.TELL_WORK: works.tell,
+    Step.ASK_WORK: works.ask,
+    Step.NOT_HEARD_HERE: works.tell_unheard,
 }
 """How each step is taken that answers what the operator said."""
 
@@ -118,6 +134,7 @@ _TOLD: Mapping[type, str] = {
     Park: "why",
     Commit: "draft.act",
     Shifted: "change",
+    Work: "form",
     Say: "prompt",
     Sound: "earcon",
     Adjust: "what",
@@ -147,14 +164,36 @@ def _named(order: Order) -> str:
 
 
 class Dialogue:
-    """The conversation of one device, which fills one form."""
+    """The conversation of one device, which fills one form at a time."""
 
     def __init__(
-        self, rules: Rules, manner: Manner | None = None, trace: Callable[[StepTrace], None] = lambda _: None
+        self,
+        rules: Rules,
+        manner: Manner | None = None,
+        trace: Callable[[StepTrace], None] = lambda _: None,
+        forms: Sequence[Form] = (),
     ) -> None:
-        """`manner` is how the site wants it; None: as is usual. `trace` is told of each step when it is taken."""
-        self._session = DialogueSession(rules, manner or Manner())
+        """`manner` is how the site wants it; None: as is usual. `trace` is told of each step when it is taken.
+
+        `forms` are those at hand, that of `rules` among them; none: that alone.
+        """
+        at_hand = Works(tuple(forms) or (rules.form,), rules.language)
+        self._session = DialogueSession(rules, manner or Manner(), at_hand)
         self._trace = trace
+
+    def resume(self, work: Work | None, operator: str | None) -> list[Order]:
+        """Before it is started: take up what was done when the device went down, as far as that is still at hand.
+
+        Who was signed on and did not say which work it is, or did one that is gone, is asked.
+        """
+        if work is None:
+            return []
+        session = self._session
+        session.operator = operator
+        known = work if session.works.named(work.form) else replace(work, form=None)
+        if known.form is None and operator is None:
+            known = replace(known, form=session.rules.form.name)
+        return works.take_up(session, known)
 
     @property
     def state(self) -> State:
@@ -165,6 +204,16 @@ class Dialogue:
     def open(self) -> bool:
         """Whether the operator is in the middle of an entry, or is asked who he is."""
         return self.state in AGREEING or self.state is State.IDENTIFYING
+
+    @property
+    def rules(self) -> Rules:
+        """Those of the form that it fills now, in the language that is spoken now."""
+        return self._session.rules
+
+    def rules_of(self, form: str) -> Rules | None:
+        """Those of a form at hand, by its name; None for any other."""
+        found = self._session.works.named(form)
+        return None if found is None else replace(self._session.rules, form=found)
 
     @property
     def form(self) -> str:
@@ -251,8 +300,9 @@ class Dialogue:
     def told(self, at: float) -> None:
         """The device is told to speak, at this time of the driver's clock. A question put once more is no new one."""
         session, spoken = self._session, self._session.spoken
-        if spoken.put != (session.question, session.draft):
-            spoken.put, spoken.put_at = (session.question, session.draft), at
+        put = (session.question or session.identifying, session.draft)
+        if spoken.put != put:
+            spoken.put, spoken.put_at = put, at
 
     def take(self, happening: Happening) -> list[Order]:
         """What is to be done about `happening`, in order."""
@@ -277,8 +327,8 @@ class Dialogue:
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
         if session.state is State.IDLE and session.next is not None:
             orders += review.take_up_next(session)
-        if session.state is State.IDLE and session.is_unlisted and not session.news.interrupted:
-            orders += shifts.dismiss(session)
+        if session.state in CLOSED and not session.news.interrupted:
+            orders += shifts.keep_to_roster(session)
         if session.state is State.IDLE and not session.news.interrupted:
             orders += receipts.tell_news(session)
         said = (order for order in reversed(orders) if isinstance(order, Say))
@@ -321,8 +371,8 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
     event = event_of(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
         return event
-    if event is Event.UNCLEAR and shifts.may_sign_on(session, happening):
-        return Event.DOUBTED_SIGN_ON
+    if (bidden := _who_or_what(session, happening, event)) is not None:
+        return bidden
     event = _over_readback(session, happening, event)
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
@@ -333,6 +383,13 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)
     return Event.NOISE if agrees and _is_early(session, happening) else event
+
+
+def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
+    """The column for what says who works, or which work it is, and is no command that is heard surely."""
+    if event is Event.UNCLEAR and shifts.may_sign_on(session, heard):
+        return Event.DOUBTED_SIGN_ON
+    return Event.SWITCH if works.bids_work(session, heard) else None
 
 
 def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
@@ -388,4 +445,4 @@ def _deadline(session: DialogueSession) -> float | None:
     news = bool(session.news.untold) and state is State.IDLE
     if asks or news or (state is State.PAUSED and session.draft is not None):
         return manner.undo_s if state is State.HELD else manner.patience_s
-    return manner.idle_s if state is State.IDLE and session.operator is not None else None
+    return manner.idle_s if state in CLOSED and session.operator is not None else None

@@ -83,6 +83,8 @@ class Prompt(StrEnum):
     IS_IT = "is_it"
     SIGNED_ON = "signed_on"
     NOT_LISTED = "not_listed"
+    NOT_ALLOWED = "not_allowed"
+    NO_WORK = "no_work"
     SIGNED_OFF = "signed_off"
     UNUSED = "unused"
     GOODBYE = "goodbye"  # Its totals are those of the journal, and are told behind it: the next five.
@@ -94,6 +96,14 @@ class Prompt(StrEnum):
     IN_ALL_ASIDE = "in_all_aside"
     SIGN_ON_FIRST = "sign_on_first"
     UNKNOWN_OPERATOR = "unknown_operator"
+    WORK = "work"  # The form that is filled from now on.
+    WHICH_WORK = "which_work"
+    UNKNOWN_WORK = "unknown_work"
+    WORK_NOW = "work_now"
+    ONLY_WORK = "only_work"
+    OTHER_WORK = "other_work"
+    ASIDE_ELSEWHERE = "aside_elsewhere"
+    UNHEARD_LANGUAGE = "unheard_language"
     PARKED = "parked"
     PARKED_ENTRY = "parked_entry"
     ASIDE = "aside"
@@ -138,6 +148,8 @@ class Say:
     asked: str | None = None  # The field that is asked for, where the prompt asks for one.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
     terms: Terms = field(default_factory=Terms)
+    form: str | None = None  # The form of the fields; None: the one that is filled now.
+    works: tuple[str, ...] = ()  # The forms that are named.
 
 
 @dataclass(frozen=True, slots=True)

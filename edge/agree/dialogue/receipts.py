@@ -19,7 +19,9 @@ def remember(session: DialogueSession, committed: Committed) -> list[Order]:
     recorded.owed += 1
     recorded.entries.append(entry)
     cancels = entry.draft.act is Act.CANCEL
-    if not cancels:
+    if entry.draft.form != session.rules.form.name:  # another form was taken up over it
+        recorded.left[entry.draft.form] = None if cancels else entry
+    elif not cancels:
         recorded.last = session.owned(entry)
     elif recorded.last is None or recorded.standing(recorded.last.event_id) == entry.draft.replaces:
         recorded.cancelled = entry.event_id, recorded.last
@@ -72,7 +74,7 @@ def refusal(answered: InventoryAnswered) -> Say:
     """What is told of an entry that the inventory does not take. The first reason says enough."""
     receipt = answered.receipt
     prompt = Prompt.DUPLICATE if receipt.outcome is ReceiptOutcome.DUPLICATE else Prompt.REFUSED
-    return Say(prompt, answered.fields, {"reason": receipt.reasons[0]})
+    return Say(prompt, answered.fields, {"reason": receipt.reasons[0]}, form=answered.form)
 
 
 def tell_news(session: DialogueSession) -> list[Order]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances
-from edge.agree.dialogue import drafting, status
+from edge.agree.dialogue import drafting, status, works
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
@@ -23,7 +23,9 @@ def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """
     drafts = [one for one in session.recorded.aside.drafts if _can_be_asked(session, one)]
     if not drafts:
-        return status.tell_waiting(session, heard)
+        elsewhere = [form for form in session.works.open if form.name in session.recorded.aside.elsewhere]
+        told = [works.named(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
+        return [*status.tell_waiting(session, heard), *told]
     asked = session.recorded.asked_again
     if all(one.utterance_id in asked for one in drafts):
         asked.clear()
@@ -104,11 +106,12 @@ def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Orde
 
 
 def _told(session: DialogueSession, decided: PersonDecided) -> Say:
+    form = decided.form
     if decided.fate in _OFFICE:
-        units = {} if decided.entry is None else units_said(decided.entry.draft.reading, session.rules)
-        return Say(_OFFICE[decided.fate], decided.fields, terms=Terms(units))
-    known = session.identifiers_of(decided.fields)
-    return Say(Prompt.OFFICE_DROPPED, known) if known else Say(Prompt.OFFICE_DROPPED_ONE)
+        terms = Terms() if decided.entry is None else session.terms_of(decided.entry)
+        return Say(_OFFICE[decided.fate], decided.fields, terms=terms, form=form)
+    known = session.identifiers_of(decided.fields, form)
+    return Say(Prompt.OFFICE_DROPPED, known, form=form) if known else Say(Prompt.OFFICE_DROPPED_ONE)
 
 
 def _ask_no_more(session: DialogueSession, utterance_id: str) -> list[Order]:

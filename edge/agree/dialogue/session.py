@@ -14,6 +14,8 @@ from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.forms.model import Form
+from edge.forms.spoken.language import Language
 from edge.records import Act, Draft, FieldValue, LastEntry, Operator, Reading, Verdict, Word
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
@@ -43,6 +45,7 @@ class Identifying:
     """Who may be meant that signs on, asked about one after the other."""
 
     candidates: tuple[Meant, ...]  # The first is asked about.
+    form: str | None  # What he said besides that he does.
     back: State  # Where it leads when it is none of them.
 
 
@@ -52,6 +55,7 @@ class InReview:
 
     count: int = 0  # How many utterances.
     drafts: tuple[Draft, ...] = field(default=(), repr=False)  # Of those that can be asked about, the oldest first.
+    elsewhere: tuple[str, ...] = ()  # The other forms for which something waits.
 
 
 @dataclass(slots=True)
@@ -59,6 +63,8 @@ class Recorded:
     """The entries on record that may still be spoken of, and what the inventory answered to them."""
 
     last: LastEntry | None = None  # What "cancel" and "correction" are about while there is no draft.
+    left: dict[str, LastEntry | None] = field(default_factory=dict)
+    """By form, what was last when another form was taken up."""
     entries: deque[LastEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES), repr=False)
     """What was committed, the oldest first, cancellations too: what is asked by its number is looked up here."""
     owed: int = 0  # How many events are owed to the inventory.
@@ -123,7 +129,7 @@ class DeviceSpeech:
 
     again: Say | None = None  # What "say again" is about.
     latest: Say | None = None  # What was said last, of all that was said.
-    put: tuple[Question | None, Draft | None] = (None, None)  # What was asked or read back last.
+    put: tuple[Question | Identifying | None, Draft | None] = (None, None)  # What was asked or read back last.
     put_at: float | None = None  # When that began, in seconds of the driver's clock; None where that is not known.
 
 
@@ -146,11 +152,32 @@ class Timer:
 
 
 @dataclass(slots=True)
+class Works:
+    """Which forms and languages are at hand, and what was chosen of them."""
+
+    forms: tuple[Form, ...]  # Those at hand on this device, as they are told.
+    own_language: Language  # The device's own.
+    allowed: frozenset[str] | None = None  # The forms that whoever speaks may fill, by name; None: all at hand.
+    chosen: bool = True  # Whether it is known which form he fills.
+    language: str | None = None  # The language that was changed to, by its code; None: the device's own.
+
+    @property
+    def open(self) -> tuple[Form, ...]:
+        """The forms that whoever speaks may fill here."""
+        return tuple(form for form in self.forms if self.allowed is None or form.name in self.allowed)
+
+    def named(self, form: str | None) -> Form | None:
+        """The form at hand of that name; None where none is."""
+        return next((one for one in self.forms if one.name == form), None)
+
+
+@dataclass(slots=True)
 class DialogueSession:
     """Where a conversation stands. Steps change it; the machine keeps its timer."""
 
-    rules: Rules
+    rules: Rules  # Of the form that is filled now, in the language that is spoken now.
     manner: Manner
+    works: Works
     state: State = field(init=False)
     operator: str | None = None  # Who is signed on.
     called: str | None = field(default=None, repr=False)  # As he was greeted; None since a restart.
@@ -181,17 +208,14 @@ class DialogueSession:
     @property
     def resting(self) -> State:
         """The state in which nothing is open."""
-        return State.SIGNED_OFF if self.manner.operators and not self.operator else State.IDLE
+        if self.manner.operators and not self.operator:
+            return State.SIGNED_OFF
+        return State.IDLE if self.works.chosen else State.CHOOSING_WORK
 
     @property
     def signed_on(self) -> Operator | None:
         """What the roster has of whoever is signed on."""
         return next((one for one in self.manner.operators or () if one.name == self.operator), None)
-
-    @property
-    def is_unlisted(self) -> bool:
-        """Whether whoever speaks may not, or no more."""
-        return bool(self.manner.operators) and self.signed_on is None
 
     @property
     def who(self) -> str | None:
@@ -212,9 +236,10 @@ class DialogueSession:
         owned = (one for one in self.recorded.stand() if named and self.owned(one) is not None)
         return next((one for one in owned if all(one.fields.get(name) == named[name] for name in named)), None)
 
-    def identifiers_of(self, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
-        """Those of the values by which the thing is known."""
-        names = (field.name for field in self.rules.form.fields if field.identifier)
+    def identifiers_of(self, values: Mapping[str, FieldValue], form: str | None = None) -> dict[str, FieldValue]:
+        """Those of the values by which the thing is known; by the fields of another form, where that is named."""
+        of = self.rules.form if form is None else self.works.named(form)
+        names = (field.name for field in (() if of is None else of.fields) if field.identifier)
         return {name: values[name] for name in names if name in values}
 
     def in_review(self, draft: Draft) -> bool:
@@ -283,7 +308,12 @@ class DialogueSession:
             return Terms()
         if entry.draft.act is Act.CANCEL:
             return self.terms_on_record(entry.draft.replaces)
-        return Terms(units_said(entry.draft.reading, self.rules))
+        return self.terms_of(entry)
+
+    def terms_of(self, entry: LastEntry) -> Terms:
+        """Those in which an entry was dictated, whichever form at hand it is of."""
+        form = self.works.named(entry.draft.form)
+        return Terms() if form is None else Terms(units_said(entry.draft.reading, replace(self.rules, form=form)))
 
     def hold(self) -> list[Order]:
         """The draft is read back, and committed if nothing is said against it."""
@@ -299,7 +329,7 @@ class DialogueSession:
 
     def told(self, prompt: Prompt, entry: LastEntry) -> Say:
         """The order to tell an entry on record."""
-        return Say(prompt, entry.fields, terms=Terms(units_said(entry.draft.reading, self.rules)))
+        return Say(prompt, entry.fields, terms=self.terms_of(entry), form=entry.draft.form)
 
     def close(self) -> None:
         """Nothing is agreed about any more."""

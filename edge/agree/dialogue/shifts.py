@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.crew import Meant, meant, unknown
-from edge.agree.dialogue import drafting
+from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
-from edge.agree.dialogue.questions import likely_values
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
 from edge.agree.dialogue.session import DialogueSession, Identifying
 from edge.agree.dialogue.table import State
-from edge.agree.dialogue.terms import units_said
-from edge.forms.spoken import command
-from edge.records import Act, Command, Operator, Park, Reason, ShiftChange, Shifted
+from edge.forms.spoken import command, with_work
+from edge.records import Command, Operator, Park, Reason, ShiftChange, Shifted, Work
 
 RELIEVED, NOT_LISTED, UNUSED = "relieved", "not_listed", "unused"
 """Why a shift ended, where its operator did not sign off: another signed on, the roster changed, nobody spoke."""
@@ -26,18 +24,20 @@ MINUTE_S = 60
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Somebody says who speaks from now on."""
     noted, said = heard.noted_as_heeded(Reason.COMMAND), _said(session, heard)
-    candidates = _candidates(session, said)
+    candidates, form = _candidates(session, said)
     if not candidates:
         name = unknown(said, session.rules.language)
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
+    if (turned_away := _turned_away(session, candidates)) is not None:
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
     leaves = [one.operator.name for one in candidates] != [session.who]
-    if leaves and (unfinished := _ask_to_finish(session)):
+    if leaves and (unfinished := drafting.ask_to_finish(session)):
         return [noted, *unfinished]
     if len(candidates) == 1 and candidates[0].sure:
-        return [noted, *_finish_open(session), *_let_begin(session, candidates[0])]
+        return [noted, *drafting.finish_open(session), *_let_begin(session, candidates[0], form)]
     back = session.state if session.draft is None else State.IDLE
-    return [noted, *_finish_open(session), *_ask_about(session, candidates, back)]
+    return [noted, *drafting.finish_open(session), *_ask_about(session, Identifying(candidates, form, back))]
 
 
 def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
@@ -46,19 +46,69 @@ def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
     return (asked.name if asked is not None else None) or ""
 
 
-def _candidates(session: DialogueSession, said: str) -> tuple[Meant, ...]:
+def _candidates(session: DialogueSession, said: str) -> tuple[tuple[Meant, ...], str | None]:
+    """Who signs on, and with which form, if that was said in one breath: "ben, counting"."""
+    forms, language = session.works.forms, session.rules.language
+    both = with_work(said, forms, language) if len(forms) > 1 else None
+    alone = () if both is not None and session.manner.operators is None else _named(session, said)
+    return (alone, None) if alone or both is None else (_named(session, both[0]), both[1])
+
+
+def _named(session: DialogueSession, said: str) -> tuple[Meant, ...]:
     if session.manner.operators is None:  # whoever says so
         return (Meant(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
     return meant(said, session.manner.operators, session.rules.language)
 
 
-def _let_begin(session: DialogueSession, who: Meant) -> list[Order]:
+def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[Order]:
     before, name = session.operator, who.operator.name
-    ends = [] if before is None or before == name else [Shifted(before, ShiftChange.OFF, RELIEVED)]
-    begins = [Shifted(name, ShiftChange.ON)] if before != name else come_back(session)
-    session.operator, session.called, session.state, session.on_break = name, who.called, State.IDLE, None
+    if before == name:
+        shifted = come_back(session)
+    else:
+        ends = [] if before is None else [Shifted(before, ShiftChange.OFF, RELIEVED)]
+        shifted = [*ends, Shifted(name, ShiftChange.ON)]
+    session.operator, session.called, session.on_break, session.state = name, who.called, None, State.IDLE
     session.recorded.last = session.owned(session.recorded.last)
-    return [*ends, *begins, session.say(Prompt.SIGNED_ON, operator=who.called), *held(session)]
+    chosen = take_rights(session, form)
+    changed = [order for order in chosen if isinstance(order, Work)]  # before he is greeted: in his own language
+    told = [order for order in chosen if not isinstance(order, Work)]
+    return [*shifted, *changed, session.say(Prompt.SIGNED_ON, operator=who.called), *held(session), *told]
+
+
+def _turned_away(session: DialogueSession, candidates: tuple[Meant, ...]) -> Say | None:
+    """That none of those who may be meant may fill any form of this device; None where one may."""
+    for one in candidates:
+        forms = one.operator.forms
+        if forms is None or any(form.name in forms for form in session.works.forms):
+            return None
+    return session.say(Prompt.NO_WORK, operator=candidates[0].called)
+
+
+def take_rights(session: DialogueSession, form: str | None = None) -> list[Order]:
+    """Which forms whoever signs on may fill, and what he speaks; `form` is what he said that he does."""
+    works_, spoken = session.works, _spoken(session)
+    works_.allowed = allowed(session)
+    changes, works_.language = spoken != works_.language, spoken
+    forbidden = works_.named(form)
+    refused: list[Order] = []
+    if forbidden is not None and forbidden not in works_.open:
+        refused, form = [works.named(session, Prompt.NOT_ALLOWED, forbidden)], None
+    orders = works.begin(session, form)
+    if changes and not orders:
+        orders = works.take_up(session, Work(session.rules.form.name, spoken))
+    return [*orders[:1], *refused, *orders[1:]] if orders else refused
+
+
+def _spoken(session: DialogueSession) -> str | None:
+    """What whoever is signed on speaks, by the roster; None: the device's own language."""
+    language = None if session.signed_on is None else session.signed_on.language
+    return None if language == session.works.own_language.code else language
+
+
+def allowed(session: DialogueSession) -> frozenset[str] | None:
+    """The forms that whoever is signed on may fill, by the roster; None: all."""
+    signed_on = session.signed_on
+    return None if signed_on is None or signed_on.forms is None else frozenset(signed_on.forms)
 
 
 def held(session: DialogueSession) -> list[Order]:
@@ -77,19 +127,20 @@ def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
     said = heard.reading
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
-    return session.manner.operators is not None and bool(_candidates(session, _said(session, heard)))
+    return session.manner.operators is not None and bool(_candidates(session, _said(session, heard))[0])
 
 
 def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A number or a name was not heard surely: it is asked whether it is he, and nobody is signed on meanwhile."""
-    candidates = _candidates(session, _said(session, heard))
-    return [heard.noted_as_heeded(Reason.COMMAND), *_ask_about(session, candidates, session.state)]
+    candidates, form = _candidates(session, _said(session, heard))
+    asked = Identifying(candidates, form, session.state)
+    return [heard.noted_as_heeded(Reason.COMMAND), *_ask_about(session, asked)]
 
 
-def _ask_about(session: DialogueSession, candidates: tuple[Meant, ...], back: State) -> list[Order]:
+def _ask_about(session: DialogueSession, asked: Identifying) -> list[Order]:
     if session.identifying is not None:
-        back = session.identifying.back
-    session.identifying, session.state, session.tries = Identifying(candidates, back), State.IDENTIFYING, 0
+        asked = replace(asked, back=session.identifying.back)
+    session.identifying, session.state, session.tries = asked, State.IDENTIFYING, 0
     return [question(session)]
 
 
@@ -106,15 +157,18 @@ def _identifying(session: DialogueSession) -> Identifying:
 
 def sign_on_asked(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """It is he."""
-    who, session.identifying = _identifying(session).candidates[0], None
-    return [heard.noted_as_heeded(), *_let_begin(session, who)]
+    asked, session.identifying = _identifying(session), None
+    if (told := _turned_away(session, asked.candidates[:1])) is not None:
+        session.state = session.resting if asked.back is State.SIGNED_OFF else asked.back
+        return [heard.noted_as_heeded(), told]
+    return [heard.noted_as_heeded(), *_let_begin(session, asked.candidates[0], asked.form)]
 
 
 def ask_about_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """It is not he; it may be another one."""
     asked = _identifying(session)
     if asked.candidates[1:]:
-        return [heard.noted_as_heeded(), *_ask_about(session, asked.candidates[1:], asked.back)]
+        return [heard.noted_as_heeded(), *_ask_about(session, replace(asked, candidates=asked.candidates[1:]))]
     return [heard.noted_as_heeded(), *leave_unasked(session, heard)]
 
 
@@ -139,9 +193,9 @@ def leave_unasked(session: DialogueSession, _: object) -> list[Order]:
 
 def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Nobody speaks until somebody signs on."""
-    if unfinished := _ask_to_finish(session):
+    if unfinished := drafting.ask_to_finish(session):
         return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
-    orders = _finish_open(session)
+    orders = drafting.finish_open(session)
     return [heard.noted_as_heeded(Reason.COMMAND), *orders, *_leave(session, None, *orders)]
 
 
@@ -163,7 +217,13 @@ def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order
     if name is None:
         return [*tell_aside(session, *put), session.say(Prompt.SIGNED_OFF)]
     told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
-    return [Shifted(name, ShiftChange.OFF, why), told]
+    return [Shifted(name, ShiftChange.OFF, why), told, *_in_own_language(session)]
+
+
+def _in_own_language(session: DialogueSession) -> list[Order]:
+    """Whoever signs on next is heard in the device's own language, and may fill what he may."""
+    session.works.allowed = None
+    return works.take_up(session, Work(session.rules.form.name)) if session.works.language is not None else []
 
 
 def _called(session: DialogueSession) -> str | None:
@@ -194,27 +254,6 @@ def tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
     return [session.say(Prompt.ASIDE, count=str(count))] if count else []
 
 
-def _ask_to_finish(session: DialogueSession) -> list[Order]:
-    """Whoever leaves is asked once to finish what is open: the question that is open is put again."""
-    draft, asked = session.draft, session.question
-    if draft is None or asked is None or draft.act is Act.CANCEL or session.leaving:
-        return []
-    session.leaving = True
-    values = likely_values(draft.reading)
-    terms = Terms(units_said(draft.reading, session.rules))
-    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
-    return [*open_, session.put(asked)]
-
-
-def _finish_open(session: DialogueSession) -> list[Order]:
-    """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
-    session.next = None  # it waits for a person, and is counted
-    if session.draft is None:
-        return []
-    sure = session.state is State.HELD and not session.doubted
-    return drafting.commit(session) if sure else drafting.park(session)
-
-
 # The roster changes.
 
 
@@ -231,8 +270,24 @@ def take_new_crew(session: DialogueSession, taken: RosterTaken) -> list[Order]:
     return orders
 
 
-def dismiss(session: DialogueSession) -> list[Order]:
-    """Nothing is open any more, and whoever speaks is not on the roster."""
+def keep_to_roster(session: DialogueSession) -> list[Order]:
+    """Nothing is open any more: whoever speaks is still on the roster, and may do what he does, or is told."""
+    if session.manner.operators and session.signed_on is None:
+        return _dismiss(session)
+    stays = session.works.allowed == allowed(session) and session.works.language == _spoken(session)
+    if session.signed_on is None or stays:
+        return []
+    if session.signed_on.forms is not None and not any(
+        one.name in session.signed_on.forms for one in session.works.forms
+    ):
+        called = session.called or session.operator or ""
+        return [session.say(Prompt.NO_WORK, operator=called), *_leave(session, NOT_LISTED)]
+    chosen = session.rules.form.name if session.works.chosen else None
+    goes_on = chosen if chosen in (allowed(session) or {chosen}) else None
+    return take_rights(session, goes_on)
+
+
+def _dismiss(session: DialogueSession) -> list[Order]:
     if session.operator is None:
         session.state = State.SIGNED_OFF
         return [session.say(Prompt.SIGN_ON_FIRST)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.dialogue import corrections, drafting, shifts
+from edge.agree.dialogue import corrections, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import About, Question, judged, values_of
@@ -13,7 +13,7 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.forms.spoken import break_reason
 from edge.records import Act, Command, Draft, Drop, Outcome, Park, Reason, Verdict
 
-UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED})
+UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})
 """States in which what is dictated is put aside."""
 
 
@@ -39,13 +39,19 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.tell_parked(session, heard.reading)
-    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _why_not_taken(session)]
+    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _why_away(session)]
 
 
-def _why_not_taken(session: DialogueSession) -> Say:
-    if session.state is State.IDENTIFYING:
-        return shifts.question(session)
-    return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
+def _why_away(session: DialogueSession) -> Say:
+    match session.state:
+        case State.PAUSED:
+            return session.say(Prompt.PAUSED)
+        case State.IDENTIFYING:
+            return shifts.question(session)
+        case State.CHOOSING_WORK:
+            return works.which(session)
+        case _:
+            return session.say(Prompt.SIGN_ON_FIRST)
 
 
 def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -70,6 +76,7 @@ def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         found = session.entry_named(heard.reading)
         told = session.told(Prompt.RECORDED, found) if found else Say(Prompt.NOT_RECORDED, named)
         return [*note(session, heard), session.repeatable(told)]
+    last = last or works.latest_elsewhere(session)
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
     prompt = Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY
@@ -89,6 +96,8 @@ def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def tell_help(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What can be said here; then the question once more, for that is what help was needed with."""
+    if session.state is State.CHOOSING_WORK:
+        return works.tell(session, heard)
     if session.question is None or session.state not in QUESTIONS:
         return [*note(session, heard), session.say(drafting.HELP[session.state])]
     return [*note(session, heard), Say(drafting.HELP[session.state]), session.put(session.question)]
@@ -156,8 +165,9 @@ def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator goes on, with what was asked before the pause if that is open."""
     noted = [heard.noted_as_heeded(Reason.COMMAND), *shifts.come_back(session)]
     if session.draft is None or session.question is None:
-        session.state = State.IDLE
-        return [*noted, session.say(Prompt.RESUMED)]
+        session.state = session.resting
+        asked = [] if session.works.chosen else [works.which(session)]
+        return [*noted, session.say(Prompt.RESUMED), *asked]
     return [*noted, Say(Prompt.RESUMED), *session.ask(session.question)]
 
 
@@ -176,6 +186,7 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     recorded = session.recorded
     session.operator, recorded.owed = started.operator, started.owed
     recorded.last = session.owned(started.last)
+    session.works.allowed = shifts.allowed(session)
     session.state = session.resting
     recorded.turned_down |= started.turned_down
     recorded.refused |= started.held
@@ -189,6 +200,8 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
+    if session.state is State.CHOOSING_WORK:
+        return [*told, works.which(session)]
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 

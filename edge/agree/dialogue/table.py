@@ -22,6 +22,7 @@ class State(StrEnum):
     PROVING = "proving"  # The check digits of a place were asked for.
     IDENTIFYING = "identifying"  # Somebody signs on, and was asked whether it is he.
     PAUSED = "paused"  # The operator wants not to be listened to for a while.
+    CHOOSING_WORK = "choosing work"  # Somebody signed on, and has not said yet which of the forms at hand he fills.
 
 
 class Event(StrEnum):
@@ -55,6 +56,9 @@ class Event(StrEnum):
     DOUBTED_SIGN_ON = "doubted sign on"  # A number or a name of the roster that was not heard surely.
     SIGN_OFF = "sign off"
     ROSTER = "roster"  # Who may sign on has changed.
+    WHICH_WORK = "which work"
+    SWITCH = "switch"  # "Switch to counting"; where nothing is open, "counting".
+    UNHEARD = "unheard"  # Sound in a language for which no recogniser is here.
     SPEAKING = "speaking"  # The operator began to speak, over the device's voice or not.
     DEADLINE = "deadline"  # The timer ran out.
     CONTRADICTED = "contradicted"  # A second reader heard a value of the last utterance otherwise.
@@ -125,6 +129,10 @@ class Step(StrEnum):
     ROSTER = "take it; who is no more on it is signed off as soon as nothing is open"
     NEW_CREW = "take it; nobody need sign on where it names nobody"
     SIGN_OFF = "ask to finish what is open, else close it, sign off"
+    SWITCH = "ask to finish what is open, else close it, fill the other form; ask which, where none is called so"
+    TELL_WORK = "tell which work it is"
+    ASK_WORK = "ask which work it is to be"
+    NOT_HEARD_HERE = "tell that this language is not heard here"
     LISTEN = "fall silent, give time"
     LET_GO = "park what was open"
     REMEMBER = "remember it as the last entry"
@@ -142,8 +150,11 @@ AGREEING = frozenset({State.HELD, State.ASKING, State.CHOOSING, State.CONFIRMING
 QUESTIONS = AGREEING - {State.HELD}  # States in which an answer is waited for.
 
 IDLE = frozenset({State.IDLE})
+CHOOSING_WORK = frozenset({State.CHOOSING_WORK})
 
-UNLED = frozenset({State.SIGNED_OFF, State.IDLE, State.PAUSED})  # States in which nothing is asked.
+CLOSED = IDLE | CHOOSING_WORK  # States in which somebody is signed on, and nothing is open.
+
+UNLED = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # States in which nothing is asked of an entry.
 
 LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
     {
@@ -174,14 +185,15 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.PUT_ASIDE: IDLE,
         Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
-        Step.RESUME: AGREEING | IDLE,
-        Step.SIGN_ON: frozenset({State.IDLE, State.IDENTIFYING}),
+        Step.RESUME: AGREEING | IDLE | CHOOSING_WORK,
+        Step.SIGN_ON: frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
         Step.WHO: frozenset({State.IDENTIFYING}),
-        Step.SIGN_ON_ASKED: IDLE,
+        Step.SIGN_ON_ASKED: IDLE | CHOOSING_WORK,
         Step.SOMEBODY_ELSE: UNLED | {State.IDENTIFYING},
         Step.WHO_AGAIN: UNLED | {State.IDENTIFYING},
         Step.NOBODY: UNLED,
-        Step.NEW_CREW: IDLE,
+        Step.NEW_CREW: IDLE | CHOOSING_WORK,
+        Step.SWITCH: IDLE,
         Step.SIGN_OFF: frozenset({State.SIGNED_OFF}),
         Step.UNUSED: frozenset({State.SIGNED_OFF}),
         Step.ALARM_HELD: frozenset({State.CONFIRMING}),
@@ -202,6 +214,7 @@ MAY_STAY = frozenset(
         Step.SIGN_OFF,
         Step.NEW_CREW,
         Step.UNUSED,
+        Step.SWITCH,
         Step.DECIDED,
         Step.WHICH,
     }
@@ -227,6 +240,9 @@ _ALWAYS = {
     Event.DOUBTED_SIGN_ON: Step.WHO,
     Event.SIGN_OFF: Step.SIGN_OFF,
     Event.ROSTER: Step.ROSTER,
+    Event.WHICH_WORK: Step.TELL_WORK,
+    Event.SWITCH: Step.SWITCH,
+    Event.UNHEARD: Step.NOT_HEARD_HERE,
     Event.SPEAKING: Step.LISTEN,
     Event.DEADLINE: Step.NOTHING,
     Event.CONTRADICTED: Step.NOTHING,
@@ -269,6 +285,7 @@ _AWAY = {
     Event.DEFERRED: Step.TURN_AWAY,
     Event.WHAT_IS_OPEN: Step.TELL_WAITING,
     Event.PUT_ASIDE: Step.NOTE,
+    Event.SWITCH: Step.NOTE,
 }
 
 TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
@@ -336,7 +353,22 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             **_AWAY,
             Event.PAUSE: Step.PAUSE_FOR,
             Event.RESUME: Step.RESUME,
+            Event.UNHEARD: Step.NOTE,
             Event.DEADLINE: Step.LET_GO,
+        },
+        State.CHOOSING_WORK: {
+            **_ALWAYS,
+            **_AWAY,
+            Event.SWITCH: Step.SWITCH,
+            Event.CORRECTION: Step.ASK_WORK,
+            Event.UNCLEAR: Step.ASK_WORK,
+            Event.INDISTINCT: Step.ASK_WORK,
+            Event.CANCEL: Step.ASK_WORK,
+            Event.NEVER_MIND: Step.ASK_WORK,
+            Event.YES: Step.ASK_WORK,
+            Event.NO: Step.ASK_WORK,
+            Event.DEADLINE: Step.UNUSED,
+            Event.STARTED: Step.RESTORE,
         },
     }
 )

@@ -29,6 +29,7 @@ ASKS: dict[str, Act | Command] = {
     "o": Command.WHAT_IS_OPEN,
     "r": Command.PUT_ASIDE,
     "l": Command.LAST_ENTRY,
+    "k": Command.WHICH_WORK,
     "h": Command.HELP,
     "?": Command.HELP,
     "+": Command.LOUDER,

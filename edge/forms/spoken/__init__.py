@@ -17,7 +17,10 @@ from edge.forms.spoken.commands import (
     refuses,
     says_check,
     takes_back,
+    with_work,
     without_cue,
+    work_named,
+    work_phrases,
 )
 from edge.forms.spoken.confusable import heard_alike
 from edge.forms.spoken.jsgf import jsgf

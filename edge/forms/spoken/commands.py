@@ -6,8 +6,9 @@ were. So nothing that names a field of a form is ever a command. The wordings st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from functools import lru_cache
 
 from edge.forms.model import Form
@@ -45,6 +46,8 @@ EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
 REMEMBERED = 128
 """What somebody signs on with is held against each number of a roster, whole and in two parts."""
+BIDS = 3
+"""So many ways to bid another work are a recogniser told to expect, the first of their list."""
 TWICE = 2
 """Said so often in one utterance, an exception needs no question."""
 
@@ -196,6 +199,71 @@ def _spelt(said: Sequence[str], language: Language) -> set[str]:
         for group in language.numerals.groups(said, at) if at in reached else ():
             reached.setdefault(group.end, set()).update(before + group.text for before in reached[at])
     return reached.get(len(said), set())
+
+
+@dataclass(frozen=True, slots=True)
+class WorkNamed:
+    """What an utterance says as a whole that names a work, or bids to change to one."""
+
+    role: str  # How: `name`, as a bare "counting"; `bid`, as "I'm counting"; `switch`, as "switch to counting".
+    said: str = attribute(repr=False)  # What was said in the place of the name.
+    form: str | None  # The form that is called so; None where none at hand is.
+
+
+def work_named(words: Sequence[Word], forms: Iterable[Form], language: Language = ENGLISH) -> WorkNamed | None:
+    """The work that the utterance names as a whole; None where it bids nothing of the kind.
+
+    One that is not at hand is named only behind what plainly bids to change.
+    """
+    return _work_named(_plain(words, language), forms, language)
+
+
+def with_work(name: str, forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, str] | None:
+    """Who signs on, and the form of his work, where a name has that behind it: "ben counting"."""
+    said = tuple(name.split())
+    for at in range(1, len(said)):
+        work = _work_named(said[at:], forms, language)
+        if work is not None and work.form is not None:
+            return " ".join(said[:at]), work.form
+    return None
+
+
+def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> WorkNamed | None:
+    named = {language.unelided(phrase(one)): form.name for form in forms for one in form.names(language.code)}
+    for role, before, after in (("name", (), ()), *_work_phrases(language)):
+        if len(said) <= len(before) + len(after) or said[: len(before)] != before:
+            continue
+        if said[len(said) - len(after) :] != after:
+            continue
+        name = said[len(before) : len(said) - len(after)]
+        if name not in named and name[0] in language.articles:
+            name = name[1:]
+        if name in named:
+            return WorkNamed(role, " ".join(name), named[name])
+        if role == "switch" and name:
+            inner = _work_named(name, forms, language)  # "switch to counting, please"
+            return WorkNamed(role, " ".join(name), None if inner is None else inner.form)
+    return None
+
+
+@lru_cache
+def _work_phrases(language: Language) -> tuple[tuple[str, Phrase, Phrase], ...]:
+    """What stands around the name of a work, with its role; the longest first, "switch over to" before "switch to"."""
+    listed = [
+        (role, language.unelided(before), language.unelided(after))
+        for role, ways in language.works.items()
+        for before, after in ways
+    ]
+    return tuple(sorted(listed, key=lambda one: (one[0] != "switch", -len(one[1]) - len(one[2]))))
+
+
+def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, ...]:
+    """Ways to name each of several works, for a recogniser to expect; none where there is nothing to change to."""
+    if len(forms) == 1:
+        return ()
+    bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][:BIDS]
+    names = [name for form in forms for name in form.names(language.code)]
+    return (*names, *(f"{bid} {name}" for name in names for bid in bids))
 
 
 def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> tuple[str, ...]:

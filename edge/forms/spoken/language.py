@@ -132,6 +132,20 @@ class Language:
         return {reason: _phrases(said, self.elided) for reason, said in self.table["breaks"].items()}
 
     @cached_property
+    def works(self) -> Mapping[str, tuple[tuple[Phrase, Phrase], ...]]:
+        """By role ("switch", "bid"), what stands before the name of a work and what stands behind it."""
+        return {
+            role: tuple((phrase(before), phrase(behind)) for before, _, behind in (one.partition("*") for one in ways))
+            for role, ways in self.table["works"].items()
+            if role != "articles"
+        }
+
+    @cached_property
+    def articles(self) -> frozenset[str]:
+        """What may stand before the name of a work: "the"."""
+        return frozenset(map(fold, self.table["works"]["articles"]))
+
+    @cached_property
     def separators(self) -> frozenset[str]:
         """What people say between the parts of a printed number, and the number itself does not hold: "dash"."""
         return frozenset(fold(word) for word in self.table["letters"]["separators"])

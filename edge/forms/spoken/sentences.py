@@ -133,12 +133,17 @@ def _chosen(weights: Mapping[str, int], random: Random) -> str:
     return random.choices(list(weights), weights=list(weights.values()))[0]
 
 
-def conversational(form: Form, catalogue: Catalogue, names: Sequence[str] = ()) -> tuple[str, ...]:
-    """Short utterances to a device that answers, the same for the same form, catalogue and `names` of operators."""
+def conversational(
+    form: Form, catalogue: Catalogue, names: Sequence[str] = (), works: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Short utterances to a device that answers, the same for the same form, catalogue, `names` of operators.
+
+    And for the same ways to name the forms at hand, `works`.
+    """
     random = Random(SEED)  # noqa: S311 - sampling, not secrecy
     answers = [one for field in form.fields for _ in range(PER_FIELD) for one in _answers(field, catalogue, random)]
     said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
-    return (*(command_phrases(names) * COMMANDS), *said_twice, *answers, *_checks(form, catalogue, random))
+    return (*((*command_phrases(names), *works) * COMMANDS), *said_twice, *answers, *_checks(form, catalogue, random))
 
 
 def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:

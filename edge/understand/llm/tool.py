@@ -36,6 +36,7 @@ COMMANDS = {
     Command.SLOWER: "speak more slowly",
     Command.SIGN_ON: "a worker begins his shift",
     Command.SIGN_OFF: "a worker ends his shift",
+    Command.WHICH_WORK: "tell which work is being done",
 }
 
 REASONS = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge.config import Engine, Settings
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import command_phrases
+from edge.forms.spoken import command_phrases, work_phrases
 from edge.forms.spoken.language import ENGLISH
 from edge.ports import Interpreter
 from edge.understand.local.grammar_cache import sentences
@@ -25,22 +26,24 @@ def recogniser(
     *,
     converses: bool = False,
     awaited: Awaited = whole_entries,
+    at_hand: Sequence[Form] = (),
 ) -> Interpreter:
     """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
 
     With `converses` it expects commands, answers and corrections besides whole sentences; `awaited` tells what it is
-    to wait for.
+    to wait for; `at_hand` are the forms whose names it is to hear, where there are several.
     Raises Misconfigured where the weights asked for are unknown or not here, or a word of the form cannot be heard.
     """
     wanted = settings.understand
     names = tuple(settings.agree.operators)
-    commands = command_phrases(names) if converses else ()
+    works = work_phrases(at_hand) if converses and len(at_hand) > 1 else ()
+    commands = (*command_phrases(names), *works) if converses else ()
     if wanted.engine is Engine.POCKETSPHINX:
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
     model = _vosk_model(wanted.model)
     weights = located(model, settings.models)
     if weights is not None:
-        expected = sentences(settings.cache / "grammars", form, catalogue, names if converses else None)
+        expected = sentences(settings.cache / "grammars", form, catalogue, names if converses else None, works)
         return VoskInterpreter(
             weights, form, catalogue, expected, ENGLISH.remarks(), converses=converses, awaited=awaited
         )

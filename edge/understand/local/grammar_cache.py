@@ -28,15 +28,19 @@ KEPT = 32  # Files at most, half a megabyte each: those of all devices of a mach
 logger = logging.getLogger(__name__)
 
 
-def sentences(directory: Path, form: Form, catalogue: Catalogue, names: Sequence[str] | None) -> tuple[str, ...]:
+def sentences(
+    directory: Path, form: Form, catalogue: Catalogue, names: Sequence[str] | None, works: Sequence[str] = ()
+) -> tuple[str, ...]:
     """What a recogniser is to expect for a form; with `names`, those of operators, the conversation's words as well.
+
+    `works` are the ways to name the forms at hand.
 
     Kept in `directory`. Raises Misconfigured where the form or its catalogue holds a value that cannot be said.
     """
-    kept = directory / _key(form, catalogue, names)
+    kept = directory / _key(form, catalogue, names, works)
     if (found := _read(kept)) is not None:
         return found
-    made = (*phrases(form, catalogue), *(() if names is None else conversational(form, catalogue, names)))
+    made = (*phrases(form, catalogue), *(() if names is None else conversational(form, catalogue, names, works)))
     _keep(kept, made)
     return made
 

@@ -14,7 +14,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -249,8 +249,9 @@ def _calibrated(field: FieldReading) -> FieldReading:
     return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
 
 
+@lru_cache(maxsize=1)
 def loaded(weights: Path) -> Any:
-    """The model of these weights. Raises Misconfigured."""
+    """The model of these weights, the same for all forms of a device. Raises Misconfigured."""
     try:
         return vosk.Model(str(weights))
     except Exception as fault:  # noqa: BLE001 - vosk raises nothing more special, and only for weights it cannot load

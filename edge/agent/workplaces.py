@@ -1,0 +1,149 @@
+"""Workplaces: all that depends on the form that is filled and on the language that is spoken, one for each pair.
+
+One running agent changes both: the dialogue says to what, and everybody else asks here for what was at hand when an
+utterance was said. What takes long to make, a recogniser's grammar, is made when it is first listened with, or before
+that in the background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from threading import Lock
+
+from edge.agent.typed_input import Readers
+from edge.agree.decide import Rules
+from edge.forms.model import Form
+from edge.ports import Attention, Interpreter
+from edge.records import NotUnderstood, Reading, Utterance, Work
+from edge.understand.panel import Panel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workplace:
+    """One form in one language."""
+
+    work: Work  # Of the form, and of the language as it was asked for.
+    readers: Readers  # Who reads what is said, typed and scanned, and by which rules.
+    panel: Panel | None = None  # Who reads what is said once more, where models beyond this device are asked.
+
+    @property
+    def rules(self) -> Rules:
+        """What it takes to be sure."""
+        return self.readers.rules
+
+
+class AtFirstUse(Interpreter):
+    """A recogniser that is made when it is first listened with. Any thread may be the first; another one waits."""
+
+    def __init__(self, name: str, make: Callable[[], Interpreter]) -> None:
+        """`name` is that of what `make` makes."""
+        self.name = name
+        self._make = make
+        self._making = Lock()
+        self._made: Interpreter | None = None
+
+    def prepare(self) -> Interpreter:
+        """Make it, if it is not made yet. Raises Misconfigured where a word of the form cannot be heard."""
+        with self._making:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    def attend(self) -> Attention:
+        """Begin to listen."""
+        return self.prepare().attend()
+
+
+class Unheard(Interpreter):
+    """Stands where no recogniser hears a language: an ear for another one would only make words of its own of it."""
+
+    name = "none"
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+
+    def attend(self) -> Attention:
+        """Listen to nothing."""
+        return _NotListening(self._form.name)
+
+
+class _NotListening(Attention):
+    def __init__(self, form: str) -> None:
+        self._form = form
+
+    def hear(self, pcm: bytes) -> None:
+        """Nobody does."""
+
+    async def finish(self, utterance: Utterance) -> Reading:
+        """That there was sound, and nobody who hears the language."""
+        return Reading(Unheard.name, self._form, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
+
+
+class Workplaces:
+    """Those of one agent. `present` may be asked in any thread; only the loop changes it."""
+
+    def __init__(
+        self,
+        start: Workplace,
+        make: Callable[[Form, str | None], Workplace] | None = None,
+        forms: Iterable[Form] = (),
+    ) -> None:
+        """`start` is where it begins; `make` makes another, of one of `forms`, those at hand. Without it none is."""
+        self._present = start
+        self._make = make
+        own = start.rules.form
+        self.forms: Mapping[str, Form] = {form.name: form for form in (*forms, own)}
+        """Those at hand, by name."""
+        self._made = {start.work: start}
+        self._making = Lock()
+
+    @property
+    def present(self) -> Workplace:
+        """What is done now."""
+        return self._present
+
+    def at(self, form: str, language: str | None = None) -> Workplace:
+        """That of a form at hand, in a language; None: the device's own. Raises LookupError for another form."""
+        work = Work(form, language)
+        with self._making:
+            if (made := self._made.get(work)) is not None:
+                return made
+            if form not in self.forms or self._make is None:
+                raise LookupError(f"form {form!r}, language {language!r}: not at hand on this device")
+            return self._made.setdefault(work, self._make(self.forms[form], language))
+
+    def of(self, utterance: Utterance) -> Workplace:
+        """That at which it was said. Raises LookupError where its form is at hand no more."""
+        return self.at(utterance.form, utterance.language)
+
+    def attention(self, utterance: Utterance) -> Attention:
+        """The attention that was not paid to it yet, of whoever reads what was said where it was."""
+        return self.of(utterance).readers.of(utterance)
+
+    def rules_for_witness(self, utterance: Utterance) -> Rules | None:
+        """Those by which it was read, where it was said in the device's own language, which a witness hears."""
+        return self.of(utterance).rules if utterance.language is None else None
+
+    def rules_of(self, form: str) -> Rules | None:
+        """Those of a form at hand; None for another."""
+        return self.at(form).rules if form in self.forms else None
+
+    def take_up(self, work: Work) -> Workplace:
+        """This is done from now on; where its form is not chosen yet, that which was filled until now."""
+        self._present = self.at(work.form or self._present.rules.form.name, work.language)
+        return self._present
+
+    def prepare(self) -> None:
+        """Make the recognisers of all forms at hand, for the language that is spoken: takes seconds, in a thread."""
+        language = self._present.work.language
+        for form in self.forms:
+            if isinstance(reader := self.at(form, language).readers.recogniser, AtFirstUse):
+                reader.prepare()
+
+    def panels(self, languages: Iterable[str] = ()) -> Iterator[Panel]:
+        """All panels, also those of these further languages."""
+        for form in self.forms:
+            for language in (None, *languages):
+                if (panel := self.at(form, language).panel) is not None:
+                    yield panel

@@ -1,0 +1,156 @@
+"""Works: the steps that change which form is filled and in which language, and tell which of those at hand it is."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from edge.agree.dialogue import drafting
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State
+from edge.forms.model import Form
+from edge.forms.spoken import work_named
+from edge.forms.spoken.language import language_named
+from edge.records import Act, LastEntry, Outcome, Reason, Work
+
+_OTHERWISE = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # What says something else, as a whole.
+
+
+def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether the utterance as a whole names the work that is to be done from now on.
+
+    What gives a field a value never does, whatever a work is called. A name alone, which may as well be talk or an
+    answer, does where nothing is open.
+    """
+    said, rules = heard.reading, session.rules
+    if (
+        len(session.works.forms) == 1
+        or said.scanned
+        or said.act in _OTHERWISE
+        or heard.verdict.outcome is Outcome.DEFER
+    ):
+        return False
+    if any(one.value is not None for one in said.fields.values()):
+        return False
+    bid = work_named(said.words, session.works.forms, rules.language)
+    if bid is None or (said.fields and (bid.role != "switch" or bid.form is None)):
+        return False
+    if heard.is_indistinct(rules) or any(word.confidence < rules.demands.uncalibrated for word in said.words):
+        return False
+    asked = session.state is State.CHOOSING_WORK
+    return bid.role == "switch" or asked or (bid.role == "name" and session.state is State.IDLE)
+
+
+def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Another form is to be filled. What is open is finished first, as when somebody leaves."""
+    bid = work_named(heard.reading.words, session.works.forms, session.rules.language)
+    form = None if bid is None else session.works.named(bid.form)
+    noted = heard.noted_as_heeded(Reason.COMMAND)
+    if form is None:
+        said = "" if bid is None else bid.said
+        unknown = named(session, Prompt.UNKNOWN_WORK, *session.works.open, said=said)
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), unknown]
+    if form not in session.works.open:
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), named(session, Prompt.NOT_ALLOWED, form)]
+    if form is session.rules.form and session.works.chosen:
+        return [noted, named(session, Prompt.WORK, form)]
+    if unfinished := drafting.ask_to_finish(session):
+        return [noted, *unfinished]
+    closed = drafting.finish_open(session)
+    taken = take_up(session, Work(form.name, session.works.language))
+    return [noted, *closed, *taken, named(session, Prompt.WORK, form)]
+
+
+def take_up(session: DialogueSession, work: Work) -> list[Order]:
+    """This is done from now on, a form at hand in a language of the device's; nothing is open.
+
+    With no form, the operator is to say which. With no language, it is the device's own.
+    """
+    recorded, before, works = session.recorded, session.rules.form, session.works
+    form = before if work.form is None else works.named(work.form)
+    if form is None:
+        raise ValueError(f"form {work.form!r} is not at hand: {', '.join(one.name for one in works.forms)}")
+    language = works.own_language if work.language is None else language_named(work.language)
+    if form is not before:
+        _tell_in_its_words(session, before)
+        recorded.left[before.name] = recorded.last
+    session.rules = replace(session.rules, form=form, language=language)
+    works.language, works.chosen = work.language, work.form is not None or len(works.open) == 1
+    session.breath.words, session.scanned = (), ((), None)
+    if form is not before:
+        recorded.last = session.owned(recorded.left.pop(form.name, None))
+        recorded.mark_last()
+    session.state = session.resting
+    return [work]
+
+
+def _tell_in_its_words(session: DialogueSession, form: Form) -> None:
+    """What is still to be told, or repeated, of the form that was filled stays of that form."""
+    spoken, news = session.spoken, session.news
+    news.untold = deque(_of(form, say) for say in news.untold)
+    spoken.again = None if spoken.again is None else _of(form, spoken.again)
+
+
+def _of(form: Form, say: Say) -> Say:
+    return replace(say, form=say.form or form.name)
+
+
+def begin(session: DialogueSession, form: str | None) -> list[Order]:
+    """Somebody has signed on: he said what he does, or there is nothing to choose, or he is asked."""
+    only = session.works.open[0].name if len(session.works.open) == 1 else None
+    if (wanted := form or only) is None:
+        return [*take_up(session, Work(None, session.works.language)), which(session)]
+    if only is not None and session.rules.form.name == only and session.works.chosen:
+        return []
+    return [*take_up(session, Work(wanted, session.works.language)), named(session, Prompt.WORK, session.rules.form)]
+
+
+def named(session: DialogueSession, prompt: Prompt, *forms: Form, **slots: str) -> Say:
+    """The order to say this of these forms, which "say again" repeats."""
+    return session.repeatable(Say(prompt, slots=slots, works=tuple(form.name for form in forms)))
+
+
+def which(session: DialogueSession) -> Say:
+    """The question which work it is to be."""
+    return named(session, Prompt.WHICH_WORK, *session.works.open)
+
+
+def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Nothing else is to be done before it is known which work it is."""
+    asked = which(session)
+    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), asked]
+
+
+def tell(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks which work it is."""
+    noted, form = heard.noted_as_heeded(Reason.COMMAND), session.rules.form
+    others = [one for one in session.works.open if one is not form]
+    if session.state is State.CHOOSING_WORK:
+        return [noted, which(session)]
+    return [noted, named(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
+
+
+def latest_elsewhere(session: DialogueSession) -> LastEntry | None:
+    """The newest entry of whoever speaks, where it is of another form at hand."""
+    own = (one for one in session.recorded.stand() if one.draft.operator == session.who)
+    newest = next(own, None)
+    if newest is None or newest.draft.form == session.rules.form.name:
+        return None
+    return None if session.works.named(newest.draft.form) is None else newest
+
+
+def tell_elsewhere(session: DialogueSession) -> list[Order]:
+    """The last entry is of another form, in whose words it must be changed; nothing where it is not."""
+    found = latest_elsewhere(session)
+    form = next((one for one in session.works.open if found is not None and one.name == found.draft.form), None)
+    return [] if form is None else [named(session, Prompt.OTHER_WORK, form)]
+
+
+def tell_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Nobody here hears the language that is spoken. Over a held entry it may have been "no"."""
+    session.doubted = session.doubted or session.state is State.HELD
+    told = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE
+    words = [] if told else [session.say(Prompt.UNHEARD_LANGUAGE)]
+    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *words]
