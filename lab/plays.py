@@ -25,6 +25,7 @@ from edge.forms.model import Form
 from edge.forms.scanned import AS_DELIVERED, Sending
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
+from edge.records import Work
 from edge.records.strict_json import NotStrict, strict
 from edge.speak.wording import LANGUAGES, Phrasing
 from lab.desk import SCANNED, Talk, as_sent
@@ -53,6 +54,7 @@ class Play:
     rules: Rules
     language: str
     sending: Sending | None = None  # What a scanner sends, where one is at hand: a line that begins with ] is a label.
+    at_hand: tuple[Form, ...] = ()  # The forms that may be switched between, where the play names none.
 
 
 @dataclass(slots=True)
@@ -85,12 +87,14 @@ def acted(
 
 def act(play: Play, journal: Journal, render: Render, manner: Manner) -> Acted:
     """Hold the conversation of one play over a journal in which nothing is."""
-    device = Talk(play.rules, journal, render, time.monotonic, manner, sending=play.sending or AS_DELIVERED)
-    came, phrasing = Acted(), _phrasing(play.rules.form, play.language)
+    sending = play.sending or AS_DELIVERED
+    device = Talk(play.rules, journal, render, time.monotonic, manner, sending=sending, forms=play.at_hand)
+    came, filled = Acted(), [play.rules.form]
     ids: dict[str, int] = {}
 
     def tell(stepped: Stepped) -> None:
-        came.said += [phrasing.text(order) for order in stepped.orders if isinstance(order, Say)]
+        came.said += _said(stepped, play, filled[-1], device.rules.form)
+        filled.append(device.rules.form)
         if stepped.row is not None:
             event = json.loads(stepped.row.body)
             ids[event["id"]] = stepped.row.sequence
@@ -108,6 +112,16 @@ def act(play: Play, journal: Journal, render: Render, manner: Manner) -> Acted:
             tell(device.expire())
     came.parked = journal.review.how_many()
     return came
+
+
+def _said(stepped: Stepped, play: Play, before: Form, after: Form) -> Iterator[str]:
+    """What the device says in a step; from where it changes the form on, of the form `after`."""
+    form = before
+    for order in stepped.orders:
+        if isinstance(order, Work):
+            form = after
+        elif isinstance(order, Say):
+            yield _phrasing(form, play.language, play.at_hand).text(order)
 
 
 @contextmanager
@@ -131,8 +145,8 @@ def _journals() -> Iterator[Callable[[], Any]]:
 
 
 @cache
-def _phrasing(form: Form, language: str) -> Phrasing:
-    return Phrasing(form, language)
+def _phrasing(form: Form, language: str, at_hand: tuple[Form, ...]) -> Phrasing:
+    return Phrasing(form, language, at_hand)
 
 
 def _play(line: bytes, usual: Play, forms: Mapping[str, Form]) -> Play:
@@ -155,4 +169,5 @@ def _play(line: bytes, usual: Play, forms: Mapping[str, Form]) -> Play:
     if name not in forms:
         raise WrongPlay(f"form: found {name!r:.60}, allowed are {', '.join(sorted(forms))}")
     rules = replace(usual.rules, form=forms[name], language=language_named(language))
-    return Play(tuple(one.strip() for one in said), rules, language, usual.sending)
+    at_hand = usual.at_hand if name == usual.rules.form.name else ()
+    return Play(tuple(one.strip() for one in said), rules, language, usual.sending, at_hand)

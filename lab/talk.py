@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 
 from edge.agent.dialogue_steps import Render, Stepped, manner
-from edge.agent.parts import form_named, rules
+from edge.agent.parts import form_named, forms_at_hand, rules
 from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
@@ -36,6 +36,7 @@ from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
+from edge.records import Work
 from edge.speak.wording import Phrasing
 from lab.desk import SCANNED, Talk, as_sent
 from lab.plays import WAIT, Play, acted
@@ -84,22 +85,24 @@ def talk(
     wait for a person at the end, and what the device said. An event names the one that it amends or cancels by number.
     """
     chosen = settings(config, state=state, form=form)
-    filled = form_named(chosen, chosen.forms.active)
+    known = forms_in(chosen.forms_directory)
+    filled = form_named(chosen, chosen.forms.active, known)
+    at_hand = forms_at_hand(chosen, filled, known)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
     typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
     render = partial(recorded, site=chosen.site, device=chosen.device)
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
-        _act(plays, Play((), typed_in, language, sent), forms_in(chosen.forms_directory), render, manner(chosen))
+        _act(plays, Play((), typed_in, language, sent, at_hand), known, render, manner(chosen))
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
         journal = opened.enter_context(Journal.open(directory))
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
-        screen = _Screen(filled, language)
+        screen = _Screen(filled, language, known)
         traced = screen.trace if trace else lambda _: None
-        talking = Talk(typed_in, journal, render, time.monotonic, manner(chosen), traced, sending(chosen.scan))
+        talking = Talk(typed_in, journal, render, time.monotonic, manner(chosen), traced, sending(chosen.scan), at_hand)
         _converse(talking, screen, scans=scan)
 
 
@@ -158,13 +161,18 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
 class _Screen:
     """Shows what the device does."""
 
-    def __init__(self, form: Form, language: str) -> None:
-        self._phrasing = Phrasing(form, language)
+    def __init__(self, form: Form, language: str, known: Mapping[str, Form]) -> None:
+        self._language = language
+        self._known = known
+        self._phrasing = Phrasing(form, language, known.values())
         self._console = SafeConsole(highlight=False, soft_wrap=True)
 
     def show(self, stepped: Stepped) -> None:
         for order in stepped.orders:
             match order:
+                case Work(form) if form is not None:
+                    self._phrasing = Phrasing(self._known[form], self._language, self._known.values())
+                    self._line("form", form, "dim")
                 case Say():
                     self._line("device", self._phrasing.text(order), "bold")
                 case Sound(earcon):

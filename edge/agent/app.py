@@ -254,6 +254,7 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             working = (self._conversing, self._audience, self._second)
             beside = [group.create_task(one.run()) for one in working if one is not None]
+            beside.append(group.create_task(self._works.prepare()))
             await take(self._dictation, sources)
             for task in beside:
                 task.cancel()

@@ -54,6 +54,7 @@ class Stands:
     noted: tuple[Note | Park, ...] = ()  # What it put on record of utterances that are no entry by themselves.
     row: OutboxRow | None = None  # The event that is owed by it.
     form: str | None = None  # The form that is filled now.
+    language: str | None = None  # The language that was changed to; None: the device's own.
 
 
 class DialogueDriver:
@@ -238,7 +239,7 @@ class DialogueDriver:
         heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
         self._remember(heard)
         now = self._dialogue
-        self._tell(Stands(now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, now.form))
+        self._tell(Stands(now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, *now.work))
 
     def _remember(self, heard: tuple[Audible, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):

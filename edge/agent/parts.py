@@ -98,8 +98,12 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
         )
     begun = making.workplace(chosen, None, reader)
 
+    @cache
+    def own(another: Form) -> Interpreter:
+        return reader if another is chosen else AtFirstUse(reader.name, partial(making.recogniser, another))
+
     def make(another: Form, language: str | None) -> Workplace:
-        return making.workplace(another, language, AtFirstUse(reader.name, partial(making.recogniser, another)))
+        return making.workplace(another, language, own(another))
 
     of_start = (chosen, catalogue, begun.readers.interpreter, begun.panel)
     return Parts(settings, *of_start, clients, making.past, at_hand, known, make)

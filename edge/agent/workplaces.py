@@ -7,6 +7,7 @@ that in the background.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
@@ -134,12 +135,15 @@ class Workplaces:
         self._present = self.at(work.form or self._present.rules.form.name, work.language)
         return self._present
 
-    def prepare(self) -> None:
-        """Make the recognisers of all forms at hand, for the language that is spoken: takes seconds, in a thread."""
-        language = self._present.work.language
+    async def prepare(self) -> None:
+        """Make what is still to be made of the forms at hand, one after the other, beside what is said meanwhile.
+
+        A form whose grammar is kept takes a quarter of a second, and one that is new a second of a processor. Raises
+        Misconfigured where a word of a form cannot be heard.
+        """
         for form in self.forms:
-            if isinstance(reader := self.at(form, language).readers.recogniser, AtFirstUse):
-                reader.prepare()
+            if isinstance(reader := self.at(form).readers.recogniser, AtFirstUse):
+                await asyncio.to_thread(reader.prepare)
 
     def panels(self, languages: Iterable[str] = ()) -> Iterator[Panel]:
         """All panels, also those of these further languages."""

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from edge.agree.decide import Rules
-from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
@@ -49,15 +47,18 @@ def test_what_was_open_when_the_power_was_cut_is_asked_and_then_kept_for_a_perso
         if line.rule in DOES:
             image = tmp_path / f"after-line-{line.number}"
             shutil.copytree(tmp_path / "state", image)
-            left_alone(image, stage.rules, stage.manner)
+            left_alone(image, stage)
 
 
-def left_alone(image: Path, rules: Rules, manner: Manner) -> None:
+def left_alone(image: Path, stage: Stage) -> None:
     """Start from `image`, and let every deadline pass in silence."""
     with Journal.open(image) as journal:
         opened, committed = journal.dialogue.kept().draft, journal.trail.last_sequence()
-        device = Talk(rules, journal, partial(recorded, site="north", device="dock-3"), lambda: 0.0, manner)
+        render = partial(recorded, site="north", device="dock-3")
+        device = Talk(stage.rules, journal, render, lambda: 0.0, stage.manner, forms=stage.forms)
+        work = journal.dialogue.kept().work
         device.start()
+        assert work is None or work.form in {None, device.rules.form.name}, "another form is filled than was chosen"
         assert device.state is not State.HELD, "what was held would be committed in silence"
         for _ in range(FOR_EVER):
             if device.due is not None:

@@ -15,6 +15,7 @@ from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
 from edge.deliver.events import check_event, recorded
+from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
@@ -278,9 +279,8 @@ class Stage:
         if self._talk is None:
             self._journal = Journal.open(self._directory)
             render = partial(recorded, site="north", device="dock-3")
-            forms = [self._rules_of(name).form for name in self._at_hand]
-            rules = replace(self.rules, form=forms[0]) if forms else self.rules
-            self._talk = Talk(rules, self._journal, render, lambda: self._now, self.manner, forms=forms)
+            forms = self.forms
+            self._talk = Talk(self.rules, self._journal, render, lambda: self._now, self.manner, forms=forms)
             self._phrasing, self._spoken = partial(Phrasing, others=forms), self._language
             self._tell(self._talk.start)
         return self._talk
@@ -288,6 +288,11 @@ class Stage:
     @property
     def rules(self) -> Rules:
         return self._rules_of(self._form)
+
+    @property
+    def forms(self) -> list[Form]:
+        """Those at hand."""
+        return [self._rules_of(name).form for name in self._at_hand]
 
     def _rules_of(self, name: str) -> Rules:
         ours = HERE / "forms" / f"{name}.schema.json"

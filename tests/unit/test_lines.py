@@ -83,7 +83,7 @@ def test_people_are_shown_what_was_heard_recorded_and_asked(form: Form, capsys: 
 
 
 def stands(kind: str, **data: object) -> Stands:
-    body = {"type": f"dockvoice.entry.{kind}.v1", "data": data}
+    body = {"type": f"dockvoice.entry.{kind}.v1", "data": {"form": "pallet-move", **data}}
     return Stands(State.IDLE, None, None, None, (), (), OutboxRow("event-1", 7, json.dumps(body)))
 
 

@@ -171,12 +171,16 @@ def ask_to_finish(session: DialogueSession) -> list[Order]:
 
 
 def finish_open(session: DialogueSession) -> list[Order]:
-    """Close what is open before somebody else speaks: what is held is committed, what is asked goes to a person."""
+    """Close what is open before somebody else speaks, or another form is filled.
+
+    What is held is committed, what is asked goes to a person. What is told of it stays of its form.
+    """
     session.next = None  # it waits for a person, and is counted
     if session.draft is None:
         return []
-    sure = session.state is State.HELD and not session.doubted
-    return commit(session) if sure else park(session)
+    sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
+    closed = commit(session) if sure else park(session)
+    return [replace(one, form=form) if isinstance(one, Say) else one for one in closed]
 
 
 def drop(session: DialogueSession) -> list[Order]:

@@ -216,6 +216,11 @@ class Dialogue:
         return None if found is None else replace(self._session.rules, form=found)
 
     @property
+    def work(self) -> tuple[str, str | None]:
+        """The form that it fills now, and the language that was changed to; None: the device's own."""
+        return self._session.rules.form.name, self._session.works.language
+
+    @property
     def form(self) -> str:
         """The name of the form that it fills."""
         return self._session.rules.form.name

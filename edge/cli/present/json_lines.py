@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge.agent.app import AgentTold
@@ -21,6 +21,7 @@ from edge.agree.dialogue.orders import Say
 from edge.agree.dialogue.questions import judged
 from edge.cli.present.tables import entry_json
 from edge.config import Settings
+from edge.forms.model import Form
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Reading
 from edge.records.entry import Park
@@ -46,6 +47,11 @@ def event_kind(row: OutboxRow) -> str:
 def event_fields(row: OutboxRow) -> dict[str, FieldValue]:
     """The entry's values, as they are published; none in a cancellation."""
     return dict(json.loads(row.body)["data"].get("fields", {}))
+
+
+def event_form(row: OutboxRow) -> str:
+    """The name of the entry's form, as it is published."""
+    return str(json.loads(row.body)["data"]["form"])
 
 
 def event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
@@ -108,10 +114,13 @@ class Kept:
 class AgentLines:
     """The lines of an agent that listens: those of its events, and what else there is to see of it."""
 
-    def __init__(self, settings: Settings, rules: Rules) -> None:
+    def __init__(self, settings: Settings, rules: Rules, forms: Mapping[str, Form] | None = None) -> None:
+        """`forms` are all of the site, by name, of which some may be filled beside that of `rules`."""
         self._settings = settings
         self._rules = rules
-        self._phrasing = Phrasing(rules.form, settings.speak.language.value)
+        self._forms = {**(forms or {}), rules.form.name: rules.form}
+        self._language = settings.speak.language.value
+        self._phrasing = Phrasing(rules.form, self._language, self._forms.values())
         self._parked: set[str] = set()
         self._counted: JsonLine | None = None
         self._entries: dict[int, JsonLine] = {}
@@ -130,11 +139,7 @@ class AgentLines:
             "mode": settings.hear.mode,
             "wake_phrase": settings.hear.wake_phrase,
             "form": form.name,
-            "form_fields": [
-                {"name": one.name, "label": one.labels[0] if one.labels else one.name, "required": one.required}
-                | {"ask": one.ask}
-                for one in form.fields
-            ],
+            "form_fields": _fields(form),
         }
 
     def event(self, told: AgentTold) -> Iterator[JsonLine]:
@@ -148,6 +153,7 @@ class AgentLines:
                 line["parked"] = utterance.utterance_id in self._parked
             case Stands():
                 self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
+                yield from self._changed_work(told.form, told.language or self._settings.speak.language.value)
                 yield self._dialogue(told)
             case LinkChanged(up, what):
                 yield {"broker": "connected" if up else "lost", "what": what}
@@ -157,6 +163,15 @@ class AgentLines:
                 pass
         if line is not None:
             yield line
+
+    def _changed_work(self, name: str | None, language: str) -> Iterator[JsonLine]:
+        """That another form is filled than was told last, or another language spoken."""
+        form = self._forms.get(name or "", self._rules.form)
+        if form is self._rules.form and language == self._language:
+            return
+        self._rules, self._language = replace(self._rules, form=form), language
+        self._phrasing = Phrasing(form, language, self._forms.values())
+        yield {"work": form.name, "language": language, "form_fields": _fields(form)}
 
     def _dialogue(self, stands: Stands) -> JsonLine:
         """Where the dialogue stands, what is being agreed, and what the device says."""
@@ -197,8 +212,17 @@ class AgentLines:
         self._entries = entries
 
     def _entry(self, entry: KeptEntry) -> JsonLine:
-        form = self._rules.form
-        return {**entry_json(entry), "told": form.readback(entry.fields) if entry.form == form.name else entry.form}
+        form = self._forms.get(entry.form)
+        return {**entry_json(entry), "told": entry.form if form is None else form.readback(entry.fields)}
+
+
+def _fields(form: Form) -> list[JsonLine]:
+    """What the fields of a form are called."""
+    return [
+        {"name": one.name, "label": one.labels[0] if one.labels else one.name, "required": one.required}
+        | {"ask": one.ask}
+        for one in form.fields
+    ]
 
 
 def _read(reading: Reading) -> JsonLine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from rich.text import Text
 
@@ -11,7 +12,7 @@ from edge.agent.app import AgentTold
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
-from edge.cli.present.json_lines import event_fields, event_kind, event_line, print_line
+from edge.cli.present.json_lines import event_fields, event_form, event_kind, event_line, print_line
 from edge.cli.present.wording import OUTCOMES, STYLES, Tone
 from edge.console import SafeConsole
 from edge.forms.model import Form
@@ -23,9 +24,15 @@ REPEAT = "Please say it again."  # What the operator is asked when no field was 
 Show = Callable[[AgentTold], None]
 
 
-def teller(form: Form, names: Mapping[str, str], *, as_json: bool) -> Show:
-    """What shows each thing told: a JSON line per utterance, or text. `names` gives a source's file name."""
-    return with_dialogue((lambda told: print_line(event_line(told, names))) if as_json else _text_teller(form, names))
+def teller(
+    form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] = MappingProxyType({})
+) -> Show:
+    """What shows each thing told: a JSON line per utterance, or text. `names` gives a source's file name.
+
+    `known` are further forms, by name, of which something may be told.
+    """
+    forms = {**known, form.name: form}
+    return with_dialogue((lambda told: print_line(event_line(told, names))) if as_json else _text_teller(forms, names))
 
 
 def with_dialogue(show: Show) -> Show:
@@ -77,7 +84,7 @@ def _capture(told: CaptureStopped | CaptureResumed) -> str:
     return f"NOT RECORDED: {told.reason}" if isinstance(told, CaptureStopped) else "recording again: there is room"
 
 
-def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
+def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> Show:
     console = SafeConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
@@ -87,6 +94,7 @@ def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
             case Decided(utterance, reading, verdict):
                 quiet_since_last = False
                 console.print(_lines(names.get(utterance.source, utterance.source), heard=reading.transcript))
+                form = forms[utterance.form]
                 console.print(Text(f"   {answer(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
             case AlreadyKept(source):
                 quiet_since_last = False
@@ -96,16 +104,17 @@ def _text_teller(form: Form, names: Mapping[str, str]) -> Show:
                     console.print(_lines(names.get(source, source), ignored="no speech"), style="dim")
                 quiet_since_last = True
             case _:
-                if (line := _besides(form, told)) is not None:
+                if (line := _besides(forms, told)) is not None:
                     console.print(line)
 
     return show
 
 
-def _besides(form: Form, told: AgentTold) -> Text | None:
+def _besides(forms: Mapping[str, Form], told: AgentTold) -> Text | None:
     """What is told of anything but what was just heard; of the headset, the log has a line of its own."""
     match told:
         case Stands(row=row) if row is not None:
+            form = forms[event_form(row)]
             return Text(f"   {event_kind(row):9} {form.readback(event_fields(row))}", style=STYLES[Tone.GOOD])
         case LinkChanged():
             return Text(_link(told), style="dim")

@@ -121,8 +121,11 @@ class LiveView:
 
     def __init__(self, parts: Parts) -> None:
         self._language = parts.rules.language
-        self._lines = AgentLines(parts.settings, parts.rules)
-        self._plain, self._print = outliving(teller(parts.form, {}, as_json=False)), outliving(print_text)
+        self._lines = AgentLines(parts.settings, parts.rules, parts.known)
+        self._plain, self._print = (
+            outliving(teller(parts.form, {}, as_json=False, known=parts.known)),
+            outliving(print_text),
+        )
         """In the place of a viewer that is gone."""
         self._meter = Meter()
         self._keyboard = Keyboard()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from edge.agree.dialogue.table import QUESTIONS as ASKS
@@ -20,7 +20,20 @@ from edge.records import Act, Outcome, Reason
 
 JsonObject = Mapping[str, Any]
 
-KINDS = ("agent", "now", "words", "dialogue", "broker", "trouble", "capture", "microphone", "kept", "entry", "log")
+KINDS = (
+    "agent",
+    "now",
+    "work",
+    "words",
+    "dialogue",
+    "broker",
+    "trouble",
+    "capture",
+    "microphone",
+    "kept",
+    "entry",
+    "log",
+)
 """Keys of which a line has one; it has more to say of the others than anything here shows."""
 
 LOG_LINES = 50  # So much of the log is remembered: more than any terminal shows.
@@ -130,7 +143,7 @@ class View:
 
     @property
     def _labels(self) -> dict[str, str]:
-        return {one["name"]: one["label"] for one in self._told("started").get("form_fields", ())}
+        return {one["name"]: one["label"] for one in form_fields(self._last)}
 
     @property
     def _shut(self) -> bool:
@@ -144,7 +157,8 @@ class View:
     def _who(self) -> tuple[str, ...]:
         started, signed_on = self._told("started"), self._told("dialogue").get("operator")
         where = f"{started['device']} at {started['site']}" if started else ""
-        return tuple(filter(None, (where, started.get("form"), signed_on or started.get("operator"))))
+        form = self._told("work").get("work", started.get("form"))
+        return tuple(filter(None, (where, form, signed_on or started.get("operator"))))
 
     def _microphone(self) -> str:
         if not (started := self._told("started")):
@@ -188,7 +202,7 @@ class View:
         if self._shut:
             return Badge("waiting", "for the talk key; space does as well", Tone.QUIET)
         asked = self._told("words").get("ask")
-        for field in self._told("started").get("form_fields", ()):
+        for field in form_fields(self._last):
             if field["name"] == asked:
                 return Badge("listening", field["ask"], Tone.OPEN)
         return Badge("listening", "", Tone.GOOD)
@@ -220,7 +234,7 @@ class View:
     def _rows(self, read: JsonObject, doubts: Iterable[str]) -> Iterator[FieldRow]:
         """The fields of the form, with what was read for each; an optional one only where it was said."""
         doubted = {code.partition(":")[2]: because(code, self._labels) for code in doubts if code != Reason.COMPLETE}
-        for field in self._told("started").get("form_fields", ()):
+        for field in form_fields(self._last):
             name, one = field["name"], read.get(field["name"], {"value": None, "words": ""})
             if field["required"] or name in read:
                 value = None if one["value"] is None else str(one["value"])
@@ -264,3 +278,10 @@ class View:
             *((*QUESTION_KEYS, *VOICE_KEYS) if converses else ()),
             ("^C", "stop"),
         )
+
+
+def form_fields(last: Mapping[str, JsonObject]) -> Sequence[JsonObject]:
+    """The fields of the form that is filled now, by the last line of each kind."""
+    told = last.get("work") or last.get("started", {})
+    found: Sequence[JsonObject] = told.get("form_fields", ())
+    return found

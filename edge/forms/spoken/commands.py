@@ -40,8 +40,9 @@ NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
 BACK = ("refusals", "deletions")
 """More ways to cancel. No recogniser is told to expect these: words that a grammar holds are heard in others, and all
 of them begin what no entry is made of anyway."""
-UNEXPECTED = frozenset({Command.HOW_MANY_HERE})
-"""No recogniser is told to expect these either: nearly all of their words are those of sentences."""
+UNEXPECTED = frozenset({Command.HOW_MANY_HERE, Command.WHICH_WORK})
+"""No recogniser is told to expect these either: nearly all words of the first are those of sentences, and the second is
+for devices with several forms at hand (`work_phrases`)."""
 EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
 REMEMBERED = 128
@@ -258,12 +259,13 @@ def _work_phrases(language: Language) -> tuple[tuple[str, Phrase, Phrase], ...]:
 
 
 def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, ...]:
-    """Ways to name each of several works, for a recogniser to expect; none where there is nothing to change to."""
+    """Ways to name each of several works, and to ask which it is, for a recogniser to expect; none for a single one."""
     if len(forms) == 1:
         return ()
     bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][:BIDS]
     names = [name for form in forms for name in form.names(language.code)]
-    return (*names, *(f"{bid} {name}" for name in names for bid in bids))
+    asking = map(" ".join, language.commands[str(Command.WHICH_WORK)][:EXPECTED])
+    return (*names, *(f"{bid} {name}" for name in names for bid in bids), *asking)
 
 
 def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def recogniser(
     """
     wanted = settings.understand
     names = tuple(settings.agree.operators)
-    works = work_phrases(at_hand) if converses and len(at_hand) > 1 else ()
+    works = work_phrases(at_hand) if converses and at_hand else ()
     commands = (*command_phrases(names), *works) if converses else ()
     if wanted.engine is Engine.POCKETSPHINX:
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)

@@ -1,0 +1,279 @@
+"""One running agent changes the form that is filled and the language that is spoken; each utterance keeps its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.agent.app import Agent, AgentTold
+from edge.agent.dialogue_driver import Stands
+from edge.agent.events import Decided
+from edge.agent.parts import Parts, assemble
+from edge.agent.typed_input import Readers, typed, typed_utterance
+from edge.agent.voice_output import VoiceOutput
+from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue.events import Deadline, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.table import State
+from edge.cli.present.json_lines import AgentLines
+from edge.config import Settings, load
+from edge.errors import Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import forms_in
+from edge.forms.model import Form
+from edge.forms.spoken.language import language_named
+from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.ports import Source
+from edge.records import Closing, Commit, Frame, NotUnderstood, Reading, Work
+from tests.fakes import ScriptedInterpreter
+from tests.shipped import ROOT
+from tests.waiting import until
+
+FORMS = forms_in(ROOT / "schemas" / "forms")
+MOVE, COUNT = FORMS["pallet-move"], FORMS["stock-count"]
+CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
+ENTRY = "pallet 742, twelve units, dock B"
+COUNTED = "item B714, fourteen pieces, location A01"
+GERMAN = "Palette 743, zwölf Stück, Tor B"
+
+
+class Quiet(Source):
+    """A microphone in a quiet room, until it is closed."""
+
+    name, live = "microphone", True
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def frames(self) -> Any:
+        number = 0
+        while not self.closed:
+            yield Frame(number * 320, bytes(640))
+            number += 1
+            time.sleep(0.005)
+
+
+def parts_of(directory: Path, **more: Any) -> Parts:
+    """Those of a device at which nobody hears anything, and whatever is typed is read."""
+    settings = load(
+        Settings,
+        None,
+        state_directory=directory,
+        forms={"active": "pallet-move", "at_hand": ["pallet-move", "stock-count"]},
+        agree={"conversation": True, "undo_s": 1, **more},
+        speak={"enabled": False},
+        deliver={"mqtt": {"port": 1}},
+    )
+
+    def make(form: Form, language: str | None) -> Workplace:
+        spoken = language_named(language or "en")
+        return Workplace(Work(form.name, language), Readers(Rules(form, CATALOGUE, language=spoken), Unheard(form)))
+
+    return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), known=FORMS, make=make)
+
+
+class Device:
+    """A running agent, to which is typed, and what it tells."""
+
+    def __init__(self, agent: Agent, told: list[AgentTold]) -> None:
+        self.agent = agent
+        self.told = told
+
+    async def type(self, text: str) -> None:
+        """Type a line, and wait until it is concluded."""
+        before = len(self.decided)
+        await self.agent.type(text)
+        await asyncio.to_thread(until, lambda: len(self.decided) > before, lambda: f"{text!r}: {self.told[-3:]}")
+
+    @property
+    def decided(self) -> list[Decided]:
+        return [one for one in self.told if isinstance(one, Decided)]
+
+    @property
+    def stands(self) -> Stands:
+        return [one for one in self.told if isinstance(one, Stands)][-1]
+
+    async def speak(self, language: str | None) -> None:
+        """Somebody who speaks this language begins to work: what a sign-on comes to."""
+        driver = self.agent._conversing
+        assert driver is not None
+        async with driver._turn:
+            for order in driver._dialogue.resume(Work(driver._dialogue.form, language), None):
+                assert isinstance(order, Work)
+                driver._take_up(order)
+
+
+def run(parts: Parts, play: Callable[[Device], Awaitable[None]]) -> list[AgentTold]:
+    """Let the agent run while the play is acted; then it is stopped."""
+    told: list[AgentTold] = []
+
+    async def played(desk: JournalThread) -> None:
+        agent, quiet = Agent(parts, desk, told.append, live=True), Quiet()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(agent.run([quiet], settle_within_s=0))
+            await asyncio.to_thread(until, lambda: any(isinstance(one, Stands) for one in told), "the agent starts")
+            await play(Device(agent, told))
+            agent.stop()
+            quiet.closed = True
+
+    with JournalThread(parts.settings.state, parts.settings.keep) as desk:
+        asyncio.run(played(desk))
+    return told
+
+
+def events_in(directory: Path) -> list[tuple[str, dict[str, Any]]]:
+    with Journal.open(directory) as journal:
+        rows = journal._db.rows("SELECT body FROM outbox ORDER BY sequence")
+        return [(data["form"], data["fields"]) for data in (json.loads(row["body"])["data"] for row in rows)]
+
+
+def test_what_is_typed_is_read_by_the_form_that_is_filled_when_its_turn_comes(tmp_path: Path) -> None:
+    async def play(device: Device) -> None:
+        await device.type(ENTRY)
+        await device.type("yes")
+        # Nobody waits for an answer here: the second line is on disk before the first has changed the form.
+        await device.agent.type("switch to stock counting")
+        await device.agent.type(COUNTED)
+        await asyncio.to_thread(until, lambda: len(device.decided) == len(("entry", "yes", "switch", "count")), "read")
+        await device.type("yes")
+        assert device.stands.form == "stock-count"
+
+    run(parts_of(tmp_path), play)
+    assert events_in(tmp_path) == [
+        ("pallet-move", {"pallet_id": "742", "quantity": 12, "dock": "B"}),
+        ("stock-count", {"item": "B714", "quantity": 14, "location": "A01"}),
+    ]
+    with Journal.open(tmp_path) as journal:
+        forms = [row["form"] for row in journal._db.rows("SELECT form FROM utterances ORDER BY heard_at")]
+    assert forms == ["pallet-move", "pallet-move", "pallet-move", "stock-count", "stock-count"]
+
+
+def test_after_a_restart_the_form_is_filled_that_was_changed_to_and_what_was_open_is_asked(tmp_path: Path) -> None:
+    async def first(device: Device) -> None:
+        await device.type("stock counting")
+        await device.type("item B714, fourteen pieces")
+
+    async def second(device: Device) -> None:
+        assert (device.stands.form, device.stands.draft and device.stands.draft.form) == ("stock-count", "stock-count")
+        await device.type("location A01")
+        await device.type("yes")
+
+    run(parts_of(tmp_path), first)
+    run(parts_of(tmp_path), second)
+    assert events_in(tmp_path) == [("stock-count", {"item": "B714", "quantity": 14, "location": "A01"})]
+
+
+def test_what_was_typed_in_another_form_before_a_crash_is_read_in_its_own(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        for form, text in (("stock-count", COUNTED), ("temperature", "trailer 5501")):
+            journal.begin(typed_utterance(form, text))
+
+    async def play(device: Device) -> None:
+        assert [(one.utterance.form, one.reading.form) for one in device.decided] == [("stock-count", "stock-count")]
+
+    run(parts_of(tmp_path), play)
+    with Journal.open(tmp_path) as journal:
+        (waits,) = journal.review.under_review()
+        (unread,) = journal.queries.unread()
+    assert (waits.form, dict(waits.fields)) == ("stock-count", {"item": "B714", "quantity": 14, "location": "A01"})
+    assert unread.form == "temperature", "no form at hand: it waits for an agent that has it"
+
+
+def test_one_running_agent_goes_from_english_to_german(tmp_path: Path) -> None:
+    parts = parts_of(tmp_path)
+    lines = AgentLines(parts.settings, parts.rules, FORMS)
+
+    async def play(device: Device) -> None:
+        await device.speak("de")
+        await device.type(GERMAN)
+        assert device.stands.language == "de"
+        await device.type("ja")
+        await device.type("zur Bestandszählung wechseln")
+        assert (device.stands.form, device.stands.language) == ("stock-count", "de")
+        await device.speak(None)
+        await device.type("switch to moving pallets")
+        await device.type(ENTRY)
+        await device.type("yes")
+
+    told = [line for one in run(parts, play) for line in lines.event(one)]
+    assert events_in(tmp_path) == [
+        ("pallet-move", {"pallet_id": "743", "quantity": 12, "dock": "B"}),
+        ("pallet-move", {"pallet_id": "742", "quantity": 12, "dock": "B"}),
+    ]
+    said = [line["said"] for line in told if line.get("said")]
+    assert said == [
+        "7 4 3, 12 Stück, Tor Berta.",
+        "Bestandszählung.",
+        "Moving pallets.",
+        "7 4 2, 12 units, dock bravo.",
+    ]
+    changes = [(line["work"], line["language"]) for line in told if "work" in line]
+    assert changes == [("pallet-move", "de"), ("stock-count", "de"), ("pallet-move", "en")]
+    with Journal.open(tmp_path) as journal:
+        spoken = [row["language"] for row in journal._db.rows("SELECT language FROM utterances ORDER BY heard_at")]
+    assert spoken == ["de", "de", "de", None, None, None]
+
+
+def test_the_voice_speaks_of_the_form_and_in_the_language_that_were_changed_to() -> None:
+    voice = VoiceOutput(Settings().speak, MOVE, {}, forms=(MOVE, COUNT))
+    tell = Say(Prompt.READBACK, {"item": "B714", "quantity": 14})
+    voice.take_up(COUNT, "de")
+    assert voice._phrasing.text(tell) == "Berta 7 1 4, 14 Stück, 1 4."
+    assert voice._phrases._language == "de"
+    moved = Say(Prompt.LAST_ENTRY, {"pallet_id": "742", "quantity": 12, "dock": "B"}, form="pallet-move")
+    assert voice._phrasing.text(moved) == "Zuletzt: Palette 7 4 2, 12 Stück, Tor Berta."
+    voice.take_up(MOVE, None)
+    assert voice._phrases._language == "en"
+
+
+def test_what_is_said_in_a_language_that_nobody_hears_is_told_to_be_unheard() -> None:
+    reading = asyncio.run(Unheard(MOVE).attend().finish(typed_utterance("pallet-move", "x")))
+    assert (reading.not_understood, reading.words, dict(reading.fields)) == (NotUnderstood.UNHEARD_LANGUAGE, (), {})
+
+
+def test_sound_in_a_language_that_nobody_hears_agrees_to_nothing() -> None:
+    rules = Rules(MOVE, CATALOGUE)
+    dialogue = Dialogue(rules)
+
+    def hear(reading: Reading) -> list[Order]:
+        return dialogue.take(UtteranceHeard("u", reading, decide(reading, Closing.PAUSE, rules)))
+
+    hear(typed(ENTRY, rules))
+    orders = hear(Reading("none", "pallet-move", (), {}, NotUnderstood.UNHEARD_LANGUAGE))
+    assert [one.prompt for one in orders if isinstance(one, Say)] == [Prompt.UNHEARD_LANGUAGE]
+    assert not any(isinstance(one, Commit) for one in dialogue.take(Deadline()))
+    assert dialogue.state is State.CONFIRMING
+
+
+def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rules) -> None:
+    made: list[ScriptedInterpreter] = []
+
+    def make() -> ScriptedInterpreter:
+        made.append(ScriptedInterpreter())
+        return made[-1]
+
+    one = AtFirstUse("scripted", make)
+    assert made == []
+    one.attend()
+    one.attend()
+    asyncio.run(Workplaces(Workplace(Work(rules.form.name), Readers(rules, one, recogniser=one))).prepare())
+    assert len(made) == 1
+
+
+def test_two_forms_of_one_name_are_not_at_hand_together(tmp_path: Path) -> None:
+    schema = json.loads((ROOT / "schemas/forms/load.schema.json").read_text())
+    schema["x-voice"] |= {"name": "reload", "called": ["loading"]}
+    for name, one in (("load", json.loads((ROOT / "schemas/forms/load.schema.json").read_text())), ("reload", schema)):
+        (tmp_path / f"{name}.schema.json").write_text(json.dumps(one))
+    forms = {"directory": tmp_path, "active": "load", "at_hand": ["load", "reload"]}
+    with pytest.raises(Misconfigured, match=r"'load' and 'reload' are both called 'loading' \(en\)"):
+        assemble(load(Settings, None, forms=forms, understand={"engine": "pocketsphinx"}), live=True)
