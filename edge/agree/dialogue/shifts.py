@@ -67,7 +67,8 @@ def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[O
     else:
         ends = [] if before is None else [Shifted(before, ShiftChange.OFF, RELIEVED)]
         shifted = [*ends, Shifted(name, ShiftChange.ON)]
-    session.operator, session.called, session.on_break, session.state = name, who.called, None, State.IDLE
+    session.operator, session.called, session.state = name, who.called, State.IDLE
+    session.on_break = session.identifying = None
     session.recorded.last = session.owned(session.recorded.last)
     chosen = take_rights(session, form)
     changed = [order for order in chosen if isinstance(order, Work)]  # before he is greeted: in his own language

@@ -277,7 +277,7 @@ def command_phrases(names: Sequence[str] = (), language: Language = ENGLISH) -> 
             continue
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
-    plain.extend(" ".join(said) for reason in language.breaks.values() for said in reason[:EXPECTED])
+    plain.extend(" ".join(reason[0]) for reason in language.breaks.values())  # with more, "say again" is heard as one
     spoken = [_aloud(name, language) for name in names]
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
