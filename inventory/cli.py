@@ -27,6 +27,7 @@ from inventory.expect_command import expect
 from inventory.keys import KeyDirectory, device_named
 from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
 from inventory.review_commands import review_commands
+from inventory.roster_command import roster
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ keys_commands = typer.Typer(help="Which devices may enter, and with which keys."
 commands.add_typer(keys_commands, name="keys")
 commands.add_typer(review_commands, name="review")
 commands.command("expect", short_help="What is expected at trailers and doors, for the devices.")(expect)
+commands.command("roster", short_help="Who may sign on at a site, for its devices.")(roster)
 
 commands.command("dossier", short_help="What a trailer was to bring and brought, in one signed file.")(dossier)
 

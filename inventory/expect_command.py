@@ -17,9 +17,10 @@ from edge.deliver.expected import signed, topic
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory import audit
-from inventory.expected_file import FaultyList, read_file
+from inventory.expected_file import read_file
 from inventory.forms import load_forms
 from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
+from inventory.table_file import FaultyFile
 
 if TYPE_CHECKING:
     from inventory.expected import Kept
@@ -67,13 +68,13 @@ def expect(
     with looking(context, config, database) as store:
         if file is not None:
             announced = _read(file)
-            where, signer = _site(site), _signer(sign)
+            where, signer = site_of(site), signer_of(sign)
             _publish(settings, store, store.expect(where, announced), signer)
         elif withdraw is not None:
-            where, signer = _site(site), _signer(sign)
+            where, signer = site_of(site), signer_of(sign)
             _publish(settings, store, store.expect(where, {_known(store, where, withdraw): ()}), signer)
         elif received:
-            signer = _signer(sign)
+            signer = signer_of(sign)
             _publish(settings, store, store.expect_received(_pallets(settings)), signer)
         else:
             _show(store.expected(), json_lines=json_lines)
@@ -82,7 +83,7 @@ def expect(
 def _read(file: Path) -> dict[ReceivingPlace, tuple[ExpectedLine, ...]]:
     try:
         return dict(read_file(file))
-    except FaultyList as found:
+    except FaultyFile as found:
         if len(found.faults) == 1:
             raise
         for fault in found.faults:
@@ -137,15 +138,17 @@ def _pallets(settings: InventorySettings) -> dict[str, str]:
     return found
 
 
-def _site(given: str | None) -> str:
+def site_of(given: str | None) -> str:
+    """The site whose devices are meant. Raises typer.BadParameter."""
     if given is None or not LEVEL.fullmatch(given):
         raise typer.BadParameter(f"found {given!r}, allowed is the name of the devices' site", param_hint="--site")
     return given
 
 
-def _signer(given: Path | None) -> audit.Auditor:
+def signer_of(given: Path | None) -> audit.Auditor:
+    """Who signs it. Raises typer.BadParameter, and what reading a key raises."""
     if given is None:
-        raise typer.BadParameter("must be given: devices take a list only with a signature", param_hint="--sign")
+        raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
     return audit.Auditor(given)
 
 

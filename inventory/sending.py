@@ -1,4 +1,4 @@
-"""Sending: what a command of the inventory publishes, handed to the broker once and acknowledged by it."""
+"""Sending: what a command of the inventory publishes, handed to the broker once; and what the broker keeps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import time
 from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 
-from edge.deliver.mqtt import Acknowledged, Connected, Session, SessionEvent
+from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Session, SessionEvent
 from edge.deliver.reason_codes import FAILURE
 from edge.errors import Misconfigured, Unavailable
 from inventory.settings import InventorySettings
 
+KEPT_S = 1.0  # What a broker keeps comes right behind its word that it is subscribed to.
 SEND_S = 20.0  # A broker that is there has taken a message by then.
 
 
@@ -39,6 +40,30 @@ def send(settings: InventorySettings, name: str, messages: Mapping[str, bytes], 
                     pass
     except Empty:
         why = session.trouble or "it took no message"
+        raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}; try again") from None
+    finally:
+        session.stop()
+
+
+def retained(settings: InventorySettings, name: str, topic: str) -> bytes | None:
+    """What the broker keeps on a topic; None where it keeps nothing. Raises Unavailable."""
+    news: SimpleQueue[SessionEvent] = SimpleQueue()
+    session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put, subscriptions=[topic])
+    session.start()
+    until, connected = time.monotonic() + SEND_S, False
+    try:
+        while True:
+            match news.get(timeout=max(0.0, until - time.monotonic())):
+                case Connected():
+                    until, connected = time.monotonic() + KEPT_S, True
+                case Delivered(_, payload):
+                    return payload
+                case _:
+                    pass
+    except Empty:
+        if connected:
+            return None
+        why = session.trouble or "it answered nothing"
         raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}; try again") from None
     finally:
         session.stop()

@@ -111,6 +111,11 @@ values that are offered "the second" takes the other, and whatever hangs on it i
 "pallet 8096 thirty one" is 8096 with 31, or 809630 with one. "Nothing" to what is wrong lets the entry stand, and who
 names a field, "the dock", is asked for that.
 
+Who signs on says his number, digit by digit, his name, or both. A number that was not heard surely, or that is what is
+left of another operator's where a digit is lost, and a name that sounds like another's are asked about ("4 7 1, ana?");
+until the yes nobody else is signed on, and silence is none. Whoever is taken off the roster
+([operators.md](operators.md)) finishes what is open, is told, and signed off.
+
 What is not surely meant changes nothing: a "no" that may have been a breath, a dock that is named in other words
 ("where is dock C", "not dock C"), a value that was not among those offered, a "yes" or a second "cancel" said before
 its question. What came into doubt after it was read back is asked about, also after a "yes".
@@ -168,6 +173,7 @@ def _diagram() -> Iterator[str]:
 _DRAWN = {
     "signed_off": frozenset({State.SIGNED_OFF}),
     "idle": frozenset({State.IDLE}),
+    "identifying": frozenset({State.IDENTIFYING}),
     "held": frozenset({State.HELD}),
     "question": QUESTIONS,
     "paused": frozenset({State.PAUSED}),
@@ -187,7 +193,7 @@ def _between(states: frozenset[State], targets: frozenset[State]) -> list[str]:
     ]
 
 
-_ANYWHERE = frozenset({Event.PAUSE, Event.SIGN_ON, Event.SIGN_OFF, Event.STARTED})
+_ANYWHERE = frozenset({Event.PAUSE, Event.SIGN_ON, Event.SIGN_OFF, Event.ROSTER, Event.STARTED})
 """They lead from almost every state to the same one: drawn, they would hide the rest."""
 
 

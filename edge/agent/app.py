@@ -28,7 +28,7 @@ from edge.agent.parts import Parts, budget, converses, dictation, reading, rende
 from edge.agent.second_hearing import SecondHearing
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
-from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link
+from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, RosterTaken
 from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
 from edge.hear.microphone import Microphone
@@ -36,7 +36,7 @@ from edge.hear.recording import RecordedSource
 from edge.hear.scanner import follow_scanner
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
-from edge.records import OutboxRow, Receipt, Work
+from edge.records import Operator, OutboxRow, Receipt, Work
 from edge.systemd_notify import Notifier
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
@@ -59,6 +59,11 @@ class _OperatorNews:
         """Tell what was turned down, until cancelled."""
         while True:
             self.tell(await self._desk(partial(answered, receipt=await self._turned_down.get())))
+
+    def crew_changed(self, operators: tuple[Operator, ...] | None) -> None:
+        """Others may sign on from now on."""
+        if self._dialogue is not None:
+            self._dialogue.post(RosterTaken(operators))
 
     def tell(self, what: Hardware | InventoryAnswered) -> None:
         """Tell the operator, if anything can."""
@@ -96,6 +101,7 @@ class Agent:
             order=self._ordered,
             turned_down=self._news.turned_down,
             decided=self._signed.set,
+            crew=self._news.crew_changed,
             review=review_delivery.renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
         )
         if live:
@@ -243,6 +249,7 @@ class Agent:
             await self._audience.find_out()
         await self._dictation.resume()
         if self._conversing is not None:  # heard or not: what was open is asked, and goes to a person unanswered
+            self._conversing.let_in(self._delivery.roster.operators())
             await self._conversing.start()
             self._parts.past.follow(self._conversing.at_hand)
         self._begun.set()

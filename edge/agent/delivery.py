@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from edge.agent.expected_delivery import ExpectedInbox
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
+from edge.agent.roster_delivery import RosterInbox
 from edge.agent.settlement import Settlement
 from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
@@ -38,7 +39,7 @@ from edge.errors import Misconfigured
 from edge.hash_chain import PublicKey
 from edge.keep.journal_thread import JournalThread
 from edge.plain_text import in_one_line
-from edge.records import Minted, OutboxRow, Receipt, ReviewChange
+from edge.records import Minted, Operator, OutboxRow, Receipt, ReviewChange
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class _Status:
         self._of: dict[str, Any] = {"site": settings.site, "device": settings.device, "key": key}
         self.known: dict[str, dict[str, Any]] = {}  # Its parts: how it listens and speaks, and what is done at it.
         self.waiting: int | None = None  # How many reviews are open; None before the first look.
+        self.roster: dict[str, Any] | None = None
         self.not_done: dict[str, int] = {}  # How many decisions of the inventory's side were not done, by reason.
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
@@ -80,6 +82,7 @@ class _Status:
         known: dict[str, Any] = {**self.known}
         if state == "online":
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
+            known |= {"roster": self.roster}
         return events.encode(events.status(state, time=now, **self._of, **known))
 
 
@@ -97,14 +100,15 @@ class Delivery:
         turned_down: Callable[[Receipt], None] = lambda _: None,
         review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
         decided: Callable[[], None] = lambda: None,
+        crew: Callable[[tuple[Operator, ...] | None], None] = lambda _: None,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
         `order` is given what comes on the control topic, if the settings let it be listened to. `turned_down`
         hears, once, what the inventory does not take, and what will never reach it. `review` makes the event of each
         change of what waits for a person; None: nothing is told of that. `decided` hears when the journal has something
-        that the inventory's side decides about it, which it may where the settings name a key. Raises Misconfigured
-        for the journal of another device.
+        that the inventory's side decides about it, which it may where the settings name a key. `crew` hears
+        who may sign on from now on. Raises Misconfigured for the journal of another device.
         """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
@@ -126,6 +130,10 @@ class Delivery:
         """What the inventory's side decides for this device."""
         self.expected = ExpectedInbox(settings, key, desk, beat)
         """What the inventory's side expects at the site."""
+        self.roster = RosterInbox(settings, key, desk, beat, crew)
+        """Who may sign on at the site."""
+        self._inboxes = (self.expected, self.roster)
+        self._status.roster = self.roster.status()
         self._refusal: str | None = None  # What the broker says of events, until it takes one.
         self._reviews = (
             None
@@ -151,7 +159,7 @@ class Delivery:
                 *([self._topics.control] if settings.deliver.control else []),
                 *([self._topics.decisions] if self.decisions.open else []),
             ],
-            wishes=[events.Topics.consumer(settings.deliver.prefix), *self.expected.topics],
+            wishes=[events.Topics.consumer(settings.deliver.prefix), *self.expected.topics, *self.roster.topics],
             will=Will(self._topics.status, self._status.encoded("offline")),
             manual_ack=True,
         )
@@ -281,7 +289,7 @@ class Delivery:
                 return self._relay.disconnected()
             case Acknowledged(tag, reason_code):
                 return self._taken(tag, reason_code)
-            case Delivered(topic) if self.expected.carries(topic) or (
+            case Delivered(topic) if any(inbox.carries(topic) for inbox in self._inboxes) or (
                 self.decisions.open and topic == self._topics.decisions
             ):
                 return [news]  # acknowledged once it is kept
@@ -382,9 +390,12 @@ class Delivery:
                     await self._notes.note(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
                 case Delivered(topic):
-                    inbox = self.expected if self.expected.carries(topic) else self.decisions
-                    await inbox.take(command)
+                    published = (inbox for inbox in self._inboxes if inbox.carries(topic))
+                    await next(published, self.decisions).take(command)
                     self._session.acknowledge(command)
+                    if self._status.roster != self.roster.status():
+                        self._status.roster = self.roster.status()
+                        self._announce("online")
                 case Alarm(reason_code, meaning):
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)

@@ -23,7 +23,7 @@ from edge.agree.dialogue.table import State
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext, Work
+from edge.records import NOTHING_STANDS, Draft, Note, Operator, OutboxRow, Park, Shift, StandingContext, Work
 from edge.understand.llm.prompt import AtHand
 
 T = TypeVar("T")
@@ -121,6 +121,10 @@ class DialogueDriver:
     def at_hand(self) -> AtHand:
         """What the operator is in the middle of."""
         return at_hand(self._dialogue)
+
+    def let_in(self, operators: tuple[Operator, ...] | None) -> None:
+        """These may sign on when it starts; None: nobody needs to."""
+        self._dialogue.crew = operators
 
     async def start(self) -> None:
         """Take up what was open when the device went down."""

@@ -47,7 +47,9 @@ from edge.records import (
     Park,
     Receipt,
     Shift,
+    Shifted,
     StandingContext,
+    operators_of,
 )
 from edge.understand.llm.prompt import AtHand
 
@@ -59,6 +61,7 @@ ASKING = frozenset(
     }
 )
 """The commands that ask about what stands on record."""
+MINUTE_S = 60
 MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
@@ -92,9 +95,10 @@ def manner(settings: Settings, closing: Form | None = None) -> Manner:
         undo_s=agree.undo_s,
         patience_s=agree.patience_s,
         holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
-        operators=agree.operators or None,
+        operators=operators_of(agree.operators) or None,
         operator=settings.operator,
         closing=closing,
+        idle_s=None if agree.idle_signoff_minutes is None else agree.idle_signoff_minutes * MINUTE_S,
     )
 
 
@@ -117,7 +121,9 @@ class DialogueSteps:
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
         owed = journal.outbox.unsettled()
-        stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down
+        who = kept.operator or self._dialogue.who
+        away = None if who is None else journal.shifts.on_break(who)
+        stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down
         started = Started(*stood, context=kept.context, shift=self._shift())
         stepped = self.record(journal, self.plan(started))
         return replace(stepped, orders=(*work, *stepped.orders))
@@ -167,8 +173,10 @@ class DialogueSteps:
                     now = datetime.now().astimezone()
                     entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
                     heard += self._dialogue.take(Committed(entry))
-                case Note() | Park() | Commit() | Drop():
+                case Note() | Park() | Commit() | Drop() | Shifted():
                     pass
+                case Say(Prompt.GOODBYE, _, slots):
+                    heard += [order, *_totals(journal, slots["name"])]
                 case Say(Prompt.TALLY, fields):
                     heard.append(
                         replace(order, slots={"count": str(_recorded_today(journal, self._dialogue.form, fields))})
@@ -179,6 +187,31 @@ class DialogueSteps:
             # A crash before this leaves them to a person, who is told of what was recorded since.
             journal.review.put_right(mended, partial(withheld, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
+
+
+def _totals(journal: Journal, operator: str) -> list[Say]:
+    """What the shift that ends came to; of what is put aside on the device, his and, where there is more, all of it."""
+    totals = journal.shifts.totals(operator)
+    if totals is None:  # it began before shifts were kept, or so long ago that it was removed
+        return []
+    counted = {form: str(count) for form, count in totals.recorded.items()}
+    if len(counted) > 1:
+        told = [
+            Say(Prompt.TOTAL_OF_FORM, slots={"form": form.replace("-", " "), "count": count}, works=(form,))
+            for form, count in counted.items()
+        ]
+    else:
+        told = [_say(Prompt.TOTAL, count=count) for count in counted.values()] or [_say(Prompt.TOTAL_NONE)]
+    if totals.turned_down:
+        told.append(_say(Prompt.TOTAL_TURNED_DOWN, count=str(totals.turned_down)))
+    if totals.aside:
+        told.append(_say(Prompt.TOTAL_ASIDE, count=str(totals.aside)))
+    waiting = journal.review.how_many()
+    return told if waiting <= totals.aside else [*told, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
+
+
+def _say(prompt: Prompt, **slots: str) -> Say:
+    return Say(prompt, slots=slots)
 
 
 def _recorded_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) -> int:

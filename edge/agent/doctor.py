@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from edge.agent.clock import Clock
 from edge.agent.parts import converses, form_named, forms_at_hand, witness_of
+from edge.agent.roster_delivery import names_of, operators_at_start
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
@@ -198,21 +199,22 @@ def _at_hand(settings: Settings) -> tuple[Form, ...]:
 async def _words(settings: Settings) -> Iterable[Finding]:
     """What operators and forms are called: can the device's own recogniser hear it, and tell it from the others?"""
     forms, catalogue = _at_hand(settings), Catalogue.load(settings.catalogue_directory)
-    names = list(settings.agree.operators)
+    crew = operators_at_start(settings) or ()
+    whose = {name: one.name for one in crew for name in names_of([one])}
     works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
     listed = [works, *(dict(spoken_words(form, catalogue)) for form in forms)]
     place = weights.located(weights.named(settings.understand.model), settings.models)
     known = None if place is None else vocabulary_of(place)
-    wanted = dict.fromkeys(
-        [*(name for name in names if not name.isdecimal()), *(word for one in listed for word in one)]
-    )
+    by_name = names_of(one for one in crew if one.number is None)  # who has a number signs on by that
+    names = (name for name in by_name if not name.isdecimal())
+    wanted = dict.fromkeys([*names, *(word for one in listed for word in one)])
     unheard = [one for one in wanted if known is not None and not known.issuperset(one.lower().split())]
     if unheard:
         found = f"the recogniser does not know {', '.join(map(repr, unheard))}, and cannot hear it"
         todo = "sign on by number ('14', or 'one four'); in forms and catalogues use words of everyday English"
         return [Finding("words", Severity.FAILED, found, todo)]
-    apart = (pair for meant in listed for pair in heard_alike(meant) if meant[pair[0]] != meant[pair[1]])
-    pairs = [*heard_alike(names), *dict.fromkeys(apart)]
+    alike = ((each, pair) for each in (whose, *listed) for pair in heard_alike(each))
+    pairs = dict.fromkeys(pair for each, pair in alike if each[pair[0]] != each[pair[1]])
     if pairs:
         told = ", ".join(f"{one!r} and {other!r}" for one, other in pairs)
         todo = "choose words or names that differ in more than a vowel, or numbers that are said digit by digit"

@@ -21,6 +21,7 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
 from edge.agent.particulars import ParticularsOf, particulars
+from edge.agent.roster_delivery import names_of, operators_at_start
 from edge.agent.typed_input import Readers, sending
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -99,7 +100,9 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     at_hand = forms_at_hand(settings, chosen, known) if live else (chosen,)
     catalogue = Catalogue.load(settings.catalogue_directory)
     clients = Clients(settings.understand.clients)
-    making = _Making(settings, catalogue, at_hand, clients, Past(), converses=converses(settings, live=live))
+    agrees = converses(settings, live=live)
+    names = names_of(operators_at_start(settings)) if agrees else ()
+    making = _Making(settings, catalogue, at_hand, clients, Past(), names, converses=agrees)
     reader = making.recogniser(chosen)
     if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
         logger.warning(
@@ -128,6 +131,7 @@ class _Making:
     at_hand: tuple[Form, ...]
     clients: Clients
     past: Past
+    names: tuple[str, ...]  # Those that operators sign on with.
     converses: bool = field(kw_only=True)
 
     def recogniser(self, form: Form) -> Interpreter:
@@ -137,7 +141,13 @@ class _Making:
         awaited = partial(self._awaited, form)
         at_hand = self.at_hand if self.converses else ()
         return recogniser(
-            self.settings, form, self.catalogue, converses=self.converses, awaited=awaited, at_hand=at_hand
+            self.settings,
+            form,
+            self.catalogue,
+            converses=self.converses,
+            awaited=awaited,
+            at_hand=at_hand,
+            names=self.names,
         )
 
     def _awaited(self, form: Form) -> Collection[str] | None:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "costs": ("What models took and cost, by day and model.", "edge.cli.costs"),
     "speak": ("Say a text as the device would, or play its sounds.", "edge.cli.speak"),
     "queue": ("What this device recorded, and how far it has come.", "edge.cli.queue"),
+    "shifts": ("Who worked when, and which breaks were taken.", "edge.cli.shifts"),
     "audio": ("The sound devices, their level, and a self test.", "edge.cli.audio"),
     "audit": ("Show that nothing on record was changed afterwards.", "edge.cli.audit"),
     "forms": ("The forms that can be dictated.", "edge.cli.forms"),

@@ -71,6 +71,12 @@ class Agree(Section):
     )
     undo_s: float = Field(4, ge=1, le=60, description="an entry is held for so long after its readback, seconds")
     patience_s: float = Field(8, ge=2, le=120, description="an answer is waited for so long, twice, seconds")
+    idle_signoff_minutes: float | None = Field(
+        None,
+        ge=1,
+        le=720,
+        description="who says nothing for so long with nothing open is signed off, minutes; unset: nobody",
+    )
     operators: dict[str, Person] = Field(
         default_factory=dict, description="who may sign on: the name as spoken, to the one on record; none: nobody must"
     )

@@ -6,21 +6,17 @@ comes again, or late, is about nothing that is still open.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from edge.deliver.events import MalformedMessage, check, parsed, timestamp
-from edge.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical
+from edge.deliver.events import MalformedMessage, timestamp
+from edge.deliver.signed import opened, sealed
+from edge.hash_chain import PublicKey, Signer
 
 SIGNED_AS = "dockvoice.decision.v1"
 """What the signed text begins with: no signature of anything else can be taken for one of a decision."""
-
-
-class Forged(MalformedMessage):
-    """Nobody signed it whose decisions this device takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +43,13 @@ def signed(decision: ReviewDecision, signer: Signer, time: datetime) -> dict[str
         "who": decision.who,
         "reason": decision.reason,
         "time": timestamp(time),
-        KEYID: signer.public.keyid,
     }
-    return {**said, SIGNATURE: signer.sign(_text(said))}
+    return sealed(said, SIGNED_AS, signer)
 
 
 def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision:
     """The decision for the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
-    message = parsed(payload)
-    check(message, "decision.schema.json")
-    unsigned = {name: value for name, value in message.items() if name != SIGNATURE}
-    if message[KEYID] != key.keyid or not key.signed(_text(unsigned), message[SIGNATURE]):
-        raise Forged("/signature: was not made for it with the key of deliver.decisions_key")
+    message = opened(payload, SIGNED_AS, "decision.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
     return ReviewDecision(**{name: message[name] for name in ReviewDecision.__dataclass_fields__})
-
-
-def _text(said: Mapping[str, Any]) -> str:
-    return f"{SIGNED_AS} {hashlib.sha256(canonical(said)).hexdigest()}"

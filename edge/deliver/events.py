@@ -155,6 +155,14 @@ class Topics:
         """
         return f"{prefix}/{site}/expected/{place}"
 
+    @staticmethod
+    def roster(prefix: str, site: str) -> str:
+        """Where it is said who may sign on at a site (retained).
+
+        As deep as the topics of devices, of which none has one of this name.
+        """
+        return f"{prefix}/{site}/roster/operators"
+
     @property
     def source(self) -> str:
         """CloudEvents' `source` of the device's events."""
@@ -372,19 +380,22 @@ def status(
     work: Mapping[str, Any] | None = None,
     under_review: int | None = None,
     decisions_not_done: Mapping[str, int] | None = None,
+    roster: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The retained word on a device's connection, and the key it signs with.
 
     A last will carries no time, since nobody knows it beforehand. `microphone` is how the device listens: mode, muted,
     faults; `speaker`, whether it is heard; `work`, which form is filled, in which language; `under_review`, how many
-    utterances wait for a person, and `decisions_not_done`, how many decisions about them were not done, by the reason.
-    A device that only replays has none of the first three, and a mute one no speaker.
+    utterances wait for a person, and `decisions_not_done`, how many decisions about them were not done, by the reason;
+    `roster`, which version is in force, and why the last that came was not taken. A device that only replays has none
+    of the first three, and a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     worn = {"microphone": microphone, "speaker": speaker, "work": work}
     known: dict[str, Any] = {part: dict(state) for part, state in worn.items() if state is not None}
     known |= {} if under_review is None else {"under_review": under_review}
     known |= {} if decisions_not_done is None else {"decisions_not_done": dict(decisions_not_done)}
+    known |= {} if roster is None else {"roster": dict(roster)}
     return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
 
 

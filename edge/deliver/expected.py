@@ -7,28 +7,21 @@ that was cleared says nothing: only a signed list of a higher version, without l
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from edge.config import LEVEL
-from edge.deliver.events import MalformedMessage, Topics, check, encode, parsed, timestamp
-from edge.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical
+from edge.deliver.events import MalformedMessage, Topics, encode, timestamp
+from edge.deliver.signed import opened, sealed
+from edge.hash_chain import PublicKey, Signer
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 
 SIGNED_AS = "dockvoice.expected.v1"
 """What the signed text begins with: no signature of anything else can be taken for one of a list."""
 
-LARGEST = 128_000  # Bytes of one list: what brokers in the cloud take of one message.
-
 MOST_LINES = 500  # Of one list. A trailer has some sixty places for pallets.
-
-
-class ForgedList(MalformedMessage):
-    """Nobody signed it whose lists this device takes."""
-
 
 ENVELOPE = 600  # Bytes of one list beside its lines, at most.
 
@@ -54,8 +47,7 @@ def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
 
 def signed(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
     """The message, signed."""
-    said = {**_said(expected, time), KEYID: signer.public.keyid}
-    return encode({**said, SIGNATURE: signer.sign(_text(said))})
+    return encode(sealed(_said(expected, time), SIGNED_AS, signer))
 
 
 def unsigned(expected: ExpectedList, time: datetime) -> bytes:
@@ -74,20 +66,10 @@ def _said(expected: ExpectedList, time: datetime) -> dict[str, Any]:
 
 
 def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicKey) -> ExpectedList:
-    """The list for this place, signed with `key`. Raises MalformedMessage, ForgedList."""
-    if len(payload) > LARGEST:
-        raise MalformedMessage(f"message: found {len(payload):,} bytes, allowed are {LARGEST:,}")
-    message = parsed(payload)
-    check(message, "expected.schema.json")
-    unsigned = {name: value for name, value in message.items() if name != SIGNATURE}
-    if message[KEYID] != key.keyid or not key.signed(_text(unsigned), message[SIGNATURE]):
-        raise ForgedList("/signature: was not made for it with the key of deliver.decisions_key")
+    """The list for this place, signed with `key`. Raises MalformedMessage, Forged."""
+    message = opened(payload, SIGNED_AS, "expected.schema.json", key)
     if (message["site"], message["place"]["kind"], message["place"]["name"]) != (site, place.kind, place.name):
         raise MalformedMessage("/place: is another place than its topic's")
     known = ExpectedLine.__dataclass_fields__
     lines = tuple(ExpectedLine(**{name: line[name] for name in known}) for line in message["lines"])
     return ExpectedList(site, place, message["version"], lines)
-
-
-def _text(said: Mapping[str, Any]) -> str:
-    return f"{SIGNED_AS} {hashlib.sha256(canonical(said)).hexdigest()}"

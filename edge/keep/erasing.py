@@ -2,8 +2,9 @@
 
 Of an erased event stays what its place in the chain needs: id, number, seal, the hash of what it said and those of its
 recordings, and the device's signed word that a person let it be erased, who, and when. Recordings, words, values,
-operator and what models answered go: from the tables, from SQLite's log and free pages, from entries.log, and with the
-copy that was made before the tables were last changed. Where the inventory asks for the event again, a tombstone goes.
+operator, his shifts and breaks, and what models answered go: from the tables, from SQLite's log and free pages, from
+entries.log, and with the copy that was made before the tables were last changed. Where the inventory asks for the event
+again, a tombstone goes.
 
 What is still owed, or waits to be read or decided, is not erased: nothing that was said may be lost before it is where
 it belongs.
@@ -141,6 +142,10 @@ class Erasing:
             for row in self._db.rows(_EVENTS, to_json(numbers)):
                 self._erase_event(row["sequence"], row["body"], who, withhold)
             self._erase_utterances(utterances)
+            if name is not None:
+                self._db.execute("DELETE FROM shifts WHERE operator = ?", [name])
+            if named == _BEFORE:
+                self._db.execute("DELETE FROM shifts WHERE at < ?", [value])
             if name is not None and not waiting:
                 self._db.execute("UPDATE conversation SET operator = NULL WHERE operator = ?", [name])
                 self._db.execute("UPDATE decisions SET who = ? WHERE who = ?", [NOBODY, name])

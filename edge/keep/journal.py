@@ -35,7 +35,7 @@ from edge.keep.entries import Entries
 from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
-from edge.keep.expected import ExpectedLists
+from edge.keep.expected import SignedLists
 from edge.keep.orders import Orders
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
@@ -44,6 +44,7 @@ from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
 from edge.keep.review import Review
 from edge.keep.review_log import ReviewLog
+from edge.keep.shifts import Shifts
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals, replacing
 from edge.records import (
     NOTHING_STANDS,
@@ -62,6 +63,7 @@ from edge.records import (
     Reading,
     Reason,
     ReviewChange,
+    Shifted,
     StandingContext,
     Utterance,
     Verdict,
@@ -147,7 +149,9 @@ class JournalReader:
         self.readings = ModelReadings(db)
         self.review_log = ReviewLog(db)
         self.orders = Orders(db)
-        self.expected = ExpectedLists(db)
+        self.expected = SignedLists(db, "expected")
+        self.roster = SignedLists(db, "roster")
+        self.shifts = Shifts(db)
         self.trail = AuditTrail(db)
         self.successor = Successor(directory, db)
 
@@ -360,6 +364,8 @@ class Journal(JournalReader):
                         self._entries.conclude(dropped.utterance_id, dropped.reading, TAKEN_BACK)
                     case Park():
                         self._entries.park(order)
+                    case Shifted():
+                        self.shifts.note(order)
                     case Commit(agreed, verdict):
                         entry = self.queries.entry_of(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))
@@ -404,5 +410,5 @@ class Journal(JournalReader):
 
 
 def _in_turn(order: Durable) -> int:
-    """Verdicts come before what is parked, and both before what is committed."""
-    return 2 if isinstance(order, Commit) else isinstance(order, Park)
+    """Verdicts before what is parked, both before what is committed, and that before who works from then on."""
+    return 3 if isinstance(order, Shifted) else 2 if isinstance(order, Commit) else isinstance(order, Park)

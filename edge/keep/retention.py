@@ -178,6 +178,7 @@ class Retention:
         kept_from = to_time(at - timedelta(days=keep.retention_days)) if believed else ""
         wanting = max(over_budget, keep.alarm_free_mb * MB - free) if keep.audio_after_receipt else math.inf
         self._prune(wanting, kept_from)
+        self._forget_shifts(kept_from)
         if self.entries_bytes() > keep.entries_mb * MB:
             self.forget(_FORGOTTEN_AT_ONCE)
         # What the reserve takes must not be what recording stops for.
@@ -243,6 +244,12 @@ class Retention:
             outlived.append(spare)
             excess -= spare.bytes
         self.remove_evidence(outlived)
+
+    def _forget_shifts(self, kept_from: str) -> None:
+        """Nobody is to be told for longer who worked when than what he said can be heard."""
+        if self._db.rows("SELECT 1 FROM shifts WHERE at < ? LIMIT 1", kept_from):
+            with self._db.writing():
+                self._db.execute("DELETE FROM shifts WHERE at < ?", [kept_from])
 
     def _mark(self, outlived: Sequence[Spare]) -> None:
         """Say durably that these are removed, before they are."""

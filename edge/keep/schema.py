@@ -21,6 +21,8 @@ reviews     each change of what waits for a person, as it was told to the invent
 reviews_removed   of those that were erased or removed the number and the link, signed
 orders      the signed decisions of the inventory's side, by their signatures; `body` stays until it is carried out
 expected    the latest list of what is expected at each trailer and door, as the inventory signed it
+roster      who may sign on at the site, likewise
+shifts      who signed on and off, and which breaks were taken; goes with what has outlived `keep.retention_days`
 orders_not_done   how many of them were not done, by the reason
 tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
 

@@ -34,6 +34,7 @@ from edge.records.entry import (
     Work,
 )
 from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from edge.records.operators import Operator, Roster, ShiftChange, Shifted, operators_of
 from edge.records.particulars import Converted, Factor, Particulars, SiteTime, Workday
 from edge.records.reading import (
     DECIMAL_DIGITS,

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from edge.records.operators import Shifted
 from edge.records.reading import Act, FieldReading, FieldValue, Reading
 
 
@@ -320,4 +321,4 @@ class Work:
     language: str | None = None  # By its code; None: the device's own.
 
 
-Durable = Note | Park | Commit | Drop | Work
+Durable = Note | Park | Commit | Drop | Shifted | Work

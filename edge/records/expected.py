@@ -46,4 +46,9 @@ class ExpectedList:
     site: str
     place: ReceivingPlace
     version: int  # Higher each time.
-    lines: tuple[ExpectedLine, ...]  # None: the list is withdrawn.
+    lines: tuple[ExpectedLine, ...]
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether nothing is expected there any more."""
+        return not self.lines

@@ -71,7 +71,7 @@ def prompts(language: str) -> Mapping[Prompt, str]:
 
 @cache
 def codes(table: str, language: str) -> Mapping[str, str]:
-    """What codes are called in one of LANGUAGES: `faults`, what is said when they are `mended`, `reasons`, `scans`."""
+    """What codes are called in one of LANGUAGES: `faults`, what is said of them when `mended`, `reasons`, and so on."""
     return MappingProxyType(_table(language)[table])
 
 
@@ -337,7 +337,7 @@ class Phrasing:
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
         self._codes = {"fault": codes("faults", spoken), "mended": codes("mended", spoken)}
-        self._codes |= {"reason": codes("reasons", spoken), "scan": codes("scans", spoken)}
+        self._codes |= {slot: codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
@@ -362,6 +362,9 @@ class Phrasing:
         if say.form is None or say.form == self._form.name or say.form not in self._others:
             return self.readback
         return Readback(self._others[say.form], self.readback.language)
+
+    def _knows(self, form: str) -> bool:
+        return form == self._form.name or form in self._others
 
     def _named(self, form: str) -> Form:
         return self._form if form == self._form.name else self._others[form]
@@ -396,11 +399,11 @@ class Phrasing:
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
                 return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms)
-            case "fault" | "reason" | "scan" if name in say.slots:
+            case "fault" | "reason" | "scan" | "away" if name in say.slots:
                 healed = name == "fault" and say.prompt is Prompt.HEALED
                 return _called(say.slots[name], self._codes["mended" if healed else name])
-            case "work" | "works" | "others" | "Work" | "Works":
-                return self._called(name, say.works)
+            case "form" | "work" | "works" | "others" | "Work" | "Works" if any(map(self._knows, say.works)):
+                return self._called("Work" if name == "form" else name, say.works)
             case _:
                 return say.slots.get(name)
 

@@ -162,7 +162,7 @@ class _Demo:
             if isinstance(order, Say):
                 self._console.print(f"   device  {self._phrasing.text(order)}", style="cyan")
         if stands.row is not None:
-            self._owed[stands.row.event_id] = json.loads(stands.row.body)
+            self._owed[stands.row.event_id] = json.loads(stands.row.body)["data"]["fields"]
 
     def _prove(self, counted: Count) -> bool:
         """Make the dossier with the recordings, check it as a stranger would, and tell what it comes to."""
@@ -222,6 +222,6 @@ def recordings() -> list[Recording]:
 
 
 def count(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> Count:
-    """Compare what the device recorded with the table: a row counts only with the fields that were recorded."""
-    found = Counter(row["event_id"] for row in rows if row["event_id"] in owed)
-    return Count(len(owed), len(owed) - len(found), found.total() - len(found))
+    """Compare the fields that the device recorded, by event, with the table: a row counts only if it has the same."""
+    found = {row["event_id"] for row in rows if owed.get(row["event_id"]) == row["fields"]}
+    return Count(len(owed), len(owed) - len(found), len(rows) - len(found))

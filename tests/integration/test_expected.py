@@ -15,8 +15,9 @@ import pytest
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings
 from edge.deliver.events import Topics, encode
-from edge.deliver.expected import LARGEST, signed, topic
+from edge.deliver.expected import signed, topic
 from edge.deliver.mqtt import Session
+from edge.deliver.signed import LARGEST
 from edge.keep import expected as kept_lists
 from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.expected import Taken
@@ -99,8 +100,8 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
         (here, b"[" * (LARGEST + 1), "message: found 128,001 bytes, allowed are 128,000"),
         (here, b'{"version": 1}', "is a required property"),
         ("dockvoice/hall/expected/lorry/1", signed(LIST, office, NOW), "topic: is that of no trailer and no door"),
-        (here, signed(replace(LIST, version=4, lines=()), office, NOW), "a list of version 4 is not taken"),
-        (here, signed(replace(LIST, lines=()), office, NOW), "a list of version 5 is not taken"),
+        (here, signed(replace(LIST, version=4, lines=()), office, NOW), "of version 4 is not taken"),
+        (here, signed(replace(LIST, lines=()), office, NOW), "of version 5 is not taken"),
         (here, b"", "trailer/5501 was cleared at the broker"),
     ]
     caplog.set_level("INFO")

@@ -5,6 +5,9 @@ form goods-check                        the form to fill
 at hand: receive, cycle-count           the forms at hand, the first of them to begin with
 language de                             what is spoken; English if nothing is said
 may sign on: ana = op-17, ben = op-18   who may
+by number: 471 ana = op-17, 472 ben = op-18 may receive speaks es
+                                        the same, with a number each; which forms, and what he speaks
+idle for 10 minutes signs off           whoever is signed on, where nothing is open
 what is sure is recorded at once        instead of being read back and held
 
 operator: pallet seven four two         what is said; `dock~0.4` is a word the recogniser doubts
@@ -25,6 +28,7 @@ trailer 5501 brings 742: 24 CS A100; 743: 6 EA A200     what is announced for it
 the connection is lost                  … is back
 the headset fails: headset_lost         … is healed: headset_lost
 it is the shift late of 2026-11-21      by the site's clock
+the roster says: 472 ben = op-18        from now on these may, and no others
 the power is cut                        what was open, and who was signed on, must come from the disk
 
 device: Pallet 7 4 2?                   the next thing it says; all that it says must stand here
@@ -40,6 +44,7 @@ event: recorded 1                       the last event; amended 2 of 1; cancelle
 no event
 rests on 2 utterances                   the last event
 operator on record: op-17               of the last event; nobody
+worked: op-17 break meal, op-17 shift   what has ended: of whom, what and why
 1 under review                          0 …; 1 on record as cancelled
 """
 
@@ -67,6 +72,10 @@ RULES = {
     "language": r"language (\w+)",
     "at_hand": r"at hand: (.+)",
     "operators": r"may sign on: (.+)",
+    "numbered": r"by number: (.+)",
+    "roster": r"the roster says: (.+)",
+    "idle": r"idle for (\d+) minutes signs off",
+    "worked": r"worked: (.+)",
     "at_once": r"what is sure is recorded at once",
     "says": r"operator: (.+)",
     "types": r"operator types: (.+)",
@@ -127,6 +136,7 @@ DOES = frozenset(
             "healed",
             "cut",
             "shift",
+            "roster",
         ),
     )
 )

@@ -10,7 +10,7 @@ from typing import Any
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, PersonDecided, SpeechBegan
+from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, PersonDecided, RosterTaken, SpeechBegan
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
@@ -27,6 +27,7 @@ from edge.records import (
     ExpectedLine,
     ExpectedList,
     NotUnderstood,
+    Operator,
     Outcome,
     PlaceKind,
     Reading,
@@ -37,6 +38,7 @@ from edge.records import (
     Transcript,
     Word,
     Work,
+    operators_of,
 )
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
@@ -102,7 +104,17 @@ class Stage:
 
     def on_operators(self, listed: str) -> None:
         pairs = (pair.split("=") for pair in listed.split(","))
-        self.manner = replace(self.manner, operators={name.strip(): who.strip() for name, who in pairs})
+        self.manner = replace(self.manner, operators=operators_of({name.strip(): who.strip() for name, who in pairs}))
+
+    def on_numbered(self, listed: str) -> None:
+        self.manner = replace(self.manner, operators=_numbered(listed))
+
+    def on_roster(self, listed: str) -> None:
+        self.manner = replace(self.manner, operators=_numbered(listed))
+        self._tell(lambda: self._device.tell(RosterTaken(self.manner.operators)))
+
+    def on_idle(self, minutes: str) -> None:
+        self.manner = replace(self.manner, idle_s=float(minutes) * 60)
 
     def on_language(self, code: str) -> None:
         self._language = code
@@ -265,6 +277,12 @@ class Stage:
     def on_record(self, operator: str) -> None:
         assert self._last["data"]["operator"] == (None if operator == "nobody" else operator)
 
+    def on_worked(self, listed: str) -> None:
+        assert self._journal is not None
+        ended = [one for one in self._journal.shifts.spans(100) if one.ended is not None]
+        told = [" ".join(filter(None, (one.operator, one.kind, one.reason))) for one in ended]
+        assert sorted(told) == sorted(one.strip() for one in listed.split(","))
+
     def on_review(self, count: str) -> None:
         assert self._journal is not None
         assert len(self._journal.review.under_review()) == int(count)
@@ -288,7 +306,8 @@ class Stage:
                 expected=lambda: Expectations(self._lists.values()),
                 shift=lambda: self._shift,
             )
-            self._phrasing = partial(Phrasing, language=self._language, others={one.name: one for one in forms})
+            self._phrasing = partial(Phrasing, others={one.name: one for one in forms})
+            self._spoken = self._language
             self._tell(self._talk.start)
         return self._talk
 
@@ -335,17 +354,29 @@ class Stage:
 
     def _tell(self, happen: Any) -> None:
         device = self._device
-        phrasing = self._phrasing(device.rules.form)
+        phrasing = self._phrasing(device.rules.form, self._spoken)
         stepped: Stepped = happen()
         self._orders += stepped.orders
         for order in stepped.orders:
             if isinstance(order, Work):
-                phrasing = self._phrasing(device.rules.form)
+                self._spoken = order.language or self._language
+                phrasing = self._phrasing(device.rules.form, self._spoken)
             elif isinstance(order, Say):
                 self._said.append(phrasing.text(order))
         if stepped.row is not None:
             self._events.append(check_event(stepped.row.body.encode()))
         assert device.state not in AGREEING or device.due is not None, "it would wait for ever"
+
+
+def _numbered(listed: str) -> tuple[Operator, ...]:
+    """`471 ana = op-17, 472 ben = op-18 may receive speaks es`: number, spoken name, name on record, and rights."""
+    return tuple(_operator(*pair.split()) for pair in listed.split(","))
+
+
+def _operator(number: str, spoken: str, _: str, who: str, *rights: str) -> Operator:
+    told = dict(zip(rights[::2], rights[1::2], strict=True))
+    forms = tuple(told["may"].split("+")) if "may" in told else None
+    return Operator(who, number, (spoken,), told.get("speaks"), forms)
 
 
 def _word(number: int, said: str) -> Word:

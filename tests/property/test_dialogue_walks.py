@@ -22,6 +22,7 @@ from edge.agree.dialogue.events import (
     InventoryAnswered,
     Link,
     PersonDecided,
+    RosterTaken,
     ShiftBegan,
     SpeechBegan,
     Started,
@@ -35,7 +36,7 @@ from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, leads
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.scanned import read_scan
-from edge.records import Act, Closing, Commit, Drop, LastEntry, Note, Park, Receipt, ReceiptOutcome, Word
+from edge.records import Act, Closing, Commit, Drop, LastEntry, Note, Operator, Park, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -50,6 +51,8 @@ ONCE = Rules(
 )
 """Whose trailer and door are said once."""
 
+CREW = (Operator("op-17", "471", ("ana",)), Operator("op-18", "472", ("anna",)), Operator("op-19", "19"))
+
 SAID = [
     *("pallet five four three two bay a", "pallet five four three three bay d", "pallet five five five", "bay b", "d"),
     *("no bay d", "correction pallet five five one", "four seven", "one two", "damaged", "damaged damaged", "grumble"),
@@ -59,6 +62,8 @@ SAID = [
     *(
         "sign on ana",
         "sign on zoe",
+        "sign on four~0.2 seven one",
+        "sign on nineteen",
         "sign off",
         "bay a bay b",
         "what time is it now then",
@@ -103,6 +108,9 @@ others = st.sampled_from(
         Deadline(),
         PersonDecided("u1", Fate.RECORDED, {"pallet_id": "742"}),
         PersonDecided("u2", Fate.DROPPED),
+        RosterTaken(CREW[:1]),
+        RosterTaken(CREW),
+        RosterTaken(None),
         Link(up=False),
         Link(up=True),
         Hardware("headset_lost"),
@@ -133,6 +141,10 @@ class Walk:
         allowed = leads(before, event)
         if waits and State.IDLE in allowed:  # its turn has come
             allowed |= QUESTIONS
+        if State.IDLE in allowed and self.dialogue.operator is None:  # nobody speaks who is not on the roster
+            allowed |= {State.SIGNED_OFF}
+        if event is Event.UNCLEAR:
+            allowed |= leads(before, Event.DOUBTED_SIGN_ON)
         if event is Event.NOISE:  # talk that answers a question is none
             allowed |= leads(before, Event.UNCLEAR)
         if isinstance(happening, UtteranceHeard) and self.rules.form.said_once:  # as what stands, or with it
@@ -169,17 +181,17 @@ class Walk:
                 pass
 
 
-@pytest.mark.parametrize("operators", [None, {"ana": "op-17"}])
+@pytest.mark.parametrize("operators", [None, CREW])
 @given(st.lists(spoken | others, max_size=25))
 def test_any_walk_keeps_to_the_table_and_comes_to_rest(
-    operators: dict[str, str] | None, happenings: list[str | Happening]
+    operators: tuple[Operator, ...] | None, happenings: list[str | Happening]
 ) -> None:
     come_to_rest(Walk(Manner(operators=operators)), happenings)
 
 
 @given(st.lists(st.sampled_from(SAID_ONCE) | others, max_size=25))
 def test_what_is_said_once_is_never_an_entry_nor_in_one_unsaid(happenings: list[str | Happening]) -> None:
-    come_to_rest(Walk(Manner(operators={"ana": "op-17"}, operator="op-1"), ONCE), ["sign on ana", *happenings])
+    come_to_rest(Walk(Manner(operators=CREW, operator="op-1"), ONCE), ["sign on ana", *happenings])
 
 
 def come_to_rest(walk: Walk, happenings: list[str | Happening]) -> None:

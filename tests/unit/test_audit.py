@@ -22,7 +22,7 @@ from edge.keep.journal import Journal
 from edge.keep.orders import NotDone
 from edge.keep.removals import erasure, removal, review_removal
 from edge.keep.review_log import sign_off
-from edge.records import Recording
+from edge.records import Recording, ShiftChange, Shifted
 from tests.audit_page import audit_page
 from tests.dictated import ANOTHER
 from tests.sayings import ACCEPT, ASK, READ, entry, utterance
@@ -434,6 +434,9 @@ def one_row_each(journal: Journal) -> None:
     journal.orders.count(NotDone.LATE)
     journal.expected.take("north", "door/12", 1, "{}")
     journal._db.execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
+    journal.roster.take("north", "roster", 1, "{}")
+    with journal._db.writing():
+        journal.shifts.note(Shifted("op-17", ShiftChange.BREAK, "meal"))
     reviewed(journal)
     with journal._db.writing():
         (gone,) = journal._db.rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
@@ -456,6 +459,8 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         "orders": "rowid = 1",
         "orders_not_done": "reason = 'late'",
         "expected": "site = 'north'",
+        "roster": "site = 'north'",
+        "shifts": "id = 1",
         "conversation": "one = 1",
         "rests_on": "sequence = 2",
         "tally": "what = 'owed'",

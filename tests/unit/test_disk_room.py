@@ -15,7 +15,7 @@ from edge.keep import audit, retention
 from edge.keep.journal import Journal
 from edge.keep.retention import RESERVE, Reserve
 from edge.keep.storage import DiskFull
-from edge.records import Receipt, ReceiptOutcome, Utterance
+from edge.records import Receipt, ReceiptOutcome, ShiftChange, Shifted, Utterance
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, utterance
 from tests.small_disk import full
 
@@ -129,11 +129,16 @@ def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journa
 
 def test_what_has_outlived_its_time_goes(journal: Journal, disk: Disk) -> None:
     said = settled(journal, 0)
+    with journal._db.writing():
+        journal.shifts.note(Shifted("op-17", ShiftChange.ON))
+        journal._db.execute("UPDATE shifts SET at = ?", [NOON.isoformat()])
     disk.tidy(journal)  # the clock that heard it is believed
     disk.tidy(journal, days_later=89)
     assert kept(journal, said)
+    assert len(journal.shifts.spans(1)) == 1
     disk.tidy(journal, days_later=91)
     assert not kept(journal, said)
+    assert journal.shifts.spans(1) == []
 
 
 @pytest.mark.parametrize("days_later", [3650, -20_000])

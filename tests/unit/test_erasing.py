@@ -24,7 +24,18 @@ from edge.keep.database import JOURNAL
 from edge.keep.entry_log import ENTRIES
 from edge.keep.erasing import ERASING
 from edge.keep.journal import Journal
-from edge.records import FieldReading, FieldValue, OutboxRow, Reading, Recording, Utterance, Verdict, Word
+from edge.records import (
+    FieldReading,
+    FieldValue,
+    OutboxRow,
+    Reading,
+    Recording,
+    ShiftChange,
+    Shifted,
+    Utterance,
+    Verdict,
+    Word,
+)
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, entry, utterance
 
 NAME = "Zdzislawa"
@@ -80,9 +91,13 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
     assert ENTRIES in found(tmp_path)
     journal.outbox.settle(str(journal.outbox.last().event_id), None)  # type: ignore[union-attr]
     before = [one.link for one in journal.trail.events()]
+    with journal._db.writing():
+        for who in (NAME, "other"):
+            journal.shifts.note(Shifted(who, ShiftChange.ON))
     erased = journal.erasing.operator(NAME, "clerk", erased_by)
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())
     assert found(tmp_path) == []
+    assert [one.operator for one in journal.shifts.spans(10)] == ["other"]
     assert recordings(tmp_path) == 2
     report = audit.verify(journal.trail)
     assert (report.broken, report.events) == (None, 5)
@@ -114,8 +129,14 @@ def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: 
     later: Utterance = replace(utterance(31), heard_at=datetime(2027, 1, 1, tzinfo=UTC))
     journal.begin(later)
     journal.conclude(later.utterance_id, READ, ASK)
+    with journal._db.writing():
+        journal.shifts.note(Shifted("op-17", ShiftChange.ON))
+        journal._db.execute("UPDATE shifts SET at = '2026-11-30T06:00:00+00:00'")
+        journal.shifts.note(Shifted("op-18", ShiftChange.ON))
+        journal._db.execute("UPDATE shifts SET at = '2027-01-01T06:00:00+00:00' WHERE operator = 'op-18'")
     erased = journal.erasing.before(datetime(2026, 12, 1, tzinfo=UTC), "clerk", erased_by)
     assert (erased.utterances, erased.entries) == (11, 5)
+    assert [one.operator for one in journal.shifts.spans(10)] == ["op-18"]
     assert found(tmp_path) == []
     assert recordings(tmp_path) == 1
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.expected import LARGEST, MOST_LINES
+from edge.deliver.expected import MOST_LINES
+from edge.deliver.signed import LARGEST
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory import expected_file
-from inventory.expected_file import FaultyList, read_file
+from inventory import table_file
+from inventory.expected_file import read_file
+from inventory.table_file import FaultyFile
 
 HEADER = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
 GOOD = "4550012,5501,,0742,A100,24,CS,yes\n"
@@ -107,7 +109,7 @@ def test_a_fault_in_json_is_told_with_its_place(content: str, told: str, tmp_pat
 def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "asn.csv"
     path.write_text(HEADER + GOOD + "1,5501,,,A100,0,CS,yes\n" + GOOD, encoding="utf-8")
-    with pytest.raises(FaultyList) as caught:
+    with pytest.raises(FaultyFile) as caught:
         read_file(path)
     assert [fault.removeprefix(f"{path}: ").split(":")[0] for fault in caught.value.faults] == [
         *("line 3, column pallet", "line 3, column quantity", "line 4, column item"),
@@ -119,7 +121,7 @@ def test_of_a_file_of_another_kind_not_every_line_is_told(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expected_file, "LARGEST", 100)
+    monkeypatch.setattr(table_file, "LARGEST", 100)
     assert "has 151 bytes; 100 at most; split it" in refused(tmp_path, HEADER + "x" * 95)
 
 

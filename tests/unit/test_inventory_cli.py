@@ -109,10 +109,10 @@ def test_gaps_for_people(database: str) -> None:
     [
         (("asn.csv",), "found None, allowed is the name of the devices' site"),
         (("asn.csv", "--site", "no/rth"), "found 'no/rth', allowed is the name of the devices' site"),
-        (("asn.csv", "--site", "north"), "must be given: devices take a list only with a signature"),
+        (("asn.csv", "--site", "north"), "must be given: devices take it only with a signature"),
         (("asn.csv", "--site", "north", "--sign", "asn.csv"), "is no Ed25519 private key"),
         (("asn.csv", "--received"), "give FILE, --withdraw or --received, one of them"),
-        (("--withdraw", "door/12", "--site", "north"), "must be given: devices take a list only with a signature"),
+        (("--withdraw", "door/12", "--site", "north"), "must be given: devices take it only with a signature"),
         (
             ("--received", "--sign", "office.key", "--config", "moves.toml"),
             "no form says which of its fields is the pallet",

@@ -20,6 +20,7 @@ from edge.agree.dialogue.events import (
     InventoryAnswered,
     Link,
     PersonDecided,
+    RosterTaken,
     ShiftBegan,
     Started,
     UtteranceHeard,
@@ -49,6 +50,7 @@ from edge.records import (
     LastEntry,
     Lately,
     NotUnderstood,
+    Operator,
     PlaceKind,
     Reading,
     Receipt,
@@ -123,9 +125,11 @@ class Walk:
         verdict = decide(reading, Closing.PAUSE, self.rules, known)
         self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
 
-    def ask(self, asked: Command | Act, name: str = "", expected: Expectations = NOTHING_EXPECTED) -> None:
+    def ask(
+        self, asked: Command | Act, name: str = "", sure: float = 0.94, expected: Expectations = NOTHING_EXPECTED
+    ) -> None:
         meant = next(one for one in NAMED.values() if asked in {one.command, one.act} - {Act.COMMAND})
-        self.say(f"{wording(meant, self.rules.language)} {name}".strip(), expected=expected)
+        self.say(f"{wording(meant, self.rules.language)} {name}".strip(), sure=sure, expected=expected)
 
     def look_up(self, *recorded: StandingEntry) -> None:
         self.dialogue.looked_up(Lately(NOON, recorded))
@@ -137,10 +141,19 @@ class Walk:
                     # How many it is stands in the journal, and is filled in by whoever carries the order out.
                     counted = {"count": "2"} if order.prompt is Prompt.TALLY else order.slots
                     self.said.append(replace(order, slots=counted))
+                    self.said += TOTALS if order.prompt is Prompt.GOODBYE else ()
                 case Commit(draft, verdict):
                     self.take(Committed(LastEntry(draft.utterance_id, draft, verdict.fields)))
                 case _:
                     pass
+
+
+TOTALS = tuple(
+    Say(prompt, slots={"form": "pallet move", "count": "2"})
+    for prompt in Prompt
+    if prompt.value.startswith("total_") or prompt in {Prompt.TOTAL, Prompt.IN_ALL_ASIDE}
+)
+"""What whoever carries the order out tells behind a goodbye: it stands in the journal."""
 
 
 def moving(language: str) -> Walk:
@@ -241,7 +254,7 @@ def _cut(walk: Walk) -> None:
 
 def checking(language: str) -> Walk:
     """Signing on, exceptions and check digits."""
-    walk = Walk(CHECK, language, Manner(operators={"ana": "op-17"}))
+    walk = Walk(CHECK, language, Manner(operators=(Operator("op-17", spoken=("ana",)),), idle_s=600))
     walk.say("pallet 5432, bay A")
     walk.ask(Command.HELP)
     walk.ask(Command.SIGN_ON, "zoe")
@@ -256,6 +269,15 @@ def checking(language: str) -> Walk:
     walk.say("pallet 5433, bay B")
     walk.ask(Command.SIGN_OFF)  # not finished
     walk.ask(Command.SIGN_OFF)
+    walk.ask(Command.SIGN_ON, "ana", sure=0.3)
+    walk.ask(Act.YES)
+    walk.take(RosterTaken((Operator("op-18", spoken=("maria",)),)))
+    walk.ask(Command.SIGN_ON, "maria")
+    walk.say(walk.rules.language.table["breaks"]["meal"][0])
+    walk.ask(Command.RESUME)
+    walk.take(Deadline())
+    walk.take(RosterTaken(None))
+    walk.ask(Command.SIGN_OFF)  # and nobody was signed on
     return walk
 
 
@@ -369,7 +391,8 @@ def standing(language: str) -> Walk:
 
 def changing(language: str) -> Walk:
     """Several forms at hand, one of which is chosen, and a language that nobody hears."""
-    walk = Walk(MOVE, language, Manner(operators={"ana": "op-17"}), (MOVE, CHECK))
+    may = Operator("op-18", spoken=("maria",), forms=(MOVE.name,)), Operator("op-19", spoken=("zoe",), forms=("x",))
+    walk = Walk(MOVE, language, Manner(operators=(Operator("op-17", spoken=("ana",)), *may)), (MOVE, CHECK))
     pallet, units, dock, *_ = WORDS[language]
     bid = walk.rules.language.table["works"]["switch"][0]
     walk.ask(Command.SIGN_ON, "ana")
@@ -384,6 +407,9 @@ def changing(language: str) -> Walk:
     walk.ask(Command.WHAT_IS_OPEN)
     unheard = Reading("none", CHECK.name, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
     walk.take(UtteranceHeard("x", unheard, decide(unheard, Closing.PAUSE, walk.rules)))
+    walk.ask(Command.SIGN_ON, "maria")
+    walk.say(bid.replace("*", CHECK.names(language)[0]))
+    walk.ask(Command.SIGN_ON, "zoe")
     alone = Walk(MOVE, language)
     alone.ask(Command.WHICH_WORK)
     walk.said += alone.said
@@ -426,7 +452,7 @@ def test_no_english_is_left_over(language: str) -> None:
     assert left == {}
 
 
-TABLES = ("faults", "mended", "reasons", "scans")
+TABLES = ("faults", "mended", "reasons", "scans", "aways")
 
 
 def words(text: str) -> set[str]:

@@ -37,7 +37,7 @@ NAMES = """
     instance held reentered
     said_in standing stands untold
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
-    uom base shift zone utc_offset notice pallet item site ReceivingPlace.name
+    uom base kind on_break began ended shift zone utc_offset notice pallet item site ReceivingPlace.name
     works elsewhere allowed
     heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
 """

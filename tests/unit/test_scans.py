@@ -21,7 +21,7 @@ from edge.forms.model import Form
 from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records import SCANNER, Outcome, ScanFault
+from edge.records import SCANNER, Operator, Outcome, ScanFault
 from edge.speak.wording import Phrasing, codes
 from lab.desk import Talk
 from tests import shipped
@@ -282,7 +282,7 @@ def test_a_label_with_nothing_for_the_form_is_told_so(desk: Desk) -> None:
 
 
 def test_nobody_is_scanned_for_who_has_not_signed_on(journal: Journal) -> None:
-    desk = Desk(journal, shipped.form(), Manner(operators={"ana": "op-17"}))
+    desk = Desk(journal, shipped.form(), Manner(operators=(Operator("op-17", spoken=("ana",)),)))
     assert desk.scan(PALLET)[-1] == "Sign on first."
     assert desk.parked == 1
 

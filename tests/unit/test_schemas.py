@@ -26,6 +26,7 @@ MESSAGES = {
     "review": "review.schema.json",
     "decision": "decision.schema.json",
     "expected": "expected.schema.json",
+    "roster": "roster.schema.json",
     "receipt": "receipt.schema.json",
     "receipt-early": "receipt.schema.json",
     "status": "status.schema.json",
@@ -133,10 +134,12 @@ def test_the_wire_has_the_channels_of_the_code(wire: dict[str, Any]) -> None:
         "control": topics.control,
         "inventory": Topics.consumer("{prefix}", "{client_id}"),
         "expected": Topics.expected("{prefix}", "{site}", "{kind}/{name}"),
+        "roster": Topics.roster("{prefix}", "{site}"),
     }
     parameters = {name: set(channel["parameters"]) for name, channel in wire["channels"].items()}
     assert parameters.pop("inventory") == {"prefix", "client_id"}
     assert parameters.pop("expected") == {"prefix", "site", "kind", "name"}
+    assert parameters.pop("roster") == {"prefix", "site"}
     assert all(named == {"prefix", "site", "device"} for named in parameters.values())
 
 
@@ -144,7 +147,7 @@ def test_the_wire_has_the_qualities_of_the_code(wire: dict[str, Any]) -> None:
     assert wire["asyncapi"] == "3.1.0"
     qualities = {name: operation["bindings"]["mqtt"] for name, operation in wire["operations"].items()}
     assert {name for name, quality in qualities.items() if quality["retain"]} == {
-        *("publishStatus", "receivePresence", "receiveExpected"),
+        *("publishStatus", "receivePresence", "receiveExpected", "receiveRoster"),
     }
     assert all(quality["qos"] == 1 and quality["bindingVersion"] == "0.2.0" for quality in qualities.values())
     broker = wire["servers"]["broker"]["bindings"]["mqtt"]

@@ -9,6 +9,7 @@ from edge.agent.parts import form_named, rules
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.spoken.language import ENGLISH
+from edge.records import Operator
 
 INTERPRETERS = {
     "there": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio-mini", "language": "de-AT"},
@@ -47,4 +48,6 @@ def test_a_model_is_spoken_to_in_its_own_language() -> None:
 
 def test_the_manner_of_a_site_names_who_may_sign_on() -> None:
     assert manner(load(Settings, None)).operators is None
-    assert manner(load(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == {"ana": "op-17"}
+    assert manner(load(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == (
+        Operator("op-17", spoken=("ana",)),
+    )

@@ -28,6 +28,7 @@ HELP = {
     State.CHOOSING: Prompt.HELP_CHOOSING,
     State.CONFIRMING: Prompt.HELP_CONFIRMING,
     State.PROVING: Prompt.HELP_PROVING,
+    State.IDENTIFYING: Prompt.HELP_CONFIRMING,
     State.PAUSED: Prompt.HELP_PAUSED,
 }
 """What can be said in each state: told who asks, and with a question that is put for the last time."""

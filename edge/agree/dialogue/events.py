@@ -20,6 +20,7 @@ from edge.records import (
     LastEntry,
     Note,
     NotUnderstood,
+    Operator,
     Outcome,
     Reading,
     Reason,
@@ -184,6 +185,13 @@ class ShiftBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class RosterTaken:
+    """Who may sign on has changed."""
+
+    operators: tuple[Operator, ...] | None  # None: nobody needs to.
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The device came up. What was open when it went down is told, and asked for again."""
 
@@ -193,6 +201,7 @@ class Started:
     owed: int = 0
     held: frozenset[str] = frozenset()  # The events of the entries that wait for a person.
     entries: tuple[LastEntry, ...] = field(default=(), repr=False)  # The latest on record, the oldest first.
+    on_break: str | None = None  # Why the operator was away.
     turned_down: Mapping[str, str | None] = field(default_factory=dict)
     """Of those, and of the last entry and what that replaces one after the other, each that the inventory turned down,
     with the one that it was to replace."""
@@ -211,6 +220,7 @@ Happening = (
     | Link
     | Hardware
     | ShiftBegan
+    | RosterTaken
     | Started
 )
 
@@ -222,6 +232,7 @@ _ALONE: Mapping[type, Event] = {
     Committed: Event.COMMITTED,
     PersonDecided: Event.DECIDED,
     ShiftBegan: Event.SHIFT_BEGAN,
+    RosterTaken: Event.ROSTER,
     Started: Event.STARTED,
 }
 

@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `contradictions`, `corrections`, `standing`, `answers`, `scans`, `review`, `receipts`, `context` or
-`status`, which changes the one `DialogueSession` and gives the orders. Whoever drives the dialogue puts the durable
-orders on disk first, all in one transaction, together with the draft as it is then; then he carries out the others. A
-driver whose disk refuses throws the dialogue away and begins again from what is on disk.
+of `drafting`, `contradictions`, `corrections`, `standing`, `answers`, `scans`, `review`, `receipts`, `context`,
+`shifts` or `status`, which changes the one `DialogueSession` and gives the orders. Whoever drives the dialogue puts the
+durable orders on disk first, all in one transaction, together with the draft as it is then; then he carries out the
+others. A driver whose disk refuses throws the dialogue away and begins again from what is on disk.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from edge.agree.dialogue import (
     receipts,
     review,
     scans,
+    shifts,
     standing,
     status,
     trailers,
@@ -35,7 +36,7 @@ from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question, values_of
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Works
-from edge.agree.dialogue.table import AGREEING, QUESTIONS, TABLE, Event, State, Step
+from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.model import Form
 from edge.forms.spoken import courteous
@@ -47,10 +48,12 @@ from edge.records import (
     LastEntry,
     Lately,
     Note,
+    Operator,
     Outcome,
     Park,
     Reading,
     Shift,
+    Shifted,
     StandingContext,
     Work,
 )
@@ -99,11 +102,16 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.TELL_STANDING: standing.tell,
     Step.HELP: status.tell_help,
     Step.PAUSE: status.pause,
+    Step.PAUSE_FOR: status.pause_for,
     Step.NOT_PAUSED: status.tell_listening,
     Step.RESUME: status.resume,
     Step.ADJUST: status.adjust_voice,
-    Step.SIGN_ON: status.sign_on,
-    Step.SIGN_OFF: status.sign_off,
+    Step.SIGN_ON: shifts.sign_on,
+    Step.WHO: shifts.ask_who,
+    Step.SIGN_ON_ASKED: shifts.sign_on_asked,
+    Step.SOMEBODY_ELSE: shifts.ask_about_next,
+    Step.WHO_AGAIN: shifts.ask_who_again,
+    Step.SIGN_OFF: shifts.sign_off,
     Step.SWITCH: works.switch,
     Step.TELL_WORK: works.tell,
     Step.ASK_WORK: works.ask,
@@ -125,6 +133,10 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.ALARM: status.alarm,
     Step.ALARM_HELD: status.alarm_and_ask,
     Step.NEW_SHIFT: context.end_with_shift,
+    Step.UNUSED: shifts.sign_off_unused,
+    Step.NOBODY: shifts.leave_unasked,
+    Step.ROSTER: shifts.take_roster,
+    Step.NEW_CREW: shifts.take_new_crew,
     Step.RESTORE: status.restore,
 }
 """How the others are taken. The table gives each of these only the kind of happening that it takes."""
@@ -143,6 +155,7 @@ _QUIET = frozenset(
         Event.FAULT,
         Event.HEALED,
         Event.SHIFT_BEGAN,
+        Event.ROSTER,
     }
 )
 """Events that put off no deadline by themselves: the operator has no part in them."""
@@ -151,6 +164,7 @@ _TOLD: Mapping[type, str] = {
     Note: "verdict.outcome",
     Park: "why",
     Commit: "draft.act",
+    Shifted: "change",
     Work: "form",
     Say: "prompt",
     Sound: "earcon",
@@ -219,8 +233,8 @@ class Dialogue:
 
     @property
     def open(self) -> bool:
-        """Whether the operator is in the middle of an entry."""
-        return self.state in AGREEING
+        """Whether the operator is in the middle of an entry, or is asked who he is."""
+        return self.state in AGREEING or self.state is State.IDENTIFYING
 
     @property
     def rules(self) -> Rules:
@@ -268,6 +282,21 @@ class Dialogue:
         return self._session.shift
 
     @property
+    def who(self) -> str | None:
+        """Who goes on record."""
+        return self._session.who
+
+    @property
+    def on_break(self) -> str | None:
+        """Why it is paused, where a reason was given."""
+        return self._session.on_break
+
+    @property
+    def signed_on(self) -> Operator | None:
+        """What the roster has of whoever is signed on."""
+        return self._session.signed_on
+
+    @property
     def last(self) -> LastEntry | None:
         """What "cancel" and "correction" are about while there is no draft."""
         return self._session.recorded.last
@@ -304,6 +333,16 @@ class Dialogue:
         """What stands on record now: the next happening asks for it."""
         self._session.lately = lately
 
+    @property
+    def crew(self) -> tuple[Operator, ...] | None:
+        """Who may sign on; None: nobody needs to. What it is when the device comes up, it is before it `Started`."""
+        return self._session.manner.operators
+
+    @crew.setter
+    def crew(self, operators: tuple[Operator, ...] | None) -> None:
+        self._session.manner = replace(self._session.manner, operators=operators)
+        self._session.state = self._session.resting
+
     def taken(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
         self._session.recorded.taken(event_ids)
@@ -311,8 +350,9 @@ class Dialogue:
     def told(self, at: float) -> None:
         """The device is told to speak, at this time of the driver's clock. A question put once more is no new one."""
         session, spoken = self._session, self._session.spoken
-        if spoken.put != (session.question, session.draft):
-            spoken.put, spoken.put_at = (session.question, session.draft), at
+        put = (session.question or session.identifying, session.draft)
+        if spoken.put != put:
+            spoken.put, spoken.put_at = put, at
 
     def take(self, happening: Happening) -> list[Order]:
         """What is to be done about `happening`, in order."""
@@ -337,6 +377,8 @@ class Dialogue:
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
         if session.state is State.IDLE and session.next is not None:
             orders += review.take_up_next(session)
+        if session.state in CLOSED and not session.news.interrupted:
+            orders += shifts.keep_to_roster(session)
         if session.state is State.IDLE and not session.news.interrupted:
             orders += receipts.tell_news(session)
         said = (order for order in reversed(orders) if isinstance(order, Say))
@@ -390,8 +432,8 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
     event = event_of(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
         return event
-    if works.bids_work(session, happening):
-        return Event.SWITCH
+    if (bidden := _who_or_what(session, happening, event)) is not None:
+        return bidden
     event = _over_readback(session, happening, event)
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
@@ -402,6 +444,13 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)
     return Event.NOISE if agrees and _is_early(session, happening) else event
+
+
+def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
+    """The column for what says who works, or which work it is, and is no command that is heard surely."""
+    if event is Event.UNCLEAR and shifts.may_sign_on(session, heard):
+        return Event.DOUBTED_SIGN_ON
+    return Event.SWITCH if works.bids_work(session, heard) else None
 
 
 def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
@@ -446,15 +495,14 @@ def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
 def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
     """A sound comes first that says what became of the operator's words."""
     if event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
-        asks = changed and session.state in QUESTIONS
+        asks = changed and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
         orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
 
 
 def _timed(session: DialogueSession, event: Event, *, changed: bool) -> list[Order]:
     """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not."""
-    timer, state = session.timer, session.state
-    news = bool(session.news.untold) and state is State.IDLE
-    if not (state in AGREEING or (state is State.PAUSED and session.draft is not None) or news):
+    timer, seconds = session.timer, _deadline(session)
+    if seconds is None:
         stopping, timer.runs = timer.runs, False
         return [StopTimer()] if stopping else []
     if event is Event.SPEAKING:
@@ -462,7 +510,17 @@ def _timed(session: DialogueSession, event: Event, *, changed: bool) -> list[Ord
     elif changed or event not in _QUIET:
         timer.extensions = MOST_EXTENSIONS
     put_off = event is Event.SPEAKING and timer.extensions >= 0
-    if timer.runs and not (changed or event not in _QUIET or put_off):
+    if timer.runs and timer.seconds == seconds and not (changed or event not in _QUIET or put_off):
         return []
-    timer.runs = True
-    return [StartTimer(session.manner.undo_s if state is State.HELD else session.manner.patience_s)]
+    timer.runs, timer.seconds = True, seconds
+    return [StartTimer(seconds)]
+
+
+def _deadline(session: DialogueSession) -> float | None:
+    """How long what there is may wait; None where nothing waits."""
+    state, manner = session.state, session.manner
+    asks = state in AGREEING or state is State.IDENTIFYING
+    news = bool(session.news.untold) and state is State.IDLE
+    if asks or news or (state is State.PAUSED and session.draft is not None):
+        return manner.undo_s if state is State.HELD else manner.patience_s
+    return manner.idle_s if state in CLOSED and session.operator is not None else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from edge.agree.crew import Meant
 from edge.agree.decide import Rules
 from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
@@ -23,6 +24,7 @@ from edge.records import (
     FieldValue,
     LastEntry,
     Lately,
+    Operator,
     Reading,
     Shift,
     StandingContext,
@@ -53,15 +55,15 @@ class Manner:
     """An entry is held for so long after its readback: time to say "no", which is said at once or not at all."""
     patience_s: float = 8.0  # An answer is waited for so long, twice.
     holds_sure: bool = True  # Also what the policy would record with a mere sound is read back and held.
-    operators: Mapping[str, str] | None = None
-    """Who may sign on, as spoken, to the name that goes on record; None: nobody needs to."""
+    operators: tuple[Operator, ...] | None = None  # Who may sign on; None: nobody needs to.
     operator: str | None = None  # Who is on record while nobody has signed on.
     closing: Form | None = None  # The form of the entry that closes a trailer; None: none can be closed here.
+    idle_s: float | None = None  # Whoever says nothing for so long, with nothing open, is signed off; None: nobody.
 
     def called(self, operator: str) -> str:
         """How an operator who is on record is called."""
-        known = self.operators or {}
-        return next((spoken for spoken, on_record in known.items() if on_record == operator), operator)
+        known = (one.spoken[0] for one in self.operators or () if one.name == operator and one.spoken)
+        return next(known, operator)
 
     def is_closing(self, draft: Draft | None) -> bool:
         """Whether the draft closes a trailer, or takes that back."""
@@ -71,6 +73,15 @@ class Manner:
         """The fields of a closing, in the words of the form that is filled."""
         closes, trailer = None if self.closing is None else self.closing.closes, form.place_field(Expects.TRAILER)
         return fields if closes is None or trailer is None or closes not in fields else {trailer: fields[closes]}
+
+
+@dataclass(frozen=True, slots=True)
+class Identifying:
+    """Who may be meant that signs on, asked about one after the other."""
+
+    candidates: tuple[Meant, ...]  # The first is asked about.
+    form: str | None  # What he said besides that he does.
+    back: State  # Where it leads when it is none of them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +170,7 @@ class DeviceSpeech:
 
     again: tuple[Say, ...] = ()  # What "say again" is about.
     latest: Say | None = None  # What was said last, of all that was said.
-    put: tuple[Question | None, Draft | None] = (None, None)  # What was asked or read back last.
+    put: tuple[Question | Identifying | None, Draft | None] = (None, None)  # What was asked or read back last.
     put_at: float | None = None  # When that began, in seconds of the driver's clock; None where that is not known.
 
 
@@ -177,6 +188,7 @@ class Timer:
     """The one deadline, which the driver counts."""
 
     runs: bool = False
+    seconds: float | None = None  # What it was started with.
     extensions: int = 0  # How often speech may still put it off.
 
 
@@ -209,6 +221,8 @@ class DialogueSession:
     works: Works
     state: State = field(init=False)
     operator: str | None = None  # Who is signed on.
+    called: str | None = field(default=None, repr=False)  # As he was greeted; None since a restart.
+    on_break: str | None = None  # Why it is paused, where a reason was given.
     draft: Draft | None = None  # What is being agreed; None where nothing is open.
     verdict: Verdict | None = None  # What was decided about the draft.
     doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.
@@ -223,6 +237,7 @@ class DialogueSession:
     """The last label that was read, and when, on the driver's clock: the trigger may be pulled twice."""
     context: StandingContext = NOTHING_STANDS  # What was said once, and holds for each entry that says nothing else.
     shift: Shift | None = None  # Which it is at the site; None where that is not known.
+    identifying: Identifying | None = None  # Who is asked about that signs on.
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
@@ -241,6 +256,11 @@ class DialogueSession:
         if self.manner.operators and not self.operator:
             return State.SIGNED_OFF
         return State.IDLE if self.works.chosen else State.CHOOSING_WORK
+
+    @property
+    def signed_on(self) -> Operator | None:
+        """What the roster has of whoever is signed on."""
+        return next((one for one in self.manner.operators or () if one.name == self.operator), None)
 
     @property
     def who(self) -> str | None:

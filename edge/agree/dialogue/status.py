@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from edge.agree.dialogue import context, corrections, drafting, works
+from edge.agree.dialogue import context, corrections, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import About, Question, judged, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.forms.spoken import command, is_name, with_work
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.language import Language
+from edge.forms.spoken import break_reason
 from edge.records import Act, Because, Command, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
 
-UNASKED = frozenset(
-    {State.SIGNED_OFF, State.PAUSED, State.CHOOSING_WORK}
-)  # States in which what is dictated is put aside.
+UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})
+"""States in which what is dictated is put aside."""
 
 
 def do_nothing(_: DialogueSession, __: object) -> list[Order]:
@@ -50,6 +46,8 @@ def _why_away(session: DialogueSession) -> Say:
     match session.state:
         case State.PAUSED:
             return session.say(Prompt.PAUSED)
+        case State.IDENTIFYING:
+            return shifts.question(session)
         case State.CHOOSING_WORK:
             return works.which(session)
         case _:
@@ -68,15 +66,7 @@ def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
     told = session.say(prompt, count=str(owed), refused=str(refused))
-    return [*note(session, heard), told, *_tell_aside(session)]
-
-
-def _tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
-    """How many utterances wait for a person, with those that these orders put aside."""
-    there = {one.utterance_id for one in session.recorded.aside.drafts}
-    new = {order.utterance_id for order in more if isinstance(order, Park)} - there
-    count = session.recorded.aside.count + len(new)
-    return [session.say(Prompt.ASIDE, count=str(count))] if count else []
+    return [*note(session, heard), told, *shifts.tell_aside(session)]
 
 
 def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -154,17 +144,26 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.manner.is_closing(session.draft)):
         orders = drafting.park(session)
     session.state = State.PAUSED
-    return [heard.noted_as_heeded(Reason.COMMAND), *orders, session.say(Prompt.PAUSED)]
+    reason = break_reason(heard.reading.words, session.rules.language)
+    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *shifts.go_away(session, reason)]
+
+
+def pause_for(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator says that he is away while he is; another reason than before begins another break."""
+    reason = break_reason(heard.reading.words, session.rules.language)
+    if reason in {None, session.on_break}:
+        return note(session, heard)
+    return [heard.noted_as_heeded(Reason.COMMAND), *shifts.go_away(session, reason)]
 
 
 def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator goes on, with what was asked before the pause if that is open."""
-    noted = heard.noted_as_heeded(Reason.COMMAND)
+    noted = [heard.noted_as_heeded(Reason.COMMAND), *shifts.come_back(session)]
     if session.draft is None or session.question is None:
         session.state = session.resting
         asked = [] if session.works.chosen else [works.which(session)]
-        return [noted, session.say(Prompt.RESUMED), *asked]
-    return [noted, Say(Prompt.RESUMED), *session.ask(session.question)]
+        return [*noted, session.say(Prompt.RESUMED), *asked]
+    return [*noted, Say(Prompt.RESUMED), *session.ask(session.question)]
 
 
 def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
@@ -177,77 +176,26 @@ def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
     return [order for order in orders if not isinstance(order, Say)]
 
 
-def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Somebody says who speaks from now on."""
-    asked = command(heard.reading.words, session.rules.language)
-    name = (asked.name if asked is not None else None) or ""
-    known = session.manner.operators or {name: name}
-    spoken, form = _who_and_what(session, name, known)
-    noted = heard.noted_as_heeded(Reason.COMMAND)
-    if not spoken:
-        told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
-    who = known.get(spoken, spoken)
-    if who != session.who and (unfinished := drafting.ask_to_finish(session)):
-        return [noted, *unfinished]
-    orders = drafting.finish_open(session)
-    if who != session.who:
-        orders += context.end(session)
-    session.operator, session.state = who, State.IDLE
-    session.recorded.last = session.owned(session.recorded.last)
-    told = session.say(Prompt.SIGNED_ON, operator=spoken)
-    return [noted, *orders, told, *_held(session), *works.begin(session, form)]
-
-
-def _who_and_what(session: DialogueSession, name: str, known: Mapping[str, str]) -> tuple[str, str | None]:
-    """Who signs on, as spoken, and with which form, if that was said in one breath: "ben, counting"."""
-    language = session.rules.language
-    both = with_work(name, session.works.open, language) if len(session.works.open) > 1 else None
-    alone = "" if both is not None and not session.manner.operators else _known_as(name, known, language)
-    if alone or both is None:
-        return alone, None
-    name, form = both
-    return _known_as(name, known if session.manner.operators else {name: name}, language), form
-
-
-def _known_as(name: str, known: Mapping[str, str], language: Language) -> str:
-    return next((one for one in known if fold(one) == name or (name and is_name(name, one, language))), "")
-
-
-def _held(session: DialogueSession) -> list[Order]:
-    """What waits for a person is told again to whoever begins to work: until it is decided, it is not in stock."""
-    if not session.recorded.refused:
-        return []
-    slots = {"count": str(session.recorded.owed), "refused": str(len(session.recorded.refused))}
-    return [Say(Prompt.WAITING_REFUSED, slots=slots)]
-
-
-def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Nobody speaks until somebody signs on."""
-    if unfinished := drafting.ask_to_finish(session):
-        return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
-    orders = [*drafting.finish_open(session), *context.end(session)]
-    session.operator, session.state = None, State.SIGNED_OFF
-    session.recorded.last = session.owned(session.recorded.last)
-    aside = _tell_aside(session, *orders)
-    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *aside, session.say(Prompt.SIGNED_OFF)]
-
-
 def restore(session: DialogueSession, started: Started) -> list[Order]:
     """Nothing that was open is committed without another word: nobody knows what was said in the dark."""
     recorded = session.recorded
     session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
     recorded.last = session.owned(started.last)
+    session.works.allowed = shifts.allowed(session)
     session.state = session.resting
     recorded.turned_down |= started.turned_down
     recorded.refused |= started.held
     recorded.entries.extend(started.entries)
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
-    told = _held(session) if session.state is not State.SIGNED_OFF else []
+    told = shifts.held(session) if session.state is not State.SIGNED_OFF else []
     told += context.take_up(session, started.context)
-    if started.draft is not None:
-        return [*told, *_take_up(session, started.draft)]
+    session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
+    if started.draft is not None:  # whoever is asked is no more away
+        return [*told, *shifts.come_back(session), *_take_up(session, started.draft)]
+    if session.on_break is not None:
+        session.state = State.PAUSED
+        return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
     if session.state is State.CHOOSING_WORK:
         return [*told, works.which(session)]
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told

@@ -20,6 +20,7 @@ class State(StrEnum):
     CHOOSING = "choosing"  # Two values of a field were offered.
     CONFIRMING = "confirming"  # A question was put whose answer is yes or no.
     PROVING = "proving"  # The check digits of a place were asked for.
+    IDENTIFYING = "identifying"  # Somebody signs on, and was asked whether it is he.
     PAUSED = "paused"  # The operator wants not to be listened to for a while.
     CHOOSING_WORK = "choosing work"  # Somebody signed on, and has not said yet which of the forms at hand he fills.
 
@@ -58,7 +59,9 @@ class Event(StrEnum):
     RESUME = "resume"
     ADJUST = "adjust"  # Louder, softer, faster, slower.
     SIGN_ON = "sign on"
+    DOUBTED_SIGN_ON = "doubted sign on"  # A number or a name of the roster that was not heard surely.
     SIGN_OFF = "sign off"
+    ROSTER = "roster"  # Who may sign on has changed.
     WHICH_WORK = "which work"
     SWITCH = "switch"  # "Switch to counting"; where nothing is open, "counting".
     UNHEARD = "unheard"  # Sound in a language for which no recogniser is here.
@@ -128,10 +131,19 @@ class Step(StrEnum):
     NEW_SHIFT = "end what holds for all entries, tell it at the next quiet moment"
     HELP = "tell what can be said"
     PAUSE = "close what is held, pause"
+    PAUSE_FOR = "on record; another reason begins another break"
+    UNUSED = "sign off whoever has said nothing for long"
     NOT_PAUSED = "tell that it listens"
     RESUME = "go on"
     ADJUST = "adjust the voice"
-    SIGN_ON = "ask to finish what is open, else close it, sign on"
+    SIGN_ON = "ask to finish what is open, else close it, sign on; ask whether it is he, where that is in doubt"
+    WHO = "ask whether it is he"
+    SIGN_ON_ASKED = "sign on who was asked about"
+    SOMEBODY_ELSE = "ask about the next who may be meant, else leave it"
+    WHO_AGAIN = "ask again whether it is he; after three times, leave it"
+    NOBODY = "leave it"
+    ROSTER = "take it; who is no more on it is signed off as soon as nothing is open"
+    NEW_CREW = "take it; nobody need sign on where it names nobody"
     SIGN_OFF = "ask to finish what is open, else close it, sign off"
     SWITCH = "ask to finish what is open, else close it, fill the other form; ask which, where none is called so"
     TELL_WORK = "tell which work it is"
@@ -155,6 +167,10 @@ QUESTIONS = AGREEING - {State.HELD}  # States in which an answer is waited for.
 
 IDLE = frozenset({State.IDLE})
 CHOOSING_WORK = frozenset({State.CHOOSING_WORK})
+
+CLOSED = IDLE | CHOOSING_WORK  # States in which somebody is signed on, and nothing is open.
+
+UNLED = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # States in which nothing is asked of an entry.
 
 LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
     {
@@ -190,11 +206,18 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE | CHOOSING_WORK,
-        Step.SIGN_ON: IDLE | CHOOSING_WORK,
+        Step.SIGN_ON: frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
+        Step.WHO: frozenset({State.IDENTIFYING}),
+        Step.SIGN_ON_ASKED: IDLE | CHOOSING_WORK,
+        Step.SOMEBODY_ELSE: UNLED | {State.IDENTIFYING},
+        Step.WHO_AGAIN: UNLED | {State.IDENTIFYING},
+        Step.NOBODY: UNLED,
+        Step.NEW_CREW: IDLE | CHOOSING_WORK,
         Step.SWITCH: IDLE,
         Step.SIGN_OFF: frozenset({State.SIGNED_OFF}),
+        Step.UNUSED: frozenset({State.SIGNED_OFF}),
         Step.ALARM_HELD: frozenset({State.CONFIRMING}),
-        Step.RESTORE: AGREEING | CHOOSING_WORK | {State.IDLE, State.SIGNED_OFF},
+        Step.RESTORE: AGREEING | UNLED,
     }
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
@@ -212,6 +235,8 @@ MAY_STAY = frozenset(
         Step.FORGET,
         Step.SIGN_ON,
         Step.SIGN_OFF,
+        Step.NEW_CREW,
+        Step.UNUSED,
         Step.SWITCH,
         Step.DECIDED,
         Step.WHICH,
@@ -242,7 +267,9 @@ _ALWAYS = {
     Event.RESUME: Step.NOT_PAUSED,
     Event.ADJUST: Step.ADJUST,
     Event.SIGN_ON: Step.SIGN_ON,
+    Event.DOUBTED_SIGN_ON: Step.WHO,
     Event.SIGN_OFF: Step.SIGN_OFF,
+    Event.ROSTER: Step.ROSTER,
     Event.WHICH_WORK: Step.TELL_WORK,
     Event.SWITCH: Step.SWITCH,
     Event.UNHEARD: Step.NOT_HEARD_HERE,
@@ -301,6 +328,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.PAUSE: Step.NOTE,
             Event.RESUME: Step.NOTE,
             Event.SIGN_OFF: Step.NOTE,
+            Event.ROSTER: Step.NEW_CREW,
             Event.STARTED: Step.RESTORE,
         },
         State.IDLE: {
@@ -317,6 +345,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.PUT_ASIDE: Step.NOTE,
             Event.YES: Step.NOTE,
             Event.NO: Step.OBJECT,
+            Event.DEADLINE: Step.UNUSED,
             Event.STARTED: Step.RESTORE,
         },
         State.HELD: {
@@ -340,10 +369,23 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
         State.CHOOSING: {**_ALWAYS, **_ANSWERED, Event.NO: Step.NEITHER},
         State.CONFIRMING: {**_ALWAYS, **_ANSWERED, Event.YES: Step.AGREE, Event.NO: Step.DISAGREE},
         State.PROVING: {**_ALWAYS, **_ANSWERED, Event.UNCLEAR: Step.PROVE, Event.PART: Step.PROVE},
+        State.IDENTIFYING: {
+            **_ALWAYS,
+            **_AWAY,
+            Event.UNCLEAR: Step.WHO_AGAIN,
+            Event.INDISTINCT: Step.WHO_AGAIN,
+            Event.CANCEL: Step.SOMEBODY_ELSE,
+            Event.NEVER_MIND: Step.SOMEBODY_ELSE,
+            Event.YES: Step.SIGN_ON_ASKED,
+            Event.NO: Step.SOMEBODY_ELSE,
+            Event.PAUSE: Step.NOTE,
+            Event.RESUME: Step.NOTE,
+            Event.DEADLINE: Step.NOBODY,
+        },
         State.PAUSED: {
             **_ALWAYS,
             **_AWAY,
-            Event.PAUSE: Step.NOTE,
+            Event.PAUSE: Step.PAUSE_FOR,
             Event.RESUME: Step.RESUME,
             Event.UNHEARD: Step.NOTE,
             Event.DEADLINE: Step.LET_GO,
@@ -359,6 +401,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.NEVER_MIND: Step.ASK_WORK,
             Event.YES: Step.ASK_WORK,
             Event.NO: Step.ASK_WORK,
+            Event.DEADLINE: Step.UNUSED,
             Event.STARTED: Step.RESTORE,
         },
     }

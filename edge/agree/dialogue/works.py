@@ -25,11 +25,16 @@ def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
     answer, does where nothing is open.
     """
     said, rules = heard.reading, session.rules
-    if len(session.works.open) == 1 or said.scanned or said.act in _OTHERWISE or heard.verdict.outcome is Outcome.DEFER:
+    if (
+        len(session.works.forms) == 1
+        or said.scanned
+        or said.act in _OTHERWISE
+        or heard.verdict.outcome is Outcome.DEFER
+    ):
         return False
     if any(one.value is not None for one in said.fields.values()):
         return False
-    bid = work_named(said.words, session.works.open, rules.language)
+    bid = work_named(said.words, session.works.forms, rules.language)
     if bid is None or (said.fields and (bid.role != "switch" or bid.form is None)):
         return False
     if heard.is_indistinct(rules) or any(word.confidence < rules.demands.uncalibrated for word in said.words):
@@ -40,13 +45,15 @@ def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Another form is to be filled. What is open is finished first, as when somebody leaves."""
-    bid = work_named(heard.reading.words, session.works.open, session.rules.language)
-    form = next((one for one in session.works.open if bid is not None and one.name == bid.form), None)
+    bid = work_named(heard.reading.words, session.works.forms, session.rules.language)
+    form = None if bid is None else session.works.named(bid.form)
     noted = heard.noted_as_heeded(Reason.COMMAND)
     if form is None:
         said = "" if bid is None else bid.said
         unknown = named(session, Prompt.UNKNOWN_WORK, *session.works.open, said=said)
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), unknown]
+    if form not in session.works.open:
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), named(session, Prompt.NOT_ALLOWED, form)]
     if form is session.rules.form and session.works.chosen:
         return [noted, named(session, Prompt.WORK, form)]
     if unfinished := drafting.ask_to_finish(session):

@@ -31,6 +31,7 @@ class Asked:
 
 YES, NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
 LAST = Asked(Act.COMMAND, Command.LAST_ENTRY)
+PAUSE = Asked(Act.COMMAND, Command.PAUSE)
 TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
 LEFT = Asked(Act.COMMAND, Command.WHAT_IS_LEFT)
 WHERE = Asked(Act.COMMAND, Command.WHERE_TO)
@@ -49,6 +50,8 @@ UNEXPECTED = frozenset({Command.HOW_MANY_HERE, Command.WHICH_WORK})
 for devices with several forms at hand (`work_phrases`)."""
 EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
+REMEMBERED = 128
+"""What somebody signs on with is held against each number of a roster, whole and in two parts."""
 BIDS = 3
 """So many ways to bid another work are a recogniser told to expect, the first of their list."""
 TWICE = 2
@@ -66,6 +69,11 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
         if asked is not None and asked.command is Command.SIGN_ON:
             return Asked(asked.act, asked.command, " ".join(said[at:]))
     return None
+
+
+def break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
+    """Why whoever pauses goes away, as a code; None where he does not say."""
+    return _reasons(language).get(_plain(words, language))
 
 
 def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -309,14 +317,15 @@ def command_phrases(
             continue
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
+    plain.extend(" ".join(reason[0]) for reason in language.breaks.values())  # with more, "say again" is heard as one
     spoken = [_aloud(name, language) for name in names]
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
 
-def is_name(said: str, known: str, language: Language = ENGLISH) -> bool:
-    """Is what somebody signs on with this name, or this number: "one four", "fourteen" or "14"?"""
-    one, other = phrase(said), phrase(known)
-    return one == other or bool(_spelt(one, language) & _spelt(other, language))
+@lru_cache(maxsize=REMEMBERED)
+def numbers_said(said: str, language: Language = ENGLISH) -> frozenset[str]:
+    """The numbers that the words may say as a whole, digit by digit or not: "one four", "fourteen", "14"."""
+    return frozenset(_spelt(phrase(said), language))
 
 
 def _aloud(name: str, language: Language) -> str:
@@ -336,8 +345,14 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
 @lru_cache
 def _known(language: Language) -> Mapping[Phrase, Asked]:
     known = {said: CANCEL for name in BACK for said in language.commands[name]}
+    known |= {said: PAUSE for ways_to_say in language.breaks.values() for said in ways_to_say}
     known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
     return {language.unelided(said): asked for said, asked in known.items()}
+
+
+@lru_cache
+def _reasons(language: Language) -> Mapping[Phrase, str]:
+    return {language.unelided(said): reason for reason, ways in language.breaks.items() for said in ways}
 
 
 @lru_cache

@@ -127,6 +127,11 @@ class Language:
         return {name: _phrases(said, self.elided) for name, said in self.table["commands"].items()}
 
     @cached_property
+    def breaks(self) -> Mapping[str, tuple[Phrase, ...]]:
+        """By the code of a reason, the ways to say that one goes away for it."""
+        return {reason: _phrases(said, self.elided) for reason, said in self.table["breaks"].items()}
+
+    @cached_property
     def works(self) -> Mapping[str, tuple[tuple[Phrase, Phrase], ...]]:
         """By role ("switch", "bid"), what stands before the name of a work and what stands behind it."""
         return {

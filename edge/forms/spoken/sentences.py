@@ -164,7 +164,7 @@ def conversational(
 def _once(form: Form, catalogue: Catalogue, random: Random) -> str:
     """What is said once for all entries: "trailer five five oh one door twelve", "door thirteen from now on"."""
     fields = [form[name] for name in form.said_once if random.random() >= OPTIONAL] or [form[form.said_once[0]]]
-    said = " ".join(_mention(saying.value(one, catalogue, random), one, catalogue, random) for one in fields)
+    said = " ".join(_mention(saying.value(one, catalogue, random), one, form, catalogue, random) for one in fields)
     return said if random.random() < LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
 
 

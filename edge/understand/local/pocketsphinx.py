@@ -103,6 +103,14 @@ class _Recogniser:
         return self._propose(tuple(_words(self._decoder.seg() or ())))  # None where no sentence of the grammar fits
 
 
+def knowing() -> Callable[[str], bool]:
+    """What tells whether the weights know a word; of none where the package is not here, which is told later."""
+    if not is_here():
+        return lambda _: False
+    decoder = _decoder()
+    return lambda word: decoder.lookup_word(word) is not None
+
+
 def is_here() -> bool:
     """Whether the package is installed: where it has no wheel (Python 3.14) it is not asked for."""
     return importlib.util.find_spec("pocketsphinx") is not None

@@ -249,6 +249,12 @@ def _calibrated(field: FieldReading) -> FieldReading:
     return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
 
 
+def knowing(weights: Path) -> Callable[[str], bool]:
+    """What tells whether the weights know a word. Raises Misconfigured where they cannot be loaded."""
+    model = loaded(weights)
+    return lambda word: int(model.vosk_model_find_word(word)) >= 0
+
+
 @lru_cache(maxsize=1)
 def loaded(weights: Path) -> Any:
     """The model of these weights, the same for all forms of a device. Raises Misconfigured."""

@@ -1,0 +1,108 @@
+"""The crew: whom a number or a name at sign-on means, and whether that is sure. Pure.
+
+What an ear easily takes for another operator's number or name is never sure, however well each word was heard: a number
+that goes on as another one, or has a digit twice where another has it once; a name that sounds like another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edge.forms.spoken import heard_alike, numbers_said
+from edge.forms.spoken.folding import phrase
+from edge.forms.spoken.language import Language
+from edge.records import Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """An operator who may be meant."""
+
+    operator: Operator
+    sure: bool
+    called: str = field(repr=False)
+    """As he is told that he is known: the name that was said, else the first of his; else his number."""
+
+    @property
+    def number_and_name(self) -> str:
+        """As it is asked whether he is meant: `4 7 1, ana`."""
+        number = self.operator.number
+        told = [one for one in (None if number is None else spaced(number), self.called) if one]
+        return ", ".join(dict.fromkeys(told))
+
+
+def meant(said: str, crew: Sequence[Operator], language: Language) -> tuple[Meant, ...]:
+    """Whom these words may mean: nobody, one, or several between whom they do not tell."""
+    words = said.split()
+    found: dict[str, Meant] = {}
+    for one in crew:
+        for at in range(len(words) + 1):
+            called = _called(" ".join(words[:at]), " ".join(words[at:]), one, crew, language)
+            if called is not None and (one.name not in found or called.sure):
+                found[one.name] = called
+    if len(found) == 1:
+        return tuple(found.values())
+    return tuple(Meant(one.operator, sure=False, called=one.called) for one in found.values())
+
+
+def unknown(said: str, language: Language) -> str:
+    """What nobody is known by, as it is told: a number digit by digit."""
+    numbers = numbers_said(said, language)
+    return spaced(next(iter(numbers))) if len(numbers) == 1 else said
+
+
+def spaced(number: str) -> str:
+    """A number as a voice says it digit by digit."""
+    return " ".join(number)
+
+
+def _called(first: str, rest: str, one: Operator, crew: Sequence[Operator], language: Language) -> Meant | None:
+    """The operator, where one part of what was said is his name and the other his number, or all of it is either."""
+    parts = [part for part in (first, rest) if part]
+    names = [name for part in parts if (name := _name(part, one)) is not None]
+    numbers = [number for part in parts if (number := _number(part, one, language)) is not None]
+    if not parts or len(names) + len(numbers) != len(parts) or len(names) > 1 or len(numbers) > 1:
+        return None
+    others = [other for other in crew if other.name != one.name]
+    sure = len(parts) > 1 or (
+        not any(_is_easily(number, other) for number in numbers for other in map(_numbers, others))
+        and not any(_sounds_like(name, other) for name in names for other in map(_names, others))
+    )
+    called = next(iter((*names, *_names(one))), None) or spaced(next(iter(numbers)))
+    return Meant(one, sure, called)
+
+
+def _names(one: Operator) -> tuple[str, ...]:
+    return tuple(name for name in one.spoken if not _is_number(name))
+
+
+def _numbers(one: Operator) -> tuple[str, ...]:
+    return tuple(name for name in (one.number or "", *one.spoken) if _is_number(name))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal()
+
+
+def _name(said: str, one: Operator) -> str | None:
+    return next((name for name in _names(one) if phrase(name) == phrase(said)), None)
+
+
+def _number(said: str, one: Operator, language: Language) -> str | None:
+    spelt = numbers_said(said, language)
+    return next((number for number in _numbers(one) if number in spelt), None)
+
+
+def _is_easily(number: str, others: Sequence[str]) -> bool:
+    """Whether it is what is heard of another number that is cut off, or of which a doubled digit is heard once."""
+    return any(other.startswith(number) or _undoubled(other) == _undoubled(number) for other in others)
+
+
+def _undoubled(number: str) -> str:
+    return re.sub(r"(.)\1+", r"\1", number)
+
+
+def _sounds_like(name: str, others: Sequence[str]) -> bool:
+    return any(heard_alike((name, other)) for other in others)

@@ -1,0 +1,297 @@
+"""Shifts: the steps by which operators sign on and off, and what becomes of whoever is on the roster no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.agree.crew import Meant, meant, unknown
+from edge.agree.dialogue import context, drafting, works
+from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
+from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.session import DialogueSession, Identifying
+from edge.agree.dialogue.table import State
+from edge.forms.spoken import command, with_work
+from edge.records import Command, Operator, Park, Reason, ShiftChange, Shifted, Work
+
+RELIEVED, NOT_LISTED, UNUSED = "relieved", "not_listed", "unused"
+"""Why a shift ended, where its operator did not sign off: another signed on, the roster changed, nobody spoke."""
+
+MINUTE_S = 60
+
+# Who signs on.
+
+
+def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Somebody says who speaks from now on."""
+    noted, said = heard.noted_as_heeded(Reason.COMMAND), _said(session, heard)
+    candidates, form = _candidates(session, said)
+    if not candidates:
+        name = unknown(said, session.rules.language)
+        told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
+    if (turned_away := _turned_away(session, candidates)) is not None:
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
+    leaves = [one.operator.name for one in candidates] != [session.who]
+    if leaves and (unfinished := drafting.ask_to_finish(session)):
+        return [noted, *unfinished]
+    if len(candidates) == 1 and candidates[0].sure:
+        return [noted, *drafting.finish_open(session), *_let_begin(session, candidates[0], form)]
+    back = session.state if session.draft is None else State.IDLE
+    return [noted, *drafting.finish_open(session), *_ask_about(session, Identifying(candidates, form, back))]
+
+
+def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
+    """The words behind "sign on"."""
+    asked = command(heard.reading.words, session.rules.language)
+    return (asked.name if asked is not None else None) or ""
+
+
+def _candidates(session: DialogueSession, said: str) -> tuple[tuple[Meant, ...], str | None]:
+    """Who signs on, and with which form, if that was said in one breath: "ben, counting"."""
+    forms, language = session.works.forms, session.rules.language
+    both = with_work(said, forms, language) if len(forms) > 1 else None
+    alone = () if both is not None and session.manner.operators is None else _named(session, said)
+    return (alone, None) if alone or both is None else (_named(session, both[0]), both[1])
+
+
+def _named(session: DialogueSession, said: str) -> tuple[Meant, ...]:
+    if session.manner.operators is None:  # whoever says so
+        return (Meant(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
+    return meant(said, session.manner.operators, session.rules.language)
+
+
+def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[Order]:
+    before, name = session.operator, who.operator.name
+    if before == name:
+        shifted = come_back(session)
+    else:
+        ends = [] if before is None else [Shifted(before, ShiftChange.OFF, RELIEVED)]
+        shifted = [*ends, Shifted(name, ShiftChange.ON)]
+    ended = [] if before == name else context.end(session)
+    session.operator, session.called, session.state = name, who.called, State.IDLE
+    session.on_break = session.identifying = None
+    session.recorded.last = session.owned(session.recorded.last)
+    chosen = take_rights(session, form)
+    changed = [order for order in chosen if isinstance(order, Work)]  # before he is greeted: in his own language
+    told = [order for order in chosen if not isinstance(order, Work)]
+    return [*shifted, *ended, *changed, session.say(Prompt.SIGNED_ON, operator=who.called), *held(session), *told]
+
+
+def _turned_away(session: DialogueSession, candidates: tuple[Meant, ...]) -> Say | None:
+    """That none of those who may be meant may fill any form of this device; None where one may."""
+    for one in candidates:
+        forms = one.operator.forms
+        if forms is None or any(form.name in forms for form in session.works.forms):
+            return None
+    return session.say(Prompt.NO_WORK, operator=candidates[0].called)
+
+
+def take_rights(session: DialogueSession, form: str | None = None) -> list[Order]:
+    """Which forms whoever signs on may fill, and what he speaks; `form` is what he said that he does."""
+    works_, spoken = session.works, _spoken(session)
+    works_.allowed = allowed(session)
+    changes, works_.language = spoken != works_.language, spoken
+    forbidden = works_.named(form)
+    refused: list[Order] = []
+    if forbidden is not None and forbidden not in works_.open:
+        refused, form = [works.named(session, Prompt.NOT_ALLOWED, forbidden)], None
+    orders = works.begin(session, form)
+    if changes and not orders:
+        orders = works.take_up(session, Work(session.rules.form.name, spoken))
+    return [*orders[:1], *refused, *orders[1:]] if orders else refused
+
+
+def _spoken(session: DialogueSession) -> str | None:
+    """What whoever is signed on speaks, by the roster; None: the device's own language."""
+    language = None if session.signed_on is None else session.signed_on.language
+    return None if language == session.works.own_language.code else language
+
+
+def allowed(session: DialogueSession) -> frozenset[str] | None:
+    """The forms that whoever is signed on may fill, by the roster; None: all."""
+    signed_on = session.signed_on
+    return None if signed_on is None or signed_on.forms is None else frozenset(signed_on.forms)
+
+
+def held(session: DialogueSession) -> list[Order]:
+    """What waits for a person is told again to whoever begins to work: until it is decided, it is not in stock."""
+    if not session.recorded.refused:
+        return []
+    slots = {"count": str(session.recorded.owed), "refused": str(len(session.recorded.refused))}
+    return [Say(Prompt.WAITING_REFUSED, slots=slots)]
+
+
+# Where it is in doubt who.
+
+
+def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether what was not heard surely may be somebody of the roster who signs on, while nothing is open."""
+    said = heard.reading
+    if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
+        return False
+    return session.manner.operators is not None and bool(_candidates(session, _said(session, heard))[0])
+
+
+def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A number or a name was not heard surely: it is asked whether it is he, and nobody is signed on meanwhile."""
+    candidates, form = _candidates(session, _said(session, heard))
+    asked = Identifying(candidates, form, session.state)
+    return [heard.noted_as_heeded(Reason.COMMAND), *_ask_about(session, asked)]
+
+
+def _ask_about(session: DialogueSession, asked: Identifying) -> list[Order]:
+    if session.identifying is not None:
+        asked = replace(asked, back=session.identifying.back)
+    session.identifying, session.state, session.tries = asked, State.IDENTIFYING, 0
+    return [question(session)]
+
+
+def question(session: DialogueSession) -> Say:
+    """Whether it is he."""
+    return session.say(Prompt.IS_IT, operator=_identifying(session).candidates[0].number_and_name)
+
+
+def _identifying(session: DialogueSession) -> Identifying:
+    if session.identifying is None:
+        raise ValueError(f"the dialogue is {session.state}, but asks about nobody")
+    return session.identifying
+
+
+def sign_on_asked(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """It is he."""
+    asked, session.identifying = _identifying(session), None
+    if (told := _turned_away(session, asked.candidates[:1])) is not None:
+        session.state = session.resting if asked.back is State.SIGNED_OFF else asked.back
+        return [heard.noted_as_heeded(), told]
+    return [heard.noted_as_heeded(), *_let_begin(session, asked.candidates[0], asked.form)]
+
+
+def ask_about_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """It is not he; it may be another one."""
+    asked = _identifying(session)
+    if asked.candidates[1:]:
+        return [heard.noted_as_heeded(), *_ask_about(session, replace(asked, candidates=asked.candidates[1:]))]
+    return [heard.noted_as_heeded(), *leave_unasked(session, heard)]
+
+
+def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What was said is neither a yes nor a no."""
+    noted = heard.noted_as_not_understood()
+    session.tries += 1
+    if session.tries >= drafting.MOST_TRIES:
+        return [noted, Sound(Earcon.NOT_UNDERSTOOD), *leave_unasked(session, heard)]
+    return [noted, Sound(Earcon.NOT_UNDERSTOOD), question(session)]
+
+
+def leave_unasked(session: DialogueSession, _: object) -> list[Order]:
+    """Nobody signs on: all is as it was before it was asked."""
+    back, session.identifying = _identifying(session).back, None
+    session.state = session.resting if back is State.SIGNED_OFF else back
+    return [session.say(Prompt.HELP_SIGNED_OFF if session.state is State.SIGNED_OFF else Prompt.KEPT_AS_IT_IS)]
+
+
+# Who leaves.
+
+
+def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Nobody speaks until somebody signs on."""
+    if unfinished := drafting.ask_to_finish(session):
+        return [heard.noted_as_heeded(Reason.COMMAND), *unfinished]
+    orders = drafting.finish_open(session)
+    return [heard.noted_as_heeded(Reason.COMMAND), *orders, *_leave(session, None, *orders)]
+
+
+def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
+    """Nothing is open, and whoever is signed on has said nothing for long: he may be gone, and another one come."""
+    idle_s = session.manner.idle_s
+    if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news
+        return []
+    minutes = f"{idle_s / MINUTE_S:g}"
+    return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_leave(session, UNUSED)]
+
+
+def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
+    """Nobody is signed on any more; `put` are the orders by which something was put aside just now."""
+    name, called, ended = session.operator, session.called or _called(session), context.end(session)
+    session.operator = session.called = session.identifying = session.on_break = None
+    session.state = State.SIGNED_OFF
+    session.recorded.last = session.owned(session.recorded.last)
+    if name is None:
+        return [*ended, *tell_aside(session, *put), session.say(Prompt.SIGNED_OFF)]
+    told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
+    return [Shifted(name, ShiftChange.OFF, why), *ended, told, *_in_own_language(session)]
+
+
+def _in_own_language(session: DialogueSession) -> list[Order]:
+    """Whoever signs on next is heard in the device's own language, and may fill what he may."""
+    session.works.allowed = None
+    return works.take_up(session, Work(session.rules.form.name)) if session.works.language is not None else []
+
+
+def _called(session: DialogueSession) -> str | None:
+    """What whoever is signed on is called, as far as the roster says."""
+    return next(iter(session.signed_on.spoken), None) if session.signed_on is not None else None
+
+
+def come_back(session: DialogueSession) -> list[Order]:
+    """Whoever was away is back."""
+    away, session.on_break = session.on_break, None
+    return [] if away is None or session.who is None else [Shifted(session.who, ShiftChange.BACK)]
+
+
+def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
+    """Whoever speaks takes a break; without a reason it is a mere pause."""
+    if reason is None:
+        return [session.say(Prompt.PAUSED)]
+    session.on_break = reason
+    told = session.say(Prompt.PAUSED_FOR, away=reason)
+    return [told] if session.who is None else [Shifted(session.who, ShiftChange.BREAK, reason), told]
+
+
+def tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
+    """How many utterances wait for a person, with those that these orders put aside."""
+    there = {one.utterance_id for one in session.recorded.aside.drafts}
+    new = {order.utterance_id for order in more if isinstance(order, Park)} - there
+    count = session.recorded.aside.count + len(new)
+    return [session.say(Prompt.ASIDE, count=str(count))] if count else []
+
+
+# The roster changes.
+
+
+def take_roster(session: DialogueSession, taken: RosterTaken) -> list[Order]:
+    """Who may sign on has changed: whoever may no more finishes what is open first."""
+    session.manner = replace(session.manner, operators=taken.operators)
+    return []
+
+
+def take_new_crew(session: DialogueSession, taken: RosterTaken) -> list[Order]:
+    """The same while nobody is signed on: where nobody is named any more, nobody needs to be."""
+    orders = take_roster(session, taken)
+    session.state = session.resting
+    return orders
+
+
+def keep_to_roster(session: DialogueSession) -> list[Order]:
+    """Nothing is open any more: whoever speaks is still on the roster, and may do what he does, or is told."""
+    if session.manner.operators and session.signed_on is None:
+        return _dismiss(session)
+    stays = session.works.allowed == allowed(session) and session.works.language == _spoken(session)
+    if session.signed_on is None or stays:
+        return []
+    if session.signed_on.forms is not None and not any(
+        one.name in session.signed_on.forms for one in session.works.forms
+    ):
+        called = session.called or session.operator or ""
+        return [session.say(Prompt.NO_WORK, operator=called), *_leave(session, NOT_LISTED)]
+    chosen = session.rules.form.name if session.works.chosen else None
+    goes_on = chosen if chosen in (allowed(session) or {chosen}) else None
+    return take_rights(session, goes_on)
+
+
+def _dismiss(session: DialogueSession) -> list[Order]:
+    if session.operator is None:
+        session.state = State.SIGNED_OFF
+        return [session.say(Prompt.SIGN_ON_FIRST)]
+    told = Say(Prompt.NOT_LISTED, slots={"operator": session.called or session.operator})
+    return [told, *_leave(session, NOT_LISTED)]

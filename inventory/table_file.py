@@ -1,0 +1,101 @@
+"""Files that people give the inventory: CSV or JSON becomes rows of cells, or all the faults of a file at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import UnreadableInput, plainly
+from edge.plain_text import is_plain
+from edge.records.strict_json import NotStrict, strict
+
+LARGEST = 20_000_000  # Bytes of a file: a hundred thousand lines, more than any site gets in a day.
+MOST_FAULTS = 100  # That are told of one file: with more, it is a file of another kind.
+LONGEST = 64  # Characters of a number or a code; an SSCC has 18, GS1 allows 30 in a shipment's number.
+
+Cells = Mapping[str, Any]  # By their columns; what is no text in JSON comes as it is, and is a fault.
+Row = tuple[str, Cells]  # Where in the file it stands, and what it says.
+
+NAMED = f"allowed are 1 to {LONGEST} characters, none of them a control character"
+
+
+class FaultyFile(UnreadableInput):
+    """Lines that must be put right; `faults` has each: where it is, what was found, what is allowed, what to do."""
+
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        beyond = [f"and {len(faults) - MOST_FAULTS} faults more"] if len(faults) > MOST_FAULTS else []
+        told = [*faults[:MOST_FAULTS], *beyond]
+        super().__init__(f"{path}: {'; '.join(told)}")
+        self.faults = tuple(f"{path}: {fault}" for fault in told)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a file of one kind looks like."""
+
+    columns: tuple[str, ...]
+    must_have: tuple[str, ...]
+    besides: str  # What its header must name besides: " once, and trailer or door".
+    each: str  # What a line is: "one for each item on each pallet".
+    cell: Callable[[str, Any], Any]  # A value of JSON, by its column, as it would stand in CSV.
+
+
+def read_rows(path: Path, layout: Layout) -> list[Row]:
+    """Its rows, of which no cell is looked at yet. Raises UnreadableInput."""
+    return _json_rows(path, layout) if path.suffix == ".json" else _csv_rows(path, layout)
+
+
+def strange(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
+    """Columns that nobody knows, and the first cell that is no text."""
+    for unknown in [name for name in cells if name not in layout.columns]:
+        yield f"{where}: column {unknown[:LONGEST]!r} is not known; allowed are {', '.join(layout.columns)}"
+    if odd := [name for name in layout.columns if not isinstance(cells.get(name, ""), str)]:
+        found = json.dumps(cells[odd[0]])[:LONGEST]
+        yield f"{where}, column {odd[0]}: found {found}; allowed is text, in quotes, so that 007 stays 007"
+
+
+def is_named(found: str) -> bool:
+    """Whether it may be a name, a number or a code."""
+    return 0 < len(found) <= LONGEST and is_plain(found)
+
+
+def _text(path: Path) -> str:
+    try:
+        if (size := path.stat().st_size) > LARGEST:
+            raise UnreadableInput(f"{path}: has {size:,} bytes; {LARGEST:,} at most; split it")
+        # utf-8-sig: spreadsheets put a byte order mark before the header.
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); it must be CSV or JSON in UTF-8") from None
+
+
+def _csv_rows(path: Path, layout: Layout) -> list[Row]:
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as fault:
+        raise UnreadableInput(f"{path}: line {reader.line_num}: is no CSV ({fault}); mend that line") from None
+    header, columns = rows[0][1] if rows else [], layout.columns
+    if unknown := [name for name in header if name not in columns]:
+        raise UnreadableInput(f"{path}: line 1: column {unknown[0]!r} is not known; allowed are {', '.join(columns)}")
+    if len(set(header)) < len(header) or not set(layout.must_have) <= set(header):
+        named = f"{', '.join(layout.must_have)}{layout.besides}"
+        raise UnreadableInput(f"{path}: line 1: header is {','.join(header)!r}; it must name each of {named}")
+    if wrong := [line for line, row in rows[1:] if any(row) and len(row) != len(header)]:
+        raise UnreadableInput(f"{path}: line {wrong[0]}: has not as many cells as the header, {len(header)}; mend it")
+    return [(f"line {line}", dict(zip(header, row, strict=True))) for line, row in rows[1:] if any(row)]
+
+
+def _json_rows(path: Path, layout: Layout) -> list[Row]:
+    try:
+        found = strict(_text(path))
+    except NotStrict as fault:
+        raise UnreadableInput(f"{path}: {fault}; it must be a list of objects in JSON") from None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise UnreadableInput(f"{path}: must be a list of objects, {layout.each}")
+    return [(f"/{at}", {name: layout.cell(name, value) for name, value in one.items()}) for at, one in enumerate(found)]

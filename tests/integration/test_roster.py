@@ -1,0 +1,188 @@
+"""The roster over a real broker: from the inventory's command to who may sign on, with and without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.agent.delivery import Delivery
+from edge.config import Agree, Deliver, Mqtt, Settings
+from edge.deliver.events import Topics, encode
+from edge.deliver.mqtt import Delivered, Session
+from edge.deliver.roster import signed, topic
+from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.records import Operator, Roster, operators_of
+from tests.command import dockvoice
+from tests.dictated import ANOTHER
+from tests.integration.test_business_replies import Shift, shift
+from tests.integration.test_expected import NOW, broker, is_told, office, publish, while_running
+from tests.mosquitto import Mosquitto
+from tests.waiting import until
+
+__all__ = ["broker", "office", "publish"]  # fixtures
+
+ANA, BEN = Operator("op-17", "471", ("ana",), "es", ("pallet-move",)), Operator("op-18", spoken=("ben",))
+ROSTER = Roster("hall", 5, (ANA, BEN))
+HERE = topic("dockvoice", "hall")
+SETTLED = operators_of({"zoe": "op-20"})
+
+
+def receiving(tmp_path: Path, port: int, desk: JournalThread, heard: list[Any] | None = None) -> Delivery:
+    deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port))
+    agree = Agree(operators={"zoe": "op-20"})
+    settings = Settings(site="hall", device="dock-1", deliver=deliver, agree=agree)
+    crew = (lambda _: None) if heard is None else heard.append
+    return Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, crew=crew)
+
+
+@pytest.fixture
+def told(broker: Mosquitto) -> Iterator[Callable[[], Any]]:
+    """What the device's status says of the roster."""
+    statuses: list[dict[str, Any]] = []
+
+    def receive(event: object) -> None:
+        if isinstance(event, Delivered):
+            statuses.append(json.loads(event.payload))
+
+    status = Topics("dockvoice", "hall", "dock-1").status
+    watching = Session(
+        Mqtt(host="127.0.0.1", port=broker.port), client_id="watch", receive=receive, subscriptions=[status]
+    )
+    watching.start()
+    until(lambda: watching.connected, "never connected")
+    yield lambda: statuses[-1].get("roster") if statuses else None
+    watching.stop()
+
+
+def is_said(told: Callable[[], Any], wanted: dict[str, Any]) -> bool:
+    return bool(told() == wanted)
+
+
+def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
+    tmp_path: Path,
+    broker: Mosquitto,
+    office: DeviceKey,
+    publish: Callable[[str, bytes], None],
+    told: Callable[[], Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    forged = json.loads(signed(ROSTER, office, NOW))
+    forged["operators"][1]["number"] = "82"
+    bad: list[tuple[bytes, str, str]] = [
+        (signed(replace(ROSTER, version=9), ANOTHER, NOW), "is not taken: /signature", "forged"),
+        (signed(replace(ROSTER, version=4, operators=()), office, NOW), "version 4 is not taken", "old"),
+        (encode(forged), "is not taken: /signature", "forged"),
+        (signed(replace(ROSTER, operators=(BEN,)), office, NOW), "version 5 is not taken", "old"),
+        (signed(replace(ROSTER, site="south", version=9), office, NOW), "/site: is another site", "malformed"),
+        (b"{", "is no roster for here: message: is not JSON", "malformed"),
+    ]
+    heard: list[Any] = []
+    caplog.set_level("INFO")
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk, heard)
+        assert taking.roster.operators() == SETTLED
+
+        def meanwhile() -> None:
+            publish(HERE, signed(ROSTER, office, NOW))
+            until(lambda: told() == {"version": 5}, "not taken")
+            for payload, says, why in bad:
+                caplog.clear()
+                publish(HERE, payload)
+                until(partial(is_told, caplog, says), f"{says!r} was not told")
+                until(partial(is_said, told, {"version": 5, "refused": why}), f"{why} was not told")
+                assert taking.roster.operators() == (ANA, BEN)
+            assert "471" not in caplog.text, "who may sign on is not for the log"
+            publish(HERE, b"")
+            publish(HERE, signed(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+            until(lambda: told() == {"version": 6}, "not replaced")
+            publish(HERE, signed(replace(ROSTER, version=7, operators=()), office, NOW))
+            until(lambda: told() == {"version": 7}, "not withdrawn")
+
+        while_running(taking, meanwhile)
+    assert heard == [(ANA, BEN), (BEN,), SETTLED]
+
+
+def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_is_taken_then(
+    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None], told: Callable[[], Any]
+) -> None:
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk)
+        publish(HERE, signed(ROSTER, office, NOW))
+        while_running(taking, lambda: until(lambda: told() == {"version": 5}, "not taken"))
+    publish(HERE, signed(replace(ROSTER, version=4, operators=(BEN,)), office, NOW))  # an old one is put in its place
+    with JournalThread(tmp_path / "state") as desk:
+        assert receiving(tmp_path, 1, desk).roster.operators() == (ANA, BEN)  # the broker is dead
+        taking = receiving(tmp_path, broker.port, desk)
+        while_running(taking, lambda: until(lambda: told() == {"version": 5, "refused": "old"}, "taken"))
+        assert taking.roster.operators() == (ANA, BEN)
+        (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
+        assert receiving(tmp_path, broker.port, desk).roster.operators() == SETTLED
+
+
+def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: DeviceKey) -> None:
+    file, heard = tmp_path / "roster.csv", list[Any]()
+    file.write_text("name,number,spoken,language,forms\nop-17,471,ana,es,pallet-move\nop-18,,ben,,\n", encoding="utf-8")
+    at = ("--site", "hall", "--broker", f"127.0.0.1:{broker.port}", "--sign", str(tmp_path / KEY))
+
+    def roster(*arguments: str) -> str:
+        done = dockvoice("inventory", "roster", *arguments, *at)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "no roster is published" in roster()
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk, heard)
+
+        def meanwhile() -> None:
+            assert "2 operators" in roster(str(file))
+            until(lambda: heard == [(ANA, BEN)], "not taken")
+            shown = json.loads(roster("--json"))
+            assert [one["name"] for one in shown["operators"]] == ["op-17", "op-18"]
+            assert "withdrawn" in roster("--withdraw")  # in the same second: a higher version all the same
+            until(lambda: heard[1:] == [SETTLED], "not withdrawn")
+
+        while_running(taking, meanwhile)
+
+
+def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it_no_more(
+    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None]
+) -> None:
+    agree = {"conversation": True, "undo_s": 1}
+
+    async def work(operator: Shift) -> None:
+        speaks_as_the_device = replace(ROSTER, operators=(replace(ANA, language=None), BEN))
+        publish(HERE, signed(speaks_as_the_device, office, NOW))
+        await operator.hears("Sign on first.")  # nobody needed to until then
+        await operator.type("sign on four seven one")
+        await operator.hears("Hello ana.")
+        await operator.type("pallet 742, twelve units")
+        await operator.hears("Which dock?")
+        publish(HERE, signed(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+        await operator.type("dock B")
+        await operator.hears("ana is no more on the roster.")
+        await operator.hears("1 recorded.")
+
+    async def work_without_a_broker(operator: Shift) -> None:
+        await operator.type("sign on ana")
+        await operator.hears("I do not know ana.")
+        await operator.type("sign on ben")
+        await operator.hears("Hello ben.")
+
+    key = tmp_path / "office.pem"
+    shift(tmp_path / "dock", broker.port, work, settle_s=0, decisions_key=key, agree=agree)
+    shift(tmp_path / "dock", 1, work_without_a_broker, settle_s=0, decisions_key=key, agree=agree)
+    with Journal.inspect(tmp_path / "dock") as journal:
+        (entry,) = journal.queries.histories()
+        assert (entry.operator, entry.fields) == ("op-17", {"pallet_id": "742", "quantity": 12, "dock": "B"})
+        assert [(one.operator, one.reason) for one in journal.shifts.spans(9)] == [
+            ("op-18", None),
+            ("op-17", "not_listed"),
+        ]

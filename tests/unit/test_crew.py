@@ -1,0 +1,73 @@
+"""Whom a number or a name at sign-on means, and whether that is sure."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.agree.crew import meant, unknown
+from edge.forms.spoken.language import ENGLISH, language_named
+from edge.records import Operator
+
+ANA = Operator("op-17", "471", ("ana",))
+BEN = Operator("op-18", "4711", ("ben", "big ben"))
+PEN = Operator("op-19", "62", ("pen",))
+ZOE = Operator("op-20", "007")
+DAN = Operator("op-21", "225", ("dan",))
+MAX = Operator("op-22", "25", ("max",))
+IVO = Operator("op-23", "1004")
+LEO = Operator("op-24", "104")
+CREW = (ANA, BEN, PEN, ZOE, DAN, MAX)
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "called"),
+    [
+        ("ana", "op-17", "ana"),
+        ("big ben", "op-18", "big ben"),
+        ("four seven one one", "op-18", "ben"),
+        ("4711", "op-18", "ben"),
+        ("forty seven eleven", "op-18", "ben"),
+        ("zero zero seven", "op-20", "0 0 7"),
+        ("double oh seven", "op-20", "0 0 7"),
+        ("sixty two", "op-19", "pen"),
+        ("pen sixty two", "op-19", "pen"),
+        ("four seven one ana", "op-17", "ana"),
+    ],
+)
+def test_who_is_surely_meant(said: str, name: str, called: str) -> None:
+    (found,) = meant(said, CREW, ENGLISH)
+    assert (found.operator.name, found.called) == (name, called)
+    assert found.sure == (said not in {"four seven one one", "4711", "forty seven eleven"})
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "asked"),
+    [
+        ("four seven one", "op-17", "4 7 1, ana"),  # the end of 4711 may be lost
+        ("four seven one one", "op-18", "4 7 1 1, ben"),  # a doubled digit is heard once, or once too often
+        ("two five", "op-22", "2 5, max"),  # 225
+        ("ben", "op-18", "4 7 1 1, ben"),  # and pen
+    ],
+)
+def test_what_is_easily_another_is_asked(said: str, name: str, asked: str) -> None:
+    (found,) = meant(said, CREW, ENGLISH)
+    assert (found.operator.name, found.sure, found.number_and_name) == (name, False, asked)
+
+
+def test_a_number_that_may_be_either_of_two_is_sure_of_neither() -> None:
+    found = meant("one hundred four", (IVO, LEO), ENGLISH)
+    assert {one.operator.name: one.sure for one in found} == {"op-23": False, "op-24": False}
+
+
+@pytest.mark.parametrize(
+    "said", ["", "four", "four seven two", "zoe", "pen four seven one", "ana ben", "ana ana", "six two six two", "7"]
+)
+def test_nobody_is_meant_by_anything_else(said: str) -> None:
+    assert meant(said, CREW, ENGLISH) == ()
+
+
+def test_a_number_is_said_digit_by_digit_in_other_languages_too() -> None:
+    (found,) = meant("sechs zwei", CREW, language_named("de"))
+    assert found.operator is PEN
+    assert unknown("vier acht", language_named("de")) == "4 8"
+    assert unknown("carl", ENGLISH) == "carl"
