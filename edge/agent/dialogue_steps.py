@@ -117,6 +117,7 @@ class DialogueSteps:
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
         owed = journal.outbox.unsettled()
+        self._dialogue.looked_up(Lately(datetime.now().astimezone()))
         stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, turned_down
         started = Started(*stood, context=kept.context, shift=self._shift())
         stepped = self.record(journal, self.plan(started))

@@ -37,7 +37,7 @@ def recogniser(
     wanted = settings.understand
     names = tuple(settings.agree.operators)
     works = work_phrases(at_hand) if converses and at_hand else ()
-    commands = (*command_phrases(names, trailers=bool(form.expects)), *works) if converses else ()
+    commands = (*command_phrases(names, trailers=bool(form.places_received)), *works) if converses else ()
     if wanted.engine is Engine.POCKETSPHINX:
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
     model = _vosk_model(wanted.model)
