@@ -64,8 +64,8 @@ names no more than that, while nothing is open, or that says "from now on", is r
 about as an entry is, and holds for each one that says nothing else of it. It is filled in before anything is judged, so
 that lists and catalogues see it. Over an open entry it is taken for those behind: what was read back is committed, what
 is asked is asked again. An entry said while what stands is itself in question waits for its turn, and is asked about
-then. A "no" behind it, before any entry, asks what is wrong with it. Nobody is asked to confirm it again in each entry:
-what changed is read back once. It ends with the trailer, the operator or the shift, told once.
+then. A "no" behind it, before any entry, asks what is wrong with it. What changed is read back once, with the next
+entry. It ends with the trailer, the operator or the shift, told once.
 
 "Same again" takes all that the entry before had, but for its identifiers, its exception, what is said besides and what
 stands; the readback has it all.

@@ -44,6 +44,7 @@ _STAYS = ("specversion", "id", "source", "sequence", hash_chain.PREVIOUS, hash_c
 """What of an event stays besides its link and its signature."""
 
 _OF_OPERATOR = "SELECT utterance_id FROM entries WHERE operator = ?"
+_STANDS_NO_MORE = "UPDATE conversation SET context = NULL WHERE json_extract(context, '$.operator') = ?"
 _OF_ENTRY = "SELECT ?"
 _BEFORE = "SELECT utterance_id FROM utterances WHERE heard_at < ?"
 
@@ -82,6 +83,8 @@ class Erasing:
 
     def operator(self, name: str, who: str, withhold: Withhold) -> Erased:
         """All entries of the operator with this name, and the name itself wherever it stands."""
+        with self._db.writing():  # what he said for the entries to come would keep its recording
+            self._db.execute(_STANDS_NO_MORE, [name])
         return self._erase(_OF_OPERATOR, name, who, withhold, name)
 
     def entry(self, utterance_id: str, who: str, withhold: Withhold) -> Erased:

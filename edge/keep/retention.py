@@ -73,9 +73,7 @@ _RESTED_ON = """
 _LED_TO_NOTHING = """
     SELECT utterance_id FROM utterances WHERE evidence = 'removed' AND source = 'microphone' AND review IS NULL
         AND outcome IN ('ask', 'repeat', 'ignore', 'heed', 'cancel') AND heard_at <= ?
-        AND utterance_id NOT IN (
-            SELECT value FROM entries, json_each(support) WHERE sequence > ? AND support <> '[]'
-        )
+        AND NOT EXISTS (SELECT 1 FROM rests_on AS r WHERE r.utterance_id = utterances.utterance_id AND r.sequence > ?)
         AND utterance_id NOT IN (SELECT value FROM conversation, json_each(context, '$.said_in'))
 """
 """What was said once for many entries stays as long as one of them."""

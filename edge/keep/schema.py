@@ -8,6 +8,7 @@ utterances  what was heard, written before anything reads it; `outcome` is NULL 
 removals    the device's signed word that it removed a recording: there before the file goes, `unlinked` once it is gone
 entries     what operators meant: one row per accepted utterance, never changed. An entry that amends or cancels names
             the event that it replaces; `support` lists the further utterances that it rests on
+rests_on    which entries name an utterance in their `support`: many may rest on what was said once for all
 audit       the chain over the entries' events (see `edge/hash_chain.py`), never changed
 outbox      each entry's event as published, and what became of it; owed until `settled_at`. Of a dead letter the
             `tombstone` is published in the place of its `body`. What was turned down or is a dead letter waits for a

@@ -207,9 +207,8 @@ class Stage:
         self._tell(lambda: self._device.tell(Hardware(fault, healed=True)))
 
     def on_shift(self, name: str, day: str) -> None:
-        begun, self._shift = self._talk is not None, (day, name)
-        if begun:
-            self._tell(lambda: self._device.tell(Link(up=True)))  # whatever happens next
+        self._shift = day, name
+        self._tell(lambda: self._device.tell(Link(up=True)))  # whatever happens next
 
     def on_cut(self) -> None:
         self.leave()

@@ -433,6 +433,7 @@ def one_row_each(journal: Journal) -> None:
     journal.orders.take("a signature", "{}")
     journal.orders.count(NotDone.LATE)
     journal.expected.take("north", "door/12", 1, "{}")
+    journal._db.execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
     reviewed(journal)
     with journal._db.writing():
         (gone,) = journal._db.rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
@@ -456,6 +457,7 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         "orders_not_done": "reason = 'late'",
         "expected": "site = 'north'",
         "conversation": "one = 1",
+        "rests_on": "sequence = 2",
         "tally": "what = 'owed'",
     }
     change = f"coalesce({column}, '') || 'x'" if kind == "TEXT" else f"coalesce({column}, 0) + 100"

@@ -397,3 +397,14 @@ def test_what_entries_rest_on_is_not_forgotten_with_the_first_of_them(journal: J
 def test_what_is_gone_altogether_is_no_support(journal: Journal) -> None:
     row = taking(journal, 2, standing(utterance(1)))
     assert "support" not in json.loads(row.body)["data"]
+
+
+def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> None:
+    once = said(journal, 1)
+    context = standing(once)
+    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.outbox.settle(taking(journal, 2, context).event_id, None)
+    erased = journal.erasing.operator("op-17", "a clerk", dict)
+    assert (erased.utterances, erased.entries, erased.waiting) == (2, 1, ())
+    kept = journal.dialogue.kept()
+    assert (kept.operator, kept.context) == (None, NOTHING_STANDS)

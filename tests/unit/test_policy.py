@@ -35,7 +35,7 @@ def test_the_page_shows_the_table_of_the_code(repository: Path) -> None:
 
 def test_the_page_tells_of_every_reason_of_a_reading(repository: Path) -> None:
     page = (repository / "docs" / "decisions.md").read_text(encoding="utf-8")
-    in_dialogue = {Reason.COMMAND, Reason.ANSWER, Reason.TAKEN_BACK, Reason.NOT_LISTENING}
+    in_dialogue = {Reason.COMMAND, Reason.CONTEXT, Reason.ANSWER, Reason.TAKEN_BACK, Reason.NOT_LISTENING}
     assert [reason for reason in Reason if reason not in in_dialogue and f"`{reason}`" not in page] == []
 
 

@@ -35,7 +35,7 @@ NAMES = """
     chain turned_down previous link keyid signature sha256 audio_sha256 audio_path path support replaces request_id
     event_sha256 AuditReport.found Erased.waiting Erased.left dated_at
     instance held reentered
-    said_in stands untold
+    said_in standing stands untold
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
     uom base shift zone utc_offset notice pallet item site ReceivingPlace.name
     works elsewhere allowed

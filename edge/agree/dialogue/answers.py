@@ -177,7 +177,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
     if (meant := meant_of_two(draft.reading, said, rules)) is not None:
-        part, other = meant
+        part, other = context.completed(session, meant[0]), meant[1]
         alone = said.fields.keys() == named.keys()
         orders = drafting.revise(session, heard, with_reading(draft, part if alone else said, heard.utterance_id))
         return [*orders, drafting.put_next(session, heard, other, (draft.utterance_id,))]

@@ -109,18 +109,23 @@ def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
 
 def filled(session: DialogueSession, said: Reading) -> Reading:
     """The sentence of an entry, with what stands for that of which it says nothing."""
-    rules, stands = session.rules, at_hand(session)
-    once = rules.form.said_once
-    if not stands or said.act is not Act.RECORD or said.fields.keys() <= set(once) or not _begins_entry(session, said):
+    form = session.rules.form
+    if said.act is not Act.RECORD or said.fields.keys() <= set(form.said_once) or not _begins_entry(session, said):
         return said
-    head, before = said.fields.get(once[0]), stands.get(once[0])
-    if head is not None and before is not None and head.value != before.value:
-        return said  # of another trailer: what was said of this one is not said of that
+    whole = completed(session, said)
+    if whole is said or _begins_otherwise(said, session.rules):
+        return said
+    return whole if _is_anew(session) or _is_whole(whole.fields, form) else said
+
+
+def completed(session: DialogueSession, said: Reading) -> Reading:
+    """What is surely said of an entry of its own, with what stands. That of one trailer is not said of another."""
+    stands = at_hand(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
-    if not taken or _begins_otherwise(said, rules):
+    head = next(iter(session.rules.form.said_once), "")
+    if not taken or (head in said.fields and head in stands and said.fields[head].value != stands[head].value):
         return said
-    whole = replace(said, fields={**said.fields, **taken}, not_understood=None)
-    return whole if _is_anew(session) or _is_whole(whole.fields, rules.form) else said
+    return replace(said, fields={**said.fields, **taken}, not_understood=None)
 
 
 def _begins_otherwise(said: Reading, rules: Rules) -> bool:

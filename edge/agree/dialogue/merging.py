@@ -207,8 +207,9 @@ def _differ(before: Reading, said: Reading, names: Iterable[str]) -> bool:
 
 
 def part_of(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
-    """What some of the words that were said mean by themselves."""
-    fields = read(words, rules.form, rules.catalogue, rules.language)
+    """What some of the words that were said mean by themselves. What stands for all is of each part."""
+    stands = {name: one for name, one in said.fields.items() if one.is_taken}
+    fields = {**stands, **read(words, rules.form, rules.catalogue, rules.language)}
     # What made a field doubtful as it was heard holds for either part.
     doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]
     return unconfirmed(replace(said, words=tuple(words), fields=fields, not_understood=None), doubted)

@@ -54,7 +54,8 @@ def _most(parted: Iterator[Two], rules: Rules) -> Two | None:
 def _surely_named(part: Reading, identifiers: Sequence[str]) -> bool:
     """Does it name one thing for sure, and say more of it?"""
     named = [part.fields[name] for name in identifiers if name in part.fields]
-    return 0 < len(named) < len(part.fields) and all(one.value is not None and not one.rivals for one in named)
+    said = [one for one in part.fields.values() if not one.is_taken]
+    return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
 
 
 def _one_behind_the_other(said: Reading, rules: Rules) -> Iterator[Two]:

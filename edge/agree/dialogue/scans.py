@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue import corrections, drafting
+from edge.agree.dialogue import context, corrections, drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import names_another, with_fields, with_reading
 from edge.agree.dialogue.one_breath import meant_of_two
@@ -73,7 +73,7 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     draft = session.open_draft
     if (meant := meant_of_two(draft.reading, said, session.rules)) is None:
         return _set_aside(session, heard)
-    part, other = meant
+    part, other = context.completed(session, meant[0]), meant[1]
     named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
     return [*drafting.revise(session, heard, named), drafting.put_next(session, heard, other, (draft.utterance_id,))]
 

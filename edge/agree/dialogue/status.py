@@ -14,7 +14,7 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.forms.spoken import command, is_name, with_work
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.language import Language
-from edge.records import Act, Because, Command, Draft, Drop, Outcome, Park, Reason, Verdict
+from edge.records import Act, Because, Command, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
 
 UNASKED = frozenset(
     {State.SIGNED_OFF, State.PAUSED, State.CHOOSING_WORK}
@@ -259,7 +259,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
         return _park_of_another_form(session, draft)
     if draft.act is Act.CANCEL or session.manner.is_closing(draft):
         return _ask_whether(session, draft)
-    verdict = judged(draft, rules)
+    verdict = replace(judged(draft, rules), confirm=Confirmation.READBACK)
     if corrections.names_another_than_last(session, draft):
         return corrections.ask_if_replaces_last(session, draft, verdict, draft.reading)
     orders = drafting.consider(session, draft, verdict, None)
