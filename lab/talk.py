@@ -10,7 +10,7 @@ import select
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -86,24 +86,24 @@ def talk(
     wait for a person at the end, and what the device said. An event names the one that it amends or cancels by number.
     """
     chosen = settings(config, state=state, form=form)
-    known = forms_in(chosen.forms_directory)
-    filled = form_named(chosen, chosen.forms.active, known)
-    at_hand = forms_at_hand(chosen, filled, known)
+    filled = form_named(chosen, chosen.forms.active)
+    at_hand = forms_at_hand(chosen, filled)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
     typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
     render = partial(recorded, site=chosen.site, device=chosen.device)
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
-        _act(plays, Play((), typed_in, language, sent, at_hand), known, render, manner(chosen, closing_form(known)))
+        way = manner(chosen, closing_form(chosen.forms_directory))
+        _act(plays, Play((), typed_in, language, sent, at_hand), forms_in(chosen.forms_directory), render, way)
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
         journal = opened.enter_context(Journal.open(directory))
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
-        screen = _Screen(filled, language, known)
+        screen = _Screen(filled, language, at_hand)
         traced = screen.trace if trace else lambda _: None
-        way = manner(chosen, closing_form(known))
+        way = manner(chosen, closing_form(chosen.forms_directory))
         talking = Talk(
             *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan), at_hand),
             shift=shift(chosen),
@@ -167,17 +167,17 @@ def _lines(conversation: Talk) -> Iterator[str | None]:
 class _Screen:
     """Shows what the device does."""
 
-    def __init__(self, form: Form, language: str, known: Mapping[str, Form]) -> None:
+    def __init__(self, form: Form, language: str, at_hand: Sequence[Form]) -> None:
         self._language = language
-        self._known = known
-        self._phrasing = Phrasing(form, language, known.values())
+        self._at_hand = {one.name: one for one in at_hand}
+        self._phrasing = Phrasing(form, language, at_hand)
         self._console = SafeConsole(highlight=False, soft_wrap=True)
 
     def show(self, stepped: Stepped) -> None:
         for order in stepped.orders:
             match order:
                 case Work(form) if form is not None:
-                    self._phrasing = Phrasing(self._known[form], self._language, self._known.values())
+                    self._phrasing = Phrasing(self._at_hand[form], self._language, self._at_hand.values())
                     self._line("form", form, "dim")
                 case Say():
                     self._line("device", self._phrasing.text(order), "bold")

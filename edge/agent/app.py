@@ -86,7 +86,7 @@ class Agent:
         self._signed, self._begun = asyncio.Event(), asyncio.Event()
         speaks = live and parts.settings.speak.enabled is not False
         self._works = parts.workplaces()
-        words = (parts.settings.speak, parts.form, parts.clients, self._blink, (*parts.known.values(), *parts.at_hand))
+        words = (parts.settings.speak, parts.form, parts.clients, self._blink, parts.at_hand)
         self.speaking = VoiceOutput(*words) if speaks else None
         """The device's voice, for whoever answers the operator."""
         self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
@@ -98,6 +98,9 @@ class Agent:
             decided=self._signed.set,
             review=review_delivery.renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
         )
+        if live:
+            spoken = parts.settings.speak.language.value
+            self._delivery.tell_of("work", {"form": parts.form.name, "language": spoken, "chosen": True})
         self.headset = Headset(
             parts.settings, self._notifier, partial(self._delivery.tell_of, "microphone"), self._worn
         )

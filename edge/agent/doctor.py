@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.agent.clock import Clock
-from edge.agent.parts import converses, form_named, witness_of
+from edge.agent.parts import converses, form_named, forms_at_hand, witness_of
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
 from edge.errors import DockvoiceError, Unavailable, closed_to_us, plainly
 from edge.forms.catalogue import Catalogue
+from edge.forms.model import OWN_LANGUAGE, Form
 from edge.forms.spoken import heard_alike, spoken_words
 from edge.hear.capture import microphones
 from edge.hear.input_keys import NAMES, KeyDevice
@@ -181,25 +182,35 @@ def _types(named: str, found: KeyDevice) -> Finding:
 
 
 async def _form(settings: Settings) -> Iterable[Finding]:
-    form = form_named(settings, settings.forms.active)
     Catalogue.load(settings.catalogue_directory)
-    return [Finding("form", Severity.WELL, f"{form.name}: {', '.join(field.name for field in form.fields)}")]
+    return [
+        Finding("form", Severity.WELL, f"{form.name}: {', '.join(field.name for field in form.fields)}")
+        for form in _at_hand(settings)
+    ]
+
+
+def _at_hand(settings: Settings) -> tuple[Form, ...]:
+    return forms_at_hand(settings, form_named(settings, settings.forms.active))
 
 
 async def _words(settings: Settings) -> Iterable[Finding]:
     """What operators and forms are called: can the device's own recogniser hear it, and tell it from the others?"""
-    form = form_named(settings, settings.forms.active)
+    forms, catalogue = _at_hand(settings), Catalogue.load(settings.catalogue_directory)
     names = list(settings.agree.operators)
-    meant = dict(spoken_words(form, Catalogue.load(settings.catalogue_directory)))
+    works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
+    listed = [works, *(dict(spoken_words(form, catalogue)) for form in forms)]
     place = weights.located(weights.named(settings.understand.model), settings.models)
     known = None if place is None else vocabulary_of(place)
-    wanted = [*(name for name in names if not name.isdecimal()), *meant]
+    wanted = dict.fromkeys(
+        [*(name for name in names if not name.isdecimal()), *(word for one in listed for word in one)]
+    )
     unheard = [one for one in wanted if known is not None and not known.issuperset(one.lower().split())]
     if unheard:
         found = f"the recogniser does not know {', '.join(map(repr, unheard))}, and cannot hear it"
         todo = "sign on by number ('14', or 'one four'); in forms and catalogues use words of everyday English"
         return [Finding("words", Severity.FAILED, found, todo)]
-    pairs = [*heard_alike(names), *(pair for pair in heard_alike(meant) if meant[pair[0]] != meant[pair[1]])]
+    apart = (pair for meant in listed for pair in heard_alike(meant) if meant[pair[0]] != meant[pair[1]])
+    pairs = [*heard_alike(names), *dict.fromkeys(apart)]
     if pairs:
         told = ", ".join(f"{one!r} and {other!r}" for one, other in pairs)
         todo = "choose words or names that differ in more than a vowel, or numbers that are said digit by digit"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,7 +31,7 @@ from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import closing_form, forms_in
+from edge.forms.loader import SUFFIX, closing_form, load_form
 from edge.forms.model import Form
 from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
 from edge.hear.gate import Gate, WakePhrase
@@ -65,13 +65,8 @@ class Parts:
     past: Past = field(default_factory=Past)
     """What models are told of what went before; whoever decides keeps it up to date."""
     at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; none: `form` alone.
-    known: Mapping[str, Form] = field(default_factory=dict)  # All forms of the site, by name.
     make: Callable[[Form, str | None], Workplace] | None = None  # Makes what another form, or language, needs.
-
-    @property
-    def closing(self) -> Form | None:
-        """The form by which trailers are closed."""
-        return closing_form(self.known)
+    closing: Form | None = None  # The form by which trailers are closed.
 
     @property
     def rules(self) -> Rules:
@@ -89,9 +84,8 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
 
     `live`: somebody is there to answer, as nobody is for a recording. Raises Misconfigured naming what is wrong.
     """
-    known = forms_in(settings.forms_directory)
-    chosen = form_named(settings, form or settings.forms.active, known)
-    at_hand = forms_at_hand(settings, chosen, known) if live else (chosen,)
+    chosen = form_named(settings, form or settings.forms.active)
+    at_hand = forms_at_hand(settings, chosen) if live else (chosen,)
     catalogue = Catalogue.load(settings.catalogue_directory)
     clients = Clients(settings.understand.clients)
     making = _Making(settings, catalogue, at_hand, clients, Past(), converses=converses(settings, live=live))
@@ -111,7 +105,8 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
         return making.workplace(another, language, own(another))
 
     of_start = (chosen, catalogue, begun.readers.interpreter, begun.panel)
-    return Parts(settings, *of_start, clients, making.past, at_hand, known, make)
+    closing = closing_form(settings.forms_directory) if live else None
+    return Parts(settings, *of_start, clients, making.past, at_hand, make, closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +187,14 @@ def typed_in(settings: Settings) -> Language:
     return language_named(settings.speak.language.value)
 
 
-def forms_at_hand(settings: Settings, active: Form, known: Mapping[str, Form]) -> tuple[Form, ...]:
+def forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
     """The forms that operators may switch between, that which they begin with among them.
 
     Raises Misconfigured for one that does not exist, and where two are called alike.
     """
-    listed = [form_named(settings, name, known) for name in settings.forms.at_hand]
-    forms = (*listed,) if active in listed else (active, *listed)
+    first = () if active.name in settings.forms.at_hand else (active.name,)
+    listed = dict.fromkeys((*first, *settings.forms.at_hand))
+    forms = tuple(active if name == active.name else form_named(settings, name) for name in listed)
     for code in LANGUAGES:
         called: dict[str, str] = {}
         for form in forms:
@@ -243,13 +239,13 @@ def spoken(settings: Settings) -> str:
     return "en" if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
 
 
-def form_named(settings: Settings, name: str, known: Mapping[str, Form] | None = None) -> Form:
-    """The form of that name, of all that are `known`; raises Misconfigured telling which there are."""
-    forms = known or forms_in(settings.forms_directory)
-    if name not in forms:
-        there = ", ".join(sorted(forms)) or "none"
-        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({there})")
-    return forms[name]
+def form_named(settings: Settings, name: str) -> Form:
+    """The form of that name; raises Misconfigured telling which there are."""
+    directory = settings.forms_directory
+    if (path := directory / f"{name}{SUFFIX}").exists():
+        return load_form(path)
+    there = ", ".join(sorted(one.name.removesuffix(SUFFIX) for one in directory.glob(f"*{SUFFIX}"))) or "none"
+    raise Misconfigured(f"form {name!r}: not among the forms in {directory} ({there})")
 
 
 def dictation(
@@ -297,7 +293,7 @@ def dictation(
 def renderer(parts: Parts, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
     """What makes the event of an entry, and says in it whether the wall clock was right."""
     settings = parts.settings
-    known = {**parts.known, parts.form.name: parts.form}
+    known = {form.name: form for form in (*parts.at_hand, parts.form, parts.closing) if form is not None}
 
     @cache
     def beside(form: str) -> ParticularsOf:

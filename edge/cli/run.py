@@ -61,7 +61,7 @@ def run(
             asyncio.run(_listened_as_json(parts, desk))
             return
         discreet = not sys.stdout.isatty()  # a log is no place for what operators say
-        tell = discreet_teller() if discreet else teller(parts.form, {}, as_json=False, known=parts.known)
+        tell = discreet_teller() if discreet else teller(parts.form, {}, as_json=False, at_hand=parts.at_hand)
         asyncio.run(listened(Agent(parts, desk, outliving(tell), live=True)))
 
 
@@ -73,7 +73,7 @@ async def listened(agent: Agent) -> None:
 
 async def _listened_as_json(parts: Parts, desk: JournalThread) -> None:
     """The same in JSON lines: all that `dockvoice watch` shows but for the level."""
-    lines, tell = AgentLines(parts.settings, parts.rules, parts.known), outliving(print_line)
+    lines, tell = AgentLines(parts.settings, parts.rules, parts.at_hand), outliving(print_line)
 
     def tell_event(told: AgentTold) -> None:
         for one in lines.event(told):

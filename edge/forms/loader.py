@@ -62,9 +62,20 @@ def forms_in(directory: Path) -> Mapping[str, Form]:
     return MappingProxyType(forms)
 
 
-def closing_form(forms: Mapping[str, Form]) -> Form | None:
-    """The form, of all, by which trailers are closed; None where there is none."""
-    return next((form for form in forms.values() if form.closes is not None), None)
+def closing_form(directory: Path) -> Form | None:
+    """The form of a directory by which trailers are closed; None where there is none. Others are not read as forms.
+
+    Raises Misconfigured as `load_form` does.
+    """
+    named = (path for path in sorted(directory.glob(f"*{SUFFIX}")) if b'"closes"' in _bytes(path))
+    return next((form for form in map(load_form, named) if form.closes is not None), None)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); mend its permissions") from None
 
 
 def load_form(path: Path) -> Form:

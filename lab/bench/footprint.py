@@ -84,11 +84,13 @@ def main() -> None:
     )
     parser.add_argument("manifest", type=Path, nargs="?", default=CLIPS, help="speech; default: the repository's own")
     parser.add_argument("--seconds", type=float, default=60.0, help="of silence, and of each noise; default 60")
+    parser.add_argument("--forms", nargs="*", default=[], help="further forms at hand, which are made ready too")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    settings = load(Settings, None)
+    settings = load(Settings, None, forms={"at_hand": asked.forms})
     started = resident()
-    parts = assemble(settings)
+    parts = assemble(settings, live=bool(asked.forms))
+    asyncio.run(parts.workplaces().prepare())
     loaded = resident()
     most = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)]

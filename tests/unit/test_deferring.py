@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge.agent.deferred import LateReadings
+from edge.agent.typed_input import Readers
+from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.config import Mode
 from edge.errors import Unavailable, UnreadableInput
@@ -21,7 +23,7 @@ from edge.forms.model import Form
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter
-from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict
+from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict, Work
 from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
 from edge.understand.weighing import MOST_WAIT_S, Pacing
@@ -119,13 +121,14 @@ class Bench:
         *answers: PanelAnswer,
         until: Callable[[Journal], bool],
         meanwhile: Callable[[LateReadings], None] = lambda _: None,
+        works: Workplaces | None = None,
     ) -> None:
         """Let it work until the journal is as the test wants it."""
 
         async def main(desk: JournalThread) -> None:
             terms = PanelTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
-            beside = LateReadings(alone(self.rules, panel, panel), desk, per_minute=600)
+            beside = LateReadings(works or alone(self.rules, panel, panel), desk, per_minute=600)
             async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.note), asyncio.TaskGroup() as group:
                 working = [group.create_task(work) for work in (beside.keep_answers(), beside.read_deferred())]
                 for answer in answers:
@@ -229,6 +232,37 @@ def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> Non
     model = Scripted(SAID)
     bench.work(model, until=lambda journal: len(journal.readings.deferred()) == 1)
     assert model.asked == ours
+
+
+def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_was_said(bench: Bench) -> None:
+    """Whatever is filled, and spoken, when a model answers again."""
+    read: list[tuple[str, str | None]] = []
+
+    class Noting(Panel):
+        def __init__(self, work: Work) -> None:
+            terms = PanelTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
+            super().__init__(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
+            self.work = work
+
+        async def read_later(self, utterance: Utterance) -> Reading:
+            read.append((self.work.form or "", self.work.language))
+            return SAID
+
+    def make(form: Form, language: str | None) -> Workplace:
+        panel = Noting(Work(form.name, language))
+        return Workplace(panel.work, Readers(replace(bench.rules, form=form), panel), panel)
+
+    counting = replace(bench.rules.form, name="stock-count")
+    said: list[tuple[str, str | None]] = [("stock-count", None), ("pallet-move", "de"), ("pallet-move", None)]
+    with Journal.open(bench.directory) as journal:
+        for number, (form, spoken) in enumerate(said):
+            one = replace(utterance(number), form=form, language=spoken)
+            journal.begin(one)
+            journal.conclude(one.utterance_id, reading(FIELDS), DEFER)
+
+    works = Workplaces(make(bench.rules.form, None), make, [counting])
+    bench.work(Scripted(SAID), until=lambda journal: len(journal.review.under_review()) == len(said), works=works)
+    assert read == said
 
 
 def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:

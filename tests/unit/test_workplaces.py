@@ -13,8 +13,10 @@ import pytest
 
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
-from edge.agent.events import Decided
-from edge.agent.parts import Parts, assemble
+from edge.agent.dictation import Dictation
+from edge.agent.ear import Ear
+from edge.agent.events import Decided, DictationEvent
+from edge.agent.parts import Parts, assemble, languages_of, take
 from edge.agent.typed_input import Readers, typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -24,7 +26,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.table import State
 from edge.cli.present.json_lines import AgentLines
-from edge.config import Settings, load
+from edge.config import Endpoint, Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
@@ -34,7 +36,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import Closing, Commit, Frame, NotUnderstood, Reading, Work
-from tests.fakes import ScriptedInterpreter
+from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
 from tests.shipped import ROOT
 from tests.waiting import until
 
@@ -78,7 +80,7 @@ def parts_of(directory: Path, **more: Any) -> Parts:
         spoken = language_named(language or "en")
         return Workplace(Work(form.name, language), Readers(Rules(form, CATALOGUE, language=spoken), Unheard(form)))
 
-    return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), known=FORMS, make=make)
+    return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), make=make)
 
 
 class Device:
@@ -190,7 +192,7 @@ def test_what_was_typed_in_another_form_before_a_crash_is_read_in_its_own(tmp_pa
 
 def test_one_running_agent_goes_from_english_to_german(tmp_path: Path) -> None:
     parts = parts_of(tmp_path)
-    lines = AgentLines(parts.settings, parts.rules, FORMS)
+    lines = AgentLines(parts.settings, parts.rules, parts.at_hand)
 
     async def play(device: Device) -> None:
         await device.speak("de")
@@ -235,6 +237,30 @@ def test_the_voice_speaks_of_the_form_and_in_the_language_that_were_changed_to()
     assert voice._phrases._language == "en"
 
 
+def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_somebody_begins_to_speak(
+    tmp_path: Path, rules: Rules
+) -> None:
+    silent = Reading("scripted", "", (), {}, NotUnderstood.NO_WORDS)
+    ears = {form.name: ScriptedInterpreter(silent) for form in (MOVE, COUNT)}
+
+    def make(form: Form, language: str | None) -> Workplace:
+        return Workplace(Work(form.name, language), Readers(Rules(form, CATALOGUE), ears[form.name]))
+
+    works, heard = Workplaces(make(MOVE, None), make, [COUNT]), []
+
+    def tell(told: DictationEvent) -> None:
+        if isinstance(told, Decided):
+            heard.append(told.utterance.form)
+            works.take_up(Work("stock-count"))
+
+    with JournalThread(tmp_path) as desk:
+        listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), desk=desk)
+        dictation = Dictation(listening, works=works, desk=desk, operator=None, render=lambda *_: {}, tell=tell)
+        asyncio.run(take(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
+    assert heard == ["pallet-move", "stock-count"]
+    assert [len(one.read) for one in ears.values()] == [1, 1]
+
+
 def test_what_is_said_in_a_language_that_nobody_hears_is_told_to_be_unheard() -> None:
     reading = asyncio.run(Unheard(MOVE).attend().finish(typed_utterance("pallet-move", "x")))
     assert (reading.not_understood, reading.words, dict(reading.fields)) == (NotUnderstood.UNHEARD_LANGUAGE, (), {})
@@ -267,6 +293,35 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
     one.attend()
     asyncio.run(Workplaces(Workplace(Work(rules.form.name), Readers(rules, one, recogniser=one))).prepare())
     assert len(made) == 1
+
+
+def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -> None:
+    interpreters = {
+        "english": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio"},
+        "german": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio", "language": "de"},
+    }
+    understand = {
+        "engine": "pocketsphinx",
+        "mode": "cloud-first",
+        "first": "english",
+        "clients": {"openai": {"kind": "openai", "key": "none"}},
+        "interpreters": interpreters,
+    }
+    forms = {"active": "pallet-move", "at_hand": ["pallet-move", "stock-count"]}
+    settings = load(Settings, None, understand=understand, forms=forms, speak={"enabled": True})
+    parts = assemble(settings, live=True)
+    works = parts.workplaces()
+    german, french = works.at("stock-count", "de"), works.at("stock-count", "fr")
+    assert german.panel is not None
+    assert german.panel.name == "cloud-first(openai/gpt-audio)"
+    assert (german.rules.form.name, german.rules.language.code) == ("stock-count", "de")
+    assert (french.panel, type(french.readers.interpreter)) == (None, Unheard)
+    assert isinstance(works.at("stock-count").readers.recogniser, AtFirstUse)
+    assert works.at("pallet-move", "en").panel is not None, "it is the device's own language by its name"
+    assert languages_of(settings) == ("de",)
+    assert len(list(works.panels(languages_of(settings)))) == len(parts.at_hand) * len((None, "de"))
+    with pytest.raises(LookupError, match="not at hand"):
+        works.at("temperature")
 
 
 def test_two_forms_of_one_name_are_not_at_hand_together(tmp_path: Path) -> None:

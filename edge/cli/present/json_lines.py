@@ -114,11 +114,11 @@ class Kept:
 class AgentLines:
     """The lines of an agent that listens: those of its events, and what else there is to see of it."""
 
-    def __init__(self, settings: Settings, rules: Rules, forms: Mapping[str, Form] | None = None) -> None:
-        """`forms` are all of the site, by name, of which some may be filled beside that of `rules`."""
+    def __init__(self, settings: Settings, rules: Rules, at_hand: Sequence[Form] = ()) -> None:
+        """`at_hand` are the forms that may be filled beside that of `rules`."""
         self._settings = settings
         self._rules = rules
-        self._forms = {**(forms or {}), rules.form.name: rules.form}
+        self._forms = {form.name: form for form in (*at_hand, rules.form)}
         self._language = settings.speak.language.value
         self._phrasing = Phrasing(rules.form, self._language, self._forms.values())
         self._parked: set[str] = set()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 from rich.text import Text
 
@@ -24,14 +23,12 @@ REPEAT = "Please say it again."  # What the operator is asked when no field was 
 Show = Callable[[AgentTold], None]
 
 
-def teller(
-    form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] = MappingProxyType({})
-) -> Show:
+def teller(form: Form, names: Mapping[str, str], *, as_json: bool, at_hand: Sequence[Form] = ()) -> Show:
     """What shows each thing told: a JSON line per utterance, or text. `names` gives a source's file name.
 
-    `known` are further forms, by name, of which something may be told.
+    `at_hand` are the forms that may be filled beside `form`.
     """
-    forms = {**known, form.name: form}
+    forms = {one.name: one for one in (*at_hand, form)}
     return with_dialogue((lambda told: print_line(event_line(told, names))) if as_json else _text_teller(forms, names))
 
 

@@ -121,9 +121,9 @@ class LiveView:
 
     def __init__(self, parts: Parts) -> None:
         self._language = parts.rules.language
-        self._lines = AgentLines(parts.settings, parts.rules, parts.known)
+        self._lines = AgentLines(parts.settings, parts.rules, parts.at_hand)
         self._plain, self._print = (
-            outliving(teller(parts.form, {}, as_json=False, known=parts.known)),
+            outliving(teller(parts.form, {}, as_json=False, at_hand=parts.at_hand)),
             outliving(print_text),
         )
         """In the place of a viewer that is gone."""
