@@ -121,6 +121,7 @@ class DialogueSteps:
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.turned_down(last.event_id)
         owed = journal.outbox.unsettled()
+        self._dialogue.looked_up(Lately(datetime.now().astimezone()))
         who = kept.operator or self._dialogue.who
         away = None if who is None else journal.shifts.on_break(who)
         stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down

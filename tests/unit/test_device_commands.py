@@ -99,6 +99,12 @@ ASKED = {
 """What is asked of a trailer or a pallet that is named; the last of each closes a trailer."""
 
 
+def test_what_is_asked_of_trailers_is_expected_where_there_are_some() -> None:
+    asked = {"trailer done", "what is left", "how many on this trailer", "where does it go"}
+    assert asked <= set(command_phrases(trailers=True))
+    assert asked.isdisjoint(command_phrases())
+
+
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped(), language=language_named(code))

@@ -88,7 +88,7 @@ def test_a_choice_has_its_candidates() -> None:
 
 
 def test_what_is_not_understood_is_told() -> None:
-    assert answered("where is pallet 742") == {
+    assert answered("who has pallet 742") == {
         "outcome": "repeat",
         "fields": {},
         "ask": None,

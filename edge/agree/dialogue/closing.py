@@ -18,6 +18,7 @@ from edge.records import (
     Act,
     Because,
     Commit,
+    Confirmation,
     Draft,
     FieldReading,
     FieldValue,
@@ -33,7 +34,11 @@ from edge.records import (
 
 def close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator says that a trailer is done: what was received of it is told, and whether to close it asked."""
-    form, place = session.manner.closing, trailers.asked_of(session, heard)
+    return _ask(session, heard, trailers.asked_of(session, heard))
+
+
+def _ask(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
+    form = session.manner.closing
     if form is None or form.closes is None or session.rules.form.place_field(Expects.TRAILER) is None:
         return drafting.ask_to_repeat(session, heard)
     if place is None or place.kind is not PlaceKind.TRAILER:
@@ -64,9 +69,7 @@ def close_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         entries = (one for one in session.lately.entries if one.event_id != draft.replaces)
         latest = StandingEntry("", draft.form, verdict.fields, draft.operator, session.lately.now)
         session.lately = replace(session.lately, entries=(latest, *entries))
-    named = {} if place is None else trailers.as_field(session, place)
-    read = {name: FieldReading(value, (), 1.0) for name, value in named.items()}
-    return [*drafting.commit(session), *close(session, replace(heard, reading=replace(heard.reading, fields=read)))]
+    return [*drafting.commit(session), *_ask(session, heard, place)]
 
 
 def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -135,6 +138,7 @@ def reopen(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         replaces=session.recorded.standing(last.event_id),
     )
     draft = replace(draft, agreed=(*draft.agreed, marked(drafting.REOPENED, trailer)))
-    goes_on = drafting.consider(session, draft, verdict, None)
+    # Held in any case: a step commits one entry.
+    goes_on = drafting.consider(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
     nothing = Verdict(Outcome.ACCEPT, (), {})
     return [heard.noted(held(nothing)), Commit(cancelled, nothing), Say(Prompt.REOPENED, told), *goes_on]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from edge.agree.dialogue import context, drafting, status
@@ -133,7 +133,7 @@ def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
 class Aside:
     """What waits for a person of what is received at a place."""
 
-    numbers: tuple[str, ...]
+    numbers: tuple[str, ...] = field(repr=False)
     told: tuple[Say, ...]
 
 

@@ -157,7 +157,7 @@ def conversational(
     answers = [one for field in form.fields for _ in range(PER_FIELD) for one in _answers(field, catalogue, random)]
     said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
     once = [_once(form, catalogue, random) for _ in range(PER_FIELD) if form.said_once]
-    asked = (*command_phrases(names, trailers=bool(form.expects)), *works) * COMMANDS
+    asked = (*command_phrases(names, trailers=bool(form.places_received)), *works) * COMMANDS
     return (*asked, *said_twice, *answers, *once, *_checks(form, catalogue, random))
 
 

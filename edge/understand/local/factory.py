@@ -44,7 +44,7 @@ def recogniser(
 
     def pocketsphinx() -> Interpreter:
         called = _heard(names, pocketsphinx_knows)
-        commands = (*command_phrases(called, trailers=bool(form.expects)), *works) if converses else ()
+        commands = (*command_phrases(called, trailers=bool(form.places_received)), *works) if converses else ()
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
 
     if wanted.engine is Engine.POCKETSPHINX:
