@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 JOINING: dict[str, tuple[str, str]] = {
     "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
-    "demo": ("Recorded sentences become inventory rows, counted.", "dockvoice-lab[demo]"),
+    "demo": ("A trailer is received by voice, counted, and proved.", "dockvoice-lab[demo]"),
     "talk": ("The conversation with an operator, typed.", "dockvoice-lab"),
     "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
     "reread": ("Let another model read what is on record.", "dockvoice-lab"),

@@ -7,7 +7,7 @@ between the two stands no broker. What the operator meant is compared with the t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -115,6 +115,23 @@ class ReceivingWords(Wording[Pallet]):
         return ", ".join([*said, *(self.mention(name, load) for name in rest)])
 
 
+def _is_like(before: Sequence[Pallet], device: DeviceAtHand, load: Pallet) -> bool:
+    """Whether all that is to be said of it is what was said of the one before, which is on record."""
+    if load.first_count is not None or not before:
+        return False
+    last, meant = before[-1].fields(), load.fields()
+    same = all(last.get(name) == meant.get(name) for name in ("quantity", "uom", "lot", "damaged", "exception"))
+    latest = [*device.recorded()[-1:], device.held]
+    there = any(one.get("pallet_id") == last["pallet_id"] for one in latest)
+    return same and there and last["pallet_id"] not in device.aside
+
+
+def _go_on(say: Callable[[str, str], None], device: DeviceAtHand) -> None:
+    """He has heard it where the device was told to wait."""
+    if device.state is State.PAUSED:
+        say("resume", "command")
+
+
 def _sums(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]:
     """How many there are of each unit, and how many damaged."""
     sums: Counter[str] = Counter()
@@ -206,7 +223,7 @@ class Receiving(Operator[Pallet]):
         """One pallet, until it is held right, on record, put aside or given up. Whether he thinks it is taken."""
         self._stand_before(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
-        if self._is_like_the_last(load) and self._random.random() < SAME_AGAIN:
+        if _is_like(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
             self._say(self._words.same_again(load), "plain")
             return self._agree(load)
         match "misread" if load.first_count is not None else self._one_of(SAID):
@@ -225,36 +242,21 @@ class Receiving(Operator[Pallet]):
                         self._say(self._words.mention(name, load), "part")
         return self._agree(load)
 
-    def _is_like_the_last(self, load: Pallet) -> bool:
-        """Whether all that is to be said of it is what was said of the one before, which is on record."""
-        if load.first_count is not None or not self._before[:-1]:
-            return False
-        last, meant = self._before[-2].fields(), load.fields()
-        same = all(last.get(name) == meant.get(name) for name in ("quantity", "uom", "lot", "damaged", "exception"))
-        latest = [*self.device.recorded()[-1:], self.device.held]
-        there = any(one.get("pallet_id") == last["pallet_id"] for one in latest)
-        return same and there and last["pallet_id"] not in self.device.aside
-
     def _set(self, load: Pallet, *names: str) -> None:
         """What holds from here on is said until it is read back as it was said."""
         self.device.turn_to("")
         meant = {name: load.fields()[name] for name in names}
         for _ in range(PATIENCE):
-            self._go_on()
+            _go_on(self._say, self.device)
             self.device.held = {}
             self._say(self._words.once(load) if len(names) > 1 else self._words.moved(load), "context")
             if self.device.held == meant:
                 break
 
-    def _go_on(self) -> None:
-        """He has heard it where the device was told to wait."""
-        if self.device.state is State.PAUSED:
-            self._say("resume", "command")
-
     def _close(self) -> None:
         """The trailer is done, as he says, and as he says once more when he has heard what is on record of it."""
         self.device.turn_to("")
-        self._go_on()
+        _go_on(self._say, self.device)
         self._say("trailer done", "close")
         for _ in range(PATIENCE):
             if self.device.question is None:

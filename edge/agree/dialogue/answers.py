@@ -316,7 +316,7 @@ def never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return take_no(session, heard)
         case About.WRONG | About.INSTEAD:
             return drafting.reject_answer(session, heard)
-        case _ if session.in_review(session.open_draft):
+        case _ if session.recorded.in_review(session.open_draft):
             return [heard.noted_as_heeded(), *drafting.park(session)]
         case _:
             return take_back_open(session, heard)

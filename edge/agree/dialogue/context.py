@@ -267,7 +267,9 @@ def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Dr
         and name not in before
         and name not in session.context.fields
     )
-    if name not in heard.stands and (not first or session.in_review(draft) or _is_of_other_head(session, draft)):
+    if name not in heard.stands and (
+        not first or session.recorded.in_review(draft) or _is_of_other_head(session, draft)
+    ):
         return draft
     others = tuple(one for one in draft.stands if one[0] != name)
     return replace(draft, stands=(*others, (name, heard.utterance_id)))

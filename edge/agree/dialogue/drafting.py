@@ -124,7 +124,7 @@ def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict)
     """Whether the trailer is open again of which it is dictated; what waits for a person was dictated before."""
     name = session.rules.form.place_field(Expects.TRAILER)
     trailer = None if name is None else verdict.fields.get(name)
-    if name is None or trailer is None or draft.act is not Act.RECORD or session.in_review(draft):
+    if name is None or trailer is None or draft.act is not Act.RECORD or session.recorded.in_review(draft):
         return None
     if (
         marked(REOPENED, trailer) in draft.agreed

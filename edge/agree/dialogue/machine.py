@@ -287,16 +287,6 @@ class Dialogue:
         return self._session.who
 
     @property
-    def on_break(self) -> str | None:
-        """Why it is paused, where a reason was given."""
-        return self._session.on_break
-
-    @property
-    def signed_on(self) -> Operator | None:
-        """What the roster has of whoever is signed on."""
-        return self._session.signed_on
-
-    @property
     def last(self) -> LastEntry | None:
         """What "cancel" and "correction" are about while there is no draft."""
         return self._session.recorded.last

@@ -134,6 +134,10 @@ class Recorded:
             event_id = self.turned_down[event_id]
         return event_id
 
+    def in_review(self, draft: Draft) -> bool:
+        """Whether the draft was put aside before, and waits for a person while it is asked about."""
+        return any(one.utterance_id == draft.utterance_id for one in self.aside.drafts)
+
     def replaces_one(self, draft: Draft) -> bool:
         """Whether the draft takes the place of an entry on record."""
         return draft.replaces is not None or (self.mending is not None and self.mending[0] == draft.utterance_id)
@@ -286,10 +290,6 @@ class DialogueSession:
         of = self.rules.form if form is None else self.works.named(form)
         names = (field.name for field in (() if of is None else of.fields) if field.identifier)
         return {name: values[name] for name in names if name in values}
-
-    def in_review(self, draft: Draft) -> bool:
-        """Whether the draft was put aside before, and waits for a person while it is asked about."""
-        return any(one.utterance_id == draft.utterance_id for one in self.recorded.aside.drafts)
 
     @property
     def open_draft(self) -> Draft:
