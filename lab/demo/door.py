@@ -24,6 +24,7 @@ from edge.records import SAMPLE_RATE, Frame
 
 SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
 REACTION_S = 0.6  # People take as long; what comes within 0.4 s the device takes for no answer to what it just asked.
+BREATH_S = 0.1  # Between two sentences that nobody waits for.
 LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
@@ -121,7 +122,7 @@ class Door:
 
     async def hear(self, recording: Path) -> None:
         """The operator, or somebody beside him, says it; what comes of it is on disk when this returns."""
-        await asyncio.sleep(REACTION_S)
+        await asyncio.sleep(BREATH_S if self._dialogue.question is None else REACTION_S)
         self._headset.play(recording)
         await until(lambda: self._headset.quiet and not self._dictation.attentive)
 

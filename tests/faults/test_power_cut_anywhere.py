@@ -66,6 +66,7 @@ def left_alone(image: Path, stage: Stage) -> None:
         assert device.due is None, "it would ask for ever"
         assert journal.trail.last_sequence() == committed, "silence made an entry"
         assert list(journal.queries.unread()) == [], "what was said is forgotten"
-        if opened is not None and opened.act is Act.RECORD:
+        # Of a closing that was not agreed to nothing is kept: the trailer stays open.
+        if opened is not None and opened.act is Act.RECORD and not stage.manner.is_closing(opened):
             waiting = [kept.utterance_id for kept in journal.review.under_review()]
             assert opened.utterance_id in waiting, "what was open is with nobody"

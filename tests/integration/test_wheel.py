@@ -87,10 +87,12 @@ def link(found: Distribution, packages: Path) -> None:
 def run(tmp_path: Path) -> Run:
     """Runs the command of an environment, with nothing of this tree in reach."""
 
-    def running(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def running(program: Path, *arguments: str | Path, within_s: float = 60) -> subprocess.CompletedProcess[str]:
         command = [str(program / "bin" / "dockvoice"), *map(str, arguments)]
         clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        return subprocess.run(command, env=clean, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, env=clean, cwd=tmp_path, capture_output=True, text=True, timeout=within_s, check=False
+        )
 
     return running
 
@@ -162,7 +164,7 @@ def test_a_command_that_is_not_installed_names_what_has_it(alone: Path, run: Run
 
 
 def test_the_others_join_the_command(joined: Path, run: Run) -> None:
-    ran = run(joined, "demo", "--with", "embedded")
+    ran = run(joined, "demo", "--with", "embedded", within_s=240)  # a conversation, in real time
     assert ran.returncode == 0, ran.stderr
     assert "expected 8, received 8, damaged 1, over 1, short 1, missing 1, not announced 1" in ran.stdout
     assert "recorded 9, lost 0, doubled 0" in ran.stdout
