@@ -42,7 +42,7 @@ notice,trailer,door,pallet,item,quantity,uom,lot_needed
 4550012,5501,,745,B714,16,CS,no
 4550012,5501,,746,B714,60,EA,yes
 4550012,5501,,747,C3050,12,CT,no
-4550012,5501,,748,B715,16,CS,no
+4550012,5501,,748,B715,14,CS,no
 4550012,5501,,749,B715,24,CS,no
 """
 
@@ -150,9 +150,6 @@ class _Demo:
                 await asyncio.to_thread(self._broker.kill)
             case "broker is back":
                 await asyncio.to_thread(self._broker.start)
-            case "silence":
-                await door.until_recorded()
-                return
             case _:
                 return
         self._console.print(f"           ({clip.before})", style="yellow")

@@ -23,8 +23,8 @@ from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 
 SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
-REACTION_S = 0.6  # People take as long; what comes within 0.4 s the device takes for no answer to what it just asked.
-BREATH_S = 0.1  # Between two sentences that nobody waits for.
+REACTION_S = 0.5  # People take as long; what comes within 0.4 s the device takes for no answer to what it just asked.
+CALM_S = 0.2  # Far more than it takes from the end of an utterance until it is kept and read.
 LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
@@ -122,9 +122,12 @@ class Door:
 
     async def hear(self, recording: Path) -> None:
         """The operator, or somebody beside him, says it; what comes of it is on disk when this returns."""
-        await asyncio.sleep(BREATH_S if self._dialogue.question is None else REACTION_S)
         self._headset.play(recording)
-        await until(lambda: self._headset.quiet and not self._dictation.attentive)
+        calm = 0
+        # What was heard is on its way from room to room, and at times in none of them.
+        while calm * LOOK_S < (CALM_S if self._dialogue.question is None else REACTION_S):
+            await asyncio.sleep(LOOK_S)
+            calm = calm + 1 if self._headset.quiet and not self._dictation.attentive else 0
 
     async def until_announced(self) -> None:
         """Wait until it knows what is expected."""

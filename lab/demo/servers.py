@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -143,12 +144,13 @@ class Inventory:
         return [json.loads(line) for line in found.splitlines()]
 
     def dossier(self, trailer: str, out: Path, bundle: Path) -> dict[str, Any]:
-        """Make the dossier of a trailer, with the recordings of a device's bundle; its figures."""
+        """Make the dossier of a trailer, with the recordings of a device's bundle; what it says."""
         known = {KEYS: str(self._keys)}
-        make = ("inventory", "dossier", trailer, *self._database)
-        told(*make, "--out", str(out), "--bundle", str(bundle), *self._sign, environment=known)
-        figures: dict[str, Any] = json.loads(told(*make, "--json", environment=known))
-        return figures
+        make = ("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(bundle))
+        told(*make, *self._database, *self._sign, environment=known)
+        with zipfile.ZipFile(out) as made:
+            content: dict[str, Any] = json.loads(made.read("dossier.json"))
+        return content
 
 
 _DOCKVOICE = (sys.executable, "-m", "edge")
