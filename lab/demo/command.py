@@ -168,7 +168,7 @@ class _Demo:
         figures = self._inventory.dossier(TRAILER, dossier, bundle)
         checked = verified(dossier, self._inventory.key.keyid)
         self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == HOLDS else "red")
-        self._console.print(f"Pallets: {summary(figures)}")
+        self._console.print(f"Pallets: {summary(figures)}", soft_wrap=True)
         self._console.print(str(counted), style="green" if counted.whole else "red")
         return counted.whole and checked[-1] == HOLDS
 
