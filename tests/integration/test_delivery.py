@@ -16,7 +16,7 @@ from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.decision import ReviewDecision, signed
 from edge.deliver.events import Topics, encode, presence, receipt, recorded, untrusted
-from edge.deliver.mqtt import Delivered, Session, SessionEvent
+from edge.deliver.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -46,6 +46,7 @@ class FarEnd:
     def __init__(self, broker: Mosquitto) -> None:
         self.entries: list[str] = []
         self.status: list[bytes] = []
+        self.acknowledged: list[str] = []
         topics = [TOPICS.entries, TOPICS.status]
         settings = Mqtt(host="127.0.0.1", port=broker.port)
         self._session = Session(settings, client_id="far-end", receive=self._hear, subscriptions=topics)
@@ -58,6 +59,8 @@ class FarEnd:
                 self.entries.append(payload.decode())
             case Delivered(TOPICS.status, payload):
                 self.status.append(payload)
+            case Acknowledged(tag):
+                self.acknowledged.append(tag)
             case _:
                 pass
 
@@ -308,6 +311,7 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(control=True, mqtt=mqtt))
     delivery = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, order=orders.append)
     far_end._session.publish(TOPICS.control, b'{"order":"mute"}', tag="kept", retain=True)
+    until(lambda: "kept" in far_end.acknowledged, "the broker did not keep it")
 
     def meanwhile() -> None:
         until(lambda: "is retained and not obeyed" in caplog.text, "nobody told of it")
